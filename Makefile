@@ -1,0 +1,41 @@
+# Every target does its own set-up: Python 3.11 or newer with venv, and make, are all that must be there.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cme-gateway needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked packages into .venv (about a minute, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/.installed ## Two authorities exchange notices about invented children, before your eyes
+	@$(BIN)/cme-gateway demo $(ARGS)
+
+test: .venv/.installed ## Every test (real peers are started by the tests themselves)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose file
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: .venv/.installed ## Messages a second for the whole way, beside the bare cost of its parts
+	@$(BIN)/python -m benchmarks.exchange $(ARGS)
+
+lock: # Resolve the newest allowed versions into requirements.lock
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment and the demo's folder
+	@rm -rf .venv demo-data

@@ -1,0 +1,106 @@
+"""The sealing suites (RFC 9180) by the name of their KEM, and how keys get their ids.
+
+A private key is stored as 32 bytes, whichever the KEM: for X-Wing (draft-connolly-cfrg-xwing-kem, KEM id 0x647a) it
+is the seed that SHAKE256 expands into the ML-KEM-768 seed and the X25519 key, so that other software can take it over.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256, shake_256
+
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import (
+    AEAD,
+    KDF,
+    KEM,
+    MLKEM768X25519PrivateKey,
+    MLKEM768X25519PublicKey,
+    Suite,
+)
+
+from keys.jose import encode
+
+SIGNING = "EdDSA"
+DEFAULT_KEM = "MLKEM768_X25519"  # post-quantum and classical together: what is recorded today stays shut
+SEED_BYTES = 32
+KID_DIGITS = 16  # 64 bits: enough to tell one authority's keys apart; a key id is a name, not a proof
+_MLKEM_PUBLIC_BYTES = 1184
+
+SealingPrivateKey = MLKEM768X25519PrivateKey | X25519PrivateKey
+SealingPublicKey = MLKEM768X25519PublicKey | X25519PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Kem:
+    """A way to seal: its suite, and how its keys are read from bytes."""
+
+    name: str
+    suite_name: str  # what the sealed header says
+    suite: Suite
+    private: Callable[[bytes], SealingPrivateKey]
+    public: Callable[[bytes], SealingPublicKey]
+    public_bytes: Callable[[bytes], bytes]  # of a private key
+
+
+def _xwing_parts(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+    if len(seed) != SEED_BYTES:
+        raise ValueError("an X-Wing seed is 32 bytes long")
+    expanded = shake_256(seed).digest(96)  # expandDecapsulationKey: 64 for ML-KEM (d, z), 32 for X25519
+    return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
+
+
+def _xwing_private(seed: bytes) -> MLKEM768X25519PrivateKey:
+    return MLKEM768X25519PrivateKey(*_xwing_parts(seed))
+
+
+def _xwing_public(raw: bytes) -> MLKEM768X25519PublicKey:
+    lattice, curve = raw[:_MLKEM_PUBLIC_BYTES], raw[_MLKEM_PUBLIC_BYTES:]
+    return MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(lattice), X25519PublicKey.from_public_bytes(curve)
+    )
+
+
+def _xwing_public_bytes(seed: bytes) -> bytes:
+    lattice, curve = _xwing_parts(seed)
+    return lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
+
+
+def _x25519_public_bytes(raw: bytes) -> bytes:
+    return X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()
+
+
+KEMS: Mapping[str, Kem] = {
+    "MLKEM768_X25519": Kem(
+        "MLKEM768_X25519",
+        "MLKEM768_X25519.HKDF_SHA256.AES_256_GCM",
+        Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM),
+        _xwing_private,
+        _xwing_public,
+        _xwing_public_bytes,
+    ),
+    "X25519": Kem(
+        "X25519",
+        "X25519.HKDF_SHA256.AES_256_GCM",
+        Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM),
+        X25519PrivateKey.from_private_bytes,
+        X25519PublicKey.from_public_bytes,
+        _x25519_public_bytes,
+    ),
+}
+
+_OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}  # RFC 8037, 2
+
+
+def thumbprint(alg: str, public: bytes) -> bytes:
+    """RFC 7638, 3 where the key has a JWK form (RFC 8037, 2); for X-Wing, which has none, SHA-256 of its bytes."""
+    if alg not in _OKP_CURVES:
+        return sha256(public).digest()
+    jwk = {"crv": _OKP_CURVES[alg], "kty": "OKP", "x": encode(public)}
+    return sha256(json.dumps(jwk, separators=(",", ":"), sort_keys=True).encode()).digest()
+
+
+def key_id(authority: str, use: str, alg: str, public: bytes) -> str:
+    """For instance `333-sig-0f1e2d3c4b5a6978`: whose it is, what for, and which."""
+    return f"{authority}-{use}-{thumbprint(alg, public).hex()[:KID_DIGITS]}"

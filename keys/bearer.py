@@ -1,0 +1,74 @@
+"""The caller's token: who is calling, shown before a single byte of what they send is read.
+
+A JWT (RFC 7519) of a few minutes, made for each call and only for the authority that is called. It is sent inside TLS
+and names its audience, so within its minutes it is of use to nobody but the one who received it, who is the one it is
+for. A repeat of a call is harmless for another reason: the same message has one effect.
+"""
+
+import json
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from typing import Any
+
+from keys import errors, jose, shape
+from keys.ring import Ring
+from keys.trust import Trust
+
+MAX_BEARER_BYTES = 4_096  # it travels in an HTTP header
+LIFE = timedelta(minutes=5)
+
+KIND = jose.Kind(
+    "cme-bearer+jwt",
+    MAX_BEARER_BYTES,
+    errors.BearerMalformed,
+    errors.BearerAlgorithm,
+    errors.BearerType,
+    errors.BearerSignature,
+)
+
+
+def issue(audience: str, *, ring: Ring, now: datetime) -> str:
+    """Say who we are, to this authority, for five minutes."""
+    issued = jose.seconds(now)
+    claims = {
+        "iss": ring.authority,
+        "aud": audience,
+        "iat": issued,
+        "exp": issued + int(LIFE.total_seconds()),
+        "jti": "j" + token_urlsafe(16),
+    }
+    ours = ring.signing
+    return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
+
+
+def verify(token: str, *, audience: str, trust: Trust, now: datetime) -> str:
+    """Return the authority that is calling.
+
+    1. the form of such a token, and its `typ`
+    2. made for us
+    3. made now: not expired, not from the future, no longer life than five minutes
+    4. by an authority whose card we hold, and the card has not expired
+    5. under a key on that card, valid and not revoked
+    6. the signature
+    """
+    signed = jose.read(KIND, token)  # (1)
+    try:
+        caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
+    except jose.Unreadable:
+        raise errors.BearerMalformed from None
+    if meant_for != audience:  # (2)
+        raise errors.BearerOtherAudience
+    if issued_at > now + jose.CLOCK_SKEW:  # (3)
+        raise errors.BearerFromTheFuture
+    if now >= min(expires_at, issued_at + LIFE) + jose.CLOCK_SKEW:
+        raise errors.BearerExpired
+    trust.current_card(caller, now)  # (4)
+    theirs = trust.signing_key(caller, signed.kid, issued_at)  # (5)
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    return caller
+
+
+def _claims(claims: dict[str, Any]) -> tuple[str, str, datetime, datetime]:
+    shape.members(claims, "iss aud iat exp jti")
+    shape.name(claims["jti"])
+    return shape.name(claims["iss"]), shape.name(claims["aud"]), jose.moment(claims["iat"]), jose.moment(claims["exp"])

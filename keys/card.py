@@ -1,0 +1,227 @@
+"""An authority's card: who it is, which keys count, which routes lead to it, whom to ring.
+
+A card is a JWT (RFC 7519) that its own identity key signs; that key lies within. So a card proves that it is whole,
+not whose it is: that is settled once, by two people who read its fingerprint to each other over the telephone. From
+then on only a card of the same identity key, with a higher serial, takes its place.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from keys import errors, jose, shape
+from keys.algorithms import KEMS, SIGNING, key_id
+
+MAX_CARD_BYTES = 65_536  # thirty-two keys with their certificates fit; a card is read before anything is trusted
+MAX_ROWS = 32  # of keys, routes, contacts or versions
+FINGERPRINT_DIGITS = 40  # 132 bits: nobody finds a second key with the same
+
+KIND = jose.Kind(
+    "cme-card+jwt", MAX_CARD_BYTES, errors.CardMalformed, errors.CardAlgorithm, errors.CardType, errors.CardSignature
+)
+
+Use = Literal["sig", "enc"]
+Status = Literal["active", "retired", "revoked"]
+Protection = Literal["sealed", "person-smime", "person-tls", "notify-only"]
+
+
+@dataclass(frozen=True, slots=True)
+class CardKey:
+    """A public key of an authority. `retired` still verifies what it signed in its time; `revoked` never counts."""
+
+    kid: str
+    use: Use
+    alg: str  # of a signing key "EdDSA"; of a sealing key its KEM
+    public: bytes
+    not_before: datetime
+    not_after: datetime
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way in, and the class of protection that it gives. `certificate` is base64 of its DER, to be pinned."""
+
+    kind: str
+    url: str
+    protection: Protection
+    certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody to ring."""
+
+    role: str
+    name: str
+    telephone: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What an authority says about itself."""
+
+    authority: str
+    name: str
+    serial: int
+    issued_at: datetime
+    expires_at: datetime
+    identity: bytes  # Ed25519 public key
+    keys: tuple[CardKey, ...]
+    routes: tuple[Route, ...]
+    contacts: tuple[Contact, ...]
+    mash: Contact | None
+    schema_versions: tuple[str, ...]
+
+
+def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
+    """Sign a card. It is read back first, so that no card goes out that a partner would refuse."""
+    if identity_private.public_key().public_bytes_raw() != card.identity:
+        raise errors.CardSignature
+    claims = {
+        "iss": card.authority,
+        "name": card.name,
+        "serial": card.serial,
+        "iat": jose.seconds(card.issued_at),
+        "exp": jose.seconds(card.expires_at),
+        "identity": {"kty": "OKP", "crv": "Ed25519", "x": jose.encode(card.identity)},
+        "keys": [_key_claims(key) for key in card.keys],
+        "routes": [asdict(route) for route in card.routes],
+        "contacts": [asdict(contact) for contact in card.contacts],
+        "mash": asdict(card.mash) if card.mash else None,
+        "schema_versions": list(card.schema_versions),
+    }
+    kid = key_id(card.authority, "id", SIGNING, card.identity)
+    token = jose.sign(KIND, json.dumps(claims).encode(), kid=kid, alg=SIGNING, key=identity_private)
+    read(token)
+    return token
+
+
+def read(token: str) -> Card:
+    """Read a card and verify that its own identity key signed it. Dates are judged by `replaces` and `trust`."""
+    unverified = jose.read(KIND, token)
+    try:
+        card = _card(jose.read_object(unverified.payload))
+        expected = key_id(card.authority, "id", SIGNING, card.identity)
+        identity = Ed25519PublicKey.from_public_bytes(card.identity)
+    except ValueError:
+        raise errors.CardMalformed from None
+    jose.verify(KIND, unverified, alg=SIGNING, key=identity)
+    if unverified.kid != expected:
+        raise errors.CardMalformed("key id")
+    return card
+
+
+def replaces(new: Card, old: Card, now: datetime) -> None:
+    """Refuse a card that may not take the place of the one that we hold."""
+    if new.authority != old.authority:
+        raise errors.CardOtherAuthority
+    if new.identity != old.identity:
+        raise errors.CardOtherIdentity
+    if new.serial <= old.serial:
+        raise errors.CardOlder
+    check_dates(new, now)
+
+
+def check_dates(card: Card, now: datetime) -> None:
+    """Refuse a card whose time has passed or has not come."""
+    if now >= card.expires_at:
+        raise errors.CardExpired
+    if card.issued_at > now + jose.CLOCK_SKEW:
+        raise errors.CardFromTheFuture
+
+
+def fingerprint(card: Card) -> str:
+    """Forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
+
+    They are the SHA-256 of the identity key as a big-endian number, modulo 10^40, with leading noughts.
+    """
+    number = int.from_bytes(sha256(card.identity).digest()) % 10**FINGERPRINT_DIGITS
+    digits = str(number).zfill(FINGERPRINT_DIGITS)
+    return " ".join(digits[at : at + 5] for at in range(0, FINGERPRINT_DIGITS, 5))
+
+
+def _key_claims(key: CardKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "use": key.use,
+        "alg": key.alg,
+        "public": jose.encode(key.public),
+        "nbf": jose.seconds(key.not_before),
+        "exp": jose.seconds(key.not_after),
+        "status": key.status,
+    }
+
+
+def _card(claims: dict[str, Any]) -> Card:
+    shape.members(claims, "iss name serial iat exp identity keys routes contacts mash schema_versions")
+    keys = tuple(_key(row) for row in shape.rows(claims["keys"], MAX_ROWS))
+    if len({key.kid for key in keys}) != len(keys):
+        raise jose.Unreadable("two keys with one id")
+    mash = claims["mash"]
+    return Card(
+        shape.name(claims["iss"]),
+        shape.line(claims["name"]),
+        shape.count(claims["serial"]),
+        jose.moment(claims["iat"]),
+        jose.moment(claims["exp"]),
+        _identity(claims["identity"]),
+        keys,
+        tuple(_route(row) for row in shape.rows(claims["routes"], MAX_ROWS)),
+        tuple(_contact(row) for row in shape.rows(claims["contacts"], MAX_ROWS)),
+        None if mash is None else _contact(mash),
+        tuple(shape.line(row) for row in shape.rows(claims["schema_versions"], MAX_ROWS)),
+    )
+
+
+def _identity(jwk: object) -> bytes:
+    row = shape.members(jwk, "kty crv x")
+    if (row["kty"], row["crv"]) != ("OKP", "Ed25519"):  # RFC 8037, 2
+        raise jose.Unreadable("identity")
+    return jose.decode(shape.line(row["x"]))
+
+
+def _key(claims: object) -> CardKey:
+    row = shape.members(claims, "kid use alg public nbf exp status")
+    use = cast("Use", shape.one_of(row["use"], "sig enc"))
+    alg, public = shape.line(row["alg"]), jose.decode(shape.line(row["public"], at_most=8_192))
+    if use == "sig":
+        _check_signing(alg, public)
+    else:
+        _check_sealing(alg, public)
+    status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
+    return CardKey(shape.line(row["kid"]), use, alg, public, jose.moment(row["nbf"]), jose.moment(row["exp"]), status)
+
+
+def _check_signing(alg: str, public: bytes) -> None:
+    if alg != SIGNING:
+        raise jose.Unreadable("algorithm")
+    Ed25519PublicKey.from_public_bytes(public)
+
+
+def _check_sealing(alg: str, public: bytes) -> None:
+    if alg not in KEMS:
+        raise jose.Unreadable("algorithm")
+    kem = KEMS[alg]
+    kem.suite.encrypt(b"", kem.public(public))  # a key of low order only shows itself in use (RFC 7748, 6.1)
+
+
+def _route(claims: object) -> Route:
+    row = shape.members(claims, "kind url protection certificate")
+    certificate = row["certificate"]
+    return Route(
+        shape.name(row["kind"]),
+        shape.line(row["url"], at_most=2_048),
+        cast("Protection", shape.one_of(row["protection"], "sealed person-smime person-tls notify-only")),
+        None if certificate is None else shape.line(certificate, at_most=8_192),
+    )
+
+
+def _contact(claims: object) -> Contact:
+    row = shape.members(claims, "role name telephone email")
+    return Contact(*(shape.line(row[member], or_empty=True) for member in ("role", "name", "telephone", "email")))

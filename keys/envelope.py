@@ -1,0 +1,183 @@
+"""The sealed message: what the sender signed, closed so that only the addressed authority can open it.
+
+    wire text   BASE64URL(header) "." BASE64URL(HPKE output)   (ASCII, no line break)
+    header      {"v":1, "suite", "kid" (recipient's), "iss", "aud", "jti", "iat"}   (in the clear)
+    HPKE        RFC 9180 base mode, single shot (6.1); info = "cme-exchange/1" 0x00 ASCII(BASE64URL(header))
+    inside      compact JWS (RFC 7515): {"alg", "kid" (sender's), "typ":"cme-message+jws", "cty":"application/xml"}
+
+Because `info` holds the header's own text, a changed header does not open (RFC 9180, 8.1). HPKE alone says nothing
+about who sealed: that is the signature's part, and what is signed is the payload, not the header. So a dishonest
+recipient can seal the sender's signed payload again to a third authority, under another header ("surreptitious
+forwarding"). The payload names its sender, recipient and id under the signature; the caller of `unseal` must compare
+these with `Opened.names` and refuse with `errors.Disagrees`. It is done there because here a payload is only bytes.
+For the same reason `issued_at` is what the header says; the payload's own time is the signed one.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import InvalidTag
+
+from keys import errors, jose, shape
+from keys.ring import Ring, SealingPrivate
+from keys.trust import Trust, VerifyKey
+
+MAX_SEALED_BYTES = 1_048_576  # a notice is some kilobytes; this leaves room for its papers, and fits any mail server
+MAX_HEADER_BYTES = 1_024  # base64url; ours are near 300
+MAX_AGE = timedelta(days=14)  # longer than any route keeps trying, shorter than any partner keeps ids to tell repeats
+CLOCK_SKEW = jose.CLOCK_SKEW
+
+KIND = jose.Kind(
+    "cme-message+jws",
+    MAX_SEALED_BYTES,
+    errors.Malformed,
+    errors.WrongAlgorithm,
+    errors.WrongType,
+    errors.WrongSignature,
+    cty="application/xml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which message, from whom, to whom."""
+
+    message_id: str
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands outside on a sealed message. Nobody has vouched for it."""
+
+    suite: str
+    kid: str
+    iss: str
+    aud: str
+    jti: str
+    iat: datetime
+
+    @property
+    def names(self) -> Names:
+        return Names(self.jti, self.iss, self.aud)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A payload that the sender signed, and the names on the outside, which are still to be compared with it."""
+
+    payload: bytes
+    names: Names
+    issued_at: datetime
+    signed_by: str  # key id
+
+
+def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime) -> bytes:
+    """Sign `payload` as ourselves and seal it to the recipient."""
+    if names.sender != ring.authority:
+        raise errors.Disagrees
+    ours, theirs = ring.signing, trust.sealing_key(names.recipient, now)
+    signed = jose.sign(KIND, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
+    header = {
+        "v": 1,
+        "suite": theirs.kem.suite_name,
+        "kid": theirs.kid,
+        "iss": names.sender,
+        "aud": names.recipient,
+        "jti": names.message_id,
+        "iat": jose.seconds(now),
+    }
+    head = jose.encode(json.dumps(header, separators=(",", ":")).encode()).encode()
+    _read_header(head)  # an id that a partner would refuse does not leave the house
+    closed = theirs.kem.suite.encrypt(signed.encode(), theirs.public, _info(head))
+    sealed = head + b"." + jose.encode(closed).encode()
+    if len(sealed) > MAX_SEALED_BYTES:
+        raise errors.TooLarge
+    return sealed
+
+
+def peek(sealed: bytes) -> Header:
+    """Read the outside. It proves nothing, and serves to sort and to look up."""
+    return _read_header(_halves(sealed)[0])
+
+
+def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
+    """Open a sealed message, or refuse it.
+
+    Cheap checks come first, and nothing is believed before (9):
+
+     1. not larger than any message may be
+     2. two parts, and a header with exactly its members, each in its one spelling
+     3. addressed to us
+     4. sealed to a key that we hold, with that key's suite
+     5. from an authority whose card we hold, and the card has not expired
+     6. not older than 14 days, not from the future beyond the skew of clocks
+     7. it decrypts, header and all (RFC 9180, 5.2 and 8.1)
+     8. inside is a JWS with our `typ` and `cty`, no other member, none critical (RFC 7515, 4.1.11; RFC 8725, 3.11);
+        its key stands on the sender's own card, was valid when the message was sealed, and is not revoked
+     9. the signature verifies, with the algorithm on the card (RFC 8725, 3.1)
+
+    Left to the caller: that the payload, once read, agrees with `Opened.names`; and that this message is not a repeat.
+    """
+    head, body = _halves(sealed)  # (1)
+    header = _read_header(head)  # (2)
+    if header.aud != ring.authority:  # (3)
+        raise errors.NotForUs
+    ours = ring.sealing(header.kid)  # (4)
+    if header.suite != ours.kem.suite_name:
+        raise errors.WrongAlgorithm
+    trust.current_card(header.iss, now)  # (5)
+    _check_age(header.iat, now)  # (6)
+    inside = _open(ours, head, body)  # (7)
+    signed = jose.read(KIND, inside)  # (8)
+    theirs: VerifyKey = trust.signing_key(header.iss, signed.kid, header.iat)
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (9)
+    return Opened(signed.payload, header.names, header.iat, signed.kid)
+
+
+def _halves(sealed: bytes) -> tuple[bytes, bytes]:
+    if len(sealed) > MAX_SEALED_BYTES:
+        raise errors.TooLarge
+    head, dot, body = sealed.partition(b".")
+    if not dot or len(head) > MAX_HEADER_BYTES:
+        raise errors.Malformed
+    return head, body
+
+
+def _read_header(head: bytes) -> Header:
+    try:
+        claims = shape.members(jose.read_object(jose.decode(head)), "v suite kid iss aud jti iat")
+        if shape.count(claims["v"]) != 1:
+            raise jose.Unreadable("version")
+        return Header(
+            shape.line(claims["suite"]),
+            shape.line(claims["kid"]),
+            shape.name(claims["iss"]),
+            shape.name(claims["aud"]),
+            shape.name(claims["jti"]),
+            jose.moment(claims["iat"]),
+        )
+    except jose.Unreadable:
+        raise errors.Malformed from None
+
+
+def _check_age(issued_at: datetime, now: datetime) -> None:
+    if issued_at > now + CLOCK_SKEW:
+        raise errors.FromTheFuture
+    if issued_at < now - MAX_AGE:
+        raise errors.TooOld
+
+
+def _open(ours: SealingPrivate, head: bytes, body: bytes) -> bytes:
+    try:
+        return ours.kem.suite.decrypt(jose.decode(body), ours.private, _info(head))
+    except jose.Unreadable:
+        raise errors.Malformed from None
+    except (InvalidTag, ValueError):
+        raise errors.DoesNotDecrypt from None
+
+
+def _info(head: bytes) -> bytes:
+    return b"cme-exchange/1\x00" + head

@@ -1,0 +1,166 @@
+"""Compact JWS (RFC 7515), read strictly: one value has one spelling.
+
+PyJWT signs, and its algorithm objects verify. Its own `decode` is not used: on a payload of 4 KB its loop over the
+base64url characters takes three times as long as the signature, and it lets duplicate members and padding through.
+The algorithm that verifies is the one that belongs to the key, never the one that a token asks for (RFC 8725, 3.1).
+"""
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt import PyJWS
+
+from keys.errors import Refusal
+
+SIGNATURE_ALGORITHMS = ("EdDSA",)
+CLOCK_SKEW = timedelta(minutes=5)  # by how much two authorities' clocks may differ; with NTP they do not
+MAX_DIGITS = 12  # a date in seconds, a serial: more digits than any of them needs
+MAX_SECONDS = 253_402_300_799  # the last second of the year 9999, where `datetime` ends
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_jws = PyJWS(algorithms=SIGNATURE_ALGORITHMS)
+
+
+class Unreadable(ValueError):  # noqa: N818 - it is not a fault of ours
+    """Text that is not the one right spelling of anything; it never leaves `keys`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of signed token: what marks it, how large it may be, and how it is refused."""
+
+    typ: str
+    max_bytes: int
+    malformed: type[Refusal]
+    wrong_algorithm: type[Refusal]
+    wrong_type: type[Refusal]
+    wrong_signature: type[Refusal]
+    cty: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A token that has the right form and type. Nothing in it is true yet."""
+
+    alg: str
+    kid: str
+    payload: bytes
+    signed_text: bytes
+    signature: bytes
+
+
+def encode(raw: bytes) -> str:
+    """Write base64url without padding (RFC 7515, 2)."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(text: bytes | str) -> bytes:
+    """Read base64url: no padding, no other characters, no stray bits at the end (RFC 4648, 3.3 and 3.5)."""
+    ascii_text = text.encode("ascii", "replace") if isinstance(text, str) else text
+    if ascii_text.translate(None, _ALPHABET):
+        raise Unreadable("base64url")
+    try:
+        raw = urlsafe_b64decode(ascii_text + b"=" * (-len(ascii_text) % 4))
+    except binascii.Error:
+        raise Unreadable("base64url") from None
+    over = len(ascii_text) % 4  # only the last characters can carry stray bits
+    if over and encode(raw[1 - over :]).encode() != ascii_text[-over:]:
+        raise Unreadable("base64url")
+    return raw
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no huge numbers."""
+    try:
+        value = json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_without_duplicates,
+            parse_int=_short_integer,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except (ValueError, RecursionError):
+        raise Unreadable("JSON") from None
+    if not isinstance(value, dict):
+        raise Unreadable("JSON")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unreadable("duplicate member")
+    return members
+
+
+def _short_integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise Unreadable("number")
+    return int(digits)
+
+
+def _refuse_number(_: str) -> NoReturn:
+    raise Unreadable("number")
+
+
+def moment(seconds: object) -> datetime:
+    """Read a NumericDate (RFC 7519, 2) in whole seconds."""
+    if type(seconds) is not int or not 0 <= seconds <= MAX_SECONDS:
+        raise Unreadable("date")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def seconds(at: datetime) -> int:
+    """Write a NumericDate. `at` must know its zone, so that nobody's summer time gets into a signature."""
+    if at.tzinfo is None:
+        raise ValueError("a moment must be aware of its zone")
+    return int(at.timestamp())
+
+
+def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
+    """Write a token of this kind."""
+    header = {"alg": alg, "kid": kid, "typ": kind.typ} | ({"cty": kind.cty} if kind.cty else {})
+    return _jws.encode(payload, key, alg, header)
+
+
+def read(kind: Kind, token: bytes | str) -> Unverified:
+    """Take a token apart, and refuse every form but the one that `sign` writes. `crit` is an unknown member here."""
+    raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
+    if len(raw) > kind.max_bytes:
+        raise kind.malformed("too large")
+    try:
+        head, body, tail = raw.split(b".")
+        header = read_object(decode(head))
+        alg, kid, typ, cty = (_text(header, name) for name in ("alg", "kid", "typ", "cty"))
+    except ValueError:
+        raise kind.malformed from None
+    if alg not in SIGNATURE_ALGORITHMS:
+        raise kind.wrong_algorithm
+    if typ != kind.typ or cty != (kind.cty or ""):
+        raise kind.wrong_type
+    if header.keys() - {"alg", "kid", "typ", "cty"} or ("cty" in header) != bool(kind.cty):
+        raise kind.malformed("header")
+    try:
+        return Unverified(alg, kid, decode(body), raw[: len(head) + 1 + len(body)], decode(tail))
+    except Unreadable:
+        raise kind.malformed from None
+
+
+def _text(header: dict[str, Any], name: str) -> str:
+    value = header.get(name, "")
+    if not isinstance(value, str):
+        raise Unreadable("header")
+    return value
+
+
+def verify(kind: Kind, token: Unverified, *, alg: str, key: Ed25519PublicKey) -> None:
+    """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1)."""
+    if token.alg != alg or alg not in SIGNATURE_ALGORITHMS:
+        raise kind.wrong_algorithm
+    if not _jws.get_algorithm_by_name(alg).verify(token.signed_text, key, token.signature):
+        raise kind.wrong_signature

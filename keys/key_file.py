@@ -1,0 +1,140 @@
+"""The text of a key file: our keys as rows of JSON, each private key encrypted by itself.
+
+The key that encrypts is made from the passphrase by scrypt (RFC 7914), with its costs stored beside it; each row is
+locked with AES-256-GCM and bound to its id and use, so that no key can be put in another's place. No file is
+touched here. The algorithm is a field of each row, so that a key in an HSM (ES256) becomes one more kind of row.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from secrets import token_bytes
+from typing import Any, Literal, cast
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from keys import errors, jose, shape
+from keys.algorithms import KEMS, SIGNING, key_id
+from keys.card import Status
+
+SCRYPT = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and about a tenth of a second, once at the start of the process
+MAX_SCRYPT_N = 2**20  # 1 GiB: a file must not make us ask for more
+KEY_LIFE = timedelta(days=730)  # two years; operators rotate yearly, so no partner meets a key on its last day
+AT_REST = "AES-256-GCM"
+NONCE_BYTES = 12
+
+RingUse = Literal["sig", "enc", "rest", "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """One of our keys, unlocked, as a row of a key file holds it."""
+
+    kid: str
+    use: RingUse
+    alg: str
+    not_before: datetime
+    not_after: datetime
+    status: Status
+    secret: bytes = field(repr=False)
+
+    @property
+    def public(self) -> bytes:
+        """Derived, so that no file can say otherwise."""
+        return _public_bytes(self.alg, self.secret)
+
+    @classmethod
+    def of(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
+        """A key that starts now. Its secret is 32 random bytes, or those of a test vector."""
+        start = whole_second(now)
+        return cls(_own_kid(authority, use, alg, secret), use, alg, start, start + KEY_LIFE, "active", secret)
+
+
+def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
+    """Lock these keys under the passphrase."""
+    salt = token_bytes(16)
+    kek = _key_from(passphrase, salt, SCRYPT)
+    kdf = {"name": "scrypt", "salt": b64encode(salt).decode()} | SCRYPT
+    document = {"v": 1, "authority": authority, "kdf": kdf, "keys": [_row(key, kek) for key in keys]}
+    return json.dumps(document, indent=1).encode()
+
+
+def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
+    """Unlock what `write` wrote: whose keys, and the keys."""
+    try:
+        document = shape.members(jose.read_object(text), "v authority kdf keys")
+        if document["v"] != 1:
+            raise jose.Unreadable("version")
+        kek = _key_from(passphrase, *_cost(document["kdf"]))
+        authority = shape.name(document["authority"])
+        return authority, tuple(_unlocked(document["keys"], authority, kek))
+    except ValueError:
+        raise errors.RingUnreadable from None
+
+
+def whole_second(now: datetime) -> datetime:
+    """As a card will carry it."""
+    return jose.moment(jose.seconds(now))
+
+
+def _cost(claims: object) -> tuple[bytes, dict[str, int]]:
+    kdf = shape.members(claims, "name salt n r p")
+    cost = {name: shape.count(kdf[name]) for name in ("n", "r", "p")}
+    if kdf["name"] != "scrypt" or cost["n"] > MAX_SCRYPT_N or cost["r"] * cost["p"] > 16:
+        raise jose.Unreadable("cost")
+    return b64decode(shape.line(kdf["salt"]), validate=True), cost
+
+
+def _own_kid(authority: str, use: str, alg: str, secret: bytes) -> str:
+    return f"{authority}-rest" if use == "rest" else key_id(authority, use, alg, _public_bytes(alg, secret))
+
+
+def _public_bytes(alg: str, secret: bytes) -> bytes:
+    if alg == SIGNING:
+        return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    return KEMS[alg].public_bytes(secret)
+
+
+def _key_from(passphrase: bytes, salt: bytes, cost: dict[str, int]) -> AESGCM:
+    return AESGCM(Scrypt(salt=salt, length=32, **cost).derive(passphrase))
+
+
+def _bound_to(kid: str, use: str) -> bytes:
+    return f"{kid}\0{use}".encode()
+
+
+def _row(key: OwnKey, kek: AESGCM) -> dict[str, Any]:
+    nonce = token_bytes(NONCE_BYTES)
+    locked = nonce + kek.encrypt(nonce, key.secret, _bound_to(key.kid, key.use))
+    return {
+        "kid": key.kid,
+        "use": key.use,
+        "alg": key.alg,
+        "nbf": jose.seconds(key.not_before),
+        "exp": jose.seconds(key.not_after),
+        "status": key.status,
+        "private": b64encode(locked).decode(),
+    }
+
+
+def _unlocked(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
+    for claims in shape.rows(rows, 1_000):
+        row = shape.members(claims, "kid use alg nbf exp status private")
+        kid, alg = shape.name(row["kid"]), shape.line(row["alg"])
+        use = cast("RingUse", shape.one_of(row["use"], "sig enc rest id"))
+        if alg not in {SIGNING, AT_REST, *KEMS}:
+            raise jose.Unreadable("algorithm")
+        locked = b64decode(shape.line(row["private"]), validate=True)
+        try:
+            secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
+        except InvalidTag:
+            raise errors.RingPassphrase from None
+        if _own_kid(authority, use, alg, secret) != kid:
+            raise jose.Unreadable("key id")
+        status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
+        yield OwnKey(kid, use, alg, jose.moment(row["nbf"]), jose.moment(row["exp"]), status, secret)

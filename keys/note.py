@@ -1,0 +1,154 @@
+"""Signed checkpoints of an audit log: C2SP signed-note and tlog-checkpoint.
+
+    cme-gateway/333                          origin, which is also the name of the signer
+    18273                                    how many entries
+    y3Zl...=                                 root of the Merkle tree (RFC 9162, 2.1.1), base64
+
+    — cme-gateway/333 x08go/ZJ...=           base64(key id of 4 bytes, Ed25519 signature of 64)
+
+What is signed is the text down to and with the line break before the empty line. Signatures of others (witnesses) may
+follow and are passed over, as the specification asks. Extension lines are refused: no gateway writes any.
+"""
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from keys import errors
+from keys.ring import Ring
+from keys.trust import Trust
+
+MAX_NOTE_CHARACTERS = 8_192  # a checkpoint is near 200; the rest is room for witnesses
+MAX_SIGNATURES = 16
+MAX_SIZE_DIGITS = 15
+ROOT_BYTES = 32
+_ED25519 = b"\x01"  # signature type
+_KEY_ID_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How an authority's log stood."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def origin_of(authority: str) -> str:
+    """The name of an authority's log."""
+    return f"cme-gateway/{authority}"
+
+
+def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
+    """Sign how our log stands."""
+    text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
+    if _checkpoint(text) != Checkpoint(origin, size, root):
+        raise errors.NoteMalformed
+    return sign(text, name=origin, private=ring.signing.private)
+
+
+def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Checkpoint:
+    """Check a checkpoint offline, with one public key."""
+    try:
+        public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
+    except ValueError:
+        raise errors.UnknownKey from None
+    return _verified(text, origin, [public])
+
+
+def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust) -> Checkpoint:
+    """Check a partner's checkpoint with whichever of its keys signed it; a checkpoint may be older than a rotation."""
+    return _verified(text, origin_of(authority), (key.public for key in trust.signing_keys(authority)))
+
+
+def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
+    """Write any signed note (C2SP signed-note)."""
+    public = private.public_key()
+    stamp = b64encode(key_id(name, public) + private.sign(text.encode())).decode()
+    return f"{text}\n— {name} {stamp}\n"
+
+
+def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
+    """Return the text of a signed note, line break included, if this key signed it under this name."""
+    text, stamps = _parts(signed)
+    wanted = key_id(name, public)
+    for signer, stamp in stamps:
+        if signer == name and stamp[:_KEY_ID_BYTES] == wanted and _is_signed(text, stamp[_KEY_ID_BYTES:], public):
+            return text
+    raise errors.NoteSignature
+
+
+def key_id(name: str, public: Ed25519PublicKey) -> bytes:
+    """The first four bytes of SHA-256(name, line break, type, public key)."""
+    return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:_KEY_ID_BYTES]
+
+
+def _verified(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
+    checkpoint = _checkpoint(_parts(signed)[0])
+    if checkpoint.origin != origin:
+        raise errors.NoteOtherOrigin
+    for public in keys:
+        try:
+            verify(signed, name=origin, public=public)
+        except errors.NoteSignature:
+            continue
+        return checkpoint
+    raise errors.NoteSignature
+
+
+def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
+    try:
+        public.verify(signature, text.encode())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _parts(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
+    lines = signed.removesuffix("\n").split("\n")
+    if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
+        raise errors.NoteMalformed
+    text, gap, stamps = signed.rpartition("\n\n")
+    if not gap or not text:
+        raise errors.NoteMalformed
+    try:
+        return text + "\n", list(_stamps(stamps))
+    except ValueError:
+        raise errors.NoteMalformed from None
+
+
+def _stamps(lines: str) -> Iterator[tuple[str, bytes]]:
+    rows = lines.removesuffix("\n").split("\n")
+    if len(rows) > MAX_SIGNATURES:
+        raise ValueError("signatures")
+    for row in rows:
+        dash, name, stamp = row.split(" ")
+        if dash != "—" or not name:
+            raise ValueError("signature line")
+        yield name, _base64(stamp)
+
+
+def _checkpoint(text: str) -> Checkpoint:
+    try:
+        origin, digits, root, end = text.split("\n")
+        if end or not origin or not (digits.isascii() and digits.isdecimal()) or len(digits) > MAX_SIZE_DIGITS:
+            raise ValueError("checkpoint")
+        checkpoint = Checkpoint(origin, int(digits), _base64(root))
+    except ValueError:
+        raise errors.NoteMalformed from None
+    if str(checkpoint.size) != digits or len(checkpoint.root) != ROOT_BYTES:
+        raise errors.NoteMalformed
+    return checkpoint
+
+
+def _base64(text: str) -> bytes:
+    raw = b64decode(text, validate=True)
+    if b64encode(raw).decode() != text:
+        raise binascii.Error("not canonical")
+    return raw

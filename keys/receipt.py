@@ -1,0 +1,122 @@
+"""A signed receipt: proof of what a gateway was sent and whether it took it in, which it cannot take back.
+
+A JWT (RFC 7519) that names the bytes by their SHA-256, so that it is proof for exactly these. The newest checkpoint of
+the issuer's audit log rides along: every partner comes to hold signed snapshots of every other's log.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any, Literal, cast
+
+from keys import errors, jose, shape
+from keys.ring import Ring
+from keys.trust import Trust
+
+MAX_RECEIPT_BYTES = 16_384  # the codes of a bad message, and a checkpoint
+MAX_CODES = 64  # a message with more faults is told of the first of them
+MAX_CHECKPOINT_CHARACTERS = 2_048
+
+KIND = jose.Kind(
+    "cme-receipt+jwt",
+    MAX_RECEIPT_BYTES,
+    errors.ReceiptMalformed,
+    errors.ReceiptAlgorithm,
+    errors.ReceiptType,
+    errors.ReceiptSignature,
+)
+
+Result = Literal["accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the issuer signed. `message_id` is None when the message was refused before it could be read."""
+
+    issuer: str
+    audience: str
+    message_id: str | None
+    sha256: str  # hex, of the sealed message
+    issued_at: datetime
+    result: Result
+    codes: tuple[str, ...]
+    checkpoint: str | None  # signed note, see `note`
+
+
+def issue(
+    *,
+    audience: str,
+    message_id: str | None,
+    sha256: str,
+    codes: Sequence[str],
+    checkpoint: str | None,
+    ring: Ring,
+    now: datetime,
+) -> str:
+    """Sign for a message. Without codes it is accepted; the codes say why it is rejected.
+
+    Sign "accepted" only for what is durable.
+    """
+    claims = {
+        "iss": ring.authority,
+        "aud": audience,
+        "sub": message_id,
+        "sha256": sha256,
+        "iat": jose.seconds(now),
+        "result": "rejected" if codes else "accepted",
+        "codes": list(codes[:MAX_CODES]),
+        "checkpoint": checkpoint,
+    }
+    try:
+        _receipt(claims)  # a receipt that a partner would refuse does not leave the house
+    except jose.Unreadable:
+        raise errors.ReceiptMalformed from None
+    ours = ring.signing
+    return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
+
+
+def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust, now: datetime) -> Receipt:
+    """Check that `issuer` signed for exactly these bytes, to us.
+
+    1. the form of a receipt, and its `typ`
+    2. from the partner to whom we sent, and for us
+    3. for the bytes that we sent
+    4. not from the future
+    5. under a key on the partner's card that was valid when it signed; the card itself may have expired since, because
+       a receipt is evidence for years
+    6. the signature
+    """
+    signed = jose.read(KIND, token)  # (1)
+    try:
+        receipt = _receipt(jose.read_object(signed.payload))
+    except jose.Unreadable:
+        raise errors.ReceiptMalformed from None
+    if (receipt.issuer, receipt.audience) != (issuer, audience):  # (2)
+        raise errors.ReceiptOtherParty
+    if not compare_digest(receipt.sha256.encode(), sha256.encode()):  # (3)
+        raise errors.ReceiptOtherMessage
+    if receipt.issued_at > now + jose.CLOCK_SKEW:  # (4)
+        raise errors.ReceiptFromTheFuture
+    theirs = trust.signing_key(issuer, signed.kid, receipt.issued_at)  # (5)
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    return receipt
+
+
+def _receipt(claims: dict[str, Any]) -> Receipt:
+    shape.members(claims, "iss aud sub sha256 iat result codes checkpoint")
+    codes = tuple(shape.name(code) for code in shape.rows(claims["codes"], MAX_CODES))
+    result = cast("Result", shape.one_of(claims["result"], "accepted rejected"))
+    if (result == "rejected") != bool(codes):
+        raise jose.Unreadable("result")
+    return Receipt(
+        shape.name(claims["iss"]),
+        shape.name(claims["aud"]),
+        None if claims["sub"] is None else shape.name(claims["sub"]),
+        shape.digest(claims["sha256"]),
+        jose.moment(claims["iat"]),
+        result,
+        codes,
+        None if claims["checkpoint"] is None else shape.text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
+    )

@@ -1,0 +1,176 @@
+"""Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
+
+    identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
+    ring.json       signing keys, sealing keys, and the key under which our copies lie at rest
+
+How they are locked under the passphrase is `key_file`'s. A rotated ring keeps the old keys: they go on opening what
+was sealed to them, and verifying what they signed; the newest signs.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from secrets import token_bytes, token_hex
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from keys import errors, key_file
+from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
+from keys.card import CardKey
+from keys.key_file import AT_REST, OwnKey, RingUse, whole_second
+
+RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
+MAX_FILE_BYTES = 1_048_576  # thousands of keys; a larger file is not ours
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The key that signs now."""
+
+    kid: str
+    alg: str
+    private: Ed25519PrivateKey = field(repr=False)
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealingPrivate:
+    """A key that opens what was sealed to us."""
+
+    kid: str
+    kem: Kem
+    private: SealingPrivateKey = field(repr=False)
+
+
+class Ring:
+    """Our unlocked keys. Nothing of them is ever shown: not in `repr`, not in an error."""
+
+    __slots__ = ("_keys", "_sealing", "at_rest_key", "authority", "signing")
+
+    def __init__(self, authority: str, keys: tuple[OwnKey, ...]) -> None:
+        """Of these keys, which `create`, `unlock` and `rotate` give."""
+        self.authority = authority
+        self._keys = keys
+        signer = _active(keys, "sig")
+        private = Ed25519PrivateKey.from_private_bytes(signer.secret)
+        self.signing = SigningKey(signer.kid, signer.alg, private, signer.public)
+        self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
+        self.at_rest_key = _active(keys, "rest").secret
+
+    def __repr__(self) -> str:
+        return f"Ring({self.authority!r}, {len(self._keys)} keys)"
+
+    @classmethod
+    def create(
+        cls, folder: Path, *, authority: str, passphrase: bytes, now: datetime, kem: str = DEFAULT_KEM
+    ) -> "Ring":
+        """Make all the keys of an authority in `folder`. Keys that are there already are never overwritten."""
+        if (folder / RING_FILE).exists() or (folder / IDENTITY_FILE).exists():
+            raise errors.RingExists
+        if not passphrase:
+            raise errors.RingPassphrase("empty")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        uses: tuple[tuple[RingUse, str], ...] = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST))
+        keys = tuple(_new_key(authority, use, alg, now) for use, alg in uses)
+        identity = (_new_key(authority, "id", SIGNING, now),)
+        _write_durably(folder / IDENTITY_FILE, key_file.write(authority, identity, passphrase))
+        _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
+        return cls(authority, keys)
+
+    @classmethod
+    def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
+        """Open the ring. The identity key is not read, and need not be there."""
+        authority, keys = key_file.read(_read_private(folder / RING_FILE), passphrase)
+        if {key.use for key in keys if key.status == "active"} != {"sig", "enc", "rest"}:
+            raise errors.RingUnreadable("keys")
+        return cls(authority, keys)
+
+    @classmethod
+    def rotate(cls, folder: Path, *, passphrase: bytes, now: datetime, revoke: bool = False) -> "Ring":
+        """Make new signing and sealing keys beside the old, which keep verifying and opening. Then sign a new card.
+
+        `revoke`, after a theft: nothing that any older key signed counts any more. What was sealed to them still opens.
+        """
+        authority, old = key_file.read(_read_private(folder / RING_FILE), passphrase)
+        fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _rotates(key))
+        keys = fresh + tuple(_ended(key, now, revoke) for key in old)
+        _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
+        return cls(authority, keys)
+
+    @staticmethod
+    def identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
+        """The identity key, for as long as it takes to sign a card. A running gateway never holds it."""
+        if not (folder / IDENTITY_FILE).exists():
+            raise errors.RingIdentityAway
+        _, keys = key_file.read(_read_private(folder / IDENTITY_FILE), passphrase)
+        if [key.use for key in keys] != ["id"]:
+            raise errors.RingUnreadable("no identity key")
+        return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
+
+    def sealing(self, kid: str) -> SealingPrivate:
+        """The key of this id. What we still hold opens, retired or not: the sender may have had an older card."""
+        if kid not in self._sealing:
+            raise errors.UnknownKey
+        return self._sealing[kid]
+
+    def public_keys(self) -> tuple[CardKey, ...]:
+        """What belongs on our card, newest first."""
+        return tuple(
+            CardKey(key.kid, key.use, key.alg, key.public, key.not_before, key.not_after, key.status)
+            for key in self._keys
+            if key.use == "sig" or key.use == "enc"
+        )
+
+
+def _active(keys: tuple[OwnKey, ...], use: RingUse) -> OwnKey:
+    return next(key for key in keys if key.use == use and key.status == "active")
+
+
+def _rotates(key: OwnKey) -> bool:
+    return key.use in ("sig", "enc") and key.status == "active"
+
+
+def _ended(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
+    if key.use == "rest" or not (revoke or _rotates(key)):
+        return key
+    ended = whole_second(now) + timedelta(seconds=1)  # what was signed in this very second still counts
+    return replace(key, status="revoked" if revoke else "retired", not_after=min(key.not_after, ended))
+
+
+def _new_key(authority: str, use: RingUse, alg: str, now: datetime) -> OwnKey:
+    return OwnKey.of(authority, use, alg, secret=token_bytes(SEED_BYTES), now=now)
+
+
+def _sealing_private(key: OwnKey) -> SealingPrivate:
+    kem = KEMS[key.alg]
+    return SealingPrivate(key.kid, kem, kem.private(key.secret))
+
+
+def _write_durably(path: Path, text: bytes) -> None:
+    """Under another name, to the disk, then renamed: a crash leaves the old file or the new one, never a half."""
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise errors.RingExposed
+            return file.read(MAX_FILE_BYTES)
+    except FileNotFoundError:
+        raise errors.RingMissing from None
+    except OSError as why:
+        raise errors.RingUnreadable(type(why).__name__) from None

@@ -1,0 +1,115 @@
+"""Whose public key counts, and when.
+
+`Trust` is handed the cards that somebody here has confirmed, and answers from them alone: it opens no file, asks
+no network, and follows nothing that a message says. A key counts only for the authority on whose card it stands.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from keys import errors
+from keys.algorithms import KEMS, Kem, SealingPublicKey
+from keys.card import Card, CardKey, check_dates
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyKey:
+    """A public key that verifies, with the algorithm that it is for."""
+
+    kid: str
+    alg: str
+    public: Ed25519PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class SealingPublic:
+    """A public key to seal to."""
+
+    kid: str
+    kem: Kem
+    public: SealingPublicKey
+
+
+class Trust:
+    """The confirmed cards, with their keys loaded once: a message costs its signature, not a key's parsing."""
+
+    __slots__ = ("_cards", "_sealing", "_verifying")
+
+    def __init__(self, cards: Mapping[str, Card]) -> None:
+        """`cards` by authority. They have been through `card.read`, so their keys load."""
+        if any(code != card.authority for code, card in cards.items()):
+            raise ValueError("a card stands under another authority's code")
+        self._cards = dict(cards)
+        self._verifying = {
+            code: {key.kid: (key, _verify_key(key)) for key in card.keys if key.use == "sig"}
+            for code, card in cards.items()
+        }
+        self._sealing = {
+            code: tuple((key, _sealing_public(key)) for key in card.keys if key.use == "enc")
+            for code, card in cards.items()
+        }
+
+    def card(self, authority: str) -> Card:
+        """The card that we hold of an authority, whatever its dates."""
+        if authority not in self._cards:
+            raise errors.UnknownAuthority
+        return self._cards[authority]
+
+    def current_card(self, authority: str, at: datetime) -> Card:
+        """The card, unless it has expired."""
+        card = self.card(authority)
+        check_dates(card, at)
+        return card
+
+    def signing_key(self, authority: str, kid: str, at: datetime) -> VerifyKey:
+        """The key with which this authority could sign at that moment.
+
+        The card's expiry is the caller's question, through `current_card`: it asks about now, and this about then.
+        """
+        self.card(authority)
+        if kid not in self._verifying[authority]:
+            raise errors.UnknownKey
+        key, loaded = self._verifying[authority][kid]
+        _check_key(key, at)
+        return loaded
+
+    def signing_keys(self, authority: str) -> Iterator[VerifyKey]:
+        """Every key that may have signed for this authority at some time; what is revoked never counts."""
+        self.card(authority)
+        return (loaded for key, loaded in self._verifying[authority].values() if key.status != "revoked")
+
+    def sealing_key(self, authority: str, at: datetime) -> SealingPublic:
+        """The first key on the card, in its order, to which one may seal now."""
+        self.current_card(authority, at)
+        refusal: errors.Refusal = errors.UnknownKey("no sealing key")
+        for key, loaded in self._sealing[authority]:
+            if key.status == "retired":  # it still opens there, but nothing new is sealed to it
+                continue
+            try:
+                _check_key(key, at)
+            except errors.KeyRefused as why:
+                refusal = why
+            else:
+                return loaded
+        raise refusal
+
+
+def _verify_key(key: CardKey) -> VerifyKey:
+    return VerifyKey(key.kid, key.alg, Ed25519PublicKey.from_public_bytes(key.public))
+
+
+def _sealing_public(key: CardKey) -> SealingPublic:
+    kem = KEMS[key.alg]
+    return SealingPublic(key.kid, kem, kem.public(key.public))
+
+
+def _check_key(key: CardKey, at: datetime) -> None:
+    if key.status == "revoked":
+        raise errors.KeyRevoked
+    if at < key.not_before:
+        raise errors.KeyNotYet
+    if at >= key.not_after:
+        raise errors.KeyOutOfDate

@@ -1,0 +1,71 @@
+"""A card is whole or refused; which card replaces which is one rule."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keys import card, errors
+from keys.card import Contact, Route
+from tests.unit.keys.parties import NOW, Party, party
+
+
+def test_what_was_written_is_read(sandwell: Party) -> None:
+    full = replace(
+        sandwell.card,
+        name="Bro Morgannwg / Y Fêl Ynys",
+        routes=(Route("https", "https://cme.example/", "sealed", "MIIB"), Route("email", "a@b.example", "notify-only")),
+        contacts=(Contact("cme-officer", "Zoë", "", ""),) * 3,
+        mash=None,
+        schema_versions=("1", "1.1"),
+    )
+    assert card.read(card.write(full, sandwell.identity)) == full
+
+
+def test_only_its_own_identity_key_signs_a_card(sandwell: Party, birmingham: Party) -> None:
+    with pytest.raises(errors.CardSignature):
+        card.write(sandwell.card, birmingham.identity)
+
+
+def test_a_card_that_partners_would_refuse_is_not_written(sandwell: Party) -> None:
+    with pytest.raises(errors.CardMalformed):
+        card.write(replace(sandwell.card, name="two\nlines"), sandwell.identity)
+
+
+def test_fingerprint_is_forty_digits_that_two_people_can_read(sandwell: Party, birmingham: Party) -> None:
+    shown = card.fingerprint(sandwell.card)
+    groups = shown.split(" ")
+    assert [len(group) for group in groups] == [5] * 8
+    assert all(group.isdecimal() for group in groups)
+    assert shown != card.fingerprint(birmingham.card)
+    assert shown == card.fingerprint(replace(sandwell.card, serial=99, keys=()))
+
+
+def test_a_token_longer_than_a_card_may_be_is_not_parsed() -> None:
+    with pytest.raises(errors.CardMalformed):
+        card.read("A" * (card.MAX_CARD_BYTES + 1))
+
+
+@given(st.one_of(st.text(max_size=200), st.text("eyJ.hbGciOi_-", max_size=200)))
+@example("\ud800")
+@example("..")
+@example("e30.e30.")
+def test_arbitrary_text_is_refused(token: str) -> None:
+    with pytest.raises(errors.Refusal):
+        card.read(token)
+
+
+WHOLE = party("333").token()
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.characters(min_codepoint=33, max_codepoint=126))
+def test_no_character_of_a_card_can_be_changed(at: int, character: str) -> None:
+    altered = WHOLE[:at] + character + WHOLE[at + 1 :]
+    if altered != WHOLE:
+        with pytest.raises(errors.CardRefused):
+            card.read(altered)
+
+
+def test_newer_card_replaces(sandwell: Party) -> None:
+    card.replaces(replace(sandwell.card, serial=8), sandwell.card, NOW)

@@ -1,0 +1,197 @@
+"""Our private keys: made once, opened with the passphrase, rotated with overlap, never shown."""
+
+import json
+from base64 import b64encode
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from keys import errors
+from keys.ring import IDENTITY_FILE, RING_FILE, Ring
+from tests.unit.keys.parties import NOW
+
+PASSPHRASE = b"eleven blue herons"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("state") / "keys"
+    Ring.create(folder, authority="333", passphrase=PASSPHRASE, now=NOW)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy, to be spoilt."""
+    copy = tmp_path / "keys"
+    copy.mkdir(mode=0o700)
+    for file in made.iterdir():
+        (copy / file.name).touch(0o600)
+        (copy / file.name).write_bytes(file.read_bytes())
+    return copy
+
+
+def change(file: Path, at: str, value: object) -> None:
+    """Write another value into a key file."""
+    document = json.loads(file.read_bytes())
+    *path, last = at.split(".")
+    place = document
+    for step in path:
+        place = place[int(step) if step.isdecimal() else step]
+    place[last] = value
+    file.write_text(json.dumps(document))
+
+
+def test_what_was_made_is_unlocked(made: Path) -> None:
+    ring = Ring.unlock(made, passphrase=PASSPHRASE)
+    sig, enc = ring.public_keys()
+    assert ring.authority == "333"
+    assert (sig.use, sig.alg, sig.kid, sig.public) == ("sig", "EdDSA", ring.signing.kid, ring.signing.public)
+    assert (enc.use, enc.alg, len(enc.public)) == ("enc", "MLKEM768_X25519", 1_216)
+    assert ring.sealing(enc.kid).kem.name == enc.alg
+    assert sig.not_before == NOW
+    assert len(ring.at_rest_key) == 32
+
+
+def test_files_are_for_the_owner_alone(made: Path) -> None:
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert {file.name: file.stat().st_mode & 0o777 for file in made.iterdir()} == {
+        RING_FILE: 0o600,
+        IDENTITY_FILE: 0o600,
+    }
+
+
+def test_no_secret_is_in_the_files_or_in_a_repr(made: Path) -> None:
+    ring = Ring.unlock(made, passphrase=PASSPHRASE)
+    secrets = [key.secret for key in ring._keys]
+    stored = (made / RING_FILE).read_text()
+    assert not any(secret.hex() in stored or b64encode(secret).decode() in stored for secret in secrets)
+    shown = repr((ring, ring.signing, ring.sealing(ring.public_keys()[1].kid), ring._keys))
+    assert not any(repr(secret)[2:-1] in shown for secret in secrets)
+
+
+def test_keys_are_never_overwritten(folder: Path) -> None:
+    (folder / RING_FILE).unlink()
+    with pytest.raises(errors.RingExists):
+        Ring.create(folder, authority="333", passphrase=PASSPHRASE, now=NOW)
+
+
+def test_empty_passphrase_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(errors.RingPassphrase):
+        Ring.create(tmp_path / "keys", authority="333", passphrase=b"", now=NOW)
+    assert not (tmp_path / "keys").exists()
+
+
+def test_wrong_passphrase(made: Path) -> None:
+    with pytest.raises(errors.RingPassphrase):
+        Ring.unlock(made, passphrase=b"eleven blue heron")
+
+
+def test_no_keys_there(tmp_path: Path) -> None:
+    with pytest.raises(errors.RingMissing):
+        Ring.unlock(tmp_path, passphrase=PASSPHRASE)
+
+
+def test_file_that_others_can_read(folder: Path) -> None:
+    (folder / RING_FILE).chmod(0o640)
+    with pytest.raises(errors.RingExposed):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        ("v", 2),
+        ("authority", "../333"),
+        ("kdf.name", "pbkdf2"),
+        ("kdf.n", 2**30),
+        ("kdf.n", 3),
+        ("kdf.r", 10**6),
+        ("kdf.salt", "é"),
+        ("keys", []),
+        ("keys.0.alg", "RS256"),
+        ("keys.0.status", "retired"),
+        ("keys.0.status", "fine"),
+        ("keys.0.nbf", 1.5),
+        ("keys.0.private", "***"),
+    ],
+)
+def test_damaged_file_is_named_as_such(folder: Path, at: str, value: object) -> None:
+    change(folder / RING_FILE, at, value)
+    with pytest.raises(errors.RingUnreadable):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+def test_a_key_cannot_be_put_in_the_place_of_another(folder: Path) -> None:
+    rows = json.loads((folder / RING_FILE).read_bytes())["keys"]
+    change(folder / RING_FILE, "keys.0.private", rows[1]["private"])
+    with pytest.raises(errors.RingPassphrase):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+def test_truncated_file(folder: Path) -> None:
+    (folder / RING_FILE).write_bytes((folder / RING_FILE).read_bytes()[:500])
+    with pytest.raises(errors.RingUnreadable):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+def test_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / RING_FILE).mkdir()
+    with pytest.raises(errors.RingUnreadable):
+        Ring.unlock(tmp_path, passphrase=PASSPHRASE)
+
+
+def test_it_runs_without_the_identity_key_and_says_so_when_it_is_needed(folder: Path) -> None:
+    (folder / IDENTITY_FILE).unlink()
+    Ring.unlock(folder, passphrase=PASSPHRASE)
+    with pytest.raises(errors.RingIdentityAway):
+        Ring.identity(folder, passphrase=PASSPHRASE)
+
+
+def test_identity_key_is_another_than_the_signing_key(made: Path) -> None:
+    identity = Ring.identity(made, passphrase=PASSPHRASE)
+    ring = Ring.unlock(made, passphrase=PASSPHRASE)
+    assert identity.public_key().public_bytes_raw() != ring.signing.public
+
+
+def test_a_file_of_other_keys_is_no_identity(folder: Path) -> None:
+    (folder / IDENTITY_FILE).write_bytes((folder / RING_FILE).read_bytes())
+    with pytest.raises(errors.RingUnreadable):
+        Ring.identity(folder, passphrase=PASSPHRASE)
+
+
+def test_rotation_new_keys_sign_and_old_keys_open(folder: Path) -> None:
+    old = Ring.unlock(folder, passphrase=PASSPHRASE)
+    later = NOW + timedelta(days=365)
+    Ring.rotate(folder, passphrase=PASSPHRASE, now=later)
+    ring = Ring.unlock(folder, passphrase=PASSPHRASE)
+    was = {key.kid: key for key in ring.public_keys() if key.status == "retired"}
+    assert set(was) == {key.kid for key in old.public_keys()}
+    assert was[old.signing.kid].not_after == later + timedelta(seconds=1)
+    assert ring.signing.kid not in was
+    assert all(ring.sealing(kid) for kid, key in was.items() if key.use == "enc")
+    assert ring.at_rest_key == old.at_rest_key
+
+
+def test_after_a_theft_the_old_keys_are_revoked_and_still_open(folder: Path) -> None:
+    old = Ring.rotate(folder, passphrase=PASSPHRASE, now=NOW).public_keys()
+    ring = Ring.rotate(folder, passphrase=PASSPHRASE, now=NOW, revoke=True)
+    assert len(old) == 4
+    assert {key.kid for key in ring.public_keys() if key.status == "revoked"} == {key.kid for key in old}
+    assert ring.sealing(old[1].kid).kid == old[1].kid
+
+
+def test_unknown_sealing_key(made: Path) -> None:
+    with pytest.raises(errors.UnknownKey):
+        Ring.unlock(made, passphrase=PASSPHRASE).sealing("../../etc/passwd")
+
+
+def test_classical_ring(tmp_path: Path) -> None:
+    ring = Ring.create(tmp_path / "keys", authority="334", passphrase=PASSPHRASE, now=NOW, kem="X25519")
+    assert ring.public_keys()[1].alg == "X25519"
+
+
+def test_no_key_material_lies_in_the_package() -> None:
+    names = {file.suffix for file in (Path(__file__).parents[3] / "keys").rglob("*") if file.is_file()}
+    assert names <= {".py", ".md", ".pyc"}
