@@ -1,0 +1,37 @@
+"""The code lists, read from `codes/*.csv`; the first line of each names its source."""
+
+import csv
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def rows(name: str) -> tuple[dict[str, str], ...]:
+    """The rows of one list, by column name."""
+    lines = (files("schemas") / "codes" / f"{name}.csv").read_text("utf-8").splitlines()
+    return tuple(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+@cache
+def labels(name: str) -> dict[str, str]:
+    """Code to label, in the order of the list."""
+    return {row["code"]: row["label"] for row in rows(name)}
+
+
+def authority_name(code: str) -> str | None:
+    """The name of a local authority of England or Wales, live or ended; None where there never was one."""
+    for name in ("authorities_live", "authorities_wales", "authorities_ended"):
+        if code in labels(name):
+            return labels(name)[code]
+    return None
+
+
+def is_live(code: str) -> bool:
+    """Can a notice be addressed to this authority today?"""
+    return code in labels("authorities_live") or code in labels("authorities_wales")
+
+
+@cache
+def grounds(regulations: str) -> frozenset[str]:
+    """The letters of the grounds for deletion in the regulations of this year."""
+    return frozenset(row["code"] for row in rows("grounds") if row["regulations"] == regulations)

@@ -1,0 +1,67 @@
+"""How the classes of `message` lie in XML: read once from their annotations, for the codec and for the XSD alike."""
+
+import types
+import typing
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+from schemas.shapes import CodeList, Named, Number, Text
+
+Shape = Text | CodeList | Number
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One field of a class, and the element that carries it."""
+
+    field: str
+    element: str
+    kind: type  # str, int, bool, date, datetime, or a class of ours
+    shape: Shape | None
+    optional: bool  # the element may be absent; otherwise it is always written
+    most: int  # 1, or how often it may be repeated
+
+    @property
+    def repeated(self) -> bool:
+        """Is the field a tuple?"""
+        return self.most > 1
+
+
+@cache
+def slots(cls: type) -> tuple[Slot, ...]:
+    """The fields of a class in order."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(_slot(field.name, hints[field.name]) for field in fields(cls))
+
+
+def _slot(name: str, hint: object) -> Slot:
+    kind, marks, optional, repeated = _unwrap(hint)
+    named = next((mark for mark in marks if isinstance(mark, Named)), None)
+    shape = next((mark for mark in marks if isinstance(mark, Shape)), None)
+    element = named.name if named else "".join(part.capitalize() for part in name.split("_"))
+    return Slot(name, element, kind, shape, optional or repeated, named.most if named and repeated else 1)
+
+
+def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:
+    """The innermost type of an annotation, with the marks met on the way."""
+    marks: list[object] = []
+    optional = repeated = False
+    while True:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            hint, *more = get_args(hint)
+            marks += more
+        elif origin in (types.UnionType, typing.Union):
+            hint = next(arg for arg in get_args(hint) if arg is not type(None))
+            optional = True
+        elif origin is tuple:
+            hint, repeated = get_args(hint)[0], True
+        else:
+            assert isinstance(hint, type)  # noqa: S101 - our own annotations
+            return hint, marks, optional, repeated
+
+
+def is_ours(kind: type) -> bool:
+    """Is it a class of `message`, and not a simple value?"""
+    return is_dataclass(kind)

@@ -1,0 +1,314 @@
+"""What a message must mean, beyond its shape. One rule, one function, one sentence that an officer understands.
+
+Sender and receiver run the same rules over the same message, so an error is a thing on which both agree. `README.md`
+holds the table; a test holds it to this module, and every rule to a sample that breaks it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from schemas import codes
+from schemas.findings import Finding
+from schemas.identifiers import is_upn
+from schemas.message import (
+    Acknowledgement,
+    Address,
+    Child,
+    Enquiry,
+    Message,
+    Needs,
+    Outcome,
+    Sibling,
+    TransferNotice,
+    WhereaboutsEnquiry,
+    WhereaboutsResponse,
+    WhereaboutsUnknownNotice,
+    parts,
+)
+
+Test = Callable[[Message, date], Iterator[str]]  # gives the path of each element that breaks the rule
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule with its code, what follows from breaking it, and how it is said."""
+
+    code: str
+    level: Literal["error", "warning"]
+    sentence: str
+    breaks: Test
+
+
+RULES: list[Rule] = []
+OLDEST = 150  # years: born before that is a slip of the pen
+REPLIES = ("WhereaboutsResponse", "Acknowledgement", "Outcome", "Withdrawal")
+
+
+def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Callable[[Test], Test]:
+    def register(test: Test) -> Test:
+        RULES.append(Rule(code, level, sentence, test))
+        return test
+
+    return register
+
+
+def check(message: Message, *, today: date) -> list[Finding]:
+    """Everything that the rules find, in their order. `today` is the date of whoever asks."""
+    return [
+        Finding(rule.code, rule.level, path, rule.sentence) for rule in RULES for path in dict.fromkeys(rule.breaks(message, today))
+    ]
+
+
+def errors(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that refuse the message."""
+    return [finding for finding in findings if finding.level == "error"]
+
+
+def _body(message: Message, *steps: str) -> str:
+    return "/".join(("Message", message.kind, *steps))
+
+
+@_rule("authority.same", "error", "Sender and recipient are the same authority.")
+def _same(message: Message, today: date) -> Iterator[str]:
+    if message.header.sender.authority == message.header.recipient.authority:
+        yield "Message/Header/Recipient/Authority"
+
+
+@_rule("authority.unknown", "error", "There is no local authority with this DfE code.")
+def _unknown(message: Message, today: date) -> Iterator[str]:
+    for name, party in (("Sender", message.header.sender), ("Recipient", message.header.recipient)):
+        if codes.authority_name(party.authority) is None:
+            yield f"Message/Header/{name}/Authority"
+
+
+@_rule("authority.ended", "error", "This authority has ended; send to its successor.")
+def _ended(message: Message, today: date) -> Iterator[str]:
+    code = message.header.recipient.authority
+    if codes.authority_name(code) and not codes.is_live(code):
+        yield "Message/Header/Recipient/Authority"
+
+
+@_rule("header.supersedes-itself", "error", "A correction cannot name itself as what it replaces.")
+def _supersedes(message: Message, today: date) -> Iterator[str]:
+    if message.header.supersedes == message.header.message_id:
+        yield "Message/Header/Supersedes"
+
+
+@_rule("header.reply-to-nothing", "error", "A reply must say in InReplyTo which message it answers.")
+def _reply(message: Message, today: date) -> Iterator[str]:
+    if message.kind in REPLIES and message.header.in_reply_to is None:
+        yield "Message/Header"
+
+
+@_rule("upn.check-letter", "error", "The UPN's first letter does not fit the rest of it; check it with the school.")
+def _upn(message: Message, today: date) -> Iterator[str]:
+    for one in parts(message.body):
+        if isinstance(one, Child):
+            yield from (_body(message, "Child", "UPN") for upn in [one.upn] if upn and not is_upn(upn))
+            yield from (_body(message, "Child", "FormerUPN") for upn in one.former_upn if not is_upn(upn))
+        if isinstance(one, Sibling) and one.upn and not is_upn(one.upn):
+            yield _body(message, "Sibling", "UPN")
+
+
+@_rule("upn.no-reason", "error", "There is no UPN and no reason why; give one of the two.")
+def _no_upn(message: Message, today: date) -> Iterator[str]:
+    child = _child(message)
+    if child and (child.upn is None) == (child.upn_unknown is None):
+        yield _body(message, "Child")
+
+
+@_rule("upn.temporary", "warning", "The UPN is a temporary one; a permanent one may have been given since.")
+def _temporary(message: Message, today: date) -> Iterator[str]:
+    child = _child(message)
+    if child and child.upn and child.upn[-1].isalpha():
+        yield _body(message, "Child", "UPN")
+
+
+@_rule("upn.authority", "warning", "The UPN was not allocated by any authority that we know of; check it with the school.")
+def _upn_authority(message: Message, today: date) -> Iterator[str]:
+    child = _child(message)
+    if child and child.upn and codes.authority_name(child.upn[1:4]) is None:
+        yield _body(message, "Child", "UPN")
+
+
+@_rule("dob.future", "error", "The date of birth lies in the future.")
+def _future_dob(message: Message, today: date) -> Iterator[str]:
+    for name, dob in _births(message):
+        if dob > today:
+            yield _body(message, name, "DOB")
+
+
+@_rule("dob.implausible", "error", "The date of birth is more than 150 years ago.")
+def _old_dob(message: Message, today: date) -> Iterator[str]:
+    for name, dob in _births(message):
+        if today.year - dob.year > OLDEST:
+            yield _body(message, name, "DOB")
+
+
+@_rule("age.not-compulsory", "warning", "The child is not of compulsory school age, which is from 5 to 16.")
+def _age(message: Message, today: date) -> Iterator[str]:
+    child = _child(message)
+    if child and child.dob <= today:
+        age = today.year - child.dob.year - ((today.month, today.day) < (child.dob.month, child.dob.day))
+        if not 5 <= age <= 16:
+            yield _body(message, "Child", "DOB")
+
+
+@_rule("restriction.no-reason", "error", "A restriction must say its reason, by whom it was decided, and when it is reviewed.")
+def _restriction_reason(message: Message, today: date) -> Iterator[str]:
+    restriction = getattr(message.body, "restriction", None)
+    if restriction and restriction.level != "none" and not (restriction.reason and restriction.decided_by and restriction.review_on):
+        yield _body(message, "Restriction")
+
+
+@_rule("restriction.address", "error", "The child's address is withheld, so no street, postcode, school or contact may be sent.")
+def _restricted_address(message: Message, today: date) -> Iterator[str]:
+    body = message.body
+    if message.restriction == "none" or not isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice):
+        return
+    for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress"),
+                       ("destination_school", "DestinationSchool"), ("school", "School"), ("contact", "Contact")):  # fmt: skip
+        if getattr(body, part, None):
+            yield _body(message, name)
+
+
+@_rule("restriction.phone-only", "error", "Nothing about this child may go by machine: only whom to ring.")
+def _phone_only(message: Message, today: date) -> Iterator[str]:
+    if message.restriction != "phone-only":
+        return
+    for part, name in (("child", "Child"), ("sibling", "Sibling"), ("needs", "Needs"), ("enquiry", "Enquiry"), ("note", "Note")):
+        if getattr(message.body, part, None):
+            yield _body(message, name)
+
+
+@_rule("restriction.broadcast", "error", "A restricted child is never asked about of all authorities.")
+def _broadcast(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsEnquiry) and message.restriction != "none" and message.body.circulation != "named":
+        yield _body(message, "Circulation")
+
+
+@_rule("child.absent", "error", "The notice does not say whom it is about; only one that is phone-only may leave that out.")
+def _child_absent(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, TransferNotice) and message.body.child is None and message.restriction != "phone-only":
+        yield _body(message)
+
+
+@_rule("unknown.no-enquiries", "error", "Whereabouts are unknown only when reasonable enquiries were made: list them.")
+def _no_enquiries(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsUnknownNotice) and not message.body.enquiry:
+        yield _body(message)
+
+
+@_rule("unknown.enquiry-open", "error", "An enquiry still awaits its reply, so whereabouts are not yet unknown.")
+def _open_enquiry(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsUnknownNotice):
+        yield from (_body(message, "Enquiry", "Result") for one in message.body.enquiry if one.result == "awaiting-reply")
+
+
+@_rule("unknown.incomplete", "error", "The checklist is not complete: home, family, the council's records and social care are needed.")
+def _incomplete(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsUnknownNotice) and message.body.enquiry:
+        needed = {row["code"] for row in codes.rows("enquiry_sources") if row["needed"] == "yes"}
+        if needed - {one.source for one in message.body.enquiry}:
+            yield _body(message, "Enquiry")
+
+
+@_rule("enquiry.future", "error", "An enquiry is dated in the future.")
+def _future_enquiry(message: Message, today: date) -> Iterator[str]:
+    for one in parts(message.body):
+        if isinstance(one, Enquiry) and one.made_on > today:
+            yield _body(message, "Enquiry", "MadeOn")
+
+
+@_rule("response.found-by-machine", "error", "Only an officer may say that a child was found.")
+def _found_by_machine(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsResponse) and message.body.result == "found" and message.body.answered_by == "machine":
+        yield _body(message, "AnsweredBy")
+
+
+@_rule("response.nobody-to-ring", "error", "The answer asks for a call, or says found, but not whom to ring.")
+def _nobody_to_ring(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, WhereaboutsResponse) and message.body.result != "no-trace" and message.body.ring is None:
+        yield _body(message)
+
+
+@_rule("acknowledgement.no-reason", "error", "A rejection must say why.")
+def _no_reason(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, Acknowledgement) and message.body.decision == "rejected" and message.body.reason is None:
+        yield _body(message)
+
+
+@_rule("acknowledgement.passed-to-nobody", "error", "It was passed on, but not to which authority.")
+def _passed_on(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, Acknowledgement) and message.body.decision == "passed-on" and not message.body.passed_to:
+        yield _body(message)
+
+
+@_rule("outcome.moved-to-nowhere", "error", "The child moved on to another authority, but not to which.")
+def _moved_on(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, Outcome) and message.body.result == "moved-on" and not message.body.moved_to:
+        yield _body(message)
+
+
+@_rule("ground.not-in-regulations", "error", "The regulations of that year have no ground with this letter.")
+def _ground(message: Message, today: date) -> Iterator[str]:
+    ground = getattr(message.body, "ground_for_deletion", None)
+    if ground and ground.letter not in codes.grounds(ground.regulations):
+        yield _body(message, "GroundForDeletion", "Letter")
+
+
+@_rule("care.no-authority", "error", "The child is looked after, but not by which authority.")
+def _care(message: Message, today: date) -> Iterator[str]:
+    for one in parts(message.body):
+        if isinstance(one, Needs) and one.looked_after and one.looked_after.in_care and not one.looked_after.care_authority:
+            yield _body(message, "Needs", "LookedAfter")
+
+
+@_rule("address.postcode", "warning", "The postcode does not have the form of one.")
+def _postcode(message: Message, today: date) -> Iterator[str]:
+    for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress")):
+        address = getattr(message.body, part, None)
+        if isinstance(address, Address) and address.post_code and not _is_postcode(address.post_code):
+            yield _body(message, name, "PostCode")
+
+
+@_rule("address.empty", "error", "An address holds no line of it.")
+def _empty(message: Message, today: date) -> Iterator[str]:
+    for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress")):
+        address = getattr(message.body, part, None)
+        if isinstance(address, Address) and not (address.bs7666_address or address.address_line or address.post_code):
+            yield _body(message, name)
+
+
+@_rule("email.ended-domain", "error", "This e-mail domain was closed or is misspelt (GCSX, GSI); give the address in use today.")
+def _email(message: Message, today: date) -> Iterator[str]:
+    ended = codes.labels("ended_email_domains")
+    for one in parts(message.body):
+        address = getattr(one, "email", None)
+        if isinstance(address, str) and any(address.lower().endswith(("@" + domain, "." + domain)) for domain in ended):
+            yield _body(message)
+
+
+@_rule("sibling.twice", "warning", "The same sibling is listed twice.")
+def _sibling_twice(message: Message, today: date) -> Iterator[str]:
+    siblings = [(one.surname, one.forename, one.dob) for one in getattr(message.body, "sibling", ())]
+    if len(set(siblings)) < len(siblings):
+        yield _body(message, "Sibling")
+
+
+def _child(message: Message) -> Child | None:
+    child = getattr(message.body, "child", None)
+    return child if isinstance(child, Child) else None
+
+
+def _births(message: Message) -> Iterator[tuple[str, date]]:
+    for one in parts(message.body):
+        if isinstance(one, Child | Sibling):
+            yield type(one).__name__, one.dob
+
+
+def _is_postcode(text: str) -> bool:
+    outward, _, inward = text.upper().rpartition(" ")
+    return 2 <= len(outward) <= 4 and outward[:1].isalpha() and len(inward) == 3 and inward[0].isdigit() and inward[1:].isalpha()

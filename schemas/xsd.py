@@ -1,0 +1,105 @@
+"""Writes `message-1.xsd` from the classes and the code lists, so that the three cannot drift apart.
+
+    python -m schemas.xsd > schemas/message-1.xsd
+"""
+
+import inspect
+from collections.abc import Iterator
+from datetime import date, datetime
+from xml.sax.saxutils import escape
+
+from schemas import codes
+from schemas.layout import Slot, is_ours, slots
+from schemas.message import BODIES, Header
+from schemas.shapes import CodeList, Number, Text
+
+NAMESPACE = "urn:cme-exchange:message:1"
+PLAIN = r"[^\p{Cc}]*"  # no control characters, so no line can be forged in a log or a mail
+SIMPLE = {date: "Day", datetime: "Moment", bool: "xs:boolean", str: "Line"}
+
+HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
+<!-- Written by schemas/xsd.py from schemas/message.py and schemas/codes/. Change those, not this file. -->
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="{NAMESPACE}"
+           targetNamespace="{NAMESPACE}" elementFormDefault="qualified" version="1">
+  <xs:simpleType name="Day">
+    <xs:restriction base="xs:date"><xs:pattern value="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"/></xs:restriction>
+  </xs:simpleType>
+  <xs:simpleType name="Moment">
+    <xs:annotation><xs:documentation>In UTC, to the millisecond.</xs:documentation></xs:annotation>
+    <xs:restriction base="xs:dateTime">
+      <xs:pattern value="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}\\.[0-9]{{3}}Z"/>
+    </xs:restriction>
+  </xs:simpleType>
+"""
+
+
+def schema() -> str:
+    """The whole XSD."""
+    seen: dict[type, None] = {}
+    for cls in (Header, *BODIES):
+        _collect(cls, seen)
+    lists = sorted({slot.shape.name for cls in seen for slot in slots(cls) if isinstance(slot.shape, CodeList)})
+    parts = [HEAD, *(_code_list(name) for name in lists), *(_class(cls) for cls in seen), _root(), "</xs:schema>\n"]
+    return "".join(parts)
+
+
+def _collect(cls: type, seen: dict[type, None]) -> None:
+    for slot in slots(cls):
+        if is_ours(slot.kind) and slot.kind not in seen:
+            _collect(slot.kind, seen)
+    seen.setdefault(cls)
+
+
+def _code_list(name: str) -> str:
+    rows = "".join(
+        f'      <xs:enumeration value="{code}"><xs:annotation><xs:documentation>{escape(label)}'
+        "</xs:documentation></xs:annotation></xs:enumeration>\n"
+        for code, label in codes.labels(name).items()
+    )
+    return f'  <xs:simpleType name="{name}">\n    <xs:restriction base="xs:token">\n{rows}    </xs:restriction>\n  </xs:simpleType>\n'
+
+
+def _class(cls: type) -> str:
+    says = escape((inspect.getdoc(cls) or "").split("\n")[0])
+    rows = "".join(_element(slot) for slot in slots(cls))
+    return (
+        f'  <xs:complexType name="{cls.__name__}">\n    <xs:annotation><xs:documentation>{says}</xs:documentation></xs:annotation>\n'
+        f"    <xs:sequence>\n{rows}    </xs:sequence>\n  </xs:complexType>\n"
+    )
+
+
+def _element(slot: Slot) -> str:
+    often = (' minOccurs="0"' if slot.optional else "") + (f' maxOccurs="{slot.most}"' if slot.repeated else "")
+    facets = "".join(_facets(slot))
+    if facets:
+        base = "xs:int" if isinstance(slot.shape, Number) else "xs:string"
+        inner = f'<xs:simpleType><xs:restriction base="{base}">{facets}</xs:restriction></xs:simpleType>'
+        return f'      <xs:element name="{slot.element}"{often}>{inner}</xs:element>\n'
+    return f'      <xs:element name="{slot.element}" type="{_type(slot)}"{often}/>\n'
+
+
+def _type(slot: Slot) -> str:
+    if isinstance(slot.shape, CodeList):
+        return slot.shape.name
+    return slot.kind.__name__ if is_ours(slot.kind) else SIMPLE[slot.kind]
+
+
+def _facets(slot: Slot) -> Iterator[str]:
+    match slot.shape:
+        case Number(least, most):
+            yield f'<xs:minInclusive value="{least}"/><xs:maxInclusive value="{most}"/>'
+        case Text(longest, pattern):
+            yield f'<xs:minLength value="1"/><xs:maxLength value="{longest}"/>'
+            yield f'<xs:pattern value="{escape(pattern or PLAIN)}"/>'
+
+
+def _root() -> str:
+    choices = "".join(f'          <xs:element name="{cls.__name__}" type="{cls.__name__}"/>\n' for cls in BODIES)
+    return (
+        '  <xs:element name="Message">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="Header" type="Header"/>\n'
+        f"        <xs:choice>\n{choices}        </xs:choice>\n      </xs:sequence>\n    </xs:complexType>\n  </xs:element>\n"
+    )
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

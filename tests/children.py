@@ -1,0 +1,40 @@
+"""Invented children: the published samples, addressed anew."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.resources import files
+from secrets import token_bytes
+
+from schemas import xml
+from schemas.identifiers import uuid7
+from schemas.message import Message, Party
+
+
+def sample(name: str) -> bytes:
+    """The text of a valid sample."""
+    return (files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes()
+
+
+def notice(
+    sender: str = "333",
+    recipient: str = "885",
+    *,
+    name: str = "transfer-notice",
+    message_id: str | None = None,
+    conversation_id: str | None = None,
+    sequence: int = 1,
+    now: datetime | None = None,
+) -> Message:
+    """A sample with ids of its own, from one authority to another."""
+    made = now or datetime.now(UTC)
+    found = xml.read(sample(name))
+    head = replace(
+        found.header,
+        message_id=message_id or uuid7(made, token_bytes(10)),
+        conversation_id=conversation_id or uuid7(made, token_bytes(10)),
+        sequence=sequence,
+        sender=Party(authority=sender, role="cme_officer"),
+        recipient=Party(authority=recipient, role="cme_officer"),
+        created_at=made.replace(microsecond=made.microsecond // 1000 * 1000),
+    )
+    return Message(head, found.body)

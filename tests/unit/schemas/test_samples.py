@@ -1,0 +1,69 @@
+"""The samples that we publish: each valid one reads, each invalid one breaks exactly the rule that it is named after."""
+
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from schemas import codes, rules, xml
+from schemas.layout import is_ours, slots
+from schemas.message import BODIES, Header
+from schemas.shapes import CodeList
+from schemas.xsd import schema
+
+SCHEMAS = Path(str(files("schemas")))
+VALID = sorted((SCHEMAS / "samples" / "valid").glob("*.xml"))
+INVALID = sorted((SCHEMAS / "samples" / "invalid").glob("*.xml"))
+TODAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_a_valid_sample_comes_back_byte_for_byte_and_breaks_no_rule(path: Path) -> None:
+    text = path.read_bytes()
+    message = xml.read(text)
+    assert xml.write(message) == text
+    assert rules.check(message, today=TODAY) == []
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
+def test_an_invalid_sample_is_told_by_the_code_that_names_it(path: Path) -> None:
+    findings = xml.inspect(path.read_bytes(), today=TODAY)[1]
+    assert path.stem in {finding.code for finding in findings}
+    assert {finding.code for finding in findings if finding.level == "error"} <= {path.stem}
+    assert all(finding.sentence.endswith(".") for finding in findings)
+
+
+def test_every_rule_has_a_sample_that_breaks_it_and_stands_in_the_table() -> None:
+    named = {path.stem for path in INVALID}
+    table = (SCHEMAS / "README.md").read_text("utf-8")
+    for rule in rules.RULES:
+        assert rule.code in named
+        assert f"| `{rule.code}` | {rule.level} | {rule.sentence} |" in table
+
+
+def test_every_body_has_a_valid_sample() -> None:
+    assert {xml.read(path.read_bytes()).kind for path in VALID} == {cls.__name__ for cls in BODIES}
+
+
+def test_the_xsd_is_what_the_classes_and_the_code_lists_make() -> None:
+    assert (SCHEMAS / "message-1.xsd").read_text("utf-8") == schema()
+
+
+def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
+    todo, lists = [Header, *BODIES], set()
+    while todo:
+        for slot in slots(todo.pop()):
+            if isinstance(slot.shape, CodeList):
+                lists.add(slot.shape.name)
+            if is_ours(slot.kind):
+                todo.append(slot.kind)
+    for name in lists:
+        assert codes.labels(name)
+        assert (SCHEMAS / "codes" / f"{name}.csv").read_text("utf-8").startswith("# Source: ")
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
+def test_what_is_said_never_quotes_the_child(path: Path) -> None:
+    for finding in xml.inspect(path.read_bytes(), today=TODAY)[1]:
+        assert not any(word in finding.sentence for word in ("Testchild", "Ada", "X333210123001", "Specimen"))
