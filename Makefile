@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,6 @@ lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-
-bench: .venv/.installed ## Messages a second for the whole way, beside the bare cost of its parts
-	@$(BIN)/python -m benchmarks.exchange $(ARGS)
 
 lock: # Resolve the newest allowed versions into requirements.lock
 	@$(BIN)/python -m pip install --quiet uv

@@ -85,7 +85,9 @@ class BS7666Address:
     locality: Line | None = None
     town: Line | None = None
     administrative_area: Line | None = None
-    unique_property_reference_number: Annotated[str, Text(12, "[0-9]{1,12}", "a UPRN of up to twelve digits")] | None = None
+    unique_property_reference_number: (
+        Annotated[str, Text(12, "[0-9]{1,12}", "a UPRN of up to twelve digits")] | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,9 @@ class Child:
     dob: Annotated[date, Named("DOB")]
     dob_estimated: Annotated[bool, Named("DOBEstimated")] = False
     sex: Annotated[str, CodeList("sexes")]
-    nc_year_actual: Annotated[str, Text(2, "[NERX]|[0-9]|1[0-4]", "a year group such as R or 7"), Named("NCyearActual")] | None = None
+    nc_year_actual: (
+        Annotated[str, Text(2, "[NERX]|[0-9]|1[0-4]", "a year group such as R or 7"), Named("NCyearActual")] | None
+    ) = None
     language: Line | None = None
 
 

@@ -57,7 +57,9 @@ def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Calla
 def check(message: Message, *, today: date) -> list[Finding]:
     """Everything that the rules find, in their order. `today` is the date of whoever asks."""
     return [
-        Finding(rule.code, rule.level, path, rule.sentence) for rule in RULES for path in dict.fromkeys(rule.breaks(message, today))
+        Finding(rule.code, rule.level, path, rule.sentence)
+        for rule in RULES
+        for path in dict.fromkeys(rule.breaks(message, today))
     ]
 
 
@@ -126,7 +128,9 @@ def _temporary(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "Child", "UPN")
 
 
-@_rule("upn.authority", "warning", "The UPN was not allocated by any authority that we know of; check it with the school.")
+@_rule(
+    "upn.authority", "warning", "The UPN was not allocated by any authority that we know of; check it with the school."
+)
 def _upn_authority(message: Message, today: date) -> Iterator[str]:
     child = _child(message)
     if child and child.upn and codes.authority_name(child.upn[1:4]) is None:
@@ -156,17 +160,31 @@ def _age(message: Message, today: date) -> Iterator[str]:
             yield _body(message, "Child", "DOB")
 
 
-@_rule("restriction.no-reason", "error", "A restriction must say its reason, by whom it was decided, and when it is reviewed.")
+@_rule(
+    "restriction.no-reason",
+    "error",
+    "A restriction must say its reason, by whom it was decided, and when it is reviewed.",
+)
 def _restriction_reason(message: Message, today: date) -> Iterator[str]:
     restriction = getattr(message.body, "restriction", None)
-    if restriction and restriction.level != "none" and not (restriction.reason and restriction.decided_by and restriction.review_on):
+    if (
+        restriction
+        and restriction.level != "none"
+        and not (restriction.reason and restriction.decided_by and restriction.review_on)
+    ):
         yield _body(message, "Restriction")
 
 
-@_rule("restriction.address", "error", "The child's address is withheld, so no street, postcode, school or contact may be sent.")
+@_rule(
+    "restriction.address",
+    "error",
+    "The child's address is withheld, so no street, postcode, school or contact may be sent.",
+)
 def _restricted_address(message: Message, today: date) -> Iterator[str]:
     body = message.body
-    if message.restriction == "none" or not isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice):
+    if message.restriction == "none" or not isinstance(
+        body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice
+    ):
         return
     for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress"),
                        ("destination_school", "DestinationSchool"), ("school", "School"), ("contact", "Contact")):  # fmt: skip
@@ -178,18 +196,30 @@ def _restricted_address(message: Message, today: date) -> Iterator[str]:
 def _phone_only(message: Message, today: date) -> Iterator[str]:
     if message.restriction != "phone-only":
         return
-    for part, name in (("child", "Child"), ("sibling", "Sibling"), ("needs", "Needs"), ("enquiry", "Enquiry"), ("note", "Note")):
+    for part, name in (
+        ("child", "Child"),
+        ("sibling", "Sibling"),
+        ("needs", "Needs"),
+        ("enquiry", "Enquiry"),
+        ("note", "Note"),
+    ):
         if getattr(message.body, part, None):
             yield _body(message, name)
 
 
 @_rule("restriction.broadcast", "error", "A restricted child is never asked about of all authorities.")
 def _broadcast(message: Message, today: date) -> Iterator[str]:
-    if isinstance(message.body, WhereaboutsEnquiry) and message.restriction != "none" and message.body.circulation != "named":
+    if (
+        isinstance(message.body, WhereaboutsEnquiry)
+        and message.restriction != "none"
+        and message.body.circulation != "named"
+    ):
         yield _body(message, "Circulation")
 
 
-@_rule("child.absent", "error", "The notice does not say whom it is about; only one that is phone-only may leave that out.")
+@_rule(
+    "child.absent", "error", "The notice does not say whom it is about; only one that is phone-only may leave that out."
+)
 def _child_absent(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, TransferNotice) and message.body.child is None and message.restriction != "phone-only":
         yield _body(message)
@@ -204,10 +234,16 @@ def _no_enquiries(message: Message, today: date) -> Iterator[str]:
 @_rule("unknown.enquiry-open", "error", "An enquiry still awaits its reply, so whereabouts are not yet unknown.")
 def _open_enquiry(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice):
-        yield from (_body(message, "Enquiry", "Result") for one in message.body.enquiry if one.result == "awaiting-reply")
+        yield from (
+            _body(message, "Enquiry", "Result") for one in message.body.enquiry if one.result == "awaiting-reply"
+        )
 
 
-@_rule("unknown.incomplete", "error", "The checklist is not complete: home, family, the council's records and social care are needed.")
+@_rule(
+    "unknown.incomplete",
+    "error",
+    "The checklist is not complete: home, family, the council's records and social care are needed.",
+)
 def _incomplete(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice) and message.body.enquiry:
         needed = {row["code"] for row in codes.rows("enquiry_sources") if row["needed"] == "yes"}
@@ -224,25 +260,41 @@ def _future_enquiry(message: Message, today: date) -> Iterator[str]:
 
 @_rule("response.found-by-machine", "error", "Only an officer may say that a child was found.")
 def _found_by_machine(message: Message, today: date) -> Iterator[str]:
-    if isinstance(message.body, WhereaboutsResponse) and message.body.result == "found" and message.body.answered_by == "machine":
+    if (
+        isinstance(message.body, WhereaboutsResponse)
+        and message.body.result == "found"
+        and message.body.answered_by == "machine"
+    ):
         yield _body(message, "AnsweredBy")
 
 
 @_rule("response.nobody-to-ring", "error", "The answer asks for a call, or says found, but not whom to ring.")
 def _nobody_to_ring(message: Message, today: date) -> Iterator[str]:
-    if isinstance(message.body, WhereaboutsResponse) and message.body.result != "no-trace" and message.body.ring is None:
+    if (
+        isinstance(message.body, WhereaboutsResponse)
+        and message.body.result != "no-trace"
+        and message.body.ring is None
+    ):
         yield _body(message)
 
 
 @_rule("acknowledgement.no-reason", "error", "A rejection must say why.")
 def _no_reason(message: Message, today: date) -> Iterator[str]:
-    if isinstance(message.body, Acknowledgement) and message.body.decision == "rejected" and message.body.reason is None:
+    if (
+        isinstance(message.body, Acknowledgement)
+        and message.body.decision == "rejected"
+        and message.body.reason is None
+    ):
         yield _body(message)
 
 
 @_rule("acknowledgement.passed-to-nobody", "error", "It was passed on, but not to which authority.")
 def _passed_on(message: Message, today: date) -> Iterator[str]:
-    if isinstance(message.body, Acknowledgement) and message.body.decision == "passed-on" and not message.body.passed_to:
+    if (
+        isinstance(message.body, Acknowledgement)
+        and message.body.decision == "passed-on"
+        and not message.body.passed_to
+    ):
         yield _body(message)
 
 
@@ -262,7 +314,12 @@ def _ground(message: Message, today: date) -> Iterator[str]:
 @_rule("care.no-authority", "error", "The child is looked after, but not by which authority.")
 def _care(message: Message, today: date) -> Iterator[str]:
     for one in parts(message.body):
-        if isinstance(one, Needs) and one.looked_after and one.looked_after.in_care and not one.looked_after.care_authority:
+        if (
+            isinstance(one, Needs)
+            and one.looked_after
+            and one.looked_after.in_care
+            and not one.looked_after.care_authority
+        ):
             yield _body(message, "Needs", "LookedAfter")
 
 
@@ -282,7 +339,11 @@ def _empty(message: Message, today: date) -> Iterator[str]:
             yield _body(message, name)
 
 
-@_rule("email.ended-domain", "error", "This e-mail domain was closed or is misspelt (GCSX, GSI); give the address in use today.")
+@_rule(
+    "email.ended-domain",
+    "error",
+    "This e-mail domain was closed or is misspelt (GCSX, GSI); give the address in use today.",
+)
 def _email(message: Message, today: date) -> Iterator[str]:
     ended = codes.labels("ended_email_domains")
     for one in parts(message.body):
@@ -311,4 +372,10 @@ def _births(message: Message) -> Iterator[tuple[str, date]]:
 
 def _is_postcode(text: str) -> bool:
     outward, _, inward = text.upper().rpartition(" ")
-    return 2 <= len(outward) <= 4 and outward[:1].isalpha() and len(inward) == 3 and inward[0].isdigit() and inward[1:].isalpha()
+    return (
+        2 <= len(outward) <= 4
+        and outward[:1].isalpha()
+        and len(inward) == 3
+        and inward[0].isdigit()
+        and inward[1:].isalpha()
+    )

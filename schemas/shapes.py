@@ -42,18 +42,28 @@ Name = Annotated[str, Text(150)]  # longer than any name in England's registers;
 Paragraph = Annotated[str, Text(2000)]
 Uuid7 = Annotated[
     str,
-    Text(36, "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "a UUID of version 7, in small letters"),
+    Text(
+        36,
+        "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+        "a UUID of version 7, in small letters",
+    ),
 ]
 Uuid = Annotated[str, Text(36, "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")]
 AuthorityCode = Annotated[str, Text(3, "[0-9]{3}", "a DfE authority code of three digits, such as 333")]
 UPN = Annotated[
     str,
-    Text(13, "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]", "a UPN: a letter, eleven digits, and a digit (or a letter if temporary)"),
+    Text(
+        13,
+        "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]",
+        "a UPN: a letter, eleven digits, and a digit (or a letter if temporary)",
+    ),
 ]
 ULN = Annotated[str, Text(10, "[0-9]{10}", "a ULN of ten digits")]
 Estab = Annotated[str, Text(4, "[0-9]{4}|LLLL|XXXX|MMMM", "an establishment number of four digits")]
 Telephone = Annotated[str, Text(30, "[+0-9][0-9 ()+]{5,29}", "a telephone number of digits and spaces")]
-Email = Annotated[str, Text(254, r"[^@\s<>,;:]+@[^@\s<>,;:]+\.[^@\s<>,;:]+", "an e-mail address, such as officer@council.example")]
+Email = Annotated[
+    str, Text(254, r"[^@\s<>,;:]+@[^@\s<>,;:]+\.[^@\s<>,;:]+", "an e-mail address, such as officer@council.example")
+]
 PostCode = Annotated[str, Text(10)]
 Moment = datetime
 Day = date

@@ -53,7 +53,9 @@ def inspect(data: bytes, *, today: date) -> tuple[Message | None, list[Finding]]
     except Unreadable as why:
         return None, list(why.problems)
     message = _message(root)
-    return message, [replace(finding, line=_line(root, finding.element)) for finding in rules.check(message, today=today)]
+    return message, [
+        replace(finding, line=_line(root, finding.element)) for finding in rules.check(message, today=today)
+    ]
 
 
 def _line(root: etree._Element, path: str) -> int | None:
@@ -71,7 +73,12 @@ def _tree(data: bytes) -> etree._Element:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_encoding(data)
     parser = etree.XMLParser(
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, dtd_validation=False
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        dtd_validation=False,
     )
     try:
         root = etree.fromstring(data, parser)
@@ -102,7 +109,11 @@ def _check_nodes(root: etree._Element) -> None:
     depth, element = 0, root
     for event, element in etree.iterwalk(root, events=("start", "end", "pi")):
         if event == "pi":
-            raise _unreadable("xml.instruction", "The file holds a processing instruction, which a message may not.", element.sourceline)
+            raise _unreadable(
+                "xml.instruction",
+                "The file holds a processing instruction, which a message may not.",
+                element.sourceline,
+            )
         depth += 1 if event == "start" else -1
         if depth > MAX_DEPTH:
             raise _unreadable("xml.too-deep", f"Elements lie more than {MAX_DEPTH} deep.", element.sourceline)
@@ -124,7 +135,9 @@ def _validate(root: etree._Element) -> None:
     findings: dict[tuple[str, int], Finding] = {}
     for error in schema.error_log:
         element = "/".join(re.sub(r"^\{.*?\}|\[\d+\]$|^\*$", "", step) for step in _path(root, error))
-        findings.setdefault((element, error.line), Finding("xml.schema", "error", element, _sentence(error, element), error.line))
+        findings.setdefault(
+            (element, error.line), Finding("xml.schema", "error", element, _sentence(error, element), error.line)
+        )
     raise Unreadable(list(findings.values()))
 
 
@@ -145,8 +158,10 @@ def _sentence(error: "etree._LogEntry", path: str) -> str:
     if kind == "SCHEMAV_ELEMENT_CONTENT":
         wanted = re.search(r"Expected is (?:one of )?\( (.*) \)", error.message)
         names = re.findall(r"\}([A-Za-z0-9]+)", wanted[1]) if wanted else []
-        return f"{name} is not expected here" + (f"; expected is {' or '.join(names)}." if names else ".") if "Missing" not in error.message else (
-            f"{name} lacks {' or '.join(names)}." if names else f"{name} lacks an element."
+        return (
+            f"{name} is not expected here" + (f"; expected is {' or '.join(names)}." if names else ".")
+            if "Missing" not in error.message
+            else (f"{name} lacks {' or '.join(names)}." if names else f"{name} lacks an element.")
         )
     return f"{name} must be {SAYS.get(name, 'a value of the kind and length that the schema names')}."
 
@@ -154,7 +169,11 @@ def _sentence(error: "etree._LogEntry", path: str) -> str:
 def _says() -> dict[str, str]:
     """For each element with a simple value: what it must be."""
     words: dict[str, str] = {}
-    kinds: dict[type, str] = {date: "a date written as 2015-03-31", datetime: "a UTC time written as 2026-11-23T09:30:00.000Z", bool: "true or false"}
+    kinds: dict[type, str] = {
+        date: "a date written as 2015-03-31",
+        datetime: "a UTC time written as 2026-11-23T09:30:00.000Z",
+        bool: "true or false",
+    }
     todo: list[type] = [Header, *BODIES]
     while todo:
         for slot in slots(todo.pop()):
@@ -198,7 +217,8 @@ TO_TEXT: dict[type, Callable[..., str]] = {
 
 
 def _fill(element: etree._Element, value: object) -> None:
-    for slot, tag in _tags(type(value)):
+    cls: type = type(value)
+    for slot, tag in _tags(cls):
         inner = getattr(value, slot.field)
         if inner is None:
             continue
@@ -233,7 +253,7 @@ def _take(cls: type, element: etree._Element) -> object:
     many: dict[str, list[object]] = {}
     known = _by_tag(cls)
     for child in element:
-        slot = known[child.tag]
+        slot = known[str(child.tag)]
         value = FROM_TEXT[slot.kind](child.text or "") if slot.kind in FROM_TEXT else _take(slot.kind, child)
         if slot.repeated:
             many.setdefault(slot.field, []).append(value)

@@ -1,6 +1,6 @@
 """Writes `message-1.xsd` from the classes and the code lists, so that the three cannot drift apart.
 
-    python -m schemas.xsd > schemas/message-1.xsd
+python -m schemas.xsd > schemas/message-1.xsd
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""The samples that we publish: each valid one reads, each invalid one breaks exactly the rule that it is named after."""
+"""The samples that we publish: each valid one reads, each invalid one breaks exactly the rule that names it."""
 
 from datetime import date
 from importlib.resources import files
@@ -51,9 +51,11 @@ def test_the_xsd_is_what_the_classes_and_the_code_lists_make() -> None:
 
 
 def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
-    todo, lists = [Header, *BODIES], set()
+    todo: list[type] = [Header, *BODIES]
+    lists = set()
     while todo:
-        for slot in slots(todo.pop()):
+        cls: type = todo.pop()
+        for slot in slots(cls):
             if isinstance(slot.shape, CodeList):
                 lists.add(slot.shape.name)
             if is_ours(slot.kind):

@@ -1,5 +1,6 @@
 """Hostile and broken text: whatever comes in, a message or an Unreadable comes out."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -26,10 +27,8 @@ def test_arbitrary_bytes_are_unreadable(data: bytes) -> None:
 
 @given(st.integers(0, len(NOTICE) - 1), st.integers(0, 255))
 def test_one_changed_byte_gives_a_message_or_an_unreadable(at: int, byte: int) -> None:
-    try:
-        xml.read(NOTICE[:at] + bytes([byte]) + NOTICE[at + 1 :])
-    except xml.Unreadable as why:
-        assert why.problems
+    with suppress(xml.Unreadable):  # and nothing else
+        assert xml.read(NOTICE[:at] + bytes([byte]) + NOTICE[at + 1 :]).kind == "TransferNotice"
 
 
 def test_a_file_that_is_too_large_is_not_even_parsed() -> None:

@@ -1,0 +1,84 @@
+"""HTTPS: one POST carries many parcels, and its answer holds a receipt for each.
+
+POST <url>/messages
+Authorization: Bearer <caller's token>
+Content-Type: application/vnd.cme-exchange.messages        one sealed message a line
+
+200, application/vnd.cme-exchange.receipts                 one receipt a line, in the order of the messages
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import aiohttp
+
+from adapters.route import Address, Attempt, Parcel, Receipted, Refused, TryLater
+
+MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
+RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
+MAX_ANSWER_BYTES = 4_194_304  # 100 receipts of 16 KiB, and more than any partner has reason to send
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+OURS_TO_MEND = frozenset({401, 403, 413})  # the same bytes will do once a card, a clock or a limit has been set right
+
+
+class Https:
+    """Keeps one session, and in it the connections to partners, open."""
+
+    def __init__(self) -> None:
+        """Nothing is opened before the first delivery."""
+        self._session: aiohttp.ClientSession | None = None
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        """Post the parcels. One ending serves for all where the request as a whole had one."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False)
+        headers = {"Authorization": f"Bearer {address.bearer()}", "Content-Type": MESSAGES_TYPE}
+        body = b"\n".join(parcel.sealed for parcel in parcels)
+        try:
+            async with self._session.post(
+                f"{address.url}/messages",
+                data=body,
+                headers=headers,
+                ssl=address.trusted or True,
+                allow_redirects=False,
+            ) as answer:
+                if answer.status != 200:
+                    return [_refusal(answer)] * len(parcels)
+                text = await answer.content.readexactly(min(int(answer.content_length or 0), MAX_ANSWER_BYTES))
+        except TimeoutError:
+            return [TryLater("the partner's gateway did not answer in time")] * len(parcels)
+        except (aiohttp.ClientError, OSError, EOFError) as why:
+            return [TryLater(_sentence(why))] * len(parcels)
+        receipts = text.decode("ascii", "replace").split("\n")
+        if len(receipts) != len(parcels):
+            return [TryLater("the partner's answer did not hold one receipt for each message")] * len(parcels)
+        return [Receipted(receipt) for receipt in receipts]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def carrier() -> Https:
+    """The entry point."""
+    return Https()
+
+
+def _refusal(answer: aiohttp.ClientResponse) -> TryLater | Refused:
+    reason = f"the partner's gateway answered {answer.status}"
+    if answer.status in LATER | OURS_TO_MEND:
+        after = answer.headers.get("Retry-After", "")
+        return TryLater(reason, timedelta(seconds=int(after)) if after.isdecimal() and len(after) < 6 else None)
+    return Refused(f"https.{answer.status}", reason)
+
+
+def _sentence(why: BaseException) -> str:
+    match why:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "the partner's certificate is not the one on its card"
+        case aiohttp.ClientConnectorError():
+            return "the partner's gateway cannot be reached"
+        case _:
+            return f"the connection broke ({type(why).__name__})"

@@ -1,0 +1,1 @@
+"""What one authority decides, promises and remembers."""

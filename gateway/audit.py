@@ -1,0 +1,134 @@
+"""Anybody can check all of it: checkpoints, export, and verification that needs neither us nor our database.
+
+An export is a folder of two files: `entries.jsonl`, one entry a line, each line a leaf of the tree byte for byte; and
+`checkpoints.txt`, the signed notes, parted by lines of three hyphens. With the authority's card that is all it takes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from gateway.authority import SYSTEM, Authority
+from gateway.core.merkle import Frontier, leaf_hash
+from gateway.store import log
+from gateway.store.log import Entry
+from keys import note
+from keys.errors import Refusal
+from keys.trust import Trust
+
+ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of a log found. `faults` are sentences; none: the log is whole."""
+
+    size: int
+    root: bytes
+    checkpoints: int
+    faults: tuple[str, ...]
+
+
+async def checkpoint(here: Authority) -> str | None:
+    """Sign how our log stands, if it has grown since the last time; the newest checkpoint."""
+
+    def sign(tx: Connection) -> str | None:
+        now, tree, newest = here.now(), log.head(tx), log.newest_checkpoint(tx)
+        if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
+            return newest
+        signed = note.sign_checkpoint(
+            origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring
+        )
+        log.add_checkpoint(tx, now, tree.size, signed)
+        return signed
+
+    here.checkpoint = await here.store.write(sign)
+    return here.checkpoint
+
+
+def verify(tx: Connection, trust: Trust, authority: str) -> Verdict:
+    """Check the log in the database: every entry against its leaf and its columns, the head, and every checkpoint."""
+    faults: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for kept in log.entries(tx):
+            fields = json.loads(kept.entry)
+            columns = (kept.number, kept.act, kept.actor, kept.about, kept.partner)
+            if columns != tuple(fields.get(name) for name in ("number", "act", "actor", "about", "partner")):
+                faults.append(f"Entry {kept.number}: its columns do not say what its text says.")
+            if kept.leaf != leaf_hash(kept.entry.encode()):
+                faults.append(f"Entry {kept.number}: its text was changed after it was written.")
+            yield kept.entry
+
+    verdict = check(lines(), log.checkpoints(tx), trust, authority)
+    head = log.head(tx)
+    if (head.size, head.root()) != (verdict.size, verdict.root):
+        faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
+    return Verdict(verdict.size, verdict.root, verdict.checkpoints, (*faults, *verdict.faults))
+
+
+def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
+    """Check an export, from its two files and the authority's card alone."""
+    with (folder / ENTRIES).open(encoding="utf-8") as file:
+        notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
+        return check((line.rstrip("\n") for line in file), (n for n in notes if n.strip()), trust, authority)
+
+
+def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority: str) -> Verdict:
+    """Rebuild the tree from the entries and hold every signed checkpoint against it."""
+    faults: list[str] = []
+    signed: dict[int, bytes] = {}
+    for number, text in enumerate(notes, 1):
+        try:
+            stamped = note.verify_checkpoint_with_trust(text, authority=authority, trust=trust)
+        except Refusal as why:
+            faults.append(f"Checkpoint {number}: {why.sentence} [{why.code}]")
+        else:
+            signed[stamped.size] = stamped.root
+    tree, last_good = Frontier(), 0
+    for number, text in enumerate(entries):
+        if _number(text) != number:
+            faults.append(f"Entry {number}: an entry is missing, doubled or out of order here.")
+        tree = tree.append([leaf_hash(text.encode())])
+        if tree.size in signed and signed[tree.size] != tree.root():
+            faults.append(
+                f"Entries {last_good} to {number}: one of them is not what was signed at checkpoint {tree.size}."
+            )
+        if tree.size in signed:
+            last_good = tree.size
+    beyond = [size for size in signed if size > tree.size]
+    if beyond:
+        faults.append(f"A checkpoint was signed over {max(beyond)} entries, but only {tree.size} are here.")
+    return Verdict(tree.size, tree.root(), len(signed), tuple(faults))
+
+
+def _number(text: str) -> int | None:
+    try:
+        number = json.loads(text).get("number")
+    except (ValueError, AttributeError):
+        return None
+    return number if isinstance(number, int) else None
+
+
+async def export(here: Authority, folder: Path, by: str) -> Verdict:
+    """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry."""
+    entry = Entry("audit.exported", by)
+    await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+    await checkpoint(here)
+
+    def write(tx: Connection) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ENTRIES).open("w", encoding="utf-8") as file:
+            file.writelines(kept.entry + "\n" for kept in log.entries(tx))
+        (folder / CHECKPOINTS).write_text(PARTING.join(log.checkpoints(tx)), "utf-8")
+
+    await here.store.read(write)
+    return verify_export(folder, Trust({here.code: here.own_card}), here.code)
+
+
+def log_act(here: Authority, act: str, by: str = SYSTEM, about: str | None = None, **detail: str | int) -> None:
+    """One entry of its own, for an act that changes nothing else in the database."""
+    here.store.run(lambda tx: log.append(tx, here.now(), [Entry(act, by, about, detail=detail)]))

@@ -1,0 +1,68 @@
+"""`Authority`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
+
+import asyncio
+import ssl
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from adapters.route import Address, Carrier
+from gateway.config import Config
+from gateway.store import partners
+from gateway.store.database import Store
+from keys import bearer, card
+from keys.card import Card, Route
+from keys.ring import Ring
+from keys.trust import Trust
+
+SYSTEM = "cme-gateway"  # who acts when no person does
+
+
+def wall_clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Authority:
+    """One local authority's gateway, wired."""
+
+    config: Config
+    ring: Ring
+    own_card: Card
+    store: Store
+    carriers: Mapping[str, Carrier]
+    now: Callable[[], datetime] = wall_clock
+    trust: Trust = field(default_factory=lambda: Trust({}))
+    queued: asyncio.Event = field(default_factory=asyncio.Event)  # set when something was queued in this process
+    checkpoint: str | None = None  # the newest that we signed
+    _serials: dict[str, int] = field(default_factory=dict)
+    _tls: dict[str, ssl.SSLContext] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """Our DfE code."""
+        return self.ring.authority
+
+    def refresh_trust(self) -> None:
+        """Read the partners' cards again if one has changed; another process may have added it."""
+        serials = self.store.look(partners.serials)
+        if serials == self._serials:
+            return
+        cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.every)}
+        self.trust, self._serials = Trust(cards), serials
+
+    def address(self, authority: str, route: Route) -> Address:
+        """Where a partner's route leads, with the certificate that its card pins."""
+        return Address(
+            authority, route.url, self._tls_to(route), lambda: bearer.issue(authority, ring=self.ring, now=self.now())
+        )
+
+    def _tls_to(self, route: Route) -> ssl.SSLContext:
+        pinned = route.certificate or ""
+        if pinned not in self._tls:
+            context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            self._tls[pinned] = context
+        return self._tls[pinned]

@@ -1,0 +1,169 @@
+"""One TOML file to frozen dataclasses. A wrong setting is named, with its line and what to write instead.
+
+home/
+  gateway.toml     these settings; no secret stands in it
+  passphrase       unlocks the keys (or another file, or the environment: [keys] passphrase_file)
+  keys/            ring.json, identity.json
+  tls.key tls.pem  the exchange port's certificate, pinned through our card
+  card.jwt         our card, as partners get it
+  store.db         unless [store] url says otherwise
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from gateway.errors import ConfigProblem
+
+FILE = "gateway.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritySettings:
+    """Who we are."""
+
+    code: str
+    name: str
+    officer: str = "CME Officer"
+    telephone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """Where partners' gateways reach us."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+    url: str = ""  # as partners see it; empty: https://host:port/exchange/v1
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Which database. Empty: store.db in the home folder."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysSettings:
+    """Where the passphrase of the keys is read from."""
+
+    passphrase_file: str = "passphrase"  # noqa: S105 - the name of a file
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSettings:
+    """What one partner may send."""
+
+    messages_per_minute: int = 6000
+    messages_per_request: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, and the home folder that relative paths start from."""
+
+    home: Path
+    authority: AuthoritySettings
+    listen: ListenSettings = field(default_factory=ListenSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    keys: KeysSettings = field(default_factory=KeysSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
+
+    @property
+    def store_url(self) -> str:
+        """The database as SQLAlchemy names it."""
+        return self.store.url or f"sqlite:///{self.home / 'store.db'}"
+
+    @property
+    def exchange_url(self) -> str:
+        """Our exchange endpoint as partners see it."""
+        return self.listen.url or f"https://{self.listen.host}:{self.listen.port}/exchange/v1"
+
+    def passphrase(self) -> bytes:
+        """The passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
+        path = self.home / self.keys.passphrase_file
+        try:
+            return path.read_bytes().strip()
+        except OSError as why:
+            raise ConfigProblem(
+                "config.passphrase",
+                f"The passphrase file {path} cannot be read ({why.strerror}).",
+                "Check [keys] passphrase_file in gateway.toml, and the file's rights.",
+            ) from None
+
+
+SECTIONS = {
+    "authority": AuthoritySettings,
+    "listen": ListenSettings,
+    "store": StoreSettings,
+    "keys": KeysSettings,
+    "limits": LimitsSettings,
+}
+
+
+def load(home: Path) -> Config:
+    """Read gateway.toml in the home folder. Raises ConfigProblem."""
+    path = home / FILE
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigProblem(
+            "config.missing",
+            f"There is no gateway in {home}.",
+            "Run `cme-gateway init`, or name its folder with --home.",
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigProblem(
+            "config.unreadable", f"{path} cannot be read.", "It must be UTF-8 text that this user may read."
+        ) from None
+    return parse(text, home)
+
+
+def parse(text: str, home: Path) -> Config:
+    """The settings in this text. Raises ConfigProblem for the first that is wrong."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as why:
+        raise ConfigProblem(
+            "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
+        ) from None
+    for name in tables:
+        if name not in SECTIONS:
+            raise _problem(text, name, f"[{name}] is not a section", f"the sections are {', '.join(SECTIONS)}")
+    parts = {name: _section(text, name, tables.get(name, {})) for name in SECTIONS}
+    config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
+    _check(text, config)
+    return config
+
+
+def _section(text: str, name: str, values: Mapping[str, object]) -> object:
+    known = {setting.name: setting for setting in fields(SECTIONS[name])}
+    for key, value in values.items():
+        if key not in known:
+            raise _problem(text, key, f"[{name}] has no setting {key}", f"its settings are {', '.join(known)}")
+        wanted = known[key].type
+        if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]  # str or int
+            example = '"text"' if wanted is str else "8443"
+            raise _problem(text, key, f"{key} has the wrong type", f"{key} = {example}")
+    if name == "authority" and not {"code", "name"} <= values.keys():
+        raise _problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
+    return SECTIONS[name](**values)
+
+
+def _check(text: str, config: Config) -> None:
+    if not (config.authority.code.isdecimal() and len(config.authority.code) == 3):
+        raise _problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
+    if not 1 <= config.listen.port <= 65535:
+        raise _problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
+    if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
+        raise _problem(
+            text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
+        )
+
+
+def _problem(text: str, key: str, what: str, instead: str) -> ConfigProblem:
+    line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().strip("[").startswith(key)), 1)
+    return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")

@@ -1,0 +1,1 @@
+"""Decisions without I/O: no async, no clock, no random, no SQL."""

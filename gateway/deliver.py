@@ -1,0 +1,96 @@
+"""The loop out: claim what is due, carry it, settle it; one worker for each partner, so a dead one slows nobody else.
+
+Two batches to a partner may be under way at once: while it judges one, we verify the receipts of the other.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+
+from sqlalchemy import Connection
+
+from adapters.route import Attempt, Parcel, TryLater
+from gateway.authority import Authority
+from gateway.settle import Ending, settle
+from gateway.store import inbox, log, outbox
+from gateway.store.outbox import Claimed
+from keys.card import Route
+from keys.errors import Refusal
+
+BATCH = 50  # messages in one request: a commit is shared, and the receiver is never busy for long
+IN_FLIGHT = 2  # batches to one partner at once
+LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
+
+
+async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Deliver until told to stop; then let what is under way end."""
+    workers: dict[str, asyncio.Task[None]] = {}
+    while not stop.is_set():
+        here.queued.clear()
+        await asyncio.get_running_loop().run_in_executor(None, here.refresh_trust)
+        for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+            if partner not in workers or workers[partner].done():
+                workers[partner] = asyncio.create_task(_serve_partner(here, partner, stop))
+        await _first_of(here.queued, stop, LOOK_EVERY)
+    await asyncio.gather(*workers.values(), return_exceptions=True)
+
+
+async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+        with suppress(asyncio.CancelledError):
+            await wait
+
+
+async def _serve_partner(here: Authority, partner: str, stop: asyncio.Event) -> None:
+    """Deliver until nothing is due for this partner."""
+
+    async def lane() -> None:
+        while not stop.is_set() and await deliver_batch(here, partner):
+            pass
+
+    await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+
+
+async def deliver_batch(here: Authority, partner: str) -> int:
+    """Claim a batch for one partner, carry it, and settle it: how many were claimed."""
+    claimed = await here.store.write(lambda tx: outbox.claim(tx, here.now(), partner, BATCH))
+    if not claimed:
+        return 0
+    kind, attempts = await _carry(here, partner, claimed)
+    endings: list[Ending] = []
+    for one, attempt in zip(claimed, attempts, strict=True):
+        endings.append(settle(here, one, attempt, route=kind, jitter=random.random()))  # noqa: S311 - spreads load only
+        await asyncio.sleep(0)
+    await here.store.write(lambda tx: _write(tx, here, partner, endings))
+    return len(claimed)
+
+
+async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> tuple[str, Sequence[Attempt]]:
+    try:
+        route = _route(here, partner)
+    except Refusal as why:
+        return "none", [TryLater(why.sentence)] * len(claimed)
+    if route is None:
+        return "none", [TryLater("their card lists no route that this gateway serves")] * len(claimed)
+    parcels = [Parcel(one.message_id, one.sealed) for one in claimed]
+    return route.kind, await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
+
+
+def _route(here: Authority, partner: str) -> Route | None:
+    """The first route of their card that we serve and that keeps the message sealed. Weaker ones are never a fallback."""
+    card = here.trust.current_card(partner, here.now())
+    return next((r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"), None)
+
+
+def _write(tx: Connection, here: Authority, partner: str, endings: Sequence[Ending]) -> None:
+    now = here.now()
+    outbox.settle(tx, now, [ending.settled for ending in endings])
+    waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
+    if waits:
+        outbox.postpone(tx, partner, min(waits))
+    inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
+    log.append(tx, now, [ending.entry for ending in endings if ending.entry])

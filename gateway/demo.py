@@ -1,0 +1,310 @@
+"""Two authorities on this machine, as two real processes over TLS: the whole story, with children who do not exist.
+
+Every step has a fixed id, kept in the folder, and is taken only if it has not been taken: so a demo that was killed goes
+on where it was when it is started again, loses nothing and doubles nothing.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Container
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from secrets import token_bytes
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from adapters.https import Https
+from adapters.route import Parcel, Receipted
+from gateway import app, audit, partners, respond
+from gateway.authority import Authority, wall_clock
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed, Unusable
+from gateway.send import prepare, send
+from gateway.store import inbox, outbox
+from keys import card, envelope, receipt
+from keys.errors import CardOlder
+from keys.ring import Ring
+from keys.trust import Trust
+from schemas import xml
+from schemas.identifiers import uuid7
+from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
+
+TELEPHONE = {"333": "01632 960101", "885": "01632 960202"}  # Ofcom's numbers for drama
+STEPS = (
+    ("transfer-notice", "333", "a child who moved to Worcestershire"),
+    ("transfer-notice-siblings", "333", "a child who moved with a brother and a sister"),
+    ("transfer-notice-restricted", "333", "a child in a refuge: no address, no school"),
+    ("transfer-notice-without-upn", "885", "a child newly arrived, without a UPN, with one name"),
+    ("whereabouts-enquiry", "885", "do you know where this child is?"),
+)
+WAIT_SECONDS = 60
+AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
+
+
+async def run_demo(folder: Path, *, keep: bool, out: Console) -> None:
+    """Tell the story. Raises Unusable where a gateway does not come up, or a step does not end as it must."""
+    plan = _plan(folder)
+    out.print(
+        "[bold]cme-gateway demo[/bold]: two authorities, two processes, TLS between them. Every child is invented.\n"
+    )
+    for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
+        _make(folder / code, code, name, plan.ports[code])
+    sandwell, worcestershire = (app.open_authority(folder / code) for code in ("333", "885"))
+    both = (sandwell, worcestershire)
+    try:
+        _introduce(*both, out)
+        await _until(
+            lambda: all(_port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
+        )
+        processes = [await _start(folder / here.code) for here in both]
+        try:
+            await _tell(both, plan.ids, out)
+            if keep:
+                out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
+            await asyncio.gather(*(process.wait() for process in processes))
+        _verify(both, out)
+    finally:
+        for here in both:
+            here.store.close()
+    out.print(
+        "\n[bold]Try next[/bold]\n"
+        f"  cme-gateway inbox --home {folder}/885            what Worcestershire has\n"
+        f"  cme-gateway audit search --home {folder}/333     every act, who, when\n"
+        "  cme-gateway validate schemas/samples/invalid/upn.check-letter.xml\n"
+        "  make demo ARGS=--keep                         leave both running"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is decided once and kept in the folder: the ports, and an id for each step."""
+
+    ports: dict[str, int]
+    ids: dict[str, str]
+
+
+def _plan(folder: Path) -> Plan:
+    path = folder / "demo.json"
+    if not path.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ids = {name: uuid7(wall_clock(), token_bytes(10)) for name, _, _ in STEPS}
+        made = {"ports": {code: _free_port() for code in TELEPHONE}, "ids": ids}
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(made))
+        temporary.rename(path)
+    kept = json.loads(path.read_text())
+    return Plan(kept["ports"], kept["ids"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _make(home: Path, code: str, name: str, port: int) -> None:
+    """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
+    if (home / "gateway.toml").exists():
+        return
+    fresh = home.with_name(f"{home.name}.{os.getpid()}")
+    app.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
+    fresh.rename(home)
+
+
+def _introduce(one: Authority, other: Authority, out: Console) -> None:
+    for here, there in ((one, other), (other, one)):
+        with suppress(NotAllowed, CardOlder):  # it has the card already
+            partners.add(here, (there.config.home / app.CARD_FILE).read_text("ascii"), by="demo")
+        out.print(
+            f"  {here.own_card.name:15} confirmed the card of {there.own_card.name}: {card.fingerprint(there.own_card)}"
+        )
+
+
+async def _start(home: Path) -> asyncio.subprocess.Process:
+    with (home / "serve.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(home),
+            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+async def _until(true: Callable[[], bool], what: str) -> None:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not true():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Unusable(
+            "demo.waited", f"The demo waited in vain for {what}.", "See serve.log in both folders."
+        ) from None
+
+
+async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> None:
+    by_code = {here.code: here for here in both}
+    out.print("\n[bold]1. Notices go out[/bold], signed and sealed so that only the addressee opens them")
+    for name, sender, says in STEPS:
+        here = by_code[sender]
+        if not _queued(here, ids[name]):
+            await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
+        out.print(f"  {sender} -> {_other(sender)}  {says}")
+    out.print("\n[bold]2. Received, acknowledged, concluded[/bold]: each by a signed message")
+    for name, sender, _ in STEPS:
+        here, there = by_code[sender], by_code[_other(sender)]
+        await _until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
+        officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
+        with suppress(NotAllowed):  # it was done before the demo was killed
+            respond.acknowledge(
+                there, ids[name], Acknowledgement(decision="accepted", officer=officer), by="otto (demo)"
+            )
+        if name != STEPS[-1][0]:
+            outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=officer)
+            with suppress(NotAllowed):
+                respond.conclude(there, ids[name], outcome, by="otto (demo)")
+        wanted = State.ACKNOWLEDGED if name == STEPS[-1][0] else State.CONCLUDED
+        await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
+    for here in both:
+        out.print(_view(here))
+    out.print("\n[bold]3. What is refused[/bold], each by a signed refusal and an entry in the audit log")
+    for what, code in await _attack(both[0]):
+        out.print(f"  {what:52} [yellow]{code}[/yellow]")
+
+
+def _message(name: str, message_id: str, sender: str, recipient: str, here: Authority) -> Message:
+    found = xml.read((files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes())
+    head = replace(
+        found.header,
+        message_id=message_id,
+        conversation_id=message_id,
+        sender=Party(authority=sender, role="cme_officer"),
+        recipient=Party(authority=recipient, role="cme_officer"),
+        created_at=here.now().replace(microsecond=0),
+    )
+    return Message(head, found.body)
+
+
+def _other(code: str) -> str:
+    return "885" if code == "333" else "333"
+
+
+def _reached(here: Authority, message_id: str, states: Container[State]) -> Callable[[], bool]:
+    return lambda: here.store.look(lambda tx: outbox.get(tx, message_id)).state in states
+
+
+def _queued(here: Authority, message_id: str) -> bool:
+    return here.store.look(lambda tx: outbox.exists(tx, message_id))
+
+
+def _verdict(here: Authority) -> audit.Verdict:
+    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+
+
+def _view(here: Authority) -> Table:
+    table = Table(
+        title=f"{here.own_card.name}'s view", title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    for column in ("", "Partner", "Kind", "State", "Restricted"):
+        table.add_column(column)
+    for sent in here.store.look(outbox.search):
+        if sent.in_reply_to is None:
+            table.add_row(
+                "sent", sent.recipient, sent.kind, f"[green]{sent.state.value}[/green]", _mark(sent.restriction)
+            )
+    for came in here.store.look(lambda tx: inbox.search(tx, here.now())):
+        if came.in_reply_to is None:
+            table.add_row("came", came.sender, came.kind, f"[green]{came.state.value}[/green]", _mark(came.restriction))
+    return table
+
+
+def _mark(restriction: str) -> str:
+    return "" if restriction == "none" else f"[red]{restriction}[/red]"
+
+
+async def _attack(sandwell: Authority) -> list[tuple[str, str]]:
+    """Post what must be refused to Worcestershire's real port, and say by which code it was."""
+    fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
+    sealed = prepare(sandwell, fresh, "demo").sealed
+    middle = len(sealed) // 2
+    tampered = sealed[:middle] + (b"A" if sealed[middle : middle + 1] != b"A" else b"B") + sealed[middle + 1 :]
+    with TemporaryDirectory() as folder:
+        stranger = Ring.create(Path(folder) / "keys", authority="333", passphrase=b"demo", now=wall_clock())
+    forged = envelope.seal(
+        xml.write(fresh),
+        names=envelope.Names(fresh.header.message_id, "333", "885"),
+        ring=stranger,
+        trust=sandwell.trust,
+        now=wall_clock(),
+    )
+    ours = Trust({"333": sandwell.own_card})
+    astray = envelope.seal(
+        xml.write(fresh),
+        names=envelope.Names(fresh.header.message_id, "333", "333"),
+        ring=sandwell.ring,
+        trust=ours,
+        now=wall_clock(),
+    )
+    first = sandwell.store.look(outbox.search)[-1].message_id
+    replayed = sandwell.store.look(lambda tx: outbox.sealed(tx, first))
+    carrier = Https()
+    try:
+        answers = [await _post(carrier, sandwell, one) for one in (tampered, forged, astray, replayed)]
+    finally:
+        await carrier.close()
+    names = (
+        "one character changed on the way",
+        "signed with a key that is not Sandwell's",
+        "addressed to another authority",
+        "sent a second time",
+    )
+    return list(zip(names, answers, strict=True))
+
+
+async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
+    route = sandwell.trust.card("885").routes[0]
+    [answer] = await carrier.deliver(sandwell.address("885", route), [Parcel("", sealed)])
+    if not isinstance(answer, Receipted):
+        return f"{answer}"
+    found = receipt.verify(
+        answer.receipt,
+        issuer="885",
+        audience="333",
+        sha256=sha256(sealed).hexdigest(),
+        trust=sandwell.trust,
+        now=wall_clock(),
+    )
+    return ", ".join(found.codes) or "accepted once; the first receipt again"
+
+
+def _verify(both: tuple[Authority, Authority], out: Console) -> None:
+    out.print("\n[bold]4. Both audit logs[/bold], checked entry by entry against signed checkpoints")
+    for here in both:
+        verdict = _verdict(here)
+        if verdict.faults:
+            raise Unusable("demo.audit", " ".join(verdict.faults), "This must not happen; please tell us.")
+        out.print(
+            f"  {here.own_card.name:15} [green]whole[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
+        )

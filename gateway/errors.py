@@ -1,0 +1,92 @@
+"""Every way in which the gateway itself says no, or later. (`keys.errors` and `schemas.errors` hold theirs.)
+
+GatewayError           code, one sentence, what to do next
+  StoreUnavailable       the database cannot take it in now; nothing was lost
+  ConfigProblem          a setting is wrong: which, on which line, what to write instead
+  NotFound               there is nothing under this id
+  NotAllowed             this act is not open to this person, or not in this state
+  Unfit                  a notice that its rules refuse; nothing was kept
+  Unusable               a file or an address that cannot be used
+"""
+
+from collections.abc import Sequence
+
+from schemas.findings import Finding
+
+STORE_SENTENCES = {
+    "store.busy": (
+        "Another process has held the database too long.",
+        "Try again; if it stays, stop the other gateway process.",
+    ),
+    "store.full": ("The disk is full, so nothing was taken in.", "Free some space; what is waiting goes on by itself."),
+    "store.read-only": (
+        "The database is read-only.",
+        "Give the gateway's user the right to write the store and its folder.",
+    ),
+    "store.disk": (
+        "The disk did not do what was asked of it.",
+        "Look at the system's log; restore from backup if the disk is failing.",
+    ),
+    "store.missing": ("The database cannot be opened.", "Check the path and its rights, or run `cme-gateway init`."),
+    "store.damaged": ("The database file is damaged.", "Stop the gateway and restore the newest backup."),
+    "store.unreachable": ("The database server cannot be reached.", "Start it, or check [store] url in gateway.toml."),
+}
+
+
+class GatewayError(Exception):
+    """Something is not as it should be."""
+
+    exit_code = 1
+
+    def __init__(self, code: str, sentence: str, next_step: str = "") -> None:
+        """`code` is the one to look up; `sentence` is for a person; neither holds anything about a child."""
+        super().__init__(f"{sentence} [{code}]")
+        self.code, self.sentence, self.next_step = code, sentence, next_step
+
+
+class StoreUnavailable(GatewayError):
+    """The database cannot take it in now."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+    def __init__(self, code: str, *, passes: bool = False) -> None:
+        """`passes`: it is gone in a moment, and the same work may be tried again."""
+        super().__init__(code, *STORE_SENTENCES[code])
+        self.passes = passes
+
+
+class ConfigProblem(GatewayError):
+    """A setting is wrong."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class NotFound(GatewayError):
+    """There is nothing under this id."""
+
+    exit_code = 4
+
+
+class NotAllowed(GatewayError):
+    """This may not be done."""
+
+    exit_code = 5
+
+
+class Unusable(GatewayError):
+    """A file or an address cannot be used."""
+
+
+class Unfit(GatewayError):
+    """The notice does not meet its rules; nothing of it was kept."""
+
+    exit_code = 5
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        """The findings that refuse it."""
+        super().__init__(
+            "notice.unfit",
+            "The notice was not sent: " + " ".join(f.sentence for f in findings),
+            "Correct it and send it again.",
+        )
+        self.findings = tuple(findings)

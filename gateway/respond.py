@@ -1,0 +1,91 @@
+"""An officer's acts on what came: read it, acknowledge it, say what became of the child."""
+
+from secrets import token_bytes
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.errors import NotAllowed
+from gateway.send import prepare, queue
+from gateway.store import inbox, log, outbox
+from gateway.store.inbox import Item, Standing
+from gateway.store.log import Entry
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import xml
+from schemas.identifiers import uuid7
+from schemas.message import Acknowledgement, Body, Header, Message, Outcome, Party
+
+ANSWERABLE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+STANDINGS = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.ACKNOWLEDGED, "rejected": Standing.REJECTED}
+
+
+def read_incoming(here: Authority, message_id: str, by: str) -> tuple[Item, Message]:
+    """A message that came, opened for a person. That it was read is an entry of the audit log."""
+
+    def look(tx: Connection) -> tuple[Item, Locked]:
+        item = inbox.get(tx, message_id)
+        log.append(tx, here.now(), [Entry("notice.read", by, message_id, item.sender)])
+        return item, Locked(*inbox.locked(tx, item.sender, message_id))
+
+    item, locked = here.store.run(look)
+    return item, xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+
+
+def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
+    """Our own copy of a notice that we sent, opened for a person."""
+
+    def look(tx: Connection) -> Locked:
+        sent = outbox.get(tx, message_id)
+        log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
+        return Locked(*outbox.locked(tx, message_id))
+
+    return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
+
+
+def acknowledge(here: Authority, message_id: str, body: Acknowledgement, by: str) -> str:
+    """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement."""
+    return _reply(here, message_id, body, STANDINGS[body.decision], by)
+
+
+def conclude(here: Authority, message_id: str, body: Outcome, by: str) -> str:
+    """Tell the sender what became of the child. The id of the outcome."""
+    return _reply(here, message_id, body, Standing.CONCLUDED, by)
+
+
+def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by: str) -> str:
+    item = here.store.look(lambda tx: inbox.get(tx, message_id))
+    if item.kind not in ANSWERABLE:
+        raise NotAllowed(
+            "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
+        )
+    if item.state in (Standing.WITHDRAWN, Standing.CONCLUDED, standing):
+        raise NotAllowed(
+            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
+        )
+    reply = Message(_header(here, item), body)
+    ready = prepare(here, reply, by)
+
+    def write(tx: Connection) -> None:
+        inbox.mark(tx, here.now(), item.sender, message_id, standing)
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.queued.set()
+    return ready.message_id
+
+
+def _header(here: Authority, item: Item) -> Header:
+    now = here.now()
+    sequence = here.store.look(lambda tx: outbox.next_sequence(tx, item.conversation_id, item.sender))
+    return Header(
+        message_id=uuid7(now, token_bytes(10)),
+        conversation_id=item.conversation_id,
+        in_reply_to=item.message_id,
+        sequence=sequence,
+        sender=Party(authority=here.code, role="cme_officer"),
+        recipient=Party(authority=item.sender, role="cme_officer"),
+        created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
+        legal_basis="ea1996-436a",
+        test=item.test,
+    )

@@ -1,0 +1,81 @@
+"""Outgoing notices, top to bottom: check, sign, seal, queue.
+
+Everything that can refuse a notice comes before the transaction, so of a refused notice nothing is kept. When `send`
+returns, the notices are on the disk, and the gateway will not rest until each has ended in a named state.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.errors import NotAllowed, Unfit
+from gateway.store import log, outbox
+from gateway.store.log import Entry
+from gateway.store.outbox import Queued
+from keys import at_rest, envelope
+from schemas import rules, xml
+from schemas.message import Message
+
+
+def prepare(here: Authority, notice: Message, by: str) -> Queued:
+    """Check, sign and seal one notice. Raises Unfit, NotAllowed, or a keys.errors.Refusal."""
+    head = notice.header
+    if head.sender.authority != here.code:
+        raise NotAllowed(
+            "notice.not-ours",
+            f"The notice names {head.sender.authority} as its sender; this gateway is {here.code}'s.",
+            "Set Sender to our own code.",
+        )
+    if refusals := rules.errors(rules.check(notice, today=here.now().date())):
+        raise Unfit(refusals)
+    text = xml.write(notice)
+    names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
+    sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now())
+    copy = at_rest.lock(text, about=head.message_id, ring=here.ring)
+    assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
+    return Queued(
+        message_id=head.message_id,
+        conversation_id=head.conversation_id,
+        in_reply_to=head.in_reply_to,
+        sequence=head.sequence,
+        recipient=head.recipient.authority,
+        kind=notice.kind,
+        restriction=notice.restriction,
+        test=head.test,
+        digest=sha256(sealed).hexdigest(),
+        sealed=sealed,
+        data_key=copy.data_key,
+        content=copy.content,
+        queued_by=by,
+    )
+
+
+def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
+    """Add sealed notices to the outbox and the audit log, in the caller's transaction."""
+    now = here.now()
+    outbox.add(tx, now, notices)
+    log.append(
+        tx,
+        now,
+        [
+            Entry(
+                "notice.queued",
+                n.queued_by,
+                n.message_id,
+                n.recipient,
+                n.digest,
+                {"kind": n.kind, "case": n.conversation_id},
+            )
+            for n in notices
+        ],
+    )
+
+
+async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str]:
+    """Take these notices, all or none, and return their ids once they are durable."""
+    ready = [prepare(here, notice, by) for notice in notices]
+    await here.store.write(lambda tx: queue(tx, here, ready))
+    here.queued.set()
+    return [notice.message_id for notice in ready]

@@ -1,0 +1,81 @@
+"""How a try ended, to a delivery's next state. Deciding is pure; writing it is one transaction in `deliver`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from adapters.route import Attempt, HandedOver, Receipted, Refused, TryLater
+from gateway.authority import SYSTEM, Authority
+from gateway.core import delivery
+from gateway.core.delivery import State
+from gateway.store.inbox import Receipt
+from gateway.store.log import Entry
+from gateway.store.outbox import Claimed, Settled
+from keys import receipt
+from keys.errors import BY_CODE, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written of one try."""
+
+    settled: Settled
+    entry: Entry | None  # a try that will be repeated is in the history of the delivery, not in the audit log
+    receipt: Receipt | None = None
+    partner_down: bool = False
+
+
+def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, jitter: float) -> Ending:
+    """Decide what a try makes of a delivery."""
+    now = here.now()
+    match attempt:
+        case Receipted(token):
+            return _with_receipt(here, claimed, token, route, jitter, now)
+        case HandedOver():
+            return _ending(claimed, State.SENT, route, "handed over", None, "notice.sent")
+        case TryLater(reason, after):
+            wait = delivery.next_attempt(
+                claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
+            )
+            return _again(claimed, route, reason, wait, partner_down=True)
+        case Refused(code, reason):
+            return _ending(claimed, State.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
+        case _:
+            assert_never(attempt)
+
+
+def _with_receipt(here: Authority, claimed: Claimed, token: str, route: str, jitter: float, now: datetime) -> Ending:
+    try:
+        theirs = receipt.verify(
+            token, issuer=claimed.recipient, audience=here.code, sha256=claimed.digest, trust=here.trust, now=now
+        )
+    except Refusal as why:
+        wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+        return _again(claimed, route, f"the receipt does not hold: {why.sentence} [{why.code}]", wait)
+    kept = Receipt(claimed.recipient, claimed.digest, claimed.message_id, theirs.result, token)
+    if theirs.result == "accepted":
+        return _ending(claimed, State.RECEIVED, route, "receipted", None, "receipt.verified", kept)
+    reason = "refused there: " + ", ".join(theirs.codes)
+    if all(_passes(code) for code in theirs.codes):
+        wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+        return _again(claimed, route, reason, wait)
+    return _ending(claimed, State.REJECTED, route, "rejected", reason, "notice.rejected", kept)
+
+
+def _passes(code: str) -> bool:
+    return code in BY_CODE and not BY_CODE[code].lasting
+
+
+def _again(claimed: Claimed, route: str, reason: str, due_at: datetime | None, *, partner_down: bool = False) -> Ending:
+    if due_at is None:
+        return _ending(claimed, State.FAILED, route, "gave up", reason, "notice.failed")
+    return Ending(Settled(claimed.message_id, State.QUEUED, route, "later", reason, due_at), None, None, partner_down)
+
+
+def _ending(
+    claimed: Claimed, state: State, route: str, ending: str, reason: str | None, act: str, kept: Receipt | None = None
+) -> Ending:
+    entry = Entry(
+        act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, {"reason": reason} if reason else {}
+    )
+    return Ending(Settled(claimed.message_id, state, route, ending, reason), entry, kept)

@@ -1,0 +1,160 @@
+"""Connect, migrate, and run a piece of work in one transaction: the only file that knows SQLite from PostgreSQL.
+
+A piece of work is a plain function of a connection. It runs in a thread of its own, so it can await nothing: no
+transaction is ever open across a network call. Writers take turns in one thread per process; SQLite would make them
+wait for each other anyhow, and PostgreSQL shares the work between processes, not threads.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from gateway.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
+READERS = 2
+
+
+class Store:
+    """One database. `write` and `read` are for the loop; `transaction` is for commands that have no loop."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database at a SQLAlchemy URL (sqlite:///... or postgresql+psycopg://...). Nothing is created."""
+        self.engine = _engine(url)
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(READERS, "store-reader")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run the work in one durable transaction: when this returns, it is on the disk.
+
+        Raises StoreUnavailable where the disk is full, the database is read-only, or it cannot be reached; then nothing
+        of the work has happened.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self.run, work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run the work in a transaction that is rolled back: for looking only."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.look, work)
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, in this thread. Work that met a deadlock or a lock is run again, whole, for BUSY_SECONDS."""
+        for attempt in Retrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_delay(BUSY_SECONDS),
+            wait=wait_random_exponential(multiplier=0.01, max=0.5),
+            reraise=True,
+        ):
+            with attempt, self._translated(), self.engine.begin() as connection:
+                return work(connection)
+        raise AssertionError("tenacity either returns or raises")
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, in this thread."""
+        with self._translated(), self.engine.connect() as connection:
+            return work(connection.execution_options(looking=True))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise _unavailable(error) from error
+
+    def migrate(self) -> None:
+        """Bring the database to the newest shape."""
+        with (
+            as_file(files("gateway.store") / "migrations") as scripts,
+            self._translated(),
+            self.engine.begin() as connection,
+        ):
+            settings = _alembic(str(scripts))
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+
+    def close(self) -> None:
+        """Finish what is running and let go of the database."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+
+def newest_revision() -> str:
+    """The revision that this version of the gateway needs."""
+    with as_file(files("gateway.store") / "migrations") as scripts:
+        return ScriptDirectory.from_config(_alembic(str(scripts))).get_current_head() or ""
+
+
+def _alembic(scripts: str) -> AlembicConfig:
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", scripts.replace("%", "%%"))
+    return settings
+
+
+def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver would begin transactions late; we begin them ourselves
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
+    cursor.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns: receipts depend on it
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # a destroyed data key is overwritten, not only unlinked
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    looking = connection.get_execution_options().get("looking")
+    connection.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, StoreUnavailable) and error.passes
+
+
+def _unavailable(error: exc.DBAPIError) -> Exception:
+    """The store's own error for what a driver said; an error of ours in the SQL stays what it is."""
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        name = getattr(cause, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StoreUnavailable("store.busy", passes=True)
+        kinds = {"SQLITE_FULL": "store.full", "SQLITE_READONLY": "store.read-only", "SQLITE_IOERR": "store.disk"}
+        kinds |= {
+            "SQLITE_CANTOPEN": "store.missing",
+            "SQLITE_CORRUPT": "store.damaged",
+            "SQLITE_NOTADB": "store.damaged",
+        }
+        for prefix, code in kinds.items():
+            if name.startswith(prefix):
+                return StoreUnavailable(code)
+        return error
+    state = getattr(cause, "sqlstate", None) or ""
+    if state in {"40001", "40P01", "55P03"}:  # serialization failure, deadlock, lock not available
+        return StoreUnavailable("store.busy", passes=True)
+    if state.startswith("53"):
+        return StoreUnavailable("store.full")
+    if state == "25006":
+        return StoreUnavailable("store.read-only")
+    return StoreUnavailable("store.unreachable") if isinstance(error, exc.OperationalError) else error

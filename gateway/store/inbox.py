@@ -1,0 +1,206 @@
+"""What came: kept once for each (sender, id), each with its receipt; and what was refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, RowMapping, and_, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.errors import NotFound
+from gateway.store.tables import inbox, receipts
+
+ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
+
+
+class Standing(StrEnum):
+    """What we have made of a notice that came."""
+
+    NEW = "new"
+    ACKNOWLEDGED = "acknowledged"
+    REJECTED = "rejected"
+    CONCLUDED = "concluded"
+    WITHDRAWN = "withdrawn"  # by its sender
+    SUPERSEDED = "superseded"  # by a correction of its sender
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message that was opened, verified and checked, and is to be kept."""
+
+    sender: str
+    message_id: str
+    conversation_id: str
+    in_reply_to: str | None
+    sequence: int
+    kind: str
+    restriction: str
+    test: bool
+    digest: str
+    data_key: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message as it stands in the inbox."""
+
+    sender: str
+    message_id: str
+    conversation_id: str
+    in_reply_to: str | None
+    sequence: int
+    kind: str
+    restriction: str
+    test: bool
+    digest: str
+    received_at: datetime
+    state: Standing
+    state_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as it is kept: ours for what came, theirs for what we sent."""
+
+    issuer: str
+    digest: str
+    message_id: str | None
+    result: str
+    token: str
+
+
+_VIEW = [inbox.c[name] for name in Item.__dataclass_fields__]
+
+
+def receipts_for(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
+    """Our accepting receipts for those of these sealed messages that were kept before, by digest."""
+    known = and_(receipts.c.digest.in_(digests), receipts.c.issuer == issuer, receipts.c.result == "accepted")
+    return {row.digest: row.token for row in tx.execute(select(receipts.c.digest, receipts.c.token).where(known))}
+
+
+def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]:
+    """Keep each message once; the digests of those that are new. The others' ids were taken, by these or by other bytes."""
+    if not messages:
+        return set()
+    rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
+    early = _early(tx, messages)
+    for row in rows:
+        row |= {"received_at": now, "shown_from": now, "state": Standing.NEW, "state_at": now}
+        if row["digest"] in early:
+            row["shown_from"] = now + ORDER_WAIT
+    taken = _taken(tx, messages)
+    fresh = [row for row in rows if (row["sender"], row["message_id"]) not in taken]
+    if fresh:
+        on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+        kept = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
+        new = set(kept.scalars())
+        _show_those_that_waited(tx, now, [m for m in messages if m.digest in new])
+        return new
+    return set()
+
+
+def _taken(tx: Connection, messages: Sequence[Arrived]) -> set[tuple[str, str]]:
+    keys = [(message.sender, message.message_id) for message in messages]
+    query = select(inbox.c.sender, inbox.c.message_id).where(tuple_(inbox.c.sender, inbox.c.message_id).in_(keys))
+    return {(row.sender, row.message_id) for row in tx.execute(query)}
+
+
+def _early(tx: Connection, messages: Sequence[Arrived]) -> set[str]:
+    """The digests of those messages whose predecessor in the case, by the same sender, has not come."""
+    later = [message for message in messages if message.sequence > 1]
+    if not later:
+        return set()
+    wanted = [(m.sender, m.conversation_id, m.sequence - 1) for m in later]
+    place = tuple_(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence)
+    query = select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence).where(place.in_(wanted))
+    here = {tuple(row) for row in tx.execute(query)} | {(m.sender, m.conversation_id, m.sequence) for m in messages}
+    return {m.digest for m, place_before in zip(later, wanted, strict=True) if place_before not in here}
+
+
+def _show_those_that_waited(tx: Connection, now: datetime, new: Sequence[Arrived]) -> None:
+    if not new:
+        return
+    successors = [(m.sender, m.conversation_id, m.sequence + 1) for m in new]
+    place = tuple_(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence)
+    tx.execute(update(inbox).where(inbox.c.shown_from > now, place.in_(successors)).values(shown_from=now))
+
+
+def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> None:
+    """Keep receipts: those that we gave, and those that we were given."""
+    if given:
+        rows = [
+            {"issuer": r.issuer, "digest": r.digest, "message_id": r.message_id, "result": r.result, "token": r.token}
+            for r in given
+        ]
+        tx.execute(insert(receipts), [row | {"at": now} for row in rows])
+
+
+def receipts_about(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
+    """Every receipt for this message, oldest first."""
+    query = select(receipts.c.issuer, receipts.c.at, receipts.c.result, receipts.c.digest, receipts.c.token)
+    return [
+        dict(row._mapping)
+        for row in tx.execute(query.where(receipts.c.message_id == message_id).order_by(receipts.c.number))
+    ]
+
+
+def mark(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing) -> bool:
+    """Set the standing of a message; False where there is none by this sender, or it is withdrawn already."""
+    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
+    return tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
+
+
+def get(tx: Connection, message_id: str) -> Item:
+    """One message. Raises NotFound."""
+    row = tx.execute(select(*_VIEW).where(inbox.c.message_id == message_id)).first()
+    if row is None:
+        raise NotFound(
+            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
+        )
+    return _item(row._mapping)
+
+
+def locked(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
+    """The data key (None when destroyed) and the content."""
+    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
+    row = tx.execute(select(inbox.c.data_key, inbox.c.content).where(mine)).one()
+    return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
+
+
+def search(
+    tx: Connection,
+    now: datetime,
+    *,
+    states: Sequence[Standing] = (),
+    sender: str | None = None,
+    conversation_id: str | None = None,
+    tests: bool = True,
+    limit: int = 100,
+) -> list[Item]:
+    """The newest messages that may be shown and meet every condition given, newest first."""
+    query = (
+        select(*_VIEW).where(inbox.c.shown_from <= now).order_by(inbox.c.received_at.desc(), inbox.c.message_id.desc())
+    )
+    if states:
+        query = query.where(inbox.c.state.in_(states))
+    if sender is not None:
+        query = query.where(inbox.c.sender == sender)
+    if conversation_id is not None:
+        query = query.where(inbox.c.conversation_id == conversation_id)
+    if not tests:
+        query = query.where(inbox.c.test.is_(False))
+    return [_item(row._mapping) for row in tx.execute(query.limit(limit))]
+
+
+def missing_before(tx: Connection, item: Item) -> bool:
+    """Has the message before this one in the case, by the same sender, not come?"""
+    if item.sequence == 1:
+        return False
+    before = and_(inbox.c.conversation_id == item.conversation_id, inbox.c.sequence == item.sequence - 1)
+    return tx.scalar(select(inbox.c.message_id).where(inbox.c.sender == item.sender, before)) is None
+
+
+def _item(row: RowMapping) -> Item:
+    return Item(**{**row, "state": Standing(row["state"])})

@@ -1,0 +1,147 @@
+"""The audit log's table: append in the caller's transaction, and read. Nothing here updates an entry or deletes one.
+
+An entry is one line of JSON with its keys in order; that text, byte for byte, is the leaf (RFC 9162, 2.1.1). The other
+columns only help to find it, and `audit verify` holds them against the text. An entry carries ids, digests, actors and
+reasons; never anything about a child.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from gateway.core.merkle import Frontier, leaf_hash
+from gateway.store.tables import audit_checkpoints, audit_entries, audit_head
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One act: what was done, by whom ("cme-gateway" or a person), about which message or partner."""
+
+    act: str
+    actor: str
+    about: str | None = None
+    partner: str | None = None
+    digest: str | None = None
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry as it stands in the log."""
+
+    number: int
+    at: datetime
+    act: str
+    actor: str
+    about: str | None
+    partner: str | None
+    entry: str
+    leaf: bytes
+
+
+def append(tx: Connection, at: datetime, entries: Sequence[Entry]) -> None:
+    """Append the entries, in order. The row of the head is the lock: whoever appends holds it until the commit."""
+    if not entries:
+        return
+    head = _head(tx, lock=True)
+    texts = [entry_text(head.size + offset, at, entry) for offset, entry in enumerate(entries)]
+    leaves = [leaf_hash(text.encode()) for text in texts]
+    rows = [
+        {
+            "number": head.size + offset,
+            "at": at,
+            "act": entry.act,
+            "actor": entry.actor,
+            "about": entry.about,
+            "partner": entry.partner,
+            "entry": text,
+            "leaf": leaf,
+        }
+        for offset, (entry, text, leaf) in enumerate(zip(entries, texts, leaves, strict=True))
+    ]
+    tx.execute(insert(audit_entries), rows)
+    after = head.append(leaves)
+    tx.execute(update(audit_head).where(audit_head.c.number == 1).values(size=after.size, peaks=after.to_bytes()))
+
+
+def entry_text(number: int, at: datetime, entry: Entry) -> str:
+    """The leaf: one line of JSON, members in alphabetical order, absent ones left out."""
+    members = {
+        "about": entry.about,
+        "act": entry.act,
+        "actor": entry.actor,
+        "at": at.isoformat(timespec="microseconds"),
+        "detail": dict(entry.detail) or None,
+        "digest": entry.digest,
+        "number": number,
+        "partner": entry.partner,
+    }
+    present = {name: value for name, value in members.items() if value is not None}
+    return json.dumps(present, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
+
+def head(tx: Connection) -> Frontier:
+    """The tree as it stands."""
+    return _head(tx, lock=False)
+
+
+def _head(tx: Connection, *, lock: bool) -> Frontier:
+    query = select(audit_head.c.size, audit_head.c.peaks).where(audit_head.c.number == 1)
+    row = tx.execute(query.with_for_update() if lock else query).one()
+    return Frontier.from_bytes(row.size, bytes(row.peaks))
+
+
+def add_checkpoint(tx: Connection, at: datetime, size: int, note: str) -> None:
+    """Keep a signed checkpoint; one that is there for this size already stands."""
+    if tx.execute(select(audit_checkpoints.c.size).where(audit_checkpoints.c.size == size)).first() is None:
+        tx.execute(insert(audit_checkpoints).values(size=size, at=at, note=note))
+
+
+def newest_checkpoint(tx: Connection) -> str | None:
+    """The newest signed checkpoint."""
+    return tx.scalar(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size.desc()).limit(1))
+
+
+def checkpoints(tx: Connection) -> Iterator[str]:
+    """Every signed checkpoint, oldest first."""
+    yield from tx.scalars(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size))
+
+
+def entries(tx: Connection) -> Iterator[Kept]:
+    """Every entry in order, without holding them all in memory."""
+    query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
+    for row in tx.execute(query):
+        yield _kept(row._mapping)
+
+
+def search(
+    tx: Connection,
+    *,
+    about: str | None = None,
+    act: str | None = None,
+    actor: str | None = None,
+    partner: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 100,
+) -> list[Kept]:
+    """The newest entries that meet every condition given, newest first. `act` may end in a dot: all acts of that kind."""
+    at = audit_entries.c
+    query = select(audit_entries).order_by(at.number.desc()).limit(limit)
+    for column, value in ((at.about, about), (at.actor, actor), (at.partner, partner)):
+        if value is not None:
+            query = query.where(column == value)
+    if act is not None:
+        query = query.where(at.act.startswith(act, autoescape=True) if act.endswith(".") else at.act == act)
+    if since is not None:
+        query = query.where(at.at >= since)
+    if until is not None:
+        query = query.where(at.at < until)
+    return [_kept(row._mapping) for row in tx.execute(query)]
+
+
+def _kept(row: RowMapping) -> Kept:
+    return Kept(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes

@@ -1,0 +1,268 @@
+"""Deliveries: add, claim what is due, save a new state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.core.delivery import State, may_come_from
+from gateway.errors import NotAllowed, NotFound
+from gateway.store.tables import attempts, outbox
+
+CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
+ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
+OPEN = (State.QUEUED, State.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A sealed notice with what the dispatcher and the listings must know of it; the notice itself is locked."""
+
+    message_id: str
+    conversation_id: str
+    in_reply_to: str | None
+    sequence: int
+    recipient: str
+    kind: str
+    restriction: str
+    test: bool
+    digest: str
+    sealed: bytes
+    data_key: bytes
+    content: bytes
+    queued_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery as it stands."""
+
+    message_id: str
+    conversation_id: str
+    in_reply_to: str | None
+    sequence: int
+    recipient: str
+    kind: str
+    restriction: str
+    test: bool
+    digest: str
+    queued_at: datetime
+    queued_by: str
+    state: State
+    state_at: datetime
+    attempts: int
+    due_at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this process, and no other, may try now."""
+
+    message_id: str
+    recipient: str
+    digest: str
+    sealed: bytes
+    queued_at: datetime
+    attempts: int  # this one counted
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How one try ended: the state after it, and when to try again where that is `queued`."""
+
+    message_id: str
+    state: State
+    route: str
+    ending: str
+    reason: str | None = None
+    due_at: datetime | None = None
+
+
+_VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
+
+
+def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
+    """Queue the notices. Raises NotAllowed where one of these ids was used before."""
+    fixed = {"queued_at": now, "state": State.QUEUED, "state_at": now, "attempts": 0, "due_at": now}
+    rows = [{name: getattr(notice, name) for name in Queued.__dataclass_fields__} | fixed for notice in notices]
+    try:
+        tx.execute(insert(outbox), rows)
+    except IntegrityError:
+        raise NotAllowed(
+            "notice.id-used",
+            "A notice with this id was sent before.",
+            "To send it anew, use --new-id; see `cme-gateway outbox`.",
+        ) from None
+
+
+def exists(tx: Connection, message_id: str) -> bool:
+    """Was this notice queued, now or ever?"""
+    return tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id)) is not None
+
+
+def next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
+    """The number of our next message to this authority in this case."""
+    mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.recipient == recipient)
+    return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
+
+
+def partners_due(tx: Connection, now: datetime) -> list[str]:
+    """The authorities for which something is due."""
+    return list(tx.scalars(select(outbox.c.recipient).where(_due(now)).distinct()))
+
+
+def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:
+    """Take up to `most` due deliveries to one authority, in the order of their queueing, for the time of a claim.
+
+    A message waits for an earlier one of its case that is under way or put off, for ORDER_WAIT at most. With PostgreSQL
+    many processes may claim at once: rows that another has locked are passed over.
+    """
+    earlier = outbox.alias("earlier")
+    waits = (
+        select(earlier.c.message_id)
+        .where(
+            earlier.c.conversation_id == outbox.c.conversation_id,
+            earlier.c.recipient == outbox.c.recipient,
+            earlier.c.sequence < outbox.c.sequence,
+            earlier.c.state == State.QUEUED,
+            or_(earlier.c.due_at > now, earlier.c.claimed_until > now),
+        )
+        .exists()
+    )
+    due = (
+        select(
+            outbox.c.message_id,
+            outbox.c.recipient,
+            outbox.c.digest,
+            outbox.c.sealed,
+            outbox.c.queued_at,
+            outbox.c.attempts,
+        )
+        .where(_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
+        .order_by(outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    rows = tx.execute(due).all()
+    ids = [row.message_id for row in rows]
+    held = update(outbox).where(outbox.c.message_id.in_(ids))
+    tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
+    return [Claimed(r.message_id, r.recipient, r.digest, bytes(r.sealed), r.queued_at, r.attempts + 1) for r in rows]
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
+    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, free)
+
+
+def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
+    """Write how each try ended, and give the claims back. A state that has moved on meanwhile stands."""
+    by_state: dict[State, list[Settled]] = {}
+    for ending in endings:
+        by_state.setdefault(ending.state, []).append(ending)
+    for state, group in by_state.items():
+        allowed = (*may_come_from(state), state) if state is State.QUEUED else may_come_from(state)
+        change = (
+            update(outbox)
+            .where(outbox.c.message_id == bindparam("id"), or_(*(outbox.c.state == old for old in allowed)))
+            .values(
+                state=state,
+                state_at=now,
+                due_at=func.coalesce(bindparam("due"), outbox.c.due_at),
+                reason=bindparam("why"),
+                claimed_until=None,
+            )
+        )
+        tx.execute(change, [{"id": e.message_id, "due": e.due_at, "why": e.reason} for e in group])
+    tried = [
+        {"message_id": e.message_id, "at": now, "route": e.route, "ending": e.ending, "reason": e.reason}
+        for e in endings
+    ]
+    tx.execute(insert(attempts), tried)
+
+
+def postpone(tx: Connection, recipient: str, until: datetime) -> None:
+    """Let everything for an authority that did not answer wait: it is down for all of them."""
+    mine = and_(outbox.c.recipient == recipient, outbox.c.state == State.QUEUED, outbox.c.due_at < until)
+    tx.execute(update(outbox).where(mine).values(due_at=until))
+
+
+def release(tx: Connection, recipient: str | None = None) -> int:
+    """Make everything that waits due at once (an operator's act): how many."""
+    waiting = outbox.c.state == State.QUEUED
+    mine = waiting if recipient is None else and_(waiting, outbox.c.recipient == recipient)
+    return tx.execute(update(outbox).where(mine).values(due_at=outbox.c.queued_at, claimed_until=None)).rowcount
+
+
+def advance(tx: Connection, now: datetime, message_id: str, recipient: str, state: State) -> bool:
+    """Move a delivery to that authority on because of its reply; False where the move is not legal, or it is not ours."""
+    change = (
+        update(outbox)
+        .where(
+            outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.state.in_(may_come_from(state))
+        )
+        .values(state=state, state_at=now, claimed_until=None)
+    )
+    return tx.execute(change).rowcount == 1
+
+
+def get(tx: Connection, message_id: str) -> Delivery:
+    """One delivery. Raises NotFound."""
+    row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
+    if row is None:
+        raise NotFound(
+            "outbox.not-found", "We sent no notice with this id.", "See `cme-gateway outbox` for those we sent."
+        )
+    return _delivery(row)
+
+
+def sealed(tx: Connection, message_id: str) -> bytes:
+    """The sealed message as it went out."""
+    return bytes(tx.scalars(select(outbox.c.sealed).where(outbox.c.message_id == message_id)).one())
+
+
+def locked(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
+    """The data key (None when destroyed) and the content of our own copy."""
+    row = tx.execute(select(outbox.c.data_key, outbox.c.content).where(outbox.c.message_id == message_id)).one()
+    return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
+
+
+def search(
+    tx: Connection,
+    *,
+    states: Sequence[State] = (),
+    recipient: str | None = None,
+    conversation_id: str | None = None,
+    limit: int = 100,
+) -> list[Delivery]:
+    """The newest deliveries that meet every condition given, newest first."""
+    query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
+    if states:
+        query = query.where(outbox.c.state.in_(states))
+    if recipient is not None:
+        query = query.where(outbox.c.recipient == recipient)
+    if conversation_id is not None:
+        query = query.where(outbox.c.conversation_id == conversation_id)
+    return [_delivery(row) for row in tx.execute(query)]
+
+
+def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
+    """Every try of a delivery: at, route, ending, reason; oldest first."""
+    query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)
+    found = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
+    return [dict(row._mapping) for row in found]
+
+
+def oldest_open(tx: Connection) -> datetime | None:
+    """When the oldest notice that is not yet with its partner was queued."""
+    oldest: datetime | None = tx.scalar(select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(OPEN)))
+    return oldest
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    values = row._mapping
+    return Delivery(**{**values, "state": State(values["state"])})

@@ -1,0 +1,49 @@
+"""Partners' cards as they were confirmed. Whether to trust them is decided in `keys.trust`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from gateway.errors import NotFound
+from gateway.store.tables import partners
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An authority whose card a person here has confirmed."""
+
+    authority: str
+    serial: int
+    fingerprint: str
+    card: str
+    confirmed_at: datetime
+    confirmed_by: str
+
+
+def put(tx: Connection, partner: Partner) -> None:
+    """Keep a partner's card in place of the one before."""
+    tx.execute(delete(partners).where(partners.c.authority == partner.authority))
+    tx.execute(insert(partners).values({name: getattr(partner, name) for name in Partner.__dataclass_fields__}))
+
+
+def every(tx: Connection) -> list[Partner]:
+    """All partners, by authority."""
+    return [Partner(**row._mapping) for row in tx.execute(select(partners).order_by(partners.c.authority))]
+
+
+def get(tx: Connection, authority: str) -> Partner:
+    """One partner. Raises NotFound."""
+    row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
+    if row is None:
+        raise NotFound(
+            "partner.not-found",
+            f"Authority {authority} is not one of our partners.",
+            "Add its card with `cme-gateway partner add CARD`.",
+        )
+    return Partner(**row._mapping)
+
+
+def serials(tx: Connection) -> dict[str, int]:
+    """The serial of each partner's card: what tells whether the cards in memory are still the newest."""
+    return {row.authority: row.serial for row in tx.execute(select(partners.c.authority, partners.c.serial))}

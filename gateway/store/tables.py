@@ -1,0 +1,172 @@
+"""Every table, once. Migrations bring a database to this shape; a test holds the two together."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+ID = String(36)
+AUTHORITY = String(3)
+DIGEST = String(64)
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database; raises ValueError for a moment without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a zone")
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("message_id", ID, primary_key=True),
+    Column("conversation_id", ID, nullable=False),
+    Column("in_reply_to", ID),
+    Column("sequence", Integer, nullable=False),
+    Column("recipient", AUTHORITY, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("restriction", String(20), nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("data_key", LargeBinary),  # NULL: destroyed, and the notice with it
+    Column("content", LargeBinary, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    Column("queued_by", String(80), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("state_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("reason", Text),
+    Index("outbox_due", "state", "due_at"),
+    Index("outbox_conversation", "conversation_id", "sequence"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("message_id", ID, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("route", String(20), nullable=False),
+    Column("ending", String(20), nullable=False),
+    Column("reason", Text),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("sender", AUTHORITY, primary_key=True),
+    Column("message_id", ID, primary_key=True),
+    Column("conversation_id", ID, nullable=False),
+    Column("in_reply_to", ID),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("restriction", String(20), nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column(
+        "shown_from", Instant, nullable=False
+    ),  # later than received_at while an earlier message of the case is awaited
+    Column("state", String(20), nullable=False),
+    Column("state_at", Instant, nullable=False),
+    Index("inbox_conversation", "conversation_id", "sequence"),
+    Index("inbox_message", "message_id"),
+    Index("inbox_digest", "digest"),
+    Index("inbox_received", "received_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("issuer", AUTHORITY, nullable=False),
+    Column("digest", DIGEST, nullable=False),  # of the sealed message
+    Column("message_id", ID),
+    Column("result", String(10), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("token", Text, nullable=False),
+    Index("receipts_digest", "digest"),
+    Index("receipts_message", "message_id"),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("serial", Integer, nullable=False),
+    Column("fingerprint", String(100), nullable=False),
+    Column("card", Text, nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("confirmed_by", String(80), nullable=False),
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=False),  # the index of the leaf, from 0
+    Column("at", Instant, nullable=False),
+    Column("act", String(40), nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("about", String(80)),
+    Column("partner", AUTHORITY),
+    Column("entry", Text, nullable=False),  # the exact leaf: what is hashed
+    Column("leaf", LargeBinary, nullable=False),
+    Index("audit_entries_about", "about"),
+    Index("audit_entries_at", "at"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # one row, 1: also the lock of all who append
+    Column("size", BigInteger, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+)
+
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    UniqueConstraint("note"),
+)
+
+APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

@@ -1,0 +1,1 @@
+"""HTTP at the edge: requests in, flows called, answers out."""

@@ -1,0 +1,189 @@
+"""Two authorities exchange a notice over TLS: the conversation, read aloud; then what is refused, and what survives."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import Connection
+
+from gateway import app, audit, respond
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.deliver import deliver_batch
+from gateway.errors import NotAllowed, Unfit
+from gateway.receive import ID_REUSED, NOT_THE_CALLER, receive
+from gateway.send import prepare, send
+from gateway.store import inbox, log, outbox
+from gateway.store.inbox import Standing
+from keys import envelope, receipt
+from keys.trust import Trust
+from schemas import xml
+from schemas.message import Acknowledgement, Message, Officer, Outcome
+from tests.children import notice
+
+Pair = tuple[Authority, Authority]
+OFFICER = Officer(name="Otto Invented", role="cme_officer", phone_no="01632 960202")
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def state(here: Authority, message_id: str) -> State:
+    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+
+
+def whole(here: Authority) -> audit.Verdict:
+    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+
+
+def seal(here: Authority, message: Message) -> bytes:
+    return prepare(here, message, "test").sealed
+
+
+def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple[str, ...]:
+    found = receipt.verify(
+        token,
+        issuer=there.code,
+        audience=here.code,
+        sha256=sha256(sealed).hexdigest(),
+        trust=here.trust,
+        now=here.now(),
+    )
+    return found.codes
+
+
+async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+        item, opened = respond.read_incoming(worcestershire, sent, by="otto")
+        assert item.kind == opened.kind == "TransferNotice"
+        assert opened == respond.read_outgoing(sandwell, sent, by="olive")
+
+        respond.acknowledge(worcestershire, sent, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
+        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+
+        outcome = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
+        respond.conclude(worcestershire, sent, outcome, by="otto")
+        await until(lambda: state(sandwell, sent) is State.CONCLUDED)
+
+    for here, other in (pair, pair[::-1]):
+        verdict = whole(here)
+        assert verdict.faults == ()
+        assert verdict.checkpoints > 0
+        acts = {entry.act for entry in here.store.look(lambda tx: list(log.entries(tx)))}
+        assert {"partner.added", "notice.queued", "receipt.verified", "message.kept", "notice.read"} <= acts
+        assert other.code != here.code
+
+
+async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason is not None)
+        delivery = sandwell.store.look(lambda tx: outbox.get(tx, sent))
+        assert delivery.state is State.QUEUED
+        assert delivery.reason == "the partner's gateway cannot be reached"
+        async with app.running(worcestershire):
+            sandwell.store.run(lambda tx: outbox.release(tx))
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+async def test_a_repeat_has_one_effect_and_gets_the_same_receipt(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    sealed = seal(sandwell, notice())
+    first = await receive(worcestershire, [sealed], "333")
+    worcestershire.now = lambda: sandwell.now() + timedelta(days=300)  # long after: the receipt still stands
+    assert await receive(worcestershire, [sealed, sealed], "333") == first * 2
+    assert len(worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))) == 1
+
+
+async def test_the_same_id_with_other_bytes_is_refused(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    message = notice()
+    first, other = seal(sandwell, message), seal(sandwell, message)
+    await receive(worcestershire, [first], "333")
+    [token] = await receive(worcestershire, [other], "333")
+    assert codes(sandwell, worcestershire, token, other) == (ID_REUSED,)
+
+
+async def test_both_in_one_request_keep_one(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    message = notice()
+    both = [seal(sandwell, message), seal(sandwell, message)]
+    tokens = await receive(worcestershire, both, "333")
+    found = sorted(codes(sandwell, worcestershire, token, sealed) for token, sealed in zip(tokens, both, strict=True))
+    assert found == [(), (ID_REUSED,)]
+
+
+async def test_a_good_message_beside_a_bad_one_is_kept(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    good, bad = seal(sandwell, notice()), b"nonsense"
+    tokens = await receive(worcestershire, [bad, good], "333")
+    assert codes(sandwell, worcestershire, tokens[0], bad) == ("envelope.malformed",)
+    assert codes(sandwell, worcestershire, tokens[1], good) == ()
+
+
+async def test_a_message_in_anothers_name_is_refused(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    sealed = seal(sandwell, notice())
+    await receive(worcestershire, [sealed], "330")
+    [refused] = worcestershire.store.look(lambda tx: log.search(tx, act="message.refused"))
+    assert NOT_THE_CALLER in refused.entry
+    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+
+
+async def test_header_and_xml_must_agree(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    inner, outer = notice(), notice()
+    names = envelope.Names(outer.header.message_id, "333", "885")
+    sealed = envelope.seal(xml.write(inner), names=names, ring=sandwell.ring, trust=sandwell.trust, now=sandwell.now())
+    [token] = await receive(worcestershire, [sealed], "333")
+    assert codes(sandwell, worcestershire, token, sealed) == ("envelope.disagrees",)
+
+
+async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> None:
+    _, worcestershire = pair
+    await audit.checkpoint(worcestershire)
+    trust = Trust({"885": worcestershire.own_card})
+    with pytest.raises(Exception, match="append-only"):
+        worcestershire.store.run(lambda tx: tx.exec_driver_sql("UPDATE audit_entries SET actor = 'nobody'"))
+
+    def rewrite(tx: Connection) -> None:
+        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'nobody'), actor = 'nobody'")
+
+    worcestershire.store.run(rewrite)
+    faults = worcestershire.store.look(lambda tx: audit.verify(tx, trust, "885")).faults
+    assert any("changed after it was written" in fault for fault in faults)
+
+
+async def test_an_unfit_notice_leaves_nothing_behind(pair: Pair) -> None:
+    sandwell, _ = pair
+    with pytest.raises(Unfit, match="same authority"):
+        await send(sandwell, [notice("333", "333")], by="olive")
+    with pytest.raises(NotAllowed):
+        await send(sandwell, [notice("885", "333")], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+
+
+async def test_many_notices_travel_in_batches(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    sent = await send(sandwell, [notice() for _ in range(120)], by="olive")
+    async with app.running(worcestershire):
+        assert await deliver_batch(sandwell, "885") == 50
+        while await deliver_batch(sandwell, "885"):
+            pass
+    for carrier in sandwell.carriers.values():
+        await carrier.close()
+    assert {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED}
+    kept = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), limit=1000))
+    assert {item.message_id for item in kept} == set(sent)
+    assert {item.state for item in kept} == {Standing.NEW}
