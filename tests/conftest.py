@@ -3,12 +3,15 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
+from sqlalchemy import create_engine
 
 from gateway import app
 from gateway.authority import Authority
 from gateway.partners import add
+from tests.postgres import server
 
 
 def free_port() -> int:
@@ -24,19 +27,39 @@ def introduce(one: Authority, other: Authority) -> None:
         add(here, (there.config.home / app.CARD_FILE).read_text("ascii"), by="test")
 
 
-def make(home: Path, code: str, name: str) -> Authority:
+def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
     """A gateway in a folder of its own."""
-    app.create(home, code=code, name=name, port=free_port())
+    app.create(home, code=code, name=name, port=free_port(), telephone="01632 960101")
+    if store_url:
+        with (home / "gateway.toml").open("a") as settings:
+            settings.write(f'\n[store]\nurl = "{store_url}"\n')
     return app.open_authority(home)
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
-    """Sandwell and Worcestershire."""
-    sandwell, worcestershire = (
-        make(tmp_path / "333", "333", "Sandwell"),
-        make(tmp_path / "885", "885", "Worcestershire"),
-    )
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """One server for the whole run; each test makes databases of its own in it."""
+    with server(free_port()) as url:
+        yield url
+
+
+def _new_database(server_url: str) -> str:
+    name = f"gateway_{token_hex(6)}"
+    engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{server_url}/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Authority, Authority]]:
+    """Sandwell and Worcestershire, on either database."""
+    urls = ["", ""]
+    if request.param == "postgresql":
+        urls = [_new_database(request.getfixturevalue("postgres")) for _ in urls]
+    sandwell = make(tmp_path / "333", "333", "Sandwell", urls[0])
+    worcestershire = make(tmp_path / "885", "885", "Worcestershire", urls[1])
     introduce(sandwell, worcestershire)
     yield sandwell, worcestershire
     for here in (sandwell, worcestershire):

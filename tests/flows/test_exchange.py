@@ -157,7 +157,8 @@ async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> 
         worcestershire.store.run(lambda tx: tx.exec_driver_sql("UPDATE audit_entries SET actor = 'nobody'"))
 
     def rewrite(tx: Connection) -> None:
-        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        triggers = {"sqlite": "audit_entries_no_update", "postgresql": "audit_entries_append_only ON audit_entries"}
+        tx.exec_driver_sql(f"DROP TRIGGER {triggers[tx.dialect.name]}")
         tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'nobody'), actor = 'nobody'")
 
     worcestershire.store.run(rewrite)

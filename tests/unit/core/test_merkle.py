@@ -1,0 +1,70 @@
+"""The tree of RFC 9162, held against its definition and against the vectors that Certificate Transparency publishes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import merkle
+from gateway.core.merkle import Frontier, leaf_hash, node_hash
+
+# The inputs and roots of the Certificate Transparency reference implementations (merkle_tree_test).
+INPUTS = [
+    bytes.fromhex(h)
+    for h in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+]
+ROOTS = {
+    0: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    1: "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    2: "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    3: "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    7: "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    8: "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+}
+leaves_of = st.lists(st.binary(max_size=8).map(leaf_hash), min_size=1, max_size=70)
+
+
+def by_definition(leaves: list[bytes]) -> bytes:
+    """RFC 9162, 2.1.1, word for word."""
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1
+    while half * 2 < len(leaves):
+        half *= 2
+    return node_hash(by_definition(leaves[:half]), by_definition(leaves[half:]))
+
+
+@pytest.mark.parametrize("size", ROOTS)
+def test_the_published_roots(size: int) -> None:
+    assert merkle.root([leaf_hash(entry) for entry in INPUTS[:size]]).hex() == ROOTS[size]
+
+
+@given(leaves_of, st.integers(0, 70))
+def test_appending_in_parts_gives_the_root_of_the_whole(leaves: list[bytes], cut: int) -> None:
+    first = Frontier().append(leaves[:cut])
+    both = Frontier.from_bytes(first.size, first.to_bytes()).append(leaves[cut:])
+    assert both.root() == by_definition(leaves)
+
+
+@given(leaves_of, st.data())
+def test_every_leaf_is_shown_to_be_included_and_no_other_is(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    path, root = merkle.inclusion(leaves, index), merkle.root(leaves)
+    assert merkle.included(leaves[index], index, len(leaves), path, root)
+    assert not merkle.included(leaf_hash(b"another entry, longer"), index, len(leaves), path, root)
+
+
+@given(leaves_of, st.data())
+def test_an_older_tree_is_shown_to_be_the_beginning_and_a_rewritten_one_is_not(
+    leaves: list[bytes], data: st.DataObject
+) -> None:
+    old = data.draw(st.integers(1, len(leaves)))
+    proof = merkle.consistency(leaves, old)
+    old_root, new_root = merkle.root(leaves[:old]), merkle.root(leaves)
+    assert merkle.consistent(old, old_root, len(leaves), new_root, proof)
+    rewritten = merkle.root([leaf_hash(b"another entry, longer"), *leaves[1:old]])
+    assert not merkle.consistent(old, rewritten, len(leaves), new_root, proof)
+
+
+def test_peaks_that_do_not_fit_the_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        Frontier.from_bytes(3, b"\0" * 32)
