@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint bench lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,3 +36,6 @@ lock: # Resolve the newest allowed versions into requirements.lock
 
 clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data
+
+bench: .venv/.installed ## Messages a second for the whole way, beside the bare cost of its parts
+	@$(BIN)/python -m benchmarks.exchange $(ARGS)

@@ -9,6 +9,7 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 
 from collections.abc import Sequence
 from datetime import timedelta
+from io import BytesIO
 
 import aiohttp
 
@@ -38,7 +39,7 @@ class Https:
         try:
             async with self._session.post(
                 f"{address.url}/messages",
-                data=body,
+                data=BytesIO(body),
                 headers=headers,
                 ssl=address.trusted or True,
                 allow_redirects=False,

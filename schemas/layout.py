@@ -65,3 +65,20 @@ def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:
 def is_ours(kind: type) -> bool:
     """Is it a class of `message`, and not a simple value?"""
     return is_dataclass(kind)
+
+
+@cache
+def _inner(cls: type) -> tuple[Slot, ...]:
+    return tuple(slot for slot in slots(cls) if is_ours(slot.kind))
+
+
+def parts(value: object) -> list[object]:
+    """A value of a message and every value of our classes within it, outermost first."""
+    found = [value]
+    cls: type = type(value)
+    for slot in _inner(cls):
+        inner = getattr(value, slot.field)
+        for one in inner if slot.repeated else (inner,):
+            if one is not None:
+                found += parts(one)
+    return found

@@ -3,7 +3,7 @@
 A message is a value: it is never changed, and knows nothing of XML, keys or time.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -355,14 +355,3 @@ class Message:
         """The level that governs the message."""
         restriction = getattr(self.body, "restriction", None)
         return restriction.level if restriction else RESTRICTIONS[0]
-
-
-def parts(value: object) -> list[object]:
-    """A value of a message and all that lies within, outermost first."""
-    found = [value]
-    if is_dataclass(value):
-        for field in fields(value):
-            inner = getattr(value, field.name)
-            for one in inner if isinstance(inner, tuple) else (inner,):
-                found += parts(one) if is_dataclass(one) else []
-    return found

@@ -12,6 +12,7 @@ from typing import Literal
 from schemas import codes
 from schemas.findings import Finding
 from schemas.identifiers import is_upn
+from schemas.layout import parts
 from schemas.message import (
     Acknowledgement,
     Address,
@@ -25,7 +26,6 @@ from schemas.message import (
     WhereaboutsEnquiry,
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
-    parts,
 )
 
 Test = Callable[[Message, date], Iterator[str]]  # gives the path of each element that breaks the rule

@@ -35,15 +35,14 @@ class Budget:
 
     per_minute: int
     left: float = field(init=False)
-    at: float = field(default_factory=time.monotonic)
+    at: float = 0.0
 
     def __post_init__(self) -> None:
         """It starts full."""
         self.left = self.per_minute
 
-    def take(self, messages: int) -> float:
-        """Take for these messages: 0, or the seconds to wait until there is enough."""
-        now = time.monotonic()
+    def take(self, messages: int, now: float) -> float:
+        """Take for these messages, at this many seconds: 0, or the seconds to wait until there is enough."""
         self.left = min(self.per_minute, self.left + (now - self.at) * self.per_minute / 60)
         self.at = now
         if messages <= self.left:
@@ -76,7 +75,7 @@ async def take_messages(request: web.Request) -> web.Response:
             413, "exchange.too-many", f"At most {here.config.limits.messages_per_request} messages in one request."
         )
     budget = request.app[BUDGETS].setdefault(caller, Budget(here.config.limits.messages_per_minute))
-    if wait := budget.take(len(parcels)):
+    if wait := budget.take(len(parcels), time.monotonic()):
         return _problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
     receipts = await receive(here, parcels, caller)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)

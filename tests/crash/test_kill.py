@@ -1,0 +1,61 @@
+"""The demo is killed fifty times at random moments and started again: nothing is lost, and nothing is doubled."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+KILLS = 50
+LONGEST = 6.0  # seconds; an undisturbed demo takes about that long
+SEED = random.SystemRandom().randrange(2**32)
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    with (folder.parent / "demo.log").open("ab") as log:
+        words = [sys.executable, "-m", "gateway", "demo", "--folder", str(folder)]
+        return subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+
+
+def ask(folder: Path, code: str, *words: str) -> dict[str, list[dict[str, object]]]:
+    command = [sys.executable, "-m", "gateway", *words, "--home", str(folder / code), "--json"]
+    answer: dict[str, list[dict[str, object]]] = json.loads(
+        subprocess.run(command, capture_output=True, check=True).stdout
+    )
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_fifty_times_the_demo_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    folder, chance = tmp_path / "demo", random.Random(SEED)
+    print(f"seed {SEED}")
+    for kill in range(KILLS):
+        process = start(folder)
+        time.sleep(chance.uniform(0.2, LONGEST))
+        if process.poll() is None:
+            if kill % 2:
+                process.kill()  # the two gateways see it go, and stop by themselves
+            else:
+                os.killpg(process.pid, signal.SIGKILL)  # all three at once
+        process.wait()
+        (folder.parent / "demo.log").write_bytes(b"")
+
+    last = start(folder)
+    assert last.wait(timeout=120) == 0, (folder.parent / "demo.log").read_text()
+
+    sent = {code: ask(folder, code, "outbox")["outbox"] for code in ("333", "885")}
+    came = {code: ask(folder, code, "inbox")["inbox"] for code in ("333", "885")}
+    assert len(sent["333"]) == 3 + 3  # its notices; two acknowledgements and an outcome
+    assert len(sent["885"]) == 2 + 6
+    for code, other in (("333", "885"), ("885", "333")):
+        assert {row["message_id"] for row in sent[code]} == {row["message_id"] for row in came[other]}
+        assert len(came[other]) == len(sent[code])
+        notices = sorted(str(row["state"]) for row in sent[code] if row["in_reply_to"] is None)
+        assert set(notices) <= {"acknowledged", "concluded"}
+        assert not ask(folder, code, "audit", "verify")["faults"]

@@ -1,0 +1,188 @@
+"""What the exchange port, the store and the command line refuse: a code, a sentence, an audit entry, and no traceback."""
+
+import json
+import socket
+import ssl
+from pathlib import Path
+
+import aiohttp
+import jwt
+import pytest
+from sqlalchemy import Connection
+
+from adapters.https import MESSAGES_TYPE
+from gateway import app
+from gateway.authority import Authority
+from gateway.cli import main
+from gateway.config import parse
+from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
+from gateway.receive import receive
+from gateway.send import prepare
+from gateway.store import inbox, log
+from gateway.web.exchange import Budget
+from keys import bearer
+from keys.errors import RingMissing
+from tests.children import notice, sample
+
+Pair = tuple[Authority, Authority]
+
+
+async def post(there: Authority, body: bytes, token: str, kind: str = MESSAGES_TYPE) -> tuple[int, dict[str, str]]:
+    trusted = ssl.create_default_context(cafile=str(there.config.home / app.TLS_CERTIFICATE))
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{there.config.exchange_url}/messages", data=body, headers=headers, ssl=trusted) as answer,
+    ):
+        text = await answer.text()
+        return answer.status, json.loads(text) if "json" in answer.content_type else {}
+
+
+def good_token(here: Authority, there: Authority) -> str:
+    return bearer.issue(there.code, ring=here.ring, now=here.now())
+
+
+async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    claims = {"iss": "333", "aud": "885", "iat": 0, "exp": 99999999999, "jti": "x"}
+    public = worcestershire.trust.card("333").keys[0].public
+    tokens = {
+        "bearer.malformed": "",
+        "bearer.other-audience": bearer.issue("330", ring=sandwell.ring, now=sandwell.now()),
+    }
+    forged = [jwt.encode(claims, "", algorithm="none"), jwt.encode(claims, public + b"-" * 32, algorithm="HS256")]
+    async with app.running(worcestershire):
+        for code, token in tokens.items():
+            status, problem = await post(worcestershire, b"x", token)
+            assert (status, problem["type"]) == (401, f"urn:cme-exchange:problem:{code}")
+        for token in forged:
+            status, problem = await post(worcestershire, b"x", token)
+            assert status == 401
+    refused = worcestershire.store.look(lambda tx: log.search(tx, act="caller.refused"))
+    assert len(refused) == len(tokens) + len(forged)
+
+
+async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.web.exchange.MAX_BODY_BYTES", 1000)
+    sandwell, worcestershire = pair
+    token = good_token(sandwell, worcestershire)
+    async with app.running(worcestershire):
+        assert (await post(worcestershire, b"x", token, "text/xml"))[0] == 415
+        assert (await post(worcestershire, b"x\n" * 101, token))[0] == 413
+        assert (await post(worcestershire, b"x" * 1001, token))[0] == 413
+    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+
+
+def test_a_partner_that_sends_too_fast_waits() -> None:
+    budget = Budget(60)
+    assert budget.take(60, now=0.0) == 0
+    assert budget.take(1, now=0.0) == 1
+    assert budget.take(1, now=1.0) == 0
+
+
+async def test_a_port_in_use_is_named(pair: Pair) -> None:
+    sandwell, _ = pair
+    with socket.socket() as taken:
+        taken.bind((sandwell.config.listen.host, sandwell.config.listen.port))
+        taken.listen()
+        with pytest.raises(Unusable, match=str(sandwell.config.listen.port)):
+            async with app.running(sandwell):
+                pass
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    app.create(tmp_path / "333", code="333", name="Sandwell")
+    (tmp_path / "333" / "keys" / "ring.json").unlink()
+    with pytest.raises(RingMissing):
+        app.open_authority(tmp_path / "333")
+
+
+async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+    app.create(tmp_path / "333", code="333", name="Sandwell")
+    here = app.open_authority(tmp_path / "333")
+
+    def fill(tx: Connection) -> None:
+        pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
+        tx.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        log.append(tx, here.now(), [log.Entry("test", "x" * 70, detail={"much": "y" * 4000})] * 200)
+
+    before = here.store.look(log.head).size
+    with pytest.raises(StoreUnavailable) as caught:
+        await here.store.write(fill)
+    assert caught.value.code == "store.full"
+    assert here.store.look(log.head).size == before
+    here.store.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('[authority]\ncode = "33"\nname = "S"', "line 2"),
+        ('[authority]\ncode = "333"\nname = "S"\n[listen]\nprot = 8443', "line 5"),
+        ('[authority]\ncode = "333"\nname = "S"\n[listen]\nport = "8443"', "line 5"),
+        ('[athority]\ncode = "333"', "line 1"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line(line: str, says: str) -> None:
+    with pytest.raises(ConfigProblem, match=says):
+        parse(line, Path())
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr("sys.argv", ["cme-gateway", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def test_the_command_line_from_init_to_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, other = str(tmp_path / "333"), str(tmp_path / "885")
+    assert run(monkeypatch, "init", "--authority", "333", "--name", "Sandwell", "--home", home, "--json") == 0
+    assert run(monkeypatch, "init", "--authority", "885", "--name", "Worcestershire", "--home", other, "--json") == 0
+    shown = json.loads(capsys.readouterr().out.splitlines()[1])
+    add = ["partner", "add", shown["card"], "--home", home]
+    assert run(monkeypatch, *add, "--fingerprint", "00000 " * 8) == 1
+    assert run(monkeypatch, *add, "--fingerprint", shown["fingerprint"]) == 0
+    assert run(monkeypatch, *add, "--fingerprint", shown["fingerprint"]) == 5  # the same card is no newer one
+
+    draft = tmp_path / "notice.xml"
+    draft.write_bytes(sample("transfer-notice"))
+    assert run(monkeypatch, "validate", str(draft)) == 0
+    assert run(monkeypatch, "send", str(draft), "--new-id", "--home", home, "--json") == 0
+    queued = json.loads(capsys.readouterr().out.splitlines()[-1])["queued"][0]
+    assert run(monkeypatch, "show", queued["message_id"], "--home", home) == 0
+    assert "Testchild-Example" in capsys.readouterr().out
+    for words in (
+        ("outbox",),
+        ("inbox",),
+        ("partner", "list"),
+        ("partner", "show", "885"),
+        ("audit", "search"),
+        ("doctor",),
+    ):
+        assert run(monkeypatch, *words, "--home", home) == 0
+        assert run(monkeypatch, *words, "--home", home, "--json") == 0
+    assert run(monkeypatch, "show", "nothing-like-it", "--home", home) == 4
+    assert run(monkeypatch, "audit", "export", str(tmp_path / "export"), "--home", home) == 0
+    card_file = str(Path(home) / app.CARD_FILE)
+    offline = ("audit", "verify", "--export", str(tmp_path / "export"), "--card", card_file)
+    assert run(monkeypatch, *offline) == 0
+    entries = tmp_path / "export" / "entries.jsonl"
+    entries.write_text(entries.read_text().replace("notice.read", "notice.sent"))
+    assert run(monkeypatch, *offline) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    sealed = prepare(sandwell, notice(), "test").sealed
+    await receive(worcestershire, [sealed, sealed[:-9], b"\xff\xfe"], "333")
+    entries = worcestershire.store.look(lambda tx: [kept.entry for kept in log.entries(tx)])
+    assert len(entries) >= 4
+    assert not [
+        entry for entry in entries if any(word in entry for word in ("Testchild", "Ada", "X333210123001", "Specimen"))
+    ]
