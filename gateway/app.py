@@ -131,7 +131,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
         raise Unusable(
             "card.missing",
             f"{home / CARD_FILE} cannot be read.",
-            "Restore it, or write it anew with `cme-gateway card renew`.",
+            "Restore it, or write it anew from a backup of the home folder.",
         ) from None
     ring = Ring.unlock(home / "keys", passphrase=config.passphrase())
     store = Store(config.store_url)

@@ -67,7 +67,8 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
     ready = prepare(here, reply, by)
 
     def write(tx: Connection) -> None:
-        inbox.mark(tx, here.now(), item.sender, message_id, standing)
+        if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
+            raise NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
         queue(tx, here, [ready])
 
     here.store.run(write)

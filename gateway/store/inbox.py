@@ -146,9 +146,13 @@ def receipts_about(tx: Connection, message_id: str) -> list[Mapping[str, object]
     ]
 
 
-def mark(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing) -> bool:
-    """Set the standing of a message; False where there is none by this sender, or it is withdrawn already."""
+def mark(
+    tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, *, was: Standing | None = None
+) -> bool:
+    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
+    if was is not None:
+        mine = and_(mine, inbox.c.state == was)
     return tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
 
 
