@@ -68,17 +68,17 @@ def is_ours(kind: type) -> bool:
 
 
 @cache
-def _inner(cls: type) -> tuple[Slot, ...]:
-    return tuple(slot for slot in slots(cls) if is_ours(slot.kind))
+def _inner(cls: type) -> tuple[tuple[str, bool], ...]:
+    return tuple((slot.field, slot.repeated) for slot in slots(cls) if is_ours(slot.kind))
 
 
 def parts(value: object) -> list[object]:
     """A value of a message and every value of our classes within it, outermost first."""
     found = [value]
     cls: type = type(value)
-    for slot in _inner(cls):
-        inner = getattr(value, slot.field)
-        for one in inner if slot.repeated else (inner,):
-            if one is not None:
+    for field, repeated in _inner(cls):
+        inner = getattr(value, field)
+        if inner is not None:
+            for one in inner if repeated else (inner,):
                 found += parts(one)
     return found

@@ -5,8 +5,10 @@ A message is a value: it is never changed, and knows nothing of XML, keys or tim
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated
 
+from schemas import layout
 from schemas.shapes import (
     ULN,
     UPN,
@@ -338,7 +340,7 @@ BODIES: tuple[type[Body], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """One message."""
 
@@ -349,6 +351,11 @@ class Message:
     def kind(self) -> str:
         """The name of the body."""
         return type(self.body).__name__
+
+    @cached_property
+    def parts(self) -> tuple[object, ...]:
+        """The body and every value of our classes within it, outermost first."""
+        return tuple(layout.parts(self.body))
 
     @property
     def restriction(self) -> str:

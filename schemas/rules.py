@@ -12,7 +12,6 @@ from typing import Literal
 from schemas import codes
 from schemas.findings import Finding
 from schemas.identifiers import is_upn
-from schemas.layout import parts
 from schemas.message import (
     Acknowledgement,
     Address,
@@ -106,7 +105,7 @@ def _reply(message: Message, today: date) -> Iterator[str]:
 
 @_rule("upn.check-letter", "error", "The UPN's first letter does not fit the rest of it; check it with the school.")
 def _upn(message: Message, today: date) -> Iterator[str]:
-    for one in parts(message.body):
+    for one in message.parts:
         if isinstance(one, Child):
             yield from (_body(message, "Child", "UPN") for upn in [one.upn] if upn and not is_upn(upn))
             yield from (_body(message, "Child", "FormerUPN") for upn in one.former_upn if not is_upn(upn))
@@ -253,7 +252,7 @@ def _incomplete(message: Message, today: date) -> Iterator[str]:
 
 @_rule("enquiry.future", "error", "An enquiry is dated in the future.")
 def _future_enquiry(message: Message, today: date) -> Iterator[str]:
-    for one in parts(message.body):
+    for one in message.parts:
         if isinstance(one, Enquiry) and one.made_on > today:
             yield _body(message, "Enquiry", "MadeOn")
 
@@ -313,7 +312,7 @@ def _ground(message: Message, today: date) -> Iterator[str]:
 
 @_rule("care.no-authority", "error", "The child is looked after, but not by which authority.")
 def _care(message: Message, today: date) -> Iterator[str]:
-    for one in parts(message.body):
+    for one in message.parts:
         if (
             isinstance(one, Needs)
             and one.looked_after
@@ -346,7 +345,7 @@ def _empty(message: Message, today: date) -> Iterator[str]:
 )
 def _email(message: Message, today: date) -> Iterator[str]:
     ended = codes.labels("ended_email_domains")
-    for one in parts(message.body):
+    for one in message.parts:
         address = getattr(one, "email", None)
         if isinstance(address, str) and any(address.lower().endswith(("@" + domain, "." + domain)) for domain in ended):
             yield _body(message)
@@ -365,7 +364,7 @@ def _child(message: Message) -> Child | None:
 
 
 def _births(message: Message) -> Iterator[tuple[str, date]]:
-    for one in parts(message.body):
+    for one in message.parts:
         if isinstance(one, Child | Sibling):
             yield type(one).__name__, one.dob
 

@@ -16,7 +16,7 @@ from lxml import etree
 
 from schemas import rules
 from schemas.findings import Finding, Unreadable
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import is_ours, slots
 from schemas.message import BODIES, Body, Header, Message
 from schemas.shapes import CodeList, Number, Text
 from schemas.xsd import NAMESPACE
@@ -25,9 +25,12 @@ __all__ = ["MAX_BYTES", "Unreadable", "inspect", "read", "write"]
 
 MAX_BYTES = 262_144  # a notice with forty enquiries is near 20 KiB; a file much larger is something else
 MAX_DEPTH = 16  # ours is 6 deep
+NOT_CARRIED = re.compile("[^\\t\\n\\r\\x20-\\uD7FF\\uE000-\\uFFFD\\U00010000-\\U0010FFFF]")
 DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 TAG = f"{{{NAMESPACE}}}"
 BODY_OF = {TAG + cls.__name__: cls for cls in BODIES}
+INSTRUCTIONS = etree.XPath("//processing-instruction()")
+TOO_DEEP = etree.XPath("/*" * (MAX_DEPTH + 1))
 ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -37,13 +40,21 @@ def read(data: bytes) -> Message:
 
 
 def write(message: Message) -> bytes:
-    """The one text of this message, valid under the XSD. Raises Unreadable where a value does not fit its element."""
-    root = etree.Element(TAG + "Message", nsmap={None: NAMESPACE})
-    _fill(etree.SubElement(root, TAG + "Header"), message.header)
-    _fill(etree.SubElement(root, TAG + message.kind), message.body)
+    """The one text of this message, valid under the XSD. Raises Unreadable where a value does not fit its element.
+
+    The text is put together first and then parsed and checked, so that what was checked is what gets signed.
+    """
+    lines = [f'<Message xmlns="{NAMESPACE}">']
+    _write(lines, "Header", message.header, "  ")
+    _write(lines, message.kind, message.body, "  ")
+    lines.append("</Message>")
+    try:
+        text = DECLARATION + "\n".join(lines).encode() + b"\n"
+        root = etree.fromstring(text, _parser())
+    except (etree.XMLSyntaxError, UnicodeEncodeError):
+        raise _unreadable("xml.schema", f"{_uncarried(lines)} holds a character that XML cannot carry.") from None
     _validate(root)
-    etree.indent(root)
-    return DECLARATION + etree.tostring(root, encoding="UTF-8") + b"\n"
+    return text
 
 
 def inspect(data: bytes, *, today: date) -> tuple[Message | None, list[Finding]]:
@@ -72,16 +83,8 @@ def _tree(data: bytes) -> etree._Element:
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_encoding(data)
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        dtd_validation=False,
-    )
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as why:
         line = getattr(why, "lineno", None)
         raise _unreadable("xml.malformed", "The file is not well-formed XML.", line) from None
@@ -95,6 +98,18 @@ def _tree(data: bytes) -> etree._Element:
     return root
 
 
+@cache
+def _parser() -> etree.XMLParser[etree._Element]:
+    return etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        dtd_validation=False,
+    )
+
+
 def _check_encoding(data: bytes) -> None:
     declared = ENCODING.match(data[:200].removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].upper() not in (b"UTF-8", b"US-ASCII"):
@@ -106,17 +121,12 @@ def _check_encoding(data: bytes) -> None:
 
 
 def _check_nodes(root: etree._Element) -> None:
-    depth, element = 0, root
-    for event, element in etree.iterwalk(root, events=("start", "end", "pi")):
-        if event == "pi":
-            raise _unreadable(
-                "xml.instruction",
-                "The file holds a processing instruction, which a message may not.",
-                element.sourceline,
-            )
-        depth += 1 if event == "start" else -1
-        if depth > MAX_DEPTH:
-            raise _unreadable("xml.too-deep", f"Elements lie more than {MAX_DEPTH} deep.", element.sourceline)
+    for element in INSTRUCTIONS(root):
+        raise _unreadable(
+            "xml.instruction", "The file holds a processing instruction, which a message may not.", element.sourceline
+        )
+    for element in TOO_DEEP(root):
+        raise _unreadable("xml.too-deep", f"Elements lie more than {MAX_DEPTH} deep.", element.sourceline)
 
 
 def _unreadable(code: str, sentence: str, line: int | None = None) -> Unreadable:
@@ -194,72 +204,73 @@ def _says() -> dict[str, str]:
 
 SAYS = _says()
 
-# The codec: one function for each class and direction, put together once.
+# The codec: a table for each class, put together once, and one function for each direction.
 
-Fill = Callable[[etree._Element, object], None]
-Take = Callable[[etree._Element], object]
+
+def _text(value: str) -> str:
+    """Character data (XML 1.0, 2.4); a carriage return would be read back as a line feed (2.11)."""
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
 def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _moment_text(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}Z"
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 FROM_TEXT: dict[type, Callable[[str], object]] = {
     str: str, int: int, bool: lambda text: text in ("true", "1"), date: date.fromisoformat, datetime: _moment,
 }  # fmt: skip
 TO_TEXT: dict[type, Callable[..., str]] = {
-    str: str, int: str, bool: lambda value: "true" if value else "false", date: date.isoformat, datetime: _moment_text,
+    str: _text, int: str, bool: lambda value: "true" if value else "false", date: date.isoformat, datetime: _moment_text,
 }  # fmt: skip
 
 
-def _fill(element: etree._Element, value: object) -> None:
+def _write(lines: list[str], tag: str, value: object, indent: str) -> None:
+    lines.append(f"{indent}<{tag}>")
+    deeper = indent + "  "
     cls: type = type(value)
-    for slot, tag in _tags(cls):
-        inner = getattr(value, slot.field)
+    for field, element, to_text, repeated in _elements(cls):
+        inner = getattr(value, field)
         if inner is None:
             continue
-        for one in inner if slot.repeated else (inner,):
-            child = etree.SubElement(element, tag)
-            if slot.kind in TO_TEXT:
-                _set_text(child, TO_TEXT[slot.kind](one))
+        for one in inner if repeated else (inner,):
+            if to_text is None:
+                _write(lines, element, one, deeper)
             else:
-                _fill(child, one)
-
-
-def _set_text(element: etree._Element, text: str) -> None:
-    try:
-        element.text = text
-    except ValueError:
-        name = str(element.tag).removeprefix(TAG)
-        raise _unreadable("xml.schema", f"{name} holds a character that XML cannot carry.") from None
+                lines.append(f"{deeper}<{element}>{to_text(one)}</{element}>")
+    lines.append(f"{indent}</{tag}>")
 
 
 @cache
-def _tags(cls: type) -> tuple[tuple[Slot, str], ...]:
-    return tuple((slot, TAG + slot.element) for slot in slots(cls))
+def _elements(cls: type) -> tuple[tuple[str, str, Callable[..., str] | None, bool], ...]:
+    return tuple((slot.field, slot.element, TO_TEXT.get(slot.kind), slot.repeated) for slot in slots(cls))
 
 
-@cache
-def _by_tag(cls: type) -> dict[str, Slot]:
-    return {TAG + slot.element: slot for slot in slots(cls)}
+def _uncarried(lines: list[str]) -> str:
+    """The element whose text XML cannot carry (XML 1.0, 2.2)."""
+    return next((line.split(">")[0].strip(" <") for line in lines if NOT_CARRIED.search(line)), "The message")
 
 
 def _take(cls: type, element: etree._Element) -> object:
     found: dict[str, object] = {}
     many: dict[str, list[object]] = {}
-    known = _by_tag(cls)
+    table = _fields(cls)
     for child in element:
-        slot = known[str(child.tag)]
-        value = FROM_TEXT[slot.kind](child.text or "") if slot.kind in FROM_TEXT else _take(slot.kind, child)
-        if slot.repeated:
-            many.setdefault(slot.field, []).append(value)
+        field, kind, from_text, repeated = table[child.tag]
+        value = _take(kind, child) if from_text is None else from_text(child.text or "")
+        if repeated:
+            many.setdefault(field, []).append(value)
         else:
-            found[slot.field] = value
+            found[field] = value
     return cls(**found, **{field: tuple(values) for field, values in many.items()})
+
+
+@cache
+def _fields(cls: type) -> dict[object, tuple[str, type, Callable[[str], object] | None, bool]]:
+    return {TAG + slot.element: (slot.field, slot.kind, FROM_TEXT.get(slot.kind), slot.repeated) for slot in slots(cls)}
 
 
 def _message(root: etree._Element) -> Message:

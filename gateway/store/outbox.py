@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import State, may_come_from
 from gateway.errors import NotAllowed, NotFound
-from gateway.store.tables import attempts, outbox
+from gateway.store.tables import attempts, outbox, outbox_contents, partners
 
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
@@ -82,13 +82,15 @@ class Settled:
     due_at: datetime | None = None
 
 
+_CONTENTS = [column.name for column in outbox_contents.c]
+_QUEUED = [name for name in Queued.__dataclass_fields__ if name in outbox.c]
 _VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
 
 
 def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
     """Queue the notices. Raises NotAllowed where one of these ids was used before."""
     fixed = {"queued_at": now, "state": State.QUEUED, "state_at": now, "attempts": 0, "due_at": now}
-    rows = [{name: getattr(notice, name) for name in Queued.__dataclass_fields__} | fixed for notice in notices]
+    rows = [{name: getattr(notice, name) for name in _QUEUED} | fixed for notice in notices]
     try:
         tx.execute(insert(outbox), rows)
     except IntegrityError:
@@ -97,6 +99,7 @@ def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
             "A notice with this id was sent before.",
             "To send it anew, use --new-id; see `cme-gateway outbox`.",
         ) from None
+    tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
 
 
 def exists(tx: Connection, message_id: str) -> bool:
@@ -112,14 +115,16 @@ def next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
 
 def partners_due(tx: Connection, now: datetime) -> list[str]:
     """The authorities for which something is due."""
-    return list(tx.scalars(select(outbox.c.recipient).where(_due(now)).distinct()))
+    something = select(outbox.c.message_id).where(_due(now), outbox.c.recipient == partners.c.authority).exists()
+    return list(tx.scalars(select(partners.c.authority).where(something)))
 
 
 def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:
-    """Take up to `most` due deliveries to one authority, in the order of their queueing, for the time of a claim.
+    """Take up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
 
-    A message waits for an earlier one of its case that is under way or put off, for ORDER_WAIT at most. With PostgreSQL
-    many processes may claim at once: rows that another has locked are passed over.
+    A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With PostgreSQL
+    many processes may claim at once: rows that another has locked are passed over. The index has this very order, so a
+    long queue is not sorted for every batch.
     """
     earlier = outbox.alias("earlier")
     waits = (
@@ -129,7 +134,7 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
             earlier.c.recipient == outbox.c.recipient,
             earlier.c.sequence < outbox.c.sequence,
             earlier.c.state == State.QUEUED,
-            or_(earlier.c.due_at > now, earlier.c.claimed_until > now),
+            or_(earlier.c.due_at > outbox.c.due_at, earlier.c.claimed_until > now),
         )
         .exists()
     )
@@ -138,20 +143,25 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
             outbox.c.message_id,
             outbox.c.recipient,
             outbox.c.digest,
-            outbox.c.sealed,
             outbox.c.queued_at,
             outbox.c.attempts,
         )
         .where(_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
-        .order_by(outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
+        .order_by(outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
     rows = tx.execute(due).all()
     ids = [row.message_id for row in rows]
+    contents = select(outbox_contents.c.message_id, outbox_contents.c.sealed).where(
+        outbox_contents.c.message_id.in_(ids)
+    )
+    sealed = {row.message_id: bytes(row.sealed) for row in tx.execute(contents)}
     held = update(outbox).where(outbox.c.message_id.in_(ids))
     tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
-    return [Claimed(r.message_id, r.recipient, r.digest, bytes(r.sealed), r.queued_at, r.attempts + 1) for r in rows]
+    return [
+        Claimed(r.message_id, r.recipient, r.digest, sealed[r.message_id], r.queued_at, r.attempts + 1) for r in rows
+    ]
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
@@ -161,23 +171,14 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
     """Write how each try ended, and give the claims back. A state that has moved on meanwhile stands."""
-    by_state: dict[State, list[Settled]] = {}
+    alike: dict[tuple[State, datetime | None, str | None], list[str]] = {}
     for ending in endings:
-        by_state.setdefault(ending.state, []).append(ending)
-    for state, group in by_state.items():
-        allowed = (*may_come_from(state), state) if state is State.QUEUED else may_come_from(state)
-        change = (
-            update(outbox)
-            .where(outbox.c.message_id == bindparam("id"), or_(*(outbox.c.state == old for old in allowed)))
-            .values(
-                state=state,
-                state_at=now,
-                due_at=func.coalesce(bindparam("due"), outbox.c.due_at),
-                reason=bindparam("why"),
-                claimed_until=None,
-            )
-        )
-        tx.execute(change, [{"id": e.message_id, "due": e.due_at, "why": e.reason} for e in group])
+        alike.setdefault((ending.state, ending.due_at, ending.reason), []).append(ending.message_id)
+    for (state, due_at, reason), ids in alike.items():
+        from_states = (*may_come_from(state), state) if state is State.QUEUED else may_come_from(state)
+        change = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.state.in_(from_states))
+        due = {} if due_at is None else {"due_at": due_at}
+        tx.execute(change.values(state=state, state_at=now, reason=reason, claimed_until=None, **due))
     tried = [
         {"message_id": e.message_id, "at": now, "route": e.route, "ending": e.ending, "reason": e.reason}
         for e in endings
@@ -222,12 +223,13 @@ def get(tx: Connection, message_id: str) -> Delivery:
 
 def sealed(tx: Connection, message_id: str) -> bytes:
     """The sealed message as it went out."""
-    return bytes(tx.scalars(select(outbox.c.sealed).where(outbox.c.message_id == message_id)).one())
+    return bytes(tx.scalars(select(outbox_contents.c.sealed).where(outbox_contents.c.message_id == message_id)).one())
 
 
 def locked(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
     """The data key (None when destroyed) and the content of our own copy."""
-    row = tx.execute(select(outbox.c.data_key, outbox.c.content).where(outbox.c.message_id == message_id)).one()
+    kept = outbox_contents.c
+    row = tx.execute(select(kept.data_key, kept.content).where(kept.message_id == message_id)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 

@@ -60,9 +60,6 @@ outbox = Table(
     Column("restriction", String(20), nullable=False),
     Column("test", Boolean, nullable=False),
     Column("digest", DIGEST, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("data_key", LargeBinary),  # NULL: destroyed, and the notice with it
-    Column("content", LargeBinary, nullable=False),
     Column("queued_at", Instant, nullable=False),
     Column("queued_by", String(80), nullable=False),
     Column("state", String(20), nullable=False),
@@ -71,8 +68,17 @@ outbox = Table(
     Column("due_at", Instant, nullable=False),
     Column("claimed_until", Instant),
     Column("reason", Text),
-    Index("outbox_due", "state", "due_at"),
+    Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
+)
+
+outbox_contents = Table(  # apart, because a database rewrites the whole row when its state changes
+    "outbox_contents",
+    metadata,
+    Column("message_id", ID, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("data_key", LargeBinary),  # NULL: destroyed, and the notice with it
+    Column("content", LargeBinary, nullable=False),
 )
 
 attempts = Table(
