@@ -23,6 +23,10 @@ LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 OURS_TO_MEND = frozenset({401, 403, 413})  # the same bytes will do once a card, a clock or a limit has been set right
 
 
+class _TooMuch(Exception):  # noqa: N818 - not a fault
+    """The partner takes fewer at once."""
+
+
 class Https:
     """Keeps one session, and in it the connections to partners, open."""
 
@@ -31,7 +35,15 @@ class Https:
         self._session: aiohttp.ClientSession | None = None
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
-        """Post the parcels. One ending serves for all where the request as a whole had one."""
+        """Post the parcels; in halves where the partner finds them too many, or too large together."""
+        try:
+            return await self._post(address, parcels)
+        except _TooMuch:
+            half = len(parcels) // 2
+            return [*await self.deliver(address, parcels[:half]), *await self.deliver(address, parcels[half:])]
+
+    async def _post(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        """One request. One ending serves for all where the request as a whole had one."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False)
         headers = {"Authorization": f"Bearer {address.bearer()}", "Content-Type": MESSAGES_TYPE}
@@ -44,6 +56,8 @@ class Https:
                 ssl=address.trusted or True,
                 allow_redirects=False,
             ) as answer:
+                if answer.status == 413 and len(parcels) > 1:
+                    raise _TooMuch
                 if answer.status != 200:
                     return [_refusal(answer)] * len(parcels)
                 text = await answer.content.readexactly(min(int(answer.content_length or 0), MAX_ANSWER_BYTES))

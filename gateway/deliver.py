@@ -18,7 +18,7 @@ from gateway.store.outbox import Claimed
 from keys.card import Route
 from keys.errors import Refusal
 
-BATCH = 50  # messages in one request: a commit is shared, and the receiver is never busy for long
+BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
 IN_FLIGHT = 2  # batches to one partner at once
 YIELD_EVERY = 8  # receipts verified before other work has its turn
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one

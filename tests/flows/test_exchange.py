@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -10,8 +11,9 @@ from sqlalchemy import Connection
 
 from gateway import app, audit, respond
 from gateway.authority import Authority
+from gateway.config import LimitsSettings
 from gateway.core.delivery import State
-from gateway.deliver import deliver_batch
+from gateway.deliver import BATCH, deliver_batch
 from gateway.errors import NotAllowed, Unfit
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, receive
 from gateway.send import prepare, send
@@ -179,7 +181,7 @@ async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     sandwell, worcestershire = pair
     sent = await send(sandwell, [notice() for _ in range(120)], by="olive")
     async with app.running(worcestershire):
-        assert await deliver_batch(sandwell, "885") == 50
+        assert await deliver_batch(sandwell, "885") == BATCH
         while await deliver_batch(sandwell, "885"):
             pass
     for carrier in sandwell.carriers.values():
@@ -188,3 +190,11 @@ async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     kept = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), limit=1000))
     assert {item.message_id for item in kept} == set(sent)
     assert {item.state for item in kept} == {Standing.NEW}
+
+
+async def test_a_partner_that_takes_fewer_at_once_gets_fewer_at_once(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    worcestershire.config = replace(worcestershire.config, limits=LimitsSettings(messages_per_request=3))
+    sent = await send(sandwell, [notice() for _ in range(8)], by="olive")
+    async with app.running(worcestershire), app.running(sandwell):
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
