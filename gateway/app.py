@@ -19,7 +19,9 @@ from gateway.authority import Authority, wall_clock
 from gateway.config import FILE, Config, load, parse
 from gateway.deliver import deliver_forever
 from gateway.errors import NotAllowed, Unusable
+from gateway.store import log
 from gateway.store.database import Store
+from gateway.store.log import Entry
 from gateway.web.exchange import application
 from keys import card, tls
 from keys.card import Card, Contact, Route
@@ -113,8 +115,38 @@ def write_card(config: Config, *, serial: int, now: datetime) -> Card:
         mash=None,
         schema_versions=("1",),
     )
-    (config.home / CARD_FILE).write_text(card.write(ours, identity), "ascii")
+    fresh = config.home / f".{CARD_FILE}"
+    fresh.write_text(card.write(ours, identity), "ascii")
+    fresh.rename(config.home / CARD_FILE)
     return ours
+
+
+def renew_card(home: Path, *, by: str) -> Card:
+    """Sign our card anew with the settings and keys of today, for another year. The gateway takes it up when restarted."""
+    here = open_authority(home)
+    try:
+        ours = write_card(here.config, serial=here.own_card.serial + 1, now=here.now())
+        entry = Entry("card.renewed", by, here.code, detail={"serial": ours.serial})
+        here.store.run(lambda tx: log.append(tx, here.now(), [entry]))
+    finally:
+        here.store.close()
+    return ours
+
+
+def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
+    """Make new signing and sealing keys, and the card that says so. Old keys still open what was sealed to them.
+
+    With `revoke`, after a theft, nothing that an older key signed counts any more. A crash in between leaves new keys
+    under an old card; `doctor` says so, and `card renew` mends it.
+    """
+    here = open_authority(home)
+    try:
+        Ring.rotate(home / "keys", passphrase=here.config.passphrase(), now=here.now(), revoke=revoke)
+        entry = Entry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
+        here.store.run(lambda tx: log.append(tx, here.now(), [entry]))
+    finally:
+        here.store.close()
+    return renew_card(home, by=by)
 
 
 def _write_private(path: Path, secret: bytes) -> None:

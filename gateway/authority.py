@@ -45,6 +45,10 @@ class Authority:
         """Our DfE code."""
         return self.ring.authority
 
+    def card_has_our_keys(self) -> bool:
+        """Does our card tell partners the keys that we sign and are sealed to with now?"""
+        return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
+
     def refresh_trust(self) -> None:
         """Read the partners' cards again if one has changed; another process may have added it."""
         serials = self.store.look(partners.serials)

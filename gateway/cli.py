@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from gateway import app, audit, partners, respond
+from gateway import amend, app, audit, partners, respond
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.demo import run_demo
@@ -32,12 +32,13 @@ from gateway.send import prepare, queue
 from gateway.store import inbox, log, outbox
 from gateway.store import partners as kept_partners
 from keys import card
+from keys.card import Card
 from keys.errors import Refusal
 from keys.trust import Trust
 from schemas import xml
 from schemas.findings import Finding
 from schemas.identifiers import uuid7
-from schemas.message import Acknowledgement, Officer, Outcome
+from schemas.message import Acknowledgement, Message, Officer, Outcome, Withdrawal
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +47,11 @@ cli = typer.Typer(
 )
 partner_cli = typer.Typer(no_args_is_help=True, help="The authorities that we exchange with.")
 audit_cli = typer.Typer(no_args_is_help=True, help="The audit log: search it, export it, prove that it is whole.")
+card_cli = typer.Typer(no_args_is_help=True, help="Our own card: what partners know of us.")
+keys_cli = typer.Typer(no_args_is_help=True, help="Our signing and sealing keys.")
 cli.add_typer(partner_cli, name="partner")
+cli.add_typer(card_cli, name="card")
+cli.add_typer(keys_cli, name="keys")
 cli.add_typer(audit_cli, name="audit")
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -207,6 +212,11 @@ def doctor(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             ("settings, keys and database", "ok", "they open"),
             ("our card", "ok" if card_days > 30 else "warn", f"expires in {card_days} days"),
             (
+                "card and keys",
+                "ok" if here.card_has_our_keys() else "fail",
+                "they agree" if here.card_has_our_keys() else "the card lacks our newest keys: cme-gateway card renew",
+            ),
+            (
                 "partners",
                 "ok" if here.store.look(kept_partners.serials) else "warn",
                 f"{len(here.store.look(kept_partners.serials))} confirmed",
@@ -257,6 +267,15 @@ def _bytes(file: Path) -> bytes:
         ) from None
 
 
+def _message(file: Path) -> Message:
+    try:
+        return xml.read(_bytes(file))
+    except xml.Unreadable as why:
+        raise Unusable(
+            why.code, f"{file}: {why.problems[0].sentence}", f"See every problem: cme-gateway validate {file}"
+        ) from None
+
+
 @cli.command()
 def send(
     files: list[Path],
@@ -269,12 +288,7 @@ def send(
     with _opened(home) as here:
         ready = []
         for file in track(files[:MAX_FILES], "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
-            try:
-                message = xml.read(_bytes(file))
-            except xml.Unreadable as why:
-                raise Unusable(
-                    why.code, f"{file}: {why.problems[0].sentence}", f"See every problem: cme-gateway validate {file}"
-                ) from None
+            message = _message(file)
             if new_id:
                 now = here.now()
                 head = replace(message.header, message_id=uuid7(now, token_bytes(10)), created_at=now)
@@ -288,6 +302,34 @@ def send(
         as_json,
         {"queued": value},
         lambda: "\n".join(f"Queued {v['kind']} to {v['recipient']}: [bold]{v['message_id']}[/bold]" for v in value),
+    )
+
+
+@cli.command()
+def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = _who(), as_json: AsJson = False) -> None:
+    """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
+    with _opened(home) as here:
+        new = amend.correct(here, message_id, _message(file), by)
+    _show(
+        as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
+    )
+
+
+@cli.command()
+def withdraw(
+    message_id: str,
+    reason: Annotated[str, typer.Argument(help="A code of the list withdrawal_reasons, such as sent-in-error.")],
+    home: Home = DEFAULT_HOME,
+    by: By = _who(),
+    as_json: AsJson = False,
+) -> None:
+    """Take back a notice that we sent."""
+    with _opened(home) as here:
+        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=_officer(here, by)), by)
+    _show(
+        as_json,
+        {"withdrawn": message_id, "message_id": told},
+        lambda: f"Withdrawn; they are told by {told}" if told else "Withdrawn before it left; nobody was told of it.",
     )
 
 
@@ -421,7 +463,9 @@ def partner_add(
         token = _bytes(card_file).decode("ascii", "replace")
         new = partners.examine(here, token)
         shown = card.fingerprint(new)
-        if fingerprint is None:
+        if fingerprint is None and partners.is_known(here, new):
+            err.print(f"{new.name} ({new.authority}): signed with the identity key that was confirmed before.")
+        elif fingerprint is None:
             err.print(
                 f"{new.name} ({new.authority})\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n"
             )
@@ -479,6 +523,37 @@ def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         text = (here.config.home / app.CARD_FILE).read_text("ascii")
         err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
+
+
+@card_cli.command("renew")
+def card_renew(home: Home = DEFAULT_HOME, by: By = _who(), as_json: AsJson = False) -> None:
+    """Sign our card anew for a year, with the address and contacts of gateway.toml as it stands."""
+    _show_card(app.renew_card(home, by=by), home, as_json)
+
+
+@keys_cli.command("rotate")
+def keys_rotate(
+    home: Home = DEFAULT_HOME,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="After a theft: nothing that an older key signed counts any more.")
+    ] = False,
+    by: By = _who(),
+    as_json: AsJson = False,
+) -> None:
+    """Make new keys and the card that says so. What was sealed to the old ones still opens."""
+    _show_card(app.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+
+
+def _show_card(ours: Card, home: Path, as_json: bool) -> None:
+    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / app.CARD_FILE)}
+    _show(
+        as_json,
+        value,
+        lambda: (
+            f"[green]Our card number {ours.serial} holds until {ours.expires_at:%Y-%m-%d}.[/green]\n"
+            f"Next: restart the gateway, and send {value['card']} to every partner."
+        ),
+    )
 
 
 @audit_cli.command("verify")

@@ -28,6 +28,15 @@ def examine(here: Authority, token: str) -> Card:
     return new
 
 
+def is_known(here: Authority, new: Card) -> bool:
+    """Was this card's fingerprint confirmed before, with an older card of the same authority?"""
+    try:
+        held = here.store.look(lambda tx: partners.get(tx, new.authority))
+    except NotFound:
+        return False
+    return held.fingerprint == card.fingerprint(new)
+
+
 def add(here: Authority, token: str, *, by: str) -> Card:
     """Keep a card whose fingerprint `by` has confirmed."""
     new, now = examine(here, token), here.now()

@@ -108,6 +108,7 @@ def _arrived(here: Authority, message: Message, payload: bytes, digest: str) -> 
         message_id=head.message_id,
         conversation_id=head.conversation_id,
         in_reply_to=head.in_reply_to,
+        supersedes=head.supersedes,
         sequence=head.sequence,
         kind=message.kind,
         restriction=message.restriction,
@@ -138,6 +139,8 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
     inbox.add_receipts(
         tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
+    if new:
+        _put_aside_what_was_taken_back(tx, here, new)
     for one in new:
         _take_effect(tx, here, one.message)
     log.append(tx, now, [_kept_entry(one.arrived) for one in new])
@@ -147,6 +150,13 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
 def _kept_entry(arrived: Arrived) -> Entry:
     detail = {"kind": arrived.kind, "case": arrived.conversation_id}
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
+
+
+def _put_aside_what_was_taken_back(tx: Connection, here: Authority, new: Sequence[Fit]) -> None:
+    """A withdrawal or a correction may overtake its notice on the way."""
+    sender = new[0].arrived.sender  # the caller's own, all of them: (10)
+    for message_id, standing in inbox.taken_back(tx, sender, [one.arrived.message_id for one in new]).items():
+        inbox.mark(tx, here.now(), sender, message_id, standing)
 
 
 def _take_effect(tx: Connection, here: Authority, message: Message) -> None:

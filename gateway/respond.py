@@ -1,20 +1,17 @@
 """An officer's acts on what came: read it, acknowledge it, say what became of the child."""
 
-from secrets import token_bytes
-
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.errors import NotAllowed
-from gateway.send import prepare, queue
+from gateway.send import next_header, prepare, queue
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Item, Standing
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
-from schemas.identifiers import uuid7
-from schemas.message import Acknowledgement, Body, Header, Message, Outcome, Party
+from schemas.message import Acknowledgement, Body, Message, Outcome
 
 ANSWERABLE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
 STANDINGS = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.ACKNOWLEDGED, "rejected": Standing.REJECTED}
@@ -63,8 +60,8 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         raise NotAllowed(
             "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
         )
-    reply = Message(_header(here, item), body)
-    ready = prepare(here, reply, by)
+    head = next_header(here, item.conversation_id, item.sender, in_reply_to=message_id, test=item.test)
+    ready = prepare(here, Message(head, body), by)
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
@@ -74,19 +71,3 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
     here.store.run(write)
     here.queued.set()
     return ready.message_id
-
-
-def _header(here: Authority, item: Item) -> Header:
-    now = here.now()
-    sequence = here.store.look(lambda tx: outbox.next_sequence(tx, item.conversation_id, item.sender))
-    return Header(
-        message_id=uuid7(now, token_bytes(10)),
-        conversation_id=item.conversation_id,
-        in_reply_to=item.message_id,
-        sequence=sequence,
-        sender=Party(authority=here.code, role="cme_officer"),
-        recipient=Party(authority=item.sender, role="cme_officer"),
-        created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
-        legal_basis="ea1996-436a",
-        test=item.test,
-    )

@@ -6,6 +6,7 @@ returns, the notices are on the disk, and the gateway will not rest until each h
 
 from collections.abc import Sequence
 from hashlib import sha256
+from secrets import token_bytes
 
 from sqlalchemy import Connection
 
@@ -16,7 +17,8 @@ from gateway.store.log import Entry
 from gateway.store.outbox import Queued
 from keys import at_rest, envelope
 from schemas import rules, xml
-from schemas.message import Message
+from schemas.identifiers import uuid7
+from schemas.message import Header, Message, Party
 
 
 def prepare(here: Authority, notice: Message, by: str) -> Queued:
@@ -49,6 +51,32 @@ def prepare(here: Authority, notice: Message, by: str) -> Queued:
         data_key=copy.data_key,
         content=copy.content,
         queued_by=by,
+    )
+
+
+def next_header(
+    here: Authority,
+    conversation_id: str,
+    recipient: str,
+    *,
+    in_reply_to: str | None = None,
+    supersedes: str | None = None,
+    test: bool = False,
+) -> Header:
+    """The header of our next message to that authority in a case."""
+    now = here.now()
+    sequence = here.store.look(lambda tx: outbox.next_sequence(tx, conversation_id, recipient))
+    return Header(
+        message_id=uuid7(now, token_bytes(10)),
+        conversation_id=conversation_id,
+        in_reply_to=in_reply_to,
+        supersedes=supersedes,
+        sequence=sequence,
+        sender=Party(authority=here.code, role="cme_officer"),
+        recipient=Party(authority=recipient, role="cme_officer"),
+        created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
+        legal_basis="ea1996-436a",
+        test=test,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, RowMapping, and_, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.errors import NotFound
@@ -33,6 +33,7 @@ class Arrived:
     message_id: str
     conversation_id: str
     in_reply_to: str | None
+    supersedes: str | None
     sequence: int
     kind: str
     restriction: str
@@ -154,6 +155,21 @@ def mark(
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
     return tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
+
+
+def taken_back(tx: Connection, sender: str, message_ids: Sequence[str]) -> dict[str, Standing]:
+    """Those of these messages that their sender has withdrawn or replaced, by a message that came before them."""
+    withdrawn = and_(inbox.c.kind == "Withdrawal", inbox.c.in_reply_to.in_(message_ids))
+    query = select(inbox.c.in_reply_to, inbox.c.supersedes).where(
+        inbox.c.sender == sender, or_(withdrawn, inbox.c.supersedes.in_(message_ids))
+    )
+    found: dict[str, Standing] = {}
+    for row in tx.execute(query):
+        if row.supersedes:
+            found.setdefault(row.supersedes, Standing.SUPERSEDED)
+        else:
+            found[row.in_reply_to] = Standing.WITHDRAWN
+    return found
 
 
 def get(tx: Connection, message_id: str) -> Item:

@@ -199,14 +199,16 @@ def release(tx: Connection, recipient: str | None = None) -> int:
     return tx.execute(update(outbox).where(mine).values(due_at=outbox.c.queued_at, claimed_until=None)).rowcount
 
 
-def advance(tx: Connection, now: datetime, message_id: str, recipient: str, state: State) -> bool:
-    """Move a delivery to that authority on because of its reply; False where the move is not legal, or it is not ours."""
+def advance(
+    tx: Connection, now: datetime, message_id: str, recipient: str, state: State, *, reason: str | None = None
+) -> bool:
+    """Move a delivery to that authority on because a person said so; False where that is not legal, or it is not ours."""
     change = (
         update(outbox)
         .where(
             outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.state.in_(may_come_from(state))
         )
-        .values(state=state, state_at=now, claimed_until=None)
+        .values(state=state, state_at=now, reason=reason, claimed_until=None)
     )
     return tx.execute(change).rowcount == 1
 

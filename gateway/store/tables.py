@@ -99,6 +99,7 @@ inbox = Table(
     Column("message_id", ID, primary_key=True),
     Column("conversation_id", ID, nullable=False),
     Column("in_reply_to", ID),
+    Column("supersedes", ID),
     Column("sequence", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("restriction", String(20), nullable=False),

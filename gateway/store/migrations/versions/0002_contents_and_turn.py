@@ -1,4 +1,4 @@
-"""What was sent in a table of its own, and an index in the order in which deliveries are claimed.
+"""What was sent in a table of its own, an index in the order in which deliveries are claimed, and what a notice replaces.
 
 A change of state used to write the sealed message and our copy of it to the disk again, and a long queue was sorted for
 every batch.
@@ -29,3 +29,4 @@ def upgrade() -> None:
         for name in ("sealed", "data_key", "content"):
             outbox.drop_column(name)
         outbox.create_index("outbox_turn", ["state", "recipient", "due_at", "queued_at", "sequence", "message_id"])
+    op.add_column("inbox", sa.Column("supersedes", sa.String(length=36), nullable=True))

@@ -1,0 +1,84 @@
+"""An officer's second thoughts on what we sent: take it back, or correct it."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed
+from gateway.send import next_header, prepare, queue
+from gateway.store import log, outbox
+from gateway.store.log import Entry
+from gateway.store.outbox import Delivery
+from schemas.message import Message, Withdrawal
+
+AMENDABLE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+
+
+def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str | None:
+    """Take a notice back. The id of the withdrawal, or None where the notice had not left us and nobody need be told.
+
+    Raises NotFound, or NotAllowed where it is concluded, or taken back already.
+    """
+    sent = _amendable(here, message_id)
+    head = next_header(here, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
+    ready = prepare(here, Message(head, body), by)
+
+    def write(tx: Connection) -> bool:
+        _take_back(tx, here, sent, by, "withdrawn")
+        told = outbox.get(tx, message_id).attempts > 0  # read after the change, so that no claim is in between
+        if told:
+            queue(tx, here, [ready])
+        return told
+
+    told = here.store.run(write)
+    here.queued.set()
+    return ready.message_id if told else None
+
+
+def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
+    """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
+
+    Raises NotFound, Unfit, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
+    """
+    sent = _amendable(here, message_id)
+    if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
+        raise NotAllowed(
+            "correction.other-notice",
+            f"The notice to be corrected is a {sent.kind} to {sent.recipient}; this one is not.",
+            "Withdraw the old one, and send the new one by itself.",
+        )
+    head = next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
+    theirs = notice.header
+    head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
+    ready = prepare(here, Message(head, notice.body), by)
+
+    def write(tx: Connection) -> None:
+        _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.queued.set()
+    return head.message_id
+
+
+def _amendable(here: Authority, message_id: str) -> Delivery:
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind not in AMENDABLE:
+        raise NotAllowed(
+            "amend.not-a-notice",
+            f"A message of the kind {sent.kind} is neither withdrawn nor corrected.",
+            "Ring the authority that has it, and write down that you did.",
+        )
+    return sent
+
+
+def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
+    if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
+        stands = outbox.get(tx, sent.message_id).state
+        raise NotAllowed(
+            "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
+        )
+    entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
+    log.append(tx, here.now(), [entry])
