@@ -43,7 +43,8 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-def _new_database(server_url: str) -> str:
+def new_database(server_url: str) -> str:
+    """An empty database in that server."""
     name = f"gateway_{token_hex(6)}"
     engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -57,7 +58,7 @@ def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Autho
     """Sandwell and Worcestershire, on either database."""
     urls = ["", ""]
     if request.param == "postgresql":
-        urls = [_new_database(request.getfixturevalue("postgres")) for _ in urls]
+        urls = [new_database(request.getfixturevalue("postgres")) for _ in urls]
     sandwell = make(tmp_path / "333", "333", "Sandwell", urls[0])
     worcestershire = make(tmp_path / "885", "885", "Worcestershire", urls[1])
     introduce(sandwell, worcestershire)

@@ -1,0 +1,109 @@
+"""Second thoughts: a notice is taken back or corrected, whatever has become of it and in whatever order that arrives."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway import amend, app, respond
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed
+from gateway.receive import receive
+from gateway.send import prepare, send
+from gateway.store import inbox, outbox
+from gateway.store.inbox import Standing
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas.message import Acknowledgement, Message, Withdrawal
+from tests.children import notice
+from tests.flows.test_exchange import OFFICER, Pair, state, until
+
+IN_ERROR = Withdrawal(reason="sent-in-error", officer=OFFICER)
+ACCEPTED = Acknowledgement(decision="accepted", officer=OFFICER)
+
+
+async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None:
+    sandwell, _ = pair
+    [sent] = await send(sandwell, [notice()], by="olive")
+    assert amend.withdraw(sandwell, sent, IN_ERROR, by="olive") is None
+    assert state(sandwell, sent) is State.WITHDRAWN
+    assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 1
+    with pytest.raises(NotAllowed, match="already"):
+        amend.withdraw(sandwell, sent, IN_ERROR, by="olive")
+
+
+async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        assert amend.withdraw(sandwell, sent, IN_ERROR, by="olive")
+        await until(lambda: worcestershire.store.look(lambda tx: inbox.get(tx, sent)).state is Standing.WITHDRAWN)
+    with pytest.raises(NotAllowed):
+        respond.acknowledge(worcestershire, sent, ACCEPTED, by="otto")
+
+
+async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    first = notice()
+    await send(sandwell, [first], by="olive")
+    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    told = amend.withdraw(sandwell, first.header.message_id, IN_ERROR, by="olive")
+    assert told
+    by_id = sandwell.store.look(lambda tx: {one: outbox.sealed(tx, one) for one in (told, first.header.message_id)})
+    await receive(worcestershire, [by_id[told]], "333")
+    await receive(worcestershire, [by_id[first.header.message_id]], "333")
+    kept = worcestershire.store.look(lambda tx: inbox.get(tx, first.header.message_id))
+    assert kept.state is Standing.WITHDRAWN
+
+
+async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        new = amend.correct(sandwell, sent, notice(), by="olive")
+        await until(lambda: state(sandwell, new) is State.RECEIVED)
+    items = {i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))}
+    assert (items[sent].state, items[new].state) == (Standing.SUPERSEDED, Standing.NEW)
+    assert (items[sent].conversation_id, items[new].sequence) == (items[new].conversation_id, 2)
+    assert state(sandwell, sent) is State.WITHDRAWN
+    with pytest.raises(NotAllowed, match="other"):
+        amend.correct(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
+
+
+async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandwell, worcestershire = pair
+    message = notice()
+    await receive(worcestershire, [prepare(sandwell, message, "olive").sealed], "333")
+    sent, sealing = message.header.message_id, prepare
+
+    def while_the_other_answers(*given: object) -> object:
+        monkeypatch.setattr(respond, "prepare", sealing)
+        respond.acknowledge(worcestershire, sent, ACCEPTED, by="otto")
+        return sealing(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(respond, "prepare", while_the_other_answers)
+    rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
+    with pytest.raises(NotAllowed) as caught:
+        respond.acknowledge(worcestershire, sent, rejected, by="petra")
+    assert caught.value.code == "reply.overtaken"
+    [queued] = worcestershire.store.look(lambda tx: outbox.search(tx))
+    locked = worcestershire.store.look(lambda tx: Locked(*outbox.locked(tx, queued.message_id)))
+    assert b"accepted" in at_rest.unlock(locked, about=queued.message_id, ring=worcestershire.ring)
+
+
+async def test_a_reply_is_not_withdrawn(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    message = notice()
+    await receive(worcestershire, [prepare(sandwell, message, "olive").sealed], "333")
+    reply = respond.acknowledge(worcestershire, message.header.message_id, ACCEPTED, by="otto")
+    with pytest.raises(NotAllowed, match="Acknowledgement"):
+        amend.withdraw(worcestershire, reply, IN_ERROR, by="otto")
+
+
+def test_a_message_keeps_its_parts_when_it_is_changed() -> None:
+    first = notice()
+    assert first.parts[0] is first.body
+    other = replace(first, body=notice(name="whereabouts-enquiry").body)
+    assert isinstance(other, Message)
+    assert other.parts[0] is other.body

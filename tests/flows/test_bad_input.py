@@ -1,0 +1,231 @@
+"""What goes wrong outside: clocks, cards, certificates, keys and disks. Nothing is lost, and a person is told what to do."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from gateway import app
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import StoreUnavailable
+from gateway.partners import add
+from gateway.receive import receive
+from gateway.send import prepare, send
+from gateway.store import inbox, log, outbox
+from keys import tls
+from keys.errors import CardExpired, RingExposed, RingUnreadable
+from keys.jose import decode, encode
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.flows.test_exchange import Pair, codes, state, until
+
+DAY = timedelta(days=1)
+
+
+def later(here: Authority, by: timedelta) -> None:
+    clock = here.now
+    here.now = lambda: clock() + by
+
+
+def last_reason(here: Authority, message_id: str) -> str:
+    return here.store.look(lambda tx: outbox.get(tx, message_id)).reason or ""
+
+
+def read_only(here: Authority) -> Callable[[], None]:
+    """Make the database refuse every change; gives what makes it writable again."""
+    engine = here.store.engine
+    if engine.dialect.name == "postgresql":
+
+        def set_to(value: str) -> None:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SET default_transaction_read_only = off")
+                name = connection.exec_driver_sql("SELECT current_database()").scalar()
+                connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+                connection.commit()
+            engine.dispose()
+
+        set_to("on")
+        return lambda: _writable(here, set_to)
+
+    def refuse(connection: object, _: object) -> None:
+        connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]
+
+    event.listen(engine, "connect", refuse)
+    engine.dispose()
+
+    def again() -> None:
+        event.remove(engine, "connect", refuse)
+        engine.dispose()
+
+    return again
+
+
+def _writable(here: Authority, set_to: Callable[[str], None]) -> None:
+    event.listen(here.store.engine, "begin", _allow)
+    set_to("off")
+    event.remove(here.store.engine, "begin", _allow)
+
+
+def _allow(connection: object) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ WRITE")  # type: ignore[attr-defined]
+
+
+async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        again = read_only(worcestershire)
+        with pytest.raises(StoreUnavailable) as caught:
+            await worcestershire.store.write(lambda tx: log.append(tx, worcestershire.now(), [log.Entry("test", "x")]))
+        assert caught.value.code == "store.read-only"
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: "503" in last_reason(sandwell, sent))
+        assert state(sandwell, sent) is State.QUEUED
+        again()
+        sandwell.store.run(lambda tx: outbox.release(tx))
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    key, certificate = tls.self_signed("127.0.0.1", now=worcestershire.now(), days=9)
+    (worcestershire.config.home / app.TLS_KEY).write_bytes(key)
+    (worcestershire.config.home / app.TLS_CERTIFICATE).write_bytes(certificate)
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: bool(last_reason(sandwell, sent)))
+    assert last_reason(sandwell, sent) == "the partner's certificate is not the one on its card"
+    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+
+
+async def test_nothing_is_sealed_to_a_card_that_has_expired(pair: Pair) -> None:
+    sandwell, _ = pair
+    later(sandwell, 366 * DAY)
+    with pytest.raises(CardExpired):
+        await send(sandwell, [notice(now=sandwell.now())], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+
+
+async def test_nothing_is_taken_from_an_authority_whose_card_has_expired(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    later(worcestershire, 366 * DAY)
+    sealed = prepare(sandwell, notice(), "olive").sealed
+    [token] = await receive(worcestershire, [sealed], "333")
+    later(sandwell, 366 * DAY)
+    assert codes(sandwell, worcestershire, token, sealed) == ("card.expired",)
+
+
+async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    later(sandwell, timedelta(minutes=10))
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: bool(last_reason(sandwell, sent)))
+        assert state(sandwell, sent) is State.QUEUED
+        assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+        later(worcestershire, timedelta(minutes=10))
+        sandwell.store.run(lambda tx: outbox.release(tx))
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+@pytest.mark.parametrize("kid", ["../../etc/passwd", "333-enc-0000000000000000", "a" * 400, "885 enc"])
+async def test_a_key_id_is_a_name_and_nothing_else(pair: Pair, kid: str) -> None:
+    sandwell, worcestershire = pair
+    sealed = prepare(sandwell, notice(), "olive").sealed
+    head, _, body = sealed.partition(b".")
+    header = json.loads(decode(head)) | {"kid": kid}
+    bad = encode(json.dumps(header, separators=(",", ":")).encode()).encode() + b"." + body
+    [token] = await receive(worcestershire, [bad], "333")
+    [code] = codes(sandwell, worcestershire, token, bad)
+    assert code in ("envelope.malformed", "key.unknown")
+
+
+async def test_what_is_cut_short_or_not_ascii_is_refused_by_name(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    sealed = prepare(sandwell, notice(), "olive").sealed
+    for bad in (
+        sealed[: len(sealed) // 2],
+        sealed[:-1],
+        sealed + b"A" * 4,
+        sealed[:100] + b"\xe9" + sealed[101:],
+        b".",
+    ):
+        [token] = await receive(worcestershire, [bad], "333")
+        [code] = codes(sandwell, worcestershire, token, bad)
+        assert code in ("envelope.malformed", "envelope.does-not-decrypt")
+    [good] = await receive(worcestershire, [sealed], "333")
+    assert codes(sandwell, worcestershire, good, sealed) == ()
+
+
+def command(home: Path, *words: str, say: str = "") -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "gateway", *words, "--home", str(home)]
+    return subprocess.run(line, input=say, capture_output=True, text=True, check=False)
+
+
+def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: Path) -> None:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    ring = tmp_path / "333" / "keys" / "ring.json"
+    ring.chmod(0o644)
+    with pytest.raises(RingExposed):
+        app.open_authority(tmp_path / "333")
+    ring.chmod(0o600)
+    ring.write_bytes(ring.read_bytes()[:-40])
+    with pytest.raises(RingUnreadable):
+        app.open_authority(tmp_path / "333")
+    shown = command(tmp_path / "333", "outbox")
+    assert shown.returncode == 5
+    assert "ring.unreadable" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_path: Path) -> None:
+    for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
+        make(tmp_path / code, code, name).store.close()
+    theirs = str(tmp_path / "885" / app.CARD_FILE)
+    refused = command(tmp_path / "333", "partner", "add", theirs, say="n\n")
+    assert refused.returncode == 1
+    assert "Worcestershire (885)" in refused.stderr
+    assert command(tmp_path / "333", "partner", "show", "885").returncode == 4
+    assert command(tmp_path / "333", "partner", "add", theirs, say="y\n").returncode == 0
+
+    assert command(tmp_path / "885", "keys", "rotate").returncode == 0
+    renewed = command(tmp_path / "333", "partner", "add", theirs)  # nothing is asked: the identity is the same
+    assert renewed.returncode == 0, renewed.stderr
+
+
+async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_after_opens(tmp_path: Path) -> None:
+    sandwell, before = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(sandwell, before)
+    early = prepare(sandwell, notice(), "olive").sealed
+    before.store.close()
+    app.rotate_keys(tmp_path / "885", by="ines")
+    after = app.open_authority(tmp_path / "885")
+    add(sandwell, (tmp_path / "885" / app.CARD_FILE).read_text(), by="test")
+    late = prepare(sandwell, notice(), "olive").sealed
+    tokens = await receive(after, [early, late], "333")
+    assert [codes(sandwell, after, token, sealed) for token, sealed in zip(tokens, (early, late), strict=True)] == [
+        (),
+        (),
+    ]
+    acts = {entry.act for entry in after.store.look(lambda tx: list(log.entries(tx)))}
+    assert {"keys.rotated", "card.renewed"} <= acts
+    for here in (sandwell, after):
+        here.store.close()
+
+
+def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
+    here = make(tmp_path / "333", "333", "Sandwell")
+    here.store.close()
+    card = (tmp_path / "333" / app.CARD_FILE).read_text()
+    app.rotate_keys(tmp_path / "333", by="ines")
+    (tmp_path / "333" / app.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
+    shown = command(tmp_path / "333", "doctor")
+    assert shown.returncode == 1
+    assert "card renew" in shown.stdout
+    assert command(tmp_path / "333", "card", "renew").returncode == 0
+    assert command(tmp_path / "333", "doctor").returncode == 0

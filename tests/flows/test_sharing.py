@@ -1,0 +1,63 @@
+"""Several gateway processes of one authority share one PostgreSQL: each notice is tried by one of them, once."""
+
+import functools
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.core.delivery import State
+from gateway.send import prepare, queue
+from gateway.store import outbox
+from tests.children import notice
+from tests.conftest import free_port, introduce, make, new_database
+
+NOTICES, PROCESSES = 300, 3
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[None]:
+    words = [sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(home)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+
+
+def another_home(home: Path, copy: Path, port: int) -> Path:
+    """The same authority on another machine: the same keys and database, a port of its own."""
+    shutil.copytree(home, copy)
+    settings = (copy / "gateway.toml").read_text()
+    own = next(line for line in settings.splitlines() if line.startswith("port"))
+    (copy / "gateway.toml").write_text(settings.replace(own, f"port = {port}"))
+    return copy
+
+
+def test_processes_that_share_an_outbox_deliver_each_notice_once(tmp_path: Path, postgres: str) -> None:
+    sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(postgres))
+    worcestershire = make(tmp_path / "885", "885", "Worcestershire")
+    introduce(sandwell, worcestershire)
+    ready = [prepare(sandwell, notice(), "olive") for _ in range(NOTICES)]
+    sandwell.store.run(lambda tx: queue(tx, sandwell, ready))
+    homes = [another_home(tmp_path / "333", tmp_path / f"333-{n}", free_port()) for n in range(PROCESSES)]
+    worcestershire.store.close()
+
+    with serving(tmp_path / "885"), serving(homes[0]), serving(homes[1]), serving(homes[2]):
+        until = time.monotonic() + 60
+        while sandwell.store.look(outbox.oldest_open) and time.monotonic() < until:
+            time.sleep(0.1)
+
+    sent = sandwell.store.look(lambda tx: outbox.search(tx, limit=NOTICES + 1))
+    assert {one.state for one in sent} == {State.RECEIVED}
+    endings = [
+        attempt["ending"]
+        for one in sent
+        for attempt in sandwell.store.look(functools.partial(outbox.tries, message_id=one.message_id))
+    ]
+    assert endings.count("receipted") == NOTICES
+    sandwell.store.close()

@@ -1,0 +1,54 @@
+"""The migrations and the tables say the same, on both databases; and what an older database holds is kept."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+from gateway.store.database import Store
+from gateway.store.tables import metadata
+from tests.conftest import new_database
+
+MIGRATIONS = Path(__file__).parents[3] / "gateway" / "store" / "migrations"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return new_database(request.getfixturevalue("postgres"))
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def test_the_migrations_end_where_the_tables_begin(url: str) -> None:
+    store = Store(url)
+    store.migrate()
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    store.close()
+
+
+def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> None:
+    store = Store(url)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO outbox (message_id, conversation_id, sequence, recipient, kind, restriction, test, digest, sealed,"
+            " data_key, content, queued_at, queued_by, state, state_at, attempts, due_at) VALUES ('m', 'c', 1, '885',"
+            " 'TransferNotice', 'none', false, 'd', 'sealed', 'key', 'content', '2026-11-01', 'olive', 'queued', '2026-11-01',"
+            " 0, '2026-11-01')"
+        )
+    store.migrate()
+    with store.engine.connect() as connection:
+        row = connection.exec_driver_sql("SELECT sealed, data_key, content FROM outbox_contents").one()
+    assert [value.encode() if isinstance(value, str) else bytes(value) for value in row] == [
+        b"sealed",
+        b"key",
+        b"content",
+    ]
+    store.close()
