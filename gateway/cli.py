@@ -8,6 +8,7 @@ import asyncio
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -192,10 +193,20 @@ async def _serve(here: Authority, with_parent: bool) -> None:
 def demo(
     folder: Annotated[Path, typer.Option(help="Where both authorities live.")] = Path("demo-data"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave both gateways running until Ctrl-C.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw what was shown into this SVG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Two authorities exchange notices about invented children, before your eyes."""
-    asyncio.run(run_demo(folder, keep=keep, out=Console(quiet=as_json, highlight=False)))
+    width = 90 if picture else None
+    shown = Console(
+        quiet=as_json, highlight=False, record=bool(picture), width=width, force_terminal=True if picture else None
+    )
+    asyncio.run(run_demo(folder, keep=keep, out=shown))
+    if picture:
+        drawn = shown.export_svg(title="make demo")
+        picture.write_text(
+            re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+        )  # nothing is fetched from elsewhere
     if as_json:
         print(json.dumps({"demo": "done", "folder": str(folder)}))
 

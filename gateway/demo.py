@@ -53,9 +53,7 @@ AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
 async def run_demo(folder: Path, *, keep: bool, out: Console) -> None:
     """Tell the story. Raises Unusable where a gateway does not come up, or a step does not end as it must."""
     plan = _plan(folder)
-    out.print(
-        "[bold]cme-gateway demo[/bold]: two authorities, two processes, TLS between them. Every child is invented.\n"
-    )
+    out.print("[bold]cme-gateway demo[/bold]: two authorities, two processes, TLS. Every child is invented.\n")
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
         _make(folder / code, code, name, plan.ports[code])
     sandwell, worcestershire = (app.open_authority(folder / code) for code in ("333", "885"))
@@ -81,13 +79,19 @@ async def run_demo(folder: Path, *, keep: bool, out: Console) -> None:
     finally:
         for here in both:
             here.store.close()
-    out.print(
-        "\n[bold]Try next[/bold]\n"
-        f"  cme-gateway inbox --home {folder}/885            what Worcestershire has\n"
-        f"  cme-gateway audit search --home {folder}/333     every act, who, when\n"
-        "  cme-gateway validate schemas/samples/invalid/upn.check-letter.xml\n"
-        "  make demo ARGS=--keep                         leave both running"
-    )
+    _what_next(folder, out)
+
+
+def _what_next(folder: Path, out: Console) -> None:
+    command = os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "cme-gateway" else "cme-gateway"
+    out.print("\n[bold]Try next[/bold]")
+    for does, words in (
+        ("what Worcestershire has", f"inbox --home {folder}/885"),
+        ("every act: who, when, about what", f"audit search --home {folder}/333"),
+        ("what is wrong with a notice, and where", "validate schemas/samples/invalid/upn.check-letter.xml"),
+        ("the demo again, and leave both running", "demo --keep"),
+    ):
+        out.print(f"  [dim]# {does}[/dim]\n  {command} {words}", soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,8 @@ def _introduce(one: Authority, other: Authority, out: Console) -> None:
     for here, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
             partners.add(here, (there.config.home / app.CARD_FILE).read_text("ascii"), by="demo")
-        out.print(
-            f"  {here.own_card.name:15} confirmed the card of {there.own_card.name}: {card.fingerprint(there.own_card)}"
-        )
+        out.print(f"  {here.own_card.name} confirmed {there.own_card.name}'s card, whose fingerprint is")
+        out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
 
 
 async def _start(home: Path) -> asyncio.subprocess.Process:
@@ -172,7 +175,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         if not _queued(here, ids[name]):
             await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
         out.print(f"  {sender} -> {_other(sender)}  {says}")
-    out.print("\n[bold]2. Received, acknowledged, concluded[/bold]: each by a signed message")
+    out.print("\n[bold]2. Each is received, acknowledged and concluded[/bold]; the enquiry stays open\n")
     for name, sender, _ in STEPS:
         here, there = by_code[sender], by_code[_other(sender)]
         await _until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
@@ -188,8 +191,8 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         wanted = State.ACKNOWLEDGED if name == STEPS[-1][0] else State.CONCLUDED
         await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
-        out.print(_view(here))
-    out.print("\n[bold]3. What is refused[/bold], each by a signed refusal and an entry in the audit log")
+        out.print(_view(here), "")
+    out.print("[bold]3. What is not let in[/bold], with the code of each signed refusal")
     for what, code in await _attack(both[0]):
         out.print(f"  {what:52} [yellow]{code}[/yellow]")
 
@@ -225,16 +228,21 @@ def _verdict(here: Authority) -> audit.Verdict:
 
 def _view(here: Authority) -> Table:
     table = Table(
-        title=f"{here.own_card.name}'s view", title_justify="left", box=None, pad_edge=False, header_style="bold"
+        title=f"{here.own_card.name}'s view",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
     )
     for column in ("", "Partner", "Kind", "State", "Restricted"):
         table.add_column(column)
-    for sent in here.store.look(outbox.search):
+    for sent in reversed(here.store.look(outbox.search)):
         if sent.in_reply_to is None:
             table.add_row(
                 "sent", sent.recipient, sent.kind, f"[green]{sent.state.value}[/green]", _mark(sent.restriction)
             )
-    for came in here.store.look(lambda tx: inbox.search(tx, here.now())):
+    for came in reversed(here.store.look(lambda tx: inbox.search(tx, here.now()))):
         if came.in_reply_to is None:
             table.add_row("came", came.sender, came.kind, f"[green]{came.state.value}[/green]", _mark(came.restriction))
     return table
@@ -296,7 +304,7 @@ async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
         trust=sandwell.trust,
         now=wall_clock(),
     )
-    return ", ".join(found.codes) or "accepted once; the first receipt again"
+    return ", ".join(found.codes) or "no effect: the first receipt again"
 
 
 def _verify(both: tuple[Authority, Authority], out: Console) -> None:
