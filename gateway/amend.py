@@ -1,4 +1,4 @@
-"""An officer's second thoughts on what we sent: take it back, or correct it."""
+"""Second thoughts on what we sent: take it back, correct it, or try again what has not got through."""
 
 from dataclasses import replace
 
@@ -61,6 +61,19 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
     here.store.run(write)
     here.queued.set()
     return head.message_id
+
+
+def release(here: Authority, recipient: str | None, by: str) -> int:
+    """Try now what waits, and what was given up: how many."""
+
+    def write(tx: Connection) -> int:
+        count = outbox.release(tx, here.now(), recipient)
+        log.append(tx, here.now(), [Entry("notice.released", by, partner=recipient, detail={"count": count})])
+        return count
+
+    count = here.store.run(write)
+    here.queued.set()
+    return count
 
 
 def _amendable(here: Authority, message_id: str) -> Delivery:

@@ -28,6 +28,7 @@ from keys.card import Card, Contact, Route
 from keys.ring import Ring
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE = "card.jwt", "tls.key", "tls.pem", "passphrase"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CARD_LIFE = timedelta(days=365)
 TLS_DAYS = 730
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
@@ -44,8 +45,12 @@ telephone = "{telephone}"
 email = "{email}"
 
 [listen]
-host = "{host}"
+host = "{listen}"
 port = {port}
+url = "https://{host}:{port}/exchange/v1"
+
+[store]
+url = "{store_url}"
 
 [keys]
 passphrase_file = "{passphrase}"
@@ -62,6 +67,7 @@ def create(
     telephone: str = "",
     email: str = "",
     passphrase_file: Path | None = None,
+    store_url: str = "",
     now: Callable[[], datetime] = wall_clock,
 ) -> Config:
     """Make a gateway in an empty folder: settings, keys, certificate, card, database. Raises NotAllowed if one is there."""
@@ -76,7 +82,9 @@ def create(
         telephone=telephone,
         email=email,
         host=host,
+        listen=host if host in LOOPBACK else "0.0.0.0",  # noqa: S104 - partners come from everywhere; keep it behind a firewall
         port=port,
+        store_url=store_url,
         passphrase=passphrase_file or PASSPHRASE,
     )
     key_pem, certificate_pem = tls.self_signed(host, now=now(), days=TLS_DAYS)

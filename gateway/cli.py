@@ -140,6 +140,10 @@ def init(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="A secret file; without it one is made in the home folder.")
     ] = None,
+    store_url: Annotated[
+        str,
+        typer.Option(help="Such as postgresql+psycopg://gateway@store/gateway; SQLite in the home folder without it."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a gateway: settings, keys, certificate, card and database."""
@@ -152,6 +156,7 @@ def init(
         telephone=telephone,
         email=email,
         passphrase_file=passphrase_file,
+        store_url=store_url,
     )
     ours = card.read((home / app.CARD_FILE).read_text("ascii"))
     value = {
@@ -342,6 +347,19 @@ def withdraw(
         {"withdrawn": message_id, "message_id": told},
         lambda: f"Withdrawn; they are told by {told}" if told else "Withdrawn before it left; nobody was told of it.",
     )
+
+
+@cli.command()
+def retry(
+    home: Home = DEFAULT_HOME,
+    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    by: By = _who(),
+    as_json: AsJson = False,
+) -> None:
+    """Try now what waits for a partner, and what was given up."""
+    with _opened(home) as here:
+        count = amend.release(here, to, by)
+    _show(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
 
 
 @cli.command("outbox")

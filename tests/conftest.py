@@ -29,10 +29,7 @@ def introduce(one: Authority, other: Authority) -> None:
 
 def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
     """A gateway in a folder of its own."""
-    app.create(home, code=code, name=name, port=free_port(), telephone="01632 960101")
-    if store_url:
-        with (home / "gateway.toml").open("a") as settings:
-            settings.write(f'\n[store]\nurl = "{store_url}"\n')
+    app.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
     return app.open_authority(home)
 
 

@@ -192,11 +192,16 @@ def postpone(tx: Connection, recipient: str, until: datetime) -> None:
     tx.execute(update(outbox).where(mine).values(due_at=until))
 
 
-def release(tx: Connection, recipient: str | None = None) -> int:
-    """Make everything that waits due at once (an operator's act): how many."""
-    waiting = outbox.c.state == State.QUEUED
-    mine = waiting if recipient is None else and_(waiting, outbox.c.recipient == recipient)
-    return tx.execute(update(outbox).where(mine).values(due_at=outbox.c.queued_at, claimed_until=None)).rowcount
+def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
+    """Make everything that waits due at once, and take up again what was given up (an operator's act): how many."""
+    open_ones = outbox.c.state.in_((State.QUEUED, State.FAILED))
+    mine = open_ones if recipient is None else and_(open_ones, outbox.c.recipient == recipient)
+    again = (
+        update(outbox)
+        .where(mine)
+        .values(state=State.QUEUED, state_at=now, due_at=outbox.c.queued_at, claimed_until=None)
+    )
+    return tx.execute(again).rowcount
 
 
 def advance(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from gateway import app
+from gateway import amend, app
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import StoreUnavailable
@@ -87,7 +87,7 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
         await until(lambda: "503" in last_reason(sandwell, sent))
         assert state(sandwell, sent) is State.QUEUED
         again()
-        sandwell.store.run(lambda tx: outbox.release(tx))
+        amend.release(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
@@ -129,7 +129,7 @@ async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pai
         assert state(sandwell, sent) is State.QUEUED
         assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
         later(worcestershire, timedelta(minutes=10))
-        sandwell.store.run(lambda tx: outbox.release(tx))
+        amend.release(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import Connection
 
-from gateway import app, audit, respond
+from gateway import amend, app, audit, respond
 from gateway.authority import Authority
 from gateway.config import LimitsSettings
 from gateway.core.delivery import State
@@ -94,7 +94,22 @@ async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> 
         assert delivery.state is State.QUEUED
         assert delivery.reason == "the partner's gateway cannot be reached"
         async with app.running(worcestershire):
-            sandwell.store.run(lambda tx: outbox.release(tx))
+            amend.release(sandwell, None, by="ines")
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+async def test_what_was_given_up_after_five_days_is_taken_up_again_when_a_person_says_so(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    clock = sandwell.now
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason is not None)
+        sandwell.now = lambda: clock() + timedelta(days=6)
+        await until(lambda: state(sandwell, sent) is State.FAILED)
+        assert amend.release(sandwell, "330", by="ines") == 0
+        worcestershire.now = sandwell.now
+        async with app.running(worcestershire):
+            assert amend.release(sandwell, "885", by="ines") == 1
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 

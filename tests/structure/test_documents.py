@@ -1,0 +1,87 @@
+"""The documents keep their word: every code, act, setting and command that they should name, and none that is gone."""
+
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from gateway.cli import cli
+from gateway.config import SECTIONS
+from gateway.errors import STORE_SENTENCES
+from gateway.receive import ID_REUSED, NOT_THE_CALLER
+
+ROOT = Path(__file__).parents[2]
+OPERATORS = (ROOT / "docs" / "operators.md").read_text()
+ERRORS = {"NotAllowed", "NotFound", "Unusable", "ConfigProblem"}
+CODE = re.compile(r"[a-z]+\.[a-z-]+")
+
+
+def calls() -> list[tuple[str, list[str]]]:
+    """Every call in the gateway: the function's name, and its first arguments that are plain text."""
+    found = []
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                found.append((node.func.id, texts))
+    return found
+
+
+def codes() -> set[str]:
+    used = {texts[0] for name, texts in calls() if name in ERRORS | {"_problem"} and texts and CODE.fullmatch(texts[0])}
+    return used | set(STORE_SENTENCES) | {"notice.unfit", ID_REUSED, NOT_THE_CALLER}
+
+
+def acts() -> set[str]:
+    by_entry = {texts[0] for name, texts in calls() if name == "Entry" and texts}
+    return by_entry | {text for name, texts in calls() if name == "_ending" for text in texts if CODE.fullmatch(text)}
+
+
+def commands() -> dict[str, click.Command]:
+    top = typer.main.get_command(cli)
+    found: dict[str, click.Command] = {}
+    for name, command in top.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {one}": it for one, it in inner.items()} if inner else {name: command}
+    return found
+
+
+def test_every_code_and_every_act_is_explained_to_operators() -> None:
+    explained = set(re.findall(r"`([a-z]+\.[a-z-]+)`", OPERATORS))
+    assert len(codes()) > 30
+    assert len(acts()) > 10
+    assert (codes() | acts()) - explained == set()
+    assert explained - codes() - acts() == set()
+
+
+def test_every_setting_is_explained_to_operators() -> None:
+    settings = OPERATORS.partition("## Settings")[2].partition("##")[0]
+    for section, cls in SECTIONS.items():
+        assert section in settings
+        assert [one.name for one in fields(cls) if one.name not in settings] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/operators.md"])
+def test_commands_in_the_documents_exist(document: str) -> None:
+    text = (ROOT / document).read_text()
+    told = re.findall(r"(?:^|`)cme-gateway ([a-z]+(?: [a-z]+)?)", text, re.MULTILINE)
+    assert len(told) > 3
+    known = commands()
+    assert [words for words in told if words not in known and words.split()[0] not in known] == []
+
+
+def test_every_command_speaks_json_except_those_that_run() -> None:
+    without = {name for name, one in commands().items() if "--json" not in [o for p in one.params for o in p.opts]}
+    assert without == {"serve"}
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("schemas/*/*.md")]:
+        if "node_modules" in document.parts or ".venv" in document.parts:
+            continue
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
