@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_urlsafe
 
-import structlog
 from aiohttp import web
 
 from adapters.route import carriers
@@ -18,7 +17,8 @@ from gateway import audit
 from gateway.authority import Authority, wall_clock
 from gateway.config import FILE, Config, load, parse
 from gateway.deliver import deliver_forever
-from gateway.errors import NotAllowed, Unusable
+from gateway.errors import NotAllowed, StoreUnavailable, Unusable
+from gateway.logs import failed, serving
 from gateway.store import log
 from gateway.store.database import Store
 from gateway.store.log import Entry
@@ -207,7 +207,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
         await runner.cleanup()
         for carrier in here.carriers.values():
             await carrier.close()
-        await audit.checkpoint(here)
+        await _checkpoint(here)
 
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
@@ -215,7 +215,14 @@ async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
         try:
             await asyncio.wait_for(stop.wait(), CHECKPOINT_EVERY)
         except TimeoutError:
-            await audit.checkpoint(here)
+            await _checkpoint(here)
+
+
+async def _checkpoint(here: Authority) -> None:
+    try:
+        await audit.checkpoint(here)
+    except StoreUnavailable as why:  # the next one covers what this one would have
+        failed("checkpoint", why)
 
 
 def _server_tls(config: Config) -> ssl.SSLContext:
@@ -238,5 +245,5 @@ async def serve(here: Authority, *, until: asyncio.Event | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(here):
-        structlog.get_logger().info("serving", authority=here.code, port=here.config.listen.port)
+        serving(here.code, here.config.listen.port)
         await stop.wait()

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from gateway.authority import SYSTEM, Authority
+from gateway.authority import Authority
 from gateway.core.merkle import Frontier, leaf_hash
+from gateway.errors import Unusable
 from gateway.store import log
 from gateway.store.log import Entry
 from keys import note
@@ -71,10 +72,17 @@ def verify(tx: Connection, trust: Trust, authority: str) -> Verdict:
 
 
 def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
-    """Check an export, from its two files and the authority's card alone."""
-    with (folder / ENTRIES).open(encoding="utf-8") as file:
-        notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
-        return check((line.rstrip("\n") for line in file), (n for n in notes if n.strip()), trust, authority)
+    """Check an export, from its two files and the authority's card alone. Raises Unusable where one cannot be read."""
+    try:
+        with (folder / ENTRIES).open(encoding="utf-8") as file:
+            notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
+            return check((line.rstrip("\n") for line in file), (n for n in notes if n.strip()), trust, authority)
+    except (OSError, UnicodeDecodeError):
+        raise Unusable(
+            "audit.not-an-export",
+            f"{folder} does not hold an export that can be read.",
+            f"It must hold {ENTRIES} and {CHECKPOINTS}, as `cme-gateway audit export` writes them.",
+        ) from None
 
 
 def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority: str) -> Verdict:
@@ -114,21 +122,23 @@ def _number(text: str) -> int | None:
 
 
 async def export(here: Authority, folder: Path, by: str) -> Verdict:
-    """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry."""
+    """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     entry = Entry("audit.exported", by)
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
     await checkpoint(here)
 
     def write(tx: Connection) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ENTRIES).open("w", encoding="utf-8") as file:
-            file.writelines(kept.entry + "\n" for kept in log.entries(tx))
-        (folder / CHECKPOINTS).write_text(PARTING.join(log.checkpoints(tx)), "utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / ENTRIES).open("w", encoding="utf-8") as file:
+                file.writelines(kept.entry + "\n" for kept in log.entries(tx))
+            (folder / CHECKPOINTS).write_text(PARTING.join(log.checkpoints(tx)), "utf-8")
+        except OSError as why:
+            raise Unusable(
+                "audit.not-written",
+                f"The export cannot be written to {folder} ({why.strerror}).",
+                "Name another folder.",
+            ) from None
 
     await here.store.read(write)
     return verify_export(folder, Trust({here.code: here.own_card}), here.code)
-
-
-def log_act(here: Authority, act: str, by: str = SYSTEM, about: str | None = None, **detail: str | int) -> None:
-    """One entry of its own, for an act that changes nothing else in the database."""
-    here.store.run(lambda tx: log.append(tx, here.now(), [Entry(act, by, about, detail=detail)]))

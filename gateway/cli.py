@@ -18,13 +18,12 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from gateway import amend, app, audit, partners, respond
+from gateway import amend, app, audit, logs, partners, respond
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.demo import run_demo
@@ -65,14 +64,7 @@ MAX_FILES = 10_000  # in one call of send
 
 def main() -> None:
     """The entry point: every refusal is one sentence, its code, and what to do next."""
-    structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper("iso"),
-            structlog.processors.add_log_level,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logs.configure()
     try:
         cli()
     except GatewayError as why:
@@ -81,6 +73,9 @@ def main() -> None:
         _say(why.sentence, why.code, why.next_step, 5)
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone
+    except Exception as why:  # noqa: BLE001 - the last line before a person
+        logs.failed("command", why)
+        _say("Something went wrong that should not have.", "internal", "Please report it, with the line above.", 1)
 
 
 def _say(sentence: str, code: str, next_step: str, exit_code: int) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from adapters.route import Attempt, Parcel, TryLater
 from gateway.authority import Authority
+from gateway.logs import failed
 from gateway.settle import Ending, settle
 from gateway.store import inbox, log, outbox
 from gateway.store.outbox import Claimed
@@ -25,16 +26,19 @@ LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 
 
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Deliver until told to stop; then let what is under way end."""
+    """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
     workers: dict[str, asyncio.Task[None]] = {}
     while not stop.is_set():
         here.queued.clear()
-        await asyncio.get_running_loop().run_in_executor(None, here.refresh_trust)
-        for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
-            if partner not in workers or workers[partner].done():
-                workers[partner] = asyncio.create_task(_serve_partner(here, partner, stop))
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, here.refresh_trust)
+            for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+                if partner not in workers or workers[partner].done():
+                    workers[partner] = asyncio.create_task(_serve_partner(here, partner, stop))
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            failed("delivery", why)
         await _first_of(here.queued, stop, LOOK_EVERY)
-    await asyncio.gather(*workers.values(), return_exceptions=True)
+    await asyncio.gather(*workers.values())
 
 
 async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
@@ -53,7 +57,9 @@ async def _serve_partner(here: Authority, partner: str, stop: asyncio.Event) -> 
         while not stop.is_set() and await deliver_batch(here, partner):
             pass
 
-    await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+    for ending in await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)), return_exceptions=True):
+        if isinstance(ending, Exception):  # what was claimed is tried again when its claim has run out
+            failed(f"delivery to {partner}", ending)
 
 
 async def deliver_batch(here: Authority, partner: str) -> int:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-import structlog
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.authority import Authority
 from gateway.errors import StoreUnavailable
+from gateway.logs import failed
 from gateway.receive import receive
 from gateway.store import log
 from gateway.store.log import Entry
@@ -26,7 +26,6 @@ RETRY_SECONDS = 30
 HERE = web.AppKey("here", Authority)
 BUDGETS = web.AppKey("budgets", dict[str, "Budget"])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-logger = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -121,10 +120,10 @@ async def one_error_page(request: web.Request, handler: Handler) -> web.StreamRe
     except TimeoutError:
         return _problem(408, "exchange.too-slow", "The request took too long to arrive.")
     except StoreUnavailable as why:
-        logger.error("store unavailable", code=why.code)
+        failed("request", why)
         return _problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
     except Exception as why:  # noqa: BLE001 - the last line before the caller
-        logger.error("request failed", error=type(why).__name__)
+        failed("request", why)
         return _problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """What goes wrong outside: clocks, cards, certificates, keys and disks. Nothing is lost, and a person is told what to do."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -89,6 +90,22 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
         again()
         amend.release(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: bool(last_reason(sandwell, sent)))  # nobody answers yet
+        amend.release(sandwell, None, by="ines")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts > 1)
+        again = read_only(sandwell)
+        sandwell.queued.set()
+        await asyncio.sleep(2.5)  # the loop looks, and fails, more than once
+        again()
+        amend.release(sandwell, None, by="ines")
+        async with app.running(worcestershire):
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
 async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: Pair) -> None:
@@ -229,3 +246,22 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
     assert "card renew" in shown.stdout
     assert command(tmp_path / "333", "card", "renew").returncode == 0
     assert command(tmp_path / "333", "doctor").returncode == 0
+
+
+def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path) -> None:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    (tmp_path / "a-file").write_text("x")
+    for words, code in (
+        (("audit", "verify", "--export", str(tmp_path / "nowhere")), "audit.not-an-export"),
+        (("audit", "export", str(tmp_path / "a-file" / "inside")), "audit.not-written"),
+        (("send", str(tmp_path / "nowhere.xml")), "file.unreadable"),
+        (("send", str(tmp_path / "a-file")), "xml.malformed"),
+        (("partner", "add", str(tmp_path / "a-file")), "card.malformed"),
+        (("acknowledge", "no-such-id"), "inbox.not-found"),
+        (("withdraw", "no-such-id", "sent-in-error"), "outbox.not-found"),
+        (("withdraw", "no-such-id", "no-such-reason"), "outbox.not-found"),
+    ):
+        done = command(tmp_path / "333", *words)
+        assert done.returncode in (1, 4, 5), words
+        assert code in done.stderr, words
+        assert "Traceback" not in done.stderr

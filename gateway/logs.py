@@ -1,0 +1,46 @@
+"""The log that operators read: one JSON object a line on stderr, with the few members that are listed here.
+
+What is not listed is not written, so that nothing about a child gets into a log by way of an exception or a careless
+call. The audit log is another thing: see `gateway.audit`.
+"""
+
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port"})
+_logger = structlog.get_logger()
+
+
+def configure() -> None:
+    """Once for each process."""
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper("iso"),
+            structlog.processors.add_log_level,
+            _only_members,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _only_members(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: value for name, value in event.items() if name in MEMBERS}
+
+
+def serving(authority: str, port: int) -> None:
+    """The gateway is up."""
+    _logger.info("serving", authority=authority, port=port)
+
+
+def failed(what: str, why: BaseException) -> None:
+    """Something did not work: its code if it has one, its kind, and where; never its own words, which may quote."""
+    place = why.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    at = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
+    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at)
