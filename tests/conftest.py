@@ -36,8 +36,8 @@ def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """One server for the whole run; each test makes databases of its own in it."""
-    with server(free_port()) as url:
-        yield url
+    with server(free_port()) as made:
+        yield made.url
 
 
 def new_database(server_url: str) -> str:

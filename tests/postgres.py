@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -25,9 +26,35 @@ def _run(*words: str) -> None:
     assert done.returncode == 0, f"{words[0]}: {done.stdout} {done.stderr}"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server on loopback, in a folder of its own. `url` lacks the name of the database."""
+
+    programs: Path
+    folder: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As SQLAlchemy names it."""
+        return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        self._control("-w", "-o", options, "-l", f"{self.folder}/log", "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *words: str) -> None:
+        _run(str(self.programs / "pg_ctl"), "-D", f"{self.folder}/data", *words)
+
+
 @contextmanager
-def server(port: int) -> Iterator[str]:
-    """Start a server on loopback; gives the URL of its first database, without the name."""
+def server(port: int) -> Iterator[Server]:
+    """Make a server and start it; remove it afterwards."""
     bin_folder = programs()
     if bin_folder is None:
         if os.environ.get("CI"):
@@ -37,10 +64,10 @@ def server(port: int) -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     _run(str(bin_folder / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", OWNER)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    _run(str(bin_folder / "pg_ctl"), "-D", f"{folder}/data", "-w", "-o", options, "-l", f"{folder}/log", "start")
+    made = Server(bin_folder, folder, port)
+    made.start()
     try:
-        yield f"postgresql+psycopg://{OWNER}@127.0.0.1:{port}"
+        yield made
     finally:
-        _run(str(bin_folder / "pg_ctl"), "-D", f"{folder}/data", "-m", "immediate", "stop")
+        made.stop()
         shutil.rmtree(folder)

@@ -23,8 +23,9 @@ from keys import tls
 from keys.errors import CardExpired, RingExposed, RingUnreadable
 from keys.jose import decode, encode
 from tests.children import notice
-from tests.conftest import introduce, make
+from tests.conftest import free_port, introduce, make, new_database
 from tests.flows.test_exchange import Pair, codes, state, until
+from tests.postgres import server
 
 DAY = timedelta(days=1)
 
@@ -106,6 +107,24 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
         amend.release(sandwell, None, by="ines")
         async with app.running(worcestershire):
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
+
+
+async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_good(tmp_path: Path) -> None:
+    with server(free_port()) as database:
+        sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(database.url))
+        worcestershire = make(tmp_path / "885", "885", "Worcestershire")
+        introduce(sandwell, worcestershire)
+        async with app.running(sandwell), app.running(worcestershire):
+            database.stop()
+            with pytest.raises(StoreUnavailable) as caught:
+                await send(sandwell, [notice()], by="olive")
+            assert caught.value.code == "store.unreachable"
+            await asyncio.sleep(2.5)  # the loops look, and fail, more than once
+            database.start()
+            [sent] = await send(sandwell, [notice()], by="olive")
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        for here in (sandwell, worcestershire):
+            here.store.close()
 
 
 async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: Pair) -> None:
