@@ -5,7 +5,7 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,19 @@ from gateway.authority import Authority
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.errors import Unusable
 from gateway.store import log
-from gateway.store.log import Entry
+from gateway.store.log import Entry, Kept
 from keys import note
 from keys.errors import Refusal
 from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
+
+
+Watch = Callable[[Iterable[Kept], int], Iterable[Kept]]  # passes the entries on; is told how many will come
+
+
+def _unwatched(entries: Iterable[Kept], _: int) -> Iterable[Kept]:
+    return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +57,12 @@ async def checkpoint(here: Authority) -> str | None:
     return here.checkpoint
 
 
-def verify(tx: Connection, trust: Trust, authority: str) -> Verdict:
+def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwatched) -> Verdict:
     """Check the log in the database: every entry against its leaf and its columns, the head, and every checkpoint."""
     faults: list[str] = []
 
     def lines() -> Iterator[str]:
-        for kept in log.entries(tx):
+        for kept in watch(log.entries(tx), log.head(tx).size):
             fields = json.loads(kept.entry)
             columns = (kept.number, kept.act, kept.actor, kept.about, kept.partner)
             if columns != tuple(fields.get(name) for name in ("number", "act", "actor", "about", "partner")):
@@ -121,7 +128,7 @@ def _number(text: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
-async def export(here: Authority, folder: Path, by: str) -> Verdict:
+async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> Verdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     entry = Entry("audit.exported", by)
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
@@ -131,7 +138,7 @@ async def export(here: Authority, folder: Path, by: str) -> Verdict:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
-                file.writelines(kept.entry + "\n" for kept in log.entries(tx))
+                file.writelines(kept.entry + "\n" for kept in watch(log.entries(tx), log.head(tx).size))
             (folder / CHECKPOINTS).write_text(PARTING.join(log.checkpoints(tx)), "utf-8")
         except OSError as why:
             raise Unusable(

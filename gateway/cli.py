@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -59,6 +59,7 @@ DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The gateway's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
 By = Annotated[str, typer.Option("--by", help="Who does this; it stands in the audit log.")]
+LONG = 20_000  # entries: a second or so
 MAX_FILES = 10_000  # in one call of send
 
 
@@ -580,6 +581,15 @@ def _show_card(ours: Card, home: Path, as_json: bool) -> None:
     )
 
 
+def _watched(doing: str) -> audit.Watch:
+    """A progress bar, where a person looks on and there is something to wait for."""
+
+    def watch(entries: Iterable[log.Kept], total: int) -> Iterable[log.Kept]:
+        return track(entries, doing, total=total, console=err, disable=total < LONG or not err.is_terminal)
+
+    return watch
+
+
 @audit_cli.command("verify")
 def audit_verify(
     home: Home = DEFAULT_HOME,
@@ -599,7 +609,7 @@ def audit_verify(
             verdict = (
                 audit.verify_export(export, trust, here.code)
                 if export
-                else here.store.look(lambda tx: audit.verify(tx, trust, here.code))
+                else here.store.look(lambda tx: audit.verify(tx, trust, here.code, watch=_watched("Checking")))
             )
     value = {
         "entries": verdict.size,
@@ -617,7 +627,7 @@ def audit_verify(
 def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = _who(), as_json: AsJson = False) -> None:
     """Write the whole log into a folder, for somebody who trusts neither side."""
     with _opened(home) as here:
-        verdict = asyncio.run(audit.export(here, folder, by))
+        verdict = asyncio.run(audit.export(here, folder, by, watch=_watched("Writing")))
     _show(
         as_json,
         {"folder": str(folder), "entries": verdict.size},
