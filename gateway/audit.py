@@ -7,6 +7,7 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.errors import Unusable
-from gateway.store import log
+from gateway.store import inbox, log, outbox
 from gateway.store.log import Entry, Kept
 from keys import note
 from keys.errors import Refusal
@@ -55,6 +56,15 @@ async def checkpoint(here: Authority) -> str | None:
 
     here.checkpoint = await here.store.write(sign)
     return here.checkpoint
+
+
+def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
+    """What was done in a case, oldest first, each with the kind of the message that it was done to."""
+    kinds = {one.message_id: one.kind for one in outbox.search(tx, conversation_id=conversation_id)}
+    came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id)
+    kinds |= {one.message_id: one.kind for one in came}
+    acts = [(kind, entry) for about, kind in kinds.items() for entry in log.search(tx, about=about, limit=1000)]
+    return sorted(acts, key=lambda act: act[1].number)
 
 
 def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwatched) -> Verdict:

@@ -3,6 +3,8 @@
 import json
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -17,12 +19,13 @@ from gateway.cli import main
 from gateway.config import parse
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.receive import receive
-from gateway.send import prepare
+from gateway.send import prepare, queue
 from gateway.store import inbox, log
 from gateway.web.exchange import Budget
 from keys import bearer
 from keys.errors import RingMissing
 from tests.children import notice, sample
+from tests.conftest import introduce, make
 
 Pair = tuple[Authority, Authority]
 
@@ -186,3 +189,22 @@ async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
     assert not [
         entry for entry in entries if any(word in entry for word in ("Testchild", "Ada", "X333210123001", "Specimen"))
     ]
+
+
+def test_a_list_fits_on_eighty_columns_and_shows_ids_whole(
+    tmp_path: Path,
+) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    message = notice(name="transfer-notice-restricted")
+    here.store.run(lambda tx: queue(tx, here, [prepare(here, message, "olive")]))
+    for one in (here, there):
+        one.store.close()
+    line = [sys.executable, "-m", "gateway", "outbox", "--home", str(tmp_path / "333")]
+    shown = subprocess.run(line, capture_output=True, text=True, check=True, env={"COLUMNS": "80", "PATH": ""}).stdout
+    assert message.header.message_id in shown
+    assert max(len(row) for row in shown.splitlines()) <= 80
+    line[3:4] = ["show", message.header.message_id]
+    shown = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert "Transfer notice queued" in shown
+    assert "Sandwell (333)" in shown

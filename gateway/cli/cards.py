@@ -1,0 +1,125 @@
+"""Commands on cards and keys: our partners', and our own."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import app, partners
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
+from gateway.errors import Unusable
+from gateway.store import partners as kept_partners
+from keys import card
+from keys.card import Card
+
+partner_commands = typer.Typer(no_args_is_help=True, help="The authorities that we exchange with.")
+card_commands = typer.Typer(no_args_is_help=True, help="Our own card: what partners know of us.")
+keys_commands = typer.Typer(no_args_is_help=True, help="Our signing and sealing keys.")
+
+
+@partner_commands.command("add")
+def partner_add(
+    card_file: Path,
+    home: Home = DEFAULT_HOME,
+    fingerprint: Annotated[str | None, typer.Option(help="The fingerprint they read out; for scripts.")] = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Take in a partner's card, once its fingerprint has been confirmed by telephone."""
+    with opened(home) as here:
+        token = read_bytes(card_file).decode("ascii", "replace")
+        new = partners.examine(here, token)
+        shown = card.fingerprint(new)
+        if fingerprint is None and partners.is_known(here, new):
+            err.print(f"{new.name} ({new.authority}): signed with the identity key that was confirmed before.")
+        elif fingerprint is None:
+            err.print(
+                f"{new.name} ({new.authority})\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n"
+            )
+            typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
+        elif fingerprint.replace(" ", "") != shown.replace(" ", ""):
+            raise Unusable(
+                "partner.fingerprint",
+                "The fingerprint is not that of this card.",
+                "Ring the authority; do not use the card until it agrees.",
+            )
+        partners.add(here, token, by=by)
+    answer(
+        as_json,
+        {"authority": new.authority, "fingerprint": shown},
+        lambda: f"[green]{new.name} ({new.authority}) is now a partner.[/green]",
+    )
+
+
+@partner_commands.command("list")
+def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """The authorities whose cards we have confirmed."""
+    with opened(home) as here:
+        found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.every)]
+    rows = [
+        (c.authority, c.name, c.serial, f"{c.expires_at:%Y-%m-%d}", ", ".join(r.kind for r in c.routes), p.fingerprint)
+        for p, c in found
+    ]
+    value = [
+        {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint} for p, c in found
+    ]
+    answer(
+        as_json,
+        {"partners": value},
+        lambda: table("Partners", ("Code", "Name", "Serial", "Until", "Routes", "Fingerprint"), rows),
+    )
+
+
+@partner_commands.command("show")
+def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """One partner's card."""
+    with opened(home) as here:
+        kept = here.store.look(lambda tx: kept_partners.get(tx, authority))
+    theirs = card.read(kept.card)
+    lines = {"name": theirs.name, "authority": theirs.authority, "serial": theirs.serial, "fingerprint": kept.fingerprint,
+             "expires": theirs.expires_at, "confirmed": f"{when(kept.confirmed_at)} by {kept.confirmed_by}",
+             "routes": [f"{r.kind} {r.url}" for r in theirs.routes], "contacts": [asdict(c) for c in theirs.contacts],
+             "keys": [f"{k.use} {k.alg} {k.status} {k.kid}" for k in theirs.keys]}  # fmt: skip
+    answer(as_json, lines, lambda: "\n".join(f"{name:12} {value}" for name, value in lines.items()))
+
+
+@partner_commands.command("export")
+def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """Our own card, to be sent to a partner."""
+    with opened(home) as here:
+        text = (here.config.home / app.CARD_FILE).read_text("ascii")
+        err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
+    print(json.dumps({"card": text}) if as_json else text)
+
+
+@card_commands.command("renew")
+def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Sign our card anew for a year, with the address and contacts of gateway.toml as it stands."""
+    _show_card(app.renew_card(home, by=by), home, as_json)
+
+
+@keys_commands.command("rotate")
+def keys_rotate(
+    home: Home = DEFAULT_HOME,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="After a theft: nothing that an older key signed counts any more.")
+    ] = False,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Make new keys and the card that says so. What was sealed to the old ones still opens."""
+    _show_card(app.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+
+
+def _show_card(ours: Card, home: Path, as_json: bool) -> None:
+    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / app.CARD_FILE)}
+    answer(
+        as_json,
+        value,
+        lambda: (
+            f"[green]Our card number {ours.serial} holds until {ours.expires_at:%Y-%m-%d}.[/green]\n"
+            f"Next: restart the gateway, and send {value['card']} to every partner."
+        ),
+    )

@@ -1,0 +1,259 @@
+"""Commands on notices: check, send, take back, read, answer."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from secrets import token_bytes
+from typing import Annotated
+
+import typer
+from rich.progress import track
+from rich.table import Table
+
+from gateway import amend, audit, respond
+from gateway.authority import Authority
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, read_bytes, table, when, who
+from gateway.cli.page import page, words
+from gateway.core.delivery import State
+from gateway.errors import Unusable
+from gateway.send import prepare, queue
+from gateway.store import inbox, outbox
+from gateway.store.inbox import Item
+from gateway.store.outbox import Delivery
+from schemas import xml
+from schemas.findings import Finding
+from schemas.identifiers import uuid7
+from schemas.message import Acknowledgement, Message, Officer, Outcome, Withdrawal
+
+MAX_FILES = 10_000  # in one call of send
+
+commands = typer.Typer()
+
+
+@commands.command()
+def validate(file: Path, as_json: AsJson = False) -> None:
+    """Check a message file and list every problem with its line, element and a sentence."""
+    message, findings = xml.inspect(read_bytes(file), today=datetime.now(UTC).date())
+    value = {"file": str(file), "kind": message and message.kind, "problems": [asdict(finding) for finding in findings]}
+    answer(as_json, value, lambda: _problems(file, findings))
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _problems(file: Path, findings: Sequence[Finding]) -> Table | str:
+    rows = [(f.line, f.level, f.element.removeprefix("Message/"), f.sentence, f.code) for f in findings]
+    return (
+        table(str(file), ("Line", "Level", "Element", "What is wrong", "Code"), rows)
+        if rows
+        else f"[green]{file}: nothing is wrong.[/green]"
+    )
+
+
+def _message(file: Path) -> Message:
+    try:
+        return xml.read(read_bytes(file))
+    except xml.Unreadable as why:
+        raise Unusable(
+            why.code, f"{file}: {why.problems[0].sentence}", f"See every problem: cme-gateway validate {file}"
+        ) from None
+
+
+@commands.command()
+def send(
+    files: list[Path],
+    home: Home = DEFAULT_HOME,
+    new_id: Annotated[bool, typer.Option("--new-id", help="Give each a fresh MessageId and the time now.")] = False,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Sign, seal and queue messages; `serve` delivers them."""
+    with opened(home) as here:
+        ready = []
+        for file in track(files[:MAX_FILES], "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
+            message = _message(file)
+            if new_id:
+                now = here.now()
+                head = replace(message.header, message_id=uuid7(now, token_bytes(10)), created_at=now)
+                message = replace(message, header=head)
+            ready.append(prepare(here, message, by))
+        here.store.run(lambda tx: queue(tx, here, ready))
+    value = [
+        {"message_id": one.message_id, "recipient": one.recipient, "kind": one.kind, "state": "queued"} for one in ready
+    ]
+    answer(
+        as_json,
+        {"queued": value},
+        lambda: "\n".join(f"Queued {v['kind']} to {v['recipient']}: [bold]{v['message_id']}[/bold]" for v in value),
+    )
+
+
+@commands.command()
+def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
+    with opened(home) as here:
+        new = amend.correct(here, message_id, _message(file), by)
+    answer(
+        as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
+    )
+
+
+@commands.command()
+def withdraw(
+    message_id: str,
+    reason: Annotated[str, typer.Argument(help="A code of the list withdrawal_reasons, such as sent-in-error.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Take back a notice that we sent."""
+    with opened(home) as here:
+        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=_officer(here, by)), by)
+    answer(
+        as_json,
+        {"withdrawn": message_id, "message_id": told},
+        lambda: f"Withdrawn; they are told by {told}" if told else "Withdrawn before it left; nobody was told of it.",
+    )
+
+
+@commands.command()
+def retry(
+    home: Home = DEFAULT_HOME,
+    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Try now what waits for a partner, and what was given up."""
+    with opened(home) as here:
+        count = amend.release(here, to, by)
+    answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
+
+
+def _lines(*said: str | None) -> str:
+    first, *rest = (one for one in said if one)
+    return "\n  ".join((first, *rest))
+
+
+@commands.command("outbox")
+def outbox_command(
+    home: Home = DEFAULT_HOME,
+    state: Annotated[list[State] | None, typer.Option(help="Only those in this state.")] = None,
+    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    limit: int = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What we sent, and where each stands."""
+    with opened(home) as here:
+        found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
+    rows = [
+        (d.message_id, day(d.queued_at), d.recipient, _lines(words(d.kind), d.state.value, d.reason)) for d in found
+    ]
+    columns = ("Id", "When", "To", "What, and how it stands")
+    answer(as_json, {"outbox": [asdict(delivery) for delivery in found]}, lambda: table("Outbox", columns, rows))
+
+
+@commands.command("inbox")
+def inbox_command(
+    home: Home = DEFAULT_HOME,
+    state: Annotated[list[inbox.Standing] | None, typer.Option(help="Only those in this state.")] = None,
+    sender: Annotated[str | None, typer.Option("--from", help="Only those from this authority.")] = None,
+    limit: int = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What came in, and what we made of it. Restricted children are marked, never described."""
+    with opened(home) as here:
+        found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=state or (), sender=sender, limit=limit))
+        early = here.store.look(lambda tx: {item.message_id for item in found if inbox.missing_before(tx, item)})
+    rows = [
+        (
+            i.message_id,
+            day(i.received_at),
+            i.sender,
+            _lines(
+                words(i.kind),
+                i.state.value,
+                i.restriction if i.restriction != "none" else None,
+                "an earlier one is missing" if i.message_id in early else None,
+                "test" if i.test else None,
+            ),
+        )
+        for i in found
+    ]
+    value = [asdict(item) | {"earlier_missing": item.message_id in early} for item in found]
+    answer(
+        as_json,
+        {"inbox": value},
+        lambda: table("Inbox", ("Id", "When", "From", "What, and how it stands"), rows),
+    )
+
+
+@commands.command()
+def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """One message in full, with its history. That it was read is written in the audit log."""
+    with opened(home) as here:
+        ours = here.store.look(lambda tx: outbox.exists(tx, message_id))
+        stands: Delivery | Item
+        if ours:
+            message = respond.read_outgoing(here, message_id, by)
+            stands = here.store.look(lambda tx: outbox.get(tx, message_id))
+            shown = [("State", stands.state.value), ("Tries", stands.attempts), ("Last reason", stands.reason)]
+        else:
+            stands, message = respond.read_incoming(here, message_id, by)
+            shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
+        tries = here.store.look(lambda tx: outbox.tries(tx, message_id))
+        signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id))
+        history = here.store.look(lambda tx: audit.of_case(tx, message.header.conversation_id))
+    value = {"standing": asdict(stands), "tries": tries, "receipts": signed, "xml": xml.write(message).decode()}
+    answer(as_json, value, lambda: page(message, shown, history))
+
+
+def _officer(here: Authority, by: str) -> Officer:
+    telephone = here.config.authority.telephone
+    if not telephone:
+        raise Unusable(
+            "config.telephone",
+            "Our telephone number is not set, and every answer names whom to ring.",
+            "Set [authority] telephone in gateway.toml.",
+        )
+    return Officer(name=by, role="cme_officer", phone_no=telephone, email=here.config.authority.email or None)
+
+
+@commands.command()
+def acknowledge(
+    message_id: str,
+    home: Home = DEFAULT_HOME,
+    reject: Annotated[str | None, typer.Option(help="Reject it, with a code of the list rejection_reasons.")] = None,
+    pass_to: Annotated[str | None, typer.Option(help="It was passed on to this authority.")] = None,
+    note: str | None = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the sender that an officer has it: accepted, unless rejected or passed on."""
+    decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
+    with opened(home) as here:
+        body = Acknowledgement(
+            decision=decision, reason=reject, passed_to=pass_to, officer=_officer(here, by), note=note
+        )
+        reply = respond.acknowledge(here, message_id, body, by)
+    answer(as_json, {"message_id": reply, "decision": decision}, lambda: f"Queued: {decision}, {reply}")
+
+
+@commands.command("outcome")
+def outcome_command(
+    message_id: str,
+    result: Annotated[str, typer.Argument(help="A code of the list outcomes, such as in-education.")],
+    home: Home = DEFAULT_HOME,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it was confirmed; today if not given.")
+    ] = None,
+    moved_to: str | None = None,
+    note: str | None = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the sender what became of the child."""
+    with opened(home) as here:
+        day: date = on.date() if on else here.now().date()
+        body = Outcome(result=result, confirmed_on=day, moved_to=moved_to, officer=_officer(here, by), note=note)
+        reply = respond.conclude(here, message_id, body, by)
+    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
