@@ -8,6 +8,7 @@ import os
 import sys
 
 import typer
+from rich.markup import escape
 
 from gateway import logs
 from gateway.cli import audit_log, cards, notices, service
@@ -47,5 +48,5 @@ def main() -> None:
 def _say(sentence: str, code: str, next_step: str, exit_code: int) -> None:
     if "--json" in sys.argv:
         print(json.dumps({"error": {"code": code, "sentence": sentence, "next": next_step}}))
-    err.print(f"[red]{sentence}[/red] [dim]({code})[/dim]\n{next_step}", soft_wrap=True)
+    err.print(f"[red]{escape(sentence)}[/red] [dim]({code})[/dim]\n{escape(next_step)}", soft_wrap=True)
     sys.exit(exit_code)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 
 from gateway import audit
@@ -57,7 +58,7 @@ def audit_verify(
         "faults": verdict.faults,
     }
     whole = f"[green]The log is whole: {verdict.size} entries, {verdict.checkpoints} signed checkpoints.[/green]"
-    answer(as_json, value, lambda: "[red]" + "\n".join(verdict.faults) + "[/red]" if verdict.faults else whole)
+    answer(as_json, value, lambda: "[red]" + escape("\n".join(verdict.faults)) + "[/red]" if verdict.faults else whole)
     if verdict.faults:
         raise typer.Exit(1)
 
@@ -71,7 +72,7 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_jso
         as_json,
         {"folder": str(folder), "entries": verdict.size},
         lambda: (
-            f"{verdict.size} entries are in {folder}.\nCheck them anywhere: cme-gateway audit verify --export {folder} --card CARD"
+            f"{verdict.size} entries are in {escape(str(folder))}.\nCheck them anywhere: cme-gateway audit verify --export {escape(str(folder))} --card CARD"
         ),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from gateway import app, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
@@ -33,10 +34,10 @@ def partner_add(
         new = partners.examine(here, token)
         shown = card.fingerprint(new)
         if fingerprint is None and partners.is_known(here, new):
-            err.print(f"{new.name} ({new.authority}): signed with the identity key that was confirmed before.")
+            err.print(f"{escape(new.name)} ({new.authority}): signed with the identity key that was confirmed before.")
         elif fingerprint is None:
             err.print(
-                f"{new.name} ({new.authority})\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n"
+                f"{escape(new.name)} ({new.authority})\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n"
             )
             typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
         elif fingerprint.replace(" ", "") != shown.replace(" ", ""):
@@ -49,7 +50,7 @@ def partner_add(
     answer(
         as_json,
         {"authority": new.authority, "fingerprint": shown},
-        lambda: f"[green]{new.name} ({new.authority}) is now a partner.[/green]",
+        lambda: f"[green]{escape(new.name)} ({new.authority}) is now a partner.[/green]",
     )
 
 
@@ -82,7 +83,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
              "expires": theirs.expires_at, "confirmed": f"{when(kept.confirmed_at)} by {kept.confirmed_by}",
              "routes": [f"{r.kind} {r.url}" for r in theirs.routes], "contacts": [asdict(c) for c in theirs.contacts],
              "keys": [f"{k.use} {k.alg} {k.status} {k.kid}" for k in theirs.keys]}  # fmt: skip
-    answer(as_json, lines, lambda: "\n".join(f"{name:12} {value}" for name, value in lines.items()))
+    answer(as_json, lines, lambda: "\n".join(f"{name:12} {escape(str(value))}" for name, value in lines.items()))
 
 
 @partner_commands.command("export")

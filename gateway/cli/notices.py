@@ -8,6 +8,7 @@ from secrets import token_bytes
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -46,7 +47,7 @@ def _problems(file: Path, findings: Sequence[Finding]) -> Table | str:
     return (
         table(str(file), ("Line", "Level", "Element", "What is wrong", "Code"), rows)
         if rows
-        else f"[green]{file}: nothing is wrong.[/green]"
+        else f"[green]{escape(str(file))}: nothing is wrong.[/green]"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway import app
@@ -47,7 +48,7 @@ def opened(home: Path) -> Iterator[Authority]:
 
 
 def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
-    """Print one JSON object, or what `text` makes for a person."""
+    """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in it."""
     if as_json:
         print(json.dumps(value, default=str, ensure_ascii=False))
     else:
@@ -58,11 +59,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """Rows under their columns, or a word that there are none."""
     if not rows:
         return f"{title}: nothing."
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    made = Table(title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         made.add_column(column, no_wrap=column in ("Id", "When", "About"), overflow="fold")
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     return made
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gateway import app, audit
 from gateway.authority import Authority
@@ -63,7 +64,7 @@ def init(
         as_json,
         value,
         lambda: (
-            f"[green]The gateway of {config.authority.name} ({authority}) is in {home}.[/green]\n"
+            f"[green]The gateway of {escape(config.authority.name)} ({authority}) is in {escape(str(home))}.[/green]\n"
             f"Our card's fingerprint: [bold]{value['fingerprint']}[/bold]\n"
             f"Next: send {value['card']} to a partner, read the fingerprint to each other by telephone, then\n"
             "      cme-gateway partner add THEIR-CARD   and   cme-gateway serve"

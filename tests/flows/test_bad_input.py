@@ -284,3 +284,16 @@ def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path)
         assert done.returncode in (1, 4, 5), words
         assert code in done.stderr, words
         assert "Traceback" not in done.stderr
+
+
+def test_what_others_wrote_is_shown_as_they_wrote_it(tmp_path: Path) -> None:
+    """Neither a name on a card nor the name of a file is taken for markup."""
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    make(tmp_path / "885", "885", "[/red] [bold]Worcestershire").store.close()
+    add_theirs = ("partner", "add", str(tmp_path / "885" / app.CARD_FILE))
+    assert "[/red] [bold]Worcestershire (885)" in command(tmp_path / "333", *add_theirs, say="y\n").stderr
+    for words in (("partner", "list"), ("partner", "show", "885")):
+        assert "[/red]" in command(tmp_path / "333", *words).stdout
+    shown = command(tmp_path / "333", "send", "[/red].xml")
+    assert shown.returncode == 1
+    assert "[/red].xml" in shown.stderr
