@@ -14,7 +14,9 @@ from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
 NAMESPACE = "urn:cme-exchange:message:1"
-PLAIN = r"[^\p{Cc}]*"  # no control characters, so no line can be forged in a log or a mail
+# No control character, line or paragraph separator, so that no line can be forged in a log or a mail; and no mark that turns
+# the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may stand.
+PLAIN = "[^\\p{Cc}\\p{Zl}\\p{Zp}\u202a-\u202e\u2066-\u2069]*"
 SIMPLE = {date: "Day", datetime: "Moment", bool: "xs:boolean", str: "Line"}
 
 HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -90,7 +92,10 @@ def _facets(slot: Slot) -> Iterator[str]:
             yield f'<xs:minInclusive value="{least}"/><xs:maxInclusive value="{most}"/>'
         case Text(longest, pattern):
             yield f'<xs:minLength value="1"/><xs:maxLength value="{longest}"/>'
-            yield f'<xs:pattern value="{escape(pattern or PLAIN)}"/>'
+            written = (
+                escape(pattern or PLAIN).encode("ascii", "xmlcharrefreplace").decode()
+            )  # marks of direction stay visible
+            yield f'<xs:pattern value="{written}"/>'
 
 
 def _root() -> str:

@@ -59,7 +59,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """Rows under their columns, or a word that there are none."""
     if not rows:
         return f"{title}: nothing."
-    made = Table(title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    made = Table(
+        title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
     for column in columns:
         made.add_column(column, no_wrap=column in ("Id", "When", "About"), overflow="fold")
     for row in rows:

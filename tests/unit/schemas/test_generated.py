@@ -14,7 +14,11 @@ from schemas.message import BODIES, Header, Message, TransferNotice
 from schemas.shapes import CodeList, Number, Text
 from tests.children import notice
 
-LINE = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufffe\uffff")
+LINE = st.characters(
+    codec="utf-8",
+    exclude_categories=("Cc", "Cs", "Zl", "Zp"),
+    exclude_characters="\ufffe\uffff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+)
 
 
 def text(shape: Text) -> st.SearchStrategy[str]:
@@ -67,6 +71,14 @@ def test_what_is_written_reads_back_as_the_same_message(body: type) -> None:
         assert xml.write(xml.read(text)) == text
 
     holds()
+
+
+@pytest.mark.parametrize("bad", ["\x85", "\u2028", "\u202e", "\u2067"])
+def test_text_that_would_be_read_otherwise_than_it_was_written_is_refused(bad: str) -> None:
+    message = notice()
+    assert isinstance(message.body, TransferNotice)
+    with pytest.raises(xml.Unreadable):
+        xml.write(Message(message.header, replace(message.body, note=f"An invented{bad}note")))
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\x1b", "\ufffe", "\ud800"])
