@@ -23,7 +23,7 @@ def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str
     """
     sent = _amendable(here, message_id)
     head = next_header(here, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
-    ready = prepare(here, Message(head, body), by)
+    [ready] = prepare(here, [Message(head, body)], by)
 
     def write(tx: Connection) -> bool:
         _take_back(tx, here, sent, by, "withdrawn")
@@ -33,7 +33,7 @@ def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str
         return told
 
     told = here.store.run(write)
-    here.queued.set()
+    here.due.set()
     return ready.message_id if told else None
 
 
@@ -52,14 +52,14 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
     head = next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
     theirs = notice.header
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
-    ready = prepare(here, Message(head, notice.body), by)
+    [ready] = prepare(here, [Message(head, notice.body)], by)
 
     def write(tx: Connection) -> None:
         _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
         queue(tx, here, [ready])
 
     here.store.run(write)
-    here.queued.set()
+    here.due.set()
     return head.message_id
 
 
@@ -72,7 +72,7 @@ def release(here: Authority, recipient: str | None, by: str) -> int:
         return count
 
     count = here.store.run(write)
-    here.queued.set()
+    here.due.set()
     return count
 
 

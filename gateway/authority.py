@@ -35,7 +35,7 @@ class Authority:
     carriers: Mapping[str, Carrier]
     now: Callable[[], datetime] = wall_clock
     trust: Trust = field(default_factory=lambda: Trust({}))
-    queued: asyncio.Event = field(default_factory=asyncio.Event)  # set when something was queued in this process
+    due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
     _serials: dict[str, int] = field(default_factory=dict)
     _tls: dict[str, ssl.SSLContext] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""The loop out: claim what is due, carry it, settle it; one worker for each partner, so a dead one slows nobody else.
+"""The loop out: claim what is due, carry it, settle it; each partner has places of its own, so a dead one slows nobody else.
 
-Two batches to a partner may be under way at once: while it judges one, we verify the receipts of the other.
+A few batches to a partner may be under way at once: while it judges one, we verify the receipts of another.
 """
 
 import asyncio
@@ -20,25 +20,40 @@ from keys.card import Route
 from keys.errors import Refusal
 
 BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
-IN_FLIGHT = 2  # batches to one partner at once
+IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 8  # receipts verified before other work has its turn
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 
 
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
-    workers: dict[str, asyncio.Task[None]] = {}
+    under_way: dict[str, set[asyncio.Task[None]]] = {}
     while not stop.is_set():
-        here.queued.clear()
+        here.due.clear()
         try:
             await asyncio.get_running_loop().run_in_executor(None, here.refresh_trust)
             for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
-                if partner not in workers or workers[partner].done():
-                    workers[partner] = asyncio.create_task(_serve_partner(here, partner, stop))
+                await _start(here, partner, under_way.setdefault(partner, set()))
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
-        await _first_of(here.queued, stop, LOOK_EVERY)
-    await asyncio.gather(*workers.values())
+        await _first_of(here.due, stop, LOOK_EVERY)
+    await asyncio.gather(*(batch for batches in under_way.values() for batch in batches))
+
+
+async def _start(here: Authority, partner: str, batches: set[asyncio.Task[None]]) -> None:
+    """Claim batches for one partner, and let them go, until nothing is due or enough is under way."""
+
+    def ended(batch: asyncio.Task[None]) -> None:
+        batches.discard(batch)
+        here.due.set()  # there is a place again
+
+    while len(batches) < IN_FLIGHT:
+        claimed = await here.store.write(lambda tx: outbox.claim(tx, here.now(), partner, BATCH))
+        if not claimed:
+            return
+        batch = asyncio.create_task(_deliver(here, partner, claimed))
+        batches.add(batch)
+        batch.add_done_callback(ended)
 
 
 async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
@@ -50,31 +65,18 @@ async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) ->
             await wait
 
 
-async def _serve_partner(here: Authority, partner: str, stop: asyncio.Event) -> None:
-    """Deliver until nothing is due for this partner."""
-
-    async def lane() -> None:
-        while not stop.is_set() and await deliver_batch(here, partner):
-            pass
-
-    for ending in await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)), return_exceptions=True):
-        if isinstance(ending, Exception):  # what was claimed is tried again when its claim has run out
-            failed(f"delivery to {partner}", ending)
-
-
-async def deliver_batch(here: Authority, partner: str) -> int:
-    """Claim a batch for one partner, carry it, and settle it: how many were claimed."""
-    claimed = await here.store.write(lambda tx: outbox.claim(tx, here.now(), partner, BATCH))
-    if not claimed:
-        return 0
-    kind, attempts = await _carry(here, partner, claimed)
-    endings: list[Ending] = []
-    for number, (one, attempt) in enumerate(zip(claimed, attempts, strict=True), 1):
-        endings.append(settle(here, one, attempt, route=kind, jitter=random.random()))  # noqa: S311 - spreads load only
-        if number % YIELD_EVERY == 0:
-            await asyncio.sleep(0)
-    await here.store.write(lambda tx: _write(tx, here, partner, endings))
-    return len(claimed)
+async def _deliver(here: Authority, partner: str, claimed: Sequence[Claimed]) -> None:
+    """Carry what was claimed for one partner, and settle it."""
+    try:
+        kind, attempts = await _carry(here, partner, claimed)
+        endings: list[Ending] = []
+        for number, (one, attempt) in enumerate(zip(claimed, attempts, strict=True), 1):
+            endings.append(settle(here, one, attempt, route=kind, jitter=random.random()))  # noqa: S311 - spreads load only
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+        await here.store.write(lambda tx: _write(tx, here, partner, endings))
+    except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
+        failed(f"delivery to {partner}", why)
 
 
 async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> tuple[str, Sequence[Attempt]]:

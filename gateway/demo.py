@@ -255,7 +255,7 @@ def _mark(restriction: str) -> str:
 async def _attack(sandwell: Authority) -> list[tuple[str, str]]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
     fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
-    sealed = prepare(sandwell, fresh, "demo").sealed
+    sealed = prepare(sandwell, [fresh], "demo")[0].sealed
     middle = len(sealed) // 2
     tampered = sealed[:middle] + (b"A" if sealed[middle : middle + 1] != b"A" else b"B") + sealed[middle + 1 :]
     with TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ def configure() -> None:
             _only_members,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever stderr is when something is logged
     )
 
 

@@ -61,7 +61,7 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
             "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
         )
     head = next_header(here, item.conversation_id, item.sender, in_reply_to=message_id, test=item.test)
-    ready = prepare(here, Message(head, body), by)
+    [ready] = prepare(here, [Message(head, body)], by)
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
@@ -69,5 +69,5 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         queue(tx, here, [ready])
 
     here.store.run(write)
-    here.queued.set()
+    here.due.set()
     return ready.message_id

@@ -13,7 +13,6 @@ these with `Opened.names` and refuse with `errors.Disagrees`. It is done there b
 For the same reason `issued_at` is what the header says; the payload's own time is the signed one.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,6 +77,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
     """Sign `payload` as ourselves and seal it to the recipient."""
     if names.sender != ring.authority:
         raise errors.Disagrees
+    _check_names(names)  # an id that a partner would refuse does not leave the house
     ours, theirs = ring.signing, trust.sealing_key(names.recipient, now)
     signed = jose.sign(KIND, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
     header = {
@@ -89,8 +89,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
         "jti": names.message_id,
         "iat": jose.seconds(now),
     }
-    head = jose.encode(json.dumps(header, separators=(",", ":")).encode()).encode()
-    _read_header(head)  # an id that a partner would refuse does not leave the house
+    head = jose.encode(jose.write_object(header)).encode()
     closed = theirs.kem.suite.encrypt(signed.encode(), theirs.public, _info(head))
     sealed = head + b"." + jose.encode(closed).encode()
     if len(sealed) > MAX_SEALED_BYTES:
@@ -159,6 +158,14 @@ def _read_header(head: bytes) -> Header:
             shape.name(claims["jti"]),
             jose.moment(claims["iat"]),
         )
+    except jose.Unreadable:
+        raise errors.Malformed from None
+
+
+def _check_names(names: Names) -> None:
+    try:
+        for one in (names.message_id, names.sender, names.recipient):
+            shape.name(one)
     except jose.Unreadable:
         raise errors.Malformed from None
 

@@ -21,7 +21,7 @@ from gateway.errors import Unusable
 from gateway.send import prepare, queue
 from gateway.store import inbox, outbox
 from gateway.store.inbox import Item
-from gateway.store.outbox import Delivery
+from gateway.store.outbox import Delivery, Queued
 from schemas import xml
 from schemas.findings import Finding
 from schemas.identifiers import uuid7
@@ -70,14 +70,14 @@ def send(
 ) -> None:
     """Sign, seal and queue messages; `serve` delivers them."""
     with opened(home) as here:
-        ready = []
+        ready: list[Queued] = []
         for file in track(files[:MAX_FILES], "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
             message = _message(file)
             if new_id:
                 now = here.now()
                 head = replace(message.header, message_id=uuid7(now, token_bytes(10)), created_at=now)
                 message = replace(message, header=head)
-            ready.append(prepare(here, message, by))
+            ready += prepare(here, [message], by)
         here.store.run(lambda tx: queue(tx, here, ready))
     value = [
         {"message_id": one.message_id, "recipient": one.recipient, "kind": one.kind, "state": "queued"} for one in ready

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.errors import NotFound
@@ -83,8 +83,6 @@ def receipts_for(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[st
 
 def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]:
     """Keep each message once; the digests of those that are new. The others' ids were taken, by these or by other bytes."""
-    if not messages:
-        return set()
     rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
     early = _early(tx, messages)
     for row in rows:
@@ -93,18 +91,21 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
             row["shown_from"] = now + ORDER_WAIT
     taken = _taken(tx, messages)
     fresh = [row for row in rows if (row["sender"], row["message_id"]) not in taken]
-    if fresh:
-        on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-        kept = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
-        new = set(kept.scalars())
-        _show_those_that_waited(tx, now, [m for m in messages if m.digest in new])
-        return new
-    return set()
+    if not fresh:
+        return set()
+    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    kept = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
+    new = set(kept.scalars())
+    _show_those_that_waited(tx, now, [m for m in messages if m.digest in new])
+    return new
+
+
+# These look rows up by the one column that tells most, which an index begins with, and sort out the few that are found:
+# SQLite reads the whole table to compare several columns at once.
 
 
 def _taken(tx: Connection, messages: Sequence[Arrived]) -> set[tuple[str, str]]:
-    keys = [(message.sender, message.message_id) for message in messages]
-    query = select(inbox.c.sender, inbox.c.message_id).where(tuple_(inbox.c.sender, inbox.c.message_id).in_(keys))
+    query = select(inbox.c.sender, inbox.c.message_id).where(inbox.c.message_id.in_([m.message_id for m in messages]))
     return {(row.sender, row.message_id) for row in tx.execute(query)}
 
 
@@ -113,19 +114,22 @@ def _early(tx: Connection, messages: Sequence[Arrived]) -> set[str]:
     later = [message for message in messages if message.sequence > 1]
     if not later:
         return set()
-    wanted = [(m.sender, m.conversation_id, m.sequence - 1) for m in later]
-    place = tuple_(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence)
-    query = select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence).where(place.in_(wanted))
-    here = {tuple(row) for row in tx.execute(query)} | {(m.sender, m.conversation_id, m.sequence) for m in messages}
-    return {m.digest for m, place_before in zip(later, wanted, strict=True) if place_before not in here}
+    cases = inbox.c.conversation_id.in_([message.conversation_id for message in later])
+    found = tx.execute(select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence).where(cases))
+    here = {tuple(row) for row in found} | {(m.sender, m.conversation_id, m.sequence) for m in messages}
+    return {m.digest for m in later if (m.sender, m.conversation_id, m.sequence - 1) not in here}
 
 
 def _show_those_that_waited(tx: Connection, now: datetime, new: Sequence[Arrived]) -> None:
-    if not new:
-        return
-    successors = [(m.sender, m.conversation_id, m.sequence + 1) for m in new]
-    place = tuple_(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence)
-    tx.execute(update(inbox).where(inbox.c.shown_from > now, place.in_(successors)).values(shown_from=now))
+    waits = and_(inbox.c.shown_from > now, inbox.c.conversation_id.in_([message.conversation_id for message in new]))
+    found = tx.execute(
+        select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence, inbox.c.message_id).where(waits)
+    )
+    successors = {(m.sender, m.conversation_id, m.sequence + 1) for m in new}
+    for row in found.all():
+        if (row.sender, row.conversation_id, row.sequence) in successors:
+            mine = and_(inbox.c.sender == row.sender, inbox.c.message_id == row.message_id)
+            tx.execute(update(inbox).where(mine).values(shown_from=now))
 
 
 def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> None:
@@ -159,15 +163,13 @@ def mark(
 
 def taken_back(tx: Connection, sender: str, message_ids: Sequence[str]) -> dict[str, Standing]:
     """Those of these messages that their sender has withdrawn or replaced, by a message that came before them."""
-    withdrawn = and_(inbox.c.kind == "Withdrawal", inbox.c.in_reply_to.in_(message_ids))
-    query = select(inbox.c.in_reply_to, inbox.c.supersedes).where(
-        inbox.c.sender == sender, or_(withdrawn, inbox.c.supersedes.in_(message_ids))
-    )
+    named = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.supersedes)
     found: dict[str, Standing] = {}
-    for row in tx.execute(query):
-        if row.supersedes:
-            found.setdefault(row.supersedes, Standing.SUPERSEDED)
-        else:
+    for row in tx.execute(named.where(inbox.c.supersedes.in_(message_ids))):
+        if row.sender == sender:
+            found[row.supersedes] = Standing.SUPERSEDED
+    for row in tx.execute(named.where(inbox.c.in_reply_to.in_(message_ids))):
+        if row.sender == sender and row.kind == "Withdrawal":
             found[row.in_reply_to] = Standing.WITHDRAWN
     return found
 

@@ -152,6 +152,8 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
         .with_for_update(skip_locked=True)
     )
     rows = tx.execute(due).all()
+    if not rows:
+        return []
     ids = [row.message_id for row in rows]
     contents = select(outbox_contents.c.message_id, outbox_contents.c.sealed).where(
         outbox_contents.c.message_id.in_(ids)

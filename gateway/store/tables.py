@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -70,6 +71,7 @@ outbox = Table(
     Column("reason", Text),
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
+    Index("outbox_queued", "queued_at", "message_id"),
 )
 
 outbox_contents = Table(  # apart, because a database rewrites the whole row when its state changes
@@ -116,7 +118,19 @@ inbox = Table(
     Index("inbox_conversation", "conversation_id", "sequence"),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
-    Index("inbox_received", "received_at"),
+    Index("inbox_received", "received_at", "message_id"),
+    Index(
+        "inbox_supersedes",
+        "supersedes",
+        sqlite_where=text("supersedes IS NOT NULL"),
+        postgresql_where=text("supersedes IS NOT NULL"),
+    ),
+    Index(
+        "inbox_answers",
+        "in_reply_to",
+        sqlite_where=text("in_reply_to IS NOT NULL"),
+        postgresql_where=text("in_reply_to IS NOT NULL"),
+    ),
 )
 
 receipts = Table(

@@ -74,7 +74,7 @@ async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> 
 async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sandwell, worcestershire = pair
     message = notice()
-    await receive(worcestershire, [prepare(sandwell, message, "olive").sealed], "333")
+    await receive(worcestershire, [prepare(sandwell, [message], "olive")[0].sealed], "333")
     sent, sealing = message.header.message_id, prepare
 
     def while_the_other_answers(*given: object) -> object:
@@ -95,7 +95,7 @@ async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkey
 async def test_a_reply_is_not_withdrawn(pair: Pair) -> None:
     sandwell, worcestershire = pair
     message = notice()
-    await receive(worcestershire, [prepare(sandwell, message, "olive").sealed], "333")
+    await receive(worcestershire, [prepare(sandwell, [message], "olive")[0].sealed], "333")
     reply = respond.acknowledge(worcestershire, message.header.message_id, ACCEPTED, by="otto")
     with pytest.raises(NotAllowed, match="Acknowledgement"):
         amend.withdraw(worcestershire, reply, IN_ERROR, by="otto")

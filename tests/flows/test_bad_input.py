@@ -101,7 +101,7 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
         amend.release(sandwell, None, by="ines")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts > 1)
         again = read_only(sandwell)
-        sandwell.queued.set()
+        sandwell.due.set()
         await asyncio.sleep(2.5)  # the loop looks, and fails, more than once
         again()
         amend.release(sandwell, None, by="ines")
@@ -150,7 +150,7 @@ async def test_nothing_is_sealed_to_a_card_that_has_expired(pair: Pair) -> None:
 async def test_nothing_is_taken_from_an_authority_whose_card_has_expired(pair: Pair) -> None:
     sandwell, worcestershire = pair
     later(worcestershire, 366 * DAY)
-    sealed = prepare(sandwell, notice(), "olive").sealed
+    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
     [token] = await receive(worcestershire, [sealed], "333")
     later(sandwell, 366 * DAY)
     assert codes(sandwell, worcestershire, token, sealed) == ("card.expired",)
@@ -172,7 +172,7 @@ async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pai
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "333-enc-0000000000000000", "a" * 400, "885 enc"])
 async def test_a_key_id_is_a_name_and_nothing_else(pair: Pair, kid: str) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, notice(), "olive").sealed
+    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
     head, _, body = sealed.partition(b".")
     header = json.loads(decode(head)) | {"kid": kid}
     bad = encode(json.dumps(header, separators=(",", ":")).encode()).encode() + b"." + body
@@ -183,7 +183,7 @@ async def test_a_key_id_is_a_name_and_nothing_else(pair: Pair, kid: str) -> None
 
 async def test_what_is_cut_short_or_not_ascii_is_refused_by_name(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, notice(), "olive").sealed
+    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
     for bad in (
         sealed[: len(sealed) // 2],
         sealed[:-1],
@@ -237,12 +237,12 @@ def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_pa
 async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_after_opens(tmp_path: Path) -> None:
     sandwell, before = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(sandwell, before)
-    early = prepare(sandwell, notice(), "olive").sealed
+    early = prepare(sandwell, [notice()], "olive")[0].sealed
     before.store.close()
     app.rotate_keys(tmp_path / "885", by="ines")
     after = app.open_authority(tmp_path / "885")
     add(sandwell, (tmp_path / "885" / app.CARD_FILE).read_text(), by="test")
-    late = prepare(sandwell, notice(), "olive").sealed
+    late = prepare(sandwell, [notice()], "olive")[0].sealed
     tokens = await receive(after, [early, late], "333")
     assert [codes(sandwell, after, token, sealed) for token, sealed in zip(tokens, (early, late), strict=True)] == [
         (),

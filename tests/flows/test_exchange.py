@@ -1,7 +1,7 @@
 """Two authorities exchange a notice over TLS: the conversation, read aloud; then what is refused, and what survives."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -9,11 +9,13 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import Connection
 
+from adapters.https import Https
+from adapters.route import Address, Attempt, Parcel
 from gateway import amend, app, audit, respond
 from gateway.authority import Authority
 from gateway.config import LimitsSettings
 from gateway.core.delivery import State
-from gateway.deliver import BATCH, deliver_batch
+from gateway.deliver import BATCH, IN_FLIGHT
 from gateway.errors import NotAllowed, Unfit
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, receive
 from gateway.send import prepare, send
@@ -44,7 +46,7 @@ def whole(here: Authority) -> audit.Verdict:
 
 
 def seal(here: Authority, message: Message) -> bytes:
-    return prepare(here, message, "test").sealed
+    return prepare(here, [message], "test")[0].sealed
 
 
 def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple[str, ...]:
@@ -192,19 +194,49 @@ async def test_an_unfit_notice_leaves_nothing_behind(pair: Pair) -> None:
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
 
 
+class Watched(Https):
+    """The carrier itself, with a gate before it; it notes how many parcels each batch held, and how many waited at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.gate = asyncio.Event()
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        self.batches.append(len(parcels))
+        await self.gate.wait()
+        return await super().deliver(address, parcels)
+
+
 async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    sent = await send(sandwell, [notice() for _ in range(120)], by="olive")
-    async with app.running(worcestershire):
-        assert await deliver_batch(sandwell, "885") == BATCH
-        while await deliver_batch(sandwell, "885"):
-            pass
-    for carrier in sandwell.carriers.values():
-        await carrier.close()
-    assert {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED}
+    carrier = Watched()
+    carrier.gate.set()
+    sandwell.carriers = {"https": carrier}
+    sent = await send(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
+    async with app.running(worcestershire), app.running(sandwell):
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
+    assert sorted(carrier.batches) == [20, BATCH]
     kept = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), limit=1000))
     assert {item.message_id for item in kept} == set(sent)
     assert {item.state for item in kept} == {Standing.NEW}
+
+
+async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    carrier = Watched()
+    sandwell.carriers = {"https": carrier}
+    async with app.running(worcestershire), app.running(sandwell):
+        sent = []
+        for number in range(1, IN_FLIGHT + 1):
+            sent += await send(sandwell, [notice()], by="olive")
+            await until(lambda number=number: len(carrier.batches) == number)  # type: ignore[misc]
+        sent += await send(sandwell, [notice(), notice()], by="olive")  # no place is left: they go together, later
+        await asyncio.sleep(0.1)
+        assert carrier.batches == [1] * IN_FLIGHT
+        carrier.gate.set()
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
+    assert carrier.batches == [*[1] * IN_FLIGHT, 2]
 
 
 async def test_a_partner_that_takes_fewer_at_once_gets_fewer_at_once(pair: Pair) -> None:

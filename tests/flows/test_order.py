@@ -50,7 +50,7 @@ async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pa
 async def test_a_message_that_comes_before_its_turn_is_shown_when_the_earlier_one_has_come(pair: Pair) -> None:
     sandwell, worcestershire = pair
     first, second = (
-        prepare(sandwell, notice(conversation_id=CASE, sequence=number), "olive").sealed for number in (1, 2)
+        prepare(sandwell, [notice(conversation_id=CASE, sequence=number)], "olive")[0].sealed for number in (1, 2)
     )
     await receive(worcestershire, [second], "333")
     assert shown(worcestershire) == []
@@ -60,7 +60,9 @@ async def test_a_message_that_comes_before_its_turn_is_shown_when_the_earlier_on
 
 async def test_what_came_before_its_turn_is_shown_after_ten_minutes_with_a_warning(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    await receive(worcestershire, [prepare(sandwell, notice(conversation_id=CASE, sequence=2), "olive").sealed], "333")
+    await receive(
+        worcestershire, [prepare(sandwell, [notice(conversation_id=CASE, sequence=2)], "olive")[0].sealed], "333"
+    )
     start = worcestershire.now()
     worcestershire.now = lambda: start + ORDER_WAIT + timedelta(seconds=1)
     [late] = shown(worcestershire)

@@ -182,7 +182,7 @@ def test_the_command_line_from_init_to_audit(
 
 async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, notice(), "test").sealed
+    sealed = prepare(sandwell, [notice()], "test")[0].sealed
     await receive(worcestershire, [sealed, sealed[:-9], b"\xff\xfe"], "333")
     entries = worcestershire.store.look(lambda tx: [kept.entry for kept in log.entries(tx)])
     assert len(entries) >= 4
@@ -197,7 +197,7 @@ def test_a_list_fits_on_eighty_columns_and_shows_ids_whole(
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(here, there)
     message = notice(name="transfer-notice-restricted")
-    here.store.run(lambda tx: queue(tx, here, [prepare(here, message, "olive")]))
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
     for one in (here, there):
         one.store.close()
     line = [sys.executable, "-m", "gateway", "outbox", "--home", str(tmp_path / "333")]

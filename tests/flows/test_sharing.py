@@ -42,7 +42,7 @@ def test_processes_that_share_an_outbox_deliver_each_notice_once(tmp_path: Path,
     sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(postgres))
     worcestershire = make(tmp_path / "885", "885", "Worcestershire")
     introduce(sandwell, worcestershire)
-    ready = [prepare(sandwell, notice(), "olive") for _ in range(NOTICES)]
+    ready = prepare(sandwell, [notice() for _ in range(NOTICES)], "olive")
     sandwell.store.run(lambda tx: queue(tx, sandwell, ready))
     homes = [another_home(tmp_path / "333", tmp_path / f"333-{n}", free_port()) for n in range(PROCESSES)]
     worcestershire.store.close()

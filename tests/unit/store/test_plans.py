@@ -1,0 +1,82 @@
+"""Nothing that is asked with every message reads a whole table: what is quick with ten notices is quick with a million."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from gateway.core.delivery import State
+from gateway.store import inbox, log, outbox
+from gateway.store.database import Store
+from gateway.store.inbox import Arrived, Receipt, Standing
+from gateway.store.log import Entry
+from gateway.store.outbox import Queued, Settled
+
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries")
+
+
+def arrived(number: int, sequence: int = 1) -> Arrived:
+    name = f"m{number}"
+    return Arrived("885", name, f"c{number}", None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c")
+
+
+def queued(number: int) -> Queued:
+    name = f"m{number}"
+    return Queued(name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive")
+
+
+WORK: dict[str, Callable[[Connection], object]] = {
+    "queue": lambda tx: outbox.add(tx, NOW, [queued(3), queued(4)]),
+    "which partners": lambda tx: outbox.partners_due(tx, NOW),
+    "claim": lambda tx: outbox.claim(tx, NOW, "885", 100),
+    "settle": lambda tx: outbox.settle(tx, NOW, [Settled("m1", State.RECEIVED, "https", "receipted")]),
+    "postpone": lambda tx: outbox.postpone(tx, "885", NOW),
+    "advance": lambda tx: outbox.advance(tx, NOW, "m1", "885", State.ACKNOWLEDGED),
+    "next in the case": lambda tx: outbox.next_sequence(tx, "c1", "885"),
+    "one sent": lambda tx: (outbox.get(tx, "m1"), outbox.locked(tx, "m1"), outbox.tries(tx, "m1")),
+    "newest sent": lambda tx: outbox.search(tx),
+    "seen before": lambda tx: inbox.receipts_for(tx, "333", ["m1", "m2"]),
+    "keep": lambda tx: inbox.keep(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
+    "taken back": lambda tx: inbox.taken_back(tx, "885", ["m1", "m2"]),
+    "mark": lambda tx: inbox.mark(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
+    "one received": lambda tx: (inbox.get(tx, "m1"), inbox.missing_before(tx, inbox.get(tx, "m1"))),
+    "newest received": lambda tx: inbox.search(tx, NOW),
+    "receipts": lambda tx: inbox.add_receipts(tx, NOW, [Receipt("333", "m1", "m1", "accepted", "token")]),
+    "a message's receipts": lambda tx: inbox.receipts_about(tx, "m1"),
+    "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
+    "what was done to it": lambda tx: log.search(tx, about="m1"),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.db'}")
+    store.migrate()
+    store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
+    store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
+    return store
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_it_reads_no_whole_table(store: Store, name: str) -> None:
+    plans: list[str] = []
+
+    def explain(connection: Connection, _: object, statement: str, values: Sequence[Any], *__: object) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(
+            "EXPLAIN QUERY PLAN " + statement, values[0] if values and isinstance(values[0], tuple) else values
+        )
+        plans.extend(str(row[3]) for row in cursor.fetchall())
+
+    event.listen(store.engine, "before_cursor_execute", explain)
+    try:
+        store.look(WORK[name])
+    finally:
+        event.remove(store.engine, "before_cursor_execute", explain)
+    whole = [plan for plan in plans for table in GROWS if plan.startswith(f"SCAN {table}")]
+    newest_first = [plan for plan in whole if "USING INDEX" in plan]  # with a limit: it stops after a page
+    assert whole == newest_first
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan], "a listing is sorted whole for its first page"
