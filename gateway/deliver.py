@@ -28,10 +28,14 @@ LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
     under_way: dict[str, set[asyncio.Task[None]]] = {}
+    loop = asyncio.get_running_loop()
+    refresh_at = loop.time()
     while not stop.is_set():
         here.due.clear()
         try:
-            await asyncio.get_running_loop().run_in_executor(None, here.refresh_trust)
+            if loop.time() >= refresh_at:  # other processes add partners; not with every batch
+                await loop.run_in_executor(None, here.refresh_trust)
+                refresh_at = loop.time() + LOOK_EVERY
             for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
                 await _start(here, partner, under_way.setdefault(partner, set()))
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended

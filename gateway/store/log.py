@@ -15,6 +15,8 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.store.tables import audit_checkpoints, audit_entries, audit_head
 
+_one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -79,8 +81,7 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
         "number": number,
         "partner": entry.partner,
     }
-    present = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(present, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return _one_line.encode({name: value for name, value in members.items() if value is not None})
 
 
 def head(tx: Connection) -> Frontier:
