@@ -152,7 +152,10 @@ def _validate(root: etree._Element) -> None:
 
 
 def _path(root: etree._Element, error: "etree._LogEntry") -> list[str]:
-    found = root.xpath(error.path) if error.path else []
+    try:
+        found = root.xpath(error.path) if error.path else []
+    except etree.XPathError:  # the path holds a prefix that only the text declares: an element that is not ours
+        found = []
     element = found[0] if isinstance(found, list) and found else root
     steps: list[str] = []
     while element is not None:

@@ -69,3 +69,8 @@ def test_a_message_id_is_a_uuid_of_version_7_that_sorts_by_time(entropy: bytes) 
     assert earlier < later
     assert earlier[14] == "7"
     assert earlier[19] in "89ab"
+
+
+def test_an_element_of_another_namespace_is_refused_and_is_no_fault_of_ours() -> None:
+    foreign = b'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="x"/><Surname>'
+    assert refused(NOTICE.replace(b"<Surname>", foreign, 1)) == "xml.schema"
