@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.limit import CORES, DURABLE_WRITES, Limit, measure_together, median_us, messages_per_second
-from gateway import app
+from gateway import app, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.deliver import BATCH
@@ -86,11 +86,11 @@ async def main(messages: int) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for code, called in (("333", "Sandwell"), ("885", "Worcestershire")):
-            app.create(folder / code, code=code, name=called, port=free_port(), telephone="01632 960101")
+            setup.create(folder / code, code=code, name=called, port=free_port(), telephone="01632 960101")
         for code in ("333", "885"):
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write("\n[limits]\nmessages_per_minute = 1000000\n")
-        here, there = (app.open_authority(folder / code) for code in ("333", "885"))
+        here, there = (setup.open_authority(folder / code) for code in ("333", "885"))
         introduce(here, there)
         message = notice()
         text, head = xml.write(message), message.header

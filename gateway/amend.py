@@ -7,13 +7,13 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed
-from gateway.send import next_header, prepare, queue
+from gateway.send import OPENS_A_CASE, next_header, prepare, queue
 from gateway.store import log, outbox
 from gateway.store.log import Entry
-from gateway.store.outbox import Delivery
-from schemas.message import Message, Withdrawal
+from gateway.store.outbox import Delivery, Queued
+from schemas.message import LocatedNotice, Message, Withdrawal
 
-AMENDABLE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+SEARCHES = ("WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
 
 
 def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str | None:
@@ -63,6 +63,47 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
     return head.message_id
 
 
+def stand_down(here: Authority, message_id: str, body: LocatedNotice, by: str) -> list[str]:
+    """The child is found: tell everybody who was asked in this case, and conclude it. The ids of what tells them.
+
+    Raises NotFound, or NotAllowed where it is no search, or everybody was told before.
+    """
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind not in SEARCHES:
+        raise NotAllowed(
+            "amend.not-a-search", "Nobody was asked to look for this child.", "Use `cme-gateway withdraw` for a notice."
+        )
+    case = here.store.look(lambda tx: outbox.search(tx, conversation_id=sent.conversation_id, limit=None))
+    told = {one.in_reply_to for one in case if one.kind == "LocatedNotice"}
+    open_ones = [
+        one for one in case if one.kind in SEARCHES and one.state is not State.WITHDRAWN and one.message_id not in told
+    ]
+    if not open_ones:
+        raise NotAllowed("amend.told-already", "Everybody was told already.", "See `cme-gateway outbox`.")
+    heads = [
+        next_header(here, one.conversation_id, one.recipient, in_reply_to=one.message_id, test=one.test)
+        for one in open_ones
+    ]
+    ready = prepare(here, [Message(head, body) for head in heads], by)
+
+    def write(tx: Connection) -> list[str]:
+        known: list[Queued] = []
+        for one, news in zip(open_ones, ready, strict=True):
+            outbox.advance(
+                tx, here.now(), one.message_id, one.recipient, State.CONCLUDED, reason="the child is located"
+            )
+            if outbox.get(tx, one.message_id).attempts > 0:  # read after the change, so that no claim is in between
+                known.append(news)
+        log.append(tx, here.now(), [Entry("case.stood-down", by, message_id, detail={"told": len(known)})])
+        if known:
+            queue(tx, here, known)
+        return [one.message_id for one in known]
+
+    ids = here.store.run(write)
+    here.due.set()
+    return ids
+
+
 def release(here: Authority, recipient: str | None, by: str) -> int:
     """Try now what waits, and what was given up: how many."""
 
@@ -78,7 +119,7 @@ def release(here: Authority, recipient: str | None, by: str) -> int:
 
 def _amendable(here: Authority, message_id: str) -> Delivery:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
-    if sent.kind not in AMENDABLE:
+    if sent.kind not in OPENS_A_CASE:
         raise NotAllowed(
             "amend.not-a-notice",
             f"A message of the kind {sent.kind} is neither withdrawn nor corrected.",

@@ -6,7 +6,7 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gateway.errors import Unusable
 from gateway.store import inbox, log, outbox
 from gateway.store.log import Entry, Kept
 from keys import note
-from keys.errors import Refusal
+from keys.errors import NoteSignature, Refusal
 from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
@@ -33,29 +33,39 @@ def _unwatched(entries: Iterable[Kept], _: int) -> Iterable[Kept]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check of a log found. `faults` are sentences; none: the log is whole."""
+    """What a check of a log found. `faults` are sentences; none: the log is whole.
+
+    The newest checkpoint lies over the first `covered` entries; the next one will lie over all. `revoked` checkpoints agree
+    with the entries, but were signed with a key that counts no more, so only a newer one proves what they did.
+    """
 
     size: int
     root: bytes
     checkpoints: int
+    revoked: int
+    covered: int
     faults: tuple[str, ...]
 
 
-async def checkpoint(here: Authority) -> str | None:
-    """Sign how our log stands, if it has grown since the last time; the newest checkpoint."""
+async def checkpoint(here: Authority, *entries: Entry) -> str | None:
+    """Sign how our log stands, with these entries added, if it has grown since the last time; the newest checkpoint."""
 
-    def sign(tx: Connection) -> str | None:
-        now, tree, newest = here.now(), log.head(tx), log.newest_checkpoint(tx)
-        if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
-            return newest
-        signed = note.sign_checkpoint(
-            origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring
-        )
-        log.add_checkpoint(tx, now, tree.size, signed)
-        return signed
+    def work(tx: Connection) -> str | None:
+        log.append(tx, here.now(), entries)
+        return sign(tx, here)
 
-    here.checkpoint = await here.store.write(sign)
+    here.checkpoint = await here.store.write(work)
     return here.checkpoint
+
+
+def sign(tx: Connection, here: Authority) -> str | None:
+    """As `checkpoint`, in the caller's transaction."""
+    tree, newest = log.head(tx), log.newest_checkpoint(tx)
+    if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
+        return newest
+    signed = note.sign_checkpoint(origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring)
+    log.add_checkpoint(tx, here.now(), tree.size, signed)
+    return signed
 
 
 def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
@@ -85,7 +95,7 @@ def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwa
     head = log.head(tx)
     if (head.size, head.root()) != (verdict.size, verdict.root):
         faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
-    return Verdict(verdict.size, verdict.root, verdict.checkpoints, (*faults, *verdict.faults))
+    return replace(verdict, faults=(*faults, *verdict.faults))
 
 
 def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
@@ -106,28 +116,47 @@ def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority:
     """Rebuild the tree from the entries and hold every signed checkpoint against it."""
     faults: list[str] = []
     signed: dict[int, bytes] = {}
+    revoked: dict[int, bytes] = {}
     for number, text in enumerate(notes, 1):
         try:
-            stamped = note.verify_checkpoint_with_trust(text, authority=authority, trust=trust)
+            stamped, counts = _stamped(text, trust, authority)
         except Refusal as why:
             faults.append(f"Checkpoint {number}: {why.sentence} [{why.code}]")
         else:
-            signed[stamped.size] = stamped.root
-    tree, last_good = Frontier(), 0
-    for number, text in enumerate(entries):
-        if _number(text) != number:
-            faults.append(f"Entry {number}: an entry is missing, doubled or out of order here.")
+            (signed if counts else revoked)[stamped.size] = stamped.root
+    roots = revoked | signed
+    tree, expected, agreed, later = Frontier(), 0, 0, -1
+    for text in entries:
+        said = _number(text)
+        if said != expected:
+            faults.append(f"Entry {expected}: an entry is missing, doubled or out of order here.")
+        expected = (expected if said is None else said) + 1
         tree = tree.append([leaf_hash(text.encode())])
-        if tree.size in signed and signed[tree.size] != tree.root():
-            faults.append(
-                f"Entries {last_good} to {number}: one of them is not what was signed at checkpoint {tree.size}."
-            )
-        if tree.size in signed:
-            last_good = tree.size
-    beyond = [size for size in signed if size > tree.size]
-    if beyond:
+        if tree.size not in roots:
+            continue
+        if roots[tree.size] == tree.root():
+            agreed = tree.size
+            continue
+        later += 1
+        if later == 0:
+            at = f"Entries {agreed} to {tree.size - 1}"
+            faults.append(f"{at}: one of them is not what was signed at checkpoint {tree.size}.")
+    if later > 0:
+        faults.append(f"{later} later checkpoints do not agree either, as follows from the first.")
+    if beyond := [size for size in roots if size > tree.size]:
         faults.append(f"A checkpoint was signed over {max(beyond)} entries, but only {tree.size} are here.")
-    return Verdict(tree.size, tree.root(), len(signed), tuple(faults))
+    covered = max((size for size in signed if size <= tree.size), default=0)
+    if not signed:
+        faults.append("No checkpoint is signed with a key that counts, so nothing shows that this is the whole log.")
+    return Verdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
+
+
+def _stamped(text: str, trust: Trust, authority: str) -> tuple[note.Checkpoint, bool]:
+    """A checkpoint; and does the key that signed it still count?"""
+    try:
+        return note.verify_checkpoint_with_trust(text, authority=authority, trust=trust), True
+    except NoteSignature:
+        return note.verify_checkpoint_with_trust(text, authority=authority, trust=trust, revoked=True), False
 
 
 def _number(text: str) -> int | None:
@@ -140,9 +169,13 @@ def _number(text: str) -> int | None:
 
 async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> Verdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
-    entry = Entry("audit.exported", by)
-    await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
-    await checkpoint(here)
+    if (folder / ENTRIES).exists():
+        raise Unusable(
+            "audit.export-exists",
+            f"There is an export in {folder} already.",
+            "Name another folder; it is not written over.",
+        )
+    await checkpoint(here, Entry("audit.exported", by))
 
     def write(tx: Connection) -> None:
         try:

@@ -9,6 +9,7 @@ home/
   store.db         unless [store] url says otherwise
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,7 @@ from pathlib import Path
 from gateway.errors import ConfigProblem
 
 FILE = "gateway.toml"
+STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +160,22 @@ def _check(text: str, config: Config) -> None:
         raise _problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
     if not 1 <= config.listen.port <= 65535:
         raise _problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
+    if config.store.url and not STORE_URL.match(config.store.url):
+        raise _problem(
+            text,
+            "url",
+            "[store] url is no database that we use",
+            'url = "postgresql+psycopg://gateway@store/gateway"',
+            "store",
+        )
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise _problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
         )
 
 
-def _problem(text: str, key: str, what: str, instead: str) -> ConfigProblem:
-    line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().strip("[").startswith(key)), 1)
+def _problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
+    rows = text.splitlines()
+    start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
+    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip("[").startswith(key)), 1)
     return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")

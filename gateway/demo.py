@@ -10,8 +10,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Container
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -19,13 +19,15 @@ from pathlib import Path
 from secrets import token_bytes
 from tempfile import TemporaryDirectory
 
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from rich.console import Console
 from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import app, audit, partners, respond
+from gateway import audit, partners, respond, setup
 from gateway.authority import Authority, wall_clock
+from gateway.config import FILE
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, Unusable
 from gateway.send import prepare, send
@@ -46,40 +48,45 @@ STEPS = (
     ("transfer-notice-without-upn", "885", "a child newly arrived, without a UPN, with one name"),
     ("whereabouts-enquiry", "885", "do you know where this child is?"),
 )
+WHAT = {  # as the two views name them
+    "transfer-notice": "Transfer notice",
+    "transfer-notice-siblings": "Transfer notice, siblings",
+    "transfer-notice-restricted": "Transfer notice",
+    "transfer-notice-without-upn": "Transfer notice, no UPN",
+    "whereabouts-enquiry": "Whereabouts enquiry",
+}
+REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "the same receipt, no effect")
 WAIT_SECONDS = 60
 AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
 
 
-async def run_demo(folder: Path, *, keep: bool, out: Console) -> None:
-    """Tell the story. Raises Unusable where a gateway does not come up, or a step does not end as it must."""
+async def run_demo(folder: Path, *, keep: bool, out: Console) -> dict[str, object]:
+    """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
     plan = _plan(folder)
     out.print("[bold]cme-gateway demo[/bold]: two authorities, two processes, TLS. Every child is invented.\n")
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
         _make(folder / code, code, name, plan.ports[code])
-    sandwell, worcestershire = (app.open_authority(folder / code) for code in ("333", "885"))
+    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
     both = (sandwell, worcestershire)
     try:
         _introduce(*both, out)
         await _until(
             lambda: all(_port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
         )
-        processes = [await _start(folder / here.code) for here in both]
-        try:
-            await _tell(both, plan.ids, out)
+        async with _serving([here.config.home for here in both]) as processes:
+            for here, process in zip(both, processes, strict=True):
+                await _ready(here, process)
+            refused = await _tell(both, plan.ids, out)
             if keep:
                 out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
-        finally:
-            for process in processes:
-                with suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGTERM)
-            await asyncio.gather(*(process.wait() for process in processes))
-        _verify(both, out)
+        verdicts = _verify(both, out)
     finally:
         for here in both:
             here.store.close()
     _what_next(folder, out)
+    return {"folder": str(folder), "notices": len(STEPS), "refused": refused, "audit": verdicts}
 
 
 def _what_next(folder: Path, out: Console) -> None:
@@ -89,7 +96,7 @@ def _what_next(folder: Path, out: Console) -> None:
         ("what Worcestershire has", f"inbox --home {folder}/885"),
         ("every act: who, when, about what", f"audit search --home {folder}/333"),
         ("what is wrong with a notice, and where", "validate schemas/samples/invalid/upn.check-letter.xml"),
-        ("the demo again, and leave both running", "demo --keep"),
+        ("the demo again, and leave both running", f"demo --keep --folder {folder}"),
     ):
         out.print(f"  [dim]# {does}[/dim]\n  {command} {words}", soft_wrap=True)
 
@@ -104,14 +111,21 @@ class Plan:
 
 def _plan(folder: Path) -> Plan:
     path = folder / "demo.json"
-    if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ids = {name: uuid7(wall_clock(), token_bytes(10)) for name, _, _ in STEPS}
-        made = {"ports": {code: _free_port() for code in TELEPHONE}, "ids": ids}
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(made))
-        temporary.rename(path)
-    kept = json.loads(path.read_text())
+    if (folder / FILE).exists():
+        raise NotAllowed("demo.real", f"There is a real gateway in {folder}.", "Name another folder with --folder.")
+    try:
+        if not path.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ids = {name: uuid7(wall_clock(), token_bytes(10)) for name, _, _ in STEPS}
+            made = {"ports": {code: _free_port() for code in TELEPHONE}, "ids": ids}
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(made))
+            temporary.rename(path)
+        kept = json.loads(path.read_text())
+    except OSError as why:
+        raise Unusable(
+            "demo.unwritable", f"The demo cannot use {folder} ({why.strerror}).", "Name another folder with --folder."
+        ) from None
     return Plan(kept["ports"], kept["ids"])
 
 
@@ -133,19 +147,32 @@ def _port_is_free(port: int) -> bool:
 
 def _make(home: Path, code: str, name: str, port: int) -> None:
     """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
-    if (home / "gateway.toml").exists():
+    if (home / FILE).exists():
         return
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
-    app.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
+    setup.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
     fresh.rename(home)
 
 
 def _introduce(one: Authority, other: Authority, out: Console) -> None:
     for here, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
-            partners.add(here, (there.config.home / app.CARD_FILE).read_text("ascii"), by="demo")
+            partners.add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="demo")
         out.print(f"  {here.own_card.name} confirmed {there.own_card.name}'s card, whose fingerprint is")
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
+
+
+@asynccontextmanager
+async def _serving(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+    """A gateway process for each home, for as long as inside."""
+    processes = [await _start(home) for home in homes]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*(process.wait() for process in processes))
 
 
 async def _start(home: Path) -> asyncio.subprocess.Process:
@@ -156,18 +183,43 @@ async def _start(home: Path) -> asyncio.subprocess.Process:
         )  # fmt: skip
 
 
+async def _ready(here: Authority, process: asyncio.subprocess.Process) -> None:
+    """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
+    trusted = here.address(here.code, here.own_card.routes[0]).trusted
+    url = f"https://127.0.0.1:{here.config.listen.port}/readyz"
+    async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
+        while True:
+            if process.returncode is not None:
+                raise Unusable(
+                    "demo.ended",
+                    f"{here.own_card.name}'s gateway ended as soon as it was started.",
+                    f"See {here.config.home / 'serve.log'}.",
+                )
+            with suppress(ClientError, TimeoutError):
+                async with session.get(url, ssl=trusted or True) as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+
+
 async def _until(true: Callable[[], bool], what: str) -> None:
+    async with _patience(what):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def _patience(what: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            while not true():
-                await asyncio.sleep(0.05)
+            yield
     except TimeoutError:
         raise Unusable(
             "demo.waited", f"The demo waited in vain for {what}.", "See serve.log in both folders."
         ) from None
 
 
-async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> None:
+async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> dict[str, str]:
     by_code = {here.code: here for here in both}
     out.print("\n[bold]1. Notices go out[/bold], signed and sealed so that only the addressee opens them")
     for name, sender, says in STEPS:
@@ -191,10 +243,16 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         wanted = State.ACKNOWLEDGED if name == STEPS[-1][0] else State.CONCLUDED
         await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
-        out.print(_view(here), "")
+        out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
     out.print("[bold]3. What is not let in[/bold], with the code of each signed refusal")
-    for what, code in await _attack(both[0]):
-        out.print(f"  {what:52} [yellow]{code}[/yellow]")
+    refused = await _attack(both[0])
+    for what, code in refused.items():
+        out.print(f"  {what:40} [yellow]{code}[/yellow]", soft_wrap=True)
+    if tuple(refused.values()) != REFUSALS:
+        raise Unusable(
+            "demo.let-in", "Something ended otherwise than it must.", "This must not happen; please tell us."
+        )
+    return refused
 
 
 def _message(name: str, message_id: str, sender: str, recipient: str, here: Authority) -> Message:
@@ -226,7 +284,7 @@ def _verdict(here: Authority) -> audit.Verdict:
     return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
 
 
-def _view(here: Authority) -> Table:
+def _view(here: Authority, what: Mapping[str, str]) -> Table:
     table = Table(
         title=f"{here.own_card.name}'s view",
         title_justify="left",
@@ -235,16 +293,26 @@ def _view(here: Authority) -> Table:
         pad_edge=False,
         header_style="bold",
     )
-    for column in ("", "Partner", "Kind", "State", "Restricted"):
+    for column in ("", "To or from", "What", "State", "Restricted"):
         table.add_column(column)
     for sent in reversed(here.store.look(outbox.search)):
         if sent.in_reply_to is None:
             table.add_row(
-                "sent", sent.recipient, sent.kind, f"[green]{sent.state.value}[/green]", _mark(sent.restriction)
+                "sent",
+                sent.recipient,
+                what.get(sent.message_id, sent.kind),
+                f"[green]{sent.state.value}[/green]",
+                _mark(sent.restriction),
             )
     for came in reversed(here.store.look(lambda tx: inbox.search(tx, here.now()))):
         if came.in_reply_to is None:
-            table.add_row("came", came.sender, came.kind, f"[green]{came.state.value}[/green]", _mark(came.restriction))
+            table.add_row(
+                "came",
+                came.sender,
+                what.get(came.message_id, came.kind),
+                f"[green]{came.state.value}[/green]",
+                _mark(came.restriction),
+            )
     return table
 
 
@@ -252,7 +320,7 @@ def _mark(restriction: str) -> str:
     return "" if restriction == "none" else f"[red]{restriction}[/red]"
 
 
-async def _attack(sandwell: Authority) -> list[tuple[str, str]]:
+async def _attack(sandwell: Authority) -> dict[str, str]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
     fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
     sealed = prepare(sandwell, [fresh], "demo")[0].sealed
@@ -288,14 +356,14 @@ async def _attack(sandwell: Authority) -> list[tuple[str, str]]:
         "addressed to another authority",
         "sent a second time",
     )
-    return list(zip(names, answers, strict=True))
+    return dict(zip(names, answers, strict=True))
 
 
 async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
     route = sandwell.trust.card("885").routes[0]
     [answer] = await carrier.deliver(sandwell.address("885", route), [Parcel("", sealed)])
     if not isinstance(answer, Receipted):
-        return f"{answer}"
+        return getattr(answer, "reason", "not carried")
     found = receipt.verify(
         answer.receipt,
         issuer="885",
@@ -304,10 +372,11 @@ async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
         trust=sandwell.trust,
         now=wall_clock(),
     )
-    return ", ".join(found.codes) or "no effect: the first receipt again"
+    return ", ".join(found.codes) or REFUSALS[-1]
 
 
-def _verify(both: tuple[Authority, Authority], out: Console) -> None:
+def _verify(both: tuple[Authority, Authority], out: Console) -> dict[str, int]:
+    entries = {}
     out.print("\n[bold]4. Both audit logs[/bold], checked entry by entry against signed checkpoints")
     for here in both:
         verdict = _verdict(here)
@@ -316,3 +385,5 @@ def _verify(both: tuple[Authority, Authority], out: Console) -> None:
         out.print(
             f"  {here.own_card.name:15} [green]whole[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
         )
+        entries[here.code] = verdict.size
+    return entries

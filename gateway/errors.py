@@ -27,10 +27,14 @@ STORE_SENTENCES = {
         "The disk did not do what was asked of it.",
         "Look at the system's log; restore from backup if the disk is failing.",
     ),
-    "store.missing": ("The database cannot be opened.", "Check the path and its rights, or run `cme-gateway init`."),
+    "store.missing": (
+        "The database is not there, or cannot be opened.",
+        "Check [store] url, the path and its rights; if the database is gone, restore the newest backup.",
+    ),
     "store.damaged": ("The database file is damaged.", "Stop the gateway and restore the newest backup."),
     "store.unreachable": ("The database server cannot be reached.", "Start it, or check [store] url in gateway.toml."),
 }
+WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable"}  # what is retried may find it gone
 
 
 class GatewayError(Exception):
@@ -47,12 +51,11 @@ class GatewayError(Exception):
 class StoreUnavailable(GatewayError):
     """The database cannot take it in now."""
 
-    exit_code = 75  # EX_TEMPFAIL
-
     def __init__(self, code: str, *, passes: bool = False) -> None:
         """`passes`: it is gone in a moment, and the same work may be tried again."""
         super().__init__(code, *STORE_SENTENCES[code])
         self.passes = passes
+        self.exit_code = 75 if code in WITHOUT_A_HAND else 1  # EX_TEMPFAIL
 
 
 class ConfigProblem(GatewayError):

@@ -28,6 +28,11 @@ def examine(here: Authority, token: str) -> Card:
     return new
 
 
+def is_held(here: Authority, token: str) -> bool:
+    """Do we hold this very card?"""
+    return any(held.card == token.strip() for held in here.store.look(partners.every))
+
+
 def is_known(here: Authority, new: Card) -> bool:
     """Was this card's fingerprint confirmed before, with an older card of the same authority?"""
     try:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
+from gateway.logs import failed
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Arrived, Standing
 from gateway.store.log import Entry
@@ -25,6 +26,7 @@ from schemas.message import Acknowledgement, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
+UNFORESEEN = "message.unforeseen"  # a fault of ours, which must not hold up what came with it
 TOGETHER = 8  # messages that go through each step together; after them, other work has its turn
 
 
@@ -89,7 +91,18 @@ async def receive(here: Authority, parcels: Sequence[bytes], caller: str) -> lis
 
 
 def _judge(here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str) -> list[Fit | Unfit]:
-    """May they be kept? Numbered as the order of refusal; the first nine are `envelope.unseal`'s.
+    """May they be kept? One on which our own code fails is refused alone, so that a person at its sender learns of it."""
+    try:
+        return _step_by_step(here, parcels, caller)
+    except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
+        if len(parcels) > 1:
+            return [verdict for one in parcels for verdict in _judge(here, [one], caller)]
+        failed("judging a message", why)
+        return [Unfit(parcels[0][0], None, (UNFORESEEN,))]
+
+
+def _step_by_step(here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str) -> list[Fit | Unfit]:
+    """Numbered as the order of refusal; the first nine are `envelope.unseal`'s.
 
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
@@ -198,8 +211,8 @@ def _take_effect(tx: Connection, here: Authority, message: Message) -> None:
         inbox.mark(tx, now, head.sender.authority, head.supersedes, Standing.SUPERSEDED)
     if not head.in_reply_to:
         return
-    if message.kind == "Withdrawal":
-        inbox.mark(tx, now, head.sender.authority, head.in_reply_to, Standing.WITHDRAWN)
+    if message.kind in inbox.ENDINGS:
+        inbox.mark(tx, now, head.sender.authority, head.in_reply_to, inbox.ENDINGS[message.kind])
     decision = message.body.decision if isinstance(message.body, Acknowledgement) else None
     if state := delivery.after_reply(message.kind, decision):
         outbox.advance(tx, now, head.in_reply_to, head.sender.authority, state)

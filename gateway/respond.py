@@ -1,19 +1,20 @@
 """An officer's acts on what came: read it, acknowledge it, say what became of the child."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.errors import NotAllowed
-from gateway.send import next_header, prepare, queue
+from gateway.send import OPENS_A_CASE, next_header, prepare, queue
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Item, Standing
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
-from schemas.message import Acknowledgement, Body, Message, Outcome
+from schemas.message import Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
 
-ANSWERABLE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
 STANDINGS = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.ACKNOWLEDGED, "rejected": Standing.REJECTED}
 
 
@@ -50,9 +51,18 @@ def conclude(here: Authority, message_id: str, body: Outcome, by: str) -> str:
     return _reply(here, message_id, body, Standing.CONCLUDED, by)
 
 
+def answer(here: Authority, message_id: str, body: WhereaboutsResponse, by: str) -> str:
+    """Answer an enquiry: found, no trace, or ring us. The id of the answer."""
+    if here.store.look(lambda tx: inbox.get(tx, message_id)).kind != "WhereaboutsEnquiry":
+        raise NotAllowed(
+            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
+        )
+    return _reply(here, message_id, body, Standing.CONCLUDED, by)
+
+
 def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by: str) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, message_id))
-    if item.kind not in ANSWERABLE:
+    if item.kind not in OPENS_A_CASE:
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
         )
@@ -60,8 +70,15 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         raise NotAllowed(
             "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
         )
+    if item.restriction != "none" and _says_more(body, item.restriction):
+        raise NotAllowed(
+            "reply.restricted",
+            "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
+            "Leave it out, and ring the sender.",
+        )
     head = next_header(here, item.conversation_id, item.sender, in_reply_to=message_id, test=item.test)
     [ready] = prepare(here, [Message(head, body)], by)
+    ready = replace(ready, restriction=item.restriction)
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
@@ -71,3 +88,9 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
     here.store.run(write)
     here.due.set()
     return ready.message_id
+
+
+def _says_more(body: Body, restriction: str) -> bool:
+    """Does the answer hold more than may be said of a restricted child?"""
+    places = ("passed_to", "moved_to") if restriction == "phone-only" else ()
+    return any(getattr(body, part, None) for part in ("note", *places))

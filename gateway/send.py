@@ -21,7 +21,28 @@ from schemas import rules, xml
 from schemas.identifiers import uuid7
 from schemas.message import Header, Message, Party
 
+OPENS_A_CASE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
+    "Acknowledgement": "acknowledge",
+    "Outcome": "outcome",
+    "WhereaboutsResponse": "respond",
+    "LocatedNotice": "located",
+    "Withdrawal": "withdraw",
+}
 TOGETHER = 8  # notices that go through each step together; after them, other work has its turn
+
+
+def prepare_notices(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
+    """As `prepare`, for notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
+    for notice in notices:
+        instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
+        if instead:
+            raise NotAllowed(
+                "notice.not-alone",
+                f"This {notice.kind} belongs to another message, which it answers or changes.",
+                f"Use `cme-gateway {instead}`, so that both authorities see the same.",
+            )
+    return prepare(here, notices, by)
 
 
 def prepare(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
@@ -120,7 +141,7 @@ async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str
     """Take these notices, all or none, and return their ids once they are durable."""
     ready: list[Queued] = []
     for at in range(0, len(notices), TOGETHER):
-        ready += prepare(here, notices[at : at + TOGETHER], by)
+        ready += prepare_notices(here, notices[at : at + TOGETHER], by)
         await asyncio.sleep(0)
     await here.store.write(lambda tx: queue(tx, here, ready))
     here.due.set()

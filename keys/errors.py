@@ -360,7 +360,7 @@ class RingMissing(RingRefused):
     """There are no keys in the folder that the settings name."""
 
     code = "ring.missing"
-    next_step = "Check the folder in the settings, or make keys with `cme-gateway init`."
+    next_step = "Restore the keys from the newest backup; without them nothing that is kept can be read."
 
 
 class RingExists(RingRefused):

@@ -62,9 +62,14 @@ def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Che
     return _verified(text, origin, [public])
 
 
-def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust) -> Checkpoint:
-    """Check a partner's checkpoint with whichever of its keys signed it; a checkpoint may be older than a rotation."""
-    return _verified(text, origin_of(authority), (key.public for key in trust.signing_keys(authority)))
+def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
+    """Check a partner's checkpoint with whichever of its keys signed it; a checkpoint may be older than a rotation.
+
+    With `revoked`, with those of its keys that count no more: it tells a checkpoint that was honest in its time from a
+    forged one, and proves nothing by itself.
+    """
+    keys = trust.signing_keys(authority, revoked=revoked)
+    return _verified(text, origin_of(authority), (key.public for key in keys))
 
 
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:

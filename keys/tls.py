@@ -58,6 +58,20 @@ def der_base64(cert_pem: bytes) -> str:
     return b64encode(x509.load_pem_x509_certificate(cert_pem).public_bytes(Encoding.DER)).decode()
 
 
+def ends(cert_pem: bytes) -> datetime:
+    """When the certificate stops to hold. Raises ValueError where it is none."""
+    return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
+
+
+def own_host(cert_pem: bytes) -> str | None:
+    """The host of a certificate that signs itself; None where an authority issued it, which alone can issue the next."""
+    certificate = x509.load_pem_x509_certificate(cert_pem)
+    if certificate.issuer != certificate.subject:
+        return None
+    [name] = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return str(name.value)
+
+
 def _alternative_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(host))

@@ -76,10 +76,10 @@ class Trust:
         _check_key(key, at)
         return loaded
 
-    def signing_keys(self, authority: str) -> Iterator[VerifyKey]:
-        """Every key that may have signed for this authority at some time; what is revoked never counts."""
+    def signing_keys(self, authority: str, *, revoked: bool = False) -> Iterator[VerifyKey]:
+        """Every key that may have signed for this authority at some time; or those that it has revoked since."""
         self.card(authority)
-        return (loaded for key, loaded in self._verifying[authority].values() if key.status != "revoked")
+        return (loaded for key, loaded in self._verifying[authority].values() if (key.status == "revoked") == revoked)
 
     def sealing_key(self, authority: str, at: datetime) -> SealingPublic:
         """The first key on the card, in its order, to which one may seal now."""

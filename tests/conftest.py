@@ -8,7 +8,7 @@ from secrets import token_hex
 import pytest
 from sqlalchemy import create_engine
 
-from gateway import app
+from gateway import setup
 from gateway.authority import Authority
 from gateway.partners import add
 from tests.postgres import server
@@ -24,13 +24,13 @@ def free_port() -> int:
 def introduce(one: Authority, other: Authority) -> None:
     """Each confirms the other's card."""
     for here, there in ((one, other), (other, one)):
-        add(here, (there.config.home / app.CARD_FILE).read_text("ascii"), by="test")
+        add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="test")
 
 
 def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
     """A gateway in a folder of its own."""
-    app.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
-    return app.open_authority(home)
+    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
+    return setup.open_authority(home)
 
 
 @pytest.fixture(scope="session")

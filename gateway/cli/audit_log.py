@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +13,15 @@ from rich.markup import escape
 from rich.progress import track
 
 from gateway import audit
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, read_bytes, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
+from gateway.errors import ConfigProblem, Unusable
 from gateway.store import log
 from keys import card
+from keys.card import Card
 from keys.trust import Trust
 
 LONG = 20_000  # entries: a second or so
+SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
 
 commands = typer.Typer(no_args_is_help=True, help="The audit log: search it, export it, prove that it is whole.")
 
@@ -34,33 +39,62 @@ def _watched(doing: str) -> audit.Watch:
 def audit_verify(
     home: Home = DEFAULT_HOME,
     export: Annotated[
-        Path | None, typer.Option(help="Check an export instead; only --card is needed beside it.")
+        Path | None, typer.Option(help="Check the export in this folder instead; --card says whose it is.")
     ] = None,
-    card_file: Annotated[Path | None, typer.Option("--card", help="The card of whose log it is.")] = None,
+    card_file: Annotated[
+        Path | None,
+        typer.Option("--card", help="The newest card of the authority whose export it is; ours without it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every entry and every signed checkpoint, and say which entry is wrong."""
-    if export and card_file:
-        whose = card.read(read_bytes(card_file).decode("ascii", "replace").strip())
+    if card_file and not export:
+        raise typer.BadParameter("goes with --export: our own log is checked with our own card", param_hint="--card")
+    if export:
+        whose = _whose(card_file, home)
         verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority)
     else:
         with opened(home) as here:
             trust = Trust({here.code: here.own_card})
-            verdict = (
-                audit.verify_export(export, trust, here.code)
-                if export
-                else here.store.look(lambda tx: audit.verify(tx, trust, here.code, watch=_watched("Checking")))
-            )
-    value = {
-        "entries": verdict.size,
-        "root": verdict.root.hex(),
-        "checkpoints": verdict.checkpoints,
-        "faults": verdict.faults,
-    }
-    whole = f"[green]The log is whole: {verdict.size} entries, {verdict.checkpoints} signed checkpoints.[/green]"
-    answer(as_json, value, lambda: "[red]" + escape("\n".join(verdict.faults)) + "[/red]" if verdict.faults else whole)
+            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, watch=_watched("Checking")))
+    value = asdict(verdict) | {"root": verdict.root.hex()}
+    answer(as_json, value, lambda: said(verdict))
     if verdict.faults:
         raise typer.Exit(1)
+
+
+def _whose(card_file: Path | None, home: Path) -> Card:
+    if card_file:
+        return card.read(read_bytes(card_file).decode("ascii", "replace").strip())
+    try:
+        with opened(home) as here:
+            return here.own_card
+    except ConfigProblem as why:
+        if why.code != "config.missing":
+            raise
+        raise Unusable(
+            "audit.no-card",
+            "Whose export it is cannot be known: there is no gateway here.",
+            "Name the newest card of the authority whose log it is, with --card.",
+        ) from None
+
+
+def said(verdict: audit.Verdict) -> str:
+    """A verdict for a person: the first faults, or that the log is whole and how far that is signed."""
+    if verdict.faults:
+        first, more = "\n".join(verdict.faults[:SHOWN_FAULTS]), len(verdict.faults) - SHOWN_FAULTS
+        return f"[red]{escape(first)}[/red]" + (f"\n... and {more} more; --json has all." if more > 0 else "")
+    lines = [
+        f"[green]The log is whole: {verdict.size} entries, {verdict.checkpoints} signed checkpoints.[/green]",
+        f"Newest checkpoint: over {verdict.covered} entries. Root of all: {b64encode(verdict.root).decode()}",
+    ]
+    if verdict.size > verdict.covered:
+        lines.append(f"The last {verdict.size - verdict.covered} wait for the next checkpoint, which `serve` signs.")
+    if verdict.revoked:
+        lines.append(
+            f"{verdict.revoked} older checkpoints, signed with a key that was revoked since, agree with the entries too."
+        )
+    return "\n".join(lines)
 
 
 @commands.command("export")
@@ -82,9 +116,9 @@ def audit_search(
     home: Home = DEFAULT_HOME,
     about: Annotated[str | None, typer.Option(help="A MessageId or an authority.")] = None,
     act: Annotated[str | None, typer.Option(help="An act, or the beginning of one that ends in a dot.")] = None,
-    actor: str | None = None,
-    partner: str | None = None,
-    limit: int = 50,
+    actor: Annotated[str | None, typer.Option(help="Who did it: a person, or cme-gateway.")] = None,
+    partner: Annotated[str | None, typer.Option(help="The DfE code of the partner concerned.")] = None,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """The newest entries that meet every condition."""

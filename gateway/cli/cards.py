@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import app, partners
+from gateway import partners, setup
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
 from gateway.errors import Unusable
 from gateway.store import partners as kept_partners
@@ -22,7 +22,7 @@ keys_commands = typer.Typer(no_args_is_help=True, help="Our signing and sealing 
 
 @partner_commands.command("add")
 def partner_add(
-    card_file: Path,
+    card_file: Annotated[Path, typer.Argument(help="The card that the partner sent.")],
     home: Home = DEFAULT_HOME,
     fingerprint: Annotated[str | None, typer.Option(help="The fingerprint they read out; for scripts.")] = None,
     by: By = who(),
@@ -31,27 +31,39 @@ def partner_add(
     """Take in a partner's card, once its fingerprint has been confirmed by telephone."""
     with opened(home) as here:
         token = read_bytes(card_file).decode("ascii", "replace")
-        new = partners.examine(here, token)
-        shown = card.fingerprint(new)
-        if fingerprint is None and partners.is_known(here, new):
-            err.print(f"{escape(new.name)} ({new.authority}): signed with the identity key that was confirmed before.")
-        elif fingerprint is None:
-            err.print(
-                f"{escape(new.name)} ({new.authority})\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n"
-            )
-            typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
-        elif fingerprint.replace(" ", "") != shown.replace(" ", ""):
+        new = card.read(token.strip())
+        shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
+        done = f"[green]{whose} is now a partner.[/green]"
+        if partners.is_held(here, token):
+            done = f"This card of {whose} is held already."
+        else:
+            partners.examine(here, token)
+            _confirm(partners.is_known(here, new), whose, shown, fingerprint)
+            partners.add(here, token, by=by)
+    answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
+
+
+def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
+    """Go on only where these digits were confirmed: before, by what a script was told, or by the person here."""
+    if told is not None:
+        if told.replace(" ", "") != shown.replace(" ", ""):
             raise Unusable(
                 "partner.fingerprint",
                 "The fingerprint is not that of this card.",
                 "Ring the authority; do not use the card until it agrees.",
             )
-        partners.add(here, token, by=by)
-    answer(
-        as_json,
-        {"authority": new.authority, "fingerprint": shown},
-        lambda: f"[green]{escape(new.name)} ({new.authority}) is now a partner.[/green]",
-    )
+    elif known:
+        err.print(f"{whose}: signed with the identity key that was confirmed before.")
+    else:
+        err.print(f"{whose}\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n")
+        try:
+            typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
+        except typer.Abort:
+            raise Unusable(
+                "partner.unconfirmed",
+                "Nobody confirmed the fingerprint, so the card was not taken in.",
+                "Answer y once they have read it out; a script gives what they read out with --fingerprint.",
+            ) from None
 
 
 @partner_commands.command("list")
@@ -60,7 +72,7 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     with opened(home) as here:
         found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.every)]
     rows = [
-        (c.authority, c.name, c.serial, f"{c.expires_at:%Y-%m-%d}", ", ".join(r.kind for r in c.routes), p.fingerprint)
+        (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
         for p, c in found
     ]
     value = [
@@ -69,7 +81,7 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     answer(
         as_json,
         {"partners": value},
-        lambda: table("Partners", ("Code", "Name", "Serial", "Until", "Routes", "Fingerprint"), rows),
+        lambda: table("Partners", ("Code", "Name and fingerprint", "Until", "Routes"), rows),
     )
 
 
@@ -79,18 +91,30 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
     with opened(home) as here:
         kept = here.store.look(lambda tx: kept_partners.get(tx, authority))
     theirs = card.read(kept.card)
-    lines = {"name": theirs.name, "authority": theirs.authority, "serial": theirs.serial, "fingerprint": kept.fingerprint,
-             "expires": theirs.expires_at, "confirmed": f"{when(kept.confirmed_at)} by {kept.confirmed_by}",
-             "routes": [f"{r.kind} {r.url}" for r in theirs.routes], "contacts": [asdict(c) for c in theirs.contacts],
-             "keys": [f"{k.use} {k.alg} {k.status} {k.kid}" for k in theirs.keys]}  # fmt: skip
-    answer(as_json, lines, lambda: "\n".join(f"{name:12} {escape(str(value))}" for name, value in lines.items()))
+    value = asdict(theirs) | {
+        "identity": theirs.identity.hex(),
+        "keys": [asdict(key) | {"public": key.public.hex()} for key in theirs.keys],
+        "fingerprint": kept.fingerprint,
+        "confirmed_at": kept.confirmed_at,
+        "confirmed_by": kept.confirmed_by,
+    }
+    lines = [
+        ("name", f"{theirs.name} ({theirs.authority})"),
+        ("fingerprint", kept.fingerprint),
+        ("confirmed", f"{when(kept.confirmed_at)} by {kept.confirmed_by}"),
+        ("card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
+        *(("route", f"{route.kind} {route.url}") for route in theirs.routes),
+        *(("contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
+        *(("key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
+    ]
+    answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
 
 
 @partner_commands.command("export")
 def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Our own card, to be sent to a partner."""
     with opened(home) as here:
-        text = (here.config.home / app.CARD_FILE).read_text("ascii")
+        text = (here.config.home / setup.CARD_FILE).read_text("ascii")
         err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
 
@@ -98,7 +122,7 @@ def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @card_commands.command("renew")
 def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Sign our card anew for a year, with the address and contacts of gateway.toml as it stands."""
-    _show_card(app.renew_card(home, by=by), home, as_json)
+    _show_card(setup.renew_card(home, by=by), home, as_json)
 
 
 @keys_commands.command("rotate")
@@ -111,11 +135,11 @@ def keys_rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make new keys and the card that says so. What was sealed to the old ones still opens."""
-    _show_card(app.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    _show_card(setup.rotate_keys(home, by=by, revoke=revoke), home, as_json)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:
-    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / app.CARD_FILE)}
+    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / setup.CARD_FILE)}
     answer(
         as_json,
         value,

@@ -1,6 +1,6 @@
 """Commands on notices: check, send, take back, read, answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,22 +14,60 @@ from rich.table import Table
 
 from gateway import amend, audit, respond
 from gateway.authority import Authority
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, read_bytes, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    answer,
+    day,
+    err,
+    note_text,
+    opened,
+    read_bytes,
+    table,
+    when,
+    who,
+)
 from gateway.cli.page import page, words
 from gateway.core.delivery import State
-from gateway.errors import Unusable
-from gateway.send import prepare, queue
-from gateway.store import inbox, outbox
+from gateway.errors import ConfigProblem, Unusable
+from gateway.send import prepare_notices, queue
+from gateway.store import inbox, outbox, partners
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery, Queued
-from schemas import xml
+from schemas import codes, xml
 from schemas.findings import Finding
 from schemas.identifiers import uuid7
-from schemas.message import Acknowledgement, Message, Officer, Outcome, Withdrawal
+from schemas.message import Acknowledgement, LocatedNotice, Message, Officer, Outcome, WhereaboutsResponse, Withdrawal
 
 MAX_FILES = 10_000  # in one call of send
 
+Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day; today if not given.")]
+NoteFile = Annotated[
+    Path | None,
+    typer.Option(
+        allow_dash=True, help="A text file with a note for the other officer, or - to type it; nobody else may read it."
+    ),
+]
+
 commands = typer.Typer()
+
+
+def _one_of(name: str) -> Callable[[str | None], str | None]:
+    """A check that a word is a code of this list."""
+
+    def check(code: str | None) -> str | None:
+        if code is not None and code not in codes.labels(name):
+            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
+        return code
+
+    return check
+
+
+def _choice(name: str, what: str) -> str:
+    return f"{what} One of: {', '.join(codes.labels(name))}."
 
 
 @commands.command()
@@ -64,20 +102,30 @@ def _message(file: Path) -> Message:
 def send(
     files: list[Path],
     home: Home = DEFAULT_HOME,
-    new_id: Annotated[bool, typer.Option("--new-id", help="Give each a fresh MessageId and the time now.")] = False,
+    new_id: Annotated[
+        bool,
+        typer.Option(
+            "--new-id", help="Send each as a case of its own: fresh MessageId and ConversationId, the time now."
+        ),
+    ] = False,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Sign, seal and queue messages; `serve` delivers them."""
+    if len(files) > MAX_FILES:
+        raise typer.BadParameter(
+            f"at most {MAX_FILES} at once, all or none; these are {len(files)}", param_hint="FILES"
+        )
     with opened(home) as here:
         ready: list[Queued] = []
-        for file in track(files[:MAX_FILES], "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
+        for file in track(files, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
             message = _message(file)
             if new_id:
                 now = here.now()
-                head = replace(message.header, message_id=uuid7(now, token_bytes(10)), created_at=now)
+                fresh = uuid7(now, token_bytes(10))
+                head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
                 message = replace(message, header=head)
-            ready += prepare(here, [message], by)
+            ready += prepare_notices(here, [message], by)
         here.store.run(lambda tx: queue(tx, here, ready))
     value = [
         {"message_id": one.message_id, "recipient": one.recipient, "kind": one.kind, "state": "queued"} for one in ready
@@ -102,7 +150,9 @@ def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who
 @commands.command()
 def withdraw(
     message_id: str,
-    reason: Annotated[str, typer.Argument(help="A code of the list withdrawal_reasons, such as sent-in-error.")],
+    reason: Annotated[
+        str, typer.Argument(callback=_one_of("withdrawal_reasons"), help=_choice("withdrawal_reasons", "Why."))
+    ],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -118,6 +168,28 @@ def withdraw(
 
 
 @commands.command()
+def located(
+    message_id: str,
+    way: Annotated[
+        str, typer.Argument(callback=_one_of("located_ways"), help=_choice("located_ways", "How the search ended."))
+    ],
+    home: Home = DEFAULT_HOME,
+    on: Day = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Stand down: the child of our enquiry is found. Everybody who was asked in its case is told; where is not said."""
+    with opened(home) as here:
+        body = LocatedNotice(located_on=_day(here, on), way=way, ring=_officer(here, by))
+        told = amend.stand_down(here, message_id, body, by)
+    answer(
+        as_json,
+        {"located": message_id, "message_ids": told},
+        lambda: f"The search is concluded; {len(told)} who were asked are told.",
+    )
+
+
+@commands.command()
 def retry(
     home: Home = DEFAULT_HOME,
     to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
@@ -126,6 +198,8 @@ def retry(
 ) -> None:
     """Try now what waits for a partner, and what was given up."""
     with opened(home) as here:
+        if to is not None:
+            here.store.look(lambda tx: partners.get(tx, to))
         count = amend.release(here, to, by)
     answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
 
@@ -140,7 +214,7 @@ def outbox_command(
     home: Home = DEFAULT_HOME,
     state: Annotated[list[State] | None, typer.Option(help="Only those in this state.")] = None,
     to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
-    limit: int = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """What we sent, and where each stands."""
@@ -157,13 +231,15 @@ def outbox_command(
 def inbox_command(
     home: Home = DEFAULT_HOME,
     state: Annotated[list[inbox.Standing] | None, typer.Option(help="Only those in this state.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for us to answer.")] = False,
     sender: Annotated[str | None, typer.Option("--from", help="Only those from this authority.")] = None,
-    limit: int = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """What came in, and what we made of it. Restricted children are marked, never described."""
+    states = inbox.WAITING if waiting else state or ()
     with opened(home) as here:
-        found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=state or (), sender=sender, limit=limit))
+        found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, limit=limit))
         early = here.store.look(lambda tx: {item.message_id for item in found if inbox.missing_before(tx, item)})
     rows = [
         (
@@ -173,6 +249,7 @@ def inbox_command(
             _lines(
                 words(i.kind),
                 i.state.value,
+                f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 i.restriction if i.restriction != "none" else None,
                 "an earlier one is missing" if i.message_id in early else None,
                 "test" if i.test else None,
@@ -211,7 +288,7 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
 def _officer(here: Authority, by: str) -> Officer:
     telephone = here.config.authority.telephone
     if not telephone:
-        raise Unusable(
+        raise ConfigProblem(
             "config.telephone",
             "Our telephone number is not set, and every answer names whom to ring.",
             "Set [authority] telephone in gateway.toml.",
@@ -219,42 +296,81 @@ def _officer(here: Authority, by: str) -> Officer:
     return Officer(name=by, role="cme_officer", phone_no=telephone, email=here.config.authority.email or None)
 
 
+def _day(here: Authority, on: datetime | None) -> date:
+    return on.date() if on else here.now().date()
+
+
 @commands.command()
 def acknowledge(
     message_id: str,
     home: Home = DEFAULT_HOME,
-    reject: Annotated[str | None, typer.Option(help="Reject it, with a code of the list rejection_reasons.")] = None,
-    pass_to: Annotated[str | None, typer.Option(help="It was passed on to this authority.")] = None,
-    note: str | None = None,
+    reject: Annotated[
+        str | None,
+        typer.Option(callback=_one_of("rejection_reasons"), help=_choice("rejection_reasons", "Reject it, and why.")),
+    ] = None,
+    pass_to: Annotated[str | None, typer.Option(help="It was passed on to the authority with this DfE code.")] = None,
+    note_file: NoteFile = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the sender that an officer has it: accepted, unless rejected or passed on."""
+    if reject and pass_to:
+        raise typer.BadParameter("a notice is rejected or passed on, not both", param_hint="--reject, --pass-to")
     decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
     with opened(home) as here:
         body = Acknowledgement(
-            decision=decision, reason=reject, passed_to=pass_to, officer=_officer(here, by), note=note
+            decision=decision, reason=reject, passed_to=pass_to, officer=_officer(here, by), note=note_text(note_file)
         )
         reply = respond.acknowledge(here, message_id, body, by)
     answer(as_json, {"message_id": reply, "decision": decision}, lambda: f"Queued: {decision}, {reply}")
 
 
+@commands.command("respond")
+def respond_command(
+    message_id: str,
+    result: Annotated[
+        str,
+        typer.Argument(
+            callback=_one_of("whereabouts_results"), help=_choice("whereabouts_results", "What we know of the child.")
+        ),
+    ],
+    home: Home = DEFAULT_HOME,
+    note_file: NoteFile = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Answer an enquiry: do we know this child?"""
+    with opened(home) as here:
+        body = WhereaboutsResponse(
+            result=result, answered_by="officer", ring=_officer(here, by), note=note_text(note_file)
+        )
+        reply = respond.answer(here, message_id, body, by)
+    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
+
+
 @commands.command("outcome")
 def outcome_command(
     message_id: str,
-    result: Annotated[str, typer.Argument(help="A code of the list outcomes, such as in-education.")],
+    result: Annotated[
+        str, typer.Argument(callback=_one_of("outcomes"), help=_choice("outcomes", "What became of the child."))
+    ],
     home: Home = DEFAULT_HOME,
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it was confirmed; today if not given.")
+    on: Day = None,
+    moved_to: Annotated[
+        str | None, typer.Option(help="With moved-on: the DfE code of the authority to which the child moved.")
     ] = None,
-    moved_to: str | None = None,
-    note: str | None = None,
+    note_file: NoteFile = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the sender what became of the child."""
     with opened(home) as here:
-        day: date = on.date() if on else here.now().date()
-        body = Outcome(result=result, confirmed_on=day, moved_to=moved_to, officer=_officer(here, by), note=note)
+        body = Outcome(
+            result=result,
+            confirmed_on=_day(here, on),
+            moved_to=moved_to,
+            officer=_officer(here, by),
+            note=note_text(note_file),
+        )
         reply = respond.conclude(here, message_id, body, by)
     answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")

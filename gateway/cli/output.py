@@ -5,9 +5,11 @@ stdout is what was asked for, stderr is talk. With `--json` the answer is one ob
 
 import getpass
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,17 +18,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway import app
+from gateway import setup
 from gateway.authority import Authority
-from gateway.errors import Unusable
+from gateway.errors import NotFound, Unusable
 from schemas import xml
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
+MAX_NAME = 80  # as the audit log keeps it
 DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The gateway's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
-By = Annotated[str, typer.Option("--by", help="Who does this; it stands in the audit log.")]
+
+
+def _name(said: str) -> str:
+    name = said.strip()
+    if not (0 < len(name) <= MAX_NAME and name.isprintable()):
+        raise typer.BadParameter(f"a name of 1 to {MAX_NAME} characters on one line")
+    return name
+
+
+By = Annotated[str, typer.Option("--by", callback=_name, help="Who does this; it stands in the audit log.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many, the newest.")]
 
 
 def who() -> str:
@@ -40,7 +53,7 @@ def who() -> str:
 @contextmanager
 def opened(home: Path) -> Iterator[Authority]:
     """The gateway in this folder, for as long as a command takes."""
-    here = app.open_authority(home)
+    here = setup.open_authority(home)
     try:
         yield here
     finally:
@@ -48,11 +61,31 @@ def opened(home: Path) -> Iterator[Authority]:
 
 
 def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
-    """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in it."""
-    if as_json:
-        print(json.dumps(value, default=str, ensure_ascii=False))
-    else:
-        out.print(text(), soft_wrap=True)
+    """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in it.
+
+    Raises Unusable where the output cannot be written, as to a full disk.
+    """
+    try:
+        if as_json:
+            print(json.dumps(value, default=_plain, ensure_ascii=False), flush=True)
+        else:
+            out.print(text(), soft_wrap=True)
+            out.file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as why:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or Python would try, and fail, again at its end
+        raise Unusable(
+            "output.unwritable",
+            f"The output could not be written ({why.strerror}).",
+            "Free some space, or write it elsewhere.",
+        ) from None
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table | str:
@@ -79,11 +112,24 @@ def day(moment: datetime) -> str:
     return moment.strftime("%d %b %H:%M" if moment.year == datetime.now(UTC).year else "%d %b %Y")
 
 
+def note_text(file: Path | None) -> str | None:
+    """The note in this file, or as it is typed where the file is `-`: never on the command line, which others may see."""
+    if file is None:
+        return None
+    raw = sys.stdin.buffer.read(xml.MAX_BYTES) if str(file) == "-" else read_bytes(file)
+    try:
+        return " ".join(raw.decode("utf-8-sig").split()) or None  # a value of a message stands on one line
+    except UnicodeDecodeError:
+        raise Unusable("file.not-text", f"{file} is not UTF-8 text.", "Save it as plain text, UTF-8.") from None
+
+
 def read_bytes(file: Path) -> bytes:
     """A file, up to what any message or card may hold. Raises Unusable."""
     try:
         with file.open("rb") as stream:
             return stream.read(xml.MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise NotFound("file.not-found", f"There is no file {file}.", "Check its name and folder.") from None
     except OSError as why:
         raise Unusable(
             "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 
 from rich.markup import escape
 
@@ -22,7 +23,9 @@ ACTS = {
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
 }
+WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
 WIDTH = 30
+ENOUGH = 6  # of an id, to tell the few messages of a case apart
 
 
 def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, Kept]]) -> str:
@@ -35,12 +38,15 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
         done = f"{words(kind)} {ACTS.get(entry.act, entry.act)}"
-        lines.append(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {done:44} {escape(entry.actor)}")
+        which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
     return "\n".join(lines)
 
 
 def words(element: str) -> str:
     """An element's name as a person writes it: DestinationAddress, destination address; DOB and UPN as they are."""
+    if element in WORDS:
+        return WORDS[element]
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[0-9]+", element)
     said = " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
     return said[:1].upper() + said[1:]
@@ -66,6 +72,10 @@ def _line(name: str, value: object, depth: int) -> str:
 def _said(slot: Slot, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%d %b %Y %H:%M:%S} UTC"
+    if isinstance(value, date):
+        return f"{value:%d %b %Y}"
     if isinstance(slot.shape, CodeList):
         label = codes.labels(slot.shape.name).get(str(value), "")
         return f"{label} ({value})" if label and label != value else str(value)

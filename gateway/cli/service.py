@@ -4,61 +4,116 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gateway import app, audit
+from gateway import app, doctor, setup
 from gateway.authority import Authority
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table, when
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, who
+from gateway.config import STORE_URL
 from gateway.demo import run_demo
-from gateway.store import outbox
-from gateway.store import partners as kept_partners
 from keys import card
-from keys.trust import Trust
+from schemas import codes
+from schemas.shapes import Email, Line, Telephone, Text
+
+HOST = re.compile(
+    r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 commands = typer.Typer()
 
 
+def _fits(shape: object, what: str) -> Callable[[str], str]:
+    """A check that a word has the shape that a message or a card asks of it."""
+    text = next(mark for mark in get_args(shape) if isinstance(mark, Text))
+
+    def check(word: str) -> str:
+        whole = re.fullmatch(text.pattern or ".+", word)
+        if word and not (whole and len(word) <= text.longest and word.isprintable()):
+            raise typer.BadParameter(f"it must be {text.says or what}")
+        return word
+
+    return check
+
+
+def _live(code: str) -> str:
+    if not codes.is_live(code):
+        raise typer.BadParameter("it must be the DfE code of a local authority of England or Wales, such as 333")
+    return code
+
+
+def _host(host: str) -> str:
+    if not HOST.fullmatch(host):
+        try:
+            ip_address(host)
+        except ValueError:
+            raise typer.BadParameter(
+                "it must be a host name or an IP address, such as gateway.sandwell.example"
+            ) from None
+    return host
+
+
+def _store(url: str) -> str:
+    if url and not STORE_URL.match(url):
+        raise typer.BadParameter("it must begin with postgresql+psycopg:// or sqlite:///")
+    return url
+
+
 @commands.command()
 def init(
-    authority: Annotated[str, typer.Option(help="Our DfE code, such as 333.")],
-    name: Annotated[str, typer.Option(help="Our name, such as Sandwell.")],
+    authority: Annotated[str, typer.Option(callback=_live, help="Our DfE code, such as 333.")],
+    name: Annotated[
+        str, typer.Option(callback=_fits(Line, "a name on one line"), help="Our name; DfE's without it.")
+    ] = "",
     home: Home = DEFAULT_HOME,
-    host: Annotated[str, typer.Option(help="The address or name under which partners reach us.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8443,
-    telephone: str = "",
-    email: str = "",
+    host: Annotated[
+        str, typer.Option(callback=_host, help="The address or name under which partners reach us.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on which they reach us.")] = 8443,
+    telephone: Annotated[
+        str, typer.Option(callback=_fits(Telephone, ""), help="Whom partners ring; every answer needs it.")
+    ] = "",
+    email: Annotated[str, typer.Option(callback=_fits(Email, ""), help="Stands on our card and in answers.")] = "",
     passphrase_file: Annotated[
         Path | None, typer.Option(help="A secret file; without it one is made in the home folder.")
     ] = None,
     store_url: Annotated[
         str,
-        typer.Option(help="Such as postgresql+psycopg://gateway@store/gateway; SQLite in the home folder without it."),
+        typer.Option(
+            callback=_store,
+            help="Such as postgresql+psycopg://gateway@store/gateway; SQLite in the home folder without it.",
+        ),
     ] = "",
+    by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Make a gateway: settings, keys, certificate, card and database."""
-    config = app.create(
+    config = setup.create(
         home,
         code=authority,
-        name=name,
+        name=name or codes.authority_name(authority) or "",
         host=host,
         port=port,
         telephone=telephone,
         email=email,
         passphrase_file=passphrase_file,
         store_url=store_url,
+        by=by,
     )
-    ours = card.read((home / app.CARD_FILE).read_text("ascii"))
+    ours = card.read((home / setup.CARD_FILE).read_text("ascii"))
     value = {
         "home": str(home),
         "authority": authority,
+        "name": config.authority.name,
         "fingerprint": card.fingerprint(ours),
-        "card": str(home / app.CARD_FILE),
+        "card": str(home / setup.CARD_FILE),
     }
     answer(
         as_json,
@@ -66,7 +121,7 @@ def init(
         lambda: (
             f"[green]The gateway of {escape(config.authority.name)} ({authority}) is in {escape(str(home))}.[/green]\n"
             f"Our card's fingerprint: [bold]{value['fingerprint']}[/bold]\n"
-            f"Next: send {value['card']} to a partner, read the fingerprint to each other by telephone, then\n"
+            f"Next: send {escape(value['card'])} to a partner, read the fingerprint to each other by telephone, then\n"
             "      cme-gateway partner add THEIR-CARD   and   cme-gateway serve"
         ),
     )
@@ -101,49 +156,26 @@ def demo(
     shown = Console(
         quiet=as_json, highlight=False, record=bool(picture), width=width, force_terminal=True if picture else None
     )
-    asyncio.run(run_demo(folder, keep=keep, out=shown))
+    told = asyncio.run(run_demo(folder, keep=keep, out=shown))
     if picture:
         drawn = shown.export_svg(title="make demo")
         picture.write_text(
             re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
         )  # nothing is fetched from elsewhere
     if as_json:
-        print(json.dumps({"demo": "done", "folder": str(folder)}))
+        print(json.dumps({"demo": "done"} | told))
 
 
-@commands.command()
-def doctor(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+@commands.command("doctor")
+def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Check what must hold for the gateway to do its work."""
     with opened(home) as here:
-        now = here.now()
-        card_days = (here.own_card.expires_at - now).days
-        verdict = here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
-        oldest = here.store.look(outbox.oldest_open)
-        checks = [
-            ("settings, keys and database", "ok", "they open"),
-            ("our card", "ok" if card_days > 30 else "warn", f"expires in {card_days} days"),
-            (
-                "card and keys",
-                "ok" if here.card_has_our_keys() else "fail",
-                "they agree" if here.card_has_our_keys() else "the card lacks our newest keys: cme-gateway card renew",
-            ),
-            (
-                "partners",
-                "ok" if here.store.look(kept_partners.serials) else "warn",
-                f"{len(here.store.look(kept_partners.serials))} confirmed",
-            ),
-            (
-                "oldest undelivered notice",
-                "ok" if oldest is None or (now - oldest).total_seconds() < 3600 else "warn",
-                (oldest and when(oldest)) or "none",
-            ),
-            (
-                "audit log",
-                "fail" if verdict.faults else "ok",
-                " ".join(verdict.faults) or f"{verdict.size} entries, whole",
-            ),
-        ]
-    value = [{"check": name, "result": result, "detail": detail} for name, result, detail in checks]
-    answer(as_json, {"checks": value}, lambda: table("Doctor", ("Check", "Result", "Detail"), checks))
-    if any(result == "fail" for _, result, _ in checks):
+        checks = doctor.examine(here)
+    rows = [(one.name, f"[{COLOURS[one.result]}]{one.result}[/]", escape(one.detail)) for one in checks]
+    answer(
+        as_json,
+        {"checks": [{"check": one.name, "result": one.result, "detail": one.detail} for one in checks]},
+        lambda: "\n".join(f"{escape(name):28} {result:<20} {detail}" for name, result, detail in rows),
+    )
+    if any(one.result == "fail" for one in checks):
         raise typer.Exit(1)

@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import ConfigProblem, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -76,8 +77,10 @@ class Store:
         except exc.DBAPIError as error:
             raise _unavailable(error) from error
 
-    def migrate(self) -> None:
-        """Bring the database to the newest shape."""
+    def migrate(self, *, create: bool = False) -> None:
+        """Bring the database to the newest shape. Raises StoreUnavailable where there is none and it is not to be made."""
+        if not create and not self._is_made():
+            raise StoreUnavailable("store.missing")
         with (
             as_file(files("gateway.store") / "migrations") as scripts,
             self._translated(),
@@ -86,6 +89,12 @@ class Store:
             settings = _alembic(str(scripts))
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")
+
+    def _is_made(self) -> bool:
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        if file and not Path(file).exists():  # to connect would make an empty one
+            return False
+        return self.look(lambda tx: inspect(tx).has_table("audit_head"))
 
     def close(self) -> None:
         """Finish what is running and let go of the database."""
@@ -107,7 +116,15 @@ def _alembic(scripts: str) -> AlembicConfig:
 
 
 def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
+    try:
+        kind = make_url(url).get_backend_name()
+    except (exc.ArgumentError, ValueError):
+        raise ConfigProblem(
+            "config.setting",
+            "[store] url in gateway.toml is not written as the address of a database.",
+            'Write it like this: url = "postgresql+psycopg://gateway@store:5432/gateway".',
+        ) from None
+    if kind != "sqlite":
         return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)

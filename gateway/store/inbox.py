@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.errors import NotFound
 from gateway.store.tables import inbox, receipts
 
+REPLIES = ("Acknowledgement", "Outcome", "WhereaboutsResponse", "LocatedNotice", "Withdrawal")
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
 
 
@@ -23,6 +24,11 @@ class Standing(StrEnum):
     CONCLUDED = "concluded"
     WITHDRAWN = "withdrawn"  # by its sender
     SUPERSEDED = "superseded"  # by a correction of its sender
+    FILED = "filed"  # a reply: it has had its effect, and nothing is to be done
+
+
+WAITING = (Standing.NEW, Standing.ACKNOWLEDGED)  # for an officer of ours to answer, or to say what became of the child
+ENDINGS = {"Withdrawal": Standing.WITHDRAWN, "LocatedNotice": Standing.CONCLUDED}  # by the sender of what they name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
     rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
     early = _early(tx, messages)
     for row in rows:
-        row |= {"received_at": now, "shown_from": now, "state": Standing.NEW, "state_at": now}
+        standing = Standing.FILED if row["kind"] in REPLIES else Standing.NEW
+        row |= {"received_at": now, "shown_from": now, "state": standing, "state_at": now}
         if row["digest"] in early:
             row["shown_from"] = now + ORDER_WAIT
     taken = _taken(tx, messages)
@@ -162,15 +169,15 @@ def mark(
 
 
 def taken_back(tx: Connection, sender: str, message_ids: Sequence[str]) -> dict[str, Standing]:
-    """Those of these messages that their sender has withdrawn or replaced, by a message that came before them."""
+    """Those of these messages that their sender has ended or replaced, by a message that came before them."""
     named = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.supersedes)
     found: dict[str, Standing] = {}
     for row in tx.execute(named.where(inbox.c.supersedes.in_(message_ids))):
         if row.sender == sender:
             found[row.supersedes] = Standing.SUPERSEDED
     for row in tx.execute(named.where(inbox.c.in_reply_to.in_(message_ids))):
-        if row.sender == sender and row.kind == "Withdrawal":
-            found[row.in_reply_to] = Standing.WITHDRAWN
+        if row.sender == sender and row.kind in ENDINGS:
+            found[row.in_reply_to] = ENDINGS[row.kind]
     return found
 
 

@@ -248,9 +248,9 @@ def search(
     states: Sequence[State] = (),
     recipient: str | None = None,
     conversation_id: str | None = None,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[Delivery]:
-    """The newest deliveries that meet every condition given, newest first."""
+    """The newest deliveries that meet every condition given, newest first; without a `limit`, all."""
     query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
     if states:
         query = query.where(outbox.c.state.in_(states))
@@ -266,6 +266,12 @@ def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
     query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)
     found = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
     return [dict(row._mapping) for row in found]
+
+
+def counts(tx: Connection) -> dict[State, int]:
+    """How many deliveries stand in each state."""
+    rows = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
+    return {State(state): count for state, count in rows}
 
 
 def oldest_open(tx: Connection) -> datetime | None:

@@ -1,6 +1,7 @@
 """Second thoughts: a notice is taken back or corrected, whatever has become of it and in whatever order that arrives."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -13,11 +14,12 @@ from gateway.store import inbox, outbox
 from gateway.store.inbox import Standing
 from keys import at_rest
 from keys.at_rest import Locked
-from schemas.message import Acknowledgement, Message, Withdrawal
+from schemas.message import Acknowledgement, LocatedNotice, Message, Withdrawal
 from tests.children import notice
 from tests.flows.test_exchange import OFFICER, Pair, state, until
 
 IN_ERROR = Withdrawal(reason="sent-in-error", officer=OFFICER)
+FOUND = LocatedNotice(located_on=date(2026, 11, 20), way="in-education", ring=OFFICER)
 ACCEPTED = Acknowledgement(decision="accepted", officer=OFFICER)
 
 
@@ -107,3 +109,44 @@ def test_a_message_keeps_its_parts_when_it_is_changed() -> None:
     other = replace(first, body=notice(name="whereabouts-enquiry").body)
     assert isinstance(other, Message)
     assert other.parts[0] is other.body
+
+
+async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        asked = notice(name="whereabouts-enquiry")
+        [sent] = await send(sandwell, [asked], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        [told] = amend.stand_down(sandwell, sent, FOUND, by="olive")
+        await until(lambda: state(sandwell, told) is State.RECEIVED)
+    assert state(sandwell, sent) is State.CONCLUDED
+    kept = worcestershire.store.look(lambda tx: inbox.get(tx, sent))
+    assert kept.state is Standing.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, told)).state is Standing.FILED
+    with pytest.raises(NotAllowed, match="told already"):
+        amend.stand_down(sandwell, sent, FOUND, by="olive")
+
+
+async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
+    sandwell, _ = pair
+    [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    assert amend.stand_down(sandwell, sent, FOUND, by="olive") == []
+    assert state(sandwell, sent) is State.CONCLUDED
+
+
+async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    [told] = amend.stand_down(sandwell, sent, FOUND, by="olive")
+    by_id = sandwell.store.look(lambda tx: {one: outbox.sealed(tx, one) for one in (told, sent)})
+    await receive(worcestershire, [by_id[told]], "333")
+    await receive(worcestershire, [by_id[sent]], "333")
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).state is Standing.CONCLUDED
+
+
+async def test_a_notice_is_no_search_to_stand_down_from(pair: Pair) -> None:
+    sandwell, _ = pair
+    [sent] = await send(sandwell, [notice()], by="olive")
+    with pytest.raises(NotAllowed, match="look for"):
+        amend.stand_down(sandwell, sent, FOUND, by="olive")

@@ -17,7 +17,7 @@ from gateway.config import LimitsSettings
 from gateway.core.delivery import State
 from gateway.deliver import BATCH, IN_FLIGHT
 from gateway.errors import NotAllowed, Unfit
-from gateway.receive import ID_REUSED, NOT_THE_CALLER, receive
+from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
 from gateway.send import prepare, send
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Standing
@@ -148,6 +148,26 @@ async def test_a_good_message_beside_a_bad_one_is_kept(pair: Pair) -> None:
     tokens = await receive(worcestershire, [bad, good], "333")
     assert codes(sandwell, worcestershire, tokens[0], bad) == ("envelope.malformed",)
     assert codes(sandwell, worcestershire, tokens[1], good) == ()
+
+
+async def test_a_message_on_which_our_code_fails_is_refused_alone(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandwell, worcestershire = pair
+    good, bad = notice(), notice()
+
+    def stumble(data: bytes) -> Message:
+        if bad.header.message_id.encode() in data:
+            raise RuntimeError("a fault that nobody foresaw")
+        return read(data)
+
+    read = xml.read
+    monkeypatch.setattr("gateway.receive.xml.read", stumble)
+    parcels = [seal(sandwell, bad), seal(sandwell, good)]
+    first, second = await receive(worcestershire, parcels, "333")
+    assert codes(sandwell, worcestershire, first, parcels[0]) == (UNFORESEEN,)
+    assert codes(sandwell, worcestershire, second, parcels[1]) == ()
+    monkeypatch.undo()
+    [again] = await receive(worcestershire, parcels[:1], "333")  # once the fault is mended
+    assert codes(sandwell, worcestershire, again, parcels[0]) == ()
 
 
 async def test_a_message_in_anothers_name_is_refused(pair: Pair) -> None:

@@ -12,7 +12,7 @@ import typer
 from gateway.cli import cli
 from gateway.config import SECTIONS
 from gateway.errors import STORE_SENTENCES
-from gateway.receive import ID_REUSED, NOT_THE_CALLER
+from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()
@@ -33,7 +33,7 @@ def calls() -> list[tuple[str, list[str]]]:
 
 def codes() -> set[str]:
     used = {texts[0] for name, texts in calls() if name in ERRORS | {"_problem"} and texts and CODE.fullmatch(texts[0])}
-    return used | set(STORE_SENTENCES) | {"notice.unfit", ID_REUSED, NOT_THE_CALLER}
+    return used | set(STORE_SENTENCES) | {"notice.unfit", ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
 
 
 def acts() -> set[str]:

@@ -24,7 +24,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_the_migrations_end_where_the_tables_begin(url: str) -> None:
     store = Store(url)
-    store.migrate()
+    store.migrate(create=True)
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     store.close()
@@ -43,7 +43,7 @@ def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> Non
             " 'TransferNotice', 'none', false, 'd', 'sealed', 'key', 'content', '2026-11-01', 'olive', 'queued', '2026-11-01',"
             " 0, '2026-11-01')"
         )
-    store.migrate()
+    store.migrate(create=True)
     with store.engine.connect() as connection:
         row = connection.exec_driver_sql("SELECT sealed, data_key, content FROM outbox_contents").one()
     assert [value.encode() if isinstance(value, str) else bytes(value) for value in row] == [

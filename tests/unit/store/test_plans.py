@@ -54,7 +54,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.db'}")
-    store.migrate()
+    store.migrate(create=True)
     store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     return store

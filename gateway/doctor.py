@@ -1,0 +1,148 @@
+"""What must hold for the gateway to do its work, each as a check with its result and a sentence."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from gateway import audit, setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import ConfigProblem
+from gateway.store import outbox
+from gateway.store import partners as kept_partners
+from keys import card, tls
+from keys.ring import IDENTITY_FILE
+from keys.trust import Trust
+
+NOTICE = timedelta(days=60)  # how long before an end a person is warned: partners need the new card before it
+LATE = timedelta(hours=1)  # a notice that has not left by then is worth a look
+LITTLE_SPACE, NO_SPACE = 2**30, 2**27  # bytes free
+ANSWER_SECONDS = 2.0
+
+Result = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold. `fail`: the gateway cannot do its work; `warn`: soon it cannot, or somebody should look."""
+
+    name: str
+    result: Result
+    detail: str
+
+
+def examine(here: Authority) -> list[Check]:
+    """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
+    return [
+        Check("settings, keys, database", "ok", "they open"),
+        _card(here),
+        _certificate(here),
+        *_files(here.config.home, here),
+        _telephone(here),
+        _space(here.config.home),
+        _answers(here),
+        *_partners(here),
+        *_deliveries(here),
+        _log(here),
+    ]
+
+
+def _ends(name: str, ends: datetime, here: Authority, renew: str) -> Check:
+    left = ends - here.now()
+    if left <= timedelta(0):
+        return Check(name, "fail", f"ended on {ends:%d %b %Y}: {renew}")
+    return Check(name, "warn" if left < NOTICE else "ok", f"ends on {ends:%d %b %Y}" + (f": {renew}" * (left < NOTICE)))
+
+
+def _card(here: Authority) -> Check:
+    if not here.card_has_our_keys():
+        return Check("our card", "fail", "the card lacks our newest keys: cme-gateway card renew")
+    return _ends("our card", here.own_card.expires_at, here, "cme-gateway card renew")
+
+
+def _certificate(here: Authority) -> Check:
+    name = "our certificate"
+    try:
+        pem = setup.read_certificate(here.config.home)
+    except ConfigProblem as why:
+        return Check(name, "fail", why.sentence)
+    pinned = {route.certificate for route in here.own_card.routes if route.kind == "https"}
+    if tls.der_base64(pem) not in pinned:
+        return Check(name, "fail", "it is not the one on our card, so no partner reaches us: cme-gateway card renew")
+    return _ends(name, tls.ends(pem), here, "cme-gateway card renew")
+
+
+def _files(home: Path, here: Authority) -> Iterator[Check]:
+    for name, path in (
+        (setup.TLS_KEY, home / setup.TLS_KEY),
+        ("passphrase", home / here.config.keys.passphrase_file),
+        ("keys", home / setup.KEYS),
+    ):
+        if not path.exists():
+            yield Check(name, "fail", f"{path} is not there: restore it from backup")
+        elif path.stat().st_mode & 0o077:
+            yield Check(name, "warn", f"other users of this machine may read it: chmod go-rwx {path}")
+        else:
+            yield Check(name, "ok", "only its owner may read it")
+    if (home / setup.KEYS / IDENTITY_FILE).exists():
+        yield Check("identity key", "ok", "is here; it is needed only to renew our card")
+    else:
+        yield Check("identity key", "ok", "is kept elsewhere; bring it back to renew our card")
+
+
+def _telephone(here: Authority) -> Check:
+    number = here.config.authority.telephone
+    return (
+        Check("telephone", "ok", number) if number else Check("telephone", "warn", "not set: no notice can be answered")
+    )
+
+
+def _space(home: Path) -> Check:
+    free = shutil.disk_usage(home).free
+    result: Result = "fail" if free < NO_SPACE else "warn" if free < LITTLE_SPACE else "ok"
+    return Check("free space", result, f"{free / 2**30:.1f} GiB")
+
+
+def _answers(here: Authority) -> Check:
+    listen = here.config.listen
+    try:
+        with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
+            return Check("gateway", "ok", f"answers on port {listen.port}")
+    except OSError:
+        return Check("gateway", "warn", f"nothing answers on port {listen.port}: cme-gateway serve")
+
+
+def _partners(here: Authority) -> Iterator[Check]:
+    found = [card.read(kept.card) for kept in here.store.look(kept_partners.every)]
+    yield Check("partners", "ok" if found else "warn", f"{len(found)} confirmed")
+    for theirs in found:
+        check = _ends(
+            f"card of {theirs.authority}", theirs.expires_at, here, "ask for their new one, and partner add it"
+        )
+        if check.result != "ok":
+            yield check
+
+
+def _deliveries(here: Authority) -> Iterator[Check]:
+    oldest = here.store.look(outbox.oldest_open)
+    late = oldest is not None and here.now() - oldest > LATE
+    since = f"since {oldest:%d %b %Y %H:%M}" if oldest else "none"
+    yield Check("undelivered notices", "warn" if late else "ok", since)
+    counts = here.store.look(outbox.counts)
+    for state, words in ((State.FAILED, "given up"), (State.REJECTED, "refused by partners")):
+        count = counts.get(state, 0)
+        detail = f"{count}: cme-gateway outbox --state {state.value}" if count else "none"
+        yield Check(f"notices {words}", "warn" if count else "ok", detail)
+
+
+def _log(here: Authority) -> Check:
+    trust = Trust({here.code: here.own_card})
+    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code))
+    if verdict.faults:
+        return Check("audit log", "fail", f"{verdict.faults[0]} See cme-gateway audit verify.")
+    return Check("audit log", "ok", f"{verdict.size} entries, whole")

@@ -1,0 +1,98 @@
+"""An officer's answers: what each makes of the notice on both sides, and what may not be said."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway import app, respond
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed
+from gateway.receive import receive
+from gateway.send import prepare, send
+from gateway.store import inbox
+from gateway.store.inbox import Standing
+from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
+from tests.children import notice
+from tests.flows.test_exchange import OFFICER, Pair, state, until
+
+NO_TRACE = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
+
+
+async def arrived(sandwell: Authority, worcestershire: Authority, name: str) -> str:
+    """A notice that Worcestershire has from Sandwell."""
+    [ready] = prepare(sandwell, [notice(name=name)], "olive")
+    await receive(worcestershire, [ready.sealed], "333")
+    return ready.message_id
+
+
+async def test_an_enquiry_is_answered(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        respond.answer(worcestershire, sent, NO_TRACE, by="otto")
+        await until(lambda: state(sandwell, sent) is State.CONCLUDED)
+    waiting = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), states=inbox.WAITING))
+    assert waiting == []
+    [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
+    assert (reply.kind, reply.state) == ("WhereaboutsResponse", Standing.FILED)
+
+
+async def test_a_notice_is_no_enquiry(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    came = await arrived(sandwell, worcestershire, "transfer-notice")
+    with pytest.raises(NotAllowed, match="no enquiry"):
+        respond.answer(worcestershire, came, NO_TRACE, by="otto")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("transfer-notice-restricted", Acknowledgement(decision="accepted", officer=OFFICER, note="Lives at ...")),
+        ("transfer-notice-phone-only", Acknowledgement(decision="passed-on", passed_to="330", officer=OFFICER)),
+    ],
+)
+async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair: Pair, name: str, body: Body) -> None:
+    sandwell, worcestershire = pair
+    came = await arrived(sandwell, worcestershire, name)
+    assert isinstance(body, Acknowledgement)
+    with pytest.raises(NotAllowed, match="restricted"):
+        respond.acknowledge(worcestershire, came, body, by="otto")
+    respond.acknowledge(worcestershire, came, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("acknowledgement", "acknowledge"),
+        ("outcome", "outcome"),
+        ("withdrawal", "withdraw"),
+        ("whereabouts-response", "respond"),
+        ("located-notice", "located"),
+    ],
+)
+async def test_what_belongs_to_another_message_is_not_sent_by_itself(pair: Pair, name: str, instead: str) -> None:
+    sandwell, _ = pair
+    with pytest.raises(NotAllowed) as caught:
+        await send(sandwell, [notice(name=name)], by="olive")
+    assert caught.value.code == "notice.not-alone"
+    assert instead in caught.value.next_step
+
+
+async def test_a_correction_is_not_sent_by_itself(pair: Pair) -> None:
+    sandwell, _ = pair
+    wrong = notice(name="transfer-notice-correction")
+    assert wrong.header.supersedes
+    with pytest.raises(NotAllowed, match="belongs to another"):
+        await send(sandwell, [wrong], by="olive")
+    await send(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
+
+
+async def test_a_notice_that_was_concluded_is_not_answered_again(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    came = await arrived(sandwell, worcestershire, "transfer-notice")
+    result = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
+    respond.conclude(worcestershire, came, result, by="otto")
+    with pytest.raises(NotAllowed, match="already concluded"):
+        respond.conclude(worcestershire, came, result, by="otto")

@@ -1,0 +1,83 @@
+"""After a theft: new keys, and an audit log that can still be verified, whole."""
+
+from pathlib import Path
+
+from gateway import app, audit, setup
+from gateway.audit import Verdict
+from gateway.authority import Authority
+from gateway.store import log
+from gateway.store.log import Entry
+from keys.trust import Trust
+from tests.conftest import make
+
+
+def verdict(here: Authority) -> Verdict:
+    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+
+
+async def signed(here: Authority, times: int) -> None:
+    for number in range(times):
+        await audit.checkpoint(here, Entry("notice.read", f"olive {number}"))
+
+
+async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_path: Path) -> None:
+    before = make(tmp_path / "333", "333", "Sandwell")
+    await signed(before, 3)
+    before.store.close()
+    setup.rotate_keys(tmp_path / "333", by="ines", revoke=True)
+    after = setup.open_authority(tmp_path / "333")
+    found = verdict(after)
+    assert found.faults == ()
+    assert (found.checkpoints, found.revoked) == (1, 4)
+    assert found.covered == found.size
+    exported = await audit.export(after, tmp_path / "export", "audrey")
+    assert exported.faults == ()
+    after.store.close()
+
+
+async def test_a_gateway_that_went_on_under_the_old_key_is_signed_anew_when_it_starts(tmp_path: Path) -> None:
+    running = make(tmp_path / "333", "333", "Sandwell")
+    setup.rotate_keys(tmp_path / "333", by="ines", revoke=True)
+    await signed(running, 2)  # by the process that was not restarted
+    running.store.close()
+    after = setup.open_authority(tmp_path / "333")
+    assert verdict(after).covered < verdict(after).size
+    async with app.running(after):
+        assert verdict(after).covered == verdict(after).size
+    assert verdict(after).faults == ()
+    after.store.close()
+
+
+async def test_an_entry_that_was_changed_under_a_revoked_checkpoint_is_still_found(tmp_path: Path) -> None:
+    before = make(tmp_path / "333", "333", "Sandwell")
+    await signed(before, 3)
+    entries = [kept.entry for kept in before.store.look(lambda tx: list(log.entries(tx)))]
+    before.store.close()
+    setup.rotate_keys(tmp_path / "333", by="ines", revoke=True)
+    after = setup.open_authority(tmp_path / "333")
+    notes: list[str] = after.store.look(lambda tx: list(log.checkpoints(tx)))
+    entries[1] = entries[1].replace("olive", "oscar")
+    found = audit.check(entries, notes[:-1], Trust({"333": after.own_card}), "333")
+    assert any("Entries 1 to 1" in fault for fault in found.faults)
+    after.store.close()
+
+
+def test_an_empty_log_and_one_without_a_checkpoint_are_not_whole(tmp_path: Path) -> None:
+    here = make(tmp_path / "333", "333", "Sandwell")
+    trust = Trust({"333": here.own_card})
+    for entries, notes in (([], []), (["{}"], [])):
+        [*_, last] = audit.check(entries, notes, trust, "333").faults
+        assert "No checkpoint" in last
+    here.store.close()
+
+
+async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> None:
+    here = make(tmp_path / "333", "333", "Sandwell")
+    await signed(here, 20)
+    entries = [kept.entry for kept in here.store.look(lambda tx: list(log.entries(tx)))]
+    notes: list[str] = here.store.look(lambda tx: list(log.checkpoints(tx)))
+    del entries[5]
+    found = audit.check(entries, notes, Trust({"333": here.own_card}), "333")
+    assert found.faults[0].startswith("Entry 5:")
+    assert len(found.faults) == 4  # the gap; the first checkpoint that disagrees; how many more; one signed over more
+    here.store.close()
