@@ -81,6 +81,7 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "address.empty": ("transfer-notice", ("<DestinationAddress>.*</DestinationAddress>", "<DestinationAddress/>")),
     "email.ended-domain": ("transfer-notice", (EMAIL, EMAIL.replace("sandwell.example", "sandwell.gcsx.gov.uk"))),
     # Not readable
+    "xml.not-xml": ("transfer-notice", (".*", "Surname,Forename,DOB\nTestchild-Example,Ada,2016-03-31\n")),
     "xml.encoding": ("transfer-notice", ("UTF-8", "ISO-8859-1")),
     "xml.malformed": ("transfer-notice", ("<PreviousAddress>.*", "")),
     "xml.dtd": ("transfer-notice", ("<Message", '<!DOCTYPE Message [<!ENTITY who "nobody">]>\n<Message')),

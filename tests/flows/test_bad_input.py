@@ -274,7 +274,7 @@ def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path)
         (("audit", "verify", "--export", str(tmp_path / "nowhere")), "audit.not-an-export"),
         (("audit", "export", str(tmp_path / "a-file" / "inside")), "audit.not-written"),
         (("send", str(tmp_path / "nowhere.xml")), "file.unreadable"),
-        (("send", str(tmp_path / "a-file")), "xml.malformed"),
+        (("send", str(tmp_path / "a-file")), "xml.not-xml"),
         (("partner", "add", str(tmp_path / "a-file")), "card.malformed"),
         (("acknowledge", "no-such-id"), "inbox.not-found"),
         (("withdraw", "no-such-id", "sent-in-error"), "outbox.not-found"),
