@@ -7,21 +7,19 @@ wrong is said without quoting the text, because the text is about a child.
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 
 from lxml import etree
 
-from schemas import rules
+from schemas import wording
 from schemas.findings import Finding, Unreadable
-from schemas.layout import is_ours, slots
+from schemas.layout import slots
 from schemas.message import BODIES, Body, Header, Message
-from schemas.shapes import CodeList, Number, Text
 from schemas.xsd import NAMESPACE
 
-__all__ = ["MAX_BYTES", "Unreadable", "inspect", "read", "write"]
+__all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 
 MAX_BYTES = 262_144  # a notice with forty enquiries is near 20 KiB; a file much larger is something else
 MAX_DEPTH = 16  # ours is 6 deep
@@ -31,6 +29,8 @@ TAG = f"{{{NAMESPACE}}}"
 BODY_OF = {TAG + cls.__name__: cls for cls in BODIES}
 INSTRUCTIONS = etree.XPath("//processing-instruction()")
 TOO_DEEP = etree.XPath("/*" * (MAX_DEPTH + 1))
+BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?!\x00|(?i:!doctype html|html))")
+UTF_16 = re.compile(rb"\xff\xfe|\xfe\xff|<\x00|\x00<")
 ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -57,44 +57,28 @@ def write(message: Message) -> bytes:
     return text
 
 
-def inspect(data: bytes, *, today: date) -> tuple[Message | None, list[Finding]]:
-    """Every problem, of shape and of meaning, with its line: for a person with a file."""
-    try:
-        root = _tree(data)
-    except Unreadable as why:
-        return None, list(why.problems)
-    message = _message(root)
-    return message, [
-        replace(finding, line=_line(root, finding.element)) for finding in rules.check(message, today=today)
-    ]
-
-
-def _line(root: etree._Element, path: str) -> int | None:
-    steps = path.split("/")[1:]
-    while steps:
-        found = root.find("/".join(TAG + step for step in steps))
-        if found is not None:
-            return found.sourceline
-        steps.pop()
-    return root.sourceline
-
-
 def _tree(data: bytes) -> etree._Element:
+    root = parsed(data)
+    _validate(root)
+    return root
+
+
+def parsed(data: bytes) -> etree._Element:
+    """The root of this text, which is a Message by its name; the XSD was not asked yet. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
-    _check_encoding(data)
+    _check_text(data)
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as why:
-        line = getattr(why, "lineno", None)
-        raise _unreadable("xml.malformed", "The file is not well-formed XML.", line) from None
+        line, code = getattr(why, "lineno", None), getattr(why, "code", 0)
+        raise _unreadable("xml.malformed", wording.malformed(code), line) from None
     tree = root.getroottree()
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
         raise _unreadable("xml.dtd", "The file declares a document type or entities, which a message may not.", 1)
     _check_nodes(root)
     if root.tag != TAG + "Message":
         raise _unreadable("xml.namespace", f"The file is not a Message of {NAMESPACE}.", root.sourceline)
-    _validate(root)
     return root
 
 
@@ -110,14 +94,20 @@ def _parser() -> etree.XMLParser[etree._Element]:
     )
 
 
-def _check_encoding(data: bytes) -> None:
+def _check_text(data: bytes) -> None:
     declared = ENCODING.match(data[:200].removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].upper() not in (b"UTF-8", b"US-ASCII"):
-        raise _unreadable("xml.encoding", "The file declares an encoding other than UTF-8.", 1)
+        raise _unreadable("xml.encoding", "The file declares an encoding other than UTF-8; save it as UTF-8.", 1)
+    if not BEGIN.match(data):
+        if UTF_16.match(data):
+            raise _unreadable("xml.encoding", "The file is UTF-16 text; save it as UTF-8.")
+        raise _unreadable("xml.not-xml", wording.not_xml(data))
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        raise _unreadable("xml.encoding", "The file is not UTF-8 text, whatever it declares.") from None
+        raise _unreadable(
+            "xml.encoding", "The file is not UTF-8 text, whatever it declares; save it as UTF-8."
+        ) from None
 
 
 def _check_nodes(root: etree._Element) -> None:
@@ -139,73 +129,34 @@ def _schema() -> etree.XMLSchema:
 
 
 def _validate(root: etree._Element) -> None:
+    if found := faults(root):
+        raise Unreadable([finding for _, finding in found])
+
+
+def faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
+    """What the XSD has against this tree: one finding for each place and line, with its element."""
     schema = _schema()
     if schema.validate(root):
-        return
-    findings: dict[tuple[str, int], Finding] = {}
+        return []
+    found: dict[tuple[str, int], tuple[etree._Element, Finding]] = {}
     for error in schema.error_log:
-        element = "/".join(re.sub(r"^\{.*?\}|\[\d+\]$|^\*$", "", step) for step in _path(root, error))
-        findings.setdefault(
-            (element, error.line), Finding("xml.schema", "error", element, _sentence(error, element), error.line)
-        )
-    raise Unreadable(list(findings.values()))
+        element = _element(root, error)
+        path = wording.place(element)
+        lacks = ": Missing child element(s)." in error.message
+        sentence = wording.shape(error.type_name, element, lacks=lacks)
+        found.setdefault((path, error.line), (element, Finding("xml.schema", "error", path, sentence, error.line)))
+    return list(found.values())
 
 
-def _path(root: etree._Element, error: "etree._LogEntry") -> list[str]:
+def _element(root: etree._Element, error: "etree._LogEntry") -> etree._Element:
+    # A prefix that only the text declares is none that XPath knows, so an element that is not ours is sought by its name.
+    path = re.sub(r"/([^/\[*:]+:[^/\[]+)", r"/*[name()='\1']", error.path or "/*")
     try:
-        found = root.xpath(error.path) if error.path else []
-    except etree.XPathError:  # the path holds a prefix that only the text declares: an element that is not ours
-        found = []
-    element = found[0] if isinstance(found, list) and found else root
-    steps: list[str] = []
-    while element is not None:
-        steps.append(str(element.tag).removeprefix(TAG))
-        element = element.getparent()
-    return steps[::-1]
+        found = root.xpath(path)
+    except etree.XPathError:
+        return root
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
 
-
-def _sentence(error: "etree._LogEntry", path: str) -> str:
-    """What is wrong, from the kind of the error and the schema; the validator's own words quote the text."""
-    name = path.rsplit("/", 1)[-1]
-    kind = error.type_name
-    if kind == "SCHEMAV_ELEMENT_CONTENT":
-        wanted = re.search(r"Expected is (?:one of )?\( (.*) \)", error.message)
-        names = re.findall(r"\}([A-Za-z0-9]+)", wanted[1]) if wanted else []
-        return (
-            f"{name} is not expected here" + (f"; expected is {' or '.join(names)}." if names else ".")
-            if "Missing" not in error.message
-            else (f"{name} lacks {' or '.join(names)}." if names else f"{name} lacks an element.")
-        )
-    return f"{name} must be {SAYS.get(name, 'a value of the kind and length that the schema names')}."
-
-
-def _says() -> dict[str, str]:
-    """For each element with a simple value: what it must be."""
-    words: dict[str, str] = {}
-    kinds: dict[type, str] = {
-        date: "a date written as 2015-03-31",
-        datetime: "a UTC time written as 2026-11-23T09:30:00.000Z",
-        bool: "true or false",
-    }
-    todo: list[type] = [Header, *BODIES]
-    while todo:
-        for slot in slots(todo.pop()):
-            if is_ours(slot.kind):
-                todo.append(slot.kind)
-                continue
-            match slot.shape:
-                case CodeList(name):
-                    words[slot.element] = f"one of the codes in the list {name}"
-                case Number(least, most):
-                    words[slot.element] = f"a whole number from {least} to {most}"
-                case Text(longest, _, says):
-                    words[slot.element] = says or f"text of 1 to {longest} characters on one line"
-                case _:
-                    words[slot.element] = kinds.get(slot.kind, "text")
-    return words
-
-
-SAYS = _says()
 
 # The codec: a table for each class, put together once, and one function for each direction.
 
@@ -216,16 +167,23 @@ def _text(value: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text.strip())
+
+
+def _truth(text: str) -> bool:
+    return text.strip() in ("true", "1")
 
 
 def _moment_text(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-FROM_TEXT: dict[type, Callable[[str], object]] = {
-    str: str, int: int, bool: lambda text: text in ("true", "1"), date: date.fromisoformat, datetime: _moment,
-}  # fmt: skip
+# The XSD lets white space stand around what is not text (XSD part 2, 4.3.6), so it is taken off here too.
+FROM_TEXT: dict[type, Callable[[str], object]] = {str: str, int: int, bool: _truth, date: _day, datetime: _moment}
 TO_TEXT: dict[type, Callable[..., str]] = {
     str: _text, int: str, bool: lambda value: "true" if value else "false", date: date.isoformat, datetime: _moment_text,
 }  # fmt: skip

@@ -1,16 +1,16 @@
 """Commands on notices: check, send, take back, read, answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
+from textwrap import fill, indent
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
 from gateway import amend, audit, respond
 from gateway.authority import Authority
@@ -25,6 +25,7 @@ from gateway.cli.output import (
     err,
     note_text,
     opened,
+    out,
     read_bytes,
     table,
     when,
@@ -38,8 +39,8 @@ from gateway.store import inbox, outbox, partners
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery, Queued
 from schemas import codes, xml
-from schemas.findings import Finding
 from schemas.identifiers import uuid7
+from schemas.inspection import Inspection, inspect
 from schemas.message import Acknowledgement, LocatedNotice, Message, Officer, Outcome, WhereaboutsResponse, Withdrawal
 
 MAX_FILES = 10_000  # in one call of send
@@ -73,20 +74,36 @@ def _choice(name: str, what: str) -> str:
 @commands.command()
 def validate(file: Path, as_json: AsJson = False) -> None:
     """Check a message file and list every problem with its line, element and a sentence."""
-    message, findings = xml.inspect(read_bytes(file), today=datetime.now(UTC).date())
-    value = {"file": str(file), "kind": message and message.kind, "problems": [asdict(finding) for finding in findings]}
-    answer(as_json, value, lambda: _problems(file, findings))
-    if any(finding.level == "error" for finding in findings):
+    found = inspect(read_bytes(file), today=datetime.now(UTC).date())
+    counts = {"errors": found.count("error"), "warnings": found.count("warning")}
+    answer(as_json, {"file": str(file)} | counts | asdict(found), lambda: _problems(file, found))
+    if counts["errors"]:
         raise typer.Exit(1)
 
 
-def _problems(file: Path, findings: Sequence[Finding]) -> Table | str:
-    rows = [(f.line, f.level, f.element.removeprefix("Message/"), f.sentence, f.code) for f in findings]
-    return (
-        table(str(file), ("Line", "Level", "Element", "What is wrong", "Code"), rows)
-        if rows
-        else f"[green]{escape(str(file))}: nothing is wrong.[/green]"
-    )
+def _problems(file: Path, found: Inspection) -> str:
+    """A block for each problem, and what follows from them all; wrapped here, because a terminal breaks words."""
+    blocks = [f"[bold]{escape(str(file))}[/bold]"]
+    for one in found.problems:
+        colour = "red" if one.level == "error" else "yellow"
+        line = f"line {one.line}  " if one.line else ""
+        sentence = fill(one.sentence, min(out.width, 100) - 2, break_long_words=False, break_on_hyphens=False)
+        blocks.append(
+            f"{line}[{colour}]{one.level}[/{colour}]  [bold]{one.element.removeprefix('Message/')}[/bold]\n"
+            + indent(f"{escape(sentence)}\n[dim]{one.code}[/dim]", "  ")
+        )
+    return "\n\n".join([*blocks, _verdict(found)])
+
+
+def _verdict(found: Inspection) -> str:
+    counts = ((found.count("error"), "error"), (found.count("warning"), "warning"))
+    said = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for n, level in counts if n)
+    if not said:
+        return "[green]Nothing is wrong.[/green]"
+    if not found.count("error"):
+        return f"[yellow]{said}: it may be sent; an officer should look.[/yellow]"
+    later = "" if found.complete else "\nMend this and validate again: some rules could not be checked yet."
+    return f"[red]{said}: the notice would be refused.[/red]{later}"
 
 
 def _message(file: Path) -> Message:

@@ -275,7 +275,7 @@ def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path)
         (("audit", "export", str(tmp_path / "a-file" / "inside")), "audit.not-written"),
         (("send", str(tmp_path / "nowhere.xml")), "file.not-found"),
         (("send", str(tmp_path)), "file.unreadable"),
-        (("send", str(tmp_path / "a-file")), "xml.malformed"),
+        (("send", str(tmp_path / "a-file")), "xml.not-xml"),
         (("partner", "add", str(tmp_path / "a-file")), "card.malformed"),
         (("acknowledge", "no-such-id"), "inbox.not-found"),
         (("withdraw", "no-such-id", "sent-in-error"), "outbox.not-found"),

@@ -1,5 +1,6 @@
 """The samples that we publish: each valid one reads, each invalid one breaks exactly the rule that names it."""
 
+import re
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from schemas import codes, rules, xml
+from schemas.inspection import inspect
 from schemas.layout import is_ours, slots
 from schemas.message import BODIES, Header
+from schemas.samples import make
 from schemas.shapes import CodeList
 from schemas.xsd import schema
 
@@ -27,11 +30,22 @@ def test_a_valid_sample_comes_back_byte_for_byte_and_breaks_no_rule(path: Path) 
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
-def test_an_invalid_sample_is_told_by_the_code_that_names_it(path: Path) -> None:
-    findings = xml.inspect(path.read_bytes(), today=TODAY)[1]
-    assert path.stem in {finding.code for finding in findings}
-    assert {finding.code for finding in findings if finding.level == "error"} <= {path.stem}
-    assert all(finding.sentence.endswith(".") for finding in findings)
+def test_an_invalid_sample_breaks_the_rule_that_names_it_and_no_other(path: Path) -> None:
+    problems = inspect(path.read_bytes(), today=TODAY).problems
+    assert {problem.code for problem in problems} == {path.stem}
+    assert all(problem.sentence.endswith(".") for problem in problems)
+
+
+def test_the_invalid_samples_are_what_their_maker_writes() -> None:
+    assert {path.stem: path.read_text("utf-8") for path in INVALID} == make.samples()
+
+
+def test_every_way_of_not_being_readable_stands_in_the_table_and_has_a_sample() -> None:
+    used = {code for path in SCHEMAS.glob("*.py") for code in re.findall(r'"(xml\.[a-z-]+)"', path.read_text("utf-8"))}
+    table = re.findall(r"^\| `(xml\.[a-z-]+)` \|", (SCHEMAS / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len(used) > 5
+    assert sorted(table) == sorted(used)
+    assert used - {path.stem for path in INVALID} == {"xml.too-large"}  # that one would be a quarter of a mebibyte
 
 
 def test_every_rule_has_a_sample_that_breaks_it_and_stands_in_the_table() -> None:
@@ -67,5 +81,5 @@ def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
 def test_what_is_said_never_quotes_the_child(path: Path) -> None:
-    for finding in xml.inspect(path.read_bytes(), today=TODAY)[1]:
+    for finding in inspect(path.read_bytes(), today=TODAY).problems:
         assert not any(word in finding.sentence for word in ("Testchild", "Ada", "X333210123001", "Specimen"))

@@ -1,0 +1,110 @@
+"""Every problem of a file at once, for a person who has it before them. An authority that receives asks `xml.read`.
+
+Where a value does not fit its element, the rules are still asked: valid values take its place, one after the other, and
+only what the rules say of all of them is told. So nothing is said that comes of what we put there; and nothing of the
+elements at, above or below the faulty one, which are judged when it is mended. Where an element is missing or misplaced,
+no value mends that, and the rules wait.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+
+from lxml import etree
+
+from schemas import codes, rules, xml
+from schemas.findings import Finding, Unreadable
+from schemas.layout import Slot
+from schemas.message import Message
+from schemas.shapes import CodeList, Number, Text
+from schemas.wording import PLACES, place
+from schemas.xsd import NAMESPACE
+
+TEXTS = (
+    "A", "G", "O", "R", "7", "11", "Specimen", "Example", "333", "885", "2101", "4000", "1000000001", "1000000002",
+    "X333210123001", "B885400119045", "01632 960101", "01632 960202", "cme@sandwell.example", "cme@worcestershire.example",
+    "019aaf00-0000-7000-8000-00000000000a", "019aaf00-0000-7000-8000-00000000000b",
+)  # fmt: skip
+KINDS: dict[type, tuple[str, ...]] = {
+    bool: ("true", "false"),
+    date: ("1800-01-01", "2012-01-01", "2016-01-01", "2020-01-01", "2200-01-01"),  # before, amid and after all others
+    datetime: ("1800-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2200-01-01T00:00:00.000Z"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in a file."""
+
+    kind: str | None  # the name of the body; None where no message can be made of it
+    problems: tuple[Finding, ...]
+    complete: bool  # False where some of the rules could not be asked
+
+    def count(self, level: Literal["error", "warning"]) -> int:
+        """How many problems are of this level."""
+        return sum(problem.level == level for problem in self.problems)
+
+
+def inspect(data: bytes, *, today: date) -> Inspection:
+    """Every problem, of shape and of meaning, in the order of the lines."""
+    try:
+        root = xml.parsed(data)
+    except Unreadable as why:
+        return Inspection(None, why.problems, complete=False)
+    faults = xml.faults(root)
+    shape = [finding for _, finding in faults]
+    try:
+        tried = _with_values(root, [element for element, _ in faults]) if faults else [xml.read(data)]
+    except Unreadable as why:
+        return Inspection(None, tuple(shape) or why.problems, complete=False)
+    findings = [rules.check(message, today=today) for message in tried]
+    meaning = [
+        replace(one, line=_line(root, one.element))
+        for one in findings[0]
+        if all(one in others for others in findings) and not any(_touch(one.element, bad.element) for bad in shape)
+    ]
+    return Inspection(tried[0].kind, tuple(sorted((*shape, *meaning), key=_at)), complete=not shape)
+
+
+def values(slot: Slot) -> tuple[str, ...]:
+    """Some values that this element may have; of a code list, all."""
+    match slot.shape:
+        case CodeList(name):
+            return tuple(codes.labels(name))
+        case Number(least, most):
+            return str(least), str(most)
+        case Text(longest, pattern):
+            return tuple(one for one in TEXTS if len(one) <= longest and re.fullmatch(pattern or ".*", one))
+    return KINDS.get(slot.kind, ())
+
+
+def _with_values(root: etree._Element, faulty: Sequence[etree._Element]) -> list[Message]:
+    """The message with one valid value after the other in the faulty elements. Raises Unreadable where that mends nothing."""
+    choices = [(element, values(PLACES[place(element)])) for element in faulty if place(element) in PLACES]
+    choices = [(element, fitting) for element, fitting in choices if fitting]
+    tried = []
+    for turn in range(max((len(fitting) for _, fitting in choices), default=1)):
+        for at, (element, fitting) in enumerate(choices):
+            element.text = fitting[(turn + at) % len(fitting)]  # two elements of a kind are not given the same
+        tried.append(xml.read(etree.tostring(root, encoding="UTF-8")))
+    return tried
+
+
+def _at(problem: Finding) -> int:
+    return problem.line or 0
+
+
+def _touch(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _line(root: etree._Element, path: str) -> int | None:
+    steps = path.split("/")[1:]
+    while steps:
+        found = root.find("/".join(f"{{{NAMESPACE}}}{step}" for step in steps))
+        if found is not None:
+            return found.sourceline
+        steps.pop()
+    return root.sourceline

@@ -1,0 +1,1 @@
+"""Messages to try things with; the children are invented."""

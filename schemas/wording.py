@@ -1,0 +1,169 @@
+"""What is wrong with a text, in a sentence: from the kind of the fault, where it stands, and the classes.
+
+Never from the validator's own words, which quote the text; and no name of an element that is not one of ours.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from lxml import etree
+
+from schemas import codes
+from schemas.layout import Slot, is_ours, slots
+from schemas.message import BODIES, Header
+from schemas.shapes import CodeList, Number, Text
+from schemas.xsd import NAMESPACE
+
+BEGINS = (
+    (rb"(?:\xef\xbb\xbf)?\s*$", "The file is empty."),
+    (rb"PK\x03\x04", "The file is a ZIP archive or a Word or Excel document, not a message in XML."),
+    (rb"%PDF", "The file is a PDF document, not a message in XML."),
+    (rb"\xd0\xcf\x11\xe0", "The file is an older Word, Excel or Outlook document, not a message in XML."),
+    (rb"(?i)(?:\xef\xbb\xbf)?\s*<(!doctype html|html)", "The file is a web page, not a message in XML."),
+    (rb"", "The file does not begin with <, as XML does: it may be plain text, a CSV table or a picture."),
+)
+MALFORMED: dict[int, str] = {
+    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an element is not closed, or by a tag of another name",
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: "it ends before every element is closed, so a part may be missing",
+    etree.ErrorTypes.ERR_GT_REQUIRED: "a tag is not finished with >",
+    etree.ErrorTypes.ERR_NAME_REQUIRED: "in text, & must be written as &amp; and < as &lt;",
+    etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING: "in text, & must be written as &amp;",
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: "it holds a name between & and ; that XML does not know",
+    etree.ErrorTypes.ERR_INVALID_CHAR: "it holds a control character",
+    etree.ErrorTypes.ERR_DOCUMENT_END: "something follows after its end",
+    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "something stands before <?xml",
+}
+FAULTS = {
+    "SCHEMAV_CVC_TYPE_3_1_1": "carries an attribute, which no element of a message may",
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "carries an attribute, which no element of a message may",
+    "SCHEMAV_CVC_TYPE_3_1_2": "holds other elements, where only a value may stand",
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "holds text between its elements, where none may stand",
+}
+KINDS: dict[type, str] = {
+    date: "a date written as 2015-03-31",
+    datetime: "a UTC time written as 2026-11-23T09:30:00.000Z",
+    bool: "true or false",
+}
+
+
+def _places() -> dict[str, Slot]:
+    """Every element that a message may have, by its path from the root."""
+    found: dict[str, Slot] = {}
+    todo = [(f"Message/{cls.__name__}", Slot("", cls.__name__, cls, None, False, 1)) for cls in (Header, *BODIES)]
+    while todo:
+        path, slot = todo.pop()
+        found[path] = slot
+        if is_ours(slot.kind):
+            todo += [(f"{path}/{inner.element}", inner) for inner in slots(slot.kind)]
+    return found
+
+
+PLACES = _places()
+
+
+def not_xml(data: bytes) -> str:
+    """What a file is that does not begin as XML does."""
+    return next(sentence for begin, sentence in BEGINS if re.match(begin, data))
+
+
+def malformed(code: int) -> str:
+    """Why the parser could not go on; `code` is its own, 0 where it had none."""
+    why = MALFORMED.get(code)
+    return "The file is not well-formed XML" + (f": {why}." if why else ".")
+
+
+def place(element: etree._Element) -> str:
+    """The path of this element, as far down as it leads through elements of ours."""
+    names = [_name(one) for one in (*reversed(list(element.iterancestors())), element)]
+    while len(names) > 1 and "/".join(names) not in PLACES:
+        names.pop()
+    return "/".join(names)
+
+
+def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
+    """What the XSD has against this element; `kind` is the validator's name for the fault.
+
+    `lacks`: it ends before everything stands in it that must.
+    """
+    path = place(element)
+    name = path.rsplit("/", 1)[-1]
+    if kind == "SCHEMAV_ELEMENT_CONTENT":
+        return _lacking(element) if lacks else _unexpected(element)
+    if kind in FAULTS:
+        return f"{name} {FAULTS[kind]}."
+    slot = PLACES.get(path)
+    if slot is None or is_ours(slot.kind):
+        return f"{name} is not as the schema wants it."
+    if not element.text and slot.optional:
+        return f"{name} is empty; leave it out where there is nothing to say."
+    return f"{name} must be {_wanted(slot)}."
+
+
+def _name(element: etree._Element) -> str:
+    return str(element.tag).removeprefix(f"{{{NAMESPACE}}}")
+
+
+def _wanted(slot: Slot) -> str:
+    match slot.shape:
+        case CodeList(name):
+            return _either([_code(code, label) for code, label in codes.labels(name).items()])
+        case Number(least, most):
+            return f"a whole number from {least} to {most}"
+        case Text(longest, _, says):
+            return says or f"text of 1 to {longest} characters on one line"
+    return KINDS.get(slot.kind, "text of 1 to 100 characters on one line")
+
+
+def _code(code: str, label: str) -> str:
+    return code if len(code) > 1 else f"{code} ({label})"  # a letter alone says nothing
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+OUT_OF_ORDER = "The elements here do not stand in the order of the schema."
+OF_A_MESSAGE = f"A Message holds a Header and then one of these: {_either([cls.__name__ for cls in BODIES])}."
+
+
+def _inside(parent: etree._Element) -> tuple[str, tuple[Slot, ...]]:
+    slot = PLACES.get(place(parent))
+    return (slot.element, slots(slot.kind)) if slot and is_ours(slot.kind) else ("", ())
+
+
+def _absent(parent: etree._Element) -> str | None:
+    """The first element that must stand here and does not."""
+    there = {_name(child) for child in parent}
+    return next((one.element for one in _inside(parent)[1] if not one.optional and one.element not in there), None)
+
+
+def _lacking(parent: etree._Element) -> str:
+    name, absent = _inside(parent)[0], _absent(parent)
+    if absent is None:
+        return OF_A_MESSAGE
+    return f"{name} lacks {absent}, which must stand " + (f"after {_name(parent[-1])}." if len(parent) else "first.")
+
+
+def _unexpected(element: etree._Element) -> str:
+    """Of the child at which the schema's sequence broke: something lacks before it, or it may not stand there."""
+    parent = element.getparent()
+    name, inner = _inside(parent) if parent is not None else ("", ())
+    if parent is None or not inner:
+        return OF_A_MESSAGE
+    order = {slot.element: at for at, slot in enumerate(inner)}
+    child, absent = _name(element), _absent(parent)
+    if child not in order:
+        return f"On this line stands an element that {name} does not have" + (
+            f"; {absent} is lacking." if absent else "."
+        )
+    at = order[child]
+    if absent and order[absent] < at:
+        return f"{name} lacks {absent}, which must stand before {child}."
+    before = [_name(one) for one in element.itersiblings(preceding=True)]  # the nearest first
+    if before.count(child) >= inner[at].most:
+        return f"{child} stands more than {'once' if inner[at].most == 1 else f'{inner[at].most} times'} in {name}."
+    if later := [one for one in before if order.get(one, at) > at]:
+        return f"{child} must stand before {later[-1]} in {name}."
+    earlier = [one for one in map(_name, element.itersiblings()) if order.get(one, at) < at]
+    return f"{child} must stand after {max(earlier, key=order.__getitem__)} in {name}." if earlier else OUT_OF_ORDER
