@@ -1,0 +1,161 @@
+"""What a person meets at the command line: each refusal is a sentence with its code, and the exit code that was promised."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import setup
+from gateway.receive import receive
+from gateway.send import prepare, queue
+from gateway.store import outbox
+from tests.children import notice, sample
+from tests.conftest import introduce, make
+
+
+def cme_gateway(*words: str, say: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "gateway", *words]
+    whole = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | env
+    done = subprocess.run(line, input=say, capture_output=True, text=True, check=False, env=whole)
+    assert "Traceback" not in done.stderr
+    assert "internal" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> tuple[Path, Path]:
+    """Sandwell's and Worcestershire's folders, and a notice that Worcestershire has and one that Sandwell sent."""
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    message = notice(message_id="019aaf00-0000-7000-8000-000000000001")
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    for one in (here, there):
+        one.store.close()
+    return tmp_path / "333", tmp_path / "885"
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "says"),
+    [
+        (("init", "--authority", "999"), 2, "DfE code"),
+        (("init", "--authority", "333", "--host", "no host!"), 2, "host name"),
+        (("init", "--authority", "333", "--telephone", "ring me"), 2, "telephone number"),
+        (("init", "--authority", "333", "--email", "nobody"), 2, "e-mail address"),
+        (("init", "--authority", "333", "--store-url", "nonsense"), 2, "postgresql+psycopg"),
+        (("init", "--authority", "333"), 5, "home.exists"),
+        (("acknowledge", "x", "--reject", "no-such-reason"), 2, "not-our-area"),
+        (("acknowledge", "x", "--reject", "other", "--pass-to", "330"), 2, "not both"),
+        (("outcome", "x", "no-such-outcome"), 2, "in-education"),
+        (("withdraw", "x", "no-such-reason"), 2, "sent-in-error"),
+        (("respond", "x", "perhaps"), 2, "no-trace"),
+        (("acknowledge", "x", "--by", "o" * 81), 2, "80 characters"),
+        (("acknowledge", "x"), 4, "inbox.not-found"),
+        (("located", "x", "in-education"), 4, "outbox.not-found"),
+        (("retry", "--to", "999"), 4, "partner.not-found"),
+        (("outbox", "--limit", "-1"), 2, "--limit"),
+        (("audit", "verify", "--card", "x"), 2, "--export"),
+        (("send", "no-such-file.xml"), 4, "file.not-found"),
+        (("validate", "no-such-file.xml"), 4, "file.not-found"),
+    ],
+)
+def test_what_cannot_be_is_said(homes: tuple[Path, Path], words: tuple[str, ...], exit_code: int, says: str) -> None:
+    place = () if words[0] == "validate" else ("--home", str(homes[0]))
+    done = cme_gateway(*words, *place)
+    assert done.returncode == exit_code
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
+    """From the list to the answer; the reply that comes back is filed and waits for nobody."""
+    here, there = (setup.open_authority(home) for home in homes)
+    came = notice()
+    [ready] = prepare(here, [came], "olive")
+    asyncio.run(receive(there, [ready.sealed], "333"))
+    for one in (here, there):
+        one.store.close()
+    home = ("--home", str(homes[1]))
+    assert came.header.message_id in cme_gateway("inbox", "--waiting", *home).stdout
+    long = cme_gateway("acknowledge", came.header.message_id, "--note-file", "-", *home, say="n" * 3000)
+    assert (long.returncode, "xml.schema" in long.stderr) == (5, True)
+    done = cme_gateway("acknowledge", came.header.message_id, "--note-file", "-", *home, say="We visit\ntomorrow.\n")
+    assert done.returncode == 0
+    assert cme_gateway("outcome", came.header.message_id, "in-education", *home).returncode == 0
+    assert "nothing" in cme_gateway("inbox", "--waiting", *home).stdout
+
+
+def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], tmp_path: Path) -> None:
+    make(tmp_path / "330", "330", "Birmingham").store.close()
+    card = str(tmp_path / "330" / setup.CARD_FILE)
+    done = cme_gateway("partner", "add", card, "--home", str(homes[0]))
+    assert done.returncode == 1
+    assert "--fingerprint" in done.stderr
+
+
+def test_the_same_card_again_is_held_already(homes: tuple[Path, Path]) -> None:
+    done = cme_gateway("partner", "add", str(homes[1] / setup.CARD_FILE), "--home", str(homes[0]))
+    assert done.returncode == 0
+    assert "held already" in done.stdout
+
+
+def test_an_export_without_a_gateway_asks_for_the_card(homes: tuple[Path, Path], tmp_path: Path) -> None:
+    export, nowhere = str(tmp_path / "export"), str(tmp_path / "nowhere")
+    assert cme_gateway("audit", "export", export, "--home", str(homes[0])).returncode == 0
+    again = cme_gateway("audit", "export", export, "--home", str(homes[0]))
+    assert "audit.export-exists" in again.stderr
+    done = cme_gateway("audit", "verify", "--export", export, "--home", nowhere)
+    assert "--card" in done.stderr
+    whole = cme_gateway("audit", "verify", "--export", export, "--card", str(homes[0] / setup.CARD_FILE))
+    assert whole.returncode == 0
+    assert "The log is whole" in whole.stdout
+
+
+def test_a_second_gateway_in_one_folder_is_told_that_one_runs_already(homes: tuple[Path, Path]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(homes[0])],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as first:  # fmt: skip
+        assert first.stderr is not None
+        assert b"serving" in first.stderr.readline()
+        done = cme_gateway("serve", "--home", str(homes[0]))
+        first.terminate()
+    assert done.returncode == 1
+    assert "running already" in done.stderr
+
+
+def test_output_that_cannot_be_written_is_said(homes: tuple[Path, Path]) -> None:
+    with Path("/dev/full").open("w") as full:
+        line = [sys.executable, "-m", "gateway", "outbox", "--home", str(homes[0])]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The output could not be written")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_terminal_that_knows_ascii_only_shows_what_it_can(homes: tuple[Path, Path]) -> None:
+    done = cme_gateway(
+        "show", "019aaf00-0000-7000-8000-000000000001", "--home", str(homes[0]), PYTHONIOENCODING="ascii"
+    )
+    assert done.returncode == 0
+    assert "Transfer notice queued" in done.stdout
+    for words in ("SEN provision", "NC year, actual"):
+        assert words in done.stdout
+
+
+def test_the_demo_stays_out_of_a_real_gateways_folder(homes: tuple[Path, Path], tmp_path: Path) -> None:
+    assert "demo.real" in cme_gateway("demo", "--folder", str(homes[0])).stderr
+    (tmp_path / "a-file").write_text("x")
+    assert "demo.unwritable" in cme_gateway("demo", "--folder", str(tmp_path / "a-file")).stderr
+
+
+def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Path], tmp_path: Path) -> None:
+    draft = tmp_path / "draft.xml"
+    draft.write_bytes(sample("transfer-notice"))
+    for _ in range(2):
+        assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
+    here = setup.open_authority(homes[0])
+    cases = {one.conversation_id for one in here.store.look(outbox.search)}
+    here.store.close()
+    assert len(cases) == 3
