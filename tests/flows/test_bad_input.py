@@ -254,19 +254,6 @@ async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_a
         here.store.close()
 
 
-def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    here.store.close()
-    card = (tmp_path / "333" / setup.CARD_FILE).read_text()
-    setup.rotate_keys(tmp_path / "333", by="ines")
-    (tmp_path / "333" / setup.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
-    shown = command(tmp_path / "333", "doctor")
-    assert shown.returncode == 1
-    assert "card renew" in shown.stdout
-    assert command(tmp_path / "333", "card", "renew").returncode == 0
-    assert command(tmp_path / "333", "doctor").returncode == 0
-
-
 def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path) -> None:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     (tmp_path / "a-file").write_text("x")

@@ -1,4 +1,4 @@
-"""Several gateway processes of one authority share one PostgreSQL: each notice is tried by one of them, once."""
+"""Several gateway processes of one authority share one database: each notice is tried by one of them, once."""
 
 import functools
 import shutil
@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from gateway.core.delivery import State
 from gateway.send import prepare, queue
@@ -38,8 +40,13 @@ def another_home(home: Path, copy: Path, port: int) -> Path:
     return copy
 
 
-def test_processes_that_share_an_outbox_deliver_each_notice_once(tmp_path: Path, postgres: str) -> None:
-    sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(postgres))
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_share_an_outbox_deliver_each_notice_once(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    shared = f"sqlite:///{tmp_path / 'shared.db'}"
+    url = shared if kind == "sqlite" else new_database(request.getfixturevalue("postgres"))
+    sandwell = make(tmp_path / "333", "333", "Sandwell", url)
     worcestershire = make(tmp_path / "885", "885", "Worcestershire")
     introduce(sandwell, worcestershire)
     ready = prepare(sandwell, [notice() for _ in range(NOTICES)], "olive")

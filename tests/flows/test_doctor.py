@@ -1,0 +1,112 @@
+"""What `doctor` finds: each thing that does not hold is named, with what mends it."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from gateway import doctor, setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.send import prepare, queue
+from gateway.store import outbox
+from gateway.store.outbox import Settled
+from keys import tls
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.flows.test_bad_input import command
+
+
+def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
+    here = make(tmp_path / "333", "333", "Sandwell")
+    here.store.close()
+    card = (tmp_path / "333" / setup.CARD_FILE).read_text()
+    setup.rotate_keys(tmp_path / "333", by="ines")
+    (tmp_path / "333" / setup.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
+    shown = command(tmp_path / "333", "doctor")
+    assert shown.returncode == 1
+    assert "card renew" in shown.stdout
+    assert command(tmp_path / "333", "card", "renew").returncode == 0
+    assert command(tmp_path / "333", "doctor").returncode == 0
+
+
+def exposed(here: Authority) -> None:
+    (here.config.home / setup.PASSPHRASE).chmod(0o644)
+
+
+def without_tls_key(here: Authority) -> None:
+    (here.config.home / setup.TLS_KEY).unlink()
+
+
+def another_certificate(here: Authority) -> None:
+    _, certificate = tls.self_signed("127.0.0.1", now=here.now(), days=9)
+    (here.config.home / setup.TLS_CERTIFICATE).write_bytes(certificate)
+
+
+def ten_months_on(here: Authority) -> None:
+    clock = here.now
+    here.now = lambda: clock() + timedelta(days=310)
+
+
+def two_years_on(here: Authority) -> None:
+    clock = here.now
+    here.now = lambda: clock() + timedelta(days=740)
+
+
+def given_up(here: Authority) -> None:
+    [ready] = prepare(here, [notice()], "olive")
+    here.store.run(lambda tx: queue(tx, here, [ready]))
+    ending = Settled(ready.message_id, State.FAILED, "https", "gave up", "nobody answers")
+    here.store.run(lambda tx: outbox.settle(tx, here.now(), [ending]))
+
+
+def long_undelivered(here: Authority) -> None:
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [notice()], "olive")))
+    clock = here.now
+    here.now = lambda: clock() + timedelta(hours=2)
+
+
+def log_changed(here: Authority) -> None:
+    def change(tx: Connection) -> None:
+        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'nobody')")
+
+    here.store.run(change)
+
+
+@pytest.mark.parametrize(
+    ("harm", "name", "result"),
+    [
+        (exposed, "passphrase", "warn"),
+        (without_tls_key, "tls.key", "fail"),
+        (another_certificate, "our certificate", "fail"),
+        (ten_months_on, "our card", "warn"),
+        (ten_months_on, "card of 885", "warn"),
+        (two_years_on, "our card", "fail"),
+        (two_years_on, "our certificate", "fail"),
+        (two_years_on, "card of 885", "fail"),
+        (given_up, "notices given up", "warn"),
+        (long_undelivered, "undelivered notices", "warn"),
+        (log_changed, "audit log", "fail"),
+    ],
+)
+def test_each_thing_that_does_not_hold_is_named(
+    tmp_path: Path, harm: Callable[[Authority], None], name: str, result: str
+) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    assert {one.name for one in doctor.examine(here) if one.result != "ok"} == {"gateway"}  # it is not running
+    harm(here)
+    found = {one.name: one.result for one in doctor.examine(here)}
+    assert found[name] == result
+    for one in (here, there):
+        one.store.close()
+
+
+def test_doctor_says_the_same_to_a_script(tmp_path: Path) -> None:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    checks = json.loads(command(tmp_path / "333", "doctor", "--json").stdout)["checks"]
+    assert {"check": "partners", "result": "warn", "detail": "0 confirmed"} in checks
