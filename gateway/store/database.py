@@ -29,6 +29,15 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
 READERS = 2
+SQLITE_CODES = {  # by the beginning of SQLite's own name for it; the first that fits
+    "SQLITE_FULL": "store.full",
+    "SQLITE_IOERR_SHMSIZE": "store.full",  # on a full disk SQLite cannot even make the index of its write-ahead log
+    "SQLITE_READONLY": "store.read-only",
+    "SQLITE_IOERR": "store.disk",
+    "SQLITE_CANTOPEN": "store.missing",
+    "SQLITE_CORRUPT": "store.damaged",
+    "SQLITE_NOTADB": "store.damaged",
+}
 CACHE_KIB = 16_384  # of one SQLite connection: a batch of notices is changed in memory, not spilled page by page
 
 
@@ -160,13 +169,7 @@ def _unavailable(error: exc.DBAPIError) -> Exception:
         name = getattr(cause, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StoreUnavailable("store.busy", passes=True)
-        kinds = {"SQLITE_FULL": "store.full", "SQLITE_READONLY": "store.read-only", "SQLITE_IOERR": "store.disk"}
-        kinds |= {
-            "SQLITE_CANTOPEN": "store.missing",
-            "SQLITE_CORRUPT": "store.damaged",
-            "SQLITE_NOTADB": "store.damaged",
-        }
-        for prefix, code in kinds.items():
+        for prefix, code in SQLITE_CODES.items():
             if name.startswith(prefix):
                 return StoreUnavailable(code)
         return error
