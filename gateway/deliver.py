@@ -1,12 +1,14 @@
 """The loop out: claim what is due, carry it, settle it; each partner has places of its own, so a dead one slows nobody else.
 
-A few batches to a partner may be under way at once: while it judges one, we verify the receipts of another.
+A few batches to a partner may be under way at once, each in a lane: while it judges one, we verify the receipts of another.
 """
 
 import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -27,7 +29,7 @@ LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
-    under_way: dict[str, set[asyncio.Task[None]]] = {}
+    lanes: dict[str, set[asyncio.Task[None]]] = {}
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
     while not stop.is_set():
@@ -37,27 +39,19 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
                 await loop.run_in_executor(None, here.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
-                await _start(here, partner, under_way.setdefault(partner, set()))
+                _add_lane(here, partner, lanes.setdefault(partner, set()), stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
         await _first_of(here.due, stop, LOOK_EVERY)
-    await asyncio.gather(*(batch for batches in under_way.values() for batch in batches))
+    await asyncio.gather(*(lane for several in lanes.values() for lane in several))
 
 
-async def _start(here: Authority, partner: str, batches: set[asyncio.Task[None]]) -> None:
-    """Claim batches for one partner, and let them go, until nothing is due or enough is under way."""
-
-    def ended(batch: asyncio.Task[None]) -> None:
-        batches.discard(batch)
-        here.due.set()  # there is a place again
-
-    while len(batches) < IN_FLIGHT:
-        claimed = await here.store.write(lambda tx: outbox.claim(tx, here.now(), partner, BATCH))
-        if not claimed:
-            return
-        batch = asyncio.create_task(_deliver(here, partner, claimed))
-        batches.add(batch)
-        batch.add_done_callback(ended)
+def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """One more lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
+    if len(lanes) < IN_FLIGHT:
+        lane = asyncio.create_task(_deliver(here, partner, stop))
+        lanes.add(lane)
+        lane.add_done_callback(lanes.discard)
 
 
 async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
@@ -69,18 +63,26 @@ async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) ->
             await wait
 
 
-async def _deliver(here: Authority, partner: str, claimed: Sequence[Claimed]) -> None:
-    """Carry what was claimed for one partner, and settle it."""
+async def _deliver(here: Authority, partner: str, stop: asyncio.Event) -> None:
+    """Batch after batch for one partner, until nothing is due. What ended is written with the claim of what comes next."""
+    endings: list[Ending] = []
     try:
-        kind, attempts = await _carry(here, partner, claimed)
-        endings: list[Ending] = []
-        for number, (one, attempt) in enumerate(zip(claimed, attempts, strict=True), 1):
-            endings.append(settle(here, one, attempt, route=kind, jitter=random.random()))  # noqa: S311 - spreads load only
-            if number % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        await here.store.write(lambda tx: _write(tx, here, partner, endings))
+        while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
+            kind, attempts = await _carry(here, partner, claimed)
+            endings = await _settled(here, kind, claimed, attempts)
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
+
+
+async def _settled(
+    here: Authority, route: str, claimed: Sequence[Claimed], attempts: Sequence[Attempt]
+) -> list[Ending]:
+    endings = []
+    for number, (one, attempt) in enumerate(zip(claimed, attempts, strict=True), 1):
+        endings.append(settle(here, one, attempt, route=route, jitter=random.random()))  # noqa: S311 - spreads load only
+        if number % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+    return endings
 
 
 async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> tuple[str, Sequence[Attempt]]:
@@ -100,8 +102,16 @@ def _route(here: Authority, partner: str) -> Route | None:
     return next((r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"), None)
 
 
-def _write(tx: Connection, here: Authority, partner: str, endings: Sequence[Ending]) -> None:
+def _settle_and_claim(
+    here: Authority, partner: str, endings: Sequence[Ending], stop: asyncio.Event, tx: Connection
+) -> list[Claimed]:
     now = here.now()
+    if endings:
+        _write(tx, now, partner, endings)
+    return [] if stop.is_set() else outbox.claim(tx, now, partner, BATCH)
+
+
+def _write(tx: Connection, now: datetime, partner: str, endings: Sequence[Ending]) -> None:
     outbox.settle(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:

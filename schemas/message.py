@@ -3,10 +3,11 @@
 A message is a value: it is never changed, and knows nothing of XML, keys or time.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from schemas import layout
 from schemas.shapes import (
@@ -27,6 +28,8 @@ from schemas.shapes import (
     Uuid,
     Uuid7,
 )
+
+T = TypeVar("T")
 
 RESTRICTIONS = ("none", "address-withheld", "phone-only")  # from the weakest to the strongest
 
@@ -356,6 +359,17 @@ class Message:
     def parts(self) -> tuple[object, ...]:
         """The body and every value of our classes within it, outermost first."""
         return tuple(layout.parts(self.body))
+
+    def each(self, kind: type[T]) -> Sequence[T]:
+        """Every value of this class within the body, in order."""
+        return self._by_class.get(kind, ())
+
+    @cached_property
+    def _by_class(self) -> Mapping[type, Sequence[Any]]:
+        found: dict[type, list[object]] = {}
+        for part in self.parts:
+            found.setdefault(type(part), []).append(part)
+        return found
 
     @property
     def restriction(self) -> str:

@@ -7,6 +7,7 @@ holds the table; a test holds it to this module, and every rule to a sample that
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Literal
 
 from schemas import codes
@@ -17,8 +18,8 @@ from schemas.message import (
     Address,
     Child,
     Enquiry,
+    LookedAfter,
     Message,
-    Needs,
     Outcome,
     Sibling,
     TransferNotice,
@@ -55,11 +56,8 @@ def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Calla
 
 def check(message: Message, *, today: date) -> list[Finding]:
     """Everything that the rules find, in their order. `today` is the date of whoever asks."""
-    return [
-        Finding(rule.code, rule.level, path, rule.sentence)
-        for rule in RULES
-        for path in dict.fromkeys(rule.breaks(message, today))
-    ]
+    found = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
+    return list(dict.fromkeys(found))  # two children of a list break a rule at the same path: said once
 
 
 def errors(findings: Sequence[Finding]) -> list[Finding]:
@@ -105,12 +103,13 @@ def _reply(message: Message, today: date) -> Iterator[str]:
 
 @_rule("upn.check-letter", "error", "The UPN's first letter does not fit the rest of it; check it with the school.")
 def _upn(message: Message, today: date) -> Iterator[str]:
-    for one in message.parts:
-        if isinstance(one, Child):
-            yield from (_body(message, "Child", "UPN") for upn in [one.upn] if upn and not is_upn(upn))
-            yield from (_body(message, "Child", "FormerUPN") for upn in one.former_upn if not is_upn(upn))
-        if isinstance(one, Sibling) and one.upn and not is_upn(one.upn):
-            yield _body(message, "Sibling", "UPN")
+    for child in message.each(Child):
+        if child.upn and not is_upn(child.upn):
+            yield _body(message, "Child", "UPN")
+        if not all(is_upn(upn) for upn in child.former_upn):
+            yield _body(message, "Child", "FormerUPN")
+    if not all(is_upn(sibling.upn) for sibling in message.each(Sibling) if sibling.upn):
+        yield _body(message, "Sibling", "UPN")
 
 
 @_rule("upn.no-reason", "error", "There is no UPN and no reason why; give one of the two.")
@@ -252,9 +251,8 @@ def _incomplete(message: Message, today: date) -> Iterator[str]:
 
 @_rule("enquiry.future", "error", "An enquiry is dated in the future.")
 def _future_enquiry(message: Message, today: date) -> Iterator[str]:
-    for one in message.parts:
-        if isinstance(one, Enquiry) and one.made_on > today:
-            yield _body(message, "Enquiry", "MadeOn")
+    if any(one.made_on > today for one in message.each(Enquiry)):
+        yield _body(message, "Enquiry", "MadeOn")
 
 
 @_rule("response.found-by-machine", "error", "Only an officer may say that a child was found.")
@@ -312,13 +310,8 @@ def _ground(message: Message, today: date) -> Iterator[str]:
 
 @_rule("care.no-authority", "error", "The child is looked after, but not by which authority.")
 def _care(message: Message, today: date) -> Iterator[str]:
-    for one in message.parts:
-        if (
-            isinstance(one, Needs)
-            and one.looked_after
-            and one.looked_after.in_care
-            and not one.looked_after.care_authority
-        ):
+    for care in message.each(LookedAfter):
+        if care.in_care and not care.care_authority:
             yield _body(message, "Needs", "LookedAfter")
 
 
@@ -344,11 +337,9 @@ def _empty(message: Message, today: date) -> Iterator[str]:
     "This e-mail domain was closed or is misspelt (GCSX, GSI); give the address in use today.",
 )
 def _email(message: Message, today: date) -> Iterator[str]:
-    ended = codes.labels("ended_email_domains")
-    for one in message.parts:
-        address = getattr(one, "email", None)
-        if isinstance(address, str) and any(address.lower().endswith(("@" + domain, "." + domain)) for domain in ended):
-            yield _body(message)
+    addresses = [address for one in message.parts if (address := getattr(one, "email", None))]
+    if any(address.lower().endswith(_ended_domains()) for address in addresses):
+        yield _body(message)
 
 
 @_rule("sibling.twice", "warning", "The same sibling is listed twice.")
@@ -358,15 +349,19 @@ def _sibling_twice(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "Sibling")
 
 
+@cache
+def _ended_domains() -> tuple[str, ...]:
+    return tuple(before + domain for domain in codes.labels("ended_email_domains") for before in "@.")
+
+
 def _child(message: Message) -> Child | None:
     child = getattr(message.body, "child", None)
     return child if isinstance(child, Child) else None
 
 
 def _births(message: Message) -> Iterator[tuple[str, date]]:
-    for one in message.parts:
-        if isinstance(one, Child | Sibling):
-            yield type(one).__name__, one.dob
+    yield from (("Child", child.dob) for child in message.each(Child))
+    yield from (("Sibling", sibling.dob) for sibling in message.each(Sibling))
 
 
 def _is_postcode(text: str) -> bool:
