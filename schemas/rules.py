@@ -18,6 +18,7 @@ from schemas.message import (
     Address,
     Child,
     Enquiry,
+    LocatedNotice,
     LookedAfter,
     Message,
     Outcome,
@@ -295,10 +296,44 @@ def _passed_on(message: Message, today: date) -> Iterator[str]:
         yield _body(message)
 
 
+@_rule(
+    "acknowledgement.passed-to-unknown", "error", "It was passed on to an authority that does not exist, or has ended."
+)
+def _passed_to_unknown(message: Message, today: date) -> Iterator[str]:
+    body = message.body
+    if isinstance(body, Acknowledgement) and body.passed_to and not codes.is_live(body.passed_to):
+        yield _body(message, "PassedTo")
+
+
+@_rule("acknowledgement.other-unsaid", "error", "It was rejected for another reason, but the note does not say which.")
+def _other_unsaid(message: Message, today: date) -> Iterator[str]:
+    body = message.body
+    if isinstance(body, Acknowledgement) and body.reason == "other" and not body.note:
+        yield _body(message, "Reason")
+
+
 @_rule("outcome.moved-to-nowhere", "error", "The child moved on to another authority, but not to which.")
 def _moved_on(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, Outcome) and message.body.result == "moved-on" and not message.body.moved_to:
         yield _body(message)
+
+
+@_rule("outcome.moved-to-unknown", "error", "The child moved on to an authority that does not exist, or has ended.")
+def _moved_to_unknown(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, Outcome) and message.body.moved_to and not codes.is_live(message.body.moved_to):
+        yield _body(message, "MovedTo")
+
+
+@_rule("outcome.future", "error", "The outcome was confirmed on a day that has not come.")
+def _future_outcome(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, Outcome) and message.body.confirmed_on > today:
+        yield _body(message, "ConfirmedOn")
+
+
+@_rule("located.future", "error", "The child was located on a day that has not come.")
+def _future_located(message: Message, today: date) -> Iterator[str]:
+    if isinstance(message.body, LocatedNotice) and message.body.located_on > today:
+        yield _body(message, "LocatedOn")
 
 
 @_rule("ground.not-in-regulations", "error", "The regulations of that year have no ground with this letter.")

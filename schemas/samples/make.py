@@ -73,7 +73,19 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "response.nobody-to-ring": ("whereabouts-response", ("<Result>no-trace", "<Result>ring-me"), without("Ring")),
     "acknowledgement.no-reason": ("acknowledgement", ("<Decision>accepted", "<Decision>rejected")),
     "acknowledgement.passed-to-nobody": ("acknowledgement", ("<Decision>accepted", "<Decision>passed-on")),
+    "acknowledgement.passed-to-unknown": (
+        "acknowledgement",
+        ("<Decision>accepted</Decision>\n", "<Decision>passed-on</Decision>\n    <PassedTo>999</PassedTo>\n"),
+    ),
+    "acknowledgement.other-unsaid": (
+        "acknowledgement",
+        ("<Decision>accepted</Decision>\n", "<Decision>rejected</Decision>\n    <Reason>other</Reason>\n"),
+        without("Note"),
+    ),
     "outcome.moved-to-nowhere": ("outcome", ("<Result>in-education", "<Result>moved-on")),
+    "outcome.moved-to-unknown": ("outcome", ("</ConfirmedOn>\n", "\\g<0>    <MovedTo>999</MovedTo>\n")),
+    "outcome.future": ("outcome", ("<ConfirmedOn>2026", "<ConfirmedOn>2126")),
+    "located.future": ("located-notice", ("<LocatedOn>2026", "<LocatedOn>2126")),
     # Particulars
     "ground.not-in-regulations": ("transfer-notice", ("<Letter>G", "<Letter>O"), ("<Regulations>2024", "<Regulations>2006")),
     "care.no-authority": ("transfer-notice", ("<InCare>false", "<InCare>true")),
