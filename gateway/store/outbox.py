@@ -84,6 +84,7 @@ class Settled:
 
 _CONTENTS = [column.name for column in outbox_contents.c]
 _QUEUED = [name for name in Queued.__dataclass_fields__ if name in outbox.c]
+_earlier = outbox.alias("earlier")
 _VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
 
 
@@ -126,15 +127,14 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     many processes may claim at once: rows that another has locked are passed over. The index has this very order, so a
     long queue is not sorted for every batch.
     """
-    earlier = outbox.alias("earlier")
     waits = (
-        select(earlier.c.message_id)
+        select(_earlier.c.message_id)
         .where(
-            earlier.c.conversation_id == outbox.c.conversation_id,
-            earlier.c.recipient == outbox.c.recipient,
-            earlier.c.sequence < outbox.c.sequence,
-            earlier.c.state == State.QUEUED,
-            or_(earlier.c.due_at > outbox.c.due_at, earlier.c.claimed_until > now),
+            _earlier.c.conversation_id == outbox.c.conversation_id,
+            _earlier.c.recipient == outbox.c.recipient,
+            _earlier.c.sequence < outbox.c.sequence,
+            _earlier.c.state == State.QUEUED,
+            or_(_earlier.c.due_at > outbox.c.due_at, _earlier.c.claimed_until > now),
         )
         .exists()
     )

@@ -1,6 +1,8 @@
 """Every table, once. Migrations bring a database to this shape; a test holds the two together."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sqlalchemy import (
     BigInteger,
@@ -28,11 +30,20 @@ DIGEST = String(64)
 SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 
 
+MOMENTS = 16  # that are remembered as the database wants them: more than one batch holds
+
+
 class Instant(TypeDecorator[datetime]):
     """A moment in UTC. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object]:
+        """The few moments of a batch stand in many rows and columns: each is written once."""
+        write = super().bind_processor(dialect)
+        assert write is not None  # noqa: S101 - there always is one, because of `process_bind_param`
+        return lru_cache(MOMENTS)(write)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """To the database; raises ValueError for a moment without a zone."""
