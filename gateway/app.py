@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import ssl
@@ -21,12 +22,18 @@ from gateway.store.log import Entry
 from gateway.web.exchange import application
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
+COLLECT_AFTER = (
+    20_000,
+    20,
+    50,
+)  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
 @asynccontextmanager
 async def running(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
+    gc.set_threshold(*COLLECT_AFTER)
     stop = asyncio.Event()
     runner = web.AppRunner(application(here), access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
