@@ -7,6 +7,8 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 200, application/vnd.cme-exchange.receipts                 one receipt a line, in the order of the messages
 """
 
+import ssl
+from base64 import b64decode
 from collections.abc import Sequence
 from datetime import timedelta
 from io import BytesIO
@@ -33,6 +35,7 @@ class Https:
     def __init__(self) -> None:
         """Nothing is opened before the first delivery."""
         self._session: aiohttp.ClientSession | None = None
+        self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Post the parcels; in halves where the partner finds them too many, or too large together."""
@@ -53,7 +56,7 @@ class Https:
                 f"{address.url}/messages",
                 data=BytesIO(body),
                 headers=headers,
-                ssl=address.trusted or True,
+                ssl=self._trusted(address.pin),
                 allow_redirects=False,
             ) as answer:
                 if answer.status == 413 and len(parcels) > 1:
@@ -69,6 +72,15 @@ class Https:
         if len(receipts) != len(parcels):
             return [TryLater("the partner's answer did not hold one receipt for each message")] * len(parcels)
         return [Receipted(receipt) for receipt in receipts]
+
+    def _trusted(self, certificate: str | None) -> ssl.SSLContext:
+        """What checks the server's TLS: this certificate and no other, or the public authorities where none is pinned."""
+        pinned = certificate or ""
+        if pinned not in self._contexts:
+            context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            self._contexts[pinned] = context
+        return self._contexts[pinned]
 
     async def close(self) -> None:
         """Close the connections."""

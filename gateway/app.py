@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway import audit
 from gateway.authority import SYSTEM, Authority
+from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
@@ -44,7 +45,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
         await runner.cleanup()
         raise _not_listening(listen, why) from None
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
-    loops = [asyncio.create_task(deliver_forever(here, stop)), asyncio.create_task(_checkpoints(here, stop))]
+    loops = [asyncio.create_task(loop(here, stop)) for loop in (deliver_forever, collect_forever, _checkpoints)]
     try:
         yield
     finally:

@@ -1,13 +1,11 @@
 """`Authority`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
 
 import asyncio
-import ssl
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from adapters.route import Address, Carrier
+from adapters.route import Address, Carrier, Login
 from gateway.config import Config
 from gateway.store import partners
 from gateway.store.database import Store
@@ -34,11 +32,11 @@ class Authority:
     store: Store
     carriers: Mapping[str, Carrier]
     now: Callable[[], datetime] = wall_clock
+    logins: Mapping[str, Login] = field(default_factory=dict)  # by the authority at whose server we sign in
     trust: Trust = field(default_factory=lambda: Trust({}))
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
     _serials: dict[str, int] = field(default_factory=dict)
-    _tls: dict[str, ssl.SSLContext] = field(default_factory=dict)
 
     @property
     def code(self) -> str:
@@ -58,15 +56,10 @@ class Authority:
         self.trust, self._serials = Trust(cards), serials
 
     def address(self, authority: str, route: Route) -> Address:
-        """Where a partner's route leads, with the certificate that its card pins."""
+        """Where a route leads, with what its card pins, and how we sign in there."""
         return Address(
-            authority, route.url, self._tls_to(route), lambda: bearer.issue(authority, ring=self.ring, now=self.now())
+            self.code, authority, route.url, route.certificate, self._bearer(authority), self.logins.get(authority)
         )
 
-    def _tls_to(self, route: Route) -> ssl.SSLContext:
-        pinned = route.certificate or ""
-        if pinned not in self._tls:
-            context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            self._tls[pinned] = context
-        return self._tls[pinned]
+    def _bearer(self, authority: str) -> Callable[[], str]:
+        return lambda: bearer.issue(authority, ring=self.ring, now=self.now())

@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from adapters.route import Login
 from gateway.errors import ConfigProblem
 
 FILE = "gateway.toml"
+SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 
 
@@ -56,6 +58,23 @@ class KeysSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SftpSettings:
+    """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
+
+    url: str = ""  # sftp://server:22/folder
+    host_key: str = ""  # the server's, as in a known_hosts file: ssh-ed25519 AAAA...
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSettings:
+    """How we sign in at the server of one authority; under our own code, at our own."""
+
+    user: str = ""
+    key_file: str = ""
+    password_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsSettings:
     """What one partner may send."""
 
@@ -73,6 +92,8 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    sftp: SftpSettings = field(default_factory=SftpSettings)
+    logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
     def store_url(self) -> str:
@@ -86,14 +107,26 @@ class Config:
 
     def passphrase(self) -> bytes:
         """The passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
-        path = self.home / self.keys.passphrase_file
+        return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
+
+    def sign_ins(self) -> dict[str, Login]:
+        """How we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
+        return {code: self._login(f"[logins.{code}]", found) for code, found in self.logins.items()}
+
+    def _login(self, where: str, found: LoginSettings) -> Login:
+        key = self._secret(found.key_file, f"{where} key_file") if found.key_file else None
+        password = self._secret(found.password_file, f"{where} password_file") if found.password_file else None
+        return Login(found.user, key, password.decode().strip() if password else None)
+
+    def _secret(self, file: str, setting: str) -> bytes:
+        path = self.home / file
         try:
-            return path.read_bytes().strip()
+            return path.read_bytes()
         except OSError as why:
             raise ConfigProblem(
-                "config.passphrase",
-                f"The passphrase file {path} cannot be read ({why.strerror}).",
-                "Check [keys] passphrase_file in gateway.toml, and the file's rights.",
+                "config.secret",
+                f"The secret file {path} cannot be read ({why.strerror}).",
+                f"Check {setting} in gateway.toml, and the file's rights.",
             ) from None
 
 
@@ -103,7 +136,9 @@ SECTIONS = {
     "store": StoreSettings,
     "keys": KeysSettings,
     "limits": LimitsSettings,
+    "sftp": SftpSettings,
 }
+LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 
 
 def load(home: Path) -> Config:
@@ -132,17 +167,25 @@ def parse(text: str, home: Path) -> Config:
         raise ConfigProblem(
             "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
         ) from None
+    logins = tables.pop(LOGINS, {})
     for name in tables:
         if name not in SECTIONS:
-            raise _problem(text, name, f"[{name}] is not a section", f"the sections are {', '.join(SECTIONS)}")
-    parts = {name: _section(text, name, tables.get(name, {})) for name in SECTIONS}
+            raise _problem(
+                text, name, f"[{name}] is not a section", f"the sections are {', '.join((*SECTIONS, LOGINS))}"
+            )
+    parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
+    if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
+        raise _problem(
+            text, LOGINS, "logins is no section for an authority", "[logins.885], and under it user and key_file"
+        )
+    parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     _check(text, config)
     return config
 
 
-def _section(text: str, name: str, values: Mapping[str, object]) -> object:
-    known = {setting.name: setting for setting in fields(SECTIONS[name])}
+def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> object:
+    known = {setting.name: setting for setting in fields(cls)}
     for key, value in values.items():
         if key not in known:
             raise _problem(text, key, f"[{name}] has no setting {key}", f"its settings are {', '.join(known)}")
@@ -152,7 +195,7 @@ def _section(text: str, name: str, values: Mapping[str, object]) -> object:
             raise _problem(text, key, f"{key} has the wrong type", f"{key} = {example}")
     if name == "authority" and not {"code", "name"} <= values.keys():
         raise _problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
-    return SECTIONS[name](**values)
+    return cls(**values)
 
 
 def _check(text: str, config: Config) -> None:
@@ -167,6 +210,10 @@ def _check(text: str, config: Config) -> None:
             "[store] url is no database that we use",
             'url = "postgresql+psycopg://gateway@store/gateway"',
             "store",
+        )
+    if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
+        raise _problem(
+            text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise _problem(

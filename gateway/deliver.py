@@ -26,6 +26,8 @@ IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 
+Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
+
 
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
@@ -76,38 +78,50 @@ async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]]
         while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
             if len(claimed) == BATCH:  # there is more
                 _add_lane(here, partner, lanes, stop)
-            kind, attempts = await _carry(here, partner, claimed)
-            endings = await _settled(here, kind, claimed, attempts)
+            endings = await _settled(here, claimed, await _carry(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
 
 
-async def _settled(
-    here: Authority, route: str, claimed: Sequence[Claimed], attempts: Sequence[Attempt]
-) -> list[Ending]:
+async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
     endings = []
-    for number, (one, attempt) in enumerate(zip(claimed, attempts, strict=True), 1):
+    for number, (one, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
         endings.append(settle(here, one, attempt, route=route, jitter=random.random()))  # noqa: S311 - spreads load only
         if number % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return endings
 
 
-async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> tuple[str, Sequence[Attempt]]:
+async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
+    """By the first route of their card that takes it; what one does not take now, the next of the same class may."""
     try:
-        route = _route(here, partner)
+        routes = _routes(here, partner)
     except Refusal as why:
-        return "none", [TryLater(why.sentence)] * len(claimed)
-    if route is None:
-        return "none", [TryLater("their card lists no route that this gateway serves")] * len(claimed)
-    parcels = [Parcel(one.message_id, one.sealed) for one in claimed]
-    return route.kind, await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
+        return [("none", TryLater(why.sentence))] * len(claimed)
+    ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
+    for route in routes:
+        left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater)]
+        if not left:
+            break
+        parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
+        attempts = await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
+        for at, attempt in zip(left, attempts, strict=True):
+            ends[at] = route.kind, _both(ends[at], (route.kind, attempt))
+    return ends
 
 
-def _route(here: Authority, partner: str) -> Route | None:
-    """The first route of their card that we serve and that keeps the message sealed. Weaker ones are never a fallback."""
+def _both(before: Carried, after: Carried) -> Attempt:
+    """How a second route ended; where neither took it, with what each of them said."""
+    (first, said), (second, says) = before, after
+    if first != "none" and isinstance(said, TryLater) and isinstance(says, TryLater):
+        return TryLater(f"{first}: {said.reason}; {second}: {says.reason}", says.after or said.after)
+    return says
+
+
+def _routes(here: Authority, partner: str) -> list[Route]:
+    """The routes of their card that we serve and that keep the message sealed. Weaker ones are never a fallback."""
     card = here.trust.current_card(partner, here.now())
-    return next((r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"), None)
+    return [r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"]
 
 
 def _settle_and_claim(
@@ -115,11 +129,12 @@ def _settle_and_claim(
 ) -> list[Claimed]:
     now = here.now()
     if endings:
-        _write(tx, now, partner, endings)
+        write_endings(tx, now, partner, endings)
     return [] if stop.is_set() else outbox.claim(tx, now, partner, BATCH)
 
 
-def _write(tx: Connection, now: datetime, partner: str, endings: Sequence[Ending]) -> None:
+def write_endings(tx: Connection, now: datetime, partner: str, endings: Sequence[Ending]) -> None:
+    """Write what became of each try, its receipt and its entry, in the caller's transaction."""
     outbox.settle(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:

@@ -46,6 +46,7 @@ def examine(here: Authority) -> list[Check]:
         _telephone(here),
         _space(here.config.home),
         _answers(here),
+        *_sftp(here),
         *_partners(here),
         *_deliveries(here),
         _log(here),
@@ -115,6 +116,18 @@ def _answers(here: Authority) -> Check:
             return Check("gateway", "ok", f"answers on port {listen.port}")
     except OSError:
         return Check("gateway", "warn", f"nothing answers on port {listen.port}: cme-gateway serve")
+
+
+def _sftp(here: Authority) -> Iterator[Check]:
+    if here.config.sftp.url:
+        login = here.logins.get(here.code)
+        missing = f"no login for our own server: set [logins.{here.code}] in gateway.toml"
+        yield Check("our SFTP folder", "ok" if login else "fail", here.config.sftp.url if login else missing)
+    for partner in here.store.look(kept_partners.every):
+        kinds = {route.kind for route in card.read(partner.card).routes}
+        if "sftp" in kinds and partner.authority not in here.logins:
+            missing = f"no login for their SFTP server: set [logins.{partner.authority}] in gateway.toml"
+            yield Check(f"route to {partner.authority}", "warn" if "https" in kinds else "fail", missing)
 
 
 def _partners(here: Authority) -> Iterator[Check]:

@@ -1,6 +1,6 @@
 """How a try ended, to a delivery's next state. Deciding is pure; writing it is one transaction in `deliver`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -32,7 +32,12 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
         case Receipted(token):
             return _with_receipt(here, claimed, token, route, jitter, now)
         case HandedOver():
-            return _ending(claimed, State.SENT, route, "handed over", None, "notice.sent")
+            if now - claimed.queued_at >= delivery.PATIENCE:
+                return _ending(
+                    claimed, State.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
+                )
+            ending = _ending(claimed, State.SENT, route, "handed over", None, "notice.sent")
+            return replace(ending, settled=replace(ending.settled, due_at=now + delivery.RECEIPT_WAIT))
         case TryLater(reason, after):
             wait = delivery.next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after

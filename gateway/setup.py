@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -198,7 +198,7 @@ def _write_card(config: Config, *, serial: int, now: datetime) -> Card:
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
-        routes=(Route("https", config.exchange_url, "sealed", certificate),),
+        routes=(Route("https", config.exchange_url, "sealed", certificate), *_sftp(config)),
         contacts=(Contact("cme_officer", who.officer, who.telephone, who.email),),
         mash=None,
         schema_versions=("1",),
@@ -207,6 +207,11 @@ def _write_card(config: Config, *, serial: int, now: datetime) -> Card:
     fresh.write_text(card.write(ours, identity), "ascii")
     fresh.rename(config.home / CARD_FILE)
     return ours
+
+
+def _sftp(config: Config) -> Iterator[Route]:
+    if config.sftp.url:
+        yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
 
 
 def renew_card(home: Path, *, by: str) -> Card:
@@ -258,7 +263,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
     store = Store(config.store_url)
     try:
         store.migrate()
-        here = Authority(config, ring, own_card, store, carriers(), now)
+        here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins())
         here.refresh_trust()
     except BaseException:
         store.close()

@@ -104,6 +104,14 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     return receipt
 
 
+def claimed_digest(token: str) -> str:
+    """The digest for which this receipt says it was signed: to find the message, before `verify` is asked about it."""
+    try:
+        return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
+    except jose.Unreadable:
+        raise errors.ReceiptMalformed from None
+
+
 def _receipt(claims: dict[str, Any]) -> Receipt:
     shape.members(claims, "iss aud sub sha256 iat result codes checkpoint")
     codes = tuple(shape.name(code) for code in shape.rows(claims["codes"], MAX_CODES))

@@ -41,6 +41,7 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 PATIENCE = timedelta(days=5)  # a long weekend with a bank holiday, and a day to mend what is broken
+RECEIPT_WAIT = timedelta(hours=1)  # for what was handed over to be receipted, before it is delivered again
 LONGEST_WAIT = timedelta(minutes=15)  # a partner that is back is noticed within the quarter hour
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 

@@ -188,6 +188,38 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
     tx.execute(insert(attempts), tried)
 
 
+def partners_sent(tx: Connection) -> list[str]:
+    """The authorities who owe us a receipt for what was handed over."""
+    return list(tx.scalars(select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()))
+
+
+def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Claimed]:
+    """Those of these sealed messages to one authority for which a receipt is awaited."""
+    query = select(
+        outbox.c.message_id, outbox.c.recipient, outbox.c.digest, outbox.c.queued_at, outbox.c.attempts
+    ).where(
+        outbox.c.digest.in_(digests),
+        outbox.c.recipient == recipient,
+        outbox.c.state.in_((State.SENT, State.QUEUED, State.FAILED)),
+    )
+    return [Claimed(r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts) for r in tx.execute(query)]
+
+
+def overdue(tx: Connection, now: datetime) -> bool:
+    """Was something handed over, and its receipt did not come in time?"""
+    return tx.scalar(select(outbox.c.message_id).where(_overdue(now)).limit(1)) is not None
+
+
+def queue_overdue(tx: Connection, now: datetime) -> None:
+    """Make it due again."""
+    reason = "handed over, but no receipt came"
+    tx.execute(update(outbox).where(_overdue(now)).values(state=State.QUEUED, state_at=now, reason=reason))
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    return and_(outbox.c.state == State.SENT, outbox.c.due_at <= now)
+
+
 def postpone(tx: Connection, recipient: str, until: datetime) -> None:
     """Let everything for an authority that did not answer wait: it is down for all of them."""
     mine = and_(outbox.c.recipient == recipient, outbox.c.state == State.QUEUED, outbox.c.due_at < until)

@@ -9,8 +9,9 @@ import click
 import pytest
 import typer
 
+from adapters.route import NotReached
 from gateway.cli import cli
-from gateway.config import SECTIONS
+from gateway.config import SECTIONS, LoginSettings
 from gateway.errors import STORE_SENTENCES
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
 
@@ -33,7 +34,7 @@ def calls() -> list[tuple[str, list[str]]]:
 
 def codes() -> set[str]:
     used = {texts[0] for name, texts in calls() if name in ERRORS | {"_problem"} and texts and CODE.fullmatch(texts[0])}
-    return used | set(STORE_SENTENCES) | {"notice.unfit", ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+    return used | set(STORE_SENTENCES) | {"notice.unfit", NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
 
 
 def acts() -> set[str]:
@@ -60,7 +61,7 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
 
 def test_every_setting_is_explained_to_operators() -> None:
     settings = OPERATORS.partition("## Settings")[2].partition("##")[0]
-    for section, cls in SECTIONS.items():
+    for section, cls in (SECTIONS | {"logins": LoginSettings}).items():
         assert section in settings
         assert [one.name for one in fields(cls) if one.name not in settings] == []
 

@@ -1,0 +1,106 @@
+"""The loop in, for routes where things are left and fetched: messages at our own addresses, receipts at our partners'.
+
+What lies there is taken away only when it is durable here. A gateway that dies in between fetches it again, to no effect.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+
+from adapters.route import Address, Bundle, Collector, NotReached, Receipted
+from gateway.authority import Authority
+from gateway.deliver import write_endings
+from gateway.logs import failed
+from gateway.receive import receive
+from gateway.settle import settle
+from gateway.store import outbox
+from keys import receipt
+from keys.card import Route
+from keys.errors import Refusal
+
+LOOK_EVERY = 5.0  # seconds
+MOST_LINES = 1000  # of one bundle; ours hold a hundred
+
+
+async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Fetch until told to stop. A server that is away is looked for again; it holds up no other."""
+    under_way: dict[str, asyncio.Task[None]] = {}
+    away: set[str] = set()
+    while not stop.is_set():
+        try:
+            await _send_again(here)
+            for kind, address in await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx)))):
+                task = under_way.get(address.url)
+                if task is None or task.done():
+                    under_way[address.url] = asyncio.create_task(_visit(here, kind, address, away))
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            failed("collecting", why)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+    await asyncio.gather(*under_way.values())
+
+
+async def collect(here: Authority, kind: str, address: Address) -> int:
+    """Fetch what lies at one address now: how many bundles. Raises NotReached, StoreUnavailable."""
+    carrier = here.carriers[kind]
+    assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
+    bundles = await carrier.collect(address)
+    for bundle in bundles:
+        if address.authority == here.code:
+            receipts = await receive(here, bundle.lines[:MOST_LINES], bundle.sender)
+            await carrier.finish(address, bundle, receipts)
+        else:
+            await _settle(here, kind, address.authority, bundle)
+            await carrier.finish(address, bundle)
+    return len(bundles)
+
+
+async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
+    """One visit. A server that is away is said once, when it went."""
+    try:
+        await collect(here, kind, address)
+    except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
+        if not isinstance(why, NotReached) or address.url not in away:
+            failed(f"collecting by {kind}", why)
+        if isinstance(why, NotReached):
+            away.add(address.url)
+    else:
+        away.discard(address.url)
+
+
+def _places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:
+    """Where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
+    for route in _collected(here, here.own_card.routes):
+        yield route.kind, here.address(here.code, route)
+    for partner in sent_to:
+        with suppress(Refusal):
+            for route in _collected(here, here.trust.card(partner).routes):
+                yield route.kind, here.address(partner, route)
+
+
+def _collected(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
+    return [route for route in routes if isinstance(here.carriers.get(route.kind), Collector)]
+
+
+async def _settle(here: Authority, kind: str, partner: str, bundle: Bundle) -> None:
+    """Receipts that a partner left for us move on what we sent; one that is for nothing of ours changes nothing."""
+    tokens: dict[str, str] = {}
+    for line in bundle.lines:
+        with suppress(Refusal):
+            token = line.decode("ascii", "replace")
+            tokens[receipt.claimed_digest(token)] = token
+    awaited = await here.store.read(lambda tx: outbox.awaiting(tx, partner, list(tokens)))
+    endings = [
+        settle(here, one, Receipted(tokens[one.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
+        for one in awaited
+    ]
+    if endings:
+        await here.store.write(lambda tx: write_endings(tx, here.now(), partner, endings))
+
+
+async def _send_again(here: Authority) -> None:
+    """What was handed over an hour ago, and for which no receipt came, is delivered again."""
+    if await here.store.read(lambda tx: outbox.overdue(tx, here.now())):
+        await here.store.write(lambda tx: outbox.queue_overdue(tx, here.now()))
+        here.due.set()

@@ -1,0 +1,94 @@
+"""For each kind of route: two authorities, and a real server between them that can be stopped and started."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.route import Address, Carrier
+from gateway import app, setup
+from gateway.authority import Authority
+from gateway.collect import collect
+from gateway.store import inbox
+from keys import tls
+from tests.conftest import free_port, introduce, make
+from tests.sshd import new_key, sshd
+
+
+@dataclass(frozen=True)
+class World:
+    """What the contract asks of one kind of route."""
+
+    kind: str
+    sandwell: Authority
+    worcestershire: Authority
+    serving: Callable[[], AbstractAsyncContextManager[None]]  # the server, for as long as inside
+    other_pin: str
+
+    @property
+    def carrier(self) -> Carrier:
+        """Sandwell's."""
+        return self.sandwell.carriers[self.kind]
+
+    @property
+    def address(self) -> Address:
+        """Worcestershire's, as Sandwell finds it."""
+        return self._at(self.sandwell)
+
+    async def arrived(self) -> set[str]:
+        """The ids of what Worcestershire has kept."""
+        if self.kind != "https":
+            await collect(self.worcestershire, self.kind, self._at(self.worcestershire))
+        here = self.worcestershire
+        return {one.message_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for here in (self.sandwell, self.worcestershire):
+            for carrier in here.carriers.values():
+                await carrier.close()
+            here.store.close()
+
+    def _at(self, here: Authority) -> Address:
+        routes = {route.kind: route for route in self.worcestershire.own_card.routes}
+        return here.address("885", routes[self.kind])
+
+
+def https(folder: Path) -> World:
+    """Worcestershire's own gateway answers."""
+    sandwell, worcestershire = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
+    introduce(sandwell, worcestershire)
+    _, other = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        async with app.running(replace(worcestershire, carriers={})):
+            yield
+
+    return World("https", sandwell, worcestershire, serving, tls.der_base64(other))
+
+
+def sftp(folder: Path) -> World:
+    """OpenSSH's server holds what is left; Worcestershire fetches it."""
+    port = free_port()
+    with sshd(folder / "sshd", port) as made:
+        first = made  # its keys and folders stay when it stops
+    for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
+        make(folder / code, code, name).store.close()
+        with (folder / code / "gateway.toml").open("a") as settings:
+            settings.write(f'\n[logins.885]\nuser = "{first.user}"\nkey_file = "{first.private_key}"\n')
+    with (folder / "885" / "gateway.toml").open("a") as settings:
+        settings.write(f'\n[sftp]\nurl = "{first.url}"\nhost_key = "{first.host_key}"\n')
+    setup.renew_card(folder / "885", by="test")
+    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
+    introduce(sandwell, worcestershire)
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        with sshd(folder / "sshd", port):
+            yield
+
+    return World("sftp", sandwell, worcestershire, serving, new_key(folder / "other_key"))
+
+
+WORLDS: dict[str, Callable[[Path], World]] = {"https": https, "sftp": sftp}

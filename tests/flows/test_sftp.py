@@ -1,0 +1,274 @@
+"""Notices by SFTP, between two gateways and a real OpenSSH server."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from adapters.route import Address, HandedOver, Login, NotReached, Parcel, TryLater
+from adapters.sftp import CLAIM_SECONDS, Sftp
+from gateway import app, collect, doctor, setup
+from gateway.authority import Authority
+from gateway.collect import collect as visit
+from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
+from gateway.errors import ConfigProblem
+from gateway.send import prepare, queue, send
+from gateway.store import inbox, outbox
+from tests.children import notice
+from tests.conftest import free_port, introduce, make
+from tests.flows.test_exchange import Pair, state, until
+from tests.sshd import Sshd, new_key, sshd
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Sshd]:
+    with sshd(tmp_path / "sshd", free_port()) as made:
+        yield made
+
+
+@pytest.fixture
+def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Authority, Authority]]:
+    """Sandwell, and Worcestershire, whose card names the server; its HTTPS port is closed to the world."""
+    monkeypatch.setattr(collect, "LOOK_EVERY", 0.2)
+    sandwell = make(tmp_path / "333", "333", "Sandwell")
+    make(tmp_path / "885", "885", "Worcestershire").store.close()
+    with (tmp_path / "885" / "gateway.toml").open("a") as settings:
+        settings.write(f'\n[sftp]\nurl = "{server.url}"\nhost_key = "{server.host_key}"\n')
+    for home in ("333", "885"):
+        with (tmp_path / home / "gateway.toml").open("a") as settings:
+            settings.write(f'\n[logins.885]\nuser = "{server.user}"\nkey_file = "{server.private_key}"\n')
+    setup.renew_card(tmp_path / "885", by="test")
+    sandwell.store.close()
+    both = setup.open_authority(tmp_path / "333"), setup.open_authority(tmp_path / "885")
+    introduce(*both)
+    yield both
+    for here in both:
+        here.store.close()
+
+
+def files(server: Sshd, folder: str) -> list[str]:
+    return sorted(path.name for path in (server.folder / folder).iterdir())
+
+
+async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_back(pair: Pair, server: Sshd) -> None:
+    sandwell, worcestershire = pair
+    async with app.running(sandwell):  # nobody answers at Worcestershire's port
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.SENT)
+        assert len(files(server, "in")) == 1
+        async with app.running(worcestershire):
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: not files(server, "out"))
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).sender == "333"
+    assert (files(server, "in"), files(server, "out")) == ([], [])
+
+
+def carry(sandwell: Authority) -> tuple[Sftp, Address]:
+    """Sandwell's carrier, and Worcestershire's folder as Sandwell finds it."""
+    carrier = sandwell.carriers["sftp"]
+    assert isinstance(carrier, Sftp)
+    [route] = [route for route in sandwell.trust.card("885").routes if route.kind == "sftp"]
+    return carrier, sandwell.address("885", route)
+
+
+def own(worcestershire: Authority) -> Address:
+    [route] = [route for route in worcestershire.own_card.routes if route.kind == "sftp"]
+    return worcestershire.address("885", route)
+
+
+async def closed(*both: Authority) -> None:
+    for here in both:
+        for carrier in here.carriers.values():
+            await carrier.close()
+
+
+async def test_the_same_parcels_twice_are_one_file(pair: Pair, server: Sshd) -> None:
+    """As after a crash between the hand-over and the note of it."""
+    sandwell, worcestershire = pair
+    carrier, address = carry(sandwell)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    for _ in range(2):
+        assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [HandedOver()]
+    [name] = files(server, "in")
+    assert name.startswith("333-")
+    assert ready.message_id not in name
+    assert await visit(worcestershire, "sftp", own(worcestershire)) == 1
+    await closed(*pair)
+
+
+async def test_what_is_not_ours_or_not_whole_is_left_alone(pair: Pair, server: Sshd) -> None:
+    _, worcestershire = pair
+    names = ["report.docx", ".abc.part", "333-short.sealed", "333-" + "a" * 64 + ".sealed.exe", "999"]
+    for name in names:
+        (server.folder / "in" / name).write_bytes(b"x")
+    assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
+    assert files(server, "in") == sorted(names)
+    await closed(worcestershire)
+
+
+async def test_what_was_damaged_on_the_server_is_refused_and_removed(pair: Pair, server: Sshd) -> None:
+    sandwell, worcestershire = pair
+    carrier, address = carry(sandwell)
+    good, bad = prepare(sandwell, [notice(), notice()], "olive")
+    parcels = [Parcel(one.message_id, one.sealed) for one in (good, bad)]
+    await carrier.deliver(address, parcels)
+    [file] = (server.folder / "in").iterdir()
+    file.write_bytes(file.read_bytes()[:-900])
+    await visit(worcestershire, "sftp", own(worcestershire))
+    [receipts] = (server.folder / "out").iterdir()
+    assert len(receipts.read_text().split("\n")) == 2
+    came = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))
+    assert [one.message_id for one in came] == [good.message_id]
+    await closed(*pair)
+
+
+async def test_what_was_taken_by_a_process_that_died_is_taken_up_again(pair: Pair, server: Sshd) -> None:
+    sandwell, worcestershire = pair
+    carrier, address = carry(sandwell)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
+    theirs = worcestershire.carriers["sftp"]
+    assert isinstance(theirs, Sftp)
+    [bundle] = await theirs.collect(own(worcestershire))  # and then the process dies
+    assert await theirs.collect(own(worcestershire)) == []
+    taken = server.folder / "in" / bundle.name
+    os.utime(taken, (taken.stat().st_atime, taken.stat().st_mtime - CLAIM_SECONDS - 1))
+    assert await visit(worcestershire, "sftp", own(worcestershire)) == 1
+    assert len(files(server, "out")) == 1
+    await closed(*pair)
+
+
+async def test_a_receipt_that_is_no_receipt_changes_nothing(pair: Pair, server: Sshd) -> None:
+    sandwell, _ = pair
+    _, address = carry(sandwell)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    (server.folder / "out" / f"333-{'b' * 64}.receipts").write_bytes(b"nonsense\n\xff\xfe\n" + ready.sealed)
+    assert await visit(sandwell, "sftp", address) == 1
+    assert state(sandwell, ready.message_id) is State.QUEUED
+    assert files(server, "out") == []
+    await closed(sandwell)
+
+
+async def test_a_server_that_shows_another_host_key_gets_nothing(pair: Pair, server: Sshd, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    other = replace(address, pin=new_key(tmp_path / "other"))
+    [attempt] = await carrier.deliver(other, [Parcel("x", b"sealed")])
+    assert attempt == TryLater("the server's host key is not the one that is pinned")
+    assert files(server, "in") == []
+
+
+@pytest.mark.parametrize("harm", ["no login", "other key", "no such folder", "no server"])
+async def test_a_server_that_does_not_let_us_is_named(pair: Pair, server: Sshd, tmp_path: Path, harm: str) -> None:
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    new_key(tmp_path / "stranger")
+    stranger = Login(server.user, (tmp_path / "stranger").read_bytes())
+    cases = {
+        "no login": (replace(address, login=None), "no login is set"),
+        "other key": (replace(address, login=stranger), "refused our login"),
+        "no such folder": (replace(address, url=f"{address.url}/nowhere"), "folder is not on the server"),
+        "no server": (replace(address, url="sftp://127.0.0.1:1/nowhere"), "cannot be reached"),
+    }
+    where, says = cases[harm]
+    [attempt] = await carrier.deliver(where, [Parcel("x", b"sealed")])
+    assert isinstance(attempt, TryLater)
+    assert says in attempt.reason
+    with pytest.raises(NotReached, match=says):
+        await carrier.collect(where)
+    await closed(sandwell)
+
+
+async def test_a_read_only_server_is_named(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    with sshd(tmp_path / "read-only", free_port(), "-R") as server:
+        login = Login(server.user, server.private_key.read_bytes())
+        [attempt] = await carrier.deliver(
+            replace(address, url=server.url, pin=server.host_key, login=login), [Parcel("x", b"sealed")]
+        )
+        await closed(sandwell)
+    assert attempt == TryLater("the server does not let us write there")
+
+
+async def test_a_server_that_goes_and_comes_back_is_found_again(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    port = free_port()
+    for turn in range(2):
+        with sshd(tmp_path / f"turn-{turn}", port) as server:
+            login = Login(server.user, server.private_key.read_bytes())
+            there = replace(address, url=server.url, pin=server.host_key, login=login)
+            assert await carrier.deliver(there, [Parcel("x", b"sealed")]) == [HandedOver()]
+        [attempt] = await carrier.deliver(there, [Parcel("x", b"sealed")])
+        assert isinstance(attempt, TryLater)
+
+
+async def test_what_was_handed_over_and_never_receipted_is_delivered_again_and_given_up_in_the_end(pair: Pair) -> None:
+    sandwell, _ = pair
+    clock = sandwell.now
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.SENT)
+        before = sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts
+        sandwell.now = lambda: clock() + RECEIPT_WAIT + timedelta(minutes=1)
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts > before)
+        await until(lambda: state(sandwell, sent) is State.SENT)
+        sandwell.now = lambda: clock() + PATIENCE + timedelta(minutes=1)
+        await until(lambda: state(sandwell, sent) is State.FAILED)
+    assert "no receipt" in (sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or "")
+
+
+class Door(asyncssh.SSHServer):
+    """Lets in whoever knows the password."""
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == ("sandwell", "the password of this test")
+
+
+async def test_we_sign_in_with_a_password_where_the_server_wants_one(pair: Pair, tmp_path: Path) -> None:
+    """At another kind of server: asyncssh's own."""
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    (tmp_path / "theirs" / "in").mkdir(parents=True)
+    pin = new_key(tmp_path / "server_key")
+    server = await asyncssh.create_server(
+        Door,
+        "127.0.0.1",
+        0,
+        server_host_keys=[str(tmp_path / "server_key")],
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(tmp_path / "theirs").encode()),
+    )
+    url = f"sftp://127.0.0.1:{server.get_port()}/"
+    for password, ending in (("the password of this test", HandedOver), ("another", TryLater)):
+        there = replace(address, url=url, pin=pin, login=Login("sandwell", password=password))
+        [attempt] = await carrier.deliver(there, [Parcel("x", b"sealed")])
+        assert isinstance(attempt, ending)
+    await closed(sandwell)
+    server.close()
+    await server.wait_closed()
+    assert len(list((tmp_path / "theirs" / "in").iterdir())) == 1
+
+
+def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    with (tmp_path / "333" / "gateway.toml").open("a") as settings:
+        settings.write('\n[logins.885]\nuser = "sandwell"\nkey_file = "no-such-key"\n')
+    with pytest.raises(ConfigProblem, match="no-such-key"):
+        setup.open_authority(tmp_path / "333")
+
+
+def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    assert not [one for here in pair for one in doctor.examine(here) if "no login" in one.detail]
+    for here, name, result in ((sandwell, "route to 885", "warn"), (worcestershire, "our SFTP folder", "fail")):
+        here.logins = {}
+        assert (name, result) in {(one.name, one.result) for one in doctor.examine(here)}

@@ -1,0 +1,86 @@
+"""A real OpenSSH server, started by the tests: SFTP only, one user, keys made for the occasion."""
+
+import getpass
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SSHD, SFTP_SERVER = Path("/usr/sbin/sshd"), Path("/usr/lib/openssh/sftp-server")
+
+
+@dataclass(frozen=True)
+class Sshd:
+    """A server on loopback whose users reach one folder."""
+
+    port: int
+    folder: Path
+    host_key: str
+    user: str
+    private_key: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """The folder as a card names it."""
+        return f"sftp://127.0.0.1:{self.port}{self.folder}"
+
+
+def new_key(path: Path) -> str:
+    """Make a key pair, where there is none; its public half as a line."""
+    if not path.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
+    return path.with_suffix(".pub").read_text().strip()
+
+
+@contextmanager
+def sshd(home: Path, port: int, *options: str) -> Iterator[Sshd]:
+    """Start a server whose files lie in `home`, its SFTP with these options; stop it afterwards. The files stay."""
+    if not SSHD.exists():
+        if os.environ.get("CI"):
+            pytest.fail("OpenSSH's server is not installed, and CI must have it")
+        pytest.skip("OpenSSH's server is not installed (Debian: apt-get install openssh-server)")
+    home.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(
+            mode=0o755, exist_ok=True
+        )  # where it locks itself up; Debian's service makes it at boot
+    host_key = new_key(home / "host_key")
+    (home / "authorized_keys").write_text(new_key(home / "login_key") + "\n")
+    for name in ("in", "out"):
+        (home / "files" / name).mkdir(parents=True, exist_ok=True)
+    settings = home / "sshd_config"
+    settings.write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home / 'host_key'}\nPidFile none\n"
+        f"AuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nPasswordAuthentication no\n"
+        f"KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp {' '.join((str(SFTP_SERVER), *options))}\n"
+    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(settings)], stderr=log)
+    try:
+        _wait(process, home / "log")
+        yield Sshd(port, home / "files", host_key, getpass.getuser(), home / "login_key", process)
+    finally:
+        _kill(process.pid)
+        process.wait()
+
+
+def _kill(pid: int) -> None:
+    """A process and all that come of it: each open connection has one, in a session of its own."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        _kill(int(child))
+    os.kill(pid, signal.SIGKILL)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 10
+    while "Server listening" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.02)
