@@ -58,7 +58,9 @@ class Receipted:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """Carried as far as can be seen. A receipt follows by some route, or reconciliation asks."""
+    """Carried as far as can be seen: where it lies now. A receipt follows by some route, or reconciliation asks."""
+
+    where: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Sftp:
                 await _leave(server, f"{path}/{IN}", f"{address.us}-{_digest(bundle)}.sealed", bundle)
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
-        return [HandedOver()] * len(parcels)
+        return [HandedOver("on their SFTP server")] * len(parcels)
 
     async def collect(self, address: Address) -> Sequence[Bundle]:
         """Take what lies there for us, each under a name by which nobody else takes it."""

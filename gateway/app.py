@@ -7,11 +7,11 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import audit
+from gateway import audit, mailbox
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
@@ -28,6 +28,7 @@ COLLECT_AFTER = (
     20,
     50,
 )  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
+EXPIRE_EVERY = 3600.0  # seconds
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
@@ -45,7 +46,10 @@ async def running(here: Authority) -> AsyncIterator[None]:
         await runner.cleanup()
         raise _not_listening(listen, why) from None
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
-    loops = [asyncio.create_task(loop(here, stop)) for loop in (deliver_forever, collect_forever, _checkpoints)]
+    loops = [
+        asyncio.create_task(loop(here, stop))
+        for loop in (deliver_forever, collect_forever, _checkpoints, _expire_mailboxes)
+    ]
     try:
         yield
     finally:
@@ -70,6 +74,16 @@ def _not_listening(listen: ListenSettings, why: OSError) -> Unusable:
         f"The gateway cannot listen on {place} ({os.strerror(why.errno or 0)}).",
         "Set [listen] host to an address of this machine, and a port that its user may open.",
     )
+
+
+async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
+    while here.config.hosting.owners and not stop.is_set():
+        try:
+            await here.store.write(lambda tx: mailbox.expire(tx, here))
+        except StoreUnavailable as why:  # the next time will do
+            failed("mailboxes", why)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), EXPIRE_EVERY)
 
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:

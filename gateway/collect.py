@@ -19,7 +19,7 @@ from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
 
-LOOK_EVERY = 5.0  # seconds
+LOOK_EVERY = 2.0  # seconds
 MOST_LINES = 1000  # of one bundle; ours hold a hundred
 
 
@@ -38,7 +38,9 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
             failed("collecting", why)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-    await asyncio.gather(*under_way.values())
+    for task in under_way.values():
+        task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
+    await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
 async def collect(here: Authority, kind: str, address: Address) -> int:
@@ -57,9 +59,10 @@ async def collect(here: Authority, kind: str, address: Address) -> int:
 
 
 async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
-    """One visit. A server that is away is said once, when it went."""
+    """Fetch until nothing lies there. A server that is away is said once, when it went."""
     try:
-        await collect(here, kind, address)
+        while await collect(here, kind, address):
+            continue
     except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
         if not isinstance(why, NotReached) or address.url not in away:
             failed(f"collecting by {kind}", why)

@@ -66,6 +66,21 @@ class SftpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxSettings:
+    """Our mailbox, if another authority's gateway keeps what comes for us; it stands on our card."""
+
+    host: str = ""  # its DfE code; it must be a partner
+
+
+@dataclass(frozen=True, slots=True)
+class HostingSettings:
+    """The mailboxes that we keep for others."""
+
+    owners: str = ""  # DfE codes, with spaces between them
+    megabytes: int = 100  # in each of them
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSettings:
     """How we sign in at the server of one authority; under our own code, at our own."""
 
@@ -93,6 +108,8 @@ class Config:
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     sftp: SftpSettings = field(default_factory=SftpSettings)
+    mailbox: MailboxSettings = field(default_factory=MailboxSettings)
+    hosting: HostingSettings = field(default_factory=HostingSettings)
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
@@ -137,6 +154,8 @@ SECTIONS = {
     "keys": KeysSettings,
     "limits": LimitsSettings,
     "sftp": SftpSettings,
+    "mailbox": MailboxSettings,
+    "hosting": HostingSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 

@@ -46,6 +46,7 @@ def examine(here: Authority) -> list[Check]:
         _telephone(here),
         _space(here.config.home),
         _answers(here),
+        *_mailbox(here),
         *_sftp(here),
         *_partners(here),
         *_deliveries(here),
@@ -116,6 +117,18 @@ def _answers(here: Authority) -> Check:
             return Check("gateway", "ok", f"answers on port {listen.port}")
     except OSError:
         return Check("gateway", "warn", f"nothing answers on port {listen.port}: cme-gateway serve")
+
+
+def _mailbox(here: Authority) -> Iterator[Check]:
+    host = here.config.mailbox.host
+    if not host:
+        return
+    ours = {route.certificate for route in here.own_card.routes if route.kind == "mailbox"}
+    theirs = {route.certificate for route in here.trust.card(host).routes if route.kind == "https"}
+    if ours and ours <= theirs:
+        yield Check("our mailbox", "ok", f"is held by {host}")
+    else:
+        yield Check("our mailbox", "fail", f"our card does not name {host}'s gateway as it is: cme-gateway card renew")
 
 
 def _sftp(here: Authority) -> Iterator[Check]:

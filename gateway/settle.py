@@ -31,12 +31,12 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
     match attempt:
         case Receipted(token):
             return _with_receipt(here, claimed, token, route, jitter, now)
-        case HandedOver():
+        case HandedOver(where):
             if now - claimed.queued_at >= delivery.PATIENCE:
                 return _ending(
                     claimed, State.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
                 )
-            ending = _ending(claimed, State.SENT, route, "handed over", None, "notice.sent")
+            ending = _ending(claimed, State.SENT, route, "handed over", where, "notice.sent")
             return replace(ending, settled=replace(ending.settled, due_at=now + delivery.RECEIPT_WAIT))
         case TryLater(reason, after):
             wait = delivery.next_attempt(

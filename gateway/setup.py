@@ -182,7 +182,7 @@ def _write_private(path: Path, secret: bytes) -> None:
         file.write(secret)
 
 
-def _write_card(config: Config, *, serial: int, now: datetime) -> Card:
+def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
     """Sign our card with the identity key and keep it in the home folder."""
     phrase = config.passphrase()
     ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
@@ -198,7 +198,7 @@ def _write_card(config: Config, *, serial: int, now: datetime) -> Card:
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
-        routes=(Route("https", config.exchange_url, "sealed", certificate), *_sftp(config)),
+        routes=(Route("https", config.exchange_url, "sealed", certificate), *_left_and_fetched(config, host)),
         contacts=(Contact("cme_officer", who.officer, who.telephone, who.email),),
         mash=None,
         schema_versions=("1",),
@@ -209,7 +209,17 @@ def _write_card(config: Config, *, serial: int, now: datetime) -> Card:
     return ours
 
 
-def _sftp(config: Config) -> Iterator[Route]:
+def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:
+    """Our routes for those whom no connection to us reaches."""
+    if host is not None:
+        theirs = next((route for route in host.routes if route.kind == "https"), None)
+        if theirs is None:
+            raise ConfigProblem(
+                "config.mailbox",
+                f"{host.name} has no HTTPS route, so it can hold no mailbox.",
+                "Name another [mailbox] host.",
+            )
+        yield Route("mailbox", f"{theirs.url}/mailboxes/{config.authority.code}", "sealed", theirs.certificate)
     if config.sftp.url:
         yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
 
@@ -225,7 +235,9 @@ def renew_card(home: Path, *, by: str) -> Card:
         host = tls.own_host(certificate)
         if host and tls.ends(certificate) < here.now() + CARD_LIFE:
             _new_certificate(home, host, here.now())
-        ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now())
+        mailbox = here.config.mailbox.host
+        hosted_by = here.trust.card(mailbox) if mailbox else None
+        ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now(), host=hosted_by)
         _note(here, Entry("card.renewed", by, here.code, detail={"serial": ours.serial}))
     finally:
         here.store.close()

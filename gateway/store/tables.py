@@ -158,6 +158,18 @@ receipts = Table(
     Index("receipts_message", "message_id"),
 )
 
+mailboxes = Table(  # what we keep for others: bundles of sealed messages, and receipts on their way back
+    "mailboxes",
+    metadata,
+    Column("owner", AUTHORITY, primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("sender", AUTHORITY, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("kept_at", Instant, nullable=False),
+    Index("mailboxes_oldest", "owner", "kind", "kept_at", "name"),
+)
+
 partners = Table(
     "partners",
     metadata,

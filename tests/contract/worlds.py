@@ -9,6 +9,7 @@ from adapters.route import Address, Carrier
 from gateway import app, setup
 from gateway.authority import Authority
 from gateway.collect import collect
+from gateway.partners import add
 from gateway.store import inbox
 from keys import tls
 from tests.conftest import free_port, introduce, make
@@ -24,6 +25,7 @@ class World:
     worcestershire: Authority
     serving: Callable[[], AbstractAsyncContextManager[None]]  # the server, for as long as inside
     other_pin: str
+    others: tuple[Authority, ...] = ()
 
     @property
     def carrier(self) -> Carrier:
@@ -38,13 +40,14 @@ class World:
     async def arrived(self) -> set[str]:
         """The ids of what Worcestershire has kept."""
         if self.kind != "https":
-            await collect(self.worcestershire, self.kind, self._at(self.worcestershire))
+            while await collect(self.worcestershire, self.kind, self._at(self.worcestershire)):
+                continue
         here = self.worcestershire
         return {one.message_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
 
     async def close(self) -> None:
         """Let go of everything."""
-        for here in (self.sandwell, self.worcestershire):
+        for here in (self.sandwell, self.worcestershire, *self.others):
             for carrier in here.carriers.values():
                 await carrier.close()
             here.store.close()
@@ -91,4 +94,41 @@ def sftp(folder: Path) -> World:
     return World("sftp", sandwell, worcestershire, serving, new_key(folder / "other_key"))
 
 
-WORLDS: dict[str, Callable[[Path], World]] = {"https": https, "sftp": sftp}
+def mailbox(folder: Path) -> World:
+    """Birmingham's gateway holds Worcestershire's mailbox."""
+    host = hosting(folder / "330")
+    sandwell = make(folder / "333", "333", "Sandwell")
+    worcestershire = with_mailbox(folder / "885", host)
+    for one, other in ((host, sandwell), (sandwell, worcestershire)):
+        introduce(one, other)
+    add(host, (folder / "885" / setup.CARD_FILE).read_text("ascii"), by="test")  # as renewed: with the mailbox
+    _, another = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        async with app.running(replace(host, carriers={})):
+            yield
+
+    return World("mailbox", sandwell, worcestershire, serving, tls.der_base64(another), (host,))
+
+
+def hosting(home: Path, more: str = "") -> Authority:
+    """Birmingham, which holds a mailbox for Worcestershire."""
+    make(home, "330", "Birmingham").store.close()
+    with (home / "gateway.toml").open("a") as settings:
+        settings.write(f'\n[hosting]\nowners = "885"\n{more}\n')
+    return setup.open_authority(home)
+
+
+def with_mailbox(home: Path, host: Authority) -> Authority:
+    """Worcestershire, whose mailbox this host holds."""
+    before = make(home, "885", "Worcestershire")
+    introduce(before, host)
+    before.store.close()
+    with (home / "gateway.toml").open("a") as settings:
+        settings.write(f'\n[mailbox]\nhost = "{host.code}"\n')
+    setup.renew_card(home, by="test")
+    return setup.open_authority(home)
+
+
+WORLDS: dict[str, Callable[[Path], World]] = {"https": https, "mailbox": mailbox, "sftp": sftp}

@@ -21,7 +21,7 @@ from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.receive import receive
 from gateway.send import prepare, queue
 from gateway.store import inbox, log
-from gateway.web.exchange import Budget
+from gateway.web.callers import Budget
 from keys import bearer
 from keys.errors import RingMissing
 from tests.children import notice, sample

@@ -92,7 +92,9 @@ async def test_the_same_parcels_twice_are_one_file(pair: Pair, server: Sshd) -> 
     carrier, address = carry(sandwell)
     [ready] = prepare(sandwell, [notice()], "olive")
     for _ in range(2):
-        assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [HandedOver()]
+        assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [
+            HandedOver("on their SFTP server")
+        ]
     [name] = files(server, "in")
     assert name.startswith("333-")
     assert ready.message_id not in name
@@ -204,7 +206,7 @@ async def test_a_server_that_goes_and_comes_back_is_found_again(pair: Pair, tmp_
         with sshd(tmp_path / f"turn-{turn}", port) as server:
             login = Login(server.user, server.private_key.read_bytes())
             there = replace(address, url=server.url, pin=server.host_key, login=login)
-            assert await carrier.deliver(there, [Parcel("x", b"sealed")]) == [HandedOver()]
+            assert await carrier.deliver(there, [Parcel("x", b"sealed")]) == [HandedOver("on their SFTP server")]
         [attempt] = await carrier.deliver(there, [Parcel("x", b"sealed")])
         assert isinstance(attempt, TryLater)
 

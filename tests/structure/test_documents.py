@@ -13,6 +13,7 @@ from adapters.route import NotReached
 from gateway.cli import cli
 from gateway.config import SECTIONS, LoginSettings
 from gateway.errors import STORE_SENTENCES
+from gateway.mailbox import FULL
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +34,12 @@ def calls() -> list[tuple[str, list[str]]]:
 
 
 def codes() -> set[str]:
-    used = {texts[0] for name, texts in calls() if name in ERRORS | {"_problem"} and texts and CODE.fullmatch(texts[0])}
-    return used | set(STORE_SENTENCES) | {"notice.unfit", NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+    used = {
+        texts[0]
+        for name, texts in calls()
+        if name in ERRORS | {"_problem", "problem"} and texts and CODE.fullmatch(texts[0])
+    }
+    return used | set(STORE_SENTENCES) | {"notice.unfit", FULL, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
 
 
 def acts() -> set[str]:

@@ -1,0 +1,85 @@
+"""An HTTPS client for carriers: the server shows the certificate that is pinned, and the caller says who it is."""
+
+import ssl
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+
+import aiohttp
+
+from adapters.route import Address, NotReached
+
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def after(self) -> timedelta | None:
+        """How long the server asks us to wait, if it does."""
+        seconds = self.headers.get("Retry-After", "")
+        return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
+
+
+class Client:
+    """Keeps one session, and in it the connections to partners, open."""
+
+    def __init__(self) -> None:
+        """Nothing is opened before the first request."""
+        self._session: aiohttp.ClientSession | None = None
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    async def request(
+        self, method: str, address: Address, path: str, *, body: bytes = b"", kind: str = "", most: int
+    ) -> Answer:
+        """One request and its answer, of `most` bytes at most. Raises NotReached."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False)
+        headers = {"Authorization": f"Bearer {address.bearer()}"} | ({"Content-Type": kind} if kind else {})
+        try:
+            async with self._session.request(
+                method,
+                f"{address.url}{path}",
+                data=BytesIO(body) if body else None,
+                headers=headers,
+                ssl=self._trusted(address.pin),
+                allow_redirects=False,
+            ) as answer:
+                content = await answer.content.readexactly(min(int(answer.content_length or 0), most))
+                return Answer(answer.status, content, dict(answer.headers))
+        except TimeoutError:
+            raise NotReached("the partner's gateway did not answer in time") from None
+        except (aiohttp.ClientError, OSError, EOFError) as why:
+            raise NotReached(_sentence(why)) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _trusted(self, certificate: str | None) -> ssl.SSLContext:
+        """What checks the server's TLS: this certificate and no other, or the public authorities where none is pinned."""
+        pinned = certificate or ""
+        if pinned not in self._contexts:
+            context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            self._contexts[pinned] = context
+        return self._contexts[pinned]
+
+
+def _sentence(why: BaseException) -> str:
+    match why:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "the partner's certificate is not the one on its card"
+        case aiohttp.ClientConnectorError():
+            return "the partner's gateway cannot be reached"
+        case _:
+            return f"the connection broke ({type(why).__name__})"

@@ -1,0 +1,74 @@
+"""Mailbox: another authority's gateway keeps sealed messages for one that lets nobody in, until it comes and fetches them.
+
+    POST   <url>/messages             a sender leaves a bundle: sealed messages, one a line
+    GET    <url>/messages             the owner fetches bundles; the host waits up to half a minute for one to come
+    POST   <url>/messages/<name>      the owner has it: the receipts for its sender, one a line
+    GET    <url>/receipts             a sender fetches the receipts that were left for it
+    DELETE <url>/receipts/<name>      it has them
+
+Every request says who calls, to the owner of the mailbox. Bundles are listed as JSON: name, sender, lines.
+"""
+
+import json
+from collections.abc import Sequence
+
+from adapters.client import Client
+from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, refusal
+from adapters.route import Address, Attempt, Bundle, HandedOver, NotReached, Parcel, TryLater
+
+NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
+MAX_LIST_BYTES = 67_108_864  # a host hands out no more at once
+
+
+class Mailbox:
+    """Leaves things at a partner's mailbox, and fetches from our own."""
+
+    def __init__(self) -> None:
+        """Nothing is opened before the first request."""
+        self._client = Client()
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        """Leave the parcels as one bundle."""
+        body = b"\n".join(parcel.sealed for parcel in parcels)
+        try:
+            answer = await self._client.request(
+                "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=65_536
+            )
+        except NotReached as why:
+            return [TryLater(str(why))] * len(parcels)
+        if answer.status == 202:
+            return [HandedOver("waiting in their mailbox")] * len(parcels)
+        if answer.status in NOT_NOW:
+            return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
+        return [refusal(answer, "mailbox")] * len(parcels)
+
+    async def collect(self, address: Address) -> Sequence[Bundle]:
+        """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
+        what = "messages" if address.us == address.authority else "receipts"
+        answer = await self._client.request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
+        if answer.status != 200:
+            raise NotReached(f"the mailbox's host answered {answer.status}")
+        try:
+            rows = json.loads(answer.body)
+            return [Bundle(row["name"], row["sender"], tuple(line.encode() for line in row["lines"])) for row in rows]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise NotReached("the mailbox's host did not answer in the form that was agreed") from None
+
+    async def finish(self, address: Address, bundle: Bundle, receipts: Sequence[str] = ()) -> None:
+        """Leave the receipts and let the host forget the bundle; or say that we have the receipts."""
+        if address.us == address.authority:
+            body, path = "\n".join(receipts).encode(), f"/messages/{bundle.name}"
+            answer = await self._client.request("POST", address, path, body=body, kind=RECEIPTS_TYPE, most=65_536)
+        else:
+            answer = await self._client.request("DELETE", address, f"/receipts/{bundle.name}", most=65_536)
+        if answer.status not in (200, 404):  # 404: another process was quicker
+            raise NotReached(f"the mailbox's host answered {answer.status}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def carrier() -> Mailbox:
+    """The entry point."""
+    return Mailbox()

@@ -1,0 +1,128 @@
+"""`/exchange/v1/mailboxes/<owner>`: what `adapters.mailbox` asks of a host. Every caller is a partner, known by its card."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from aiohttp import web
+
+from adapters.https import MESSAGES_TYPE
+from gateway import mailbox
+from gateway.errors import NotAllowed, NotFound
+from gateway.store.mailboxes import Held
+from gateway.web.callers import HERE, caller, wait_for_budget
+from gateway.web.problems import problem
+
+READ_SECONDS = 30
+POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
+LOOK_SECONDS = 0.5  # between two looks into the database, where another process may have put something
+BASE = "/exchange/v1/mailboxes/{owner:[0-9]{3}}"
+NAME = "{name:[0-9]{3}-[0-9a-f]{64}}"
+
+STOPPING = web.AppKey("stopping", asyncio.Event)
+
+
+def add_to(app: web.Application) -> None:
+    """Serve the mailboxes in this application."""
+    app[STOPPING] = asyncio.Event()
+
+    async def stop(app: web.Application) -> None:
+        app[STOPPING].set()
+
+    app.on_shutdown.append(stop)
+    app.router.add_post(f"{BASE}/messages", leave)
+    app.router.add_get(f"{BASE}/messages", fetch)
+    app.router.add_post(f"{BASE}/messages/{NAME}", answer)
+    app.router.add_get(f"{BASE}/receipts", fetch_receipts)
+    app.router.add_delete(f"{BASE}/receipts/{NAME}", forget_receipts)
+
+
+async def leave(request: web.Request) -> web.Response:
+    """A sender leaves sealed messages, one a line: 202 once they are durable."""
+    here, owner = request.app[HERE], _owner(request)
+    sender = await caller(request, owner)
+    if request.content_type != MESSAGES_TYPE:
+        return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
+    body = await _body(request)
+    messages = body.count(b"\n") + 1
+    if messages > here.config.limits.messages_per_request:
+        return problem(413, "exchange.too-many", "Too many messages in one request.")
+    if wait := wait_for_budget(request, sender, messages, time.monotonic()):
+        return problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
+    try:
+        await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, body))
+    except NotAllowed as why:
+        return problem(507, why.code, why.sentence)
+    return web.Response(status=202)
+
+
+async def fetch(request: web.Request) -> web.Response:
+    """The owner fetches what lies there; an empty mailbox answers when something has come, or after a while."""
+    here, owner = request.app[HERE], await _by_owner(request)
+    stopping, until = request.app[STOPPING], time.monotonic() + POLL_SECONDS
+    while True:
+        found = await here.store.read(partial(mailbox.hand_out, owner=owner))
+        if found or stopping.is_set() or time.monotonic() > until:
+            return _listed(found)
+        try:
+            await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def answer(request: web.Request) -> web.Response:
+    """The owner has a bundle, and leaves the receipts for its sender."""
+    here, owner = request.app[HERE], await _by_owner(request)
+    receipts, name = await _body(request), request.match_info["name"]
+    try:
+        await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, receipts))
+    except NotFound as why:
+        return problem(404, why.code, why.sentence)
+    return web.Response(text="done\n")
+
+
+async def fetch_receipts(request: web.Request) -> web.Response:
+    """A sender fetches the receipts that were left for it."""
+    here, owner = request.app[HERE], _owner(request)
+    sender = await caller(request, owner)
+    return _listed(await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender)))
+
+
+async def forget_receipts(request: web.Request) -> web.Response:
+    """A sender has its receipts."""
+    here, owner = request.app[HERE], _owner(request)
+    sender, name = await caller(request, owner), request.match_info["name"]
+    try:
+        await here.store.write(partial(mailbox.received, owner=owner, sender=sender, name=name))
+    except NotFound as why:
+        return problem(404, why.code, why.sentence)
+    return web.Response(text="done\n")
+
+
+def _owner(request: web.Request) -> str:
+    owner = request.match_info["owner"]
+    if not mailbox.is_hosted(request.app[HERE], owner):
+        raise web.HTTPNotFound
+    return owner
+
+
+async def _by_owner(request: web.Request) -> str:
+    owner = _owner(request)
+    if await caller(request, owner) != owner:
+        raise web.HTTPForbidden
+    return owner
+
+
+async def _body(request: web.Request) -> bytes:
+    async with asyncio.timeout(READ_SECONDS):
+        body = await request.read()
+    if not body or not body.isascii():
+        raise web.HTTPBadRequest
+    return body
+
+
+def _listed(found: Sequence[Held]) -> web.Response:
+    rows = [{"name": one.name, "sender": one.sender, "lines": one.content.decode("ascii").split("\n")} for one in found]
+    return web.Response(text=json.dumps(rows), content_type="application/json")

@@ -1,0 +1,47 @@
+"""Every error in one form (RFC 9457), and no traceback to anybody."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from gateway.errors import GatewayError, StoreUnavailable
+from gateway.logs import failed
+
+RETRY_SECONDS = 30
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def one_error_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What a handler raises, as a page."""
+    try:
+        return await handler(request)
+    except web.HTTPUnauthorized as why:
+        return problem(401, why.text or "bearer.malformed", "The caller did not prove who they are.")
+    except web.HTTPRequestEntityTooLarge:
+        most = request.client_max_size
+        return problem(413, "exchange.too-large", f"At most {most} bytes in one request.")
+    except web.HTTPException as why:
+        allow = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else None
+        return problem(why.status, f"http.{why.status}", why.reason, headers=allow)
+    except TimeoutError:
+        return problem(408, "exchange.too-slow", "The request took too long to arrive.")
+    except StoreUnavailable as why:
+        failed("request", why)
+        return problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
+    except GatewayError as why:
+        return problem(403, why.code, why.sentence)
+    except Exception as why:  # noqa: BLE001 - the last line before the caller
+        failed("request", why)
+        return problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
+
+
+def problem(
+    status: int, code: str, sentence: str, *, retry: int | None = None, headers: dict[str, str] | None = None
+) -> web.Response:
+    """One problem."""
+    body = json.dumps({"type": f"urn:cme-exchange:problem:{code}", "status": status, "title": sentence})
+    extra = dict(headers or {}) | ({"Retry-After": str(retry)} if retry else {})
+    return web.Response(status=status, text=body, content_type="application/problem+json", headers=extra)

@@ -1,0 +1,178 @@
+"""A mailbox: Birmingham's gateway keeps what comes for Worcestershire, which lets nobody in."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.mailbox import Mailbox
+from adapters.route import Address, HandedOver, NotReached, Parcel, TryLater
+from gateway import app, collect, doctor, mailbox, setup
+from gateway.authority import Authority
+from gateway.config import HostingSettings, ListenSettings
+from gateway.core.delivery import State
+from gateway.mailbox import KEPT_FOR
+from gateway.partners import add
+from gateway.send import prepare, send
+from gateway.store import inbox, log, mailboxes, outbox
+from keys import bearer
+from tests.children import notice
+from tests.conftest import free_port, introduce, make
+from tests.contract.worlds import hosting, with_mailbox
+from tests.flows.test_exchange import state, until, whole
+
+Three = tuple[Authority, Authority, Authority]
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
+    """Sandwell; Worcestershire, which listens where no partner comes; and Birmingham, the host."""
+    monkeypatch.setattr(collect, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 0.3)
+    host = hosting(tmp_path / "330")
+    sandwell, worcestershire = make(tmp_path / "333", "333", "Sandwell"), with_mailbox(tmp_path / "885", host)
+    introduce(host, sandwell)
+    introduce(sandwell, worcestershire)
+    add(host, (tmp_path / "885" / setup.CARD_FILE).read_text("ascii"), by="test")
+    worcestershire.config = replace(
+        worcestershire.config, listen=ListenSettings(port=free_port())
+    )  # not what its card says
+    yield sandwell, worcestershire, host
+    for here in (sandwell, worcestershire, host):
+        here.store.close()
+
+
+def at(here: Authority, worcestershire: Authority) -> tuple[Mailbox, Address]:
+    """A carrier, and Worcestershire's mailbox as this authority finds it."""
+    [route] = [route for route in worcestershire.own_card.routes if route.kind == "mailbox"]
+    carrier = here.carriers["mailbox"]
+    assert isinstance(carrier, Mailbox)
+    return carrier, here.address("885", route)
+
+
+async def closed(*all_of_them: Authority) -> None:
+    for here in all_of_them:
+        for carrier in here.carriers.values():
+            await carrier.close()
+
+
+async def test_a_notice_waits_in_the_mailbox_and_its_receipt_comes_back(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    async with app.running(sandwell), app.running(host):
+        [sent] = await send(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is State.SENT)
+        assert sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason == "waiting in their mailbox"
+        async with app.running(worcestershire):
+            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: not host.store.look(lambda tx: mailboxes.size(tx, "885")))
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).sender == "333"
+    acts = [entry.act for entry in host.store.look(lambda tx: list(log.entries(tx)))]
+    assert [act for act in acts if act.startswith("mailbox.")] == ["mailbox.kept", "mailbox.fetched"]
+    assert not whole(host).faults
+
+
+async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    message = notice()
+    [ready] = prepare(sandwell, [message], "olive")
+    async with app.running(replace(host, carriers={})):
+        assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [
+            HandedOver("waiting in their mailbox")
+        ]
+        await closed(sandwell)
+    [held] = host.store.look(lambda tx: mailbox.hand_out(tx, "885"))
+    assert held.content == ready.sealed
+    entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(log.entries(tx))))
+    assert message.header.message_id not in entries
+    assert inbox_of(host) == []
+
+
+def inbox_of(here: Authority) -> list[str]:
+    return [one.message_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))]
+
+
+async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    async with app.running(replace(host, carriers={})):
+        await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
+        as_owner = replace(address, us="885")  # Sandwell asks for what is not its own
+        with pytest.raises(NotReached, match="403"):
+            await carrier.collect(as_owner)
+        stranger = replace(address, bearer=lambda: "nonsense")
+        assert isinstance((await carrier.deliver(stranger, [Parcel("x", b"x")]))[0], TryLater)
+        elsewhere = replace(
+            address, bearer=lambda: bearer.issue("330", ring=sandwell.ring, now=sandwell.now())
+        )  # a token for another audience
+        assert isinstance((await carrier.deliver(elsewhere, [Parcel("x", b"x")]))[0], TryLater)
+        theirs, own = at(worcestershire, worcestershire)
+        [bundle] = await theirs.collect(own)
+        await theirs.finish(own, bundle, ["a receipt"])
+        assert await theirs.collect(own) == []
+        [receipts] = await carrier.collect(address)
+        assert receipts.lines == (b"a receipt",)
+        await carrier.finish(address, receipts)
+        assert await carrier.collect(address) == []
+        await closed(sandwell, worcestershire)
+
+
+async def test_what_was_fetched_and_not_finished_is_fetched_again(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    theirs, own = at(worcestershire, worcestershire)
+    async with app.running(replace(host, carriers={})):
+        await carrier.deliver(address, [Parcel("x", b"sealed")])
+        assert await theirs.collect(own) == await theirs.collect(own) != []
+        await closed(sandwell, worcestershire)
+
+
+async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_later(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    host.config = replace(host.config, hosting=HostingSettings("885", megabytes=1))
+    async with app.running(replace(host, carriers={})):
+        bundles = [[Parcel("x", bytes([65 + number]) * 400_000)] for number in range(3)]
+        ends = [(await carrier.deliver(address, bundle))[0] for bundle in bundles]
+        assert [type(end) for end in ends] == [HandedOver, HandedOver, TryLater]
+        assert ends[2] == TryLater("their mailbox is full")
+        host.config = replace(host.config, hosting=HostingSettings("", megabytes=1))
+        [end] = await carrier.deliver(address, bundles[0])
+        assert isinstance(end, TryLater)
+        await closed(sandwell)
+
+
+async def test_what_nobody_fetches_is_forgotten_and_noted(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    async with app.running(replace(host, carriers={})):
+        await carrier.deliver(address, [Parcel("x", b"sealed")])
+        await closed(sandwell)
+    clock = host.now
+    host.now = lambda: clock() + KEPT_FOR - timedelta(hours=1)
+    assert host.store.run(lambda tx: mailbox.expire(tx, host)) == []
+    host.now = lambda: clock() + KEPT_FOR + timedelta(hours=1)
+    [entry] = host.store.run(lambda tx: mailbox.expire(tx, host))
+    assert (entry.partner, entry.detail) == ("333", {"owner": "885"})
+    assert host.store.look(lambda tx: mailboxes.size(tx, "885")) == 0
+
+
+def test_doctor_says_when_our_card_does_not_name_the_mailbox(three: Three) -> None:
+    _, worcestershire, _ = three
+    assert ("our mailbox", "ok") in {(one.name, one.result) for one in doctor.examine(worcestershire)}
+    worcestershire.own_card = replace(worcestershire.own_card, routes=worcestershire.own_card.routes[:1])
+    assert ("our mailbox", "fail") in {(one.name, one.result) for one in doctor.examine(worcestershire)}
+
+
+async def test_a_gateway_that_waits_at_its_mailbox_stops_at_once(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 60.0)
+    _, worcestershire, host = three
+    began = worcestershire.now()
+    async with app.running(host):
+        async with app.running(worcestershire):
+            await until(lambda: True)
+        assert (worcestershire.now() - began).total_seconds() < 10
+    assert (worcestershire.now() - began).total_seconds() < 15
