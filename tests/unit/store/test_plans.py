@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
-from gateway.store import inbox, log, outbox
+from gateway.store import inbox, log, mailboxes, outbox
 from gateway.store.database import Store
 from gateway.store.inbox import Arrived, Receipt, Standing
 from gateway.store.log import Entry
+from gateway.store.mailboxes import Held
 from gateway.store.outbox import Queued, Settled
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
-GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries")
+GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries", "mailboxes")
 
 
 def arrived(number: int, sequence: int = 1) -> Arrived:
@@ -34,6 +35,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "claim": lambda tx: outbox.claim(tx, NOW, "885", 100),
     "settle": lambda tx: outbox.settle(tx, NOW, [Settled("m1", State.RECEIVED, "https", "receipted")]),
     "postpone": lambda tx: outbox.postpone(tx, "885", NOW),
+    "who owes receipts": lambda tx: outbox.partners_sent(tx),
+    "what is overdue": lambda tx: outbox.overdue(tx, NOW),
+    "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
+    "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
+    "keep for others": lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "333", b"sealed", NOW)),
+    "what lies in a mailbox": lambda tx: (mailboxes.oldest(tx, "885", "messages", 4), mailboxes.size(tx, "885")),
     "advance": lambda tx: outbox.advance(tx, NOW, "m1", "885", State.ACKNOWLEDGED),
     "next in the case": lambda tx: outbox.next_sequence(tx, "c1", "885"),
     "one sent": lambda tx: (outbox.get(tx, "m1"), outbox.locked(tx, "m1"), outbox.tries(tx, "m1")),
