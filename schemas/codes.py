@@ -32,6 +32,16 @@ def is_live(code: str) -> bool:
 
 
 @cache
+def _by_gss_code() -> dict[str, str]:
+    return {row["gss_code"]: row["code"] for name in ("authorities_live", "authorities_wales") for row in rows(name)}
+
+
+def authority_of(gss_code: str) -> str | None:
+    """The DfE code of the live authority that ONS knows by this code (E10000034); None where it is none for education."""
+    return _by_gss_code().get(gss_code)
+
+
+@cache
 def grounds(regulations: str) -> frozenset[str]:
     """The letters of the grounds for deletion in the regulations of this year."""
     return frozenset(row["code"] for row in rows("grounds") if row["regulations"] == regulations)

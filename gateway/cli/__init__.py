@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from gateway import logs
-from gateway.cli import audit_log, cards, notices, service
+from gateway.cli import audit_log, cards, notices, places, service
 from gateway.cli.output import err
 from gateway.errors import GatewayError
 from keys.errors import Refusal, RingRefused
@@ -29,6 +29,7 @@ for room in (service.commands, notices.commands):
 cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")
+cli.add_typer(places.commands, name="postcodes")
 cli.add_typer(audit_log.commands, name="audit")
 
 

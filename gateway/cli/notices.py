@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway import amend, audit, respond
+from gateway import amend, audit, postcodes, respond
 from gateway.authority import Authority
 from gateway.cli.output import (
     DEFAULT_HOME,
@@ -135,6 +135,7 @@ def send(
         )
     with opened(home) as here:
         ready: list[Queued] = []
+        doubts: dict[str, str | None] = {}
         for file in track(files, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
             message = _message(file)
             if new_id:
@@ -143,10 +144,20 @@ def send(
                 head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
                 message = replace(message, header=head)
             ready += prepare_notices(here, [message], by)
+            doubts[ready[-1].message_id] = postcodes.astray(here, message)
         here.store.run(lambda tx: queue(tx, here, ready))
     value = [
-        {"message_id": one.message_id, "recipient": one.recipient, "kind": one.kind, "state": "queued"} for one in ready
+        {
+            "message_id": one.message_id,
+            "recipient": one.recipient,
+            "kind": one.kind,
+            "state": "queued",
+            "doubt": doubts[one.message_id],
+        }
+        for one in ready
     ]
+    for doubt in filter(None, doubts.values()):
+        err.print(f"[yellow]{escape(doubt)}[/yellow] If that is wrong: cme-gateway withdraw.", soft_wrap=True)
     answer(
         as_json,
         {"queued": value},

@@ -170,6 +170,16 @@ mailboxes = Table(  # what we keep for others: bundles of sealed messages, and r
     Index("mailboxes_oldest", "owner", "kind", "kept_at", "name"),
 )
 
+postcodes = Table(
+    "postcodes",
+    metadata,
+    Column("postcode", String(7), primary_key=True),  # without spaces
+    Column("authority", AUTHORITY, nullable=False),
+    Column("release", Integer, nullable=False),  # of the directory, counted by us
+    Index("postcodes_release", "release"),
+    sqlite_with_rowid=False,  # half the space
+)
+
 partners = Table(
     "partners",
     metadata,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
-from gateway.store import inbox, log, mailboxes, outbox
+from gateway.store import inbox, log, mailboxes, outbox, postcodes
 from gateway.store.database import Store
 from gateway.store.inbox import Arrived, Receipt, Standing
 from gateway.store.log import Entry
@@ -16,7 +16,7 @@ from gateway.store.mailboxes import Held
 from gateway.store.outbox import Queued, Settled
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
-GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries", "mailboxes")
+GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries", "mailboxes", "postcodes")
 
 
 def arrived(number: int, sequence: int = 1) -> Arrived:
@@ -39,6 +39,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what is overdue": lambda tx: outbox.overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
     "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
+    "where a postcode lies": lambda tx: postcodes.find(tx, "B708SZ"),
     "keep for others": lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "333", b"sealed", NOW)),
     "what lies in a mailbox": lambda tx: (mailboxes.oldest(tx, "885", "messages", 4), mailboxes.size(tx, "885")),
     "advance": lambda tx: outbox.advance(tx, NOW, "m1", "885", State.ACKNOWLEDGED),

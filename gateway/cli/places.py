@@ -1,0 +1,54 @@
+"""Commands on postcodes: in which authority does an address lie?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import wrap_file
+
+from gateway import postcodes
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, who
+from gateway.errors import NotFound
+from schemas import codes
+
+commands = typer.Typer(no_args_is_help=True, help="In which authority a postcode lies, by the ONS Postcode Directory.")
+
+
+@commands.command("import")
+def postcodes_import(
+    file: Annotated[Path, typer.Argument(help="The directory as ONS publishes it: a ZIP archive, or its CSV.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Take in a release of the directory (some minutes); the gateway may run meanwhile."""
+    with (
+        opened(home) as here,
+        postcodes.opened(file) as (stream, size),
+        wrap_file(stream, size, description="Reading", console=err, disable=not err.is_terminal) as watched,
+    ):
+        done = postcodes.import_directory(here, watched, by)
+    value = {"postcodes": done.postcodes, "elsewhere": done.elsewhere, "malformed": done.malformed, "gone": done.gone}
+    answer(
+        as_json,
+        value,
+        lambda: (
+            f"[green]{done.postcodes:,} postcodes of England and Wales are known now.[/green] {done.elsewhere:,} lie elsewhere; "
+            f"{done.malformed:,} rows hold none; {done.gone:,} of before are gone."
+        ),
+    )
+
+
+@commands.command("find")
+def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """The authority in which a postcode lies."""
+    with opened(home) as here:
+        found = postcodes.authority_of(here, postcode)
+    if found is None:
+        raise NotFound(
+            "postcodes.not-found",
+            "This postcode is not in the directory that was imported.",
+            "Check it, or take in the newest release: cme-gateway postcodes import FILE.",
+        )
+    name = codes.authority_name(found)
+    answer(as_json, {"authority": found, "name": name}, lambda: f"{name} ({found})")

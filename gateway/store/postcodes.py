@@ -1,0 +1,42 @@
+"""The index of postcodes: in which authority each lies."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.tables import postcodes
+
+
+def put(tx: Connection, release: int, placed: Mapping[str, str]) -> None:
+    """Keep these postcodes, in the place of what was known of them."""
+    if not placed:
+        return
+    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    new = on(postcodes)
+    new = new.on_conflict_do_update(
+        index_elements=[postcodes.c.postcode],
+        set_={"authority": new.excluded.authority, "release": new.excluded.release},
+    )
+    tx.execute(new, [{"postcode": code, "authority": where, "release": release} for code, where in placed.items()])
+
+
+def find(tx: Connection, postcode: str) -> str | None:
+    """The authority in which it lies."""
+    found: str | None = tx.scalar(select(postcodes.c.authority).where(postcodes.c.postcode == postcode))
+    return found
+
+
+def newest_release(tx: Connection) -> int:
+    """The number of the newest release; 0 where there is none."""
+    return tx.scalar(select(func.max(postcodes.c.release))) or 0
+
+
+def count(tx: Connection, *, before: int) -> int:
+    """How many postcodes are of a release before this one."""
+    return tx.scalar(select(func.count()).where(postcodes.c.release < before)) or 0
+
+
+def forget(tx: Connection, *, before: int) -> int:
+    """Forget the postcodes of releases before this one: how many."""
+    return tx.execute(delete(postcodes).where(postcodes.c.release < before)).rowcount
