@@ -17,6 +17,7 @@ from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
+from gateway.intake import watch_forever
 from gateway.logs import failed, serving
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store.log import Entry
@@ -48,7 +49,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
     loops = [
         asyncio.create_task(loop(here, stop))
-        for loop in (deliver_forever, collect_forever, _checkpoints, _expire_mailboxes)
+        for loop in (deliver_forever, collect_forever, watch_forever, _checkpoints, _expire_mailboxes)
     ]
     try:
         yield

@@ -81,6 +81,36 @@ class HostingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OneSettings:
+    """Where ONE, or another case system, puts its extracts of children who moved away."""
+
+    folder: str = ""  # relative to the home folder, or absolute; empty: none is watched
+
+
+@dataclass(frozen=True, slots=True)
+class OneColumnsSettings:
+    """How the columns of an extract are called. Only surname and date of birth must be there."""
+
+    upn: str = "UPN"
+    surname: str = "Surname"
+    forename: str = "Forename"
+    dob: str = "Date of Birth"
+    sex: str = "Gender"
+    nc_year: str = "NC Year"
+    left_on: str = "Date of Leaving"
+    confirmed: str = "Move Confirmed"  # anything but no: the move is confirmed, not believed
+    restricted: str = "Restricted"  # anything but no: an officer decides
+    destination_la: str = "Destination LA"
+    new_address: str = "New Address"  # lines with commas between them
+    new_postcode: str = "New Postcode"
+    old_address: str = "Old Address"
+    old_postcode: str = "Old Postcode"
+    school_lea: str = "School LEA"
+    school_estab: str = "School Estab"
+    school_name: str = "School Name"
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSettings:
     """How we sign in at the server of one authority; under our own code, at our own."""
 
@@ -110,6 +140,8 @@ class Config:
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
     hosting: HostingSettings = field(default_factory=HostingSettings)
+    one: OneSettings = field(default_factory=OneSettings)
+    one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
@@ -156,6 +188,8 @@ SECTIONS = {
     "sftp": SftpSettings,
     "mailbox": MailboxSettings,
     "hosting": HostingSettings,
+    "one": OneSettings,
+    "one_columns": OneColumnsSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 

@@ -46,6 +46,7 @@ def examine(here: Authority) -> list[Check]:
         _telephone(here),
         _space(here.config.home),
         _answers(here),
+        *_one(here),
         *_mailbox(here),
         *_sftp(here),
         *_partners(here),
@@ -117,6 +118,19 @@ def _answers(here: Authority) -> Check:
             return Check("gateway", "ok", f"answers on port {listen.port}")
     except OSError:
         return Check("gateway", "warn", f"nothing answers on port {listen.port}: cme-gateway serve")
+
+
+def _one(here: Authority) -> Iterator[Check]:
+    if not here.config.one.folder:
+        return
+    folder = here.config.home / here.config.one.folder
+    failed = len(list((folder / "failed").glob("*.report.csv")))
+    if not folder.is_dir():
+        yield Check("ONE's folder", "fail", f"{folder} is not there")
+    elif failed:
+        yield Check("ONE's folder", "warn", f"{failed} files could not be read: see the reports in {folder / 'failed'}")
+    else:
+        yield Check("ONE's folder", "ok", str(folder))
 
 
 def _mailbox(here: Authority) -> Iterator[Check]:

@@ -170,6 +170,14 @@ mailboxes = Table(  # what we keep for others: bundles of sealed messages, and r
     Index("mailboxes_oldest", "owner", "kind", "kept_at", "name"),
 )
 
+intake = Table(  # rows of extracts that became notices
+    "intake",
+    metadata,
+    Column("digest", DIGEST, primary_key=True),  # of whom, when and where to, under our own key
+    Column("message_id", ID, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 postcodes = Table(
     "postcodes",
     metadata,

@@ -1,0 +1,219 @@
+"""The watched folder: extracts of leavers come in, notices go out, and beside each file lies what became of its rows.
+
+    <folder>/leavers.csv            put there by ONE
+    <folder>/working/leavers.csv    taken, by one process
+    <folder>/done/ or failed/       with leavers.csv.report.csv beside it: row, result, to, MessageId, reason
+
+A row is sent once, whatever is put there again: a digest of whom, when and where to, under our own key, is kept with the
+notice in one transaction. Restricted children always wait for an officer.
+"""
+
+import asyncio
+import csv
+import fcntl
+import hmac
+import io
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_bytes
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from gateway import leavers, postcodes
+from gateway.authority import SYSTEM, Authority
+from gateway.errors import ConfigProblem, Unfit, Unusable
+from gateway.leavers import Leaver, Unread
+from gateway.logs import failed
+from gateway.send import next_header, prepare, queue
+from gateway.store import intake, log
+from gateway.store.log import Entry
+from gateway.store.outbox import Queued
+from keys.errors import Refusal
+from schemas import codes, xml
+from schemas.identifiers import uuid7
+from schemas.message import Message, Officer
+
+LOOK_EVERY = 10.0  # seconds
+QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
+TOGETHER = 32  # rows in one step; after them, other work has its turn
+BY = "ONE"
+
+Result = Literal["sent", "before", "held", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of a row."""
+
+    row: int
+    result: Result
+    to: str = ""
+    message_id: str = ""
+    reason: str = ""
+
+
+async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder, until told to stop."""
+    while here.config.one.folder and not stop.is_set():
+        try:
+            await take_in(here, here.config.home / here.config.one.folder)
+        except Exception as why:  # noqa: BLE001 - it lies there still, and is tried again
+            failed("taking in leavers", why)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+
+
+async def take_in(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole: how many."""
+    taken = 0
+    for file in await asyncio.to_thread(_claim, folder):
+        with alone(file) as ours:
+            if ours:
+                await _one_file(here, folder, file)
+                taken += 1
+    return taken
+
+
+def _claim(folder: Path) -> list[Path]:
+    """Move what is whole to where it is worked on; all that lies there, also of a process that died."""
+    working = folder / "working"
+    for place in (working, folder / "done", folder / "failed"):
+        place.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.suffix.lower() == ".csv" and file.is_file() and time.time() - file.stat().st_mtime > QUIET:
+            with suppress(FileNotFoundError):  # another process was quicker
+                file.rename(working / file.name)
+    return sorted(working.iterdir())
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[bool]:
+    """Is the file ours alone? Another process may have it; one that died has it no more."""
+    with suppress(FileNotFoundError), file.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield file.exists()
+        return
+    yield False
+
+
+async def _one_file(here: Authority, folder: Path, file: Path) -> None:
+    try:
+        rows = await asyncio.to_thread(lambda: leavers.read(file.read_bytes(), here.config.one_columns))
+        lines = await _rows(here, rows)
+    except Unusable as why:
+        lines = [Line(0, "refused", reason=f"{why.sentence} {why.next_step}")]
+    counts = Counter(line.result for line in lines)
+    entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in ("sent", "before", "held", "refused")})
+    await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+    await asyncio.to_thread(_put_away, folder / ("failed" if counts["refused"] == len(lines) else "done"), file, lines)
+    here.due.set()
+
+
+def _put_away(place: Path, file: Path, lines: Sequence[Line]) -> None:
+    name = _free_name(place, file.name)
+    (place / f"{name}.report.csv").write_text(_report(lines), "utf-8-sig")
+    file.rename(place / name)
+
+
+async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row]]) -> list[Line]:
+    ring = _officer(here)
+    seen: dict[tuple[str, ...], int] = {}
+    lines: list[Line] = []
+    for at in range(0, len(rows), TOGETHER):
+        ready: list[tuple[int, str, Queued]] = []
+        for number, row in rows[at : at + TOGETHER]:
+            read = leavers.leaver(row, ring)
+            if isinstance(read, Unread):
+                lines.append(Line(number, "refused", reason=read.reason))
+            elif read.child in seen:
+                lines.append(Line(number, "held", reason=f"The same child stands in row {seen[read.child]}."))
+            else:
+                seen[read.child] = number
+                prepared = _prepare(here, read)
+                if isinstance(prepared, str):
+                    lines.append(Line(number, "held", reason=prepared))
+                else:
+                    ready.append((number, *prepared))
+        sent = await here.store.write(partial(_queue, here=here, ready=[(digest, one) for _, digest, one in ready]))
+        lines += [
+            Line(number, "sent" if digest in sent else "before", one.recipient, sent.get(digest, ""))
+            for number, digest, one in ready
+        ]
+        await asyncio.sleep(0)
+    return sorted(lines, key=lambda line: line.row)
+
+
+def _prepare(here: Authority, read: Leaver) -> tuple[str, Queued] | str:
+    """The digest of a row and its sealed notice, or why an officer must look."""
+    if read.restricted:
+        return "The child's data are restricted: an officer decides what may be sent, and how."
+    there = read.destination or (postcodes.authority_of(here, read.postcode) if read.postcode else None)
+    if not there:
+        return "Where the child moved is not known: no authority is stated, and the postcode is not in the directory."
+    if codes.authority_name(there) is None:
+        return "The authority that is stated does not exist."
+    if there == here.code:
+        return "The child moved within our own area."
+    case = uuid7(here.now(), token_bytes(10))
+    try:
+        [ready] = prepare(here, [Message(next_header(here, case, there), read.notice)], BY)
+    except Unfit as why:
+        return " ".join(finding.sentence for finding in why.findings)
+    except xml.Unreadable as why:
+        return why.problems[0].sentence
+    except Refusal as why:
+        return f"{codes.authority_name(there)} ({there}): {why.sentence}"
+    return _digest(here, read, there), ready
+
+
+def _digest(here: Authority, read: Leaver, there: str) -> str:
+    """Whom, when and where to, so that it is sent once; under our own key, for a child could be guessed from it otherwise."""
+    said = "\0".join((*read.child, read.left_on.isoformat() if read.left_on else "", there))
+    return hmac.new(here.ring.at_rest_key, said.encode(), sha256).hexdigest()
+
+
+def _queue(tx: Connection, here: Authority, ready: Sequence[tuple[str, Queued]]) -> dict[str, str]:
+    """Queue those that were not sent before, and remember them: the id of each, by its digest."""
+    before = intake.known(tx, [digest for digest, _ in ready])
+    fresh = {digest: one for digest, one in ready if digest not in before}
+    if fresh:
+        intake.remember(tx, here.now(), {digest: one.message_id for digest, one in fresh.items()})
+        queue(tx, here, list(fresh.values()))
+    return {digest: one.message_id for digest, one in fresh.items()}
+
+
+def _officer(here: Authority) -> Officer:
+    who = here.config.authority
+    if not who.telephone:
+        raise ConfigProblem(
+            "config.telephone",
+            "Our telephone number is not set, and every notice names whom to ring.",
+            "Set [authority] telephone in gateway.toml.",
+        )
+    return Officer(name=who.officer, role="cme_officer", phone_no=who.telephone, email=who.email or None)
+
+
+def _report(lines: Sequence[Line]) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, quoting=csv.QUOTE_ALL)
+    table.writerow(("Row", "Result", "To", "MessageId", "Reason"))
+    table.writerows((line.row or "", line.result, line.to, line.message_id, line.reason) for line in lines)
+    return text.getvalue()
+
+
+def _free_name(place: Path, name: str) -> str:
+    """This name, or with a number where a file of this name came before."""
+    stem, ending = Path(name).stem, Path(name).suffix
+    tries = (name if number == 1 else f"{stem}-{number}{ending}" for number in range(1, 1_000_000))
+    return next(one for one in tries if not (place / one).exists())

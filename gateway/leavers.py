@@ -1,0 +1,166 @@
+"""Rows of an extract from ONE (or any other case system) to transfer notices: a table of columns, and no I/O.
+
+Which heading stands for what is a setting ([one_columns]). A row becomes a notice, or is held for an officer, or refused; why is
+said without a word about the child.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+from gateway.config import OneColumnsSettings
+from gateway.errors import Unusable
+from schemas.message import Address, Child, Officer, Restriction, School, TransferNotice
+
+MAX_BYTES = 104_857_600
+MAX_ROWS = 200_000
+NO = ("", "n", "no", "0", "false")
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
+BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+Row = Mapping[str, str]  # by our own names of the columns
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A row that can be read: who moved, and where to as far as the row says."""
+
+    child: tuple[str, ...]  # what tells one child from another
+    destination: str  # a DfE code, or empty
+    postcode: str  # of the new address, or empty
+    left_on: date | None
+    restricted: bool
+    notice: TransferNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row of which nothing can be made, and why."""
+
+    reason: str
+
+
+def read(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row]]:
+    """The rows with their line numbers. Raises Unusable where the file is no table with these columns."""
+    if len(data) > MAX_BYTES:
+        raise _no_table("it is larger than 100 MB")
+    if data[:4] == b"PK\x03\x04":
+        raise _no_table("it is a ZIP archive or an Excel file; export it as CSV")
+    text = _text(data)
+    try:
+        dialect = csv.Sniffer().sniff(text[:20_000].split("\n", 1)[0], ",;\t|")
+    except csv.Error:
+        raise _no_table("its first line does not hold headings with commas, semicolons or tabs between them") from None
+    table = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
+    try:
+        headings = [heading.strip().casefold() for heading in next(table, [])]
+        at = _places(headings, columns)
+        rows: list[tuple[int, Row]] = []
+        for row in table:
+            if any(cell.strip() for cell in row):
+                rows.append(
+                    (table.line_num, {name: " ".join(row[n].split()) if n < len(row) else "" for name, n in at.items()})
+                )
+            if len(rows) > MAX_ROWS:
+                raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
+    except csv.Error:
+        raise _no_table("it is not whole, or not written as CSV") from None
+    return rows
+
+
+def leaver(row: Row, ring: Officer) -> Leaver | Unread:
+    """What a row says, with the officer whom the other authority is to ring."""
+    if not row["surname"]:
+        return Unread("There is no surname.")
+    born, left = _date(row["dob"]), _date(row["left_on"])
+    if born is None:
+        return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
+    if left is None and row["left_on"]:
+        return Unread("The date of leaving is not written as 31/03/2015 or 2015-03-31.")
+    upn = row["upn"].upper()
+    if upn and not re.fullmatch("[A-Z][0-9]{11}[0-9A-Z]", upn):
+        return Unread("The UPN does not have the form of one.")
+    sex = row["sex"][:1].upper()
+    child = Child(
+        upn=upn or None,
+        upn_unknown=None if upn else "not-known",
+        surname=row["surname"],
+        forename=row["forename"] or None,
+        dob=born,
+        sex=sex if sex in ("F", "M") else "U",
+        nc_year_actual=row["nc_year"].casefold().removeprefix("year").strip().upper() or None,
+    )
+    notice = TransferNotice(
+        restriction=Restriction(level="none"),
+        child=child,
+        moved_on=left,
+        certainty="believed" if row["confirmed"].casefold() in NO else "confirmed",
+        destination_address=_address(row["new_address"], row["new_postcode"]),
+        previous_address=_address(row["old_address"], row["old_postcode"]),
+        school=_school(row, left),
+        cme_reason="believed-other-authority",
+        provision_status="unknown",
+        ring=ring,
+    )
+    who = (upn,) if upn else (row["surname"].casefold(), row["forename"].casefold(), born.isoformat())
+    return Leaver(who, row["destination_la"], row["new_postcode"], left, row["restricted"].casefold() not in NO, notice)
+
+
+def _text(data: bytes) -> str:
+    for mark, encoding in BOMS:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError:
+                raise _no_table("it is damaged: its text breaks off") from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")  # what Windows writes
+    if "\0" in text:
+        raise _no_table("it is not text, or UTF-16 without its mark; export it as UTF-8")
+    return text
+
+
+def _places(headings: list[str], columns: OneColumnsSettings) -> dict[str, int]:
+    wanted = asdict(columns)
+    at = {
+        name: headings.index(heading.casefold()) for name, heading in wanted.items() if heading.casefold() in headings
+    }
+    if missing := [wanted[name] for name in ("surname", "dob") if name not in at]:
+        raise _no_table(
+            f"it has no column {' and no column '.join(missing)}; [one_columns] says how columns are called"
+        )
+    return at | {name: 10**6 for name in wanted if name not in at}  # beyond every row: always empty
+
+
+def _date(text: str) -> date | None:
+    for form in DATES:
+        try:
+            return datetime.strptime(text.split(" 00:00")[0], form).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _address(lines: str, postcode: str) -> Address | None:
+    parts = [part.strip()[:100] for part in lines.split(",") if part.strip()]
+    if not parts and not postcode:
+        return None
+    kept = (*parts[:4], ", ".join(parts[4:])[:100]) if len(parts) > 5 else tuple(parts)
+    return Address(address_line=kept, post_code=postcode[:10] or None)
+
+
+def _school(row: Row, left: date | None) -> tuple[School, ...]:
+    if not row["school_name"]:
+        return ()
+    lea = row["school_lea"] if re.fullmatch("[0-9]{3}", row["school_lea"]) else None
+    estab = row["school_estab"] if re.fullmatch("[0-9]{4}", row["school_estab"]) else None
+    return (School(lea=lea, estab=estab, school_name=row["school_name"], leaving_date=left),)
+
+
+def _no_table(why: str) -> Unusable:
+    return Unusable("one.not-a-table", f"The file cannot be read: {why}.", "Export it again as CSV; nothing was sent.")

@@ -1,0 +1,221 @@
+"""A leaver stands in ONE's extract, and the other authority has the notice: the good rows go out, the others are listed with why."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import app, doctor, intake, leavers, postcodes
+from gateway.config import OneColumnsSettings, OneSettings
+from gateway.core.delivery import State
+from gateway.errors import ConfigProblem, Unusable
+from gateway.store import log, outbox
+from schemas.message import Officer
+from tests.conftest import introduce, make
+from tests.flows.test_exchange import Pair, state, until
+from tests.flows.test_postcodes import directory
+
+HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,School Name"
+ADA = 'X333210123001,Testchild-Example,Ada,31/03/2016,F,Year 5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1 9ZZ,Exampleton'
+BY_POSTCODE = ",Specimen,Ben,2015-06-01,M,6,2026-10-23,,,,WR1 9ZZ,"
+RESTRICTED = ",Hidden-Example,Cyd,2014-01-15,F,7,2026-10-23,Y,885,,,"
+NOWHERE = ",Gone-Example,Dan,2014-01-15,M,7,2026-10-23,,,,,"
+NAMELESS = ",,Eve,2014-01-15,F,7,2026-10-23,,885,,,"
+BAD_DAY = ",Wrong-Example,Fay,15.1.14,F,7,,,885,,,"
+STRANGER = ",Far-Example,Gus,2014-01-15,M,7,2026-10-23,,330,,,"
+BAD_UPN = "Y333210123001,Letter-Example,Hal,2014-01-15,M,7,2026-10-23,,885,,,"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """Sandwell, whose folder is watched, and Worcestershire."""
+    sandwell, worcestershire = (
+        make(tmp_path / "333", "333", "Sandwell"),
+        make(tmp_path / "885", "885", "Worcestershire"),
+    )
+    introduce(sandwell, worcestershire)
+    sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
+    (tmp_path / "one").mkdir()
+    postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
+    yield sandwell, worcestershire
+    for here in (sandwell, worcestershire):
+        here.store.close()
+
+
+def put(tmp_path: Path, *rows: str, name: str = "leavers.csv", head: str = HEAD, encoding: str = "utf-8") -> Path:
+    """A file that was written a minute ago."""
+    file = tmp_path / "one" / name
+    file.write_bytes("\r\n".join([head, *rows, ""]).encode(encoding))
+    os.utime(file, (time.time() - 60, time.time() - 60))
+    return file
+
+
+def report(tmp_path: Path, place: str = "done", name: str = "leavers.csv") -> list[dict[str, str]]:
+    text = (tmp_path / "one" / place / f"{name}.report.csv").read_text("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LOOK_EVERY", 0.1)
+    sandwell, worcestershire = pair
+    async with app.running(sandwell), app.running(worcestershire):
+        put(tmp_path, ADA)
+        await until(lambda: (tmp_path / "one" / "done" / "leavers.csv").exists())
+        [line] = report(tmp_path)
+        await until(lambda: state(sandwell, line["MessageId"]) is State.RECEIVED)
+    assert (line["Row"], line["Result"], line["To"]) == ("2", "sent", "885")
+    sent = sandwell.store.look(lambda tx: outbox.get(tx, line["MessageId"]))
+    assert (sent.queued_by, sent.kind) == ("ONE", "TransferNotice")
+
+
+async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    put(tmp_path, ADA, BY_POSTCODE, RESTRICTED, NOWHERE, NAMELESS, BAD_DAY, STRANGER, BAD_UPN, ADA)
+    assert await intake.take_in(sandwell, tmp_path / "one") == 1
+    lines = report(tmp_path)
+    assert [(line["Row"], line["Result"]) for line in lines] == [
+        ("2", "sent"), ("3", "sent"), ("4", "held"), ("5", "held"), ("6", "refused"),
+        ("7", "refused"), ("8", "held"), ("9", "held"), ("10", "held"),
+    ]  # fmt: skip
+    whys = ["", "", "restricted", "not known", "no surname", "date of birth", "Birmingham", "first letter", "row 2"]
+    assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
+    text = (tmp_path / "one" / "done" / "leavers.csv.report.csv").read_text("utf-8-sig")
+    entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(log.entries(tx))))
+    for name in ("Testchild", "Hidden", "Specimen", "2016", "X333210123001"):
+        assert name not in text
+        assert name not in entries
+    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="one.taken-in"))
+    assert '"detail":{"before":0,"held":5,"refused":2,"sent":2}' in entry.entry
+
+
+async def test_the_same_rows_again_send_nothing_again(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    for turn in range(2):
+        put(tmp_path, ADA, BY_POSTCODE)
+        await intake.take_in(sandwell, tmp_path / "one")
+        assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2, turn
+    assert {line["Result"] for line in report(tmp_path, name="leavers-2.csv")} == {"before"}
+
+
+async def test_a_process_that_died_over_a_file_leaves_it_to_the_next(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    (tmp_path / "one" / "working").mkdir()
+    put(tmp_path, ADA, name="working/leavers.csv")
+    assert await intake.take_in(sandwell, tmp_path / "one") == 1
+    assert report(tmp_path)[0]["Result"] == "sent"
+
+
+async def test_a_file_that_another_process_has_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    (tmp_path / "one" / "working").mkdir()
+    file = put(tmp_path, ADA, name="working/leavers.csv")
+    with intake.alone(file) as ours:
+        assert ours
+        assert await intake.take_in(sandwell, tmp_path / "one") == 0
+    assert await intake.take_in(sandwell, tmp_path / "one") == 1
+
+
+async def test_a_file_that_still_grows_is_left_alone(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    file = put(tmp_path, ADA)
+    os.utime(file)
+    assert await intake.take_in(sandwell, tmp_path / "one") == 0
+    assert file.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_windows_writes_is_read(encoding: str, separator: str) -> None:
+    text = (
+        separator.join(("Surname", "Forename", "Date of Birth"))
+        + "\r\n"
+        + separator.join(("Bronté", "Zoë", "31/03/2016"))
+    )
+    [(line, row)] = leavers.read(text.encode(encoding), OneColumnsSettings())
+    assert (line, row["surname"], row["forename"], row["upn"]) == (2, "Bronté", "Zoë", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "headings"),
+        (b"PK\x03\x04 and more", "ZIP"),
+        (b"Name,Born\nx,y\n", "no column Surname and no column Date of Birth"),
+        (b'Surname,Date of Birth\n"Specimen,31/03/2016\n', "not whole"),
+        ("Surname,Date of Birth\nx,y\n".encode("utf-16-le"), "UTF-16"),
+    ],
+)
+async def test_what_is_no_table_is_put_aside_with_why(pair: Pair, tmp_path: Path, content: bytes, says: str) -> None:
+    sandwell, _ = pair
+    file = put(tmp_path)
+    file.write_bytes(content)
+    os.utime(file, (time.time() - 60, time.time() - 60))
+    await intake.take_in(sandwell, tmp_path / "one")
+    [line] = report(tmp_path, "failed")
+    assert line["Result"] == "refused"
+    assert says in line["Reason"]
+    assert (tmp_path / "one" / "failed" / "leavers.csv").read_bytes() == content
+
+
+def test_columns_are_called_as_the_settings_say() -> None:
+    columns = replace(OneColumnsSettings(), surname="Legal Surname", dob="DOB")
+    [(_, row)] = leavers.read(b"dob,LEGAL SURNAME\n2016-03-31,Specimen\n", columns)
+    assert (row["surname"], row["dob"]) == ("Specimen", "2016-03-31")
+
+
+OFFICER = Officer(name="CME Officer", role="cme_officer", phone_no="01632 960101")
+
+
+@given(st.binary(max_size=600))
+def test_no_file_stops_the_intake(noise: bytes) -> None:
+    try:
+        rows = leavers.read(HEAD.encode() + b"\n" + noise, OneColumnsSettings())
+    except Unusable:
+        return
+    for _, row in rows:
+        leavers.leaver(row, OFFICER)
+
+
+@given(st.dictionaries(st.sampled_from(list(OneColumnsSettings.__dataclass_fields__)), st.text(max_size=40)))
+def test_no_row_stops_the_intake(cells: dict[str, str]) -> None:
+    leavers.leaver({name: cells.get(name, "") for name in OneColumnsSettings.__dataclass_fields__}, OFFICER)
+
+
+async def test_a_row_that_no_notice_can_hold_is_held(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    put(
+        tmp_path,
+        ",Long-Example" + "x" * 300 + ",Ida,2014-01-15,F,7,,,885,,,",
+        ",Year-Example,Jo,2014-01-15,F,99,,,885,,,",
+    )
+    await intake.take_in(sandwell, tmp_path / "one")
+    assert [line["Result"] for line in report(tmp_path)] == ["held", "held"]
+    assert "Surname" in report(tmp_path)[0]["Reason"]
+
+
+async def test_without_a_telephone_number_nothing_is_sent_and_the_file_waits(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    sandwell.config = replace(sandwell.config, authority=replace(sandwell.config.authority, telephone=""))
+    put(tmp_path, ADA)
+    with pytest.raises(ConfigProblem, match="telephone"):
+        await intake.take_in(sandwell, tmp_path / "one")
+    assert (tmp_path / "one" / "working" / "leavers.csv").exists()
+
+
+def test_doctor_looks_into_the_folder(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    assert ("ONE's folder", "ok") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    (tmp_path / "one" / "failed").mkdir()
+    (tmp_path / "one" / "failed" / "x.csv.report.csv").touch()
+    assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    sandwell.config = replace(sandwell.config, one=OneSettings("nowhere"))
+    assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
