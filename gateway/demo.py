@@ -5,6 +5,7 @@ on where it was when it is started again, loses nothing and doubles nothing.
 """
 
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -42,6 +43,11 @@ from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
 
 TELEPHONE = {"333": "01632 960101", "885": "01632 960202"}  # Ofcom's numbers for drama
+ENQUIRY = "whereabouts-enquiry"  # it stays open
+LEAVER = """\
+Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Destination LA,New Address,New Postcode
+Invented-Leaver,Lee,14/05/2015,F,Year 6,23/10/2026,885,"5 Placeholder Row, Inventchester",WR1 9ZZ
+"""
 STEPS = (
     ("transfer-notice", "333", "a child who moved to Worcestershire"),
     ("transfer-notice-siblings", "333", "a child who moved with a brother and a sister"),
@@ -55,6 +61,7 @@ WHAT = {  # as the two views name them
     "transfer-notice-restricted": "Transfer notice",
     "transfer-notice-without-upn": "Transfer notice, no UPN",
     "whereabouts-enquiry": "Whereabouts enquiry",
+    "leaver": "Transfer notice, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "the same receipt, no effect")
 WAIT_SECONDS = 60
@@ -87,7 +94,7 @@ async def run_demo(folder: Path, *, keep: bool, out: Console) -> dict[str, objec
         for here in both:
             here.store.close()
     _what_next(folder, out)
-    return {"folder": str(folder), "notices": len(STEPS), "refused": refused, "audit": verdicts}
+    return {"folder": str(folder), "notices": len(WHAT), "refused": refused, "audit": verdicts}
 
 
 def _what_next(folder: Path, out: Console) -> None:
@@ -152,6 +159,9 @@ def _make(home: Path, code: str, name: str, port: int) -> None:
         return
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
     setup.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
+    (fresh / "one").mkdir()
+    with (fresh / FILE).open("a") as settings:
+        settings.write('\n[one]\nfolder = "one"\n')
     fresh.rename(home)
 
 
@@ -228,8 +238,10 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         if not _queued(here, ids[name]):
             await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
         out.print(f"  {sender} -> {_other(sender)}  {says}")
+    ids = ids | {"leaver": await _leaver(both[0])}
+    out.print("  333 -> 885  a child who left, as ONE's extract says: nobody retyped it")
     out.print("\n[bold]2. Each is received, acknowledged and concluded[/bold]; the enquiry stays open\n")
-    for name, sender, _ in STEPS:
+    for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
         here, there = by_code[sender], by_code[_other(sender)]
         await _until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
@@ -237,11 +249,11 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
             respond.acknowledge(
                 there, ids[name], Acknowledgement(decision="accepted", officer=officer), by="otto (demo)"
             )
-        if name != STEPS[-1][0]:
+        if name != ENQUIRY:
             outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=officer)
             with suppress(NotAllowed):
                 respond.conclude(there, ids[name], outcome, by="otto (demo)")
-        wanted = State.ACKNOWLEDGED if name == STEPS[-1][0] else State.CONCLUDED
+        wanted = State.ACKNOWLEDGED if name == ENQUIRY else State.CONCLUDED
         await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
@@ -254,6 +266,20 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
             "demo.let-in", "Something ended otherwise than it must.", "This must not happen; please tell us."
         )
     return refused
+
+
+async def _leaver(sandwell: Authority) -> str:
+    """Put an extract into the folder that Sandwell's gateway watches, as ONE would: the notice that it made of it."""
+    folder = sandwell.config.home / sandwell.config.one.folder
+    report = folder / "done" / "leavers.csv.report.csv"
+    if not report.exists() and not (folder / "leavers.csv").exists():
+        fresh = folder / ".leavers"
+        fresh.write_text(LEAVER)
+        os.utime(fresh, (0, 0))  # it has not grown for long
+        fresh.rename(folder / "leavers.csv")
+    await _until(report.exists, "what became of ONE's extract")
+    [line] = csv.DictReader(report.read_text("utf-8-sig").splitlines())
+    return line["MessageId"]
 
 
 def _message(name: str, message_id: str, sender: str, recipient: str, here: Authority) -> Message:

@@ -40,7 +40,7 @@ from schemas import codes, xml
 from schemas.identifiers import uuid7
 from schemas.message import Message, Officer
 
-LOOK_EVERY = 10.0  # seconds
+LOOK_EVERY = 2.0  # seconds
 QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
 TOGETHER = 32  # rows in one step; after them, other work has its turn
 BY = "ONE"
@@ -122,8 +122,10 @@ async def _one_file(here: Authority, folder: Path, file: Path) -> None:
 
 def _put_away(place: Path, file: Path, lines: Sequence[Line]) -> None:
     name = _free_name(place, file.name)
-    (place / f"{name}.report.csv").write_text(_report(lines), "utf-8-sig")
-    file.rename(place / name)
+    half = place / f".{name}.report"
+    half.write_text(_report(lines), "utf-8-sig")
+    half.rename(place / f"{name}.report.csv")
+    file.rename(place / name)  # last: until then a process that finds it does it again, to no effect
 
 
 async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row]]) -> list[Line]:
@@ -145,11 +147,10 @@ async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row]]) -> lis
                     lines.append(Line(number, "held", reason=prepared))
                 else:
                     ready.append((number, *prepared))
-        sent = await here.store.write(partial(_queue, here=here, ready=[(digest, one) for _, digest, one in ready]))
-        lines += [
-            Line(number, "sent" if digest in sent else "before", one.recipient, sent.get(digest, ""))
-            for number, digest, one in ready
-        ]
+        before = await here.store.write(partial(_queue, here=here, ready=[(digest, one) for _, digest, one in ready]))
+        for number, digest, one in ready:
+            result: Result = "before" if digest in before else "sent"
+            lines.append(Line(number, result, one.recipient, before.get(digest, one.message_id)))
         await asyncio.sleep(0)
     return sorted(lines, key=lambda line: line.row)
 
@@ -184,13 +185,12 @@ def _digest(here: Authority, read: Leaver, there: str) -> str:
 
 
 def _queue(tx: Connection, here: Authority, ready: Sequence[tuple[str, Queued]]) -> dict[str, str]:
-    """Queue those that were not sent before, and remember them: the id of each, by its digest."""
+    """Queue those that were not sent before, and remember them. Those that were: by digest, the message that each became."""
     before = intake.known(tx, [digest for digest, _ in ready])
-    fresh = {digest: one for digest, one in ready if digest not in before}
-    if fresh:
+    if fresh := {digest: one for digest, one in ready if digest not in before}:
         intake.remember(tx, here.now(), {digest: one.message_id for digest, one in fresh.items()})
         queue(tx, here, list(fresh.values()))
-    return {digest: one.message_id for digest, one in fresh.items()}
+    return before
 
 
 def _officer(here: Authority) -> Officer:

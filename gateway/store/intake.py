@@ -8,9 +8,10 @@ from sqlalchemy import Connection, insert, select
 from gateway.store.tables import intake
 
 
-def known(tx: Connection, digests: Sequence[str]) -> set[str]:
-    """Those of these rows that were sent before."""
-    return set(tx.scalars(select(intake.c.digest).where(intake.c.digest.in_(digests))))
+def known(tx: Connection, digests: Sequence[str]) -> dict[str, str]:
+    """Those of these rows that were sent before: by digest, the message that each became."""
+    query = select(intake.c.digest, intake.c.message_id).where(intake.c.digest.in_(digests))
+    return {row.digest: row.message_id for row in tx.execute(query)}
 
 
 def remember(tx: Connection, now: datetime, sent: Mapping[str, str]) -> None:
