@@ -85,6 +85,9 @@ class OneSettings:
     """Where ONE, or another case system, puts its extracts of children who moved away."""
 
     folder: str = ""  # relative to the home folder, or absolute; empty: none is watched
+    unsaid: str = (
+        "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,8 @@ def _check(text: str, config: Config) -> None:
             'url = "postgresql+psycopg://gateway@store/gateway"',
             "store",
         )
+    if config.one.unsaid not in ("hold", "send"):
+        raise _problem(text, "unsaid", "unsaid is neither hold nor send", 'unsaid = "hold"', "one")
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"

@@ -45,8 +45,8 @@ from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
 TELEPHONE = {"333": "01632 960101", "885": "01632 960202"}  # Ofcom's numbers for drama
 ENQUIRY = "whereabouts-enquiry"  # it stays open
 LEAVER = """\
-Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Destination LA,New Address,New Postcode
-Invented-Leaver,Lee,14/05/2015,F,Year 6,23/10/2026,885,"5 Placeholder Row, Inventchester",WR1 9ZZ
+Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode
+Invented-Leaver,Lee,14/05/2015,F,Year 6,23/10/2026,N,885,"5 Placeholder Row, Inventchester",WR1 9ZZ
 """
 STEPS = (
     ("transfer-notice", "333", "a child who moved to Worcestershire"),

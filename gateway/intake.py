@@ -87,7 +87,7 @@ def _claim(folder: Path) -> list[Path]:
     for place in (working, folder / "done", folder / "failed"):
         place.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
-        if file.suffix.lower() == ".csv" and file.is_file() and time.time() - file.stat().st_mtime > QUIET:
+        if file.suffix.lower() in (".csv", ".xml") and file.is_file() and time.time() - file.stat().st_mtime > QUIET:
             with suppress(FileNotFoundError):  # another process was quicker
                 file.rename(working / file.name)
     return sorted(working.iterdir())
@@ -109,7 +109,9 @@ def alone(file: Path) -> Iterator[bool]:
 
 async def _one_file(here: Authority, folder: Path, file: Path) -> None:
     try:
-        rows = await asyncio.to_thread(lambda: leavers.read(file.read_bytes(), here.config.one_columns))
+        rows = await asyncio.to_thread(
+            lambda: leavers.read(file.read_bytes(), here.config.one_columns, here.now().date())
+        )
         lines = await _rows(here, rows)
     except Unusable as why:
         lines = [Line(0, "refused", reason=f"{why.sentence} {why.next_step}")]
@@ -128,14 +130,14 @@ def _put_away(place: Path, file: Path, lines: Sequence[Line]) -> None:
     file.rename(place / name)  # last: until then a process that finds it does it again, to no effect
 
 
-async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row]]) -> list[Line]:
+async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row | Unread]]) -> list[Line]:
     ring = _officer(here)
     seen: dict[tuple[str, ...], int] = {}
     lines: list[Line] = []
     for at in range(0, len(rows), TOGETHER):
         ready: list[tuple[int, str, Queued]] = []
         for number, row in rows[at : at + TOGETHER]:
-            read = leavers.leaver(row, ring)
+            read = row if isinstance(row, Unread) else leavers.leaver(row, ring)
             if isinstance(read, Unread):
                 lines.append(Line(number, "refused", reason=read.reason))
             elif read.child in seen:
@@ -159,6 +161,8 @@ def _prepare(here: Authority, read: Leaver) -> tuple[str, Queued] | str:
     """The digest of a row and its sealed notice, or why an officer must look."""
     if read.restricted:
         return "The child's data are restricted: an officer decides what may be sent, and how."
+    if read.unsaid and here.config.one.unsaid != "send":
+        return "The file does not say whether the child's data are restricted: an officer decides."
     there = read.destination or (postcodes.authority_of(here, read.postcode) if read.postcode else None)
     if not there:
         return "Where the child moved is not known: no authority is stated, and the postcode is not in the directory."

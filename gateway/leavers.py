@@ -1,6 +1,6 @@
-"""Rows of an extract from ONE (or any other case system) to transfer notices: a table of columns, and no I/O.
+"""Rows of an extract from ONE (or any other case system) to transfer notices: no I/O.
 
-Which heading stands for what is a setting ([one_columns]). A row becomes a notice, or is held for an officer, or refused; why is
+An extract is a CSV table, whose headings are a setting ([one_columns]), or a Common Transfer File. A row becomes a notice, or is held for an officer, or refused; why is
 said without a word about the child.
 """
 
@@ -13,10 +13,14 @@ from datetime import date, datetime
 
 from gateway.config import OneColumnsSettings
 from gateway.errors import Unusable
+from schemas import ctf
+from schemas.findings import Unreadable
 from schemas.message import Address, Child, Officer, Restriction, School, TransferNotice
 
 MAX_BYTES = 104_857_600
 MAX_ROWS = 200_000
+UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
+EMPTY = dict.fromkeys(OneColumnsSettings.__dataclass_fields__, "")
 NO = ("", "n", "no", "0", "false")
 DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
 BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -33,6 +37,7 @@ class Leaver:
     postcode: str  # of the new address, or empty
     left_on: date | None
     restricted: bool
+    unsaid: bool  # nothing says whether it is
     notice: TransferNotice
 
 
@@ -43,10 +48,28 @@ class Unread:
     reason: str
 
 
-def read(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row]]:
-    """The rows with their line numbers. Raises Unusable where the file is no table with these columns."""
+def read(data: bytes, columns: OneColumnsSettings, today: date) -> list[tuple[int, Row | Unread]]:
+    """The rows with their line numbers. Raises Unusable where the file is no CTF, and no table with these columns."""
     if len(data) > MAX_BYTES:
         raise _no_table("it is larger than 100 MB")
+    if data.removeprefix(BOMS[0][0]).lstrip()[:1] == b"<":
+        return _of_ctf(data, today)
+    return _of_table(data, columns)
+
+
+def _of_ctf(data: bytes, today: date) -> list[tuple[int, Row | Unread]]:
+    try:
+        found = ctf.read(data, today=today)
+    except Unreadable as why:
+        raise Unusable(why.code, why.problems[0].sentence, "Export it again; nothing was sent.") from None
+    rows: list[tuple[int, Row | Unread]] = []
+    for one in found:
+        said = {name: str(value) for name, value in asdict(one).items() if name in EMPTY}
+        rows.append((one.line, EMPTY | said | {"old_address": one.address, "old_postcode": one.postcode, UNSAID: "y"}))
+    return rows
+
+
+def _of_table(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row | Unread]]:
     if data[:4] == b"PK\x03\x04":
         raise _no_table("it is a ZIP archive or an Excel file; export it as CSV")
     text = _text(data)
@@ -58,12 +81,13 @@ def read(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row]]:
     try:
         headings = [heading.strip().casefold() for heading in next(table, [])]
         at = _places(headings, columns)
-        rows: list[tuple[int, Row]] = []
+        nothing = EMPTY if "restricted" in at else EMPTY | {UNSAID: "y"}
+        rows: list[tuple[int, Row | Unread]] = []
         for row in table:
-            if any(cell.strip() for cell in row):
-                rows.append(
-                    (table.line_num, {name: " ".join(row[n].split()) if n < len(row) else "" for name, n in at.items()})
-                )
+            if len(row) < len(headings) and any(row):
+                rows.append((table.line_num, Unread("The row has fewer cells than there are headings.")))
+            elif any(cell.strip() for cell in row):
+                rows.append((table.line_num, nothing | {name: " ".join(row[n].split()) for name, n in at.items()}))
             if len(rows) > MAX_ROWS:
                 raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
     except csv.Error:
@@ -106,7 +130,15 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         ring=ring,
     )
     who = (upn,) if upn else (row["surname"].casefold(), row["forename"].casefold(), born.isoformat())
-    return Leaver(who, row["destination_la"], row["new_postcode"], left, row["restricted"].casefold() not in NO, notice)
+    return Leaver(
+        child=who,
+        destination=row["destination_la"],
+        postcode=row["new_postcode"],
+        left_on=left,
+        restricted=row["restricted"].casefold() not in NO,
+        unsaid=UNSAID in row,
+        notice=notice,
+    )
 
 
 def _text(data: bytes) -> str:
@@ -134,7 +166,7 @@ def _places(headings: list[str], columns: OneColumnsSettings) -> dict[str, int]:
         raise _no_table(
             f"it has no column {' and no column '.join(missing)}; [one_columns] says how columns are called"
         )
-    return at | {name: 10**6 for name in wanted if name not in at}  # beyond every row: always empty
+    return at
 
 
 def _date(text: str) -> date | None:

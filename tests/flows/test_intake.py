@@ -6,22 +6,25 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import app, doctor, intake, leavers, postcodes
+from gateway import app, doctor, intake, leavers, postcodes, respond
 from gateway.config import OneColumnsSettings, OneSettings
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, Unusable
 from gateway.store import log, outbox
-from schemas.message import Officer
+from schemas import ctf
+from schemas.message import Officer, TransferNotice
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair, state, until
 from tests.flows.test_postcodes import directory
 
+TODAY = date(2026, 11, 24)
 HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,School Name"
 ADA = 'X333210123001,Testchild-Example,Ada,31/03/2016,F,Year 5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1 9ZZ,Exampleton'
 BY_POSTCODE = ",Specimen,Ben,2015-06-01,M,6,2026-10-23,,,,WR1 9ZZ,"
@@ -140,7 +143,8 @@ def test_what_windows_writes_is_read(encoding: str, separator: str) -> None:
         + "\r\n"
         + separator.join(("Bronté", "Zoë", "31/03/2016"))
     )
-    [(line, row)] = leavers.read(text.encode(encoding), OneColumnsSettings())
+    [(line, row)] = leavers.read(text.encode(encoding), OneColumnsSettings(), TODAY)
+    assert not isinstance(row, leavers.Unread)
     assert (line, row["surname"], row["forename"], row["upn"]) == (2, "Bronté", "Zoë", "")
 
 
@@ -168,7 +172,8 @@ async def test_what_is_no_table_is_put_aside_with_why(pair: Pair, tmp_path: Path
 
 def test_columns_are_called_as_the_settings_say() -> None:
     columns = replace(OneColumnsSettings(), surname="Legal Surname", dob="DOB")
-    [(_, row)] = leavers.read(b"dob,LEGAL SURNAME\n2016-03-31,Specimen\n", columns)
+    [(_, row)] = leavers.read(b"dob,LEGAL SURNAME\n2016-03-31,Specimen\n", columns, TODAY)
+    assert not isinstance(row, leavers.Unread)
     assert (row["surname"], row["dob"]) == ("Specimen", "2016-03-31")
 
 
@@ -178,16 +183,27 @@ OFFICER = Officer(name="CME Officer", role="cme_officer", phone_no="01632 960101
 @given(st.binary(max_size=600))
 def test_no_file_stops_the_intake(noise: bytes) -> None:
     try:
-        rows = leavers.read(HEAD.encode() + b"\n" + noise, OneColumnsSettings())
+        rows = leavers.read(HEAD.encode() + b"\n" + noise, OneColumnsSettings(), TODAY)
     except Unusable:
         return
     for _, row in rows:
-        leavers.leaver(row, OFFICER)
+        if not isinstance(row, leavers.Unread):
+            leavers.leaver(row, OFFICER)
 
 
 @given(st.dictionaries(st.sampled_from(list(OneColumnsSettings.__dataclass_fields__)), st.text(max_size=40)))
 def test_no_row_stops_the_intake(cells: dict[str, str]) -> None:
     leavers.leaver({name: cells.get(name, "") for name in OneColumnsSettings.__dataclass_fields__}, OFFICER)
+
+
+async def test_a_table_that_does_not_say_who_is_restricted_waits_for_an_officer(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    row = "Testchild-Example,Ada,31/03/2016,885"
+    put(tmp_path, row, "Testchild-Example,Bea,31/03/2016", head="Surname,Forename,Date of Birth,Destination LA")
+    await intake.take_in(sandwell, tmp_path / "one")
+    first, second = report(tmp_path)
+    assert (first["Result"], "does not say" in first["Reason"]) == ("held", True)
+    assert (second["Result"], "fewer cells" in second["Reason"]) == ("refused", True)
 
 
 async def test_a_row_that_no_notice_can_hold_is_held(pair: Pair, tmp_path: Path) -> None:
@@ -219,3 +235,79 @@ def test_doctor_looks_into_the_folder(pair: Pair, tmp_path: Path) -> None:
     assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
     sandwell.config = replace(sandwell.config, one=OneSettings("nowhere"))
     assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+
+
+CTF = """<?xml version="1.0" encoding="ISO-8859-1"?>
+<CTfile>
+  <Header>
+    <DocumentName>Common Transfer File</DocumentName><CTFversion>26.0</CTFversion><DateTime>2026-11-20T09:30:00</DateTime>
+    <SourceSchool><LEA>333</LEA><Estab>2101</Estab><SchoolName>Exampleton Primary School</SchoolName></SourceSchool>
+    <DestSchool><LEA>885</LEA><Estab>LLLL</Estab></DestSchool>
+  </Header>
+  <CTFpupilData>
+    <Pupil>
+      <UPN>X333210123001</UPN><Surname>Testchild-Bronté</Surname><Forename>Ada</Forename><DOB>2016-03-31</DOB><Sex>F</Sex>
+      <BasicDetails><NCyearActual>5</NCyearActual></BasicDetails>
+      <Address><BS7666Address><PAON>12</PAON><Street>Specimen Street</Street><Town>Fictionbury</Town></BS7666Address><PostCode>B70 9ZZ</PostCode></Address>
+      <SchoolHistory><School><LEA>333</LEA><Estab>2101</Estab><LeavingDate>2026-10-23</LeavingDate></School></SchoolHistory>
+    </Pupil>
+    <Pupil><Surname></Surname><DOB>2014-01-15</DOB></Pupil>
+  </CTFpupilData>
+</CTfile>
+"""
+
+
+def put_ctf(tmp_path: Path, text: str = CTF) -> None:
+    file = tmp_path / "one" / "3332101_CML_885LLLL_001.xml"
+    file.write_bytes(text.encode("latin-1"))
+    os.utime(file, (time.time() - 60, time.time() - 60))
+
+
+@pytest.mark.parametrize(("policy", "result"), [("hold", "held"), ("send", "sent")])
+async def test_a_common_transfer_file_goes_as_policy_says(pair: Pair, tmp_path: Path, policy: str, result: str) -> None:
+    sandwell, _ = pair
+    sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid=policy))
+    put_ctf(tmp_path)
+    await intake.take_in(sandwell, tmp_path / "one")
+    first, second = report(tmp_path, name="3332101_CML_885LLLL_001.xml")
+    assert (first["Result"], second["Result"]) == (result, "refused")
+    if policy == "send":
+        message = respond.read_outgoing(sandwell, first["MessageId"], "olive")
+        body = message.body
+        assert isinstance(body, TransferNotice)
+        assert body.child
+        assert (body.child.surname, body.child.nc_year_actual, body.moved_on) == (
+            "Testchild-Bronté",
+            "5",
+            date(2026, 10, 23),
+        )
+        assert body.previous_address
+        assert body.previous_address.address_line == ("12", "Specimen Street", "Fictionbury")
+        assert body.school[0].estab == "2101"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("26.0", "24.0"), "CTF version 26 or 25"),
+        (("CTfile>", "Other>"), "not a Common Transfer File"),
+        (("</CTFpupilData>", ""), "not whole"),
+        (("<CTfile>", '<!DOCTYPE CTfile [<!ENTITY x "y">]><CTfile>'), "document type"),
+        (("<LEA>885</LEA><Estab>LLLL", "<LEA>XXX</LEA><Estab>XXXX"), "not known"),
+    ],
+)
+async def test_a_common_transfer_file_that_cannot_go_is_said(
+    pair: Pair, tmp_path: Path, change: tuple[str, str], says: str
+) -> None:
+    sandwell, _ = pair
+    sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
+    put_ctf(tmp_path, CTF.replace(*change))
+    await intake.take_in(sandwell, tmp_path / "one")
+    [file] = (tmp_path / "one").glob("*/*.report.csv")
+    assert says in file.read_text("utf-8-sig")
+    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+
+
+def test_a_new_version_begins_in_august() -> None:
+    assert [ctf.version(date(2026, *day)) for day in ((7, 31), (8, 1), (12, 31))] == [25, 26, 26]
+    assert ctf.version(date(2027, 1, 1)) == 26

@@ -39,7 +39,11 @@ def codes() -> set[str]:
         for name, texts in calls()
         if name in ERRORS | {"_problem", "problem"} and texts and CODE.fullmatch(texts[0])
     }
-    return used | set(STORE_SENTENCES) | {"notice.unfit", FULL, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+    return (
+        used
+        | set(STORE_SENTENCES)
+        | {"notice.unfit", "ctf.malformed", "ctf.version", FULL, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+    )
 
 
 def acts() -> set[str]:
