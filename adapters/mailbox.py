@@ -28,7 +28,7 @@ class Mailbox:
         self._client = Client()
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
-        """Leave the parcels as one bundle."""
+        """Leave the parcels as one bundle; in halves where the host finds them too many, or too large together."""
         body = b"\n".join(parcel.sealed for parcel in parcels)
         try:
             answer = await self._client.request(
@@ -38,6 +38,9 @@ class Mailbox:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
+        if answer.status == 413 and len(parcels) > 1:
+            half = len(parcels) // 2
+            return [*await self.deliver(address, parcels[:half]), *await self.deliver(address, parcels[half:])]
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
         return [refusal(answer, "mailbox")] * len(parcels)

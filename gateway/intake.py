@@ -60,12 +60,16 @@ class Line:
 
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Take in what is put into the folder, until told to stop."""
+    """Take in what is put into the folder, until told to stop. What stands in the way is said once, not at every look."""
+    said = ""
     while here.config.one.folder and not stop.is_set():
         try:
             await take_in(here, here.config.home / here.config.one.folder)
+            said = ""
         except Exception as why:  # noqa: BLE001 - it lies there still, and is tried again
-            failed("taking in leavers", why)
+            if said != repr(why):
+                failed("taking in leavers", why)
+            said = repr(why)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
 

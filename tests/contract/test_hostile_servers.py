@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout, web
 from adapters import client
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, NotReached, Parcel, Receipted, Refused, TryLater
+from adapters.route import Address, HandedOver, NotReached, Parcel, Receipted, Refused, TryLater
 from keys import tls
 
 PARCELS = [Parcel("one", b"sealed"), Parcel("two", b"sealed")]
@@ -119,17 +119,23 @@ async def test_mailbox(tmp_path: Path, name: str) -> None:
     assert {type(one) for one in attempts} <= {TryLater, Refused}
 
 
-async def test_a_partner_that_wants_fewer_gets_them_one_by_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "answer", "ending"),
+    [(Https, 200, Receipted("receipt")), (Mailbox, 202, HandedOver("waiting in their mailbox"))],
+)
+async def test_a_server_that_wants_fewer_gets_them_one_by_one(
+    tmp_path: Path, make: type[Https] | type[Mailbox], answer: int, ending: object
+) -> None:
     asked: list[int] = []
 
     async def one_at_most(request: web.Request) -> web.StreamResponse:
         lines = (await request.read()).split(b"\n")
         asked.append(len(lines))
-        return web.Response(status=413) if len(lines) > 1 else web.Response(text="receipt")
+        return web.Response(status=413) if len(lines) > 1 else web.Response(status=answer, text="receipt")
 
-    carrier = Https()
+    carrier = make()
     async with server(tmp_path, one_at_most) as address:
         attempts = await carrier.deliver(address, [Parcel(str(n), b"sealed") for n in range(5)])
         await carrier.close()
-    assert attempts == [Receipted("receipt")] * 5
+    assert attempts == [ending] * 5
     assert asked.count(1) == 5

@@ -15,6 +15,7 @@ from gateway.config import HostingSettings, ListenSettings
 from gateway.core.delivery import State
 from gateway.mailbox import KEPT_FOR
 from gateway.partners import add
+from gateway.receive import receive
 from gateway.send import prepare, send
 from gateway.store import inbox, log, mailboxes, outbox
 from keys import bearer
@@ -128,6 +129,21 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(three: Three) 
         await carrier.deliver(address, [Parcel("x", b"sealed")])
         assert await theirs.collect(own) == await theirs.collect(own) != []
         await closed(sandwell, worcestershire)
+
+
+async def test_two_routes_that_both_deliver_have_one_effect(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    carrier, address = at(sandwell, worcestershire)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    async with app.running(replace(host, carriers={})):
+        await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
+        [token] = await receive(worcestershire, [ready.sealed], "333")  # by another route, which was quicker
+        _, own = at(worcestershire, worcestershire)
+        assert await collect.collect(worcestershire, "mailbox", own) == 1
+        [receipts] = await carrier.collect(address)
+        await closed(sandwell, worcestershire)
+    assert receipts.lines == (token.encode(),)
+    assert inbox_of(worcestershire) == [ready.message_id]
 
 
 async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_later(three: Three) -> None:
