@@ -25,15 +25,15 @@ MOST_LINES = 1000  # of one bundle; ours hold a hundred
 
 async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     """Fetch until told to stop. A server that is away is looked for again; it holds up no other."""
-    under_way: dict[str, asyncio.Task[None]] = {}
+    under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
     away: set[str] = set()
     while not stop.is_set():
         try:
             await _send_again(here)
             for kind, address in await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx)))):
-                task = under_way.get(address.url)
-                if task is None or task.done():
-                    under_way[address.url] = asyncio.create_task(_visit(here, kind, address, away))
+                where = address.authority, address.url
+                if where not in under_way or under_way[where].done():
+                    under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("collecting", why)
         with suppress(TimeoutError):

@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from gateway import leavers, postcodes
 from gateway.authority import SYSTEM, Authority
-from gateway.errors import ConfigProblem, Unfit, Unusable
+from gateway.errors import ConfigProblem, GatewayError, Unfit, Unusable
 from gateway.leavers import Leaver, Unread
 from gateway.logs import failed
 from gateway.send import next_header, prepare, queue
@@ -44,6 +44,7 @@ LOOK_EVERY = 2.0  # seconds
 QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
 TOGETHER = 32  # rows in one step; after them, other work has its turn
 BY = "ONE"
+UNFORESEEN = "Something went wrong that should not have; some rows may have been sent. Put the file there again: none goes twice."
 
 Result = Literal["sent", "before", "held", "refused"]
 
@@ -60,18 +61,24 @@ class Line:
 
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Take in what is put into the folder, until told to stop. What stands in the way is said once, not at every look."""
+    """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
+    watching = asyncio.create_task(_watch(here))
+    await stop.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _watch(here: Authority) -> None:
     said = ""
-    while here.config.one.folder and not stop.is_set():
+    while here.config.one.folder:
         try:
             await take_in(here, here.config.home / here.config.one.folder)
             said = ""
         except Exception as why:  # noqa: BLE001 - it lies there still, and is tried again
-            if said != repr(why):
+            if said != repr(why):  # said once, not at every look
                 failed("taking in leavers", why)
             said = repr(why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+        await asyncio.sleep(LOOK_EVERY)
 
 
 async def take_in(here: Authority, folder: Path) -> int:
@@ -91,8 +98,9 @@ def _claim(folder: Path) -> list[Path]:
     for place in (working, folder / "done", folder / "failed"):
         place.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
-        if file.suffix.lower() in (".csv", ".xml") and file.is_file() and time.time() - file.stat().st_mtime > QUIET:
-            with suppress(FileNotFoundError):  # another process was quicker
+        with suppress(FileNotFoundError):  # another process was quicker
+            whole = file.suffix.lower() in (".csv", ".xml") and time.time() - file.stat().st_mtime > QUIET
+            if whole and file.is_file() and not (working / file.name).exists():
                 file.rename(working / file.name)
     return sorted(working.iterdir())
 
@@ -100,15 +108,18 @@ def _claim(folder: Path) -> list[Path]:
 @contextmanager
 def alone(file: Path) -> Iterator[bool]:
     """Is the file ours alone? Another process may have it; one that died has it no more."""
-    with suppress(FileNotFoundError), file.open("rb") as held:
+    try:
+        held = file.open("rb")
+    except FileNotFoundError:
+        yield False
+        return
+    with held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
-            return
-        yield file.exists()
-        return
-    yield False
+        else:
+            yield file.exists()
 
 
 async def _one_file(here: Authority, folder: Path, file: Path) -> None:
@@ -119,10 +130,16 @@ async def _one_file(here: Authority, folder: Path, file: Path) -> None:
         lines = await _rows(here, rows)
     except Unusable as why:
         lines = [Line(0, "refused", reason=f"{why.sentence} {why.next_step}")]
+    except GatewayError:
+        raise  # the database or a setting stands in the way: the file waits
+    except Exception as why:  # noqa: BLE001 - or it would hold up every other file
+        failed("taking in a file of leavers", why)
+        lines = [Line(0, "refused", reason=UNFORESEEN)]
     counts = Counter(line.result for line in lines)
     entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in ("sent", "before", "held", "refused")})
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
-    await asyncio.to_thread(_put_away, folder / ("failed" if counts["refused"] == len(lines) else "done"), file, lines)
+    nothing_good = bool(lines) and counts["refused"] == len(lines)
+    await asyncio.to_thread(_put_away, folder / ("failed" if nothing_good else "done"), file, lines)
     here.due.set()
 
 

@@ -311,3 +311,56 @@ async def test_a_common_transfer_file_that_cannot_go_is_said(
 def test_a_new_version_begins_in_august() -> None:
     assert [ctf.version(date(2026, *day)) for day in ((7, 31), (8, 1), (12, 31))] == [25, 26, 26]
     assert ctf.version(date(2027, 1, 1)) == 26
+
+
+async def test_a_file_of_the_same_name_waits_until_the_first_is_done(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    (tmp_path / "one" / "working").mkdir()
+    put(tmp_path, ADA, name="working/leavers.csv")
+    second = put(tmp_path, BY_POSTCODE)
+    for turn in range(2):
+        assert await intake.take_in(sandwell, tmp_path / "one") == 1, turn
+    assert not second.exists()
+    assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2
+
+
+async def test_a_table_without_rows_is_done(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    put(tmp_path)
+    await intake.take_in(sandwell, tmp_path / "one")
+    assert report(tmp_path) == []
+
+
+async def test_a_file_on_which_our_code_fails_holds_up_no_other(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, _ = pair
+
+    def stumble(data: bytes, columns: OneColumnsSettings, today: date) -> object:
+        if b"Testchild" in data:
+            raise RuntimeError("a fault that nobody foresaw")
+        return read(data, columns, today)
+
+    read = leavers.read
+    monkeypatch.setattr("gateway.intake.leavers.read", stumble)
+    put(tmp_path, ADA, name="a.csv")
+    put(tmp_path, BY_POSTCODE, name="b.csv")
+    assert await intake.take_in(sandwell, tmp_path / "one") == 2
+    assert report(tmp_path, "failed", "a.csv")[0]["Reason"] == intake.UNFORESEEN
+    assert report(tmp_path, name="b.csv")[0]["Result"] == "sent"
+
+
+async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_again(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LOOK_EVERY", 0.1)
+    sandwell, _ = pair
+    rows = 600
+    put(tmp_path, *(f",Specimen-{number},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
+    async with app.running(sandwell):
+        await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search(tx))))
+    assert (tmp_path / "one" / "working" / "leavers.csv").exists()
+    await intake.take_in(sandwell, tmp_path / "one")
+    results = [line["Result"] for line in report(tmp_path)]
+    assert set(results) == {"sent", "before"}
+    assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == rows
