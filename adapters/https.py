@@ -10,7 +10,7 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 from collections.abc import Sequence
 
 from adapters.client import Answer, Client
-from adapters.route import Address, Attempt, NotReached, Parcel, Receipted, Refused, TryLater
+from adapters.route import Address, Attempt, Carrier, NotReached, Parcel, Receipted, Refused, TryLater
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
@@ -39,8 +39,7 @@ class Https:
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 413 and len(parcels) > 1:
-            half = len(parcels) // 2
-            return [*await self.deliver(address, parcels[:half]), *await self.deliver(address, parcels[half:])]
+            return await in_halves(self, address, parcels)
         if answer.status != 200:
             return [refusal(answer, "https")] * len(parcels)
         receipts = answer.body.decode("ascii", "replace").split("\n")
@@ -56,6 +55,12 @@ class Https:
 def carrier() -> Https:
     """The entry point."""
     return Https()
+
+
+async def in_halves(carrier: Carrier, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    """Deliver to one who finds so many too many, or too large together."""
+    half = len(parcels) // 2
+    return [*await carrier.deliver(address, parcels[:half]), *await carrier.deliver(address, parcels[half:])]
 
 
 def refusal(answer: Answer, kind: str) -> TryLater | Refused:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 
 from adapters.client import Client
-from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, refusal
+from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves, refusal
 from adapters.route import Address, Attempt, Bundle, HandedOver, NotReached, Parcel, TryLater
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
@@ -39,8 +39,7 @@ class Mailbox:
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
         if answer.status == 413 and len(parcels) > 1:
-            half = len(parcels) // 2
-            return [*await self.deliver(address, parcels[:half]), *await self.deliver(address, parcels[half:])]
+            return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
         return [refusal(answer, "mailbox")] * len(parcels)

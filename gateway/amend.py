@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed
-from gateway.send import OPENS_A_CASE, next_header, prepare, queue
+from gateway.send import next_header, prepare, queue
 from gateway.store import log, outbox
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
-from schemas.message import LocatedNotice, Message, Withdrawal
+from schemas.message import OPENS_A_CASE, LocatedNotice, Message, Withdrawal
 
 SEARCHES = ("WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
 

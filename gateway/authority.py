@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 from adapters.route import Address, Carrier, Login
 from gateway.config import Config
+from gateway.errors import ConfigProblem
 from gateway.store import partners
 from gateway.store.database import Store
 from keys import bearer, card
 from keys.card import Card, Route
 from keys.ring import Ring
 from keys.trust import Trust
+from schemas.message import Officer
 
 SYSTEM = "cme-gateway"  # who acts when no person does
 
@@ -42,6 +44,17 @@ class Authority:
     def code(self) -> str:
         """Our DfE code."""
         return self.ring.authority
+
+    def officer(self, name: str) -> Officer:
+        """Whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
+        ours = self.config.authority
+        if not ours.telephone:
+            raise ConfigProblem(
+                "config.telephone",
+                "Our telephone number is not set, and every notice and answer names whom to ring.",
+                "Set [authority] telephone in gateway.toml.",
+            )
+        return Officer(name=name, role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
 
     def card_has_our_keys(self) -> bool:
         """Does our card tell partners the keys that we sign and are sealed to with now?"""

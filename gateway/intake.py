@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from gateway import leavers, postcodes
 from gateway.authority import SYSTEM, Authority
-from gateway.errors import ConfigProblem, GatewayError, Unfit, Unusable
+from gateway.errors import GatewayError, Unfit, Unusable
 from gateway.leavers import Leaver, Unread
 from gateway.logs import failed
 from gateway.send import next_header, prepare, queue
@@ -38,7 +38,7 @@ from gateway.store.outbox import Queued
 from keys.errors import Refusal
 from schemas import codes, xml
 from schemas.identifiers import uuid7
-from schemas.message import Message, Officer
+from schemas.message import Message
 
 LOOK_EVERY = 2.0  # seconds
 QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
@@ -152,7 +152,7 @@ def _put_away(place: Path, file: Path, lines: Sequence[Line]) -> None:
 
 
 async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row | Unread]]) -> list[Line]:
-    ring = _officer(here)
+    ring = here.officer(here.config.authority.officer)
     seen: dict[tuple[str, ...], int] = {}
     lines: list[Line] = []
     for at in range(0, len(rows), TOGETHER):
@@ -216,17 +216,6 @@ def _queue(tx: Connection, here: Authority, ready: Sequence[tuple[str, Queued]])
         intake.remember(tx, here.now(), {digest: one.message_id for digest, one in fresh.items()})
         queue(tx, here, list(fresh.values()))
     return before
-
-
-def _officer(here: Authority) -> Officer:
-    who = here.config.authority
-    if not who.telephone:
-        raise ConfigProblem(
-            "config.telephone",
-            "Our telephone number is not set, and every notice names whom to ring.",
-            "Set [authority] telephone in gateway.toml.",
-        )
-    return Officer(name=who.officer, role="cme_officer", phone_no=who.telephone, email=who.email or None)
 
 
 def _report(lines: Sequence[Line]) -> str:

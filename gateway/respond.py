@@ -6,14 +6,14 @@ from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.errors import NotAllowed
-from gateway.send import OPENS_A_CASE, next_header, prepare, queue
+from gateway.send import next_header, prepare, queue
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Item, Standing
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
-from schemas.message import Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
+from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
 
 STANDINGS = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.ACKNOWLEDGED, "rejected": Standing.REJECTED}
 

@@ -21,7 +21,6 @@ from schemas import rules, xml
 from schemas.identifiers import uuid7
 from schemas.message import Header, Message, Party
 
-OPENS_A_CASE = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
 INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
     "Acknowledgement": "acknowledge",
     "Outcome": "outcome",

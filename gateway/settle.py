@@ -1,6 +1,6 @@
 """How a try ended, to a delivery's next state. Deciding is pure; writing it is one transaction in `deliver`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -36,8 +36,8 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
                 return _ending(
                     claimed, State.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
                 )
-            ending = _ending(claimed, State.SENT, route, "handed over", where, "notice.sent")
-            return replace(ending, settled=replace(ending.settled, due_at=now + delivery.RECEIPT_WAIT))
+            due_at = now + delivery.RECEIPT_WAIT
+            return _ending(claimed, State.SENT, route, "handed over", where, "notice.sent", due_at=due_at)
         case TryLater(reason, after):
             wait = delivery.next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
@@ -78,9 +78,17 @@ def _again(claimed: Claimed, route: str, reason: str, due_at: datetime | None, *
 
 
 def _ending(
-    claimed: Claimed, state: State, route: str, ending: str, reason: str | None, act: str, kept: Receipt | None = None
+    claimed: Claimed,
+    state: State,
+    route: str,
+    ending: str,
+    reason: str | None,
+    act: str,
+    kept: Receipt | None = None,
+    *,
+    due_at: datetime | None = None,
 ) -> Ending:
     entry = Entry(
         act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, {"reason": reason} if reason else {}
     )
-    return Ending(Settled(claimed.message_id, state, route, ending, reason), entry, kept)
+    return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at), entry, kept)

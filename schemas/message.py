@@ -343,6 +343,9 @@ BODIES: tuple[type[Body], ...] = (
 )
 
 
+OPENS_A_CASE = tuple(cls.__name__ for cls in (TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice))
+
+
 @dataclass(frozen=True)
 class Message:
     """One message."""

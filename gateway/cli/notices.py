@@ -33,7 +33,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page, words
 from gateway.core.delivery import State
-from gateway.errors import ConfigProblem, Unusable
+from gateway.errors import Unusable
 from gateway.send import prepare_notices, queue
 from gateway.store import inbox, outbox, partners
 from gateway.store.inbox import Item
@@ -41,7 +41,7 @@ from gateway.store.outbox import Delivery, Queued
 from schemas import codes, xml
 from schemas.identifiers import uuid7
 from schemas.inspection import Inspection, inspect
-from schemas.message import Acknowledgement, LocatedNotice, Message, Officer, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.message import Acknowledgement, LocatedNotice, Message, Outcome, WhereaboutsResponse, Withdrawal
 
 MAX_FILES = 10_000  # in one call of send
 
@@ -67,8 +67,9 @@ def _one_of(name: str) -> Callable[[str | None], str | None]:
     return check
 
 
-def _choice(name: str, what: str) -> str:
-    return f"{what} One of: {', '.join(codes.labels(name))}."
+def _code(kind: Callable[..., object], name: str, what: str) -> object:
+    """An argument or an option that is a code of this list."""
+    return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.labels(name))}.")
 
 
 @commands.command()
@@ -178,16 +179,14 @@ def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who
 @commands.command()
 def withdraw(
     message_id: str,
-    reason: Annotated[
-        str, typer.Argument(callback=_one_of("withdrawal_reasons"), help=_choice("withdrawal_reasons", "Why."))
-    ],
+    reason: Annotated[str, _code(typer.Argument, "withdrawal_reasons", "Why.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Take back a notice that we sent."""
     with opened(home) as here:
-        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=_officer(here, by)), by)
+        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -198,9 +197,7 @@ def withdraw(
 @commands.command()
 def located(
     message_id: str,
-    way: Annotated[
-        str, typer.Argument(callback=_one_of("located_ways"), help=_choice("located_ways", "How the search ended."))
-    ],
+    way: Annotated[str, _code(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
     on: Day = None,
     by: By = who(),
@@ -208,7 +205,7 @@ def located(
 ) -> None:
     """Stand down: the child of our enquiry is found. Everybody who was asked in its case is told; where is not said."""
     with opened(home) as here:
-        body = LocatedNotice(located_on=_day(here, on), way=way, ring=_officer(here, by))
+        body = LocatedNotice(located_on=_day(here, on), way=way, ring=here.officer(by))
         told = amend.stand_down(here, message_id, body, by)
     answer(
         as_json,
@@ -313,17 +310,6 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
     answer(as_json, value, lambda: page(message, shown, history))
 
 
-def _officer(here: Authority, by: str) -> Officer:
-    telephone = here.config.authority.telephone
-    if not telephone:
-        raise ConfigProblem(
-            "config.telephone",
-            "Our telephone number is not set, and every answer names whom to ring.",
-            "Set [authority] telephone in gateway.toml.",
-        )
-    return Officer(name=by, role="cme_officer", phone_no=telephone, email=here.config.authority.email or None)
-
-
 def _day(here: Authority, on: datetime | None) -> date:
     return on.date() if on else here.now().date()
 
@@ -334,7 +320,7 @@ def acknowledge(
     home: Home = DEFAULT_HOME,
     reject: Annotated[
         str | None,
-        typer.Option(callback=_one_of("rejection_reasons"), help=_choice("rejection_reasons", "Reject it, and why.")),
+        _code(typer.Option, "rejection_reasons", "Reject it, and why."),
     ] = None,
     pass_to: Annotated[str | None, typer.Option(help="It was passed on to the authority with this DfE code.")] = None,
     note_file: NoteFile = None,
@@ -347,7 +333,7 @@ def acknowledge(
     decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
     with opened(home) as here:
         body = Acknowledgement(
-            decision=decision, reason=reject, passed_to=pass_to, officer=_officer(here, by), note=note_text(note_file)
+            decision=decision, reason=reject, passed_to=pass_to, officer=here.officer(by), note=note_text(note_file)
         )
         reply = respond.acknowledge(here, message_id, body, by)
     answer(as_json, {"message_id": reply, "decision": decision}, lambda: f"Queued: {decision}, {reply}")
@@ -358,9 +344,7 @@ def respond_command(
     message_id: str,
     result: Annotated[
         str,
-        typer.Argument(
-            callback=_one_of("whereabouts_results"), help=_choice("whereabouts_results", "What we know of the child.")
-        ),
+        _code(typer.Argument, "whereabouts_results", "What we know of the child."),
     ],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
@@ -370,7 +354,7 @@ def respond_command(
     """Answer an enquiry: do we know this child?"""
     with opened(home) as here:
         body = WhereaboutsResponse(
-            result=result, answered_by="officer", ring=_officer(here, by), note=note_text(note_file)
+            result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
         )
         reply = respond.answer(here, message_id, body, by)
     answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
@@ -379,9 +363,7 @@ def respond_command(
 @commands.command("outcome")
 def outcome_command(
     message_id: str,
-    result: Annotated[
-        str, typer.Argument(callback=_one_of("outcomes"), help=_choice("outcomes", "What became of the child."))
-    ],
+    result: Annotated[str, _code(typer.Argument, "outcomes", "What became of the child.")],
     home: Home = DEFAULT_HOME,
     on: Day = None,
     moved_to: Annotated[
@@ -397,7 +379,7 @@ def outcome_command(
             result=result,
             confirmed_on=_day(here, on),
             moved_to=moved_to,
-            officer=_officer(here, by),
+            officer=here.officer(by),
             note=note_text(note_file),
         )
         reply = respond.conclude(here, message_id, body, by)

@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.errors import NotFound
 from gateway.store.tables import inbox, receipts
+from schemas.message import OPENS_A_CASE
 
-REPLIES = ("Acknowledgement", "Outcome", "WhereaboutsResponse", "LocatedNotice", "Withdrawal")
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
 
 
@@ -92,7 +92,7 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
     rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
     early = _early(tx, messages)
     for row in rows:
-        standing = Standing.FILED if row["kind"] in REPLIES else Standing.NEW
+        standing = Standing.NEW if row["kind"] in OPENS_A_CASE else Standing.FILED
         row |= {"received_at": now, "shown_from": now, "state": standing, "state_at": now}
         if row["digest"] in early:
             row["shown_from"] = now + ORDER_WAIT

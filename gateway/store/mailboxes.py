@@ -46,9 +46,9 @@ def oldest(tx: Connection, owner: str, kind: Kind, most: int, sender: str | None
     return [Held(**{**row._mapping, "content": bytes(row.content)}) for row in rows]
 
 
-def remove(tx: Connection, owner: str, kind: Kind, name: str) -> bool:
-    """Forget a bundle; False where there is none."""
-    return tx.execute(delete(mailboxes).where(_is(owner, kind, name))).rowcount == 1
+def remove(tx: Connection, owner: str, kind: Kind, name: str) -> None:
+    """Forget a bundle."""
+    tx.execute(delete(mailboxes).where(_is(owner, kind, name)))
 
 
 def size(tx: Connection, owner: str) -> int:

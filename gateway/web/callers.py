@@ -1,14 +1,19 @@
 """Who calls, and how much they may send: settled before a body is read."""
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.authority import Authority
+from gateway.authority import SYSTEM, Authority
 from gateway.store import log
 from gateway.store.log import Entry
+from gateway.web.problems import problem
 from keys import bearer
 from keys.errors import Refusal
+
+READ_SECONDS = 30  # a caller that is slower than this holds up a place for others
 
 
 @dataclass(slots=True)
@@ -44,12 +49,23 @@ async def caller(request: web.Request, audience: str) -> str:
     try:
         return bearer.verify(token if scheme == "Bearer" else "", audience=audience, trust=here.trust, now=here.now())
     except Refusal as why:
-        entry = Entry("caller.refused", "cme-gateway", detail={"code": why.code})
+        entry = Entry("caller.refused", SYSTEM, detail={"code": why.code})
         await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 
-def wait_for_budget(request: web.Request, authority: str, messages: int, now: float) -> float:
-    """0, or the seconds that this caller must wait before so many messages."""
-    per_minute = request.app[HERE].config.limits.messages_per_minute
-    return request.app[BUDGETS].setdefault(authority, Budget(per_minute)).take(messages, now)
+async def read_body(request: web.Request) -> bytes:
+    """The body, from one who sends it in time. Raises TimeoutError."""
+    async with asyncio.timeout(READ_SECONDS):
+        return await request.read()
+
+
+def too_much(request: web.Request, authority: str, messages: int) -> web.Response | None:
+    """The answer where so many messages are too many, at once or for now; None where they may come."""
+    limits = request.app[HERE].config.limits
+    if messages > limits.messages_per_request:
+        return problem(413, "exchange.too-many", f"At most {limits.messages_per_request} messages in one request.")
+    budget = request.app[BUDGETS].setdefault(authority, Budget(limits.messages_per_minute))
+    if wait := budget.take(messages, time.monotonic()):
+        return problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
+    return None

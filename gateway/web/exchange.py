@@ -1,8 +1,5 @@
 """`POST /exchange/v1/messages`: sealed messages in, signed receipts out. Who calls is settled before the body is read."""
 
-import asyncio
-import time
-
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
@@ -10,12 +7,11 @@ from gateway.authority import Authority
 from gateway.receive import receive
 from gateway.store import log
 from gateway.web import mailboxes
-from gateway.web.callers import BUDGETS, HERE, caller, wait_for_budget
+from gateway.web.callers import BUDGETS, HERE, caller, read_body, too_much
 from gateway.web.problems import one_error_page, problem
 from keys.envelope import MAX_SEALED_BYTES
 
 MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES  # a batch of ordinary notices is a megabyte; sixteen of the largest also fit
-READ_SECONDS = 30  # a caller that is slower than this holds up a place for others
 
 
 def application(here: Authority) -> web.Application:
@@ -35,14 +31,10 @@ async def take_messages(request: web.Request) -> web.Response:
     sender = await caller(request, here.code)
     if request.content_type != MESSAGES_TYPE:
         return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
-    async with asyncio.timeout(READ_SECONDS):
-        body = await request.read()
+    body = await read_body(request)
     parcels = body.removesuffix(b"\n").split(b"\n")
-    most = here.config.limits.messages_per_request
-    if len(parcels) > most:
-        return problem(413, "exchange.too-many", f"At most {most} messages in one request.")
-    if wait := wait_for_budget(request, sender, len(parcels), time.monotonic()):
-        return problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
+    if refused := too_much(request, sender, len(parcels)):
+        return refused
     receipts = await receive(here, parcels, sender)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)
 

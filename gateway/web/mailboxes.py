@@ -12,10 +12,9 @@ from adapters.https import MESSAGES_TYPE
 from gateway import mailbox
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.mailboxes import Held
-from gateway.web.callers import HERE, caller, wait_for_budget
+from gateway.web.callers import HERE, caller, read_body, too_much
 from gateway.web.problems import problem
 
-READ_SECONDS = 30
 POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
 LOOK_SECONDS = 0.5  # between two looks into the database, where another process may have put something
 BASE = "/exchange/v1/mailboxes/{owner:[0-9]{3}}"
@@ -46,11 +45,8 @@ async def leave(request: web.Request) -> web.Response:
     if request.content_type != MESSAGES_TYPE:
         return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
     body = await _body(request)
-    messages = body.count(b"\n") + 1
-    if messages > here.config.limits.messages_per_request:
-        return problem(413, "exchange.too-many", "Too many messages in one request.")
-    if wait := wait_for_budget(request, sender, messages, time.monotonic()):
-        return problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
+    if refused := too_much(request, sender, body.count(b"\n") + 1):
+        return refused
     try:
         await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, body))
     except NotAllowed as why:
@@ -116,8 +112,7 @@ async def _by_owner(request: web.Request) -> str:
 
 
 async def _body(request: web.Request) -> bytes:
-    async with asyncio.timeout(READ_SECONDS):
-        body = await request.read()
+    body = await read_body(request)
     if not body or not body.isascii():
         raise web.HTTPBadRequest
     return body
