@@ -11,10 +11,11 @@ Every request says who calls, to the owner of the mailbox. Bundles are listed as
 
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 from adapters.client import Client
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves, refusal
-from adapters.route import Address, Attempt, Bundle, HandedOver, NotReached, Parcel, TryLater
+from adapters.route import Address, Attempt, Bundle, Found, HandedOver, NotReached, Parcel, TryLater
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 MAX_LIST_BYTES = 67_108_864  # a host hands out no more at once
@@ -44,25 +45,31 @@ class Mailbox:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
         return [refusal(answer, "mailbox")] * len(parcels)
 
-    async def collect(self, address: Address) -> Sequence[Bundle]:
+    async def collect(self, address: Address) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
-        what = "messages" if address.us == address.authority else "receipts"
+        ours = address.us == address.authority
+        what: Literal["messages", "receipts"] = "messages" if ours else "receipts"
         answer = await self._client.request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
         if answer.status != 200:
             raise NotReached(f"the mailbox's host answered {answer.status}")
         try:
-            rows = json.loads(answer.body)
-            return [Bundle(row["name"], row["sender"], tuple(line.encode() for line in row["lines"])) for row in rows]
+            return [
+                Bundle(row["name"], what, row["sender"] if ours else address.authority, _lines(row["lines"]))
+                for row in json.loads(answer.body)
+            ]
         except (ValueError, TypeError, KeyError, AttributeError):
             raise NotReached("the mailbox's host did not answer in the form that was agreed") from None
 
-    async def finish(self, address: Address, bundle: Bundle, receipts: Sequence[str] = ()) -> None:
+    async def finish(
+        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+    ) -> None:
         """Leave the receipts and let the host forget the bundle; or say that we have the receipts."""
-        if address.us == address.authority:
-            body, path = "\n".join(receipts).encode(), f"/messages/{bundle.name}"
+        assert isinstance(found, Bundle)  # noqa: S101 - `collect` gives nothing else
+        if found.holds == "messages":
+            body, path = "\n".join(receipts).encode(), f"/messages/{found.name}"
             answer = await self._client.request("POST", address, path, body=body, kind=RECEIPTS_TYPE, most=65_536)
         else:
-            answer = await self._client.request("DELETE", address, f"/receipts/{bundle.name}", most=65_536)
+            answer = await self._client.request("DELETE", address, f"/receipts/{found.name}", most=65_536)
         if answer.status not in (200, 404):  # 404: another process was quicker
             raise NotReached(f"the mailbox's host answered {answer.status}")
 
@@ -74,3 +81,7 @@ class Mailbox:
 def carrier() -> Mailbox:
     """The entry point."""
     return Mailbox()
+
+
+def _lines(said: list[str]) -> tuple[bytes, ...]:
+    return tuple(line.encode() for line in said)

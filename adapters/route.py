@@ -4,14 +4,15 @@ A carrier moves bytes. It never opens a parcel, keeps nothing, and never decides
 retry, for patience is decided once, in `gateway.core.delivery`. A new route is one file and one entry point.
 
 Some carriers have the answer at once (`Receipted`). Others leave parcels where the partner fetches them (`HandedOver`):
-they are collectors too, which fetch what lies for us, at our own address or, as receipts, at a partner's.
+they are collectors too, which fetch what lies for us, at our own address or, as receipts, at a partner's. A carrier that
+reaches people, not gateways, is a `Post`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import entry_points
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 ENTRY_POINTS = "cme_gateway.carriers"
 
@@ -34,6 +35,18 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class MailAccount:
+    """Our own mailbox, and the servers of ours by which mail leaves and comes."""
+
+    address: str
+    smtp: str  # smtp://relay.example:587 (STARTTLS) or smtps://relay.example:465
+    imap: str  # imap://post.example:143 (STARTTLS) or imaps://post.example:993
+    login: Login | None
+    authorities: str | None = None  # PEM: who may have issued the servers' certificates; None: whom the system trusts
+    tls_domains: frozenset[str] = frozenset()  # to which our relay is known to demand TLS and a certificate that holds
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a route leads: whose it is, and who comes there.
 
@@ -47,6 +60,7 @@ class Address:
     pin: str | None
     bearer: Callable[[], str]
     login: Login | None = None
+    mail: MailAccount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +72,13 @@ class Receipted:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """Carried as far as can be seen: where it lies now. A receipt follows by some route, or reconciliation asks."""
+    """Carried as far as can be seen: where it lies now. A receipt follows by some route, or reconciliation asks.
+
+    `ticket` is the carrier's own word for it, by which it may say later that it came back, or that a person answered.
+    """
 
     where: str
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +105,50 @@ class Bundle:
     """What lay at an address in one piece: sealed messages, or the receipts for some; one a line."""
 
     name: str  # the carrier's own word for it
-    sender: str  # whose it claims to be; nothing proves that but what stands in it
+    holds: Literal["messages", "receipts"]
+    sender: str  # who claims to have left it; nothing proves that but what stands in it
     lines: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What we handed over under this ticket did not arrive, and what the servers on the way said."""
+
+    name: str
+    ticket: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A person answered what we handed over under this ticket."""
+
+    name: str
+    ticket: str
+    domain: str  # of the address that it claims to come from
+    signature: tuple[bytes | None, bytes] | None = field(
+        default=None, repr=False
+    )  # what is signed (None: it lies within), and a CMS signature
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """So many things lie there that are nothing of ours, or were left half written. They are left alone."""
+
+    count: int
+
+
+Found = Bundle | Returned | Reply | Strange
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a person is to read. Neither the reference nor the subject says anything about a child."""
+
+    reference: str  # which the answer holds too; it is the ticket
+    subject: str
+    entity: bytes = field(repr=False)  # a MIME entity (RFC 2045): its own headers, and its body
+    demand_tls: bool  # on the whole way: what it says is readable to every server that it passes
 
 
 class Carrier(Protocol):
@@ -105,11 +165,24 @@ class Carrier(Protocol):
 class Collector(Protocol):
     """A carrier with which parcels are left and fetched."""
 
-    async def collect(self, address: Address) -> Sequence[Bundle]:
-        """Fetch what lies there for us: messages at our own address, receipts at a partner's. Raises NotReached."""
+    async def collect(self, address: Address) -> Sequence[Found]:
+        """Fetch what lies there for us: at our own address, or, as receipts, at a partner's. Raises NotReached."""
 
-    async def finish(self, address: Address, bundle: Bundle, receipts: Sequence[str] = ()) -> None:
-        """It is durable here: leave the receipts for its sender, and take it away. Raises NotReached."""
+    async def finish(
+        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+    ) -> None:
+        """It is durable here: leave the receipts for its sender, and take it away. Raises NotReached.
+
+        `back` is where the sender's own card says that this kind of route leads to it, if it says so.
+        """
+
+
+@runtime_checkable
+class Post(Protocol):
+    """A carrier that takes letters to people."""
+
+    async def post(self, address: Address, letter: Letter) -> Attempt:
+        """Carry one letter, and say what became of it."""
 
 
 class NotReached(Exception):  # noqa: N818 - servers come and go

@@ -3,11 +3,12 @@
     <path>/in/333-<sha256>.sealed       from 333: sealed messages, one a line
     <path>/in/333-<sha256>.taken        the same, while its owner works on it
     <path>/out/333-<sha256>.receipts    for 333: the receipts for that file, one a line, in the same order
+    <path>/archive/333-<sha256>.sealed  what its owner has; only where there is a folder of this name
     .<sha256>.part                      not yet whole
 
 A file is written under a hidden name, then renamed, so nobody ever sees a half of one. Its name is made of the digest of
 what stands in it and of nothing that a message says, so the same bundle twice is one file. Names that are not ours are left
-alone.
+alone, and said.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ from urllib.parse import urlsplit
 
 import asyncssh
 
-from adapters.route import Address, Attempt, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
+from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Login, NotReached, Parcel, Strange, TryLater
 
-IN, OUT = "in", "out"
+IN, OUT, ARCHIVE = "in", "out", "archive"
 NAME = re.compile(r"(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64})\.(?P<kind>sealed|taken|receipts)")
+PART = re.compile(r"[.][0-9a-f]{64}[.]part")
+STUCK_SECONDS = 3600  # whoever began to write a file has finished by then, or never will
 CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again: doing it twice has one effect
 MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
 MAX_BYTES = 16_777_216  # of one file
@@ -49,23 +52,33 @@ class Sftp:
             return [TryLater(str(why))] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
 
-    async def collect(self, address: Address) -> Sequence[Bundle]:
-        """Take what lies there for us, each under a name by which nobody else takes it."""
+    async def collect(self, address: Address) -> Sequence[Found]:
+        """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our folder."""
         ours = address.us == address.authority
         async with self._visit(address) as (server, path):
             folder = f"{path}/{IN if ours else OUT}"
-            found = sorted(await server.readdir(folder), key=lambda entry: entry.attrs.mtime or 0)
-            wanted = [str(entry.filename) for entry in found if _is_wanted(entry, address.us, ours)]
-            bundles = [await _take(server, folder, name) for name in wanted[:MOST_FILES]]
-        return [bundle for bundle in bundles if bundle]
+            lies = sorted(await server.readdir(folder), key=lambda entry: entry.attrs.mtime or 0)
+            wanted = [str(entry.filename) for entry in lies if _is_wanted(entry, address.us, ours)]
+            taken = [await _take(server, folder, name) for name in wanted[:MOST_FILES]]
+        found: list[Found] = [
+            Bundle(name, "messages" if ours else "receipts", name[:3] if ours else address.authority, lines)
+            for name, lines in filter(None, taken)
+        ]
+        strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
+        return [*found, Strange(strange)] if strange else found
 
-    async def finish(self, address: Address, bundle: Bundle, receipts: Sequence[str] = ()) -> None:
+    async def finish(
+        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+    ) -> None:
         """Leave the receipts, then remove what they are for."""
+        assert isinstance(found, Bundle)  # noqa: S101 - what is strange is left alone
         async with self._visit(address) as (server, path):
-            if receipts:
-                name = bundle.name.removesuffix(".taken") + ".receipts"
+            if found.holds == "messages":
+                name = found.name.removesuffix(".taken") + ".receipts"
                 await _leave(server, f"{path}/{OUT}", name, "\n".join(receipts).encode())
-            await server.remove(f"{path}/{IN if receipts else OUT}/{bundle.name}")
+                await _put_away(server, path, found.name)
+            else:
+                await server.remove(f"{path}/{OUT}/{found.name}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -132,6 +145,14 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
     await server.posix_rename(hidden, f"{folder}/{name}")
 
 
+async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
+    """Its owner has it, and its receipts lie ready: keep it where there is an archive, else remove it."""
+    if await server.isdir(f"{path}/{ARCHIVE}"):
+        await server.posix_rename(f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
+    else:
+        await server.remove(f"{path}/{IN}/{name}")
+
+
 def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool) -> bool:
     match = NAME.fullmatch(str(entry.filename))
     if not match or (entry.attrs.size or 0) > MAX_BYTES:
@@ -142,8 +163,16 @@ def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool) -> bool:
     return match["kind"] == "sealed" or (match["kind"] == "taken" and left_lying)
 
 
-async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> Bundle | None:
-    """Read a file, once it is ours alone; None where another process was quicker."""
+def _is_strange(entry: asyncssh.SFTPName) -> bool:
+    """Neither ours nor on the way to be: another name, too large, or half written for as long as nobody writes."""
+    name, attrs = str(entry.filename), entry.attrs
+    if PART.fullmatch(name):
+        return time.time() - (attrs.mtime or 0) > STUCK_SECONDS
+    return name not in (".", "..") and not (NAME.fullmatch(name) and (attrs.size or 0) <= MAX_BYTES)
+
+
+async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[str, tuple[bytes, ...]] | None:
+    """Read a file, once it is ours alone: its name then, and its lines. None where another process was quicker."""
     stem, _, kind = name.rpartition(".")
     try:
         if kind == "sealed":
@@ -153,7 +182,7 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> Bundle |
             content = bytes(await file.read())  # type: ignore[arg-type]  # opened for bytes
     except asyncssh.SFTPNoSuchFile:
         return None
-    return Bundle(name, stem.partition("-")[0], tuple(content.split(b"\n")))
+    return name, tuple(content.split(b"\n"))
 
 
 def _sentence(why: BaseException) -> str:

@@ -2,28 +2,33 @@
 
     python -m benchmarks.routes [messages]
 
-Sandwell runs in this process; Worcestershire, the mailbox's host and OpenSSH's server in processes of their own. Bare: the same
-sealed messages and as many bytes of receipts, a batch at a time, carried there and back by plain asyncssh, or posted to a
-server that reads and forgets. Absolute figures move with the machine; the ratio less.
+Sandwell runs in this process; Worcestershire, the mailbox's host, OpenSSH's server and the mail servers in processes of their
+own. Bare: the same sealed messages and as many bytes of receipts, a batch at a time, carried there and back by plain asyncssh, by
+plain SMTP and IMAP, or posted to a server that reads and forgets. Absolute figures move with the machine; the ratio less.
 """
 
 import asyncio
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+import aiosmtplib
 import asyncssh
 from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
+from adapters import email, mail
 from adapters.client import Client
+from adapters.imap import Inbox
 from adapters.route import Address
 from gateway import app, collect
 from gateway.core.delivery import State
@@ -34,8 +39,9 @@ from tests.children import notice
 from tests.contract.test_hostile_servers import server
 from tests.contract.worlds import WORLDS, World
 
-PEERS = {"https": ["885"], "mailbox": ["330", "885"], "sftp": ["885"]}
+PEERS = {"email": ["885"], "https": ["885"], "mailbox": ["330", "885"], "sftp": ["885"]}
 ON_THE_WAY = select(func.count()).where(tables.outbox.c.state.in_((State.QUEUED, State.SENT)))
+NOW = datetime.now(UTC)
 RECEIPTS = b"\n".join([b"r" * 700] * BATCH)
 
 
@@ -61,7 +67,7 @@ async def whole(world: World, folder: Path, messages: int) -> float:
     """Messages a second, from their queueing to the last verified receipt, by this route alone."""
     sandwell = world.sandwell
     sandwell.carriers = {world.kind: sandwell.carriers[world.kind]}
-    here = world.serving() if world.kind == "sftp" else nullcontext()
+    here = world.serving() if world.kind in ("email", "sftp") else nullcontext()
     async with here, processes(folder, PEERS[world.kind]), app.running(sandwell):
         ready = [notice() for _ in range(messages)]
         began = time.perf_counter()
@@ -120,7 +126,32 @@ async def bare_sftp(folder: Path, body: bytes, batches: int, world: World) -> fl
         return batches * BATCH / (time.perf_counter() - began)
 
 
-BARE = {"https": bare_https, "mailbox": bare_https, "sftp": bare_sftp}
+async def bare_email(folder: Path, body: bytes, batches: int, world: World) -> float:
+    """Send a mail with the bytes that a batch needs, there and back, over one connection, and read both."""
+    account = world.address.mail
+    assert account is not None
+    assert account.login is not None
+    place, trusted = urlsplit(account.smtp), ssl.create_default_context(cadata=account.authorities)
+    async with world.serving():
+        relay = aiosmtplib.SMTP(hostname=place.hostname, port=place.port, start_tls=True, tls_context=trusted)
+        began = time.perf_counter()
+        async with relay:
+            await relay.login(account.login.user, account.login.password or "")
+            for _ in range(batches):
+                for kind, content in (("sealed", body), ("receipts", RECEIPTS)):
+                    _, raw = mail.sealed("333", kind, content, sender=account.address, to=account.address, now=NOW)
+                    await relay.sendmail(account.address, [account.address], raw)
+        inbox, come = Inbox(account), 0
+        while come < 2 * batches:
+            for uid, _ in await asyncio.to_thread(inbox.look):
+                await asyncio.to_thread(inbox.remove, uid)
+                come += 1
+        seconds = time.perf_counter() - began
+        await asyncio.to_thread(inbox.close)
+    return batches * BATCH / seconds
+
+
+BARE = {"email": bare_email, "https": bare_https, "mailbox": bare_https, "sftp": bare_sftp}
 
 
 async def main(messages: int) -> None:
@@ -128,6 +159,7 @@ async def main(messages: int) -> None:
     collect.LOOK_EVERY = (
         0.2  # a partner's receipts are looked for every two seconds; here the rate counts, not the wait
     )
+    email.POLL_SECONDS = 0.2
     table = Table("Route", "messages/s", "the same bytes alone", "ratio", box=None, pad_edge=False)
     for kind, make in WORLDS.items():
         with TemporaryDirectory() as name:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from adapters.route import Address, Carrier, Login
+from adapters.route import Address, Carrier, Login, MailAccount
 from gateway.config import Config
 from gateway.errors import ConfigProblem
-from gateway.store import partners
+from gateway.store import correspondents, partners
+from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
 from keys import bearer, card
 from keys.card import Card, Route
@@ -35,9 +36,12 @@ class Authority:
     carriers: Mapping[str, Carrier]
     now: Callable[[], datetime] = wall_clock
     logins: Mapping[str, Login] = field(default_factory=dict)  # by the authority at whose server we sign in
+    mail: MailAccount | None = None
     trust: Trust = field(default_factory=lambda: Trust({}))
+    correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
+    strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     _serials: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -61,17 +65,28 @@ class Authority:
         return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
 
     def refresh_trust(self) -> None:
-        """Read the partners' cards again if one has changed; another process may have added it."""
+        """Read the partners' cards again if one has changed, and whom we write to; another process may have added one."""
+        self.correspondents = {one.authority: one for one in self.store.look(correspondents.every)}
         serials = self.store.look(partners.serials)
         if serials == self._serials:
             return
         cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.every)}
         self.trust, self._serials = Trust(cards), serials
 
+    def letters_go_to(self, authority: str) -> Correspondent | None:
+        """Whom we write to there; None where they have a gateway, or we know neither."""
+        return None if self.trust.knows(authority) else self.correspondents.get(authority)
+
     def address(self, authority: str, route: Route) -> Address:
         """Where a route leads, with what its card pins, and how we sign in there."""
         return Address(
-            self.code, authority, route.url, route.certificate, self._bearer(authority), self.logins.get(authority)
+            self.code,
+            authority,
+            route.url,
+            route.certificate,
+            self._bearer(authority),
+            self.logins.get(authority),
+            self.mail,
         )
 
     def _bearer(self, authority: str) -> Callable[[], str]:

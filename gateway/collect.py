@@ -7,14 +7,17 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
-from adapters.route import Address, Bundle, Collector, NotReached, Receipted
-from gateway.authority import Authority
+from adapters.route import Address, Bundle, Collector, NotReached, Receipted, Reply, Returned, Strange
+from gateway.authority import SYSTEM, Authority
 from gateway.deliver import write_endings
-from gateway.logs import failed
+from gateway.hear import heard
+from gateway.logs import failed, not_ours
 from gateway.receive import receive
 from gateway.settle import settle
-from gateway.store import outbox
+from gateway.store import log, outbox
+from gateway.store.log import Entry
 from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
@@ -44,18 +47,44 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
 
 
 async def collect(here: Authority, kind: str, address: Address) -> int:
-    """Fetch what lies at one address now: how many bundles. Raises NotReached, StoreUnavailable."""
+    """Fetch what lies at one address now: how many things of ours. Raises NotReached, StoreUnavailable."""
     carrier = here.carriers[kind]
     assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
-    bundles = await carrier.collect(address)
-    for bundle in bundles:
-        if address.authority == here.code:
-            receipts = await receive(here, bundle.lines[:MOST_LINES], bundle.sender)
-            await carrier.finish(address, bundle, receipts)
-        else:
-            await _settle(here, kind, address.authority, bundle)
-            await carrier.finish(address, bundle)
-    return len(bundles)
+    found = await carrier.collect(address)
+    strange = 0
+    for one in found:
+        match one:
+            case Strange(count):
+                strange = count
+            case Bundle(holds="messages"):
+                receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
+                await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))
+            case Bundle():
+                await _settle(here, kind, one)
+                await carrier.finish(address, one)
+            case Reply() | Returned():
+                await here.store.write(partial(heard, here=here, kind=kind, said=one))
+                await carrier.finish(address, one)
+    await _say_if_new(here, kind, address, strange)
+    return sum(not isinstance(one, Strange) for one in found)
+
+
+def _way_back(here: Authority, kind: str, sender: str) -> Address | None:
+    with suppress(Refusal):
+        for route in here.trust.card(sender).routes:
+            if route.kind == kind:
+                return here.address(sender, route)
+    return None
+
+
+async def _say_if_new(here: Authority, kind: str, address: Address, count: int) -> None:
+    """That something lies there which is nothing of ours is said once, and again when it is more or less."""
+    where = kind, address.authority
+    if here.strange.get(where, 0) != count:
+        not_ours(kind, count)
+        entry = Entry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
+        await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+        here.strange[where] = count
 
 
 async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
@@ -86,8 +115,9 @@ def _collected(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
     return [route for route in routes if isinstance(here.carriers.get(route.kind), Collector)]
 
 
-async def _settle(here: Authority, kind: str, partner: str, bundle: Bundle) -> None:
+async def _settle(here: Authority, kind: str, bundle: Bundle) -> None:
     """Receipts that a partner left for us move on what we sent; one that is for nothing of ours changes nothing."""
+    partner = bundle.sender
     tokens: dict[str, str] = {}
     for line in bundle.lines:
         with suppress(Refusal):

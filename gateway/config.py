@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from adapters.route import Login
+from adapters.route import Login, MailAccount
 from gateway.errors import ConfigProblem
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
+SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 
 
@@ -70,6 +72,21 @@ class MailboxSettings:
     """Our mailbox, if another authority's gateway keeps what comes for us; it stands on our card."""
 
     host: str = ""  # its DfE code; it must be a partner
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSettings:
+    """Our gateway's own mailbox, if notices go and come by mail; it stands on our card."""
+
+    address: str = ""  # empty: nothing goes by mail
+    smtp: str = ""  # smtp://relay:587 (STARTTLS) or smtps://relay:465
+    imap: str = ""  # imap://server:143 (STARTTLS) or imaps://server:993
+    user: str = ""
+    password_file: str = ""
+    ca_file: str = ""  # who issued the servers' certificates, where the system does not know it
+    tls_domains: str = ""  # to which our relay is known to demand TLS: what people may read goes only there
+    smime_key_file: str = ""  # with which letters to people are signed
+    smime_certificate_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +160,7 @@ class Config:
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
     hosting: HostingSettings = field(default_factory=HostingSettings)
+    email: EmailSettings = field(default_factory=EmailSettings)
     one: OneSettings = field(default_factory=OneSettings)
     one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
@@ -164,6 +182,31 @@ class Config:
     def sign_ins(self) -> dict[str, Login]:
         """How we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
         return {code: self._login(f"[logins.{code}]", found) for code, found in self.logins.items()}
+
+    def mail_account(self) -> MailAccount | None:
+        """Our mail account, if there is one. Raises ConfigProblem where a file cannot be read."""
+        ours = self.email
+        if not ours.address:
+            return None
+        login = LoginSettings(user=ours.user, password_file=ours.password_file)
+        return MailAccount(
+            ours.address,
+            ours.smtp,
+            ours.imap,
+            self._login("[email]", login) if ours.user else None,
+            self._secret(ours.ca_file, "[email] ca_file").decode("ascii", "replace") if ours.ca_file else None,
+            frozenset(ours.tls_domains.lower().split()),
+        )
+
+    def smime_files(self) -> tuple[bytes, bytes] | None:
+        """The key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
+        ours = self.email
+        if not (ours.smime_key_file and ours.smime_certificate_file):
+            return None
+        return (
+            self._secret(ours.smime_key_file, "[email] smime_key_file"),
+            self._secret(ours.smime_certificate_file, "[email] smime_certificate_file"),
+        )
 
     def _login(self, where: str, found: LoginSettings) -> Login:
         key = self._secret(found.key_file, f"{where} key_file") if found.key_file else None
@@ -191,6 +234,7 @@ SECTIONS = {
     "sftp": SftpSettings,
     "mailbox": MailboxSettings,
     "hosting": HostingSettings,
+    "email": EmailSettings,
     "one": OneSettings,
     "one_columns": OneColumnsSettings,
 }
@@ -273,10 +317,25 @@ def _check(text: str, config: Config) -> None:
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
+    _check_email(text, config.email)
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise _problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
         )
+
+
+def _check_email(text: str, ours: EmailSettings) -> None:
+    if not any((ours.address, ours.smtp, ours.imap)):
+        return
+    for key, form, instead in (
+        ("address", MAIL_ADDRESS, "cme-gateway@sandwell.gov.uk"),
+        ("smtp", SMTP_URL, "smtp://relay.sandwell.gov.uk:587"),
+        ("imap", IMAP_URL, "imaps://post.sandwell.gov.uk:993"),
+    ):
+        if not form.fullmatch(getattr(ours, key)):
+            raise _problem(
+                text, key, f"[email] {key} is missing, or not written as it must be", f'{key} = "{instead}"', "email"
+            )
 
 
 def _problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:

@@ -12,7 +12,8 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from adapters.route import Attempt, Parcel, TryLater
+from adapters.route import Attempt, Parcel, Refused, TryLater
+from gateway import letters
 from gateway.authority import Authority
 from gateway.logs import failed
 from gateway.settle import Ending, settle
@@ -24,6 +25,7 @@ from keys.errors import Refusal
 BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
 IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
+LETTERS = "email"  # the kind of route by which they go
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 
 Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
@@ -93,14 +95,26 @@ async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequenc
 
 
 async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
-    """By the first route of their card that takes it; what one does not take now, the next of the same class may."""
+    """What is sealed by the routes of their card; the rest as letters to people."""
+    parcels = [one for one in claimed if one.protection == "sealed"]
+    ends = dict(zip((one.message_id for one in parcels), await _carry_sealed(here, partner, parcels), strict=True))
+    for one in claimed:
+        if one.protection != "sealed":
+            ends[one.message_id] = LETTERS, await letters.post(here, one)
+    return [ends[one.message_id] for one in claimed]
+
+
+async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
+    """By the first route of their card that takes it; what one does not take, the next of the same class may."""
+    if not claimed:
+        return []
     try:
         routes = _routes(here, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
     ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
     for route in routes:
-        left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater)]
+        left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater | Refused)]
         if not left:
             break
         parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
@@ -111,11 +125,15 @@ async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> l
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
-    """How a second route ended; where neither took it, with what each of them said."""
+    """How a second route ended; where neither took it, with what each of them said. It may be tried again if one may."""
     (first, said), (second, says) = before, after
-    if first != "none" and isinstance(said, TryLater) and isinstance(says, TryLater):
-        return TryLater(f"{first}: {said.reason}; {second}: {says.reason}", says.after or said.after)
-    return says
+    if first == "none" or not isinstance(said, TryLater | Refused) or not isinstance(says, TryLater | Refused):
+        return says
+    reason = f"{first}: {said.reason}; {second}: {says.reason}"
+    waits = [one for one in (says, said) if isinstance(one, TryLater)]
+    if not waits:
+        return Refused("route.refused-by-all", reason)
+    return TryLater(reason, next((one.after for one in waits if one.after), None))
 
 
 def _routes(here: Authority, partner: str) -> list[Route]:

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from gateway import audit, setup
+from gateway import audit, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
 from gateway.store import outbox
 from gateway.store import partners as kept_partners
-from keys import card, tls
+from keys import card, smime, tls
+from keys.card import Route
+from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
 from keys.trust import Trust
 
@@ -49,6 +51,7 @@ def examine(here: Authority) -> list[Check]:
         *_one(here),
         *_mailbox(here),
         *_sftp(here),
+        *_email(here),
         *_partners(here),
         *_deliveries(here),
         _log(here),
@@ -155,6 +158,30 @@ def _sftp(here: Authority) -> Iterator[Check]:
         if "sftp" in kinds and partner.authority not in here.logins:
             missing = f"no login for their SFTP server: set [logins.{partner.authority}] in gateway.toml"
             yield Check(f"route to {partner.authority}", "warn" if "https" in kinds else "fail", missing)
+
+
+def _email(here: Authority) -> Iterator[Check]:
+    """That our servers let us in is tried; nothing is sent."""
+    if here.mail is None:
+        return
+    wanted = Route("email", f"mailto:{here.mail.address}", "sealed")
+    if wanted in here.own_card.routes:
+        yield Check("our mailbox by mail", "ok", here.mail.address)
+    else:
+        yield Check("our mailbox by mail", "fail", "our card does not name it as it is: cme-gateway card renew")
+    if here.config.email.smime_certificate_file:
+        try:
+            ends = letters.signer(here).certificate.not_valid_after_utc
+            yield _ends("certificate for letters", ends, here, "get a new one for [email] smime_certificate_file")
+        except (Refusal, ConfigProblem) as why:
+            yield Check("certificate for letters", "fail", why.sentence)
+    for to in here.correspondents.values():
+        if to.certificate:
+            try:
+                ends = smime.check_recipient(to.certificate.encode(), address=to.address, now=here.now())
+                yield _ends(f"certificate of {to.authority}", ends, here, "ask for their new one, and enter it")
+            except Refusal as why:
+                yield Check(f"certificate of {to.authority}", "fail", why.sentence)
 
 
 def _partners(here: Authority) -> Iterator[Check]:

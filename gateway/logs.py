@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port"})
+MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port", "count"})
 _logger = structlog.get_logger()
 
 
@@ -44,3 +44,8 @@ def failed(what: str, why: BaseException) -> None:
         place = place.tb_next
     at = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
     _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at)
+
+
+def not_ours(kind: str, count: int) -> None:
+    """So many things lie at a route that are nothing of ours; what they are called is not written, for it may be a child."""
+    _logger.warning(f"nothing of ours lies at the route {kind}", count=count)

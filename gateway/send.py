@@ -11,6 +11,7 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from gateway import letters
 from gateway.authority import Authority
 from gateway.errors import NotAllowed, Unfit
 from gateway.store import log, outbox
@@ -68,8 +69,12 @@ def _check(here: Authority, notice: Message) -> None:
 
 def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
     head = notice.header
-    names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
-    sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now())
+    to = here.letters_go_to(head.recipient.authority)
+    if to is None:
+        names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
+        sealed, how = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now()), "sealed"
+    else:  # it is written when it leaves, for nothing that can be read lies here
+        sealed, how = b"", letters.protection(to, notice.restriction)
     copy = at_rest.lock(text, about=head.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     return Queued(
@@ -81,11 +86,12 @@ def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
         kind=notice.kind,
         restriction=notice.restriction,
         test=head.test,
-        digest=sha256(sealed).hexdigest(),
+        digest=sha256(sealed or text).hexdigest(),
         sealed=sealed,
         data_key=copy.data_key,
         content=copy.content,
         queued_by=by,
+        protection=how,
     )
 
 

@@ -31,13 +31,17 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
     match attempt:
         case Receipted(token):
             return _with_receipt(here, claimed, token, route, jitter, now)
-        case HandedOver(where):
+        case HandedOver(where, ticket):
+            if claimed.protection != "sealed":  # a person answers, or a server says that it came back
+                return _ending(claimed, State.SENT, route, "handed over", where, "notice.sent", ticket=ticket)
             if now - claimed.queued_at >= delivery.PATIENCE:
                 return _ending(
                     claimed, State.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
                 )
             due_at = now + delivery.RECEIPT_WAIT
-            return _ending(claimed, State.SENT, route, "handed over", where, "notice.sent", due_at=due_at)
+            return _ending(
+                claimed, State.SENT, route, "handed over", where, "notice.sent", due_at=due_at, ticket=ticket
+            )
         case TryLater(reason, after):
             wait = delivery.next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
@@ -87,8 +91,9 @@ def _ending(
     kept: Receipt | None = None,
     *,
     due_at: datetime | None = None,
+    ticket: str | None = None,
 ) -> Ending:
     entry = Entry(
         act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, {"reason": reason} if reason else {}
     )
-    return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at), entry, kept)
+    return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at, ticket), entry, kept)

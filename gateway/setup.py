@@ -222,6 +222,8 @@ def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:
         yield Route("mailbox", f"{theirs.url}/mailboxes/{config.authority.code}", "sealed", theirs.certificate)
     if config.sftp.url:
         yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
+    if config.email.address:
+        yield Route("email", f"mailto:{config.email.address}", "sealed")
 
 
 def renew_card(home: Path, *, by: str) -> Card:
@@ -275,7 +277,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
     store = Store(config.store_url)
     try:
         store.migrate()
-        here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins())
+        here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
         here.refresh_trust()
     except BaseException:
         store.close()

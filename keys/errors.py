@@ -9,6 +9,7 @@
       NoteRefused             a signed checkpoint: note.*
       RingRefused             our own private keys: ring.*
       AtRestRefused           our own copy of a notice: at-rest.*
+      SmimeRefused            a certificate or a key for letters to people: smime.*
 
 `lasting` is the difference between "never" and "later": what does not last may be taken as it is another time, for
 instance once a newer card has come. No refusal carries anything about a child; `detail` is a word for the operator.
@@ -414,6 +415,39 @@ class AtRestAltered(AtRestRefused):
 
     code = "at-rest.altered"
     next_step = "Restore the database and the keys from the same backup, and look into who changed them."
+
+
+class SmimeRefused(Refusal):
+    """The certificate or the key for letters to people cannot be used."""
+
+
+class SmimeUnreadable(SmimeRefused):
+    """The certificate or the key for letters to people cannot be read, or they do not belong together."""
+
+    code = "smime.unreadable"
+    next_step = "Both must be PEM, the key without a passphrase or under the gateway's own; ask for them anew."
+
+
+class SmimeOtherAddress(SmimeRefused):
+    """The certificate is not for this mail address."""
+
+    code = "smime.other-address"
+    next_step = "Ask the authority for the certificate of this very mailbox; mail programs open letters by its address."
+
+
+class SmimeOutOfDate(SmimeRefused):
+    """The certificate's time has passed, or has not come."""
+
+    code = "smime.out-of-date"
+    lasting = False
+    next_step = "Ask the authority for its newest certificate, and enter it with `cme-gateway partner email`."
+
+
+class SmimeNotForMail(SmimeRefused):
+    """The certificate is not one to which mail can be encrypted: it must hold an RSA key, and allow its use for mail."""
+
+    code = "smime.not-for-mail"
+    next_step = "Ask the authority for an S/MIME certificate with an RSA key."
 
 
 def _leaves(kind: type[Refusal]) -> tuple[type[Refusal], ...]:

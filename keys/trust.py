@@ -52,6 +52,10 @@ class Trust:
             for code, card in cards.items()
         }
 
+    def knows(self, authority: str) -> bool:
+        """Do we hold a card of this authority?"""
+        return authority in self._cards
+
     def card(self, authority: str) -> Card:
         """The card that we hold of an authority, whatever its dates."""
         if authority not in self._cards:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import partners, setup
+from gateway import correspondents, partners, setup
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
 from gateway.errors import Unusable
 from gateway.store import partners as kept_partners
+from gateway.store.correspondents import Protection
 from keys import card
 from keys.card import Card
 
@@ -66,21 +67,57 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
             ) from None
 
 
+@partner_commands.command("email")
+def partner_email(
+    authority: Annotated[str, typer.Argument(help="The DfE code of an authority that has no gateway.")],
+    address: Annotated[str, typer.Argument(help="The mailbox that its CME officers read.")],
+    how: Annotated[Protection, typer.Option("--protection", help="How what we write there is protected.")],
+    telephone: Annotated[str, typer.Option(help="Where their CME officer is rung.")],
+    certificate: Annotated[
+        Path | None, typer.Option(help="With person-smime: the certificate of that mailbox, PEM.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Write letters to the officers of an authority that has no gateway. Ask them first, on a number you know."""
+    if (how == "person-smime") != (certificate is not None):
+        raise typer.BadParameter("goes with person-smime, and with nothing else", param_hint="--certificate")
+    with opened(home) as here:
+        pem = read_bytes(certificate).decode("ascii", "replace") if certificate else None
+        kept = correspondents.enter(here, authority, address, how, telephone=telephone, certificate=pem, by=by)
+    answer(
+        as_json,
+        {"authority": authority, "address": address, "protection": how, "telephone": telephone},
+        lambda: f"[green]Notices to {authority} go to {escape(kept.address)} ({how}).[/green]",
+    )
+
+
+@partner_commands.command("remove-email")
+def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Write letters to that authority no more."""
+    with opened(home) as here:
+        correspondents.remove(here, authority, by)
+    answer(as_json, {"removed": authority}, lambda: f"Nothing is written to {authority} any more.")
+
+
 @partner_commands.command("list")
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """The authorities whose cards we have confirmed."""
+    """The authorities whose cards we have confirmed, and those to whose officers we write letters."""
     with opened(home) as here:
         found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.every)]
+        written_to = list(here.correspondents.values())
     rows = [
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
         for p, c in found
     ]
+    rows += [(o.authority, f"{escape(o.address)}\n  no gateway: letters", "", o.protection) for o in written_to]
     value = [
         {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint} for p, c in found
     ]
     answer(
         as_json,
-        {"partners": value},
+        {"partners": value, "correspondents": [asdict(one) for one in written_to]},
         lambda: table("Partners", ("Code", "Name and fingerprint", "Until", "Routes"), rows),
     )
 

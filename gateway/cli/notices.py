@@ -31,7 +31,7 @@ from gateway.cli.output import (
     when,
     who,
 )
-from gateway.cli.page import page, words
+from gateway.cli.page import page
 from gateway.core.delivery import State
 from gateway.errors import Unusable
 from gateway.send import prepare_notices, queue
@@ -42,6 +42,7 @@ from schemas import codes, xml
 from schemas.identifiers import uuid7
 from schemas.inspection import Inspection, inspect
 from schemas.message import Acknowledgement, LocatedNotice, Message, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.reading import words
 
 MAX_FILES = 10_000  # in one call of send
 

@@ -1,16 +1,12 @@
-"""A message and its history as text for a person: every value under its element's name, codes in words."""
+"""A message and its history on a page of the terminal."""
 
-import re
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
 
 from rich.markup import escape
 
 from gateway.store.log import Kept
-from schemas import codes
-from schemas.layout import Slot, is_ours, slots
 from schemas.message import Message
-from schemas.shapes import CodeList
+from schemas.reading import rows, words
 
 ACTS = {
     "notice.queued": "queued",
@@ -23,7 +19,6 @@ ACTS = {
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
 }
-WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
 
@@ -34,7 +29,8 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
     lines = [f"[bold]{words(message.kind)}[/bold] {head.message_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
     for title, value in (("What it says", message.body), ("Header", head)):
-        lines += ["", f"[bold]{title}[/bold]", *_lines(value, 1)]
+        lines += ["", f"[bold]{title}[/bold]"]
+        lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(value)]
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
         done = f"{words(kind)} {ACTS.get(entry.act, entry.act)}"
@@ -43,42 +39,6 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
     return "\n".join(lines)
 
 
-def words(element: str) -> str:
-    """An element's name as a person writes it: DestinationAddress, destination address; DOB and UPN as they are."""
-    if element in WORDS:
-        return WORDS[element]
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[0-9]+", element)
-    said = " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
-    return said[:1].upper() + said[1:]
-
-
-def _lines(value: object, depth: int) -> Iterator[str]:
-    cls: type = type(value)
-    for slot in slots(cls):
-        inner = getattr(value, slot.field)
-        for one in inner if slot.repeated else (() if inner is None else (inner,)):
-            if is_ours(slot.kind):
-                yield f"{'  ' * depth}{words(slot.element)}"
-                yield from _lines(one, depth + 1)
-            else:
-                yield _line(words(slot.element), _said(slot, one), depth)
-
-
 def _line(name: str, value: object, depth: int) -> str:
     before = "  " * depth
-    return f"{before}{name:{WIDTH - len(before)}} {escape(str(value))}"
-
-
-def _said(slot: Slot, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return f"{value:%d %b %Y %H:%M:%S} UTC"
-    if isinstance(value, date):
-        return f"{value:%d %b %Y}"
-    if isinstance(slot.shape, CodeList):
-        label = codes.labels(slot.shape.name).get(str(value), "")
-        return f"{label} ({value})" if label and label != value else str(value)
-    if slot.element == "Authority":
-        return f"{codes.authority_name(str(value)) or 'unknown'} ({value})"
-    return str(value)
+    return f"{before}{name:{WIDTH - len(before)}} {escape(str(value))}".rstrip()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import State, may_come_from
 from gateway.errors import NotAllowed, NotFound
-from gateway.store.tables import attempts, outbox, outbox_contents, partners
+from gateway.store.tables import attempts, correspondents, outbox, outbox_contents, partners
 
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
@@ -34,6 +34,7 @@ class Queued:
     data_key: bytes
     content: bytes
     queued_by: str
+    protection: str = "sealed"  # or the class of protection of a letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Delivery:
     attempts: int
     due_at: datetime
     reason: str | None
+    protection: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Claimed:
     sealed: bytes
     queued_at: datetime
     attempts: int  # this one counted
+    protection: str = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Settled:
     ending: str
     reason: str | None = None
     due_at: datetime | None = None
+    ticket: str | None = None
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]
@@ -116,8 +120,11 @@ def next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
 
 def partners_due(tx: Connection, now: datetime) -> list[str]:
     """The authorities for which something is due."""
-    something = select(outbox.c.message_id).where(_due(now), outbox.c.recipient == partners.c.authority).exists()
-    return list(tx.scalars(select(partners.c.authority).where(something)))
+    found: set[str] = set()
+    for whom in (partners.c.authority, correspondents.c.authority):
+        something = select(outbox.c.message_id).where(_due(now), outbox.c.recipient == whom).exists()
+        found.update(tx.scalars(select(whom).where(something)))
+    return sorted(found)
 
 
 def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:
@@ -145,6 +152,7 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
             outbox.c.digest,
             outbox.c.queued_at,
             outbox.c.attempts,
+            outbox.c.protection,
         )
         .where(_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
         .order_by(outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
@@ -162,7 +170,8 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     held = update(outbox).where(outbox.c.message_id.in_(ids))
     tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
     return [
-        Claimed(r.message_id, r.recipient, r.digest, sealed[r.message_id], r.queued_at, r.attempts + 1) for r in rows
+        Claimed(r.message_id, r.recipient, r.digest, sealed[r.message_id], r.queued_at, r.attempts + 1, r.protection)
+        for r in rows
     ]
 
 
@@ -182,14 +191,21 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
         due = {} if due_at is None else {"due_at": due_at}
         tx.execute(change.values(state=state, state_at=now, reason=reason, claimed_until=None, **due))
     tried = [
-        {"message_id": e.message_id, "at": now, "route": e.route, "ending": e.ending, "reason": e.reason}
+        {
+            "message_id": e.message_id,
+            "at": now,
+            "route": e.route,
+            "ending": e.ending,
+            "reason": e.reason,
+            "ticket": e.ticket,
+        }
         for e in endings
     ]
     tx.execute(insert(attempts), tried)
 
 
 def partners_sent(tx: Connection) -> list[str]:
-    """The authorities who owe us a receipt for what was handed over."""
+    """The authorities to whom something was handed over, and who have not yet said that they have it."""
     return list(tx.scalars(select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()))
 
 
@@ -205,6 +221,12 @@ def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Cla
     return [Claimed(r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts) for r in tx.execute(query)]
 
 
+def handed_over(tx: Connection, ticket: str) -> list[Delivery]:
+    """Those that were handed over under this ticket, however they stand now."""
+    ids = set(tx.scalars(select(attempts.c.message_id).where(attempts.c.ticket == ticket)))
+    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(ids)))]
+
+
 def overdue(tx: Connection, now: datetime) -> bool:
     """Was something handed over, and its receipt did not come in time?"""
     return tx.scalar(select(outbox.c.message_id).where(_overdue(now)).limit(1)) is not None
@@ -217,7 +239,8 @@ def queue_overdue(tx: Connection, now: datetime) -> None:
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
-    return and_(outbox.c.state == State.SENT, outbox.c.due_at <= now)
+    """Of a letter no receipt can come: a person answers it."""
+    return and_(outbox.c.state == State.SENT, outbox.c.due_at <= now, outbox.c.protection == "sealed")
 
 
 def postpone(tx: Connection, recipient: str, until: datetime) -> None:

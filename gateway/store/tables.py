@@ -80,6 +80,7 @@ outbox = Table(
     Column("due_at", Instant, nullable=False),
     Column("claimed_until", Instant),
     Column("reason", Text),
+    Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),
@@ -103,6 +104,13 @@ attempts = Table(
     Column("route", String(20), nullable=False),
     Column("ending", String(20), nullable=False),
     Column("reason", Text),
+    Column("ticket", String(100)),  # the carrier's own word for what it handed over
+    Index(
+        "attempts_ticket",
+        "ticket",
+        sqlite_where=text("ticket IS NOT NULL"),
+        postgresql_where=text("ticket IS NOT NULL"),
+    ),
 )
 
 inbox = Table(
@@ -195,6 +203,18 @@ partners = Table(
     Column("serial", Integer, nullable=False),
     Column("fingerprint", String(100), nullable=False),
     Column("card", Text, nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("confirmed_by", String(80), nullable=False),
+)
+
+correspondents = Table(  # authorities that have no gateway
+    "correspondents",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("address", String(254), nullable=False),
+    Column("protection", String(20), nullable=False),
+    Column("certificate", Text),  # PEM, with person-smime
+    Column("telephone", String(40), nullable=False),
     Column("confirmed_at", Instant, nullable=False),
     Column("confirmed_by", String(80), nullable=False),
 )

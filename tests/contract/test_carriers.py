@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ async def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
     monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 0.1)  # how long an empty mailbox lets its owner wait
+    monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
     made = WORLDS[request.param](tmp_path)
     yield made
     await made.close()
@@ -79,7 +79,7 @@ async def test_a_server_that_goes_and_comes_back_is_found_again(world: World) ->
 
 async def test_a_server_that_is_not_the_one_that_is_pinned_gets_nothing(world: World) -> None:
     async with world.serving():
-        [attempt] = await world.carrier.deliver(replace(world.address, pin=world.other_pin), parcels(world, 1))
+        [attempt] = await world.carrier.deliver(world.elsewhere, parcels(world, 1))
         assert isinstance(attempt, TryLater)
         assert await world.arrived() == set()
 

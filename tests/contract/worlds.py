@@ -1,7 +1,8 @@
 """For each kind of route: two authorities, and a real server between them that can be stopped and started."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gateway.collect import collect
 from gateway.partners import add
 from gateway.store import inbox
 from keys import tls
+from tests import mail
 from tests.conftest import free_port, introduce, make
 from tests.sshd import new_key, sshd
 
@@ -24,8 +26,10 @@ class World:
     sandwell: Authority
     worcestershire: Authority
     serving: Callable[[], AbstractAsyncContextManager[None]]  # the server, for as long as inside
-    other_pin: str
+    other_pin: str  # of a server that is not theirs; of our own, where the route leads through one
     others: tuple[Authority, ...] = ()
+    on_the_way: Callable[[], bool] = lambda: False  # is something under way that will come by itself?
+    tidy: Callable[[], None] = lambda: None
 
     @property
     def carrier(self) -> Carrier:
@@ -37,8 +41,19 @@ class World:
         """Worcestershire's, as Sandwell finds it."""
         return self._at(self.sandwell)
 
+    @property
+    def elsewhere(self) -> Address:
+        """The same address, where the server is not the one that is pinned."""
+        address = self.address
+        if self.kind == "email":
+            assert address.mail is not None
+            return replace(address, mail=replace(address.mail, authorities=self.other_pin))
+        return replace(address, pin=self.other_pin)
+
     async def arrived(self) -> set[str]:
         """The ids of what Worcestershire has kept."""
+        while self.on_the_way():
+            await asyncio.sleep(0.02)
         if self.kind != "https":
             while await collect(self.worcestershire, self.kind, self._at(self.worcestershire)):
                 continue
@@ -51,6 +66,7 @@ class World:
             for carrier in here.carriers.values():
                 await carrier.close()
             here.store.close()
+        self.tidy()
 
     def _at(self, here: Authority) -> Address:
         routes = {route.kind: route for route in self.worcestershire.own_card.routes}
@@ -131,4 +147,35 @@ def with_mailbox(home: Path, host: Authority) -> Authority:
     return setup.open_authority(home)
 
 
-WORLDS: dict[str, Callable[[Path], World]] = {"https": https, "mailbox": mailbox, "sftp": sftp}
+def email(folder: Path) -> World:
+    """Exim takes in what is sent, and Dovecot hands it to whoever it is for."""
+    made = ExitStack()
+    mails = made.enter_context(mail.home())
+    ports = free_port(), free_port()
+    with mail.servers(mails, *ports) as first:
+        for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
+            make(folder / code, code, name).store.close()
+            with (folder / code / "gateway.toml").open("a") as settings:
+                settings.write(first.settings(f"gateway@{name.lower()}.example"))
+            setup.renew_card(folder / code, by="test")
+    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
+    introduce(sandwell, worcestershire)
+    _, other = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        with mail.servers(mails, *ports):
+            yield
+
+    return World(
+        "email",
+        sandwell,
+        worcestershire,
+        serving,
+        other.decode(),
+        on_the_way=lambda: any((mails / "spool" / "input").glob("**/*-[DHJ]")),
+        tidy=made.close,
+    )
+
+
+WORLDS: dict[str, Callable[[Path], World]] = {"email": email, "https": https, "mailbox": mailbox, "sftp": sftp}

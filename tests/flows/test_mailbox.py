@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.mailbox import Mailbox
-from adapters.route import Address, HandedOver, NotReached, Parcel, TryLater
+from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryLater
 from gateway import app, collect, doctor, mailbox, setup
 from gateway.authority import Authority
 from gateway.config import HostingSettings, ListenSettings
@@ -115,6 +115,7 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
         await theirs.finish(own, bundle, ["a receipt"])
         assert await theirs.collect(own) == []
         [receipts] = await carrier.collect(address)
+        assert isinstance(receipts, Bundle)
         assert receipts.lines == (b"a receipt",)
         await carrier.finish(address, receipts)
         assert await carrier.collect(address) == []
@@ -142,6 +143,7 @@ async def test_two_routes_that_both_deliver_have_one_effect(three: Three) -> Non
         assert await collect.collect(worcestershire, "mailbox", own) == 1
         [receipts] = await carrier.collect(address)
         await closed(sandwell, worcestershire)
+    assert isinstance(receipts, Bundle)
     assert receipts.lines == (token.encode(),)
     assert inbox_of(worcestershire) == [ready.message_id]
 

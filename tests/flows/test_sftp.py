@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from adapters.route import Address, HandedOver, Login, NotReached, Parcel, TryLater
+from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
 from adapters.sftp import CLAIM_SECONDS, Sftp
 from gateway import app, collect, doctor, setup
 from gateway.authority import Authority
@@ -137,6 +137,7 @@ async def test_what_was_taken_by_a_process_that_died_is_taken_up_again(pair: Pai
     assert isinstance(theirs, Sftp)
     [bundle] = await theirs.collect(own(worcestershire))  # and then the process dies
     assert await theirs.collect(own(worcestershire)) == []
+    assert isinstance(bundle, Bundle)
     taken = server.folder / "in" / bundle.name
     os.utime(taken, (taken.stat().st_atime, taken.stat().st_mtime - CLAIM_SECONDS - 1))
     assert await visit(worcestershire, "sftp", own(worcestershire)) == 1

@@ -1,0 +1,183 @@
+"""Secure email: sealed messages as attachments from one gateway's mailbox to another's, and letters to people.
+
+Mail leaves by our own relay and comes into our own mailbox, over TLS with a certificate that holds, or not at all. What is
+sealed needs no more; a letter that can be read on its way goes only where the relay demands TLS on (RFC 8689), or to a domain
+for which we know that it does.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from adapters import mail
+from adapters.https import in_halves
+from adapters.imap import Inbox
+from adapters.route import (
+    Address,
+    Attempt,
+    Bundle,
+    Found,
+    HandedOver,
+    Letter,
+    MailAccount,
+    NotReached,
+    Parcel,
+    Refused,
+    Strange,
+    TryLater,
+)
+
+SEND_SECONDS = 30
+POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
+PORTS = {"smtp": 587, "smtps": 465}
+TOO_LARGE = 552
+NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
+UNSURE = "nobody vouches for TLS on the whole way to their mailbox, and this letter can be read without"
+
+
+class Email:
+    """Keeps one connection to our mailbox open; each mail that leaves has one of its own."""
+
+    def __init__(self) -> None:
+        """Nothing is opened before the first visit."""
+        self._inboxes: dict[MailAccount, Inbox] = {}
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        """Send the parcels in one mail; in halves where a server finds it too large."""
+        if address.mail is None:
+            return [TryLater(NO_ACCOUNT)] * len(parcels)
+        bundle = b"\n".join(parcel.sealed for parcel in parcels)
+        attempt = await self._send_sealed(address.mail, address, "sealed", bundle)
+        if isinstance(attempt, Refused) and attempt.code == f"email.{TOO_LARGE}" and len(parcels) > 1:
+            return await in_halves(self, address, parcels)
+        return [attempt] * len(parcels)
+
+    async def post(self, address: Address, letter: Letter) -> Attempt:
+        """Send one letter to a person."""
+        if address.mail is None:
+            return TryLater(NO_ACCOUNT)
+        raw = mail.letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
+        return await _send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
+
+    async def collect(self, address: Address) -> Sequence[Found]:
+        """Read our own mailbox; nothing of ours lies at a partner's. Where nothing has come, wait a little."""
+        if address.us != address.authority:
+            return []
+        found = await self._look(address)
+        if not any(not isinstance(one, Strange) for one in found):
+            await asyncio.sleep(POLL_SECONDS)
+        return found
+
+    async def finish(
+        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+    ) -> None:
+        """Send the receipts to the sender's mailbox; remove the mail, or put aside what a person or a server wrote."""
+        assert not isinstance(found, Strange)  # noqa: S101 - it is left alone
+        account = _account(address)
+        if receipts and back is not None:
+            attempt = await self._send_sealed(account, back, "receipts", "\n".join(receipts).encode())
+            if isinstance(attempt, TryLater):
+                raise NotReached(attempt.reason)
+        inbox, uid = self._inbox(account), int(found.name)
+        await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        while self._inboxes:
+            _, inbox = self._inboxes.popitem()
+            await asyncio.to_thread(inbox.close)
+
+    async def _look(self, address: Address) -> list[Found]:
+        inbox = self._inbox(_account(address))
+        found: list[Found] = []
+        for uid, raw in await asyncio.to_thread(inbox.look):
+            match mail.read(raw, str(uid)):
+                case "strange":
+                    inbox.leave(uid)
+                case "automatic":
+                    await asyncio.to_thread(inbox.put_aside, uid)
+                case one:
+                    found.append(one)
+        strangers = await asyncio.to_thread(inbox.strangers)
+        return [*found, Strange(strangers)] if strangers else found
+
+    def _inbox(self, account: MailAccount) -> Inbox:
+        return self._inboxes.setdefault(account, Inbox(account))
+
+    async def _send_sealed(self, account: MailAccount, to: Address, kind: str, content: bytes) -> Attempt:
+        ticket, raw = mail.sealed(to.us, kind, content, sender=account.address, to=_to(to), now=datetime.now(UTC))
+        return await _send(account, _to(to), raw, ticket)
+
+
+def carrier() -> Email:
+    """The entry point."""
+    return Email()
+
+
+def _account(address: Address) -> MailAccount:
+    if address.mail is None:
+        raise NotReached(NO_ACCOUNT)
+    return address.mail
+
+
+def _to(address: Address) -> str:
+    return unquote(urlsplit(address.url).path)  # RFC 6068
+
+
+async def _send(
+    account: MailAccount, to: str, raw: bytes, ticket: str, *, demand_tls: bool = False
+) -> HandedOver | TryLater | Refused:
+    place, login = urlsplit(account.smtp), account.login
+    relay = aiosmtplib.SMTP(
+        hostname=place.hostname,
+        port=place.port or PORTS[place.scheme],
+        use_tls=place.scheme == "smtps",
+        start_tls=place.scheme == "smtp",  # without it, nothing is sent
+        tls_context=ssl.create_default_context(cadata=account.authorities),
+        timeout=SEND_SECONDS / 3,
+    )
+    try:
+        async with asyncio.timeout(SEND_SECONDS), relay:
+            if login:
+                await relay.login(login.user, login.password or "")
+            options = ["REQUIRETLS"] if demand_tls and relay.supports_extension("requiretls") else []
+            if demand_tls and not options and to.rpartition("@")[2].lower() not in account.tls_domains:
+                return Refused("email.tls-not-assured", UNSURE)
+            await relay.sendmail(account.address, [to], raw, mail_options=options)
+    except (TimeoutError, OSError, ValueError, aiosmtplib.SMTPException) as why:
+        return _ending(why)
+    return HandedOver("in the mail", ticket)
+
+
+def _ending(why: Exception) -> TryLater | Refused:
+    match why:
+        case aiosmtplib.SMTPRecipientsRefused():
+            return _ending(why.recipients[0])
+        case aiosmtplib.SMTPSenderRefused() if why.code == TOO_LARGE:  # it is told the size with the sender (RFC 1870)
+            return Refused(f"email.{TOO_LARGE}", "our mail server finds it too large")
+        case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPSenderRefused():
+            return TryLater(f"our mail server refused us ({why.code})")
+        case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError() if why.code >= 500:
+            return Refused(f"email.{why.code}", f"our mail server refused it: {why.code} {mail.one_line(why.message)}")
+        case aiosmtplib.SMTPResponseException():
+            return TryLater(f"our mail server said {why.code}")
+        case TimeoutError() | aiosmtplib.SMTPTimeoutError():
+            return TryLater("our mail server did not answer in time")
+        case _ if _of_certificate(why):
+            return TryLater("the certificate of our mail server does not hold")
+        case aiosmtplib.SMTPException() if "STARTTLS" in str(why):
+            return TryLater("our mail server offers no TLS, so nothing was sent")
+        case _:
+            return TryLater(f"our mail server cannot be reached ({type(why).__name__})")
+
+
+def _of_certificate(why: BaseException | None) -> bool:
+    while why is not None:
+        if isinstance(why, ssl.SSLCertVerificationError):
+            return True
+        why = why.__cause__ or why.__context__
+    return False

@@ -1,0 +1,160 @@
+"""What people get, where an authority has no gateway: a letter, as readable as the protection of their mailbox allows.
+
+    person-smime   the whole notice and its XML, signed by us and encrypted to their certificate
+    person-tls     the same, readable to every server on its way, so only where TLS is demanded on the whole of it
+    notify-only    nothing about the child: a reference, and whom to ring
+
+A restricted child is in no letter that can be read on its way. Subject and file name are made of the reference alone.
+"""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from textwrap import fill
+
+from adapters import mail
+from adapters.route import Attempt, Letter, Post, Refused, TryLater
+from gateway.authority import Authority
+from gateway.errors import ConfigProblem
+from gateway.store import outbox
+from gateway.store.correspondents import Correspondent, Protection
+from gateway.store.outbox import Claimed
+from keys import at_rest, smime
+from keys.at_rest import Locked
+from keys.card import Route
+from keys.errors import Refusal
+from keys.ring import Ring
+from schemas import xml
+from schemas.message import Message, Officer
+from schemas.reading import rows
+
+REFERENCE_BYTES = 10  # eighty bits: nobody guesses what would count as an answer
+WIDTH, LABEL = 76, 32
+OPENINGS = {
+    "TransferNotice": "A child has moved, or is believed to have moved, to your area.",
+    "WhereaboutsEnquiry": "We are looking for a child. Do you know where this child is?",
+    "WhereaboutsUnknownNotice": "All reasonable enquiries are complete, and nobody knows where this child is.",
+    "LocatedNotice": "The child whom we asked about is found. Nobody need look any more.",
+    "Withdrawal": "We take back what we wrote before.",
+}
+ANSWER = (
+    "Please reply to this mail and leave the reference in it. Your reply tells us that an officer has it; until it comes, we "
+    "shall ask again. Write nothing about the child in a reply: ring us."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A letter before it is made a mail."""
+
+    subject: str
+    text: str
+    attached: tuple[str, bytes] | None  # a file's name, and XML
+
+
+def reference(message_id: str, ring: Ring) -> str:
+    """What a letter about this message is called by: always the same, and known to nobody who was not told."""
+    digest = hmac.new(ring.at_rest_key, f"letter\0{message_id}".encode(), sha256).digest()
+    text = b32encode(digest[:REFERENCE_BYTES]).decode()
+    return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
+
+
+def protection(to: Correspondent, restriction: str) -> Protection:
+    """How a letter about a child so restricted is protected: it says less, never more, than their mailbox allows."""
+    if restriction == "phone-only" or (restriction != "none" and to.protection == "person-tls"):
+        return "notify-only"
+    return to.protection
+
+
+def compose(
+    message: Message, how: str, *, us: str, name: str, called: str, belongs_to: str | None, ring: Officer
+) -> Words:
+    """The words of a letter. `called` is its reference, `belongs_to` that of the letter which it answers or changes."""
+    head = message.header
+    test = "TEST, no real child: " if head.test else ""
+    said: list[str] = [head.marking, "", fill(f"{test}{_opening(message, how, name, us)}", WIDTH), ""]
+    if belongs_to:
+        said.append(f"{'Belongs to':{LABEL}} {belongs_to}")
+    said += [
+        f"{'Reference':{LABEL}} {called}",
+        f"{'Ring':{LABEL}} {ring.name}, {name}, {ring.phone_no}",
+        "",
+        fill(ANSWER, WIDTH),
+    ]
+    attached = None
+    if how != "notify-only":
+        said += ["", "What it says", "", *_readable(message), "", "The same is attached as XML, for a program to read."]
+        attached = f"{called}.xml", xml.write(message)
+    return Words(
+        f"{head.marking}: {test}CME notice from {name} ({us}), reference {called}", "\n".join(said) + "\n", attached
+    )
+
+
+def _opening(message: Message, how: str, name: str, us: str) -> str:
+    if how != "notify-only":
+        return f"From {name} ({us}). {OPENINGS.get(message.kind, 'This belongs to a case that you know.')}"
+    return (
+        f"{name} ({us}) has something to tell you about a child. It is too confidential for this mail: please ring us."
+    )
+
+
+def _readable(message: Message) -> Iterator[str]:
+    for row in rows(message.body):
+        label = f"{'  ' * row.depth}{row.name}"
+        yield f"{label:{LABEL}} {row.value}" if row.value is not None else label
+
+
+async def post(here: Authority, claimed: Claimed) -> Attempt:
+    """Write the letter for a message that is due, and hand it to our mail server."""
+    to, carrier = here.correspondents.get(claimed.recipient), here.carriers.get("email")
+    if to is None:
+        return Refused("letter.nobody", "no mailbox of theirs is entered any more: cme-gateway partner email")
+    if not isinstance(carrier, Post):
+        return TryLater("this gateway sends no mail")
+    locked = await here.store.read(lambda tx: outbox.locked(tx, claimed.message_id))
+    try:
+        message = xml.read(at_rest.unlock(Locked(*locked), about=claimed.message_id, ring=here.ring))
+        letter = _letter(here, to, claimed, message)
+    except (Refusal, ConfigProblem) as why:
+        return TryLater(f"{why.sentence} [{why.code}]")
+    return await carrier.post(here.address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter)
+
+
+def _letter(here: Authority, to: Correspondent, claimed: Claimed, message: Message) -> Letter:
+    ours, called = here.config.authority, reference(claimed.message_id, here.ring)
+    before = message.header.in_reply_to or message.header.supersedes
+    words = compose(
+        message,
+        claimed.protection,
+        us=here.code,
+        name=ours.name,
+        called=called,
+        belongs_to=reference(before, here.ring) if before else None,
+        ring=getattr(message.body, "ring", None)
+        or getattr(message.body, "officer", None)
+        or here.officer(ours.officer),
+    )
+    entity = mail.entity(words.text, words.attached)
+    if claimed.protection == "person-smime":
+        entity = smime.seal(
+            entity,
+            ours=signer(here),
+            certificate_pem=(to.certificate or "").encode(),
+            address=to.address,
+            now=here.now(),
+        )
+    return Letter(called, words.subject, entity, demand_tls=claimed.protection == "person-tls")
+
+
+def signer(here: Authority) -> smime.Signer:
+    """With what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
+    files = here.config.smime_files()
+    if files is None:
+        raise ConfigProblem(
+            "config.smime",
+            "With what our letters are signed is not set, and S/MIME needs it.",
+            "Set [email] smime_key_file and smime_certificate_file in gateway.toml.",
+        )
+    return smime.signer(*files, passphrase=here.config.passphrase(), address=here.config.email.address, now=here.now())

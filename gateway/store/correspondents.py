@@ -1,0 +1,42 @@
+"""Authorities that have no gateway, and the mailbox of theirs that people read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, delete, insert, select
+
+from gateway.store.tables import correspondents
+
+Protection = Literal["person-smime", "person-tls", "notify-only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Whom we write to, how what we write is protected, and whom to ring about it."""
+
+    authority: str
+    address: str
+    protection: Protection
+    certificate: str | None  # PEM, with person-smime
+    telephone: str
+    confirmed_at: datetime
+    confirmed_by: str
+
+
+def put(tx: Connection, one: Correspondent) -> None:
+    """Keep one in place of the one before."""
+    remove(tx, one.authority)
+    tx.execute(insert(correspondents).values({name: getattr(one, name) for name in Correspondent.__dataclass_fields__}))
+
+
+def remove(tx: Connection, authority: str) -> bool:
+    """Forget one; False where there is none."""
+    return tx.execute(delete(correspondents).where(correspondents.c.authority == authority)).rowcount == 1
+
+
+def every(tx: Connection) -> list[Correspondent]:
+    """All of them, by authority."""
+    return [
+        Correspondent(**row._mapping) for row in tx.execute(select(correspondents).order_by(correspondents.c.authority))
+    ]

@@ -1,0 +1,112 @@
+"""Notices from gateway to gateway by mail alone: no connection between the two, and their receipts come back the same way."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.route import HandedOver, Parcel, Refused, TryLater
+from gateway import app
+from gateway.config import parse
+from gateway.core.delivery import State
+from gateway.deliver import _carry_sealed  # the fallback, over routes that answer as told
+from gateway.errors import ConfigProblem
+from gateway.send import prepare, send
+from gateway.store import inbox, outbox
+from gateway.store.outbox import Claimed
+from tests.children import notice
+from tests.contract.worlds import World, email
+from tests.flows.test_exchange import state, until
+from tests.mail import Servers
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("gateway.collect.LOOK_EVERY", 0.1)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = email(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) -> None:
+    sandwell, worcestershire = world.sandwell, world.worcestershire
+    for here in (sandwell, worcestershire):
+        here.carriers = {"email": here.carriers["email"]}
+    async with world.serving(), app.running(sandwell), app.running(worcestershire):
+        sent = await send(sandwell, [notice() for _ in range(3)], by="olive")
+        await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in sent))
+    came = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))
+    assert {one.message_id for one in came} == set(sent)
+    tries = sandwell.store.look(lambda tx: outbox.tries(tx, sent[0]))
+    assert [(one["route"], one["ending"]) for one in tries] == [("email", "handed over"), ("email", "receipted")]
+
+
+async def test_a_bundle_that_a_server_finds_too_large_goes_in_halves(world: World) -> None:
+    sandwell = world.sandwell
+    ready = prepare(sandwell, [notice() for _ in range(2)], "olive")
+    large = [Parcel(str(n), bytes([65 + n]) * 1_000_000) for n in range(2)]  # the server takes two megabytes
+    async with world.serving():
+        first, second = await world.carrier.deliver(world.address, large)
+        assert isinstance(first, HandedOver)
+        assert isinstance(second, HandedOver)
+        assert first.ticket != second.ticket
+        [alone] = await world.carrier.deliver(world.address, [Parcel("x", b"A" * 2_000_000)])
+        assert isinstance(alone, Refused)
+        assert "552" in alone.code
+        whole = [Parcel(one.message_id, one.sealed) for one in ready]
+        assert len(set(await world.carrier.deliver(world.address, whole))) == 1
+
+
+async def test_an_address_that_is_not_known_there_is_refused_and_without_an_account_nothing_goes(world: World) -> None:
+    async with world.serving():
+        nobody = replace(world.address, url="mailto:nobody@worcestershire.example")
+        [attempt] = await world.carrier.deliver(nobody, [Parcel("x", b"sealed")])
+        assert isinstance(attempt, Refused)
+        assert attempt.code == "email.550"
+    [attempt] = await world.carrier.deliver(replace(world.address, mail=None), [Parcel("x", b"sealed")])
+    assert isinstance(attempt, TryLater)
+
+
+async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
+    """Worcestershire's card lists HTTPS first, where nobody answers; its mailbox does not know us; nothing is left over."""
+    sandwell = world.sandwell
+    [ready] = prepare(sandwell, [notice()], "olive")
+    claimed = Claimed(ready.message_id, "885", ready.digest, ready.sealed, sandwell.now(), 1)
+    async with world.serving():
+        [(route, attempt)] = await _carry_sealed(sandwell, "885", [claimed])
+    assert route == "email"
+    assert isinstance(attempt, HandedOver)
+    [(route, attempt)] = await _carry_sealed(sandwell, "885", [claimed])
+    assert isinstance(attempt, TryLater)
+    assert "https: " in attempt.reason
+    assert "email: our mail server cannot be reached" in attempt.reason
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ('address = "no address"', "address"),
+        ('address = "a@b.example"', "smtp"),
+        ('address = "a@b.example"\nsmtp = "http://relay"', "smtp"),
+        ('address = "a@b.example"\nsmtp = "smtp://relay"\nimap = "pop3://post"', "imap"),
+        ('smtp = "smtp://relay"', "address"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, setting: str, says: str) -> None:
+    with pytest.raises(ConfigProblem, match=f"\\[email\\] {says}"):
+        parse(f'[authority]\ncode = "333"\nname = "Sandwell"\n[email]\n{setting}\n', tmp_path)
+
+
+def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Path) -> None:
+    ours = Servers(tmp_path, 25, 143)
+    (tmp_path / "tls.pem").write_text("-")
+    text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + ours.settings("gateway@sandwell.example")
+    account = parse(text, tmp_path).mail_account()
+    assert account is not None
+    assert "password" not in repr(account)

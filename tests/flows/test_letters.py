@@ -1,0 +1,423 @@
+"""Letters to the officers of an authority that has no gateway: through real mail servers, opened by OpenSSL as by a mail program."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from adapters.route import HandedOver, TryLater
+from gateway import app, correspondents, doctor, letters, setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import ConfigProblem, GatewayError, NotFound
+from gateway.send import send
+from gateway.store import log, outbox
+from gateway.store.correspondents import Protection
+from keys.errors import Refusal, SmimeNotForMail, SmimeOtherAddress, SmimeOutOfDate, SmimeRefused, SmimeUnreadable
+from schemas import xml
+from schemas.message import Child, Message
+from tests import mail
+from tests.certificates import for_mail
+from tests.children import notice
+from tests.conftest import free_port, introduce, make
+from tests.flows.test_command_line import cme_gateway
+from tests.flows.test_exchange import state, until
+from tests.mail import Servers
+
+OURS, THEIRS = "gateway@sandwell.example", "cme@birmingham.example"
+RING = "0121 496 0303"
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("gateway.collect.LOOK_EVERY", 0.1)
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with mail.home() as home, mail.servers(home, free_port(), free_port()) as made:
+        yield made
+
+
+@pytest.fixture
+def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
+    """A gateway with a mail account, a certificate for letters, and a mail team that vouches for two domains."""
+    key, certificate = for_mail(OURS)
+    (tmp_path / "our.key").write_bytes(key)
+    (tmp_path / "our.pem").write_bytes(certificate)
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    with (tmp_path / "333" / "gateway.toml").open("a") as settings:
+        more = f'smime_key_file = "{tmp_path / "our.key"}"\nsmime_certificate_file = "{tmp_path / "our.pem"}"\n'
+        settings.write(servers.settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
+    setup.renew_card(tmp_path / "333", by="test")
+    here = setup.open_authority(tmp_path / "333")
+    yield here
+    here.store.close()
+
+
+def enter(here: Authority, how: Protection, address: str = THEIRS, certificate: str | None = None) -> None:
+    correspondents.enter(here, "330", address, how, telephone=RING, certificate=certificate, by="olive")
+
+
+async def arrived(here: Authority, servers: Servers, message: Message) -> bytes:
+    """Send it, and wait until the letter lies in their mailbox."""
+    async with app.running(here):
+        [sent] = await send(here, [message], by="olive")
+        await until(lambda: state(here, sent) is State.SENT)
+        await until(lambda: len(servers.mails(THEIRS)) == 1)
+    return servers.mails(THEIRS)[0]
+
+
+def said_of(message: Message) -> list[str]:
+    """Whatever would tell who the child is; of a notice that holds no child, the child of the other samples."""
+    [child, *_] = message.each(Child) or notice().each(Child)
+    return [word for word in (child.upn, child.surname, f"{child.dob:%d %b %Y}", child.dob.isoformat()) if word]
+
+
+def shows(raw: bytes, words: Sequence[str]) -> list[str]:
+    """Which of these words stand in a mail, in its headers or in any of its parts, decoded."""
+    parts = [
+        raw,
+        *(
+            bytes(part.get_payload(decode=True) or b"")
+            for part in message_from_bytes(raw).walk()
+            if not part.is_multipart()
+        ),
+    ]
+    return [word for word in words if any(word.encode() in part for part in parts)]
+
+
+def opened(tmp_path: Path, raw: bytes, key: bytes, theirs: bytes, ours: bytes) -> EmailMessage:
+    """What a mail program shows of an encrypted and signed letter."""
+    for name, content in (("mail.eml", raw), ("key.pem", key), ("theirs.pem", theirs), ("ours.pem", ours)):
+        (tmp_path / name).write_bytes(content)
+    for words in (
+        ["-decrypt", "-in", "mail.eml", "-recip", "theirs.pem", "-inkey", "key.pem", "-out", "signed.eml"],
+        ["-verify", "-in", "signed.eml", "-CAfile", "ours.pem", "-purpose", "smimesign", "-out", "plain.eml"],
+    ):
+        subprocess.run(["openssl", "cms", *words], cwd=tmp_path, check=True, capture_output=True)
+    return message_from_bytes((tmp_path / "plain.eml").read_bytes(), _class=EmailMessage, policy=policy.SMTP)
+
+
+async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
+    sandwell: Authority, servers: Servers, tmp_path: Path
+) -> None:
+    key, certificate = for_mail(THEIRS)
+    enter(sandwell, "person-smime", certificate=certificate.decode())
+    message = notice(recipient="330")
+    raw = await arrived(sandwell, servers, message)
+    assert shows(raw, said_of(message)) == []
+    headers = message_from_bytes(raw, policy=policy.SMTP)
+    called = letters.reference(message.header.message_id, sandwell.ring)
+    assert headers["Subject"] == f"OFFICIAL-SENSITIVE: CME notice from Sandwell (333), reference {called}"
+    shown = opened(tmp_path, raw, key, certificate, (tmp_path / "our.pem").read_bytes())
+    text = shown.get_body(("plain",))
+    assert text is not None
+    words = text.get_content()
+    assert all(word in words for word in said_of(message)[:3])
+    assert called in words
+    assert "01632 960101" in words
+    [attached] = shown.iter_attachments()
+    assert attached.get_filename() == f"{called}.xml"
+    assert xml.read(bytes(attached.get_payload(decode=True) or b"")) == message
+
+
+async def test_a_letter_by_tls_alone_is_readable(sandwell: Authority, servers: Servers) -> None:
+    enter(sandwell, "person-tls")
+    message = notice(recipient="330")
+    raw = await arrived(sandwell, servers, message)
+    assert len(shows(raw, said_of(message))) == len(said_of(message))
+    headers = raw.partition(b"\n\n")[0]
+    assert shows(headers + b"\n\n", said_of(message)) == []
+    assert b"TLS1.3" in headers
+
+
+async def test_a_mail_that_only_notifies_says_nothing_of_the_child(sandwell: Authority, servers: Servers) -> None:
+    enter(sandwell, "notify-only")
+    message = notice(recipient="330")
+    raw = await arrived(sandwell, servers, message)
+    assert shows(raw, said_of(message)) == []
+    assert shows(raw, ["01632 960101", letters.reference(message.header.message_id, sandwell.ring)]) != []
+    assert not list(message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP).iter_attachments())
+
+
+@pytest.mark.parametrize("name", ["transfer-notice-restricted", "transfer-notice-phone-only"])
+async def test_a_restricted_child_is_in_no_letter_that_can_be_read_on_its_way(
+    sandwell: Authority, servers: Servers, name: str
+) -> None:
+    enter(sandwell, "person-tls")
+    message = notice(recipient="330", name=name)
+    raw = await arrived(sandwell, servers, message)
+    assert shows(raw, said_of(message)) == []
+    assert sandwell.store.look(lambda tx: outbox.get(tx, message.header.message_id)).protection == "notify-only"
+
+
+async def test_nothing_that_can_be_read_lies_in_the_store(sandwell: Authority) -> None:
+    enter(sandwell, "person-tls")
+    [sent] = await send(sandwell, [message := notice(recipient="330")], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.sealed(tx, sent)) == b""
+    sandwell.store.close()
+    stored = b"".join(path.read_bytes() for path in sandwell.config.home.glob("store.db*"))
+    assert not [word for word in said_of(message) if word.encode() in stored]
+
+
+def reply(raw: bytes, **headers: str) -> EmailMessage:
+    """What a mail program makes of an officer's answer to a letter."""
+    came = message_from_bytes(raw, policy=policy.SMTP)
+    answer = EmailMessage(policy.SMTP)
+    answer["From"], answer["To"] = f"CME Team <{THEIRS}>", OURS
+    answer["Subject"] = f"RE: {came['Subject']}"
+    for name, value in headers.items():
+        key = name.replace("_", "-")
+        del answer[key]
+        answer[key] = value
+    answer.set_content("Thank you, we have it.\n")
+    return answer
+
+
+async def sent_letter(
+    here: Authority, servers: Servers, how: Protection = "notify-only", certificate: str | None = None
+) -> tuple[str, bytes]:
+    enter(here, how, certificate=certificate)
+    message = notice(recipient="330")
+    return message.header.message_id, await arrived(here, servers, message)
+
+
+async def test_a_reply_with_the_reference_acknowledges_it_as_what_it_is(sandwell: Authority, servers: Servers) -> None:
+    sent, raw = await sent_letter(sandwell, servers)
+    servers.drop(OURS, reply(raw))
+    async with app.running(sandwell):
+        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+        await until(lambda: servers.mails(OURS) == [])
+    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    assert "reply by mail from birmingham.example" in reason
+    assert "not signed" in reason
+    assert "notice.answered" in {one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=sent))}
+
+
+def signed_by(folder: Path, content: bytes, options: list[str]) -> bytes:
+    """As a mail program signs what is sent."""
+    words = ["openssl", "cms", "-sign", *options, "-signer", "theirs.pem", "-inkey", "key.pem"]
+    return subprocess.run(words, cwd=folder, input=content, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
+    sandwell: Authority, servers: Servers, tmp_path: Path, opaque: bool
+) -> None:
+    key, certificate = for_mail(THEIRS)
+    sent, raw = await sent_letter(sandwell, servers, "person-smime", certificate.decode())
+    for name, content in (("key.pem", key), ("theirs.pem", certificate)):
+        (tmp_path / name).write_bytes(content)
+    answer = reply(raw)
+    inside = b"Content-Type: text/plain\r\n\r\nThank you.\r\n"
+    signed = signed_by(tmp_path, inside, ["-nodetach"] if opaque else [])
+    head = "".join(f"{name}: {answer[name]}\r\n" for name in ("From", "To", "Subject")).encode()
+    servers.drop(OURS, head + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    async with app.running(sandwell):
+        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    assert "signed with the certificate that we hold" in reason
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Subject": "Automatic reply: CME notice"},
+        {"Auto_Submitted": "auto-replied"},
+        {"Precedence": "bulk"},
+        {"From": "somebody@elsewhere.example"},
+        {"Subject": "RE: your letter, whichever it was"},
+        {"Subject": "RE: CME notice, reference CME-AAAA-BBBB-CCCC-DDDD"},
+    ],
+)
+async def test_what_is_no_answer_acknowledges_nothing(
+    sandwell: Authority, servers: Servers, headers: dict[str, str]
+) -> None:
+    sent, raw = await sent_letter(sandwell, servers)
+    called = letters.reference(sent, sandwell.ring)
+    answer = reply(raw, **headers)
+    if "Subject" not in headers:
+        assert called in answer["Subject"]
+    servers.drop(OURS, answer)
+    servers.drop(OURS, b"\x00\xff no mail at all")
+    async with app.running(sandwell):
+        await until(lambda: sandwell.strange.get(("email", "333"), 0) > 0)
+    assert state(sandwell, sent) is State.SENT
+    assert "route.strange" in {one.act for one in sandwell.store.look(log.search)}
+
+
+async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Authority, servers: Servers) -> None:
+    enter(sandwell, "notify-only", f"nobody@{mail.SLOW}")
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+        await until(lambda: state(sandwell, sent) is State.FAILED)
+    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    assert reason.startswith("returned: 5.")
+
+
+async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Authority) -> None:
+    enter(sandwell, "notify-only", "nobody@birmingham.example")
+    async with app.running(sandwell):
+        [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+        await until(lambda: state(sandwell, sent) is State.FAILED)
+    assert "550" in (sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or "")
+
+
+async def one_try(here: Authority) -> str:
+    [sent] = await send(here, [notice(recipient="330")], by="olive")
+    [claimed] = here.store.run(lambda tx: outbox.claim(tx, here.now(), "330", 9))
+    assert claimed.message_id == sent
+    attempt = await letters.post(here, claimed)
+    assert not isinstance(attempt, HandedOver)
+    return str(getattr(attempt, "reason", ""))
+
+
+async def test_nothing_leaves_without_tls_or_with_a_certificate_that_does_not_hold(
+    sandwell: Authority, servers: Servers
+) -> None:
+    enter(sandwell, "person-tls")
+    assert sandwell.mail is not None
+    ours = sandwell.mail
+    sandwell.mail = replace(ours, authorities=for_mail(OURS)[1].decode())
+    assert "certificate of our mail server does not hold" in await one_try(sandwell)
+    with mail.home() as home, mail.servers(home, free_port(), free_port(), offer_tls=False) as plain:
+        sandwell.mail = replace(ours, smtp=f"smtp://127.0.0.1:{plain.smtp}")
+        assert "offers no TLS" in await one_try(sandwell)
+        assert plain.mails(THEIRS) == []
+    sandwell.mail = replace(ours, tls_domains=frozenset())
+    assert "nobody vouches for TLS" in await one_try(sandwell)
+    assert servers.mails(THEIRS) == []
+
+
+async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_later(sandwell: Authority) -> None:
+    enter(sandwell, "notify-only")
+    assert sandwell.mail is not None
+    assert sandwell.mail.login is not None
+    ours = sandwell.mail
+    sandwell.mail = replace(ours, login=replace(sandwell.mail.login, password="another"))
+    assert "refused us (535)" in await one_try(sandwell)
+    sandwell.mail = replace(ours, smtp=f"smtp://127.0.0.1:{free_port()}")
+    assert "cannot be reached" in await one_try(sandwell)
+    sandwell.mail = None
+    assert "no mail account" in await one_try(sandwell)
+
+
+async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Authority) -> None:
+    enter(sandwell, "notify-only")
+    [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+    correspondents.remove(sandwell, "330", "olive")
+    with pytest.raises(NotFound):
+        correspondents.remove(sandwell, "330", "olive")
+    with pytest.raises(Refusal):
+        await send(sandwell, [notice(recipient="330")], by="olive")
+    assert state(sandwell, sent) is State.QUEUED
+
+
+WRONG: list[tuple[str, dict[str, str]]] = [
+    ("correspondent.authority", {"authority": "333"}),
+    ("correspondent.authority", {"authority": "999"}),
+    ("correspondent.address", {"address": "no address"}),
+    ("correspondent.address", {"address": "cme@birmingham.example\r\nBcc: x@elsewhere.example"}),
+    ("correspondent.ended", {"address": "cme@birmingham.gcsx.gov.uk"}),
+    ("correspondent.ended", {"address": "cme@birmingham.gscx.gov.uk"}),
+    ("correspondent.telephone", {"telephone": "ask reception"}),
+    ("correspondent.tls", {"address": "cme@elsewhere.example"}),
+]
+
+
+@pytest.mark.parametrize(("code", "wrong"), WRONG, ids=[f"{code} {n}" for n, (code, _) in enumerate(WRONG)])
+def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str, wrong: dict[str, str]) -> None:
+    given = {"authority": "330", "address": THEIRS, "telephone": RING} | wrong
+    with pytest.raises(GatewayError) as why:
+        correspondents.enter(
+            sandwell, given["authority"], given["address"], "person-tls", telephone=given["telephone"], by="olive"
+        )
+    assert why.value.code == code
+    assert sandwell.correspondents == {}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "certificate"),
+    [
+        (SmimeUnreadable, b"no certificate"),
+        (SmimeOtherAddress, for_mail("other@birmingham.example")[1]),
+        (SmimeOutOfDate, for_mail(THEIRS, days=(-9, -1))[1]),
+        (SmimeOutOfDate, for_mail(THEIRS, days=(1, 9))[1]),
+        (SmimeNotForMail, for_mail(THEIRS, elliptic=True)[1]),
+        (SmimeNotForMail, for_mail(THEIRS, encipher=False)[1]),
+        (SmimeNotForMail, for_mail(THEIRS, bits=1024)[1]),
+    ],
+)
+def test_a_certificate_that_would_not_serve_is_refused(
+    sandwell: Authority, refusal: type[SmimeRefused], certificate: bytes
+) -> None:
+    with pytest.raises(refusal):
+        enter(sandwell, "person-smime", certificate=certificate.decode())
+
+
+def test_an_authority_with_a_gateway_gets_no_letters(sandwell: Authority, tmp_path: Path) -> None:
+    other = make(tmp_path / "330", "330", "Birmingham")
+    introduce(sandwell, other)
+    other.store.close()
+    with pytest.raises(GatewayError, match="has-gateway"):
+        enter(sandwell, "notify-only")
+
+
+def test_without_a_certificate_of_ours_there_are_no_letters_by_smime(sandwell: Authority) -> None:
+    sandwell.config = replace(sandwell.config, email=replace(sandwell.config.email, smime_key_file=""))
+    with pytest.raises(ConfigProblem, match="smime"):
+        enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
+
+
+def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_path: Path) -> None:
+    key, certificate = for_mail(OURS, elliptic=True, passphrase=sandwell.config.passphrase())
+    (tmp_path / "our.key").write_bytes(key)
+    (tmp_path / "our.pem").write_bytes(certificate)
+    letters.signer(sandwell)
+    (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
+    with pytest.raises(SmimeUnreadable):
+        letters.signer(sandwell)
+
+
+def test_doctor_says_when_certificates_end(sandwell: Authority) -> None:
+    enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
+    found = {one.name: one.result for one in doctor.examine(sandwell)}
+    assert found["our mailbox by mail"] == "ok"
+    assert found["certificate for letters"] == "warn"  # within sixty days
+    assert found["certificate of 330"] == "warn"
+
+
+def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
+    home = ("--home", str(sandwell.config.home))
+    given = ("330", THEIRS, "--protection", "person-tls", "--telephone", RING)
+    done = cme_gateway("partner", "email", *given, *home)
+    assert done.returncode == 0, done.stderr
+    assert THEIRS in done.stdout
+    listed = cme_gateway("partner", "list", *home)
+    assert "letters" in listed.stdout
+    assert "person-tls" in listed.stdout
+    assert cme_gateway("partner", "remove-email", "330", *home).returncode == 0
+    refused = cme_gateway("partner", "email", *given[:3], "person-smime", *given[4:], *home)
+    assert refused.returncode == 2
+    assert "--certificate" in refused.stderr
+
+
+async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None:
+    """Their certificate has ended since it was entered."""
+    certificate = for_mail(THEIRS)[1].decode()
+    enter(sandwell, "person-smime", certificate=certificate)
+    clock = sandwell.now
+    [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+    [claimed] = sandwell.store.run(lambda tx: outbox.claim(tx, clock(), "330", 9))
+    sandwell.now = lambda: clock() + timedelta(days=40)
+    attempt = await letters.post(sandwell, claimed)
+    assert isinstance(attempt, TryLater)
+    assert "smime.out-of-date" in attempt.reason
+    assert state(sandwell, sent) is State.QUEUED
