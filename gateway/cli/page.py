@@ -22,6 +22,8 @@ ACTS = {
     "notice.failed": "given up",
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
+    "one.written": "written as a Common Transfer File",
+    "one.answered": "answered by ONE",
 }
 WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
 WIDTH = 30
