@@ -289,6 +289,9 @@ def _check(text: str, config: Config) -> None:
         raise _problem(
             text, "import_when", "import_when is neither accepted nor arrived", 'import_when = "accepted"', "one"
         )
+    folders = [one for one in (config.one.folder, config.one.import_folder, config.one.answers_folder) if one]
+    if len({config.home / one for one in folders}) < len(folders):
+        raise _problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the three", "one")
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"

@@ -92,8 +92,8 @@ def _free_name(place: Path, name: str) -> str:
 
 
 def put_hidden(file: Path, text: bytes) -> None:
-    """Write a file that its reader does not see yet, whole and on the disk."""
-    with file.open("wb") as stream:
+    """Write a file that its reader does not see yet, whole and on the disk; besides us, only the folder's group may read it."""
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o640)) as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

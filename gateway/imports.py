@@ -21,14 +21,14 @@ from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
 from gateway.drop import alone, look_forever, put_hidden, show
-from gateway.errors import Unusable
+from gateway.errors import GatewayError, Unusable
 from gateway.store import inbox, log, transfer_files
 from gateway.store.inbox import Arrived, Item, Standing
 from gateway.store.log import Entry
 from gateway.store.transfer_files import Stage
 from keys import at_rest
 from keys.at_rest import Locked
-from keys.errors import Destroyed, Refusal
+from keys.errors import Destroyed
 from schemas import ctf_write, xml
 from schemas.ctf_write import Written
 
@@ -63,7 +63,8 @@ async def write_due(here: Authority) -> int:
     Raises Unusable where the folder is away, full or not ours to write; a notice that does not open holds up no other.
     """
     folder = here.config.home / here.config.one.import_folder
-    shown, trouble = 0, None
+    shown = 0
+    trouble: Exception | None = None
     try:
         await asyncio.to_thread((folder / LOCK).touch)
         with alone(folder / LOCK) as ours:
@@ -73,7 +74,9 @@ async def write_due(here: Authority) -> int:
             for sender, message_id in await here.store.read(transfer_files.waiting):
                 try:
                     shown += await _write_one(here, folder, sender, message_id)
-                except (Refusal, xml.Unreadable) as why:
+                except (OSError, GatewayError):
+                    raise  # the folder or the database stands in the way of them all
+                except Exception as why:  # noqa: BLE001 - or it would hold up every other
                     trouble = why
     except OSError as why:
         raise unusable(folder, why) from None
@@ -103,14 +106,16 @@ async def _write_one(here: Authority, folder: Path, sender: str, message_id: str
     await asyncio.to_thread(put_hidden, hidden, made.text)
     lying = await asyncio.to_thread(names_in, folder)
     name = await here.store.write(lambda tx: _name(tx, here, sender, message_id, made, lying))
-    await asyncio.to_thread(show, hidden, name) if name else hidden.unlink()
+    await (asyncio.to_thread(show, hidden, name) if name else asyncio.to_thread(hidden.unlink))
     return name is not None
 
 
 def _name(
     tx: Connection, here: Authority, sender: str, message_id: str, made: Written, lying: Sequence[str]
 ) -> str | None:
-    """The name of the file, from now on; None where it is not to be written any more."""
+    """The name of the file, from now on; None where it is not to be written any more, or by another process."""
+    if not transfer_files.still_waits(tx, sender, message_id):
+        return None
     if inbox.taken_back(tx, sender, [message_id]) or inbox.standing(tx, sender, message_id) is Standing.REJECTED:
         transfer_files.drop(tx, here.now(), sender, message_id)
         return None

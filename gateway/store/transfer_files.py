@@ -59,6 +59,12 @@ def waiting(tx: Connection) -> list[tuple[str, str]]:
     return [(row.sender, row.message_id) for row in tx.execute(query)]
 
 
+def still_waits(tx: Connection, sender: str, message_id: str) -> bool:
+    """Is it still to be written? With PostgreSQL another process that asks waits until this one has done."""
+    state = tx.scalar(select(_at.state).where(_one(sender, message_id)).with_for_update())
+    return state == Stage.WAITING
+
+
 def next_number(tx: Connection, sender: str) -> int:
     """The number after the last of this sender's files."""
     return (tx.scalar(select(func.max(_at.number)).where(_at.sender == sender)) or 0) + 1

@@ -261,6 +261,24 @@ async def test_a_folder_that_another_process_writes_into_is_left_to_it(pair: Pai
     assert await imports.write_due(worcestershire) == 1
 
 
+async def test_processes_that_write_at_once_write_a_notice_once(pair: Pair, tmp_path: Path) -> None:
+    _, worcestershire = pair
+    elsewhere = replace(worcestershire.config.one, import_folder=str(tmp_path / "other"))
+    (tmp_path / "other").mkdir()
+    other = replace(worcestershire, config=replace(worcestershire.config, one=elsewhere))
+    for _ in range(5):
+        await accepted(pair)
+    await asyncio.gather(imports.write_due(worcestershire), imports.write_due(other))
+    names = [name for folder in ("import", "other") for name in os.listdir(tmp_path / folder) if name.endswith(".xml")]
+    assert sorted(names) == [f"333LLLL_CTF_885LLLL_{number:03}.xml" for number in range(1, 6)]
+
+
+async def test_only_the_folders_group_may_read_a_file(pair: Pair, tmp_path: Path) -> None:
+    await accepted(pair)
+    await imports.write_due(pair[1])
+    assert os.stat(tmp_path / "import" / FIRST).st_mode & 0o007 == 0
+
+
 async def test_a_folder_that_is_away_is_said_once_and_nothing_is_lost(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -462,6 +480,12 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     (tmp_path / "answers").rename(tmp_path / "away too")
     found = {one.name: one for one in doctor.examine(worcestershire)}
     assert found["ONE's import folder"].result == found["ONE's answers folder"].result == "fail"
+
+
+def test_the_folders_are_three() -> None:
+    text = '[authority]\ncode = "885"\nname = "Worcestershire"\n[one]\nfolder = "one"\nimport_folder = "one/"\n'
+    with pytest.raises(ConfigProblem, match="names a folder twice"):
+        parse(text, Path("/home"))
 
 
 def test_when_notices_are_written_is_one_of_two_words() -> None:
