@@ -144,6 +144,10 @@ def _imports(here: Authority) -> Iterator[Check]:
             yield Check(f"ONE's {name}", "fail", f"{folder} is not there")
         elif setting and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Check(f"ONE's {name}", "fail", f"this user may not write into {folder}")
+        elif setting and (failed := len(list((folder / "failed").glob("*.report.csv")))):
+            yield Check(
+                f"ONE's {name}", "warn", f"{failed} files could not be read: see the reports in {folder / 'failed'}"
+            )
         elif setting:
             yield Check(f"ONE's {name}", "ok", str(folder))
     if not settings.import_folder:

@@ -476,6 +476,10 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     found = {one.name: one for one in doctor.examine(worcestershire)}
     assert found["notices to be imported"].detail == "none"
     assert found["imports without a match"].detail.startswith("1:")
+    extract(tmp_path, head="nothing of ours")
+    await answers.take_in(worcestershire, tmp_path / "answers")
+    found = {one.name: one for one in doctor.examine(worcestershire)}
+    assert found["ONE's answers folder"].result == "warn"
     (tmp_path / "import").rename(tmp_path / "away")
     (tmp_path / "answers").rename(tmp_path / "away too")
     found = {one.name: one for one in doctor.examine(worcestershire)}
