@@ -11,13 +11,12 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import audit, mailbox
+from gateway import answers, audit, imports, intake, mailbox
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
-from gateway.intake import watch_forever
 from gateway.logs import failed, serving
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store.log import Entry
@@ -49,7 +48,15 @@ async def running(here: Authority) -> AsyncIterator[None]:
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
     loops = [
         asyncio.create_task(loop(here, stop))
-        for loop in (deliver_forever, collect_forever, watch_forever, _checkpoints, _expire_mailboxes)
+        for loop in (
+            deliver_forever,
+            collect_forever,
+            intake.watch_forever,
+            imports.write_forever,
+            answers.watch_forever,
+            _checkpoints,
+            _expire_mailboxes,
+        )
     ]
     try:
         yield

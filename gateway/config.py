@@ -99,9 +99,12 @@ class HostingSettings:
 
 @dataclass(frozen=True, slots=True)
 class OneSettings:
-    """Where ONE, or another case system, puts its extracts of children who moved away."""
+    """The folders that we share with ONE, or another case system: relative to the home folder, or absolute; empty: none."""
 
-    folder: str = ""  # relative to the home folder, or absolute; empty: none is watched
+    folder: str = ""  # where it puts its extracts of children who moved away
+    import_folder: str = ""  # where notices that came are written for it, as Common Transfer Files
+    import_when: str = "accepted"  # by an officer of ours; or as soon as they arrived
+    answers_folder: str = ""  # where it puts its extracts of what it made of those files
     unsaid: str = (
         "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
     )
@@ -128,6 +131,17 @@ class OneColumnsSettings:
     school_lea: str = "School LEA"
     school_estab: str = "School Estab"
     school_name: str = "School Name"
+
+
+@dataclass(frozen=True, slots=True)
+class OneAnswersSettings:
+    """How the two columns of such an answer are called, and its words."""
+
+    file: str = "File Name"
+    result: str = "Result"
+    matched: str = "matched"
+    conflicts: str = "matched with conflicts"
+    unmatched: str = "unmatched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,7 @@ class Config:
     email: EmailSettings = field(default_factory=EmailSettings)
     one: OneSettings = field(default_factory=OneSettings)
     one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
+    one_answers: OneAnswersSettings = field(default_factory=OneAnswersSettings)
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
@@ -237,6 +252,7 @@ SECTIONS = {
     "email": EmailSettings,
     "one": OneSettings,
     "one_columns": OneColumnsSettings,
+    "one_answers": OneAnswersSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 
@@ -313,6 +329,13 @@ def _check(text: str, config: Config) -> None:
         )
     if config.one.unsaid not in ("hold", "send"):
         raise _problem(text, "unsaid", "unsaid is neither hold nor send", 'unsaid = "hold"', "one")
+    if config.one.import_when not in ("accepted", "arrived"):
+        raise _problem(
+            text, "import_when", "import_when is neither accepted nor arrived", 'import_when = "accepted"', "one"
+        )
+    folders = [one for one in (config.one.folder, config.one.import_folder, config.one.answers_folder) if one]
+    if len({config.home / one for one in folders}) < len(folders):
+        raise _problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the three", "one")
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"

@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,13 +28,15 @@ from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import audit, partners, respond, setup
+from gateway import audit, demo_one, imports, partners, respond, setup
 from gateway.authority import Authority, wall_clock
 from gateway.config import FILE
 from gateway.core.delivery import State
+from gateway.demo_one import Student
 from gateway.errors import NotAllowed, Unusable
 from gateway.send import prepare, send
-from gateway.store import inbox, outbox
+from gateway.store import inbox, outbox, transfer_files
+from gateway.store.transfer_files import Stage
 from keys import card, envelope, receipt
 from keys.errors import CardOlder
 from keys.ring import Ring
@@ -48,6 +51,10 @@ LEAVER = """\
 Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode
 Invented-Leaver,Lee,14/05/2015,F,Year 6,23/10/2026,N,885,"5 Placeholder Row, Inventchester",WR1 9ZZ
 """
+PUPILS = (  # whom both authorities' ONE has already
+    Student("Invented-Leaver", "Lee", "2015-05-14"),
+    Student("Invented-Other", "Ada", "2016-03-31", upn="X333210123001"),
+)
 STEPS = (
     ("transfer-notice", "333", "a child who moved to Worcestershire"),
     ("transfer-notice-siblings", "333", "a child who moved with a brother and a sister"),
@@ -159,9 +166,11 @@ def _make(home: Path, code: str, name: str, port: int) -> None:
         return
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
     setup.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
-    (fresh / "one").mkdir()
+    folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:
-        settings.write('\n[one]\nfolder = "one"\n')
+        settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
+    for name in folders.values():
+        (fresh / name).mkdir()
     fresh.rename(home)
 
 
@@ -257,6 +266,9 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
+    for here in both:
+        out.print(f"  {here.own_card.name}'s ONE took in what its officer accepted: {await _import(here)}")
+    out.print()
     out.print("[bold]3. What is not let in[/bold], with the code of each signed refusal")
     refused = await _attack(both[0])
     for what, code in refused.items():
@@ -280,6 +292,23 @@ async def _leaver(sandwell: Authority) -> str:
     await _until(report.exists, "what became of ONE's extract")
     [line] = csv.DictReader(report.read_text("utf-8-sig").splitlines())
     return line["MessageId"]
+
+
+async def _import(here: Authority) -> str:
+    """Be this authority's ONE, until it has answered every file that its gateway writes: what it said."""
+    settings, home = here.config.one, here.config.home
+    today = imports.on_the_wall(here.now()).date()
+
+    def files(*states: Stage) -> list[transfer_files.TransferFile]:
+        return here.store.look(lambda tx: transfer_files.search(tx, other_than=here.code, states=states))
+
+    def answered() -> bool:
+        demo_one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
+        return not files(Stage.WAITING, Stage.WRITTEN)
+
+    await _until(answered, "what ONE made of the files")
+    counts = Counter(getattr(here.config.one_answers, file.state.value) for file in files())
+    return ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
 
 
 def _message(name: str, message_id: str, sender: str, recipient: str, here: Authority) -> Message:

@@ -1,5 +1,6 @@
 """What must hold for the gateway to do its work, each as a check with its result and a sentence."""
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from gateway import audit, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
-from gateway.store import outbox
+from gateway.store import outbox, transfer_files
 from gateway.store import partners as kept_partners
+from gateway.store.transfer_files import Stage
 from keys import card, smime, tls
 from keys.card import Route
 from keys.errors import Refusal
@@ -49,6 +51,7 @@ def examine(here: Authority) -> list[Check]:
         _space(here.config.home),
         _answers(here),
         *_one(here),
+        *_imports(here),
         *_mailbox(here),
         *_sftp(here),
         *_email(here),
@@ -134,6 +137,32 @@ def _one(here: Authority) -> Iterator[Check]:
         yield Check("ONE's folder", "warn", f"{failed} files could not be read: see the reports in {folder / 'failed'}")
     else:
         yield Check("ONE's folder", "ok", str(folder))
+
+
+def _imports(here: Authority) -> Iterator[Check]:
+    settings = here.config.one
+    for name, setting in (("import folder", settings.import_folder), ("answers folder", settings.answers_folder)):
+        folder = here.config.home / setting
+        if setting and not folder.is_dir():
+            yield Check(f"ONE's {name}", "fail", f"{folder} is not there")
+        elif setting and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            yield Check(f"ONE's {name}", "fail", f"this user may not write into {folder}")
+        elif setting and (failed := len(list((folder / "failed").glob("*.report.csv")))):
+            yield Check(
+                f"ONE's {name}", "warn", f"{failed} files could not be read: see the reports in {folder / 'failed'}"
+            )
+        elif setting:
+            yield Check(f"ONE's {name}", "ok", str(folder))
+    if not settings.import_folder:
+        return
+    oldest = here.store.look(transfer_files.oldest_waiting)
+    late = oldest is not None and here.now() - oldest > LATE
+    counts = here.store.look(transfer_files.counts)
+    since = f"{counts[Stage.WAITING]} since {oldest:%d %b %Y %H:%M}" if oldest else "none"
+    yield Check("notices to be imported", "warn" if late else "ok", since)
+    unmatched = counts.get(Stage.UNMATCHED, 0)
+    detail = f"{unmatched}: cme-gateway one imports --state unmatched" if unmatched else "none"
+    yield Check("imports without a match", "ok", detail)
 
 
 def _mailbox(here: Authority) -> Iterator[Check]:

@@ -10,13 +10,10 @@ notice in one transaction. Restricted children always wait for an officer.
 
 import asyncio
 import csv
-import fcntl
 import hmac
 import io
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -28,6 +25,7 @@ from sqlalchemy import Connection
 
 from gateway import leavers, postcodes
 from gateway.authority import SYSTEM, Authority
+from gateway.drop import alone, claim, look_forever, put_away
 from gateway.errors import GatewayError, Unfit, Unusable
 from gateway.leavers import Leaver, Unread
 from gateway.logs import failed
@@ -41,7 +39,6 @@ from schemas.identifiers import uuid7
 from schemas.message import Message
 
 LOOK_EVERY = 2.0  # seconds
-QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
 TOGETHER = 32  # rows in one step; after them, other work has its turn
 BY = "ONE"
 UNFORESEEN = "Something went wrong that should not have; some rows may have been sent. Put the file there again: none goes twice."
@@ -62,64 +59,20 @@ class Line:
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
-    watching = asyncio.create_task(_watch(here))
-    await stop.wait()
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
-
-
-async def _watch(here: Authority) -> None:
-    said = ""
-    while here.config.one.folder:
-        try:
-            await take_in(here, here.config.home / here.config.one.folder)
-            said = ""
-        except Exception as why:  # noqa: BLE001 - it lies there still, and is tried again
-            if said != repr(why):  # said once, not at every look
-                failed("taking in leavers", why)
-            said = repr(why)
-        await asyncio.sleep(LOOK_EVERY)
+    if here.config.one.folder:
+        folder = here.config.home / here.config.one.folder
+        await look_forever(partial(take_in, here, folder), "taking in leavers", LOOK_EVERY, stop)
 
 
 async def take_in(here: Authority, folder: Path) -> int:
     """Take in every file that lies there whole: how many."""
     taken = 0
-    for file in await asyncio.to_thread(_claim, folder):
+    for file in await asyncio.to_thread(claim, folder, (".csv", ".xml")):
         with alone(file) as ours:
             if ours:
                 await _one_file(here, folder, file)
                 taken += 1
     return taken
-
-
-def _claim(folder: Path) -> list[Path]:
-    """Move what is whole to where it is worked on; all that lies there, also of a process that died."""
-    working = folder / "working"
-    for place in (working, folder / "done", folder / "failed"):
-        place.mkdir(parents=True, exist_ok=True)
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # another process was quicker
-            whole = file.suffix.lower() in (".csv", ".xml") and time.time() - file.stat().st_mtime > QUIET
-            if whole and file.is_file() and not (working / file.name).exists():
-                file.rename(working / file.name)
-    return sorted(working.iterdir())
-
-
-@contextmanager
-def alone(file: Path) -> Iterator[bool]:
-    """Is the file ours alone? Another process may have it; one that died has it no more."""
-    try:
-        held = file.open("rb")
-    except FileNotFoundError:
-        yield False
-        return
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield file.exists()
 
 
 async def _one_file(here: Authority, folder: Path, file: Path) -> None:
@@ -139,16 +92,8 @@ async def _one_file(here: Authority, folder: Path, file: Path) -> None:
     entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in ("sent", "before", "held", "refused")})
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
     nothing_good = bool(lines) and counts["refused"] == len(lines)
-    await asyncio.to_thread(_put_away, folder / ("failed" if nothing_good else "done"), file, lines)
+    await asyncio.to_thread(put_away, folder / ("failed" if nothing_good else "done"), file, _report(lines))
     here.due.set()
-
-
-def _put_away(place: Path, file: Path, lines: Sequence[Line]) -> None:
-    name = _free_name(place, file.name)
-    half = place / f".{name}.report"
-    half.write_text(_report(lines), "utf-8-sig")
-    half.rename(place / f"{name}.report.csv")
-    file.rename(place / name)  # last: until then a process that finds it does it again, to no effect
 
 
 async def _rows(here: Authority, rows: Sequence[tuple[int, leavers.Row | Unread]]) -> list[Line]:
@@ -224,10 +169,3 @@ def _report(lines: Sequence[Line]) -> str:
     table.writerow(("Row", "Result", "To", "MessageId", "Reason"))
     table.writerows((line.row or "", line.result, line.to, line.message_id, line.reason) for line in lines)
     return text.getvalue()
-
-
-def _free_name(place: Path, name: str) -> str:
-    """This name, or with a number where a file of this name came before."""
-    stem, ending = Path(name).stem, Path(name).suffix
-    tries = (name if number == 1 else f"{stem}-{number}{ending}" for number in range(1, 1_000_000))
-    return next(one for one in tries if not (place / one).exists())

@@ -4,26 +4,24 @@ An extract is a CSV table, whose headings are a setting ([one_columns]), or a Co
 said without a word about the child.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
+from gateway import table
 from gateway.config import OneColumnsSettings
 from gateway.errors import Unusable
+from gateway.table import BOMS, NotATable
 from schemas import ctf
 from schemas.findings import Unreadable
 from schemas.message import Address, Child, Officer, Restriction, School, TransferNotice
 
 MAX_BYTES = 104_857_600
-MAX_ROWS = 200_000
 UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
 EMPTY = dict.fromkeys(OneColumnsSettings.__dataclass_fields__, "")
 NO = ("", "n", "no", "0", "false")
 DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
-BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 Row = Mapping[str, str]  # by our own names of the columns
 
@@ -70,29 +68,13 @@ def _of_ctf(data: bytes, today: date) -> list[tuple[int, Row | Unread]]:
 
 
 def _of_table(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row | Unread]]:
-    if data[:4] == b"PK\x03\x04":
-        raise _no_table("it is a ZIP archive or an Excel file; export it as CSV")
-    text = _text(data)
     try:
-        dialect = csv.Sniffer().sniff(text[:20_000].split("\n", 1)[0], ",;\t|")
-    except csv.Error:
-        raise _no_table("its first line does not hold headings with commas, semicolons or tabs between them") from None
-    table = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
-    try:
-        headings = [heading.strip().casefold() for heading in next(table, [])]
-        at = _places(headings, columns)
-        nothing = EMPTY if "restricted" in at else EMPTY | {UNSAID: "y"}
-        rows: list[tuple[int, Row | Unread]] = []
-        for row in table:
-            if len(row) < len(headings) and any(row):
-                rows.append((table.line_num, Unread("The row has fewer cells than there are headings.")))
-            elif any(cell.strip() for cell in row):
-                rows.append((table.line_num, nothing | {name: " ".join(row[n].split()) for name, n in at.items()}))
-            if len(rows) > MAX_ROWS:
-                raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
-    except csv.Error:
-        raise _no_table("it is not whole, or not written as CSV") from None
-    return rows
+        found = table.read(data, asdict(columns), needed=("surname", "dob"), section="one_columns")
+    except NotATable as why:
+        raise _no_table(str(why)) from None
+    nothing = EMPTY if "restricted" in found.columns else EMPTY | {UNSAID: "y"}
+    short = Unread("The row has fewer cells than there are headings.")
+    return [(line, short if row is None else {**nothing, **row}) for line, row in found.rows]
 
 
 def leaver(row: Row, ring: Officer) -> Leaver | Unread:
@@ -139,34 +121,6 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         unsaid=UNSAID in row,
         notice=notice,
     )
-
-
-def _text(data: bytes) -> str:
-    for mark, encoding in BOMS:
-        if data.startswith(mark):
-            try:
-                return data.decode(encoding)
-            except UnicodeDecodeError:
-                raise _no_table("it is damaged: its text breaks off") from None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", "replace")  # what Windows writes
-    if "\0" in text:
-        raise _no_table("it is not text, or UTF-16 without its mark; export it as UTF-8")
-    return text
-
-
-def _places(headings: list[str], columns: OneColumnsSettings) -> dict[str, int]:
-    wanted = asdict(columns)
-    at = {
-        name: headings.index(heading.casefold()) for name, heading in wanted.items() if heading.casefold() in headings
-    }
-    if missing := [wanted[name] for name in ("surname", "dob") if name not in at]:
-        raise _no_table(
-            f"it has no column {' and no column '.join(missing)}; [one_columns] says how columns are called"
-        )
-    return at
 
 
 def _date(text: str) -> date | None:

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway import imports
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
 from gateway.logs import failed
@@ -190,6 +191,8 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
         _put_aside_what_was_taken_back(tx, here, new)
     for one in new:
         _take_effect(tx, here, one.message)
+    if here.config.one.import_when == "arrived":
+        imports.note_due(tx, here, [one.arrived for one in new])
     log.append(tx, now, [_kept_entry(one.arrived) for one in new])
     return kept
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from gateway import imports
 from gateway.authority import Authority
 from gateway.errors import NotAllowed
 from gateway.send import next_header, prepare, queue
@@ -84,6 +85,8 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
             raise NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
         queue(tx, here, [ready])
+        if isinstance(body, Acknowledgement) and body.decision == "accepted":
+            imports.note_due(tx, here, [item])
 
     here.store.run(write)
     here.due.set()

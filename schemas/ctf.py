@@ -38,9 +38,14 @@ class Leaver:
     school_name: str
 
 
+def academic_year(today: date) -> int:
+    """The year in which the academic year of this day began."""
+    return today.year if (today.month, today.day) >= CHANGES else today.year - 1
+
+
 def version(today: date) -> int:
     """The version that is current on this day."""
-    return (today.year if (today.month, today.day) >= CHANGES else today.year - 1) % 100
+    return academic_year(today) % 100
 
 
 def read(data: bytes, *, today: date) -> list[Leaver]:

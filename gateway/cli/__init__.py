@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from gateway import logs
-from gateway.cli import audit_log, cards, notices, places, service
+from gateway.cli import audit_log, cards, case_system, notices, places, service
 from gateway.cli.output import err
 from gateway.errors import GatewayError
 from keys.errors import Refusal, RingRefused
@@ -30,6 +30,7 @@ cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")
 cli.add_typer(places.commands, name="postcodes")
+cli.add_typer(case_system.commands, name="one")
 cli.add_typer(audit_log.commands, name="audit")
 
 

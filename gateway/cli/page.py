@@ -18,6 +18,8 @@ ACTS = {
     "notice.failed": "given up",
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
+    "one.written": "written as a Common Transfer File",
+    "one.answered": "answered by ONE",
 }
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart

@@ -191,6 +191,12 @@ def get(tx: Connection, message_id: str) -> Item:
     return _item(row._mapping)
 
 
+def standing(tx: Connection, sender: str, message_id: str) -> Standing:
+    """What we have made of a message of this sender."""
+    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
+    return Standing(tx.scalars(select(inbox.c.state).where(mine)).one())
+
+
 def locked(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
     """The data key (None when destroyed) and the content."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)

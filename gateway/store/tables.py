@@ -186,6 +186,25 @@ intake = Table(  # rows of extracts that became notices
     Column("at", Instant, nullable=False),
 )
 
+transfer_files = (
+    Table(  # Common Transfer Files: of notices that came, for our case system; of our own, for School2School
+        "transfer_files",
+        metadata,
+        Column("sender", AUTHORITY, primary_key=True),  # of the notice
+        Column("message_id", ID, primary_key=True),
+        Column("state", String(20), nullable=False),
+        Column("state_at", Instant, nullable=False),
+        Column("due_at", Instant, nullable=False),
+        Column("number", Integer),  # of the sender's files, counted without an end; NULL until it is written
+        Column("file", String(40)),
+        Column("shortened", Text, nullable=False),  # names of elements, with spaces between; never what stood in them
+        Index("transfer_files_due", "state", "due_at", "message_id"),
+        Index("transfer_files_number", "sender", "number", unique=True),
+        Index("transfer_files_file", "file", "number"),
+        Index("transfer_files_newest", "due_at", "message_id"),
+    )
+)
+
 postcodes = Table(
     "postcodes",
     metadata,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import app, doctor, intake, leavers, postcodes, respond
+from gateway import app, doctor, drop, intake, leavers, postcodes, respond
 from gateway.config import OneColumnsSettings, OneSettings
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, Unusable
@@ -121,7 +121,7 @@ async def test_a_file_that_another_process_has_is_left_to_it(pair: Pair, tmp_pat
     sandwell, _ = pair
     (tmp_path / "one" / "working").mkdir()
     file = put(tmp_path, ADA, name="working/leavers.csv")
-    with intake.alone(file) as ours:
+    with drop.alone(file) as ours:
         assert ours
         assert await intake.take_in(sandwell, tmp_path / "one") == 0
     assert await intake.take_in(sandwell, tmp_path / "one") == 1

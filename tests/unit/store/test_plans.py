@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
-from gateway.store import inbox, log, mailboxes, outbox, postcodes
+from gateway.store import inbox, log, mailboxes, outbox, postcodes, transfer_files
 from gateway.store.database import Store
 from gateway.store.inbox import Arrived, Receipt, Standing
 from gateway.store.log import Entry
@@ -16,7 +16,17 @@ from gateway.store.mailboxes import Held
 from gateway.store.outbox import Queued, Settled
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
-GROWS = ("outbox", "outbox_contents", "attempts", "inbox", "receipts", "audit_entries", "mailboxes", "postcodes")
+GROWS = (
+    "outbox",
+    "outbox_contents",
+    "attempts",
+    "inbox",
+    "receipts",
+    "audit_entries",
+    "mailboxes",
+    "postcodes",
+    "transfer_files",
+)
 
 
 def arrived(number: int, sequence: int = 1) -> Arrived:
@@ -54,6 +64,14 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "newest received": lambda tx: inbox.search(tx, NOW),
     "receipts": lambda tx: inbox.add_receipts(tx, NOW, [Receipt("333", "m1", "m1", "accepted", "token")]),
     "a message's receipts": lambda tx: inbox.receipts_about(tx, "m1"),
+    "note what is due for import": lambda tx: transfer_files.due(tx, NOW, [("885", "m1"), ("885", "m3")]),
+    "what is to be written": lambda tx: transfer_files.waiting(tx),
+    "write it": lambda tx: transfer_files.set_written(
+        tx, NOW, "885", "m1", transfer_files.next_number(tx, "885"), "885LLLL_CTF_333LLLL_001.xml", ["Surname"]
+    ),
+    "what an answer is about": lambda tx: transfer_files.named(tx, "885LLLL_CTF_333LLLL_001.xml"),
+    "newest imports": lambda tx: transfer_files.search(tx, other_than="333"),
+    "the oldest that waits": lambda tx: transfer_files.oldest_waiting(tx),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
 }

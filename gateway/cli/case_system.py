@@ -1,0 +1,60 @@
+"""Commands on the files that ONE, or another case system, takes in."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway import school2school
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, who
+from gateway.store import transfer_files
+from gateway.store.transfer_files import Stage
+
+commands = typer.Typer(no_args_is_help=True, help="Notices as Common Transfer Files, for ONE and for School2School.")
+
+
+@commands.command("imports")
+def one_imports(
+    home: Home = DEFAULT_HOME,
+    state: Annotated[list[Stage] | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Notices that came and were written for import: under which name, what had to be shortened, what ONE made of it."""
+    with opened(home) as here:
+        found = here.store.look(
+            lambda tx: transfer_files.search(tx, other_than=here.code, states=state or (), limit=limit)
+        )
+    rows = [(one.message_id, day(one.state_at), _stands(one)) for one in found]
+    answer(
+        as_json,
+        {"imports": [asdict(one) | {"shortened": one.shortened.split()} for one in found]},
+        lambda: table("Imports", ("Id", "When", "How it stands"), rows),
+    )
+
+
+def _stands(one: transfer_files.TransferFile) -> str:
+    shortened = f"shortened: {', '.join(one.shortened.split())}" if one.shortened else None
+    return "\n".join(filter(None, (f"{one.state.value}, from {one.sender}", one.file, shortened)))
+
+
+@commands.command("s2s")
+def one_s2s(
+    message_id: str,
+    folder: Annotated[Path, typer.Option(help="Where the file is written.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Write the file of a child for whom we search, for upload to School2School. That it was read is in the audit log."""
+    with opened(home) as here:
+        file, made = school2school.write(here, message_id, folder, by)
+    value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
+    shortened = f"\nShortened in it: {', '.join(made.shortened)}" if made.shortened else ""
+    answer(
+        as_json,
+        value,
+        lambda: f"Written: {escape(str(file))}{shortened}\nDelete it once it is uploaded: it names the child.",
+    )
