@@ -21,6 +21,8 @@ from gateway.errors import ConfigProblem
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
+CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
+DONE_WITH = ("transfer", "enquire", "hold", "ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class OneSettings:
     unsaid: str = (
         "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
     )
+    enquire_of: str = ""  # DfE codes, with spaces between them: who is asked about a child whom nobody can find
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,9 @@ class OneColumnsSettings:
     school_lea: str = "School LEA"
     school_estab: str = "School Estab"
     school_name: str = "School Name"
+    ground: str = "Removal Ground"  # the letter, as the regulations in force on the day of leaving have it
+    closure: str = "Closure"  # the authority's own word; [one_closures] says what is done with it
+    checklist: str = "Checklist Complete"  # anything but no: whatever can be asked before removal from roll was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ class Config:
     hosting: HostingSettings = field(default_factory=HostingSettings)
     one: OneSettings = field(default_factory=OneSettings)
     one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
+    one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
@@ -195,6 +202,7 @@ SECTIONS = {
     "one_columns": OneColumnsSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
+ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
 
 
 def load(home: Path) -> Config:
@@ -223,11 +231,14 @@ def parse(text: str, home: Path) -> Config:
         raise ConfigProblem(
             "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
         ) from None
-    logins = tables.pop(LOGINS, {})
+    logins, closures = tables.pop(LOGINS, {}), tables.pop(ONE_CLOSURES, {})
     for name in tables:
         if name not in SECTIONS:
             raise _problem(
-                text, name, f"[{name}] is not a section", f"the sections are {', '.join((*SECTIONS, LOGINS))}"
+                text,
+                name,
+                f"[{name}] is not a section",
+                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS))}",
             )
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
     if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
@@ -235,6 +246,7 @@ def parse(text: str, home: Path) -> Config:
             text, LOGINS, "logins is no section for an authority", "[logins.885], and under it user and key_file"
         )
     parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
+    parts[ONE_CLOSURES] = _closures(text, closures)
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     _check(text, config)
     return config
@@ -254,6 +266,18 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
     return cls(**values)
 
 
+def _closures(text: str, said: object) -> dict[str, str]:
+    if not isinstance(said, dict):
+        raise _problem(
+            text, ONE_CLOSURES, f"{ONE_CLOSURES} is no section", f'[{ONE_CLOSURES}], and under it LOST = "enquire"'
+        )
+    for word, done in said.items():
+        if done not in DONE_WITH:
+            wrong = f"[{ONE_CLOSURES}] says of a closure value none of {', '.join(DONE_WITH)}"
+            raise _problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
+    return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in said.items()}
+
+
 def _check(text: str, config: Config) -> None:
     if not (config.authority.code.isdecimal() and len(config.authority.code) == 3):
         raise _problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
@@ -269,6 +293,12 @@ def _check(text: str, config: Config) -> None:
         )
     if config.one.unsaid not in ("hold", "send"):
         raise _problem(text, "unsaid", "unsaid is neither hold nor send", 'unsaid = "hold"', "one")
+    if not all(
+        re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
+    ):
+        raise _problem(
+            text, "enquire_of", "enquire_of does not hold codes of other authorities", 'enquire_of = "330 885"', "one"
+        )
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
@@ -282,5 +312,5 @@ def _check(text: str, config: Config) -> None:
 def _problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
     rows = text.splitlines()
     start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
-    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip("[").startswith(key)), 1)
+    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip('["').startswith(key)), 1)
     return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")

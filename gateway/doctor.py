@@ -13,7 +13,7 @@ from gateway import audit, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
-from gateway.store import outbox
+from gateway.store import drafts, outbox
 from gateway.store import partners as kept_partners
 from keys import card, tls
 from keys.ring import IDENTITY_FILE
@@ -47,6 +47,8 @@ def examine(here: Authority) -> list[Check]:
         _space(here.config.home),
         _answers(here),
         *_one(here),
+        *_drafts(here),
+        *_enquire_of(here),
         *_mailbox(here),
         *_sftp(here),
         *_partners(here),
@@ -131,6 +133,31 @@ def _one(here: Authority) -> Iterator[Check]:
         yield Check("ONE's folder", "warn", f"{failed} files could not be read: see the reports in {folder / 'failed'}")
     else:
         yield Check("ONE's folder", "ok", str(folder))
+
+
+def _drafts(here: Authority) -> Iterator[Check]:
+    if not here.config.one.folder:
+        return
+    count, oldest = here.store.look(drafts.waiting)
+    if not count or not oldest:
+        yield Check("drafts", "ok", "none waits")
+        return
+    late = here.now() > a_working_day_after(oldest)
+    detail = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}: cme-gateway drafts list"
+    yield Check("drafts", "warn" if late else "ok", detail)
+
+
+def a_working_day_after(moment: datetime) -> datetime:
+    """The same time on the next day that is neither Saturday nor Sunday; bank holidays are not known here."""
+    after = moment + timedelta(days=1)
+    return after + timedelta(days=max(0, 7 - after.weekday()) if after.weekday() >= 5 else 0)
+
+
+def _enquire_of(here: Authority) -> Iterator[Check]:
+    partners = {kept.authority for kept in here.store.look(kept_partners.every)}
+    if missing := [code for code in here.config.one.enquire_of.split() if code not in partners]:
+        detail = f"{', '.join(missing)} in [one] enquire_of is no partner: every enquiry becomes a draft"
+        yield Check("enquiries", "warn", detail)
 
 
 def _mailbox(here: Authority) -> Iterator[Check]:

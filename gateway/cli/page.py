@@ -9,7 +9,7 @@ from rich.markup import escape
 from gateway.store.log import Kept
 from schemas import codes
 from schemas.layout import Slot, is_ours, slots
-from schemas.message import Message
+from schemas.message import Message, TransferNotice
 from schemas.shapes import CodeList
 
 ACTS = {
@@ -22,6 +22,11 @@ ACTS = {
     "notice.failed": "given up",
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
+    "draft.made": "made of a row",
+    "draft.renewed": "made anew, as the row came again otherwise",
+    "draft.read": "read",
+    "draft.sent": "became a notice",
+    "draft.discarded": "discarded",
 }
 WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
 WIDTH = 30
@@ -40,6 +45,18 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
         done = f"{words(kind)} {ACTS.get(entry.act, entry.act)}"
         which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
+    return "\n".join(lines)
+
+
+def draft_page(
+    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[Kept]
+) -> str:
+    """A draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
+    lines = [f"[bold]Draft[/bold] {draft_id}"]
+    lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
+    lines += ["", "[bold]What it would say[/bold]", *_lines(notice, 1), "", "[bold]History[/bold]"]
+    for entry in history:
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {ACTS.get(entry.act, entry.act)}")
     return "\n".join(lines)
 
 
