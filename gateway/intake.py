@@ -155,9 +155,8 @@ async def _rows(here: Authority, file: Path, digest: str) -> list[Line]:
     seen: dict[str, int] = {}
     lines: list[Line] = []
     rows = _read(here, file)
-    while step := list(islice(rows, forward.TOGETHER)):
+    while step := list(islice(rows, forward.STEP)):
         lines += await forward.step(here, step, ring, seen, digest)
-        await asyncio.sleep(0)
     return lines
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 
 from gateway.config import OneSettings
 from gateway.extracts import UNSAID, Row, Unread
@@ -23,6 +24,8 @@ from schemas.message import (
 )
 
 NO = ("", "n", "no", "0", "false")
+UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"  # no I, O or S: schemas.shapes
+MOST_DAYS = 8192  # that are remembered: the birthdays of all who are of school age, in one spelling
 DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
 REGULATIONS = (
     (date(2024, 8, 19), "2024"),
@@ -110,6 +113,10 @@ def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
     unknown = "Where the child moved is not known: no authority is stated, and the postcode is not in the directory"
     if not read.checked:
         return Hold(f"{unknown}; and the checklist for removal from the register is not complete.")
+    if read.unsaid:
+        return Hold(
+            f"{unknown}; and nobody is asked about a child of whom the file does not say whether data are restricted."
+        )
     if not neighbours:
         return Hold(f"{unknown}; and nobody is named who could be asked ([one] enquire_of).")
     return Enquire(neighbours)
@@ -163,7 +170,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     if left is None and row["left_on"]:
         return Unread("The date of leaving is not written as 31/03/2015 or 2015-03-31.")
     upn = row["upn"].upper()
-    if upn and not re.fullmatch("[A-Z][0-9]{11}[0-9A-Z]", upn):
+    if upn and not re.fullmatch(UPN_FORM, upn):
         return Unread("The UPN does not have the form of one.")
     sex = row["sex"][:1].upper()
     child = Child(
@@ -203,6 +210,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     )
 
 
+@lru_cache(MOST_DAYS)
 def _date(text: str) -> date | None:
     for form in DATES:
         try:

@@ -16,6 +16,7 @@ from gateway.store.drafts import State
 from schemas import rules, xml
 from schemas.message import Message, Restriction, TransferNotice, WhereaboutsEnquiry
 from tests.children import notice
+from tests.conftest import introduce, make, new_database
 from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_exchange import Pair
 from tests.flows.test_intake import ADA, NOWHERE, RESTRICTED, TODAY, pair, put, report
@@ -203,9 +204,38 @@ async def test_what_a_closure_value_does(pair: Pair, tmp_path: Path, row: str, r
     assert bool(line["Draft"]) == (result == "held")
 
 
+async def test_nobody_is_asked_about_a_child_who_may_be_restricted(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, enquire_of="885", unsaid="send"))
+    [line] = await take_in(
+        pair, tmp_path, "Gone-Example,2014-01-15,yes", head="Surname,Date of Birth,Checklist Complete"
+    )
+    assert (line["Result"], "nobody is asked" in line["Reason"]) == ("held", True)
+
+
 async def test_without_neighbours_a_lost_child_waits(pair: Pair, tmp_path: Path) -> None:
     [line] = await take_in(pair, tmp_path, LOST, head=HEAD)
     assert (line["Result"], "enquire_of" in line["Reason"]) == ("held", True)
+
+
+async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) -> None:
+    sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(postgres))
+    worcestershire = make(tmp_path / "885", "885", "Worcestershire")
+    introduce(sandwell, worcestershire)
+    sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one"), enquire_of="885"))
+    (tmp_path / "one").mkdir()
+    both = (sandwell, worcestershire)
+    [held] = await take_in(both, tmp_path, NOWHERE)
+    [mended] = await take_in(both, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
+    [again] = await take_in(both, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
+    assert held["Draft"] == mended["Draft"] == again["Draft"]
+    assert drafts.read(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
+    [whole] = await take_in(both, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-23,,885,,,")
+    [lost] = await take_in(both, tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
+    assert (whole["Result"], lost["Result"]) == ("sent", "sent")
+    assert sandwell.store.look(lambda tx: kept.waiting(tx)) == (0, None)
+    for here in both:
+        here.store.close()
 
 
 async def test_doctor_says_how_many_wait_and_warns_after_a_working_day(pair: Pair, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import io
 import os
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,11 +13,15 @@ from typing import BinaryIO
 
 import pytest
 
-from gateway import extracts, intake, respond
+from gateway import extracts, forward, intake, respond
+from gateway.authority import Authority
 from gateway.config import OneColumnsSettings, parse
 from gateway.errors import ConfigProblem, Unusable
+from gateway.send import prepare
 from gateway.store import outbox
-from schemas.message import TransferNotice
+from gateway.store.outbox import Queued
+from schemas import xml
+from schemas.message import Message, TransferNotice
 from tests.flows.test_exchange import Pair
 from tests.flows.test_intake import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
 
@@ -319,3 +323,27 @@ def test_a_transfer_file_is_read_a_pupil_at_a_time() -> None:
     assert next(rows)[0] == 1
     assert stream.tell() < 100_000
     assert sum(1 for _ in rows) == 15_000
+
+
+async def test_a_row_on_which_our_code_fails_holds_up_no_other(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, _ = pair
+
+    def stumble(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
+        if any(b"Specimen" in xml.write(one) for one in notices):
+            raise RuntimeError("a fault that nobody foresaw")
+        return prepare(here, notices, by)
+
+    monkeypatch.setattr(forward, "prepare", stumble)
+    put(tmp_path, ADA, BY_POSTCODE)
+    await intake.take_in(sandwell, tmp_path / "one")
+    first, second = report(tmp_path)
+    assert (first["Result"], second["Result"], second["Reason"]) == ("sent", "held", forward.UNFORESEEN)
+    assert second["Draft"]
+
+
+async def test_a_upn_with_a_letter_that_no_upn_has_is_refused_alone(pair: Pair, tmp_path: Path) -> None:
+    put(tmp_path, "A33321012300I,Letter-Example,Hal,2014-01-15,M,7,2026-10-23,,885,,,", ADA)
+    await intake.take_in(pair[0], tmp_path / "one")
+    assert [line["Result"] for line in report(tmp_path)] == ["refused", "sent"]
