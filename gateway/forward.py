@@ -95,16 +95,7 @@ _Held = tuple[_Judged, str]  # with why
 
 async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str) -> list[Line]:
     """Do what is to be done about a few rows of this file, and say what became of each. `seen`: in which row a child stood."""
-    lines: list[Line] = []
-    found: list[_Found] = []
-    for number, row in rows:
-        read = row if isinstance(row, Unread | Ignored) else leavers.leaver(row, ring)
-        if isinstance(read, Unread):
-            lines.append(Line(number, "refused", reason=read.reason))
-        elif isinstance(read, Ignored):
-            lines.append(Line(number, "ignored", reason=read.reason))
-        elif not isinstance(row, Unread | Ignored):
-            found.append(_Found(number, row, read))
+    found, lines = _read(rows, ring)
     judged = await here.store.read(partial(_judge, here=here, found=found, seen=seen)) if found else []
     fresh = [one for one in judged if one.done is None]
     lines += [one.done for one in judged if one.done]
@@ -120,6 +111,22 @@ async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: d
         lines += [_sent(one, messages, before) for one, messages in going]
         lines += [_waiting(one.found.number, drafted[one.draft], reason) for one, reason in held]
     return sorted(lines, key=lambda line: line.row)
+
+
+def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[Line]]:
+    """Who left; and what there is to say of the rows that nobody left in, or that cannot be read."""
+    found: list[_Found] = []
+    lines: list[Line] = []
+    for number, row in rows:
+        if isinstance(row, Ignored):
+            lines.append(Line(number, "ignored", reason=row.reason))
+            continue
+        read = row if isinstance(row, Unread) else leavers.leaver(row, ring)
+        if isinstance(read, Leaver) and not isinstance(row, Unread):
+            found.append(_Found(number, row, read))
+        elif isinstance(read, Unread):
+            lines.append(Line(number, "refused", reason=read.reason))
+    return found, lines
 
 
 def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_Judged]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import drafts
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, coded, day, opened, table, when, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
 from gateway.store import drafts as kept_drafts
 from gateway.store import log
@@ -31,7 +31,7 @@ commands = typer.Typer(
 def drafts_list(
     home: Home = DEFAULT_HOME,
     state: Annotated[State, typer.Option(help="Those in this state.")] = State.OPEN,
-    limit: Limit = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """What waits for an officer, the oldest first: why, and in which row of which file. No child is described."""
