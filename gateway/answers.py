@@ -7,9 +7,11 @@ may come again, and a later one stands: an officer may have settled a conflict s
 import asyncio
 import csv
 import io
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
@@ -24,7 +26,7 @@ from gateway.logs import failed
 from gateway.store import log, transfer_files
 from gateway.store.log import Entry
 from gateway.store.transfer_files import ANSWERS, Stage
-from gateway.table import NotATable
+from gateway.table import Cells, NotATable, Unread
 
 LOOK_EVERY = 1.0  # seconds
 MAX_BYTES = 10_485_760  # a hundred thousand rows
@@ -62,7 +64,8 @@ async def take_in(here: Authority, folder: Path) -> int:
 
 async def _one_file(here: Authority, folder: Path, file: Path) -> None:
     try:
-        lines = await _rows(here, await asyncio.to_thread(_read, file, here.config.one_answers))
+        await asyncio.to_thread(lambda: deque(_read(file, here.config.one_answers), maxlen=0))  # is it whole?
+        lines = await _rows(here, _read(file, here.config.one_answers))
     except NotATable as why:
         lines = [Line(0, "refused", reason=f"The file cannot be read: {why}.")]
     except GatewayError:
@@ -75,33 +78,30 @@ async def _one_file(here: Authority, folder: Path, file: Path) -> None:
 
 
 def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
-    with file.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise NotATable("it is larger than 10 MB")
     wanted = {"file": columns.file, "result": columns.result}
-    return table.read(data, wanted, needed=("file", "result"), section="one_answers")
+    with file.open("rb") as stream:
+        _, rows = table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES)
+        yield from rows
 
 
-async def _rows(here: Authority, found: table.Rows) -> list[Line]:
+async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
     said = asdict(here.config.one_answers)
     words = {said[answer.value].casefold(): answer for answer in ANSWERS}
     lines: list[Line] = []
-    for at in range(0, len(found.rows), TOGETHER):
-        some = partial(_together, here=here, words=words, rows=found.rows[at : at + TOGETHER])
-        lines += await here.store.write(some)
+    while some := list(islice(rows, TOGETHER)):
+        lines += await here.store.write(partial(_together, here=here, words=words, rows=some))
     return lines
 
 
 def _together(
-    tx: Connection, here: Authority, words: Mapping[str, Stage], rows: Sequence[tuple[int, Mapping[str, str] | None]]
+    tx: Connection, here: Authority, words: Mapping[str, Stage], rows: Sequence[tuple[int, Cells | Unread]]
 ) -> list[Line]:
     return [_row(tx, here, words, line, row) for line, row in rows]
 
 
-def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int, row: Mapping[str, str] | None) -> Line:
-    if row is None:
-        return Line(line, "refused", reason="The row has fewer cells than there are headings.")
+def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int, row: Cells | Unread) -> Line:
+    if isinstance(row, Unread):
+        return Line(line, "refused", reason=row.reason)
     written = transfer_files.named(tx, PureWindowsPath(row["file"]).name)
     if written is None or written.sender == here.code:
         return Line(line, "refused", reason="No file was written under this name.")

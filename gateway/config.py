@@ -23,6 +23,8 @@ SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
+CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
+DONE_WITH = ("transfer", "enquire", "hold", "ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class OneSettings:
     unsaid: str = (
         "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
     )
+    enquire_of: str = ""  # DfE codes, with spaces between them: who is asked about a child whom nobody can find
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,9 @@ class OneColumnsSettings:
     school_lea: str = "School LEA"
     school_estab: str = "School Estab"
     school_name: str = "School Name"
+    ground: str = "Removal Ground"  # the letter, as the regulations in force on the day of leaving have it
+    closure: str = "Closure"  # the authority's own word; [one_closures] says what is done with it
+    checklist: str = "Checklist Complete"  # anything but no: whatever can be asked before removal from roll was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,7 @@ class Config:
     one: OneSettings = field(default_factory=OneSettings)
     one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
     one_answers: OneAnswersSettings = field(default_factory=OneAnswersSettings)
+    one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
 
     @property
@@ -255,6 +262,7 @@ SECTIONS = {
     "one_answers": OneAnswersSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
+ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
 
 
 def load(home: Path) -> Config:
@@ -283,11 +291,14 @@ def parse(text: str, home: Path) -> Config:
         raise ConfigProblem(
             "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
         ) from None
-    logins = tables.pop(LOGINS, {})
+    logins, closures = tables.pop(LOGINS, {}), tables.pop(ONE_CLOSURES, {})
     for name in tables:
         if name not in SECTIONS:
             raise _problem(
-                text, name, f"[{name}] is not a section", f"the sections are {', '.join((*SECTIONS, LOGINS))}"
+                text,
+                name,
+                f"[{name}] is not a section",
+                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS))}",
             )
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
     if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
@@ -295,6 +306,7 @@ def parse(text: str, home: Path) -> Config:
             text, LOGINS, "logins is no section for an authority", "[logins.885], and under it user and key_file"
         )
     parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
+    parts[ONE_CLOSURES] = _closures(text, closures)
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     _check(text, config)
     return config
@@ -312,6 +324,18 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
     if name == "authority" and not {"code", "name"} <= values.keys():
         raise _problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
     return cls(**values)
+
+
+def _closures(text: str, said: object) -> dict[str, str]:
+    if not isinstance(said, dict):
+        raise _problem(
+            text, ONE_CLOSURES, f"{ONE_CLOSURES} is no section", f'[{ONE_CLOSURES}], and under it LOST = "enquire"'
+        )
+    for word, done in said.items():
+        if done not in DONE_WITH:
+            wrong = f"[{ONE_CLOSURES}] says of a closure value none of {', '.join(DONE_WITH)}"
+            raise _problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
+    return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in said.items()}
 
 
 def _check(text: str, config: Config) -> None:
@@ -336,6 +360,12 @@ def _check(text: str, config: Config) -> None:
     folders = [one for one in (config.one.folder, config.one.import_folder, config.one.answers_folder) if one]
     if len({config.home / one for one in folders}) < len(folders):
         raise _problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the three", "one")
+    if not all(
+        re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
+    ):
+        raise _problem(
+            text, "enquire_of", "enquire_of does not hold codes of other authorities", 'enquire_of = "330 885"', "one"
+        )
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
@@ -364,5 +394,5 @@ def _check_email(text: str, ours: EmailSettings) -> None:
 def _problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
     rows = text.splitlines()
     start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
-    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip("[").startswith(key)), 1)
+    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip('["').startswith(key)), 1)
     return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")

@@ -14,7 +14,7 @@ from gateway import audit, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
-from gateway.store import outbox, transfer_files
+from gateway.store import drafts, outbox, transfer_files
 from gateway.store import partners as kept_partners
 from gateway.store.transfer_files import Stage
 from keys import card, smime, tls
@@ -52,6 +52,8 @@ def examine(here: Authority) -> list[Check]:
         _answers(here),
         *_one(here),
         *_imports(here),
+        *_drafts(here),
+        *_enquire_of(here),
         *_mailbox(here),
         *_sftp(here),
         *_email(here),
@@ -163,6 +165,31 @@ def _imports(here: Authority) -> Iterator[Check]:
     unmatched = counts.get(Stage.UNMATCHED, 0)
     detail = f"{unmatched}: cme-gateway one imports --state unmatched" if unmatched else "none"
     yield Check("imports without a match", "ok", detail)
+
+
+def _drafts(here: Authority) -> Iterator[Check]:
+    if not here.config.one.folder:
+        return
+    count, oldest = here.store.look(drafts.waiting)
+    if not count or not oldest:
+        yield Check("drafts", "ok", "none waits")
+        return
+    late = here.now() > a_working_day_after(oldest)
+    detail = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}: cme-gateway drafts list"
+    yield Check("drafts", "warn" if late else "ok", detail)
+
+
+def a_working_day_after(moment: datetime) -> datetime:
+    """The same time on the next day that is neither Saturday nor Sunday; bank holidays are not known here."""
+    after = moment + timedelta(days=1)
+    return after + timedelta(days=max(0, 7 - after.weekday()) if after.weekday() >= 5 else 0)
+
+
+def _enquire_of(here: Authority) -> Iterator[Check]:
+    partners = {kept.authority for kept in here.store.look(kept_partners.every)}
+    if missing := [code for code in here.config.one.enquire_of.split() if code not in partners]:
+        detail = f"{', '.join(missing)} in [one] enquire_of is no partner: every enquiry becomes a draft"
+        yield Check("enquiries", "warn", detail)
 
 
 def _mailbox(here: Authority) -> Iterator[Check]:

@@ -1,29 +1,39 @@
-"""Rows of an extract from ONE (or any other case system) to transfer notices: no I/O.
+"""Who left, and what is to be done about it: a row of an extract to a notice, an enquiry, or a reason to wait. No I/O.
 
-An extract is a CSV table, whose headings are a setting ([one_columns]), or a Common Transfer File. A row becomes a notice, or is held for an officer, or refused; why is
-said without a word about the child.
+Why a row waits is said without a word about the child.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 
-from gateway import table
-from gateway.config import OneColumnsSettings
-from gateway.errors import Unusable
-from gateway.table import BOMS, NotATable
-from schemas import ctf
-from schemas.findings import Unreadable
-from schemas.message import Address, Child, Officer, Restriction, School, TransferNotice
+from gateway.config import OneSettings
+from gateway.extracts import UNSAID, Row
+from gateway.table import Unread
+from schemas import codes
+from schemas.message import (
+    Address,
+    Child,
+    GroundForDeletion,
+    Officer,
+    Restriction,
+    School,
+    TransferNotice,
+    WhereaboutsEnquiry,
+)
 
-MAX_BYTES = 104_857_600
-UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
-EMPTY = dict.fromkeys(OneColumnsSettings.__dataclass_fields__, "")
 NO = ("", "n", "no", "0", "false")
+UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"  # no I, O or S: schemas.shapes
+MOST_DAYS = 8192  # that are remembered: the birthdays of all who are of school age, in one spelling
 DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
-
-Row = Mapping[str, str]  # by our own names of the columns
+REGULATIONS = (
+    (date(2024, 8, 19), "2024"),
+    (date(2016, 9, 1), "2016"),
+    (date.min, "2006"),
+)  # since when, the newest first
+ASKED = "The checklist for removal from the register is complete; nobody who was asked knows where the child is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +46,119 @@ class Leaver:
     left_on: date | None
     restricted: bool
     unsaid: bool  # nothing says whether it is
+    closure: str  # the authority's own word, in small letters, or empty
+    checked: bool  # whatever can be asked before removal from roll was asked
     notice: TransferNotice
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A row of which nothing can be made, and why."""
+class Transfer:
+    """The authority to which the child moved is told."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enquire:
+    """Other authorities are asked whether they know the child."""
+
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An officer must look, and why."""
 
     reason: str
 
 
-def read(data: bytes, columns: OneColumnsSettings, today: date) -> list[tuple[int, Row | Unread]]:
-    """The rows with their line numbers. Raises Unusable where the file is no CTF, and no table with these columns."""
-    if len(data) > MAX_BYTES:
-        raise _no_table("it is larger than 100 MB")
-    if data.removeprefix(BOMS[0][0]).lstrip()[:1] == b"<":
-        return _of_ctf(data, today)
-    return _of_table(data, columns)
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Nothing is done, and why."""
+
+    reason: str
 
 
-def _of_ctf(data: bytes, today: date) -> list[tuple[int, Row | Unread]]:
-    try:
-        found = ctf.read(data, today=today)
-    except Unreadable as why:
-        raise Unusable(why.code, why.problems[0].sentence, "Export it again; nothing was sent.") from None
-    rows: list[tuple[int, Row | Unread]] = []
-    for one in found:
-        said = {name: str(value) for name, value in asdict(one).items() if name in EMPTY}
-        rows.append((one.line, EMPTY | said | {"old_address": one.address, "old_postcode": one.postcode, UNSAID: "y"}))
-    return rows
+Decision = Transfer | Enquire | Hold | Ignore
 
 
-def _of_table(data: bytes, columns: OneColumnsSettings) -> list[tuple[int, Row | Unread]]:
-    try:
-        found = table.read(data, asdict(columns), needed=("surname", "dob"), section="one_columns")
-    except NotATable as why:
-        raise _no_table(str(why)) from None
-    nothing = EMPTY if "restricted" in found.columns else EMPTY | {UNSAID: "y"}
-    short = Unread("The row has fewer cells than there are headings.")
-    return [(line, short if row is None else {**nothing, **row}) for line, row in found.rows]
+def decide(read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str]) -> Decision:
+    """What is done about a leaver whose new postcode lies in that authority. Restricted children wait for an officer.
+
+    The authority's own word for why the case was closed comes first: what it ignores is not looked at.
+    """
+    done = closures.get(read.closure) if read.closure else "transfer"
+    if done is None:
+        return Hold("The closure value is not in [one_closures].")
+    if done == "ignore":
+        return Ignore("Nothing is done with this closure value ([one_closures]).")
+    if done == "hold":
+        return Hold("An officer decides about this closure value ([one_closures]).")
+    if read.restricted:
+        return Hold("The child's data are restricted: an officer decides what may be sent, and how.")
+    if read.unsaid and one.unsaid != "send":
+        return Hold("The file does not say whether the child's data are restricted: an officer decides.")
+    there = read.destination or lies_in
+    if not there:
+        return _search(read, tuple(one.enquire_of.split()))
+    if done == "enquire":
+        return Hold("The closure value says that the child is lost, but the row says where the child moved.")
+    if codes.authority_name(there) is None:
+        return Hold("The authority that is stated does not exist.")
+    if there == ours:
+        return Hold("The child moved within our own area.")
+    return Transfer(there)
+
+
+def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
+    unknown = "Where the child moved is not known: no authority is stated, and the postcode is not in the directory"
+    if not read.checked:
+        return Hold(f"{unknown}; and the checklist for removal from the register is not complete.")
+    if read.unsaid:
+        return Hold(
+            f"{unknown}; and nobody is asked about a child of whom the file does not say whether data are restricted."
+        )
+    if not neighbours:
+        return Hold(f"{unknown}; and nobody is named who could be asked ([one] enquire_of).")
+    return Enquire(neighbours)
+
+
+def enquiry(notice: TransferNotice) -> WhereaboutsEnquiry:
+    """The question whether another authority knows this child, in the place of the notice."""
+    assert notice.child is not None  # noqa: S101 - a leaver's notice has one
+    return WhereaboutsEnquiry(
+        restriction=notice.restriction,
+        child=notice.child,
+        circulation="named",
+        last_seen_on=notice.moved_on,
+        previous_address=notice.previous_address,
+        school=notice.school,
+        ring=notice.ring,
+        note=ASKED,
+    )
+
+
+def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNotice:
+    """The notice with what this restriction lets stand (schemas.rules, `restriction.address` and `restriction.phone-only`)."""
+    if restriction.level == "phone-only":
+        return TransferNotice(
+            restriction=restriction,
+            certainty=notice.certainty,
+            cme_reason="not-recorded",
+            provision_status="unknown",
+            ring=notice.ring,
+        )
+    if restriction.level == "none":
+        return replace(notice, restriction=restriction)
+    return replace(
+        notice,
+        restriction=restriction,
+        destination_address=None,
+        previous_address=None,
+        destination_school=None,
+        school=(),
+        contact=(),
+    )
 
 
 def leaver(row: Row, ring: Officer) -> Leaver | Unread:
@@ -87,7 +171,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     if left is None and row["left_on"]:
         return Unread("The date of leaving is not written as 31/03/2015 or 2015-03-31.")
     upn = row["upn"].upper()
-    if upn and not re.fullmatch("[A-Z][0-9]{11}[0-9A-Z]", upn):
+    if upn and not re.fullmatch(UPN_FORM, upn):
         return Unread("The UPN does not have the form of one.")
     sex = row["sex"][:1].upper()
     child = Child(
@@ -106,7 +190,9 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         certainty="believed" if row["confirmed"].casefold() in NO else "confirmed",
         destination_address=_address(row["new_address"], row["new_postcode"]),
         previous_address=_address(row["old_address"], row["old_postcode"]),
+        destination_school=_destination_school(row),
         school=_school(row, left),
+        ground_for_deletion=_ground(row["ground"], left),
         cme_reason="believed-other-authority",
         provision_status="unknown",
         ring=ring,
@@ -119,10 +205,13 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         left_on=left,
         restricted=row["restricted"].casefold() not in NO,
         unsaid=UNSAID in row,
+        closure=row["closure"].casefold(),
+        checked=row["checklist"].casefold() not in NO,
         notice=notice,
     )
 
 
+@lru_cache(MOST_DAYS)
 def _date(text: str) -> date | None:
     for form in DATES:
         try:
@@ -148,5 +237,17 @@ def _school(row: Row, left: date | None) -> tuple[School, ...]:
     return (School(lea=lea, estab=estab, school_name=row["school_name"], leaving_date=left),)
 
 
-def _no_table(why: str) -> Unusable:
-    return Unusable("one.not-a-table", f"The file cannot be read: {why}.", "Export it again as CSV; nothing was sent.")
+def _destination_school(row: Row) -> School | None:
+    lea, estab = row["destination_la"], row["destination_estab"]
+    if not re.fullmatch("[0-9]{3}/[0-9]{4}", f"{lea}/{estab}"):
+        return None
+    return School(lea=lea, estab=estab, school_name=row["destination_school"] or f"{lea}/{estab}")
+
+
+def _ground(text: str, left: date | None) -> GroundForDeletion | None:
+    """The letter, as the regulations in force on that day have it; what is no letter is not guessed at."""
+    letter = re.fullmatch("[A-O]", text.strip("() ").upper())
+    if not letter:
+        return None
+    year = next(year for since, year in REGULATIONS if left is None or left >= since)
+    return GroundForDeletion(letter=letter[0], regulations=year)

@@ -6,6 +6,7 @@ returns, the notices are on the disk, and the gateway will not rest until each h
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from secrets import token_bytes
 
@@ -105,20 +106,28 @@ def next_header(
     test: bool = False,
 ) -> Header:
     """The header of our next message to that authority in a case."""
-    now = here.now()
     sequence = here.store.look(lambda tx: outbox.next_sequence(tx, conversation_id, recipient))
+    first = first_header(here, conversation_id, recipient)
+    return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
+
+
+def first_header(here: Authority, conversation_id: str, recipient: str) -> Header:
+    """The header of our first message to that authority in a new case."""
+    now = here.now()
     return Header(
         message_id=uuid7(now, token_bytes(10)),
         conversation_id=conversation_id,
-        in_reply_to=in_reply_to,
-        supersedes=supersedes,
-        sequence=sequence,
+        sequence=1,
         sender=Party(authority=here.code, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
         legal_basis="ea1996-436a",
-        test=test,
     )
+
+
+def new_case(here: Authority) -> str:
+    """The ConversationId of a case that begins now."""
+    return uuid7(here.now(), token_bytes(10))
 
 
 def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:

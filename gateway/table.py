@@ -1,12 +1,26 @@
-"""A table as a case system exports it: CSV, whose headings are a setting. No I/O."""
+"""A table as a case system exports it: CSV, whose headings are a setting, read as a stream.
 
+A hundred megabytes of it take no more memory than one row. That it is whole is known at its end: whoever acts on its rows
+reads it twice.
+"""
+
+import codecs
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import _csv
 
 MAX_ROWS = 200_000
-BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+MAX_HEADINGS = 65_536  # characters in the first line
+CHUNK = 1_048_576
+SEPARATORS = ",;\t|"
+UTF8 = b"\xef\xbb\xbf"
+BOMS = ((UTF8, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 class NotATable(Exception):  # noqa: N818 - a refusal is an answer, not a fault
@@ -14,59 +28,94 @@ class NotATable(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The columns that are there, by our own names, and each row with its line; None where it has fewer cells than headings."""
+class Unread:
+    """A row of which nothing can be made, and why."""
 
-    columns: frozenset[str]
-    rows: tuple[tuple[int, Mapping[str, str] | None], ...]
+    reason: str
 
 
-def read(data: bytes, columns: Mapping[str, str], needed: Sequence[str], section: str) -> Rows:
-    """The rows under these headings (by our own names), of which some are needed. Raises NotATable."""
-    if data[:4] == b"PK\x03\x04":
-        raise NotATable("it is a ZIP archive or an Excel file; export it as CSV")
-    text = _text(data)
+Cells = Mapping[str, str]  # by our own names of the columns
+Rows = Iterator[tuple[int, Cells | Unread]]  # each with its line
+
+
+def read(
+    stream: BinaryIO, columns: Mapping[str, str], *, needed: Sequence[str], section: str, at_most: int
+) -> tuple[frozenset[str], Rows]:
+    """The columns that are there, by our own names, and the rows. `section` says how columns are called.
+
+    Raises NotATable: at once where the headings do not serve or there are more bytes than `at_most`, at the latest at the end.
+    """
+    if stream.seek(0, io.SEEK_END) > at_most:
+        raise NotATable(f"it is larger than {at_most >> 20} MB")
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, _encoding(stream), errors="replace", newline="")
     try:
-        dialect = csv.Sniffer().sniff(text[:20_000].split("\n", 1)[0], ",;\t|")
-    except csv.Error:
-        raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them") from None
-    table = csv.reader(io.StringIO(text, newline=""), dialect, strict=True)
-    rows: list[tuple[int, Mapping[str, str] | None]] = []
-    try:
-        headings = [heading.strip().casefold() for heading in next(table, [])]
+        first = text.readline(MAX_HEADINGS)
+        separator = max(SEPARATORS, key=first.count)
+        if separator not in first:
+            raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
+        table = csv.reader(chain([first], text), delimiter=separator, strict=True)
+        headings = [heading.strip().casefold() for heading in _next(table)]
         at = _places(headings, columns, needed, section)
-        for row in table:
-            if len(row) < len(headings) and any(row):
-                rows.append((table.line_num, None))
-            elif any(cell.strip() for cell in row):
-                rows.append((table.line_num, {name: " ".join(row[n].split()) for name, n in at.items()}))
-            if len(rows) > MAX_ROWS:
+    except BaseException:
+        text.detach()  # the stream is its opener's to close
+        raise
+    return frozenset(at), _rows(text, table, len(headings), at)
+
+
+def _rows(text: io.TextIOWrapper, table: "_csv.Reader", width: int, at: Mapping[str, int]) -> Rows:
+    count = 0
+    try:
+        while row := _next(table):
+            if not any(cell.strip() for cell in row):
+                continue
+            if (count := count + 1) > MAX_ROWS:
                 raise NotATable(f"it holds more than {MAX_ROWS:,} rows")
+            if len(row) < width:
+                yield table.line_num, Unread("The row has fewer cells than there are headings.")
+            elif any(row[width:]):
+                yield table.line_num, Unread("The row has more cells than there are headings.")
+            else:
+                yield table.line_num, {name: " ".join(row[n].split()) for name, n in at.items()}
+    finally:
+        text.detach()
+
+
+def _next(table: "_csv.Reader") -> list[str]:
+    """The next row; empty at the end."""
+    try:
+        return next((row for row in table if row), [])
     except csv.Error:
         raise NotATable("it is not whole, or not written as CSV") from None
-    return Rows(frozenset(at), tuple(rows))
 
 
-def _text(data: bytes) -> str:
-    for mark, encoding in BOMS:
-        if data.startswith(mark):
-            try:
-                return data.decode(encoding)
-            except UnicodeDecodeError:
-                raise NotATable("it is damaged: its text breaks off") from None
+def _encoding(stream: BinaryIO) -> str:
+    """How the text is written: as its mark says, or UTF-8 where it can be, or as Windows writes it."""
+    head = stream.read(4)
+    stream.seek(0)
+    if head == b"PK\x03\x04":
+        raise NotATable("it is a ZIP archive or an Excel file; export it as CSV")
+    encoding = next((encoding for mark, encoding in BOMS if head.startswith(mark)), None)
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     try:
-        text = data.decode("utf-8")
+        for chunk in iter(lambda: stream.read(CHUNK), b""):
+            if encoding is None and b"\0" in chunk:
+                raise NotATable("it is not text, or UTF-16 without its mark; export it as UTF-8")
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        text = data.decode("cp1252", "replace")  # what Windows writes
-    if "\0" in text:
-        raise NotATable("it is not text, or UTF-16 without its mark; export it as UTF-8")
-    return text
+        if encoding is not None:
+            raise NotATable("it is damaged: its text breaks off") from None
+        return "cp1252"
+    finally:
+        stream.seek(0)
+    return encoding or "utf-8"
 
 
 def _places(headings: list[str], columns: Mapping[str, str], needed: Sequence[str], section: str) -> dict[str, int]:
-    at = {
-        name: headings.index(heading.casefold()) for name, heading in columns.items() if heading.casefold() in headings
-    }
-    if missing := [columns[name] for name in needed if name not in at]:
+    known = {name: heading.casefold() for name, heading in columns.items() if heading.casefold() in headings}
+    if missing := [columns[name] for name in needed if name not in known]:
         raise NotATable(f"it has no column {' and no column '.join(missing)}; [{section}] says how columns are called")
-    return at
+    if twice := [columns[name] for name, heading in known.items() if headings.count(heading) > 1]:
+        raise NotATable(f"it has two columns {twice[0]}, and which counts is not known")
+    return {name: headings.index(heading) for name, heading in known.items()}

@@ -1,11 +1,19 @@
 """DfE's Common Transfer File: the little of it that says who left a school, and where to.
 
 Root `CTfile`, then `Header` and `CTFpupilData/Pupil`. A version belongs to an academic year (CTF 26 to 2026/27); the current one
-and the one before are read. The text comes from others: no DTD, no entity, no network, and nothing of it in an error.
+and the one before are read. A CML (children missing education, leavers) and a CMJ (joiners) are taken for files of the same
+build, which their `DocumentName` or their name (`3332101_CML_333LLLL_001.xml`) tells apart. Their own elements were never
+published; assumed are, within a `Pupil`, `GroundsForRemoval` or `RemovalGround` with its letter, and `DestSchool` and
+`DestinationAddress` built like the header's `DestSchool` and the pupil's `Address`.
+
+The text comes from others: no DTD, no entity, no network, one pupil in memory at a time; and nothing of it in an error.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import BinaryIO, Literal
 
 from lxml import etree
 
@@ -13,16 +21,16 @@ from schemas.findings import Finding, Unreadable
 
 CHANGES = (8, 1)  # month and day on which a new version begins
 NOBODY = ("XXX", "MMM")  # as destination: not known; left the maintained sector
-_PARSER = etree.XMLParser(
-    resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
-)
+JOINERS = re.compile("(?i)cmj|joiner")
+Event = Literal["start", "end"]
 
 
 @dataclass(frozen=True, slots=True)
 class Leaver:
     """A pupil as the file has it: texts, empty where it says nothing."""
 
-    line: int
+    number: int  # in the file, from 1
+    joiner: bool  # of a CMJ: who came, not who left
     upn: str
     surname: str
     forename: str
@@ -30,9 +38,14 @@ class Leaver:
     sex: str
     nc_year: str
     left_on: str
+    ground: str  # for removal from the register: a letter
     destination_la: str  # empty where the file does not know
-    address: str  # where the pupil lived: lines with commas between them
-    postcode: str
+    destination_estab: str
+    destination_school: str
+    new_address: str  # where the pupil went, only where that is not where the pupil lived
+    new_postcode: str
+    old_address: str  # where the pupil lived: lines with commas between them
+    old_postcode: str
     school_lea: str
     school_estab: str
     school_name: str
@@ -48,28 +61,80 @@ def version(today: date) -> int:
     return academic_year(today) % 100
 
 
-def read(data: bytes, *, today: date) -> list[Leaver]:
-    """Every pupil of the file. Raises Unreadable where it is no CTF, or of another version than the newest two."""
+def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
+    """Every pupil of the file with this name. Raises Unreadable where it is no CTF, or of another version than the newest two."""
+    header: etree._Element | None = None
+    number = 0
     try:
-        root = etree.fromstring(data, _PARSER)
+        _check_root(stream)
+        for element in _elements(stream, "end", ("Header", "Pupil")):
+            path = [above.tag for above in element.iterancestors()]
+            if element.tag == "Header" and path == ["CTfile"]:
+                header = _checked(element, today)
+            elif element.tag == "Pupil" and path == ["CTFpupilData", "CTfile"]:
+                if header is None:
+                    raise _unreadable("ctf.malformed", "The file has no header before its pupils.")
+                number += 1
+                yield _leaver(header, element, number, joiner=_of_joiners(header, name))
+                _forget(element)
     except (etree.XMLSyntaxError, ValueError):
         raise _unreadable("ctf.malformed", "The file is not whole, or not XML.") from None
+    if header is None:
+        raise _unreadable("ctf.malformed", "The file has no header.")
+
+
+def _elements(stream: BinaryIO, event: Event, tag: str | tuple[str, ...]) -> Iterator[etree._Element]:
+    found = etree.iterparse(
+        stream,
+        events=(event,),
+        tag=tag,
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    return (element for _, element in found)
+
+
+def _check_root(stream: BinaryIO) -> None:
+    root = next(_elements(stream, "start", "*"))
+    stream.seek(0)
     if root.getroottree().docinfo.doctype:
         raise _unreadable("ctf.malformed", "The file declares a document type, which a CTF does not.")
     if root.tag != "CTfile":
         raise _unreadable("ctf.malformed", "The file is not a Common Transfer File.")
+
+
+def _checked(header: etree._Element, today: date) -> etree._Element:
     newest = version(today)
-    found = _text(root, "Header/CTFversion") or _text(root, "Header/CTFVersion")
+    found = _text(header, "CTFversion") or _text(header, "CTFVersion")
     if found.partition(".")[0] not in (str(newest), str(newest - 1)):
         raise _unreadable("ctf.version", f"The file is not of CTF version {newest} or {newest - 1}.")
-    return [_leaver(root, pupil) for pupil in root.iterfind("CTFpupilData/Pupil")]
+    return header
 
 
-def _leaver(root: etree._Element, pupil: etree._Element) -> Leaver:
-    destination = _text(root, "Header/DestSchool/LEA").upper()
-    lines = [*pupil.iterfind("Address/AddressLines/*"), *pupil.iterfind("Address/BS7666Address/*")]
+def _of_joiners(header: etree._Element, name: str) -> bool:
+    return "_CMJ_" in name.upper() or bool(JOINERS.search(_text(header, "DocumentName")))
+
+
+def _forget(pupil: etree._Element) -> None:
+    """Let go of a pupil that was read, and of whatever stood before."""
+    above = pupil.getparent()
+    pupil.clear()
+    while above is not None and pupil.getprevious() is not None:
+        del above[0]
+
+
+def _leaver(header: etree._Element, pupil: etree._Element, number: int, *, joiner: bool) -> Leaver:
+    said = pupil.find("DestSchool")
+    to = header.find("DestSchool") if said is None else said
+    where = ("", "", "") if to is None or (said is None and _is_post(header)) else _school(to)
+    lived, went = _address(pupil, "Address"), _address(pupil, "DestinationAddress")
     return Leaver(
-        line=pupil.sourceline or 0,
+        number=number,
+        joiner=joiner,
         upn=_text(pupil, "UPN"),
         surname=_text(pupil, "Surname"),
         forename=_text(pupil, "Forename"),
@@ -77,17 +142,36 @@ def _leaver(root: etree._Element, pupil: etree._Element) -> Leaver:
         sex=_text(pupil, "Sex") or _text(pupil, "Gender"),
         nc_year=_text(pupil, "BasicDetails/NCyearActual"),
         left_on=max((one.text or "" for one in pupil.iterfind("SchoolHistory/School/LeavingDate")), default=""),
-        destination_la="" if destination in NOBODY else destination,
-        address=", ".join(" ".join((one.text or "").split()) for one in lines if not _is_uprn(one)),
-        postcode=_text(pupil, "Address/PostCode"),
-        school_lea=_text(root, "Header/SourceSchool/LEA"),
-        school_estab=_text(root, "Header/SourceSchool/Estab"),
-        school_name=_text(root, "Header/SourceSchool/SchoolName"),
+        ground=_text(pupil, "GroundsForRemoval") or _text(pupil, "RemovalGround"),
+        destination_la="" if where[0] in NOBODY else where[0],
+        destination_estab=where[1],
+        destination_school=where[2],
+        new_address="" if went == lived else went[0],
+        new_postcode="" if went == lived else went[1],
+        old_address=lived[0],
+        old_postcode=lived[1],
+        school_lea=_text(header, "SourceSchool/LEA"),
+        school_estab=_text(header, "SourceSchool/Estab"),
+        school_name=_text(header, "SourceSchool/SchoolName"),
     )
 
 
-def _is_uprn(element: etree._Element) -> bool:
-    return element.tag == "UniquePropertyReferenceNumber"
+def _is_post(header: etree._Element) -> bool:
+    """Is the file a school's to its own authority? Then the destination is the file's, not the pupils'."""
+    source, to = _text(header, "SourceSchool/LEA"), _school(header, "DestSchool/")
+    return to[:2] == (source, "LLLL")
+
+
+def _school(element: etree._Element, at: str = "") -> tuple[str, str, str]:
+    return _text(element, f"{at}LEA").upper(), _text(element, f"{at}Estab").upper(), _text(element, f"{at}SchoolName")
+
+
+def _address(pupil: etree._Element, name: str) -> tuple[str, str]:
+    """The lines with commas between them, and the postcode."""
+    lines = [*pupil.iterfind(f"{name}/AddressLines/*"), *pupil.iterfind(f"{name}/BS7666Address/*")]
+    kept = (one for one in lines if one.tag != "UniquePropertyReferenceNumber")
+    said = (" ".join((one.text or "").split()) for one in kept)
+    return ", ".join(line for line in said if line), _text(pupil, f"{name}/PostCode")
 
 
 def _text(element: etree._Element, path: str) -> str:

@@ -1,6 +1,5 @@
 """Commands on notices: check, send, take back, read, answer."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from gateway.cli.output import (
     Home,
     Limit,
     answer,
+    coded,
     day,
     err,
     note_text,
@@ -38,7 +38,7 @@ from gateway.send import prepare_notices, queue
 from gateway.store import inbox, outbox, partners
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery, Queued
-from schemas import codes, xml
+from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.inspection import Inspection, inspect
 from schemas.message import Acknowledgement, LocatedNotice, Message, Outcome, WhereaboutsResponse, Withdrawal
@@ -55,22 +55,6 @@ NoteFile = Annotated[
 ]
 
 commands = typer.Typer()
-
-
-def _one_of(name: str) -> Callable[[str | None], str | None]:
-    """A check that a word is a code of this list."""
-
-    def check(code: str | None) -> str | None:
-        if code is not None and code not in codes.labels(name):
-            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
-        return code
-
-    return check
-
-
-def _code(kind: Callable[..., object], name: str, what: str) -> object:
-    """An argument or an option that is a code of this list."""
-    return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.labels(name))}.")
 
 
 @commands.command()
@@ -180,7 +164,7 @@ def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who
 @commands.command()
 def withdraw(
     message_id: str,
-    reason: Annotated[str, _code(typer.Argument, "withdrawal_reasons", "Why.")],
+    reason: Annotated[str, coded(typer.Argument, "withdrawal_reasons", "Why.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -198,7 +182,7 @@ def withdraw(
 @commands.command()
 def located(
     message_id: str,
-    way: Annotated[str, _code(typer.Argument, "located_ways", "How the search ended.")],
+    way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
     on: Day = None,
     by: By = who(),
@@ -321,7 +305,7 @@ def acknowledge(
     home: Home = DEFAULT_HOME,
     reject: Annotated[
         str | None,
-        _code(typer.Option, "rejection_reasons", "Reject it, and why."),
+        coded(typer.Option, "rejection_reasons", "Reject it, and why."),
     ] = None,
     pass_to: Annotated[str | None, typer.Option(help="It was passed on to the authority with this DfE code.")] = None,
     note_file: NoteFile = None,
@@ -345,7 +329,7 @@ def respond_command(
     message_id: str,
     result: Annotated[
         str,
-        _code(typer.Argument, "whereabouts_results", "What we know of the child."),
+        coded(typer.Argument, "whereabouts_results", "What we know of the child."),
     ],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
@@ -364,7 +348,7 @@ def respond_command(
 @commands.command("outcome")
 def outcome_command(
     message_id: str,
-    result: Annotated[str, _code(typer.Argument, "outcomes", "What became of the child.")],
+    result: Annotated[str, coded(typer.Argument, "outcomes", "What became of the child.")],
     home: Home = DEFAULT_HOME,
     on: Day = None,
     moved_to: Annotated[

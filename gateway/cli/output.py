@@ -21,7 +21,7 @@ from rich.table import Table
 from gateway import setup
 from gateway.authority import Authority
 from gateway.errors import NotFound, Unusable
-from schemas import xml
+from schemas import codes, xml
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -134,3 +134,19 @@ def read_bytes(file: Path) -> bytes:
         raise Unusable(
             "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
         ) from None
+
+
+def _one_of(name: str) -> Callable[[str | None], str | None]:
+    """A check that a word is a code of this list."""
+
+    def check(code: str | None) -> str | None:
+        if code is not None and code not in codes.labels(name):
+            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
+        return code
+
+    return check
+
+
+def coded(kind: Callable[..., object], name: str, what: str) -> object:
+    """An argument or an option that is a code of this list."""
+    return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.labels(name))}.")

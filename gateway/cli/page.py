@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from gateway.store.log import Kept
-from schemas.message import Message
+from schemas.message import Message, TransferNotice
 from schemas.reading import rows, words
 
 ACTS = {
@@ -20,6 +20,11 @@ ACTS = {
     "message.refused": "came, and was refused",
     "one.written": "written as a Common Transfer File",
     "one.answered": "answered by ONE",
+    "draft.made": "made of a row",
+    "draft.renewed": "made anew, as the row came again otherwise",
+    "draft.read": "read",
+    "draft.sent": "became a notice",
+    "draft.discarded": "discarded",
 }
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
@@ -38,6 +43,20 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
         done = f"{words(kind)} {ACTS.get(entry.act, entry.act)}"
         which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
+    return "\n".join(lines)
+
+
+def draft_page(
+    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[Kept]
+) -> str:
+    """A draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
+    lines = [f"[bold]Draft[/bold] {draft_id}"]
+    lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
+    lines += ["", "[bold]What it would say[/bold]"]
+    lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(notice)]
+    lines += ["", "[bold]History[/bold]"]
+    for entry in history:
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {ACTS.get(entry.act, entry.act)}")
     return "\n".join(lines)
 
 

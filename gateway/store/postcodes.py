@@ -1,6 +1,6 @@
 """The index of postcodes: in which authority each lies."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,6 +25,12 @@ def find(tx: Connection, postcode: str) -> str | None:
     """The authority in which it lies."""
     found: str | None = tx.scalar(select(postcodes.c.authority).where(postcodes.c.postcode == postcode))
     return found
+
+
+def find_all(tx: Connection, wanted: Collection[str]) -> dict[str, str]:
+    """The authority in which each of these lies, as far as they are known."""
+    query = select(postcodes.c.postcode, postcodes.c.authority).where(postcodes.c.postcode.in_(wanted))
+    return {row.postcode: row.authority for row in tx.execute(query)}
 
 
 def newest_release(tx: Connection) -> int:

@@ -205,6 +205,29 @@ transfer_files = (
     )
 )
 
+drafts = Table(  # rows of extracts that wait for an officer, or waited
+    "drafts",
+    metadata,
+    Column("draft_id", ID, primary_key=True),
+    Column("digest", DIGEST, nullable=False),  # of whom and when; these three under our own key
+    Column("child", DIGEST, nullable=False),  # of whom
+    Column("said", DIGEST, nullable=False),  # of the whole row
+    Column("reason", Text, nullable=False),
+    Column("file", DIGEST, nullable=False),  # SHA-256 of the extract
+    Column("row", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", String(80)),
+    Column("discarded_as", String(40)),
+    Column("message_id", ID),
+    Index("drafts_digest", "digest", unique=True),
+    Index("drafts_child", "child", "state"),
+    Index("drafts_turn", "state", "made_at", "draft_id"),
+)
+
 postcodes = Table(
     "postcodes",
     metadata,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -161,8 +162,8 @@ async def test_a_child_in_a_refuge_is_written_without_a_place(pair: Pair, tmp_pa
     _, worcestershire = pair
     await accepted(pair, name="transfer-notice-restricted")
     await imports.write_due(worcestershire)
-    [leaver] = ctf.read((tmp_path / "import" / FIRST).read_bytes(), today=worcestershire.now().date())
-    assert (leaver.address, leaver.postcode, leaver.left_on) == ("", "", "")
+    [leaver] = ctf.read(BytesIO((tmp_path / "import" / FIRST).read_bytes()), FIRST, today=worcestershire.now().date())
+    assert (leaver.old_address, leaver.new_address, leaver.left_on) == ("", "", "")
     assert run_one(tmp_path) == {FIRST: "unmatched"}
 
 
@@ -516,7 +517,7 @@ async def test_a_child_nobody_finds_is_written_for_school2school(pair: Pair, tmp
     assert shown.returncode == 0, shown.stderr
     [file] = (tmp_path / "s2s").iterdir()
     assert file.name == "333LLLL_CTF_XXXXXXX_001.xml"
-    [leaver] = ctf.read(file.read_bytes(), today=sandwell.now().date())
+    [leaver] = ctf.read(BytesIO(file.read_bytes()), file.name, today=sandwell.now().date())
     assert leaver.destination_la == ""
     assert any('"actor":"olive"' in entry for entry in acts(sandwell, "notice.read"))
     assert any(file.name in entry for entry in acts(sandwell, "one.written"))

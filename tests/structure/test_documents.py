@@ -11,7 +11,7 @@ import typer
 
 from adapters.route import NotReached
 from gateway.cli import cli
-from gateway.config import SECTIONS, LoginSettings
+from gateway.config import ONE_CLOSURES, SECTIONS, LoginSettings
 from gateway.errors import STORE_SENTENCES
 from gateway.mailbox import FULL
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
@@ -70,6 +70,7 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
 
 def test_every_setting_is_explained_to_operators() -> None:
     settings = OPERATORS.partition("## Settings")[2].partition("##")[0]
+    assert ONE_CLOSURES in settings
     for section, cls in (SECTIONS | {"logins": LoginSettings}).items():
         assert section in settings
         assert [one.name for one in fields(cls) if one.name not in settings] == []

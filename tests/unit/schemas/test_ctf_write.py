@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from io import BytesIO
 from unicodedata import category, normalize
 
 import pytest
@@ -66,7 +67,7 @@ def children(draw: st.DrawFn) -> Child:
 @given(children(), st.dates(date(2026, 7, 30), date(2026, 8, 3)))
 def test_what_is_written_is_read_by_us_and_by_one(child: Child, day: date) -> None:
     made = write(of(child), HERE, at(day))
-    [leaver] = ctf.read(made.text, today=day)
+    [leaver] = ctf.read(BytesIO(made.text), file_name("333", HERE, 1), today=day)
     names = {"Surname": child.surname, "Forename": child.forename or ""}
     found = {"Surname": leaver.surname, "Forename": leaver.forename}
     for name, whole in names.items():
@@ -184,7 +185,7 @@ def test_a_child_nobody_finds_is_written_for_school2school() -> None:
     unknown = notice(name="whereabouts-unknown-notice")
     assert isinstance(unknown.body, WhereaboutsUnknownNotice)
     made = write(unknown, NOT_KNOWN, NOW)
-    [leaver] = ctf.read(made.text, today=NOW.date())
+    [leaver] = ctf.read(BytesIO(made.text), file_name("333", NOT_KNOWN, 7), today=NOW.date())
     assert leaver.destination_la == ""
     assert leaver.surname == unknown.body.child.surname
     name = file_name("333", NOT_KNOWN, 7)

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
-from gateway.store import inbox, log, mailboxes, outbox, postcodes, transfer_files
+from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, transfer_files
 from gateway.store.database import Store
+from gateway.store.drafts import Made
 from gateway.store.inbox import Arrived, Receipt, Standing
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
@@ -26,6 +27,8 @@ GROWS = (
     "mailboxes",
     "postcodes",
     "transfer_files",
+    "intake",
+    "drafts",
 )
 
 
@@ -49,6 +52,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what is overdue": lambda tx: outbox.overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
     "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
+    "was this row sent": lambda tx: intake.known(tx, ["d1", "d2"]),
+    "is this row a draft": lambda tx: (drafts.known(tx, ["d1", "d2"]), drafts.open_of(tx, ["c1", "c2"])),
+    "one draft": lambda tx: drafts.locked(tx, "r1"),
+    "end a draft": lambda tx: drafts.end(tx, NOW, "r1", drafts.State.SENT, "olive"),
+    "the oldest drafts": lambda tx: (drafts.search(tx, drafts.State.OPEN, 50), drafts.waiting(tx)),
+    "where some postcodes lie": lambda tx: postcodes.find_all(tx, ["B708SZ", "WR19ZZ"]),
     "where a postcode lies": lambda tx: postcodes.find(tx, "B708SZ"),
     "keep for others": lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "333", b"sealed", NOW)),
     "what lies in a mailbox": lambda tx: (mailboxes.oldest(tx, "885", "messages", 4), mailboxes.size(tx, "885")),
@@ -82,6 +91,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.db'}")
     store.migrate(create=True)
     store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
+    store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     return store
 

@@ -1,0 +1,117 @@
+"""Commands on drafts: leavers from ONE at whom an officer must look."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from gateway import drafts
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
+from gateway.cli.page import draft_page
+from gateway.store import drafts as kept_drafts
+from gateway.store import log
+from gateway.store.drafts import Draft, State
+from schemas.message import Restriction
+
+FURTHER = (  # what a row says that the notice does not
+    ("Restricted", "restricted"),
+    ("Closure value", "closure"),
+    ("Checklist complete", "checklist"),
+    ("Destination LA", "destination_la"),
+)
+SHORT = 12  # of a file's SHA-256: enough to find it among those in done/
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Leavers from ONE at whom an officer must look before anything is sent."
+)
+
+
+@commands.command("list")
+def drafts_list(
+    home: Home = DEFAULT_HOME,
+    state: Annotated[State, typer.Option(help="Those in this state.")] = State.OPEN,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What waits for an officer, the oldest first: why, and in which row of which file. No child is described."""
+    with opened(home) as here:
+        found = here.store.look(lambda tx: kept_drafts.search(tx, state, limit))
+    rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
+    columns = ("Id", "When", "File, row", "Why")
+    answer(as_json, {"drafts": [_value(one) for one in found]}, lambda: table("Drafts", columns, rows))
+
+
+def _said(draft: Draft) -> str:
+    return draft.reason if draft.state is State.OPEN else f"{draft.state}: {draft.message_id or draft.discarded_as}"
+
+
+def _value(draft: Draft) -> dict[str, object]:
+    """A draft without the digests by which only the gateway knows it again."""
+    return {name: value for name, value in asdict(draft).items() if name not in ("digest", "child", "said")}
+
+
+@commands.command("show")
+def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """One draft in full, with its history. That it was read is written in the audit log."""
+    with opened(home) as here:
+        kept, row = drafts.read(here, draft_id, by)
+        notice = drafts.leaver(row, here.officer(by)).notice
+        history = here.store.look(lambda tx: log.search(tx, about=draft_id))[::-1]
+    said = {name: value for name, value in row.items() if value}
+    shown: list[tuple[str, object]] = [("State", kept.state), ("Why", kept.reason), ("Made", when(kept.made_at))]
+    shown += [("Ended", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]
+    shown += [("Became", kept.message_id), ("Discarded as", kept.discarded_as)]
+    shown += [(name, said.get(column)) for name, column in FURTHER]
+    answer(as_json, {"draft": _value(kept), "row": said}, lambda: draft_page(draft_id, notice, shown, history))
+
+
+@commands.command("send")
+def drafts_send(
+    draft_id: str,
+    to: Annotated[str, typer.Option(help="The DfE code of the authority to which the child moved.")],
+    home: Home = DEFAULT_HOME,
+    restriction: Annotated[
+        str | None,
+        coded(typer.Option, "restriction_levels", "How far the child's data may be shared; the rest is left out."),
+    ] = None,
+    reason: Annotated[str | None, coded(typer.Option, "restriction_reasons", "Why they are restricted.")] = None,
+    review_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
+    ] = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the authority to which the child moved: the draft becomes a transfer notice, as an officer decides."""
+    with opened(home) as here:
+        level = None
+        if restriction == "none":
+            level = Restriction(level="none")
+        elif restriction is not None:
+            level = Restriction(
+                level=restriction,
+                reason=reason,
+                decided_by=by,
+                decided_on=here.now().date(),
+                review_on=review_on.date() if review_on else None,
+            )
+        sent = drafts.send(here, draft_id, to, level, by)
+    answer(
+        as_json,
+        {"draft_id": draft_id, "message_id": sent},
+        lambda: f"Queued TransferNotice to {to}: [bold]{sent}[/bold]",
+    )
+
+
+@commands.command("discard")
+def drafts_discard(
+    draft_id: str,
+    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why nothing is to be sent.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Nothing is to be sent. The same row makes no draft again; a discarded draft may still be sent."""
+    with opened(home) as here:
+        drafts.discard(here, draft_id, reason, by)
+    answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Discarded.")
