@@ -15,7 +15,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -140,9 +140,14 @@ def _digest(bundle: bytes) -> str:
 
 async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes) -> None:
     hidden = f"{folder}/.{_digest(content)}.part"
-    async with server.open(hidden, "wb") as file:
-        await file.write(content)
-    await server.posix_rename(hidden, f"{folder}/{name}")
+    try:
+        async with server.open(hidden, "wb") as file:
+            await file.write(content)
+        await server.posix_rename(hidden, f"{folder}/{name}")
+    except asyncssh.SFTPError:
+        with suppress(asyncssh.SFTPError):
+            await server.remove(hidden)  # or it would fill the disk on which there was no room for it
+        raise
 
 
 async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:

@@ -14,7 +14,7 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -28,11 +28,12 @@ from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import audit, demo_one, imports, partners, respond, setup
+from gateway import audit, demo_mail, demo_one, demo_routes, imports, partners, respond, setup
 from gateway.authority import Authority, wall_clock
 from gateway.config import FILE
 from gateway.core.delivery import State
 from gateway.demo_one import Student
+from gateway.demo_routes import Wire
 from gateway.errors import NotAllowed, Unusable
 from gateway.send import prepare, send
 from gateway.store import inbox, outbox, transfer_files
@@ -44,13 +45,21 @@ from keys.trust import Trust
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
+from schemas.reading import words
 
-TELEPHONE = {"333": "01632 960101", "885": "01632 960202"}  # Ofcom's numbers for drama
+TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}  # Ofcom's numbers for drama
 ENQUIRY = "whereabouts-enquiry"  # it stays open
-LEAVER = """\
-Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode
-Invented-Leaver,Lee,14/05/2015,F,Year 6,23/10/2026,N,885,"5 Placeholder Row, Inventchester",WR1 9ZZ
-"""
+NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
+HEADINGS = (
+    "Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode"
+)
+ROW = '{},{},14/05/2015,F,Year 6,23/10/2026,N,885,"5 Placeholder Row, Inventchester",WR1 9ZZ'
+LEAVERS = {  # by the name of the extract
+    "leavers": ("Invented-Leaver", "Lee"),
+    "leavers-by-mailbox": ("Invented-Second", "Sol"),
+    "leavers-by-sftp": ("Invented-Third", "Toni"),
+    "leavers-by-email": ("Invented-Fourth", "Fay"),
+}
 PUPILS = (  # whom both authorities' ONE has already
     Student("Invented-Leaver", "Lee", "2015-05-14"),
     Student("Invented-Other", "Ada", "2016-03-31", upn="X333210123001"),
@@ -71,60 +80,72 @@ WHAT = {  # as the two views name them
     "leaver": "Transfer notice, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "the same receipt, no effect")
+PORTS = (*TELEPHONE, "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
 WAIT_SECONDS = 60
 AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
 
 
-async def run_demo(folder: Path, *, keep: bool, out: Console) -> dict[str, object]:
+async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
-    plan = _plan(folder)
-    out.print("[bold]cme-gateway demo[/bold]: two authorities, two processes, TLS. Every child is invented.\n")
-    for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
-        _make(folder / code, code, name, plan.ports[code])
-    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
-    both = (sandwell, worcestershire)
+    plan = _plan(folder, email and demo_mail.wanting() is None)
+    out.print("[bold]cme-gateway demo[/bold]: two authorities, and a third that holds a mailbox; a process each, TLS.")
+    out.print("Every child is invented.\n")
+    for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
+        _make(folder, code, plan)
+    sandwell, worcestershire, birmingham = (setup.open_authority(folder / code) for code in ("333", "885", "330"))
+    both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
         _introduce(*both, out)
+        for here in both:
+            _exchange_cards(birmingham, here)
+        if plan.mail is not None:
+            demo_mail.stop(plan.mail)
         await _until(
             lambda: all(_port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
         )
-        async with _serving([here.config.home for here in both]) as processes:
-            for here, process in zip(both, processes, strict=True):
+        async with _wired(folder, plan) as wires, _serving([here.config.home for here in everybody]) as processes:
+            for here, process in zip(everybody, processes, strict=True):
                 await _ready(here, process)
             refused = await _tell(both, plan.ids, out)
+            by_route = await _cut(both, wires, out)
+            if plan.mail is None:
+                needs = demo_mail.wanting() or "to be asked for"
+                out.print(f"  [dim]secure email is not shown here: it needs {needs}[/dim]")
             if keep:
                 out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
         verdicts = _verify(both, out)
     finally:
-        for here in both:
+        for here in everybody:
             here.store.close()
     _what_next(folder, out)
-    return {"folder": str(folder), "notices": len(WHAT), "refused": refused, "audit": verdicts}
+    notices = len(WHAT) + len(by_route)
+    return {"folder": str(folder), "notices": notices, "refused": refused, "routes": by_route, "audit": verdicts}
 
 
 def _what_next(folder: Path, out: Console) -> None:
     command = os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "cme-gateway" else "cme-gateway"
     out.print("\n[bold]Try next[/bold]")
-    for does, words in (
+    for does, command_line in (
         ("what Worcestershire has", f"inbox --home {folder}/885"),
         ("every act: who, when, about what", f"audit search --home {folder}/333"),
         ("what is wrong with a notice, and where", "validate schemas/samples/invalid/upn.check-letter.xml"),
         ("the demo again, and leave both running", f"demo --keep --folder {folder}"),
     ):
-        out.print(f"  [dim]# {does}[/dim]\n  {command} {words}", soft_wrap=True)
+        out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is decided once and kept in the folder: the ports, and an id for each step."""
+    """What is decided once and kept in the folder: the ports, an id for each step, and whether there are mail servers."""
 
     ports: dict[str, int]
     ids: dict[str, str]
+    mail: Path | None  # where their files lie
 
 
-def _plan(folder: Path) -> Plan:
+def _plan(folder: Path, email: bool) -> Plan:
     path = folder / "demo.json"
     if (folder / FILE).exists():
         raise NotAllowed("demo.real", f"There is a real gateway in {folder}.", "Name another folder with --folder.")
@@ -132,7 +153,9 @@ def _plan(folder: Path) -> Plan:
         if not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ids = {name: uuid7(wall_clock(), token_bytes(10)) for name, _, _ in STEPS}
-            made = {"ports": {code: _free_port() for code in TELEPHONE}, "ids": ids}
+            made = {"ports": {name: _free_port() for name in PORTS}, "ids": ids, "mail": None}
+            if email:
+                made["mail"] = str(demo_mail.new_home())
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_text(json.dumps(made))
             temporary.rename(path)
@@ -141,7 +164,11 @@ def _plan(folder: Path) -> Plan:
         raise Unusable(
             "demo.unwritable", f"The demo cannot use {folder} ({why.strerror}).", "Name another folder with --folder."
         ) from None
-    return Plan(kept["ports"], kept["ids"])
+    if kept["ports"].keys() != set(PORTS):
+        raise Unusable(
+            "demo.older", f"{folder} is the folder of an older demo.", "Remove it, or name another with --folder."
+        )
+    return Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
 
 
 def _free_port() -> int:
@@ -160,24 +187,73 @@ def _port_is_free(port: int) -> bool:
         return True
 
 
-def _make(home: Path, code: str, name: str, port: int) -> None:
+def _make(folder: Path, code: str, plan: Plan) -> None:
     """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
+    home, servers, ports = folder / code, folder / "sftp", plan.ports
     if (home / FILE).exists():
         return
+    servers.mkdir(exist_ok=True)
+    demo_routes.make_keys(servers)
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
-    setup.create(fresh, code=code, name=name, port=port, telephone=TELEPHONE[code])
+    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code])
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:
         settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
     for name in folders.values():
         (fresh / name).mkdir()
+    more = demo_routes.settings(servers, ports["sftp wire"], its_own=code == "885")
+    if plan.mail is not None:
+        mails = demo_mail.Servers(plan.mail, ports["smtp"], ports["imap"])
+        demo_mail.prepare(mails)
+        more += mails.settings(f"gateway@{NAMES[code].lower()}.example")
+    _set_routes(fresh, code, ports, more)
     fresh.rename(home)
 
 
-def _introduce(one: Authority, other: Authority, out: Console) -> None:
+def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> None:
+    """Partners reach Worcestershire, and its mailbox at Birmingham, by wires that can be cut."""
+    text = (home / FILE).read_text()
+    if wire := ports.get(f"{code} wire"):
+        text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
+    if code == "885":
+        here, host = setup.open_authority(home), home.with_name("330")
+        partners.add(here, (host / setup.CARD_FILE).read_text("ascii"), by="demo")
+        here.store.close()
+        text += '\n[mailbox]\nhost = "330"\n'
+    (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
+    setup.renew_card(home, by="demo")
+
+
+@asynccontextmanager
+async def _wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
+    """The servers, and the wires by which Worcestershire is reached, by the route that each carries."""
+    ports = plan.ports
+    wires = {
+        "https": Wire(ports["885 wire"], ports["885"]),
+        "mailbox": Wire(ports["330 wire"], ports["330"]),
+        "sftp": Wire(ports["sftp wire"], ports["sftp"]),
+    }
+    async with demo_routes.sftp_server(folder / "sftp", ports["sftp"]), AsyncExitStack() as stack:
+        if plan.mail is not None:
+            await asyncio.to_thread(stack.enter_context, demo_mail.servers(plan.mail, ports["smtp"], ports["imap"]))
+        for wire in wires.values():
+            await wire.mend()
+        try:
+            yield wires
+        finally:
+            for wire in wires.values():
+                await wire.cut()
+
+
+def _exchange_cards(one: Authority, other: Authority) -> None:
     for here, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
             partners.add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="demo")
+
+
+def _introduce(one: Authority, other: Authority, out: Console) -> None:
+    _exchange_cards(one, other)
+    for here, there in ((one, other), (other, one)):
         out.print(f"  {here.own_card.name} confirmed {there.own_card.name}'s card, whose fingerprint is")
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
 
@@ -247,7 +323,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         if not _queued(here, ids[name]):
             await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
         out.print(f"  {sender} -> {_other(sender)}  {says}")
-    ids = ids | {"leaver": await _leaver(both[0])}
+    ids = ids | {"leaver": await _leaver(both[0], "leavers")}
     out.print("  333 -> 885  a child who left, as ONE's extract says: nobody retyped it")
     out.print("\n[bold]2. Each is received, acknowledged and concluded[/bold]; the enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
@@ -267,7 +343,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
     for here in both:
-        out.print(f"  {here.own_card.name}'s ONE took in what its officer accepted: {await _import(here)}")
+        out.print(f"  {here.own_card.name}'s ONE took in what was accepted: {await _import(here)}")
     out.print()
     out.print("[bold]3. What is not let in[/bold], with the code of each signed refusal")
     refused = await _attack(both[0])
@@ -280,15 +356,45 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     return refused
 
 
-async def _leaver(sandwell: Authority) -> str:
+async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out: Console) -> dict[str, str]:
+    """Send a leaver's notice by each route, the ones before it cut: by which each went."""
+    sandwell, worcestershire = both
+    went = {}
+    out.print("\n[bold]4. Routes are cut, one after the other[/bold]; what one does not carry, the next does\n")
+    by_mail = "email" in {route.kind for route in worcestershire.own_card.routes}
+    for extract, cut in zip(LEAVERS if by_mail else list(LEAVERS)[:-1], (None, *wires), strict=False):
+        if cut is not None:
+            await wires[cut].cut()
+        sent = await _leaver(sandwell, extract)
+        await _until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
+        went[extract] = _route_of(sandwell, sent)
+        child = " ".join(reversed(LEAVERS[extract]))
+        out.print(f"  {f'{cut} is cut' if cut else 'nothing is cut':16} {child:20} by [green]{went[extract]}[/green]")
+        if _times_here(worcestershire, sent) != 1:
+            raise Unusable("demo.let-in", "A notice did not come once.", "This must not happen; please tell us.")
+    for wire in wires.values():
+        await wire.mend()
+    return went
+
+
+def _route_of(here: Authority, message_id: str) -> str:
+    return str(here.store.look(lambda tx: outbox.tries(tx, message_id))[-1]["route"])
+
+
+def _times_here(here: Authority, message_id: str) -> int:
+    came = here.store.look(lambda tx: inbox.search(tx, here.now()))
+    return sum(one.message_id == message_id for one in came)
+
+
+async def _leaver(sandwell: Authority, extract: str) -> str:
     """Put an extract into the folder that Sandwell's gateway watches, as ONE would: the notice that it made of it."""
     folder = sandwell.config.home / sandwell.config.one.folder
-    report = folder / "done" / "leavers.csv.report.csv"
-    if not report.exists() and not (folder / "leavers.csv").exists():
-        fresh = folder / ".leavers"
-        fresh.write_text(LEAVER)
+    report = folder / "done" / f"{extract}.csv.report.csv"
+    if not report.exists() and not (folder / f"{extract}.csv").exists():
+        fresh = folder / f".{extract}"
+        fresh.write_text(f"{HEADINGS}\n{ROW.format(*LEAVERS[extract])}\n")
         os.utime(fresh, (0, 0))  # it has not grown for long
-        fresh.rename(folder / "leavers.csv")
+        fresh.rename(folder / f"{extract}.csv")
     await _until(report.exists, "what became of ONE's extract")
     [line] = csv.DictReader(report.read_text("utf-8-sig").splitlines())
     return line["MessageId"]
@@ -356,7 +462,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
             table.add_row(
                 "sent",
                 sent.recipient,
-                what.get(sent.message_id, sent.kind),
+                what.get(sent.message_id, words(sent.kind)),
                 f"[green]{sent.state.value}[/green]",
                 _mark(sent.restriction),
             )
@@ -365,7 +471,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
             table.add_row(
                 "came",
                 came.sender,
-                what.get(came.message_id, came.kind),
+                what.get(came.message_id, words(came.kind)),
                 f"[green]{came.state.value}[/green]",
                 _mark(came.restriction),
             )
@@ -433,7 +539,7 @@ async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
 
 def _verify(both: tuple[Authority, Authority], out: Console) -> dict[str, int]:
     entries = {}
-    out.print("\n[bold]4. Both audit logs[/bold], checked entry by entry against signed checkpoints")
+    out.print("\n[bold]5. Both audit logs[/bold], checked entry by entry against signed checkpoints")
     for here in both:
         verdict = _verdict(here)
         if verdict.faults:

@@ -40,8 +40,11 @@ def new_key(path: Path) -> str:
 
 
 @contextmanager
-def sshd(home: Path, port: int, *options: str) -> Iterator[Sshd]:
-    """Start a server whose files lie in `home`, its SFTP with these options; stop it afterwards. The files stay."""
+def sshd(home: Path, port: int, *options: str, disk: str = "") -> Iterator[Sshd]:
+    """Start a server whose files lie in `home`, its SFTP with these options; stop it afterwards. The files stay.
+
+    With `disk`, such as 64k, what is left in `in` lies on a disk of that size, which only the server sees.
+    """
     if not SSHD.exists():
         if os.environ.get("CI"):
             pytest.fail("OpenSSH's server is not installed, and CI must have it")
@@ -62,7 +65,10 @@ def sshd(home: Path, port: int, *options: str) -> Iterator[Sshd]:
         f"KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp {' '.join((str(SFTP_SERVER), *options))}\n"
     )
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(settings)], stderr=log)
+        serve = [str(SSHD), "-D", "-e", "-f", str(settings)]
+        mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2" || exit 99; shift 2; exec "$@"'
+        alone = ["unshare", "--mount", "sh", "-c", mount, "sh", disk, str(home / "files" / "in")] if disk else []
+        process = subprocess.Popen([*alone, *serve], stderr=log)
     try:
         _wait(process, home / "log")
         yield Sshd(port, home / "files", host_key, getpass.getuser(), home / "login_key", process)

@@ -148,6 +148,9 @@ async def _serve(here: Authority, with_parent: bool) -> None:
 def demo(
     folder: Annotated[Path, typer.Option(help="Where both authorities live.")] = Path("demo-data"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave both gateways running until Ctrl-C.")] = False,
+    email: Annotated[
+        bool, typer.Option("--email/--no-email", help="Show secure email too, where Exim and Dovecot are installed.")
+    ] = True,
     picture: Annotated[Path | None, typer.Option(help="Draw what was shown into this SVG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,7 +159,7 @@ def demo(
     shown = Console(
         quiet=as_json, highlight=False, record=bool(picture), width=width, force_terminal=True if picture else None
     )
-    told = asyncio.run(run_demo(folder, keep=keep, out=shown))
+    told = asyncio.run(run_demo(folder, keep=keep, email=email, out=shown))
     if picture:
         drawn = shown.export_svg(title="make demo")
         picture.write_text(

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientTimeout
 
-from adapters.route import HandedOver, Parcel, Receipted, TryLater, carriers
+from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, carriers
 from gateway.send import prepare
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
@@ -63,6 +64,41 @@ async def test_a_server_that_is_away_is_a_reason_to_try_later(world: World) -> N
     attempts = await world.carrier.deliver(world.address, parcels(world, 2))
     assert [type(one) for one in attempts] == [TryLater, TryLater]
     assert "cannot be reached" in str(attempts[0])
+
+
+async def test_a_server_that_never_answers_is_not_waited_for_without_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.client.TIMEOUT", ClientTimeout(total=0.5))
+    for limit in ("adapters.sftp.VISIT_SECONDS", "adapters.email.SEND_SECONDS"):
+        monkeypatch.setattr(limit, 0.5)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", world.port)
+    attempts = await world.carrier.deliver(world.address, parcels(world, 2))
+    await world.carrier.close()
+    await asyncio.sleep(0.1)
+    server.close()
+    assert [type(one) for one in attempts] == [TryLater, TryLater]
+    assert "in time" in str(attempts[0])
+
+
+async def test_what_was_fetched_by_a_process_that_died_is_fetched_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1)
+    dead = world.worcestershire.carriers[world.kind]
+    sent = parcels(world, 2)
+    async with world.serving():
+        await world.carrier.deliver(world.address, sent)
+        if isinstance(dead, Collector):
+            while not await dead.collect(world.own_address):
+                continue
+            await dead.close()
+        assert await world.arrived() == {one.message_id for one in sent}
 
 
 async def test_a_server_that_goes_and_comes_back_is_found_again(world: World) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from adapters.route import Address, Carrier
 from gateway import app, setup
@@ -40,6 +41,17 @@ class World:
     def address(self) -> Address:
         """Worcestershire's, as Sandwell finds it."""
         return self._at(self.sandwell)
+
+    @property
+    def own_address(self) -> Address:
+        """Worcestershire's, as it finds it itself."""
+        return self._at(self.worcestershire)
+
+    @property
+    def port(self) -> int:
+        """Of the server to which Sandwell connects."""
+        address = self.address
+        return urlsplit(address.mail.smtp if self.kind == "email" and address.mail else address.url).port or 0
 
     @property
     def elsewhere(self) -> Address:

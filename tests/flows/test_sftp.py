@@ -17,7 +17,7 @@ from gateway.collect import collect as visit
 from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
 from gateway.errors import ConfigProblem
 from gateway.send import prepare, queue, send
-from gateway.store import inbox, outbox
+from gateway.store import inbox, log, outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_exchange import Pair, state, until
@@ -107,9 +107,40 @@ async def test_what_is_not_ours_or_not_whole_is_left_alone(pair: Pair, server: S
     names = ["report.docx", ".abc.part", "333-short.sealed", "333-" + "a" * 64 + ".sealed.exe", "999"]
     for name in names:
         (server.folder / "in" / name).write_bytes(b"x")
-    assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
+    for _ in range(2):
+        assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
     assert files(server, "in") == sorted(names)
+    [said] = worcestershire.store.look(lambda tx: log.search(tx, act="route.strange"))
+    assert f'"count":{len(names)}' in said.entry  # once, and not how they are called
+    assert "report" not in said.entry
     await closed(worcestershire)
+
+
+async def test_what_was_left_half_written_is_said_once_nobody_can_be_writing_it(pair: Pair, server: Sshd) -> None:
+    _, worcestershire = pair
+    half = server.folder / "in" / f".{'a' * 64}.part"
+    half.write_bytes(b"x")
+    await visit(worcestershire, "sftp", own(worcestershire))
+    assert worcestershire.strange == {}
+    os.utime(half, (0, 0))
+    await visit(worcestershire, "sftp", own(worcestershire))
+    assert worcestershire.strange == {("sftp", "885"): 1}
+    assert half.exists()
+    await closed(worcestershire)
+
+
+async def test_where_there_is_an_archive_what_was_taken_is_kept_there(pair: Pair, server: Sshd) -> None:
+    sandwell, worcestershire = pair
+    (server.folder / "archive").mkdir()
+    carrier, address = carry(sandwell)
+    [ready] = prepare(sandwell, [notice()], "olive")
+    for _ in range(2):  # the same again takes the place of the first
+        await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
+        [name] = files(server, "in")
+        assert await visit(worcestershire, "sftp", own(worcestershire)) == 1
+        assert files(server, "archive") == [name]
+        assert files(server, "in") == []
+    await closed(*pair)
 
 
 async def test_what_was_damaged_on_the_server_is_refused_and_removed(pair: Pair, server: Sshd) -> None:
@@ -197,6 +228,21 @@ async def test_a_read_only_server_is_named(pair: Pair, tmp_path: Path) -> None:
         )
         await closed(sandwell)
     assert attempt == TryLater("the server does not let us write there")
+
+
+async def test_a_full_server_is_named_and_takes_what_has_room(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    carrier, address = carry(sandwell)
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a disk")
+    with sshd(tmp_path / "full", free_port(), disk="64k") as server:
+        login = Login(server.user, server.private_key.read_bytes())
+        there = replace(address, url=server.url, pin=server.host_key, login=login)
+        [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 100_000)])
+        assert attempt == TryLater("the server could not do it; its disk may be full")
+        [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 10_000)])  # nothing half written is in its way
+        assert attempt == HandedOver("on their SFTP server")
+        await closed(sandwell)
 
 
 async def test_a_server_that_goes_and_comes_back_is_found_again(pair: Pair, tmp_path: Path) -> None:
