@@ -8,6 +8,7 @@ for which we know that it does.
 import asyncio
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ from adapters.route import (
     Found,
     HandedOver,
     Letter,
+    Login,
     MailAccount,
     NotReached,
     Parcel,
@@ -35,6 +37,7 @@ SEND_SECONDS = 30
 POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
+_TROUBLE = (TimeoutError, OSError, ValueError, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
 UNSURE = "nobody vouches for TLS on the whole way to their mailbox, and this letter can be read without"
 
@@ -118,6 +121,30 @@ def carrier() -> Email:
     return Email()
 
 
+def try_servers(account: MailAccount) -> list[tuple[str, str | None]]:
+    """Sign in at both servers of an account, and send nothing: the name of each, and why it does not let us in."""
+    inbox = Inbox(account)
+    try:
+        inbox.look()
+        why_not = None
+    except NotReached as why:
+        why_not = str(why)
+    finally:
+        inbox.close()
+    with ThreadPoolExecutor(1) as apart:  # whoever asks may have a loop of its own
+        attempt = apart.submit(asyncio.run, _sign_in(account)).result()
+    return [("mail server", attempt.reason if attempt else None), ("mailbox's server", why_not)]
+
+
+async def _sign_in(account: MailAccount) -> TryLater | Refused | None:
+    try:
+        async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
+            await _log_in(relay, account.login)
+    except _TROUBLE as why:
+        return _ending(why)
+    return None
+
+
 def _account(address: Address) -> MailAccount:
     if address.mail is None:
         raise NotReached(NO_ACCOUNT)
@@ -131,8 +158,21 @@ def _to(address: Address) -> str:
 async def _send(
     account: MailAccount, to: str, raw: bytes, ticket: str, *, demand_tls: bool = False
 ) -> HandedOver | TryLater | Refused:
-    place, login = urlsplit(account.smtp), account.login
-    relay = aiosmtplib.SMTP(
+    try:
+        async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
+            await _log_in(relay, account.login)
+            options = ["REQUIRETLS"] if demand_tls and relay.supports_extension("requiretls") else []
+            if demand_tls and not options and to.rpartition("@")[2].lower() not in account.tls_domains:
+                return Refused("email.tls-not-assured", UNSURE)
+            await relay.sendmail(account.address, [to], raw, mail_options=options)
+    except _TROUBLE as why:
+        return _ending(why)
+    return HandedOver("in the mail", ticket)
+
+
+def _relay(account: MailAccount) -> aiosmtplib.SMTP:
+    place = urlsplit(account.smtp)
+    return aiosmtplib.SMTP(
         hostname=place.hostname,
         port=place.port or PORTS[place.scheme],
         use_tls=place.scheme == "smtps",
@@ -140,17 +180,11 @@ async def _send(
         tls_context=ssl.create_default_context(cadata=account.authorities),
         timeout=SEND_SECONDS / 3,
     )
-    try:
-        async with asyncio.timeout(SEND_SECONDS), relay:
-            if login:
-                await relay.login(login.user, login.password or "")
-            options = ["REQUIRETLS"] if demand_tls and relay.supports_extension("requiretls") else []
-            if demand_tls and not options and to.rpartition("@")[2].lower() not in account.tls_domains:
-                return Refused("email.tls-not-assured", UNSURE)
-            await relay.sendmail(account.address, [to], raw, mail_options=options)
-    except (TimeoutError, OSError, ValueError, aiosmtplib.SMTPException) as why:
-        return _ending(why)
-    return HandedOver("in the mail", ticket)
+
+
+async def _log_in(relay: aiosmtplib.SMTP, login: Login | None) -> None:
+    if login:
+        await relay.login(login.user, login.password or "")
 
 
 def _ending(why: Exception) -> TryLater | Refused:

@@ -29,6 +29,7 @@ PART = re.compile(r"[.][0-9a-f]{64}[.]part")
 STUCK_SECONDS = 3600  # whoever began to write a file has finished by then, or never will
 CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again: doing it twice has one effect
 MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
+MOST_LISTED = 10_000
 MAX_BYTES = 16_777_216  # of one file
 CONNECT_SECONDS = 10
 VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
@@ -57,7 +58,7 @@ class Sftp:
         ours = address.us == address.authority
         async with self._visit(address) as (server, path):
             folder = f"{path}/{IN if ours else OUT}"
-            lies = sorted(await server.readdir(folder), key=lambda entry: entry.attrs.mtime or 0)
+            lies = sorted(await _listed(server, folder), key=lambda entry: entry.attrs.mtime or 0)
             wanted = [str(entry.filename) for entry in lies if _is_wanted(entry, address.us, ours)]
             taken = [await _take(server, folder, name) for name in wanted[:MOST_FILES]]
         found: list[Found] = [
@@ -158,6 +159,16 @@ async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
         await server.remove(f"{path}/{IN}/{name}")
 
 
+async def _listed(server: asyncssh.SFTPClient, folder: str) -> list[asyncssh.SFTPName]:
+    """What lies there, up to a limit: of an endless list, the rest is seen when the first have been taken away."""
+    lies: list[asyncssh.SFTPName] = []
+    async for entry in server.scandir(folder):
+        lies.append(entry)
+        if len(lies) == MOST_LISTED:
+            break
+    return lies
+
+
 def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool) -> bool:
     match = NAME.fullmatch(str(entry.filename))
     if not match or (entry.attrs.size or 0) > MAX_BYTES:
@@ -184,9 +195,11 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[st
             name = f"{stem}.taken"
             await server.rename(f"{folder}/{stem}.sealed", f"{folder}/{name}")
         async with server.open(f"{folder}/{name}", "rb") as file:
-            content = bytes(await file.read())  # type: ignore[arg-type]  # opened for bytes
+            content = bytes(await file.read(MAX_BYTES + 1))  # type: ignore[arg-type]  # opened for bytes
     except asyncssh.SFTPNoSuchFile:
         return None
+    if len(content) > MAX_BYTES:
+        raise NotReached("the server gives more than a file holds by its own word")
     return name, tuple(content.split(b"\n"))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from adapters import email
 from gateway import audit, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
@@ -186,8 +187,8 @@ def a_working_day_after(moment: datetime) -> datetime:
 
 
 def _enquire_of(here: Authority) -> Iterator[Check]:
-    partners = {kept.authority for kept in here.store.look(kept_partners.every)}
-    if missing := [code for code in here.config.one.enquire_of.split() if code not in partners]:
+    known = {kept.authority for kept in here.store.look(kept_partners.every)} | here.correspondents.keys()
+    if missing := [code for code in here.config.one.enquire_of.split() if code not in known]:
         detail = f"{', '.join(missing)} in [one] enquire_of is no partner: every enquiry becomes a draft"
         yield Check("enquiries", "warn", detail)
 
@@ -220,6 +221,8 @@ def _email(here: Authority) -> Iterator[Check]:
     """That our servers let us in is tried; nothing is sent."""
     if here.mail is None:
         return
+    for server, why in email.try_servers(here.mail):
+        yield Check(server, "fail" if why else "ok", why or "lets us in")
     wanted = Route("email", f"mailto:{here.mail.address}", "sealed")
     if wanted in here.own_card.routes:
         yield Check("our mailbox by mail", "ok", here.mail.address)

@@ -208,10 +208,14 @@ def retry(
 ) -> None:
     """Try now what waits for a partner, and what was given up."""
     with opened(home) as here:
-        if to is not None:
+        if to is not None and here.letters_go_to(to) is None:
             here.store.look(lambda tx: partners.get(tx, to))
         count = amend.release(here, to, by)
     answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
+
+
+def _as_letter(sent: Delivery) -> str | None:
+    return None if sent.protection == "sealed" else f"a letter, {sent.protection}"
 
 
 def _lines(*said: str | None) -> str:
@@ -231,7 +235,8 @@ def outbox_command(
     with opened(home) as here:
         found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
     rows = [
-        (d.message_id, day(d.queued_at), d.recipient, _lines(words(d.kind), d.state.value, d.reason)) for d in found
+        (d.message_id, day(d.queued_at), d.recipient, _lines(words(d.kind), d.state.value, _as_letter(d), d.reason))
+        for d in found
     ]
     columns = ("Id", "When", "To", "What, and how it stands")
     answer(as_json, {"outbox": [asdict(delivery) for delivery in found]}, lambda: table("Outbox", columns, rows))
@@ -284,7 +289,12 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         if ours:
             message = respond.read_outgoing(here, message_id, by)
             stands = here.store.look(lambda tx: outbox.get(tx, message_id))
-            shown = [("State", stands.state.value), ("Tries", stands.attempts), ("Last reason", stands.reason)]
+            shown = [
+                ("State", stands.state.value),
+                ("Protection", stands.protection),
+                ("Tries", stands.attempts),
+                ("Last reason", stands.reason),
+            ]
         else:
             stands, message = respond.read_incoming(here, message_id, by)
             shown = [("State", stands.state.value), ("Received", when(stands.received_at))]

@@ -389,9 +389,19 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
 def test_doctor_says_when_certificates_end(sandwell: Authority) -> None:
     enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
     found = {one.name: one.result for one in doctor.examine(sandwell)}
+    assert found["mail server"] == found["mailbox's server"] == "ok"
     assert found["our mailbox by mail"] == "ok"
     assert found["certificate for letters"] == "warn"  # within sixty days
     assert found["certificate of 330"] == "warn"
+
+
+def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Authority) -> None:
+    assert sandwell.mail is not None
+    assert sandwell.mail.login is not None
+    sandwell.mail = replace(sandwell.mail, login=replace(sandwell.mail.login, password="another"))
+    found = {one.name: one for one in doctor.examine(sandwell)}
+    assert (found["mail server"].result, found["mail server"].detail) == ("fail", "our mail server refused us (535)")
+    assert found["mailbox's server"].detail == "our mailbox refused our login"
 
 
 def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
