@@ -40,8 +40,8 @@ OPENINGS = {
     "Withdrawal": "We take back what we wrote before.",
 }
 ANSWER = (
-    "Please reply to this mail and leave the reference in it. Your reply tells us that an officer has it; until it comes, we "
-    "shall ask again. Write nothing about the child in a reply: ring us."
+    "Please reply to this mail and leave the reference in it: that tells us that an officer has it. Write nothing about the "
+    "child in a reply; ring us."
 )
 
 
