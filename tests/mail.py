@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import demo_mail
-from gateway.demo_mail import PASSWORD, SLOW, Servers, home
+from gateway.demo import mail
+from gateway.demo.mail import PASSWORD, SLOW, Servers, home
 
 __all__ = ["PASSWORD", "SLOW", "Servers", "home", "servers"]
 
@@ -16,10 +16,10 @@ __all__ = ["PASSWORD", "SLOW", "Servers", "home", "servers"]
 @contextmanager
 def servers(home: Path, smtp: int, imap: int, *, offer_tls: bool = True, more: str = "") -> Iterator[Servers]:
     """Start both; stop them afterwards. What was delivered stays."""
-    if needs := demo_mail.wanting():
+    if needs := mail.wanting():
         say = f"the mail servers need {needs} (Debian: apt-get install)"
         if os.environ.get("CI"):
             pytest.fail(f"{say}, and CI must have it")
         pytest.skip(say)
-    with demo_mail.servers(home, smtp, imap, offer_tls=offer_tls, more=more) as made:
+    with mail.servers(home, smtp, imap, offer_tls=offer_tls, more=more) as made:
         yield made

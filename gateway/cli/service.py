@@ -17,7 +17,7 @@ from gateway import app, doctor, setup
 from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, who
 from gateway.config import STORE_URL
-from gateway.demo import run_demo
+from gateway.demo.story import run_demo
 from keys import card
 from schemas import codes
 from schemas.shapes import Email, Line, Telephone, Text

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Update, update
 
-from gateway import amend, answers, app, demo_one, doctor, drop, imports, logs, respond, school2school
+from gateway import amend, answers, app, doctor, drop, imports, logs, respond, school2school
 from gateway.authority import Authority
 from gateway.config import OneAnswersSettings, OneSettings, parse
-from gateway.demo_one import Student
+from gateway.demo import one
+from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.receive import receive
 from gateway.send import prepare, queue, send
@@ -91,7 +92,7 @@ def acts(here: Authority, act: str) -> list[str]:
 
 
 def run_one(tmp_path: Path, *students: Student) -> dict[str, str]:
-    return demo_one.take(tmp_path / "import", tmp_path / "answers", students, date.today())  # noqa: DTZ011 - as ONE does
+    return one.take(tmp_path / "import", tmp_path / "answers", students, date.today())  # noqa: DTZ011 - as ONE does
 
 
 async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.demo_one import Student, judge
+from gateway.demo.one import Student, judge
 from schemas import ctf, ctf_write, rules, xml
 from schemas.ctf_write import NAME_LIMITS, NOT_KNOWN, NotCarried, file_name, shorten, write
 from schemas.message import Child, Message, TransferNotice, WhereaboutsUnknownNotice

@@ -6,40 +6,45 @@ on where it was when it is started again, loses nothing and doubles nothing.
 
 import asyncio
 import csv
-import json
 import os
-import signal
-import socket
-import ssl
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_bytes
 from tempfile import TemporaryDirectory
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
 from rich.console import Console
 from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import audit, demo_mail, demo_one, demo_routes, imports, partners, respond, setup
+from gateway import audit, imports, respond, setup
 from gateway.authority import Authority, wall_clock
-from gateway.config import FILE
 from gateway.core.delivery import State
-from gateway.demo_one import Student
-from gateway.demo_routes import Wire
+from gateway.demo import mail, one
+from gateway.demo.one import Student
+from gateway.demo.routes import Wire
+from gateway.demo.stage import (
+    TELEPHONE,
+    exchange_cards,
+    make,
+    make_plan,
+    port_is_free,
+    ready,
+    serving,
+    until,
+    wired,
+)
 from gateway.errors import NotAllowed, Unusable
 from gateway.send import prepare, send
 from gateway.store import inbox, outbox, transfer_files
 from gateway.store.transfer_files import Stage
 from keys import card, envelope, receipt
-from keys.errors import CardOlder
 from keys.ring import Ring
 from keys.trust import Trust
 from schemas import xml
@@ -47,9 +52,7 @@ from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
 from schemas.reading import words
 
-TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}  # Ofcom's numbers for drama
 ENQUIRY = "whereabouts-enquiry"  # it stays open
-NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
 HEADINGS = (
     "Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode"
 )
@@ -80,36 +83,34 @@ WHAT = {  # as the two views name them
     "leaver": "Transfer notice, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "the same receipt, no effect")
-PORTS = (*TELEPHONE, "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
-WAIT_SECONDS = 60
 AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
 
 
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
-    plan = _plan(folder, email and demo_mail.wanting() is None)
+    plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.wanting() is None)
     out.print("[bold]cme-gateway demo[/bold]: two authorities, and a third that holds a mailbox; a process each, TLS.")
     out.print("Every child is invented.\n")
     for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
-        _make(folder, code, plan)
+        make(folder, code, plan)
     sandwell, worcestershire, birmingham = (setup.open_authority(folder / code) for code in ("333", "885", "330"))
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
         _introduce(*both, out)
         for here in both:
-            _exchange_cards(birmingham, here)
+            exchange_cards(birmingham, here)
         if plan.mail is not None:
-            demo_mail.stop(plan.mail)
-        await _until(
-            lambda: all(_port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
+            mail.stop(plan.mail)
+        await until(
+            lambda: all(port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
         )
-        async with _wired(folder, plan) as wires, _serving([here.config.home for here in everybody]) as processes:
+        async with wired(folder, plan) as wires, serving([here.config.home for here in everybody]) as processes:
             for here, process in zip(everybody, processes, strict=True):
-                await _ready(here, process)
+                await ready(here, process)
             refused = await _tell(both, plan.ids, out)
             by_route = await _cut(both, wires, out)
             if plan.mail is None:
-                needs = demo_mail.wanting() or "to be asked for"
+                needs = mail.wanting() or "to be asked for"
                 out.print(f"  [dim]secure email is not shown here: it needs {needs}[/dim]")
             if keep:
                 out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
@@ -136,183 +137,11 @@ def _what_next(folder: Path, out: Console) -> None:
         out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is decided once and kept in the folder: the ports, an id for each step, and whether there are mail servers."""
-
-    ports: dict[str, int]
-    ids: dict[str, str]
-    mail: Path | None  # where their files lie
-
-
-def _plan(folder: Path, email: bool) -> Plan:
-    path = folder / "demo.json"
-    if (folder / FILE).exists():
-        raise NotAllowed("demo.real", f"There is a real gateway in {folder}.", "Name another folder with --folder.")
-    try:
-        if not path.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ids = {name: uuid7(wall_clock(), token_bytes(10)) for name, _, _ in STEPS}
-            made = {"ports": {name: _free_port() for name in PORTS}, "ids": ids, "mail": None}
-            if email:
-                made["mail"] = str(demo_mail.new_home())
-            temporary = path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(made))
-            temporary.rename(path)
-        kept = json.loads(path.read_text())
-    except OSError as why:
-        raise Unusable(
-            "demo.unwritable", f"The demo cannot use {folder} ({why.strerror}).", "Name another folder with --folder."
-        ) from None
-    if kept["ports"].keys() != set(PORTS):
-        raise Unusable(
-            "demo.older", f"{folder} is the folder of an older demo.", "Remove it, or name another with --folder."
-        )
-    return Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _make(folder: Path, code: str, plan: Plan) -> None:
-    """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
-    home, servers, ports = folder / code, folder / "sftp", plan.ports
-    if (home / FILE).exists():
-        return
-    servers.mkdir(exist_ok=True)
-    demo_routes.make_keys(servers)
-    fresh = home.with_name(f"{home.name}.{os.getpid()}")
-    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code])
-    folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
-    with (fresh / FILE).open("a") as settings:
-        settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
-    for name in folders.values():
-        (fresh / name).mkdir()
-    more = demo_routes.settings(servers, ports["sftp wire"], its_own=code == "885")
-    if plan.mail is not None:
-        mails = demo_mail.Servers(plan.mail, ports["smtp"], ports["imap"])
-        demo_mail.prepare(mails)
-        more += mails.settings(f"gateway@{NAMES[code].lower()}.example")
-    _set_routes(fresh, code, ports, more)
-    fresh.rename(home)
-
-
-def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> None:
-    """Partners reach Worcestershire, and its mailbox at Birmingham, by wires that can be cut."""
-    text = (home / FILE).read_text()
-    if wire := ports.get(f"{code} wire"):
-        text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
-    if code == "885":
-        here, host = setup.open_authority(home), home.with_name("330")
-        partners.add(here, (host / setup.CARD_FILE).read_text("ascii"), by="demo")
-        here.store.close()
-        text += '\n[mailbox]\nhost = "330"\n'
-    (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
-    setup.renew_card(home, by="demo")
-
-
-@asynccontextmanager
-async def _wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
-    """The servers, and the wires by which Worcestershire is reached, by the route that each carries."""
-    ports = plan.ports
-    wires = {
-        "https": Wire(ports["885 wire"], ports["885"]),
-        "mailbox": Wire(ports["330 wire"], ports["330"]),
-        "sftp": Wire(ports["sftp wire"], ports["sftp"]),
-    }
-    async with demo_routes.sftp_server(folder / "sftp", ports["sftp"]), AsyncExitStack() as stack:
-        if plan.mail is not None:
-            await asyncio.to_thread(stack.enter_context, demo_mail.servers(plan.mail, ports["smtp"], ports["imap"]))
-        for wire in wires.values():
-            await wire.mend()
-        try:
-            yield wires
-        finally:
-            for wire in wires.values():
-                await wire.cut()
-
-
-def _exchange_cards(one: Authority, other: Authority) -> None:
-    for here, there in ((one, other), (other, one)):
-        with suppress(NotAllowed, CardOlder):  # it has the card already
-            partners.add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="demo")
-
-
 def _introduce(one: Authority, other: Authority, out: Console) -> None:
-    _exchange_cards(one, other)
+    exchange_cards(one, other)
     for here, there in ((one, other), (other, one)):
         out.print(f"  {here.own_card.name} confirmed {there.own_card.name}'s card, whose fingerprint is")
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
-
-
-@asynccontextmanager
-async def _serving(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    """A gateway process for each home, for as long as inside."""
-    processes = [await _start(home) for home in homes]
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-        await asyncio.gather(*(process.wait() for process in processes))
-
-
-async def _start(home: Path) -> asyncio.subprocess.Process:
-    with (home / "serve.log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(home),
-            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
-        )  # fmt: skip
-
-
-async def _ready(here: Authority, process: asyncio.subprocess.Process) -> None:
-    """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
-    trusted = ssl.create_default_context(cafile=str(here.config.home / setup.TLS_CERTIFICATE))
-    url = f"https://127.0.0.1:{here.config.listen.port}/readyz"
-    async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
-        while True:
-            if process.returncode is not None:
-                raise Unusable(
-                    "demo.ended",
-                    f"{here.own_card.name}'s gateway ended as soon as it was started.",
-                    f"See {here.config.home / 'serve.log'}.",
-                )
-            with suppress(ClientError, TimeoutError):
-                async with session.get(url, ssl=trusted) as answer:
-                    if answer.status == 200:
-                        return
-            await asyncio.sleep(0.05)
-
-
-async def _until(true: Callable[[], bool], what: str) -> None:
-    async with _patience(what):
-        while not true():
-            await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def _patience(what: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            yield
-    except TimeoutError:
-        raise Unusable(
-            "demo.waited", f"The demo waited in vain for {what}.", "See serve.log in both folders."
-        ) from None
 
 
 async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> dict[str, str]:
@@ -328,7 +157,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     out.print("\n[bold]2. Each is received, acknowledged and concluded[/bold]; the enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
         here, there = by_code[sender], by_code[_other(sender)]
-        await _until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
+        await until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
         with suppress(NotAllowed):  # it was done before the demo was killed
             respond.acknowledge(
@@ -339,7 +168,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
             with suppress(NotAllowed):
                 respond.conclude(there, ids[name], outcome, by="otto (demo)")
         wanted = State.ACKNOWLEDGED if name == ENQUIRY else State.CONCLUDED
-        await _until(_reached(here, ids[name], {wanted}), f"{wanted}")
+        await until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
     for here in both:
@@ -366,7 +195,7 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
         if cut is not None:
             await wires[cut].cut()
         sent = await _leaver(sandwell, extract)
-        await _until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
+        await until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(f"  {f'{cut} is cut' if cut else 'nothing is cut':16} {child:20} by [green]{went[extract]}[/green]")
@@ -395,7 +224,7 @@ async def _leaver(sandwell: Authority, extract: str) -> str:
         fresh.write_text(f"{HEADINGS}\n{ROW.format(*LEAVERS[extract])}\n")
         os.utime(fresh, (0, 0))  # it has not grown for long
         fresh.rename(folder / f"{extract}.csv")
-    await _until(report.exists, "what became of ONE's extract")
+    await until(report.exists, "what became of ONE's extract")
     [line] = csv.DictReader(report.read_text("utf-8-sig").splitlines())
     return line["MessageId"]
 
@@ -409,10 +238,10 @@ async def _import(here: Authority) -> str:
         return here.store.look(lambda tx: transfer_files.search(tx, other_than=here.code, states=states))
 
     def answered() -> bool:
-        demo_one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
+        one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
         return not files(Stage.WAITING, Stage.WRITTEN)
 
-    await _until(answered, "what ONE made of the files")
+    await until(answered, "what ONE made of the files")
     counts = Counter(getattr(here.config.one_answers, file.state.value) for file in files())
     return ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
 

@@ -1,0 +1,1 @@
+"""The demo: authorities that do not exist, on this machine, before your eyes."""

@@ -1,0 +1,209 @@
+"""Where the demo plays: three homes, a process for each gateway, the servers around them, and wires between.
+
+All of it is decided once and kept in the folder, so that a demo that was killed goes on where it was.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from gateway import partners, setup
+from gateway.authority import Authority, wall_clock
+from gateway.config import FILE
+from gateway.demo import mail, routes
+from gateway.demo.routes import Wire
+from gateway.errors import NotAllowed, Unusable
+from keys.errors import CardOlder
+from schemas.identifiers import uuid7
+
+TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}  # Ofcom's numbers for drama
+NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
+PORTS = (*TELEPHONE, "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
+WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is decided once and kept in the folder: the ports, an id for each step, and whether there are mail servers."""
+
+    ports: dict[str, int]
+    ids: dict[str, str]
+    mail: Path | None  # where their files lie
+
+
+def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
+    """What was decided for this folder; now, where nothing was. Raises NotAllowed, Unusable."""
+    path = folder / "demo.json"
+    if (folder / FILE).exists():
+        raise NotAllowed("demo.real", f"There is a real gateway in {folder}.", "Name another folder with --folder.")
+    try:
+        if not path.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ids = {name: uuid7(wall_clock(), token_bytes(10)) for name in steps}
+            made = {"ports": {name: _free_port() for name in PORTS}, "ids": ids, "mail": None}
+            if email:
+                made["mail"] = str(mail.new_home())
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(made))
+            temporary.rename(path)
+        kept = json.loads(path.read_text())
+    except OSError as why:
+        raise Unusable(
+            "demo.unwritable", f"The demo cannot use {folder} ({why.strerror}).", "Name another folder with --folder."
+        ) from None
+    if kept["ports"].keys() != set(PORTS):
+        raise Unusable(
+            "demo.older", f"{folder} is the folder of an older demo.", "Remove it, or name another with --folder."
+        )
+    return Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_free(port: int) -> bool:
+    """Does nobody listen there?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def make(folder: Path, code: str, plan: Plan) -> None:
+    """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
+    home, servers, ports = folder / code, folder / "sftp", plan.ports
+    if (home / FILE).exists():
+        return
+    servers.mkdir(exist_ok=True)
+    routes.make_keys(servers)
+    fresh = home.with_name(f"{home.name}.{os.getpid()}")
+    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code])
+    folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
+    with (fresh / FILE).open("a") as settings:
+        settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
+    for name in folders.values():
+        (fresh / name).mkdir()
+    more = routes.settings(servers, ports["sftp wire"], its_own=code == "885")
+    if plan.mail is not None:
+        mails = mail.Servers(plan.mail, ports["smtp"], ports["imap"])
+        mail.prepare(mails)
+        more += mails.settings(f"gateway@{NAMES[code].lower()}.example")
+    _set_routes(fresh, code, ports, more)
+    fresh.rename(home)
+
+
+def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> None:
+    """Partners reach Worcestershire, and its mailbox at Birmingham, by wires that can be cut."""
+    text = (home / FILE).read_text()
+    if wire := ports.get(f"{code} wire"):
+        text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
+    if code == "885":
+        here, host = setup.open_authority(home), home.with_name("330")
+        partners.add(here, (host / setup.CARD_FILE).read_text("ascii"), by="demo")
+        here.store.close()
+        text += '\n[mailbox]\nhost = "330"\n'
+    (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
+    setup.renew_card(home, by="demo")
+
+
+@asynccontextmanager
+async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
+    """The servers, and the wires by which Worcestershire is reached, by the route that each carries."""
+    ports = plan.ports
+    wires = {
+        "https": Wire(ports["885 wire"], ports["885"]),
+        "mailbox": Wire(ports["330 wire"], ports["330"]),
+        "sftp": Wire(ports["sftp wire"], ports["sftp"]),
+    }
+    async with routes.sftp_server(folder / "sftp", ports["sftp"]), AsyncExitStack() as stack:
+        if plan.mail is not None:
+            await asyncio.to_thread(stack.enter_context, mail.servers(plan.mail, ports["smtp"], ports["imap"]))
+        for wire in wires.values():
+            await wire.mend()
+        try:
+            yield wires
+        finally:
+            for wire in wires.values():
+                await wire.cut()
+
+
+def exchange_cards(one: Authority, other: Authority) -> None:
+    """Each confirms the other's card, unless it has it."""
+    for here, there in ((one, other), (other, one)):
+        with suppress(NotAllowed, CardOlder):  # it has the card already
+            partners.add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="demo")
+
+
+@asynccontextmanager
+async def serving(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+    """A gateway process for each home, for as long as inside."""
+    processes = [await _start(home) for home in homes]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*(process.wait() for process in processes))
+
+
+async def _start(home: Path) -> asyncio.subprocess.Process:
+    with (home / "serve.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(home),
+            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+async def ready(here: Authority, process: asyncio.subprocess.Process) -> None:
+    """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
+    trusted = ssl.create_default_context(cafile=str(here.config.home / setup.TLS_CERTIFICATE))
+    url = f"https://127.0.0.1:{here.config.listen.port}/readyz"
+    async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
+        while True:
+            if process.returncode is not None:
+                raise Unusable(
+                    "demo.ended",
+                    f"{here.own_card.name}'s gateway ended as soon as it was started.",
+                    f"See {here.config.home / 'serve.log'}.",
+                )
+            with suppress(ClientError, TimeoutError):
+                async with session.get(url, ssl=trusted) as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+
+
+async def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for it. Raises Unusable where it does not come true in a minute."""
+    async with _patience(what):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def _patience(what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            yield
+    except TimeoutError:
+        raise Unusable(
+            "demo.waited", f"The demo waited in vain for {what}.", "See serve.log in both folders."
+        ) from None
