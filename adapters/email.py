@@ -32,12 +32,13 @@ from adapters.route import (
     Strange,
     TryLater,
 )
+from adapters.tokens import Tokens
 
 SEND_SECONDS = 30
 POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
-_TROUBLE = (TimeoutError, OSError, ValueError, aiosmtplib.SMTPException)
+_TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
 UNSURE = "nobody vouches for TLS on the whole way to their mailbox, and this letter can be read without"
 
@@ -48,6 +49,7 @@ class Email:
     def __init__(self) -> None:
         """Nothing is opened before the first visit."""
         self._inboxes: dict[MailAccount, Inbox] = {}
+        self._tokens = Tokens()
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Send the parcels in one mail; in halves where a server finds it too large."""
@@ -64,7 +66,7 @@ class Email:
         if address.mail is None:
             return TryLater(NO_ACCOUNT)
         raw = mail.letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
-        return await _send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
+        return await self._send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
 
     async def collect(self, address: Address) -> Sequence[Found]:
         """Read our own mailbox; nothing of ours lies at a partner's. Where nothing has come, wait a little."""
@@ -85,7 +87,7 @@ class Email:
             attempt = await self._send_sealed(account, back, "receipts", "\n".join(receipts).encode())
             if isinstance(attempt, TryLater):
                 raise NotReached(attempt.reason)
-        inbox, uid = self._inbox(account), int(found.name)
+        inbox, uid = await self._inbox(account), int(found.name)
         await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
 
     async def close(self) -> None:
@@ -95,7 +97,7 @@ class Email:
             await asyncio.to_thread(inbox.close)
 
     async def _look(self, address: Address) -> list[Found]:
-        inbox = self._inbox(_account(address))
+        inbox = await self._inbox(_account(address))
         found: list[Found] = []
         for uid, raw in await asyncio.to_thread(inbox.look):
             match mail.read(raw, str(uid)):
@@ -108,12 +110,46 @@ class Email:
         strangers = await asyncio.to_thread(inbox.strangers)
         return [*found, Strange(strangers)] if strangers else found
 
-    def _inbox(self, account: MailAccount) -> Inbox:
-        return self._inboxes.setdefault(account, Inbox(account))
+    async def _inbox(self, account: MailAccount) -> Inbox:
+        inbox = self._inboxes.setdefault(account, Inbox(account))
+        inbox.use(await self._token(account))
+        return inbox
+
+    async def _token(self, account: MailAccount) -> str | None:
+        return await self._tokens.get(account.tokens, account.authorities) if account.tokens else None
 
     async def _send_sealed(self, account: MailAccount, to: Address, kind: str, content: bytes) -> Attempt:
         ticket, raw = mail.sealed(to.us, kind, content, sender=account.address, to=_to(to), now=datetime.now(UTC))
-        return await _send(account, _to(to), raw, ticket)
+        return await self._send(account, _to(to), raw, ticket)
+
+    async def _send(
+        self, account: MailAccount, to: str, raw: bytes, ticket: str, *, demand_tls: bool = False
+    ) -> HandedOver | TryLater | Refused:
+        try:
+            async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
+                await _sign_in(relay, account.login, await self._token(account))
+                options = ["REQUIRETLS"] if demand_tls and relay.supports_extension("requiretls") else []
+                if demand_tls and not options and to.rpartition("@")[2].lower() not in account.tls_domains:
+                    return Refused("email.tls-not-assured", UNSURE)
+                await relay.sendmail(account.address, [to], raw, mail_options=options)
+        except _TROUBLE as why:
+            return _ending(why)
+        return HandedOver("in the mail", ticket)
+
+    async def try_servers(self, account: MailAccount) -> list[tuple[str, str | None]]:
+        """Sign in at both servers, and send nothing: the name of each, and why it does not let us in."""
+        why_not: dict[str, str | None] = {"mail server": None, "mailbox's server": None}
+        try:
+            async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
+                await _sign_in(relay, account.login, await self._token(account))
+        except _TROUBLE as why:
+            why_not["mail server"] = _ending(why).reason
+        try:
+            inbox = await self._inbox(account)
+            await asyncio.to_thread(inbox.strangers)
+        except NotReached as why:
+            why_not["mailbox's server"] = str(why)
+        return list(why_not.items())
 
 
 def carrier() -> Email:
@@ -122,27 +158,17 @@ def carrier() -> Email:
 
 
 def try_servers(account: MailAccount) -> list[tuple[str, str | None]]:
-    """Sign in at both servers of an account, and send nothing: the name of each, and why it does not let us in."""
-    inbox = Inbox(account)
-    try:
-        inbox.look()
-        why_not = None
-    except NotReached as why:
-        why_not = str(why)
-    finally:
-        inbox.close()
-    with ThreadPoolExecutor(1) as apart:  # whoever asks may have a loop of its own
-        attempt = apart.submit(asyncio.run, _sign_in(account)).result()
-    return [("mail server", attempt.reason if attempt else None), ("mailbox's server", why_not)]
+    """As `Email.try_servers`, for whoever cannot wait in a loop."""
 
+    async def work() -> list[tuple[str, str | None]]:
+        carrier = Email()
+        try:
+            return await carrier.try_servers(account)
+        finally:
+            await carrier.close()
 
-async def _sign_in(account: MailAccount) -> TryLater | Refused | None:
-    try:
-        async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
-            await _log_in(relay, account.login)
-    except _TROUBLE as why:
-        return _ending(why)
-    return None
+    with ThreadPoolExecutor(1) as apart:  # there may be a loop in this thread
+        return apart.submit(asyncio.run, work()).result()
 
 
 def _account(address: Address) -> MailAccount:
@@ -153,21 +179,6 @@ def _account(address: Address) -> MailAccount:
 
 def _to(address: Address) -> str:
     return unquote(urlsplit(address.url).path)  # RFC 6068
-
-
-async def _send(
-    account: MailAccount, to: str, raw: bytes, ticket: str, *, demand_tls: bool = False
-) -> HandedOver | TryLater | Refused:
-    try:
-        async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
-            await _log_in(relay, account.login)
-            options = ["REQUIRETLS"] if demand_tls and relay.supports_extension("requiretls") else []
-            if demand_tls and not options and to.rpartition("@")[2].lower() not in account.tls_domains:
-                return Refused("email.tls-not-assured", UNSURE)
-            await relay.sendmail(account.address, [to], raw, mail_options=options)
-    except _TROUBLE as why:
-        return _ending(why)
-    return HandedOver("in the mail", ticket)
 
 
 def _relay(account: MailAccount) -> aiosmtplib.SMTP:
@@ -182,13 +193,17 @@ def _relay(account: MailAccount) -> aiosmtplib.SMTP:
     )
 
 
-async def _log_in(relay: aiosmtplib.SMTP, login: Login | None) -> None:
-    if login:
+async def _sign_in(relay: aiosmtplib.SMTP, login: Login | None, token: str | None) -> None:
+    if login and token:
+        await relay.auth_xoauth2(login.user, token)
+    elif login:
         await relay.login(login.user, login.password or "")
 
 
 def _ending(why: Exception) -> TryLater | Refused:
     match why:
+        case NotReached():
+            return TryLater(str(why))
         case aiosmtplib.SMTPRecipientsRefused():
             return _ending(why.recipients[0])
         case aiosmtplib.SMTPSenderRefused() if why.code == TOO_LARGE:  # it is told the size with the sender (RFC 1870)

@@ -28,9 +28,14 @@ class Inbox:
         """Nothing is opened before the first look."""
         self._account = account
         self._client: IMAPClient | None = None
+        self._token: str | None = None
         self._alone, self._closed = Lock(), False
         self._strange: set[int] = set()  # by number in the folder as it is now
         self._folder: int | None = None  # its UIDVALIDITY (RFC 9051, 2.3.1.1)
+
+    def use(self, token: str | None) -> None:
+        """Sign in with this token from now on, where a password is not taken."""
+        self._token = token
 
     def look(self) -> list[tuple[int, bytes]]:
         """The oldest mails that were not looked at, each with its number. Raises NotReached."""
@@ -110,7 +115,9 @@ class Inbox:
         try:
             if not at_once:
                 client.starttls(trusted)
-            if self._account.login:
+            if self._account.login and self._token:
+                client.oauth2_login(self._account.login.user, self._token)
+            elif self._account.login:
                 client.login(self._account.login.user, self._account.login.password or "")
             folder = client.select_folder("INBOX")[b"UIDVALIDITY"]
         except BaseException:

@@ -35,6 +35,16 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where a program gets the token with which it signs in, where passwords are not taken (RFC 6749, 4.4)."""
+
+    url: str
+    client_id: str
+    scope: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MailAccount:
     """Our own mailbox, and the servers of ours by which mail leaves and comes."""
 
@@ -42,6 +52,7 @@ class MailAccount:
     smtp: str  # smtp://relay.example:587 (STARTTLS) or smtps://relay.example:465
     imap: str  # imap://post.example:143 (STARTTLS) or imaps://post.example:993
     login: Login | None
+    tokens: TokenSource | None = None  # in place of a password
     authorities: str | None = None  # PEM: who may have issued the servers' certificates; None: whom the system trusts
     tls_domains: frozenset[str] = frozenset()  # to which our relay is known to demand TLS and a certificate that holds
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from adapters.route import Login, MailAccount
+from adapters.route import Login, MailAccount, TokenSource
 from gateway.errors import ConfigProblem
 
 FILE = "gateway.toml"
@@ -85,6 +85,10 @@ class EmailSettings:
     imap: str = ""  # imap://server:143 (STARTTLS) or imaps://server:993
     user: str = ""
     password_file: str = ""
+    token_url: str = ""  # where a token is got in place of a password, as Microsoft 365 wants it
+    token_scope: str = ""
+    client_id: str = ""
+    client_secret_file: str = ""
     ca_file: str = ""  # who issued the servers' certificates, where the system does not know it
     tls_domains: str = ""  # to which our relay is known to demand TLS: what people may read goes only there
     smime_key_file: str = ""  # with which letters to people are signed
@@ -216,9 +220,15 @@ class Config:
             ours.smtp,
             ours.imap,
             self._login("[email]", login) if ours.user else None,
+            self._tokens() if ours.token_url else None,
             self._secret(ours.ca_file, "[email] ca_file").decode("ascii", "replace") if ours.ca_file else None,
             frozenset(ours.tls_domains.lower().split()),
         )
+
+    def _tokens(self) -> TokenSource:
+        ours = self.email
+        secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
+        return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
 
     def smime_files(self) -> tuple[bytes, bytes] | None:
         """The key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
@@ -378,6 +388,14 @@ def _check(text: str, config: Config) -> None:
 
 
 def _check_email(text: str, ours: EmailSettings) -> None:
+    if ours.token_url and not (ours.token_url.startswith("https://") and ours.client_id and ours.client_secret_file):
+        raise _problem(
+            text,
+            "token_url",
+            "[email] token_url is no HTTPS address, or client_id and client_secret_file are not beside it",
+            'token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"',
+            "email",
+        )
     if not any((ours.address, ours.smtp, ours.imap)):
         return
     for key, form, instead in (

@@ -14,12 +14,14 @@ __all__ = ["PASSWORD", "SLOW", "Servers", "home", "servers"]
 
 
 @contextmanager
-def servers(home: Path, smtp: int, imap: int, *, offer_tls: bool = True, more: str = "") -> Iterator[Servers]:
+def servers(
+    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, exim: str = "", dovecot: str = ""
+) -> Iterator[Servers]:
     """Start both; stop them afterwards. What was delivered stays."""
     if needs := mail.wanting():
         say = f"the mail servers need {needs} (Debian: apt-get install)"
         if os.environ.get("CI"):
             pytest.fail(f"{say}, and CI must have it")
         pytest.skip(say)
-    with mail.servers(home, smtp, imap, offer_tls=offer_tls, more=more) as made:
+    with mail.servers(home, smtp, imap, offer_tls=offer_tls, exim=exim, dovecot=dovecot) as made:
         yield made

@@ -108,12 +108,14 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def servers(home: Path, smtp: int, imap: int, *, offer_tls: bool = True, more: str = "") -> Iterator[Servers]:
-    """Start both; stop them afterwards. What was delivered stays."""
+def servers(
+    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, exim: str = "", dovecot: str = ""
+) -> Iterator[Servers]:
+    """Start both, with these further settings; stop them afterwards. What was delivered stays."""
     made = Servers(home, smtp, imap)
     prepare(made)
-    (home / "exim.conf").write_text(_exim(made, offer_tls, more))
-    (home / "dovecot.conf").write_text(_dovecot(made))
+    (home / "exim.conf").write_text(_exim(made, offer_tls) + exim)
+    (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
     processes = [
         _start(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim"),
@@ -179,7 +181,7 @@ def prepare(made: Servers) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def _exim(made: Servers, offer_tls: bool, more: str) -> str:
+def _exim(made: Servers, offer_tls: bool) -> str:
     owner = _owner()
     encrypted = (
         f"tls_advertise_hosts = *\ntls_certificate = {made.certificate}\ntls_privatekey = {made.home / 'tls.key'}\n"
@@ -198,7 +200,6 @@ message_size_limit = 2M
 smtp_accept_max = 50
 queue_run_max = 20
 acl_smtp_rcpt = recipient
-{more}
 begin acl
 recipient:
   deny !authenticated = *

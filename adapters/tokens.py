@@ -1,0 +1,57 @@
+"""Tokens with which a program signs in at a mail server, from whoever the server trusts (OAuth 2, RFC 6749, 4.4).
+
+As Microsoft 365 wants it: no person signs in, the gateway has an identity of its own there.
+"""
+
+import json
+import ssl
+import time
+
+import aiohttp
+
+from adapters.route import NotReached, TokenSource
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+MAX_BYTES = 65_536
+EARLY = 120.0  # seconds before its end, a token is got anew
+
+
+class Tokens:
+    """Keeps each token for as long as it holds."""
+
+    def __init__(self) -> None:
+        """None is got before it is asked for."""
+        self._kept: dict[TokenSource, tuple[str, float]] = {}
+
+    async def get(self, source: TokenSource, authorities: str | None) -> str:
+        """A token that holds. `authorities`: PEM, who may have issued the certificate of its server. Raises NotReached."""
+        token, ends = self._kept.get(source, ("", 0.0))
+        if time.monotonic() > ends - EARLY:
+            token, seconds = await _fetch(source, authorities)
+            self._kept[source] = token, time.monotonic() + seconds
+        return token
+
+
+async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, float]:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": source.client_id,
+        "client_secret": source.client_secret,
+        "scope": source.scope,
+    }
+    trusted = ssl.create_default_context()
+    if authorities:
+        trusted.load_verify_locations(
+            cadata=authorities
+        )  # as well: the token may come from somebody else than the mail
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False) as session,
+            session.post(source.url, data=form, ssl=trusted, allow_redirects=False) as answer,
+        ):
+            said = json.loads(await answer.content.read(MAX_BYTES))
+            return str(said["access_token"]), float(said.get("expires_in", 300))
+    except (aiohttp.ClientError, OSError) as why:
+        raise NotReached(f"the token for our mail account cannot be got ({type(why).__name__})") from None
+    except (ValueError, KeyError, TypeError):
+        raise NotReached("our identity at the mail service was refused: no token came") from None
