@@ -220,6 +220,9 @@ def _sftp(here: Authority) -> Iterator[Check]:
 def _email(here: Authority) -> Iterator[Check]:
     """That our servers let us in is tried; nothing is sent."""
     if here.mail is None:
+        if here.correspondents:
+            whom = ", ".join(here.correspondents)
+            yield Check("letters", "fail", f"[email] is not set, so nothing is written to {whom}")
         return
     for server, why in email.try_servers(here.mail):
         yield Check(server, "fail" if why else "ok", why or "lets us in")
@@ -235,6 +238,9 @@ def _email(here: Authority) -> Iterator[Check]:
         except (Refusal, ConfigProblem) as why:
             yield Check("certificate for letters", "fail", why.sentence)
     for to in here.correspondents.values():
+        if to.protection == "person-tls" and to.address.rpartition("@")[2].lower() not in here.mail.tls_domains:
+            missing = "nobody vouches for TLS to their mailbox any more: [email] tls_domains, or another --protection"
+            yield Check(f"letters to {to.authority}", "fail", missing)
         if to.certificate:
             try:
                 ends = smime.check_recipient(to.certificate.encode(), address=to.address, now=here.now())

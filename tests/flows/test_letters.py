@@ -404,6 +404,15 @@ def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Authority) -
     assert found["mailbox's server"].detail == "our mailbox refused our login"
 
 
+def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Authority) -> None:
+    enter(sandwell, "person-tls")
+    assert sandwell.mail is not None
+    sandwell.mail = replace(sandwell.mail, tls_domains=frozenset())
+    assert ("letters to 330", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    sandwell.mail = None
+    assert ("letters", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+
+
 def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
     home = ("--home", str(sandwell.config.home))
     given = ("330", THEIRS, "--protection", "person-tls", "--telephone", RING)
