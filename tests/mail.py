@@ -15,7 +15,7 @@ __all__ = ["PASSWORD", "SLOW", "Servers", "home", "servers"]
 
 @contextmanager
 def servers(
-    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, exim: str = "", dovecot: str = ""
+    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, smtps: int = 0, exim: str = "", dovecot: str = ""
 ) -> Iterator[Servers]:
     """Start both; stop them afterwards. What was delivered stays."""
     if needs := mail.wanting():
@@ -23,5 +23,5 @@ def servers(
         if os.environ.get("CI"):
             pytest.fail(f"{say}, and CI must have it")
         pytest.skip(say)
-    with mail.servers(home, smtp, imap, offer_tls=offer_tls, exim=exim, dovecot=dovecot) as made:
+    with mail.servers(home, smtp, imap, offer_tls=offer_tls, smtps=smtps, exim=exim, dovecot=dovecot) as made:
         yield made

@@ -109,12 +109,15 @@ def home() -> Iterator[Path]:
 
 @contextmanager
 def servers(
-    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, exim: str = "", dovecot: str = ""
+    home: Path, smtp: int, imap: int, *, offer_tls: bool = True, smtps: int = 0, exim: str = "", dovecot: str = ""
 ) -> Iterator[Servers]:
-    """Start both, with these further settings; stop them afterwards. What was delivered stays."""
+    """Start both, with these further settings; stop them afterwards. What was delivered stays.
+
+    `smtps` is one more port of Exim's, where TLS begins at once.
+    """
     made = Servers(home, smtp, imap)
     prepare(made)
-    (home / "exim.conf").write_text(_exim(made, offer_tls) + exim)
+    (home / "exim.conf").write_text(_exim(made, offer_tls, smtps) + exim)
     (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
     processes = [
@@ -181,8 +184,9 @@ def prepare(made: Servers) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def _exim(made: Servers, offer_tls: bool) -> str:
+def _exim(made: Servers, offer_tls: bool, smtps: int) -> str:
     owner = _owner()
+    at_once = f" : {smtps}\ntls_on_connect_ports = {smtps}" if smtps else ""
     encrypted = (
         f"tls_advertise_hosts = *\ntls_certificate = {made.certificate}\ntls_privatekey = {made.home / 'tls.key'}\n"
     )
@@ -191,7 +195,7 @@ primary_hostname = post.example
 spool_directory = {made.home / "spool"}
 log_file_path = {made.home / "spool"}/%slog
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = {made.smtp}
+daemon_smtp_ports = {made.smtp}{at_once}
 pid_file_path = {made.home / "spool"}/exim.pid
 {encrypted if offer_tls else "tls_advertise_hosts ="}
 keep_environment =

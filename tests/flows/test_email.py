@@ -1,12 +1,13 @@
 """Notices from gateway to gateway by mail alone: no connection between the two, and their receipts come back the same way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adapters.route import HandedOver, Parcel, Refused, TryLater
+from adapters.route import Bundle, Collector, HandedOver, Parcel, Refused, TryLater
 from gateway import app
 from gateway.config import parse
 from gateway.core.delivery import State
@@ -15,7 +16,9 @@ from gateway.errors import ConfigProblem
 from gateway.send import prepare, send
 from gateway.store import inbox, outbox
 from gateway.store.outbox import Claimed
+from tests import mail
 from tests.children import notice
+from tests.conftest import free_port
 from tests.contract.worlds import World, email
 from tests.flows.test_exchange import state, until
 from tests.mail import Servers
@@ -86,6 +89,34 @@ async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
     assert isinstance(attempt, TryLater)
     assert "https: " in attempt.reason
     assert "email: our mail server cannot be reached" in attempt.reason
+
+
+async def test_tls_may_begin_at_once_or_when_it_is_asked_for(world: World) -> None:
+    """smtps and imap with STARTTLS, the other two of the four; and a mailbox that can neither move nor expunge by number."""
+    smtps, imap = free_port(), free_port()
+    account = world.address.mail
+    assert account is not None
+    old = f"service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n}}\nimap_capability = IMAP4rev1\n"
+    with mail.home() as home, mail.servers(home, free_port(), free_port(), smtps=smtps, dovecot=old) as servers:
+        other = replace(
+            account,
+            smtp=f"smtps://127.0.0.1:{smtps}",
+            imap=f"imap://127.0.0.1:{imap}",
+            authorities=servers.certificate.read_text(),
+        )
+        carrier = world.carrier
+        own = replace(world.address, us="333", authority="333", url=f"mailto:{account.address}", mail=other)
+        await carrier.deliver(own, [Parcel("x", b"sealed")])
+        while not servers.mails(account.address):
+            await asyncio.sleep(0.02)
+        servers.drop(account.address, b"Auto-Submitted: auto-replied\r\nSubject: away\r\n\r\nI am away.\r\n")
+        assert isinstance(carrier, Collector)
+        [found] = await carrier.collect(own)
+        assert isinstance(found, Bundle)
+        assert found.lines == (b"sealed",)
+        await carrier.finish(own, found)
+        assert await carrier.collect(own) == []
+        assert servers.mails(account.address) == []
 
 
 @pytest.mark.parametrize(
