@@ -2,30 +2,13 @@
 
 import ssl
 from base64 import b64decode
-from dataclasses import dataclass
-from datetime import timedelta
 from io import BytesIO
 
 import aiohttp
 
-from adapters.route import Address, NotReached
+from adapters.route import Address, Answer, NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def after(self) -> timedelta | None:
-        """How long the server asks us to wait, if it does."""
-        seconds = self.headers.get("Retry-After", "")
-        return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
 
 
 class Client:

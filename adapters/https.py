@@ -9,8 +9,8 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 
 from collections.abc import Sequence
 
-from adapters.client import Answer, Client
-from adapters.route import Address, Attempt, Carrier, NotReached, Parcel, Receipted, Refused, TryLater
+from adapters.client import Client
+from adapters.route import Address, Answer, Attempt, Carrier, NotReached, Parcel, Receipted, Refused, TryLater
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
@@ -46,6 +46,10 @@ class Https:
         if len(receipts) != len(parcels):
             return [TryLater("the partner's answer did not hold one receipt for each message")] * len(parcels)
         return [Receipted(receipt) for receipt in receipts]
+
+    async def ask(self, address: Address, question: str, most: int) -> Answer:
+        """GET it."""
+        return await self._client.request("GET", address, question, most=most)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ they are collectors too, which fetch what lies for us, at our own address or, as
 reaches people, not gateways, is a `Post`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import entry_points
@@ -194,6 +194,29 @@ class Post(Protocol):
 
     async def post(self, address: Address, letter: Letter) -> Attempt:
         """Carry one letter, and say what became of it."""
+
+
+@runtime_checkable
+class Asker(Protocol):
+    """A carrier by which a partner's gateway can be asked something, and answers at once."""
+
+    async def ask(self, address: Address, question: str, most: int) -> "Answer":
+        """Ask, by a path and a query; the answer has `most` bytes at most. Raises NotReached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def after(self) -> timedelta | None:
+        """How long the server asks us to wait, if it does."""
+        seconds = self.headers.get("Retry-After", "")
+        return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
 
 
 class NotReached(Exception):  # noqa: N818 - servers come and go

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import answers, audit, imports, intake, mailbox
+from gateway import answers, audit, imports, intake, mailbox, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
@@ -54,6 +54,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             intake.watch_forever,
             imports.write_forever,
             answers.watch_forever,
+            witness.watch_forever,
             _checkpoints,
             _expire_mailboxes,
         )

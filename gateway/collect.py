@@ -129,7 +129,7 @@ async def _settle(here: Authority, kind: str, bundle: Bundle) -> None:
         for one in awaited
     ]
     if endings:
-        await here.store.write(lambda tx: write_endings(tx, here.now(), partner, endings))
+        await here.store.write(lambda tx: write_endings(tx, here, partner, endings))
 
 
 async def _send_again(here: Authority) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -19,6 +18,7 @@ from gateway.logs import failed
 from gateway.settle import Ending, settle
 from gateway.store import inbox, log, outbox
 from gateway.store.outbox import Claimed
+from gateway.witness import witness
 from keys.card import Route
 from keys.errors import Refusal
 
@@ -147,15 +147,17 @@ def _settle_and_claim(
 ) -> list[Claimed]:
     now = here.now()
     if endings:
-        write_endings(tx, now, partner, endings)
+        write_endings(tx, here, partner, endings)
     return [] if stop.is_set() else outbox.claim(tx, now, partner, BATCH)
 
 
-def write_endings(tx: Connection, now: datetime, partner: str, endings: Sequence[Ending]) -> None:
-    """Write what became of each try, its receipt and its entry, in the caller's transaction."""
+def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequence[Ending]) -> None:
+    """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the caller's transaction."""
+    now = here.now()
     outbox.settle(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:
         outbox.postpone(tx, partner, min(waits))
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     log.append(tx, now, [ending.entry for ending in endings if ending.entry])
+    witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])

@@ -15,7 +15,7 @@ from gateway import audit, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
-from gateway.store import drafts, outbox, transfer_files
+from gateway.store import drafts, outbox, transfer_files, witnessed
 from gateway.store import partners as kept_partners
 from gateway.store.transfer_files import Stage
 from keys import card, smime, tls
@@ -61,6 +61,7 @@ def examine(here: Authority) -> list[Check]:
         *_partners(here),
         *_deliveries(here),
         _log(here),
+        *_witnessed(here),
     ]
 
 
@@ -278,3 +279,14 @@ def _log(here: Authority) -> Check:
     if verdict.faults:
         return Check("audit log", "fail", f"{verdict.faults[0]} See cme-gateway audit verify.")
     return Check("audit log", "ok", f"{verdict.size} entries, whole")
+
+
+def _witnessed(here: Authority) -> Iterator[Check]:
+    for one in here.store.look(witnessed.alarms):
+        detail = f"{one.alarm.sentence}: ring {_whom_to_ring(here, one.authority)}; they may have restored a backup"
+        yield Check(f"audit log of {one.authority}", "fail", f"{detail}. Then cme-gateway audit accept {one.authority}")
+
+
+def _whom_to_ring(here: Authority, authority: str) -> str:
+    contacts = here.trust.card(authority).contacts
+    return f"{contacts[0].name}, {contacts[0].telephone}" if contacts else authority

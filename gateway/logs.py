@@ -46,6 +46,11 @@ def failed(what: str, why: BaseException) -> None:
     _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at)
 
 
+def alarmed(authority: str, kind: str) -> None:
+    """A partner's audit log is not the one that we saw: `doctor` says whom to ring."""
+    _logger.error(f"audit log of a partner: {kind}", authority=authority)
+
+
 def not_ours(kind: str, count: int) -> None:
     """So many things lie at a route that are nothing of ours; what they are called is not written, for it may be a child."""
     _logger.warning(f"nothing of ours lies at the route {kind}", count=count)

@@ -1,6 +1,6 @@
 """How a try ended, to a delivery's next state. Deciding is pure; writing it is one transaction in `deliver`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -8,11 +8,13 @@ from adapters.route import Attempt, HandedOver, Receipted, Refused, TryLater
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
 from gateway.core.delivery import State
+from gateway.core.witnessing import Brought
 from gateway.store.inbox import Receipt
 from gateway.store.log import Entry
 from gateway.store.outbox import Claimed, Settled
 from keys import receipt
 from keys.errors import BY_CODE, Refusal
+from keys.receipt import Receipt as SignedReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Ending:
     entry: Entry | None  # a try that will be repeated is in the history of the delivery, not in the audit log
     receipt: Receipt | None = None
     partner_down: bool = False
+    brought: Brought | None = None  # the checkpoint in the receipt
 
 
 def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, jitter: float) -> Ending:
@@ -62,6 +65,13 @@ def _with_receipt(here: Authority, claimed: Claimed, token: str, route: str, jit
         wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _again(claimed, route, f"the receipt does not hold: {why.sentence} [{why.code}]", wait)
     kept = Receipt(claimed.recipient, claimed.digest, claimed.message_id, theirs.result, token)
+    ending = _by_receipt(claimed, theirs, kept, route, jitter, now)
+    return replace(ending, brought=Brought(theirs.checkpoint, theirs.issued_at)) if theirs.checkpoint else ending
+
+
+def _by_receipt(
+    claimed: Claimed, theirs: SignedReceipt, kept: Receipt, route: str, jitter: float, now: datetime
+) -> Ending:
     if theirs.result == "accepted":
         return _ending(claimed, State.RECEIVED, route, "receipted", None, "receipt.verified", kept)
     reason = "refused there: " + ", ".join(theirs.codes)

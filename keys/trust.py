@@ -56,6 +56,10 @@ class Trust:
         """Do we hold a card of this authority?"""
         return authority in self._cards
 
+    def authorities(self) -> list[str]:
+        """Every authority whose card we hold."""
+        return sorted(self._cards)
+
     def card(self, authority: str) -> Card:
         """The card that we hold of an authority, whatever its dates."""
         if authority not in self._cards:

@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway import audit
+from gateway import audit, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.errors import ConfigProblem, Unusable
-from gateway.store import log
+from gateway.store import log, witnessed
 from keys import card
 from keys.card import Card
 from keys.trust import Trust
@@ -129,3 +129,32 @@ def audit_search(
     rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
     value = {"entries": [json.loads(entry.entry) for entry in found]}
     answer(as_json, value, lambda: table("Audit log", ("No", "When", "Act", "LA", "About"), rows))
+
+
+@commands.command("witness")
+def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """How far we have seen and checked each partner's audit log, and what alarms stand."""
+    with opened(home) as here:
+        whose = here.trust.authorities()
+        found = here.store.look(lambda tx: [one for code in whose if (one := witnessed.summary(tx, code))])
+        alarms = here.store.look(witnessed.alarms)
+    rows = [(o.authority, o.size, day(o.seen_at), o.checked, o.alarm.sentence if o.alarm else None) for o in found]
+    value = {"partners": [asdict(one) for one in found], "alarms": [asdict(one) for one in alarms]}
+    columns = ("LA", "Entries", "Seen", "Checked up to", "Alarm")
+    answer(as_json, value, lambda: table("Partners' audit logs", columns, rows))
+    if alarms:
+        raise typer.Exit(1)
+
+
+@commands.command("accept")
+def audit_accept(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """End the alarm about a partner's audit log, once you have rung them and know why it began anew."""
+    with opened(home) as here:
+        witness.accept(here, authority, by=by)
+    said = f"Accepted. What was seen of the audit log of {escape(authority)} is kept; the next checkpoint is the first."
+    answer(as_json, {"accepted": authority}, lambda: said)

@@ -4,9 +4,10 @@ A `Frontier` is the right edge of the tree: the roots of its complete subtrees, 
 remembered to append a leaf or to state the root, and takes 32 bytes for each bit that is set in the size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()  # RFC 9162, 2.1.1: the root of no leaves
@@ -29,7 +30,7 @@ class Frontier:
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
-    def append(self, leaves: Sequence[bytes]) -> "Frontier":
+    def append(self, leaves: Iterable[bytes]) -> "Frontier":
         """The frontier after these leaf hashes, in order."""
         size, peaks = self.size, list(self.peaks)
         for leaf in leaves:
@@ -71,7 +72,7 @@ def _split(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
+def root(leaves: Iterable[bytes]) -> bytes:
     """The root of these leaf hashes."""
     return Frontier().append(leaves).root()
 
@@ -110,18 +111,34 @@ def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected
 
 def consistency(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
     """RFC 9162, 2.1.4.1: the proof that the tree of the first `old_size` leaves is the beginning of the whole."""
-    if not 0 < old_size <= len(leaves):
+    subtrees = consistency_subtrees(old_size, len(leaves))
+    return roots_of(leaves[min((start for start, _ in subtrees), default=0) :], subtrees)
+
+
+def consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, int], ...]:
+    """Which subtrees' roots make that proof, in its order: from which leaf, and up to which.
+
+    Together they are all leaves from the lowest of them to the last, each once.
+    """
+    if not 0 < old_size <= new_size:
         raise ValueError("the older tree has between one leaf and as many as the newer")
-    return _subproof(leaves, old_size, whole=True)
+    return _subproof(0, new_size, old_size, whole=True)
 
 
-def _subproof(leaves: Sequence[bytes], old_size: int, *, whole: bool) -> tuple[bytes, ...]:
-    if old_size == len(leaves):
-        return () if whole else (root(leaves),)
-    half = _split(len(leaves))
-    if old_size <= half:
-        return (*_subproof(leaves[:half], old_size, whole=whole), root(leaves[half:]))
-    return (*_subproof(leaves[half:], old_size - half, whole=False), root(leaves[:half]))
+def _subproof(start: int, end: int, old_end: int, *, whole: bool) -> tuple[tuple[int, int], ...]:
+    if old_end == end:
+        return () if whole else ((start, end),)
+    middle = start + _split(end - start)
+    if old_end <= middle:
+        return (*_subproof(start, middle, old_end, whole=whole), (middle, end))
+    return (*_subproof(middle, end, old_end, whole=False), (start, middle))
+
+
+def roots_of(leaves: Iterable[bytes], subtrees: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
+    """The roots of subtrees that lie side by side, from leaves that begin with the lowest: in one pass, holding no leaf."""
+    passing = iter(leaves)
+    found = {(start, end): root(islice(passing, end - start)) for start, end in sorted(subtrees)}
+    return tuple(found[subtree] for subtree in subtrees)
 
 
 def consistent(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:

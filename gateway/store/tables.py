@@ -293,4 +293,30 @@ audit_checkpoints = Table(
     UniqueConstraint("note"),
 )
 
+witnessed = (
+    Table(  # checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted
+        "witnessed",
+        metadata,
+        Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+        Column("authority", AUTHORITY, nullable=False),
+        Column("size", BigInteger, nullable=False),
+        Column("root", LargeBinary, nullable=False),
+        Column("note", Text, nullable=False),
+        Column("made_at", Instant, nullable=False),  # the receipt that brought it: a note itself bears no date
+        Column("seen_at", Instant, nullable=False),
+        Column("checked_at", Instant),  # when it was shown to continue the one before it
+        Column("alarm", String(20)),
+        Column("against", Text),  # the note that it contradicts
+        Column("ended_at", Instant),  # a person accepted that this log began anew
+        Index("witnessed_size", "authority", "size", "number"),
+        Index(
+            "witnessed_alarms",
+            "authority",
+            "number",
+            sqlite_where=text("alarm IS NOT NULL"),
+            postgresql_where=text("alarm IS NOT NULL"),
+        ),
+    )
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

@@ -6,7 +6,7 @@ from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.authority import Authority
 from gateway.receive import receive
 from gateway.store import log
-from gateway.web import mailboxes
+from gateway.web import mailboxes, questions
 from gateway.web.callers import BUDGETS, HERE, caller, read_body, too_much
 from gateway.web.problems import one_error_page, problem
 from keys.envelope import MAX_SEALED_BYTES
@@ -20,6 +20,7 @@ def application(here: Authority) -> web.Application:
     app[HERE], app[BUDGETS] = here, {}
     app.router.add_post("/exchange/v1/messages", take_messages)
     mailboxes.add_to(app)
+    questions.add_to(app)
     app.router.add_get("/healthz", healthy)
     app.router.add_get("/readyz", ready)
     return app

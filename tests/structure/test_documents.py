@@ -15,6 +15,7 @@ from gateway.config import ONE_CLOSURES, SECTIONS, LoginSettings
 from gateway.errors import STORE_SENTENCES
 from gateway.mailbox import FULL
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
+from gateway.witness import NO_SUCH_SIZE
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()
@@ -42,7 +43,17 @@ def codes() -> set[str]:
     return (
         used
         | set(STORE_SENTENCES)
-        | {"notice.unfit", "ctf.malformed", "ctf.version", FULL, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+        | {
+            "notice.unfit",
+            "ctf.malformed",
+            "ctf.version",
+            FULL,
+            NO_SUCH_SIZE,
+            NotReached.code,
+            ID_REUSED,
+            NOT_THE_CALLER,
+            UNFORESEEN,
+        }
     )
 
 

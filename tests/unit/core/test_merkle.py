@@ -1,5 +1,7 @@
 """The tree of RFC 9162, held against its definition and against the vectors that Certificate Transparency publishes."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,55 @@ def test_an_older_tree_is_shown_to_be_the_beginning_and_a_rewritten_one_is_not(
     assert merkle.consistent(old, old_root, len(leaves), new_root, proof)
     rewritten = merkle.root([leaf_hash(b"another entry, longer"), *leaves[1:old]])
     assert not merkle.consistent(old, rewritten, len(leaves), new_root, proof)
+
+
+# The consistency proofs of the Certificate Transparency reference implementations (merkle_tree_test), over INPUTS.
+PROOFS = {
+    (1, 1): [],
+    (1, 8): [
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    ],
+    (6, 8): [
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ],
+    (2, 5): [
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+    ],
+}
+
+
+@pytest.mark.parametrize(("old", "new"), PROOFS)
+def test_the_published_proofs_of_consistency(old: int, new: int) -> None:
+    leaves = [leaf_hash(entry) for entry in INPUTS[:new]]
+    proof = merkle.consistency(leaves, old)
+    assert [one.hex() for one in proof] == PROOFS[old, new]
+    assert merkle.consistent(old, merkle.root(leaves[:old]), new, merkle.root(leaves), proof)
+
+
+@given(leaves_of, st.data())
+def test_a_proof_of_consistency_that_was_tampered_with_is_found(leaves: list[bytes], data: st.DataObject) -> None:
+    old, new = data.draw(st.integers(1, len(leaves))), len(leaves)
+    roots, proof = (merkle.root(leaves[:old]), merkle.root(leaves)), list(merkle.consistency(leaves, old))
+    wrong = leaf_hash(b"another entry, longer")
+    for at in range(len(proof)):
+        assert not merkle.consistent(old, roots[0], new, roots[1], [*proof[:at], wrong, *proof[at + 1 :]])
+        assert not merkle.consistent(old, roots[0], new, roots[1], [*proof[:at], *proof[at + 1 :]])
+    assert not merkle.consistent(old, roots[0], new, roots[1], [*proof, wrong])
+    assert not merkle.consistent(old, roots[0], new, wrong, proof)
+    assert not merkle.consistent(0, roots[0], new, roots[1], proof)
+    assert not merkle.consistent(new + 1, roots[0], new, roots[1], proof)
+
+
+@given(st.integers(1, 300), st.data())
+def test_the_subtrees_of_a_proof_lie_side_by_side(new: int, data: st.DataObject) -> None:
+    subtrees = sorted(merkle.consistency_subtrees(data.draw(st.integers(1, new)), new))
+    assert all(end == start for (_, end), (start, _) in pairwise(subtrees))
+    assert not subtrees or subtrees[-1][1] == new
 
 
 def test_peaks_that_do_not_fit_the_size_are_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
-from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, transfer_files
+from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, transfer_files, witnessed
 from gateway.store.database import Store
 from gateway.store.drafts import Made
 from gateway.store.inbox import Arrived, Receipt, Standing
@@ -29,6 +29,7 @@ GROWS = (
     "transfer_files",
     "intake",
     "drafts",
+    "witnessed",
 )
 
 
@@ -81,6 +82,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what an answer is about": lambda tx: transfer_files.named(tx, "885LLLL_CTF_333LLLL_001.xml"),
     "newest imports": lambda tx: transfer_files.search(tx, other_than="333"),
     "the oldest that waits": lambda tx: transfer_files.oldest_waiting(tx),
+    "the newest checkpoint of a partner": lambda tx: (
+        witnessed.largest(tx, "885"),
+        witnessed.of_size(tx, "885", 7),
+        witnessed.alarm_of(tx, "885"),
+        witnessed.began_anew(tx, "885"),
+    ),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
 }

@@ -1,0 +1,61 @@
+"""What the checkpoints of a partner's audit log say together: may this one stand beside those that we saw?
+
+A note bears no date, but the receipt that brings it is signed over both, and dated. Provable, by the two notes alone, is a
+fork: one size with two roots. That a log got shorter is shown by two dated receipts: of a later one, the checkpoint may be
+a little older (the partner may have several processes, each with the newest that it knows), but not by more than GRACE.
+Receipts also arrive out of order, so one that was *made* earlier may always be smaller. That a longer log continues a
+shorter one is shown by a consistency proof only, which has to be asked for.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+GRACE = timedelta(minutes=10)  # a gateway signs every ten seconds; what is older than this is no slow process
+
+
+class Alarm(StrEnum):
+    """In what way a partner's log is not the one that we saw."""
+
+    FORK = "fork"
+    ROLLBACK = "rollback"
+    NO_PROOF = "no-proof"
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Alarm.FORK: "it signed two different logs of the same length",
+    Alarm.ROLLBACK: "it signed a shorter log after a longer one",
+    Alarm.NO_PROOF: "it cannot show that its log of today continues the one that we saw",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A checkpoint whose signature holds, and when the receipt that brought it was made."""
+
+    size: int
+    root: bytes
+    note: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A checkpoint as a partner's signed word brought it: the note, not verified yet, and when that word was signed."""
+
+    note: str
+    made_at: datetime
+
+
+def judge(new: Seen, *, same_size: Seen | None, largest: Seen | None) -> Alarm | None:
+    """Does it contradict the one of its size, or the largest that we saw? None is no proof that it continues them."""
+    if same_size is not None and same_size.root != new.root:
+        return Alarm.FORK
+    if largest is not None and new.size < largest.size and new.made_at > largest.made_at + GRACE:
+        return Alarm.ROLLBACK
+    return None
