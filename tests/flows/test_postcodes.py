@@ -1,7 +1,8 @@
 """The index of postcodes: a directory is taken in whole, in bounded memory, and a notice that goes astray is doubted."""
 
 import io
-import resource
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -101,6 +102,15 @@ def test_rows_that_hold_no_postcode_are_counted(here: Authority) -> None:
     assert (done.postcodes, done.malformed) == (4, 2)
 
 
+# What the system counts for a child holds that of whoever started it too, so the process says itself what it needed.
+MEASURED = """
+import atexit, sys
+from gateway.__main__ import main
+atexit.register(lambda: print(next(row for row in open("/proc/self/status") if "VmHWM" in row), file=sys.stderr))
+main()
+"""
+
+
 def test_the_archive_that_ons_publishes_is_read_in_bounded_memory(tmp_path: Path) -> None:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     letters = "ABCDEFGHJKLMNPQRSTUW"
@@ -111,10 +121,10 @@ def test_the_archive_that_ons_publishes_is_read_in_bounded_memory(tmp_path: Path
     with zipfile.ZipFile(tmp_path / "ONSPD.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("Documents/Names.csv", "a,b\n")
         archive.writestr("Data/ONSPD_UK.csv", directory(rows=many))
-    done = cme_gateway("postcodes", "import", str(tmp_path / "ONSPD.zip"), "--home", str(tmp_path / "333"))
-    assert done.returncode == 0
+    words = ["postcodes", "import", str(tmp_path / "ONSPD.zip"), "--home", str(tmp_path / "333")]
+    done = subprocess.run([sys.executable, "-c", MEASURED, *words], capture_output=True, text=True, check=True)
     assert f"{len(many):,} postcodes" in done.stdout
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400_000  # KiB; no part of it grows with the file
+    assert int(done.stderr.split()[-2]) < 400_000  # KiB; no part of it grows with the file
     found = cme_gateway("postcodes", "find", "AA1 0AA", "--home", str(tmp_path / "333"))
     assert found.stdout == "Sandwell (333)\n"
     unknown = cme_gateway("postcodes", "find", "ZZ9 9ZZ", "--home", str(tmp_path / "333"))
