@@ -42,6 +42,7 @@ class Authority:
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
+    asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
     _serials: dict[str, int] = field(default_factory=dict)
 
     @property

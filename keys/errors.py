@@ -5,6 +5,7 @@
       CardRefused             a card cannot be used, or whose it is: card.*
       EnvelopeRefused         a sealed message: envelope.*
       ReceiptRefused          a receipt: receipt.*
+      StatementRefused        a statement: statement.*
       BearerRefused           a caller's token: bearer.*
       NoteRefused             a signed checkpoint: note.*
       RingRefused             our own private keys: ring.*
@@ -270,6 +271,60 @@ class ReceiptFromTheFuture(ReceiptRefused):
     """The receipt says that it was issued later than now."""
 
     code = "receipt.from-the-future"
+    lasting = False
+    next_step = "Check the clocks of both machines."
+
+
+class StatementRefused(Refusal):
+    """The statement cannot be used."""
+
+
+class StatementMalformed(StatementRefused):
+    """The statement is not in the form that statements have."""
+
+    code = "statement.malformed"
+    next_step = "Tell the partner; its software does not keep to the format."
+
+
+class StatementAlgorithm(StatementRefused):
+    """The statement is signed with an algorithm that is not the one of the key."""
+
+    code = "statement.algorithm"
+    next_step = "Tell the partner; an honest gateway does not do this."
+
+
+class StatementType(StatementRefused):
+    """The token is not a statement."""
+
+    code = "statement.type"
+    next_step = "Tell the partner; nothing was compared."
+
+
+class StatementSignature(StatementRefused):
+    """The signature on the statement is not the partner's."""
+
+    code = "statement.signature"
+    next_step = "Telephone the partner; nothing was compared."
+
+
+class StatementOtherParty(StatementRefused):
+    """The statement is from or for another authority."""
+
+    code = "statement.other-party"
+    next_step = "Tell the partner; nothing was compared."
+
+
+class StatementOtherWindow(StatementRefused):
+    """The statement is not about the days that were asked for."""
+
+    code = "statement.other-window"
+    next_step = "Tell the partner; nothing was compared."
+
+
+class StatementNotFresh(StatementRefused):
+    """The statement was not made just now."""
+
+    code = "statement.not-fresh"
     lasting = False
     next_step = "Check the clocks of both machines."
 

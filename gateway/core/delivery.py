@@ -40,6 +40,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.WITHDRAWN: frozenset(),
 }
 
+LOST = (State.SENT, State.RECEIVED, State.ACKNOWLEDGED, State.CONCLUDED, State.FAILED)  # from which `statements` alone
+# queues anew: the partner says that it does not have it, or has it while we hold no receipt
+
 PATIENCE = timedelta(days=5)  # a long weekend with a bank holiday, and a day to mend what is broken
 RECEIPT_WAIT = timedelta(hours=1)  # for what was handed over to be receipted, before it is delivered again
 LONGEST_WAIT = timedelta(minutes=15)  # a partner that is back is noticed within the quarter hour

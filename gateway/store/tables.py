@@ -319,4 +319,13 @@ witnessed = (
     )
 )
 
+statements = Table(  # partners' signed statements in which something differs that no machine can heal: evidence
+    "statements",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("issuer", AUTHORITY, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("token", Text, nullable=False),
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

@@ -1,4 +1,4 @@
-"""Checkpoints of partners' audit logs."""
+"""Checkpoints of partners' audit logs, and statements of theirs that are evidence."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,4 +26,11 @@ def upgrade() -> None:
     alarms = sa.text("alarm IS NOT NULL")
     op.create_index(
         "witnessed_alarms", "witnessed", ["authority", "number"], sqlite_where=alarms, postgresql_where=alarms
+    )
+    op.create_table(
+        "statements",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column("issuer", sa.String(length=3), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("token", sa.Text(), nullable=False),
     )

@@ -1,0 +1,71 @@
+"""The command that compares with a partner now."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from adapters.route import NotReached
+from gateway import statements
+from gateway.authority import Authority
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.errors import Unusable
+from gateway.statements import FOR_A_PERSON, Told
+
+commands = typer.Typer()
+
+
+@commands.command("statement")
+def compare(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From this day on; eight days without it.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Compare with a partner what was sent and received; send again what is missing, and name what differs."""
+    with opened(home) as here:
+        here.trust.card(authority)
+        from_day = since.replace(tzinfo=UTC) if since else here.now() - statements.DAYS
+        try:
+            told = asyncio.run(_compared(here, authority, from_day))
+        except NotReached as why:
+            raise Unusable(
+                "statement.not-reached",
+                f"Nothing could be compared with {authority}: {why}.",
+                "Try again later; if it stays, ring them. It is tried once a day by itself, too.",
+            ) from None
+    value = {"differences": [_plain(one) for one in told]}
+    rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]
+    title = f"Differences with {authority}"
+    answer(as_json, value, lambda: table(title, ("Differs", "Done", "Id", "Here", "There"), rows))
+    if any(one.done == FOR_A_PERSON for one in told):
+        raise typer.Exit(1)
+
+
+async def _compared(here: Authority, authority: str, since: datetime) -> list[Told]:
+    try:
+        return await statements.compare_with(here, authority, since)
+    finally:
+        for carrier in here.carriers.values():
+            await carrier.close()
+
+
+def _states(one: Told) -> tuple[str | None, str | None]:
+    here, there = one.difference.here, one.difference.there
+    return here.state if here else None, there.state if there else None
+
+
+def _plain(one: Told) -> dict[str, object]:
+    here, there, known = one.difference.here, one.difference.there, one.difference.here or one.difference.there
+    return {
+        "difference": one.difference.differs,
+        "done": one.done,
+        "message_id": one.difference.message_id,
+        "kind": known.kind if known else None,
+        "case": known.case if known else None,
+        "here": {"state": here.state, "sha256": here.sha256, "at": here.at} if here else None,
+        "there": {"state": there.state, "sha256": there.sha256, "at": there.at} if there else None,
+    }

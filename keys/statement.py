@@ -1,0 +1,151 @@
+"""A signed statement: what its issuer sent to one partner in some days, and what it has from that partner.
+
+A JWT (RFC 7519), in pages, so that any number of messages fits; `following` is the number of the next page. It names
+messages by their ids and the SHA-256 of the sealed bytes, with their kind, case and state; nothing of what they say. Like a
+receipt it carries the issuer's newest audit checkpoint.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from keys import errors, jose, shape
+from keys.ring import Ring
+from keys.trust import Trust
+
+ROWS = 500  # sent, and as many received, on one page
+MAX_STATEMENT_BYTES = 524_288  # such a page has some 400 KB
+MAX_CHECKPOINT_CHARACTERS = 2_048
+
+KIND = jose.Kind(
+    "cme-statement+jwt",
+    MAX_STATEMENT_BYTES,
+    errors.StatementMalformed,
+    errors.StatementAlgorithm,
+    errors.StatementType,
+    errors.StatementSignature,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message as it stands with the issuer: `at` is when it came into this state."""
+
+    message_id: str
+    kind: str
+    case: str
+    sha256: str
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which page of which days: from `since`, and before `until`."""
+
+    since: datetime
+    until: datetime
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One page of what the issuer signed."""
+
+    issuer: str
+    audience: str
+    issued_at: datetime
+    window: Window
+    following: int | None
+    sent: tuple[Row, ...]
+    received: tuple[Row, ...]
+    checkpoint: str | None
+
+
+def issue(
+    *,
+    audience: str,
+    window: Window,
+    following: int | None,
+    sent: Sequence[Row],
+    received: Sequence[Row],
+    checkpoint: str | None,
+    ring: Ring,
+    now: datetime,
+) -> str:
+    """Sign one page."""
+    claims = {
+        "iss": ring.authority,
+        "aud": audience,
+        "iat": jose.seconds(now),
+        "since": jose.seconds(window.since),
+        "until": jose.seconds(window.until),
+        "page": window.page,
+        "following": following,
+        "sent": [_written(row) for row in sent],
+        "received": [_written(row) for row in received],
+        "checkpoint": checkpoint,
+    }
+    try:
+        _statement(claims)  # a statement that a partner would refuse does not leave the house
+    except jose.Unreadable:
+        raise errors.StatementMalformed from None
+    ours = ring.signing
+    return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
+
+
+def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Trust, now: datetime) -> Statement:
+    """Check that `issuer` signed this page for us, just now.
+
+    1. the form of a statement, and its `typ`
+    2. from the partner that was asked, and for us
+    3. the days and the page that were asked for
+    4. made now: an older one is no answer
+    5. under a key on the partner's card that was valid when it signed
+    6. the signature
+    """
+    signed = jose.read(KIND, token)  # (1)
+    try:
+        statement = _statement(jose.read_object(signed.payload))
+    except jose.Unreadable:
+        raise errors.StatementMalformed from None
+    if (statement.issuer, statement.audience) != (issuer, audience):  # (2)
+        raise errors.StatementOtherParty
+    if statement.window != window:  # (3)
+        raise errors.StatementOtherWindow
+    if abs(statement.issued_at - now) > jose.CLOCK_SKEW:  # (4)
+        raise errors.StatementNotFresh
+    theirs = trust.signing_key(issuer, signed.kid, statement.issued_at)  # (5)
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    return statement
+
+
+def _written(row: Row) -> list[str | int]:
+    return [row.message_id, row.kind, row.case, row.sha256, row.state, jose.seconds(row.at)]
+
+
+def _row(value: object) -> Row:
+    if not isinstance(value, list) or len(value) != 6:
+        raise jose.Unreadable("row")
+    message_id, kind, case, digest, state, at = value
+    names = (shape.name(message_id), shape.name(kind), shape.name(case))
+    return Row(*names, shape.digest(digest), shape.name(state), jose.moment(at))
+
+
+def _statement(claims: dict[str, Any]) -> Statement:
+    shape.members(claims, "iss aud iat since until page following sent received checkpoint")
+    page, following = shape.count(claims["page"]), claims["following"]
+    if following is not None and shape.count(following) != page + 1:
+        raise jose.Unreadable("following")
+    return Statement(
+        shape.name(claims["iss"]),
+        shape.name(claims["aud"]),
+        jose.moment(claims["iat"]),
+        Window(jose.moment(claims["since"]), jose.moment(claims["until"]), page),
+        following,
+        tuple(_row(row) for row in shape.rows(claims["sent"], ROWS)),
+        tuple(_row(row) for row in shape.rows(claims["received"], ROWS)),
+        None if claims["checkpoint"] is None else shape.text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
+    )
