@@ -1,0 +1,54 @@
+"""The command that says what is owed, and by whom."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import typer
+from rich.table import Table
+
+from gateway import reconcile
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.core.calendar import Calendar
+from gateway.core.duties import Deadlines, Step
+from gateway.reconcile import Owed
+from schemas.reading import words
+
+LATE = 3  # exit code: something is late
+
+commands = typer.Typer()
+
+
+@commands.command("reconcile")
+def reconcile_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
+    with opened(home) as here:
+        found = reconcile.owed(here, Calendar(), Deadlines())
+    late = sum(one.step is not Step.WAIT for one in found)
+    answer(as_json, {"owed": [asdict(one) for one in found], "late": late}, lambda: _shown(found))
+    if late:
+        raise typer.Exit(LATE)
+
+
+def _shown(found: Sequence[Owed]) -> Table | str:
+    if not found:
+        return "[green]Nothing is owed, by anybody.[/green]"
+    rows = [(one.message_id, one.partner, _what(one), _next(one)) for one in found]
+    counts = Counter(one.owed_by for one in found)
+    title = f"Owed: {counts['them']} by partners, {counts['us']} by us"
+    return table(title, ("Id", "LA", "What is missing", "Next"), rows)
+
+
+def _what(one: Owed) -> str:
+    whose = "theirs" if one.owed_by == "them" else "ours"
+    days = f"{one.working_days} working day{'' if one.working_days == 1 else 's'}"
+    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried)))
+
+
+def _next(one: Owed) -> str:
+    if one.step is Step.WAIT:
+        return f"late from {one.late_at:%d %b %H:%M}"
+    if one.owed_by == "us":
+        return "LATE: answer it"
+    who = "the service manager rings" if one.step is Step.ESCALATE else "ring"
+    return "\n".join((f"LATE: {who}", one.ring.replace(", ", "\n") or "no number is known"))

@@ -1,0 +1,138 @@
+"""What is owed on each notice, by whom and since when, as an officer reads it in the morning."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway import reconcile, respond, setup
+from gateway.authority import Authority
+from gateway.core.calendar import Calendar
+from gateway.core.delivery import State
+from gateway.core.duties import ACKNOWLEDGED, NEW, Deadlines, Missing, Step
+from gateway.receive import receive
+from gateway.reconcile import Owed
+from gateway.send import prepare, queue
+from gateway.store import outbox
+from gateway.store.inbox import Standing
+from gateway.store.outbox import Settled
+from schemas.message import Acknowledgement
+from tests.children import notice
+from tests.conftest import free_port, introduce
+from tests.flows.test_command_line import cme_gateway
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def made(home: Path, code: str, name: str, at: datetime) -> Authority:
+    """A gateway that was made at that moment, which is its now."""
+    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
+    return setup.open_authority(home, now=lambda: at)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Authority, Authority]:
+    both = made(tmp_path / "333", "333", "Sandwell", MONDAY), made(tmp_path / "885", "885", "Worcestershire", MONDAY)
+    introduce(*both)
+    return both
+
+
+def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
+    here.now = lambda: MONDAY + after
+    return reconcile.owed(here, Calendar(), Deadlines())
+
+
+async def exchanged(pair: tuple[Authority, Authority]) -> str:
+    """A notice that Worcestershire has, as Sandwell knows by its receipt."""
+    sandwell, worcestershire = pair
+    [ready] = prepare(sandwell, [notice(now=MONDAY)], "olive")
+    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    await receive(worcestershire, [ready.sealed], "333")
+    return ready.message_id
+
+
+def stands(here: Authority, message_id: str, state: State) -> None:
+    here.store.run(lambda tx: outbox.settle(tx, here.now(), [Settled(message_id, state, "https", "receipted")]))
+
+
+async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Authority, Authority]) -> None:
+    sandwell, worcestershire = pair
+    sent = await exchanged(pair)
+    [one] = owed(sandwell)
+    assert (one.message_id, one.missing, one.owed_by, one.step) == (sent, Missing.RECEIPT, "them", Step.WAIT)
+    stands(sandwell, sent, State.RECEIVED)
+    [one] = owed(sandwell)
+    assert (one.missing, one.tried) == (Missing.ACKNOWLEDGEMENT, "https: receipted")
+    [one] = owed(worcestershire)
+    assert (one.message_id, one.missing, one.owed_by) == (sent, Missing.ACKNOWLEDGEMENT, "us")
+    body = Acknowledgement(decision="accepted", officer=worcestershire.officer("Otto Invented"))
+    respond.acknowledge(worcestershire, sent, body, "otto")
+    assert {(one.missing, one.owed_by) for one in owed(worcestershire)} == {
+        (Missing.OUTCOME, "us"),
+        (Missing.RECEIPT, "them"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "step"),
+    [
+        (State.QUEUED, timedelta(minutes=59), Step.WAIT),
+        (State.QUEUED, timedelta(minutes=61), Step.RING),
+        (State.QUEUED, timedelta(hours=3), Step.ESCALATE),
+        (State.RECEIVED, timedelta(days=1, hours=23), Step.WAIT),
+        (State.RECEIVED, timedelta(days=2, hours=1), Step.RING),
+        (State.RECEIVED, timedelta(days=4, hours=1), Step.ESCALATE),
+    ],
+)
+async def test_who_is_late_is_rung_and_then_the_service_manager_is_told(
+    pair: tuple[Authority, Authority], state: State, after: timedelta, step: Step
+) -> None:
+    sandwell, _ = pair
+    sent = await exchanged(pair)
+    if state is not State.QUEUED:
+        stands(sandwell, sent, state)
+    [one] = owed(sandwell, after)
+    assert one.step is step
+    assert one.ring == "CME Officer, 01632 960101"
+
+
+async def test_a_weekend_counts_for_nobody(pair: tuple[Authority, Authority]) -> None:
+    sandwell, _ = pair
+    sent = await exchanged(pair)
+    sandwell.now = lambda: MONDAY + timedelta(days=4)  # Friday
+    stands(sandwell, sent, State.RECEIVED)
+    [one] = owed(sandwell, timedelta(days=7))  # the Monday after
+    assert (one.step, one.working_days) == (Step.WAIT, 1)
+
+
+async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Authority, Authority]) -> None:
+    sandwell, _ = pair
+    stands(sandwell, await exchanged(pair), State.CONCLUDED)
+    assert owed(sandwell, timedelta(days=99)) == []
+
+
+def test_the_standings_are_those_of_the_inbox() -> None:
+    assert {NEW, ACKNOWLEDGED} == {Standing.NEW, Standing.ACKNOWLEDGED}
+
+
+def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: Path) -> None:
+    home = tmp_path / "333"
+    five_hours_ago = datetime.now(UTC) - timedelta(hours=5)
+    here, there = (
+        made(home, "333", "Sandwell", five_hours_ago),
+        made(tmp_path / "885", "885", "Worcestershire", five_hours_ago),
+    )
+    introduce(here, there)
+    assert "Nothing is owed" in cme_gateway("reconcile", "--home", str(home)).stdout
+    message = notice(now=here.now())
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    for one in (here, there):
+        one.store.close()
+    shown = cme_gateway("reconcile", "--home", str(home))
+    assert shown.returncode == 3
+    assert "receipt, theirs" in shown.stdout
+    assert "01632 960101" in shown.stdout
+    told = json.loads(cme_gateway("reconcile", "--home", str(home), "--json").stdout)
+    assert told["late"] == 1
+    assert told["owed"][0]["message_id"] == message.header.message_id
