@@ -69,7 +69,6 @@ class Servers:
     def settings(self, address: str, more: str = "") -> str:
         """What stands in gateway.toml of the gateway whose mailbox this is."""
         password = self.home / "password"
-        password.write_text(PASSWORD)
         return (
             f'\n[email]\naddress = "{address}"\nsmtp = "smtp://127.0.0.1:{self.smtp}"\n'
             f'imap = "imaps://127.0.0.1:{self.imap}"\nuser = "{address}"\npassword_file = "{password}"\n'
@@ -164,6 +163,8 @@ def prepare(made: Servers) -> None:
     """Make their certificate, the mailboxes, and who may read them."""
     owner = _owner()
     made.home.mkdir(exist_ok=True)
+    made.home.chmod(0o711)
+    (made.home / "password").write_text(PASSWORD)
     if not made.certificate.exists():
         key, certificate = tls.self_signed("127.0.0.1", now=wall_clock(), days=9)
         (made.home / "tls.key").write_bytes(key)

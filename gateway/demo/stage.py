@@ -66,7 +66,10 @@ def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
         raise Unusable(
             "demo.older", f"{folder} is the folder of an older demo.", "Remove it, or name another with --folder."
         )
-    return Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
+    plan = Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
+    if plan.mail is not None:  # where it lies, whatever was there may have been cleared away
+        mail.prepare(mail.Servers(plan.mail, plan.ports["smtp"], plan.ports["imap"]))
+    return plan
 
 
 def _free_port() -> int:
@@ -103,7 +106,6 @@ def make(folder: Path, code: str, plan: Plan) -> None:
     more = routes.settings(servers, ports["sftp wire"], its_own=code == "885")
     if plan.mail is not None:
         mails = mail.Servers(plan.mail, ports["smtp"], ports["imap"])
-        mail.prepare(mails)
         more += mails.settings(f"gateway@{NAMES[code].lower()}.example")
     _set_routes(fresh, code, ports, more)
     fresh.rename(home)

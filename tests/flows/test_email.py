@@ -137,6 +137,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, setting: str, says: str) -> No
 def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Path) -> None:
     ours = Servers(tmp_path, 25, 143)
     (tmp_path / "tls.pem").write_text("-")
+    (tmp_path / "password").write_text("the password of this test")
     text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + ours.settings("gateway@sandwell.example")
     account = parse(text, tmp_path).mail_account()
     assert account is not None
