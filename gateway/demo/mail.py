@@ -119,6 +119,7 @@ def servers(
     (home / "exim.conf").write_text(_exim(made, offer_tls, smtps) + exim)
     (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
+    _wait_until_free((smtp, imap))  # those of another run may be on their way out
     processes = [
         _start(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim"),
         _start(home, [str(DOVECOT), "-F", "-c", str(home / "dovecot.conf")], "dovecot"),
@@ -143,14 +144,24 @@ def _start(home: Path, words: Sequence[str], name: str) -> subprocess.Popen[byte
         return subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL, process_group=0)
 
 
+def _wait_until_free(ports: Sequence[int]) -> None:
+    until = time.monotonic() + 10
+    while any(_somebody_listens(port) for port in ports) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _somebody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _wait(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
     until = time.monotonic() + 10
     while True:
         if process.poll() is not None or time.monotonic() > until:
             raise Unusable("demo.mail", "A mail server does not start.", f"See {home}/*.out, or use --no-email.")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if _somebody_listens(port):
+            return
         time.sleep(0.02)
 
 

@@ -14,6 +14,7 @@ from adapters.email import Email
 from adapters.route import MailAccount, NotReached, TokenSource
 from adapters.tokens import Tokens
 from gateway.config import parse
+from gateway.demo.mail import prepare
 from gateway.errors import ConfigProblem
 from tests import mail
 from tests.conftest import free_port
@@ -76,8 +77,7 @@ async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]
     """Mail servers that take nothing but tokens of this server."""
     with mail.home() as home:
         smtp, imap = free_port(), free_port()
-        with mail.servers(home, smtp, imap):
-            pass  # it makes the certificate
+        prepare(Servers(home, smtp, imap))  # the certificate, which the token server shows too
         async with token_server(home, made) as (ours, theirs):
             asks = home / "oauth2.conf"
             asks.write_text(
