@@ -11,9 +11,7 @@ from gateway.send import next_header, prepare, queue
 from gateway.store import log, outbox
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
-from schemas.message import OPENS_A_CASE, LocatedNotice, Message, Withdrawal
-
-SEARCHES = ("WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
 
 def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str | None:

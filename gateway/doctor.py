@@ -239,7 +239,7 @@ def _email(here: Authority) -> Iterator[Check]:
         except (Refusal, ConfigProblem) as why:
             yield Check("certificate for letters", "fail", why.sentence)
     for to in here.correspondents.values():
-        if to.protection == "person-tls" and to.address.rpartition("@")[2].lower() not in here.mail.tls_domains:
+        if to.protection == "person-tls" and to.domain not in here.mail.tls_domains:
             missing = "nobody vouches for TLS to their mailbox any more: [email] tls_domains, or another --protection"
             yield Check(f"letters to {to.authority}", "fail", missing)
         if to.certificate:

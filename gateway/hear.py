@@ -50,7 +50,7 @@ def _returned(tx: Connection, here: Authority, kind: str, found: list[Delivery],
 def _worth(here: Authority, one: Delivery, said: Reply) -> str | None:
     """How good an answer it is; None where it answers no letter, or comes from somewhere else."""
     to = here.correspondents.get(one.recipient)
-    if one.protection == "sealed" or to is None or said.domain != to.address.rpartition("@")[2].lower():
+    if one.protection == "sealed" or to is None or said.domain != to.domain:
         return None
     if said.signature and to.certificate and smime.is_signed_by(*said.signature, to.certificate.encode()):
         return f"a reply by mail from {said.domain}, signed with the certificate that we hold"

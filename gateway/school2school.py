@@ -15,8 +15,7 @@ from gateway.errors import NotAllowed
 from gateway.store import outbox, transfer_files
 from schemas import ctf_write
 from schemas.ctf_write import Written
-
-SEARCHES = ("WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+from schemas.message import SEARCHES
 
 
 def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path, Written]:

@@ -344,6 +344,7 @@ BODIES: tuple[type[Body], ...] = (
 
 
 OPENS_A_CASE = tuple(cls.__name__ for cls in (TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice))
+SEARCHES = tuple(cls.__name__ for cls in (WhereaboutsEnquiry, WhereaboutsUnknownNotice))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,11 @@ class Correspondent:
     confirmed_at: datetime
     confirmed_by: str
 
+    @property
+    def domain(self) -> str:
+        """Of the mailbox, in small letters."""
+        return self.address.rpartition("@")[2].lower()
+
 
 def put(tx: Connection, one: Correspondent) -> None:
     """Keep one in place of the one before."""
