@@ -1,16 +1,19 @@
-"""Second thoughts on what we sent: take it back, correct it, or try again what has not got through."""
+"""Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
 
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import State, may_send_on
 from gateway.errors import NotAllowed
 from gateway.send import next_header, prepare, queue
 from gateway.store import log, outbox
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import xml
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
 
@@ -54,6 +57,37 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
 
     def write(tx: Connection) -> None:
         _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.due.set()
+    return head.message_id
+
+
+def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
+    """Send a transfer notice that is stuck, or was passed on, to another authority, in the same case. The id of the new one.
+
+    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
+    """
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
+        raise NotAllowed(
+            "send-on.not-now",
+            f"This {sent.kind} to {sent.recipient} is {sent.state}, so it is not sent on to {to}.",
+            "Only a transfer notice that was passed on, rejected, or given up goes to another authority.",
+        )
+    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
+    notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    head = next_header(here, sent.conversation_id, to, test=sent.test)
+    head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
+    [ready] = prepare(here, [Message(head, notice.body)], by)
+
+    def write(tx: Connection) -> None:
+        reason = f"sent on to {to} as {head.message_id}"
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+            raise _too_late(tx, message_id)
+        detail = {"to": to, "as": head.message_id}
+        log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
         queue(tx, here, [ready])
 
     here.store.run(write)
@@ -128,9 +162,13 @@ def _amendable(here: Authority, message_id: str) -> Delivery:
 
 def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
     if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
-        stands = outbox.get(tx, sent.message_id).state
-        raise NotAllowed(
-            "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
-        )
+        raise _too_late(tx, sent.message_id)
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     log.append(tx, here.now(), [entry])
+
+
+def _too_late(tx: Connection, message_id: str) -> NotAllowed:
+    stands = outbox.get(tx, message_id).state
+    return NotAllowed(
+        "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
+    )

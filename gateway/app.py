@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import answers, audit, imports, intake, mailbox, statements, witness
+from gateway import answers, audit, chase, imports, intake, mailbox, statements, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
@@ -56,6 +56,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             answers.watch_forever,
             witness.watch_forever,
             statements.compare_forever,
+            chase.chase_forever,
             _checkpoints,
             _expire_mailboxes,
         )

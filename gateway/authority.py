@@ -78,6 +78,15 @@ class Authority:
         """Whom we write to there; None where they have a gateway, or we know neither."""
         return None if self.trust.knows(authority) else self.correspondents.get(authority)
 
+    def whom_to_ring(self, authority: str) -> str:
+        """Who there, and the number; empty where we know none."""
+        if to := self.letters_go_to(authority):
+            return to.telephone
+        if not self.trust.knows(authority):
+            return ""
+        contacts = self.trust.card(authority).contacts
+        return next((f"{one.name}, {one.telephone}" for one in contacts if one.telephone), "")
+
     def address(self, authority: str, route: Route) -> Address:
         """Where a route leads, with what its card pins, and how we sign in there."""
         return Address(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from adapters.route import Login, MailAccount, TokenSource
 from gateway.errors import ConfigProblem
+from schemas.message import OPENS_A_CASE
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
@@ -25,6 +26,7 @@ MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
+LONGEST_DEADLINE = 365  # days, or hours for a receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,17 @@ class LimitsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadlinesSettings:
+    """When something is late. [deadlines.885] and [deadlines.WhereaboutsEnquiry] say it for one partner, or one kind."""
+
+    receipt_hours: int = 1
+    acknowledgement_days: int = 2  # working days
+    answer_days: int = 5  # working days, of an enquiry
+    outcome_days: int = 10  # school days
+    service_manager: str = ""  # the mail address that is told of what is later still
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting, and the home folder that relative paths start from."""
 
@@ -190,6 +203,9 @@ class Config:
     one_answers: OneAnswersSettings = field(default_factory=OneAnswersSettings)
     one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
+    deadlines: DeadlinesSettings = field(default_factory=DeadlinesSettings)
+    deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by DfE code, or kind of message
+    calendars: Mapping[str, str] = field(default_factory=dict)  # files with term dates, by DfE code; ours under our own
 
     @property
     def store_url(self) -> str:
@@ -270,8 +286,10 @@ SECTIONS = {
     "one": OneSettings,
     "one_columns": OneColumnsSettings,
     "one_answers": OneAnswersSettings,
+    "deadlines": DeadlinesSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
+CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
 ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
 
 
@@ -301,15 +319,16 @@ def parse(text: str, home: Path) -> Config:
         raise ConfigProblem(
             "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
         ) from None
-    logins, closures = tables.pop(LOGINS, {}), tables.pop(ONE_CLOSURES, {})
+    logins, closures, calendars = (tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS))
     for name in tables:
         if name not in SECTIONS:
             raise _problem(
                 text,
                 name,
                 f"[{name}] is not a section",
-                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS))}",
+                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
             )
+    special = _taken_out(tables.get("deadlines", {}))
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
     if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
         raise _problem(
@@ -317,6 +336,8 @@ def parse(text: str, home: Path) -> Config:
         )
     parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
     parts[ONE_CLOSURES] = _closures(text, closures)
+    parts["deadlines_of"] = {name: _deadlines(text, name, said) for name, said in special.items()}
+    parts[CALENDARS] = _calendars(text, calendars)
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     _check(text, config)
     return config
@@ -334,6 +355,46 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
     if name == "authority" and not {"code", "name"} <= values.keys():
         raise _problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
     return cls(**values)
+
+
+def _taken_out(section: object) -> dict[str, Mapping[str, object]]:
+    """The sections within this one, which are taken out of it."""
+    if not isinstance(section, dict):
+        return {}
+    return {name: section.pop(name) for name, value in list(section.items()) if isinstance(value, dict)}
+
+
+def _deadlines(text: str, name: str, said: Mapping[str, object]) -> dict[str, int]:
+    section = f"deadlines.{name}"
+    if not (name in OPENS_A_CASE or re.fullmatch("[0-9]{3}", name)):
+        wrong = f"[{section}] names neither an authority nor a kind of notice"
+        raise _problem(text, section, wrong, f"[deadlines.885], or one of {', '.join(OPENS_A_CASE)}")
+    if "service_manager" in said:
+        raise _problem(text, "service_manager", f"[{section}] has no service_manager", "it under [deadlines]", section)
+    checked = _section(text, section, DeadlinesSettings, said)
+    assert isinstance(checked, DeadlinesSettings)  # noqa: S101 - that is what was asked for
+    _check_deadlines(text, checked, section)
+    return {key: getattr(checked, key) for key in said}
+
+
+def _check_deadlines(text: str, said: DeadlinesSettings, section: str) -> None:
+    for key in ("receipt_hours", "acknowledgement_days", "answer_days", "outcome_days"):
+        if not 1 <= getattr(said, key) <= LONGEST_DEADLINE:
+            wrong = f"[{section}] {key} is not between 1 and {LONGEST_DEADLINE}"
+            raise _problem(text, key, wrong, f"{key} = {getattr(DeadlinesSettings(), key)}", section)
+    if said.service_manager and not MAIL_ADDRESS.fullmatch(said.service_manager):
+        example = 'service_manager = "manager@sandwell.gov.uk"'
+        raise _problem(text, "service_manager", "service_manager is no mail address", example, section)
+
+
+def _calendars(text: str, said: object) -> dict[str, str]:
+    example = f'[{CALENDARS}], and under it 333 = "terms.csv"'
+    if not isinstance(said, dict):
+        raise _problem(text, CALENDARS, f"{CALENDARS} is no section", example)
+    for code, file in said.items():
+        if not (re.fullmatch("[0-9]{3}", code) and isinstance(file, str) and file):
+            raise _problem(text, code, f"[{CALENDARS}] names no authority, or no file", example, CALENDARS)
+    return said
 
 
 def _closures(text: str, said: object) -> dict[str, str]:
@@ -381,6 +442,7 @@ def _check(text: str, config: Config) -> None:
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     _check_email(text, config.email)
+    _check_deadlines(text, config.deadlines, "deadlines")
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise _problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from adapters import email
-from gateway import audit, letters, setup
+from gateway import agreed, audit, letters, reconcile, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
+from gateway.core.duties import Step
 from gateway.errors import ConfigProblem
 from gateway.store import drafts, outbox, transfer_files, witnessed
 from gateway.store import partners as kept_partners
@@ -45,6 +46,7 @@ def examine(here: Authority) -> list[Check]:
     """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
     return [
         Check("settings, keys, database", "ok", "they open"),
+        _calendars(here),
         _card(here),
         _certificate(here),
         *_files(here.config.home, here),
@@ -60,6 +62,7 @@ def examine(here: Authority) -> list[Check]:
         *_email(here),
         *_partners(here),
         *_deliveries(here),
+        *_owed(here),
         _log(here),
         *_witnessed(here),
     ]
@@ -70,6 +73,14 @@ def _ends(name: str, ends: datetime, here: Authority, renew: str) -> Check:
     if left <= timedelta(0):
         return Check(name, "fail", f"ended on {ends:%d %b %Y}: {renew}")
     return Check(name, "warn" if left < NOTICE else "ok", f"ends on {ends:%d %b %Y}" + (f": {renew}" * (left < NOTICE)))
+
+
+def _calendars(here: Authority) -> Check:
+    try:
+        known = agreed.read(here.config).calendars
+    except ConfigProblem as why:
+        return Check("calendars", "fail", why.sentence)
+    return Check("calendars", "ok", f"of {', '.join(known)}" if known else "bank holidays in England")
 
 
 def _card(here: Authority) -> Check:
@@ -176,15 +187,9 @@ def _drafts(here: Authority) -> Iterator[Check]:
     if not count or not oldest:
         yield Check("drafts", "ok", "none waits")
         return
-    late = here.now() > a_working_day_after(oldest)
+    late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
     detail = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}: cme-gateway drafts list"
     yield Check("drafts", "warn" if late else "ok", detail)
-
-
-def a_working_day_after(moment: datetime) -> datetime:
-    """The same time on the next day that is neither Saturday nor Sunday; bank holidays are not known here."""
-    after = moment + timedelta(days=1)
-    return after + timedelta(days=max(0, 7 - after.weekday()) if after.weekday() >= 5 else 0)
 
 
 def _enquire_of(here: Authority) -> Iterator[Check]:
@@ -273,6 +278,29 @@ def _deliveries(here: Authority) -> Iterator[Check]:
         yield Check(f"notices {words}", "warn" if count else "ok", detail)
 
 
+def _owed(here: Authority) -> Iterator[Check]:
+    late = [one for one in reconcile.owed(here) if one.step is not Step.WAIT]
+    above = sum(one.step is Step.ESCALATE for one in late)
+    detail = (
+        f"{len(late)} late, {above} of them for the service manager: cme-gateway reconcile"
+        if late
+        else "nothing is late"
+    )
+    yield Check("what is owed", "warn" if late else "ok", detail)
+    if here.config.deadlines.service_manager and here.mail is None:
+        yield Check("service manager", "warn", "[email] is not set, so no mail tells of what is overdue")
+    if here.config.calendars:
+        yield _terms(here)
+
+
+def _terms(here: Authority) -> Check:
+    terms = agreed.read(here.config).calendar(here.code).terms
+    ends = max((term.last for term in terms), default=None)
+    if ends is None or ends < here.now().date():
+        return Check("term dates", "warn", "none are ahead, so every working day counts as a school day: [calendars]")
+    return Check("term dates", "ok", f"known to {ends:%d %b %Y}")
+
+
 def _log(here: Authority) -> Check:
     trust = Trust({here.code: here.own_card})
     verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code))
@@ -283,10 +311,5 @@ def _log(here: Authority) -> Check:
 
 def _witnessed(here: Authority) -> Iterator[Check]:
     for one in here.store.look(witnessed.alarms):
-        detail = f"{one.alarm.sentence}: ring {_whom_to_ring(here, one.authority)}; they may have restored a backup"
+        detail = f"{one.alarm.sentence}: ring {here.whom_to_ring(one.authority) or one.authority}; they may have restored a backup"
         yield Check(f"audit log of {one.authority}", "fail", f"{detail}. Then cme-gateway audit accept {one.authority}")
-
-
-def _whom_to_ring(here: Authority, authority: str) -> str:
-    contacts = here.trust.card(authority).contacts
-    return f"{contacts[0].name}, {contacts[0].telephone}" if contacts else authority

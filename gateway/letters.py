@@ -38,6 +38,7 @@ OPENINGS = {
     "WhereaboutsUnknownNotice": "All reasonable enquiries are complete, and nobody knows where this child is.",
     "LocatedNotice": "The child whom we asked about is found. Nobody need look any more.",
     "Withdrawal": "We take back what we wrote before.",
+    "Reminder": "We wrote to you about a child, and still wait for an answer.",
 }
 ANSWER = (
     "Please reply to this mail and leave the reference in it: that tells us that an officer has it. Write nothing about the "

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from gateway import imports
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
+from gateway.core.standing import ENDINGS, Standing
 from gateway.logs import failed
 from gateway.store import inbox, log, outbox
-from gateway.store.inbox import Arrived, Standing
+from gateway.store.inbox import Arrived
 from gateway.store.log import Entry
 from keys import at_rest, envelope, receipt
 from keys.envelope import Opened
@@ -216,10 +217,11 @@ def _take_effect(tx: Connection, here: Authority, message: Message) -> None:
         inbox.mark(tx, now, head.sender.authority, head.supersedes, Standing.SUPERSEDED)
     if not head.in_reply_to:
         return
-    if message.kind in inbox.ENDINGS:
-        inbox.mark(tx, now, head.sender.authority, head.in_reply_to, inbox.ENDINGS[message.kind])
+    if message.kind in ENDINGS:
+        inbox.mark(tx, now, head.sender.authority, head.in_reply_to, ENDINGS[message.kind])
     decision = message.body.decision if isinstance(message.body, Acknowledgement) else None
-    if state := delivery.after_reply(message.kind, decision):
+    state = delivery.after_reply(message.kind, decision)
+    if state and not inbox.answered_later(tx, head.sender.authority, head.in_reply_to, head.sequence):
         outbox.advance(tx, now, head.in_reply_to, head.sender.authority, state)
 
 

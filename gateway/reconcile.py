@@ -10,16 +10,27 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from gateway import agreed
+from gateway.agreed import Agreed
 from gateway.authority import Authority
 from gateway.core import duties
-from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
-from gateway.core.duties import Deadlines, Missing, Step
-from gateway.store import inbox, outbox
-from keys.errors import Refusal
-from schemas.message import OPENS_A_CASE
+from gateway.core.duties import Missing, Step
+from gateway.core.standing import WAITING
+from gateway.store import chased, inbox, outbox
+from gateway.store.chased import ESCALATED, REMINDED
+from gateway.store.outbox import Delivery
 
-OPEN = (State.QUEUED, State.SENT, State.RECEIVED, State.ACKNOWLEDGED, State.FAILED, State.REJECTED)
+OPEN = (
+    State.QUEUED,
+    State.SENT,
+    State.RECEIVED,
+    State.ACKNOWLEDGED,
+    State.PASSED_ON,
+    State.FAILED,
+    State.REJECTED,
+)
+FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)  # what is waited for since the notice was sent
 MOST = 10_000  # that came and wait for us
 
 
@@ -30,7 +41,9 @@ class Owed:
     owed_by: Literal["them", "us"]
     partner: str
     message_id: str
+    case: str
     kind: str
+    state: str
     missing: Missing
     since: datetime
     working_days: int  # since then
@@ -39,70 +52,87 @@ class Owed:
     step: Step
     tried: str  # how the last try ended, and by which route
     ring: str  # who, and the number, where we know them
+    handed_over_at: datetime | None = None  # by telephone
+    reminded_at: datetime | None = None  # they by us, or we by them
+    escalated_at: datetime | None = None  # the service manager was told
 
 
-def owed(here: Authority, calendar: Calendar, deadlines: Deadlines) -> list[Owed]:
-    """Every duty that is open, the oldest first."""
-    found = here.store.look(
-        lambda tx: [*_by_them(tx, here, calendar, deadlines), *_by_us(tx, here, calendar, deadlines)]
-    )
-    return sorted(found, key=lambda one: (one.since, one.message_id))
+def owed(here: Authority) -> list[Owed]:
+    """Every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
+    terms = agreed.read(here.config)
+    return here.store.look(lambda tx: find(tx, here, terms))
 
 
-def _by_them(tx: Connection, here: Authority, calendar: Calendar, deadlines: Deadlines) -> Iterator[Owed]:
-    for sent in outbox.search(tx, states=OPEN, limit=None):
-        is_notice, sealed = sent.kind in OPENS_A_CASE, sent.protection == "sealed"
-        missing = duties.of_sent(sent.kind, sent.state, is_notice=is_notice, sealed=sealed)
-        if missing and not sent.test:
-            since = sent.queued_at if missing is Missing.RECEIPT else sent.state_at
-            tries = outbox.tries(tx, sent.message_id)
-            tried = f"{tries[-1]['route']}: {tries[-1]['ending']}" if tries else "not tried yet"
-            yield _owed(
-                here, "them", sent.recipient, sent.message_id, sent.kind, missing, since, tried, calendar, deadlines
-            )
+def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
+    """The same, within a transaction."""
+    return sorted([*_sent(tx, here, terms), *_came(tx, here, terms)], key=lambda one: (one.since, one.message_id))
 
 
-def _by_us(tx: Connection, here: Authority, calendar: Calendar, deadlines: Deadlines) -> Iterator[Owed]:
-    for came in inbox.search(tx, here.now(), states=inbox.WAITING, tests=False, limit=MOST):
-        if missing := duties.of_received(came.kind, came.state):
-            since = came.received_at if missing is Missing.ACKNOWLEDGEMENT else came.state_at
-            yield _owed(here, "us", came.sender, came.message_id, came.kind, missing, since, "", calendar, deadlines)
+def _sent(tx: Connection, here: Authority, terms: Agreed) -> Iterator[Owed]:
+    live = [one for one in outbox.search(tx, states=OPEN, limit=None) if not one.test]
+    ids = [one.message_id for one in live]
+    tries, chases = outbox.last_tries(tx, ids), chased.about(tx, ids)
+    for sent in live:
+        sealed, handed_over = sent.protection == "sealed", sent.handed_over_at is not None
+        missing = duties.of_sent(sent.kind, sent.state, sealed=sealed, handed_over=handed_over)
+        if missing is None:
+            continue
+        owed_by = here.code if missing is Missing.DECISION else sent.recipient
+        since = _since(sent, missing)
+        duty = terms.duty(missing, since, kind=sent.kind, partner=sent.recipient, owed_by=owed_by)
+        reminded, escalated = (chases.get((sent.message_id, missing, step)) for step in (REMINDED, ESCALATED))
+        yield Owed(
+            owed_by="us" if owed_by == here.code else "them",
+            partner=sent.recipient,
+            message_id=sent.message_id,
+            case=sent.conversation_id,
+            kind=sent.kind,
+            state=sent.state,
+            missing=missing,
+            since=since,
+            working_days=terms.calendar(owed_by).working_days_between(since, here.now()),
+            late_at=duty.late_at,
+            escalate_at=duty.escalate_at,
+            step=duty.step(here.now()),
+            tried=tries.get(sent.message_id, "not tried yet"),
+            ring=here.whom_to_ring(sent.recipient),
+            handed_over_at=sent.handed_over_at,
+            reminded_at=reminded.at if reminded else None,
+            escalated_at=escalated.at if escalated else None,
+        )
 
 
-def _owed(
-    here: Authority,
-    owed_by: Literal["them", "us"],
-    partner: str,
-    message_id: str,
-    kind: str,
-    missing: Missing,
-    since: datetime,
-    tried: str,
-    calendar: Calendar,
-    deadlines: Deadlines,
-) -> Owed:
-    duty = duties.duty(missing, since, calendar, deadlines)
-    return Owed(
-        owed_by=owed_by,
-        partner=partner,
-        message_id=message_id,
-        kind=kind,
-        missing=missing,
-        since=since,
-        working_days=calendar.working_days_between(since, here.now()),
-        late_at=duty.late_at,
-        escalate_at=duty.escalate_at,
-        step=duty.step(here.now()),
-        tried=tried,
-        ring=_whom_to_ring(here, partner),
-    )
+def _since(sent: Delivery, missing: Missing) -> datetime:
+    if missing in FROM_THE_START:
+        return sent.queued_at
+    if missing is Missing.OUTCOME and sent.state is not State.ACKNOWLEDGED and sent.handed_over_at:
+        return sent.handed_over_at
+    return sent.state_at
 
 
-def _whom_to_ring(here: Authority, partner: str) -> str:
-    if to := here.letters_go_to(partner):
-        return to.telephone
-    try:
-        contacts = here.trust.card(partner).contacts
-    except Refusal:
-        return ""
-    return next((f"{one.name}, {one.telephone}" for one in contacts if one.telephone), "")
+def _came(tx: Connection, here: Authority, terms: Agreed) -> Iterator[Owed]:
+    waiting = inbox.search(tx, here.now(), states=WAITING, tests=False, limit=MOST)
+    asked = inbox.reminders(tx, [one.message_id for one in waiting])
+    for came in waiting:
+        missing = duties.of_received(came.kind, came.state)
+        if missing is None:
+            continue
+        since = came.state_at if missing is Missing.OUTCOME else came.received_at
+        duty = terms.duty(missing, since, kind=came.kind, partner=came.sender, owed_by=here.code)
+        yield Owed(
+            owed_by="us",
+            partner=came.sender,
+            message_id=came.message_id,
+            case=came.conversation_id,
+            kind=came.kind,
+            state=came.state,
+            missing=missing,
+            since=since,
+            working_days=terms.calendar(here.code).working_days_between(since, here.now()),
+            late_at=duty.late_at,
+            escalate_at=duty.escalate_at,
+            step=duty.step(here.now()),
+            tried="",
+            ring=here.whom_to_ring(came.sender),
+            reminded_at=asked.get((came.sender, came.message_id)),
+        )

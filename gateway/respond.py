@@ -6,17 +6,16 @@ from sqlalchemy import Connection
 
 from gateway import imports
 from gateway.authority import Authority
+from gateway.core.standing import DECIDED, MAY_BECOME, Standing
 from gateway.errors import NotAllowed
 from gateway.send import next_header, prepare, queue
 from gateway.store import inbox, log, outbox
-from gateway.store.inbox import Item, Standing
+from gateway.store.inbox import Item
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
 from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
-
-STANDINGS = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.ACKNOWLEDGED, "rejected": Standing.REJECTED}
 
 
 def read_incoming(here: Authority, message_id: str, by: str) -> tuple[Item, Message]:
@@ -44,7 +43,7 @@ def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
 
 def acknowledge(here: Authority, message_id: str, body: Acknowledgement, by: str) -> str:
     """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement."""
-    return _reply(here, message_id, body, STANDINGS[body.decision], by)
+    return _reply(here, message_id, body, DECIDED[body.decision], by)
 
 
 def conclude(here: Authority, message_id: str, body: Outcome, by: str) -> str:
@@ -67,7 +66,7 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
         )
-    if item.state in (Standing.WITHDRAWN, Standing.CONCLUDED, standing):
+    if standing not in MAY_BECOME[item.state]:
         raise NotAllowed(
             "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
         )

@@ -29,6 +29,7 @@ INSTEAD = {  # what belongs to another message has a command of its own, which m
     "WhereaboutsResponse": "respond",
     "LocatedNotice": "located",
     "Withdrawal": "withdraw",
+    "Reminder": "remind",
 }
 TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
 

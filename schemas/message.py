@@ -1,4 +1,4 @@
-"""What authorities say to each other: a header and one of eight bodies, in the Common Transfer File's words.
+"""What authorities say to each other: a header and one of nine bodies, in the Common Transfer File's words.
 
 A message is a value: it is never changed, and knows nothing of XML, keys or time.
 """
@@ -321,6 +321,17 @@ class Withdrawal:
     officer: Officer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """A notice still waits for an officer there; with what its sender knows of it already."""
+
+    missing: Annotated[str, CodeList("awaited")]
+    waiting_since: date
+    received_on: date | None = None  # the day of their gateway's receipt
+    acknowledged_on: date | None = None
+    ring: Officer
+
+
 Body = (
     TransferNotice
     | WhereaboutsEnquiry
@@ -330,6 +341,7 @@ Body = (
     | Acknowledgement
     | Outcome
     | Withdrawal
+    | Reminder
 )
 BODIES: tuple[type[Body], ...] = (
     TransferNotice,
@@ -340,6 +352,7 @@ BODIES: tuple[type[Body], ...] = (
     Acknowledgement,
     Outcome,
     Withdrawal,
+    Reminder,
 )
 
 

@@ -44,7 +44,7 @@ class Rule:
 
 RULES: list[Rule] = []
 OLDEST = 150  # years: born before that is a slip of the pen
-REPLIES = ("WhereaboutsResponse", "Acknowledgement", "Outcome", "Withdrawal")
+REPLIES = ("WhereaboutsResponse", "Acknowledgement", "Outcome", "Withdrawal", "Reminder")
 
 
 def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Callable[[Test], Test]:

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway import amend, audit, postcodes, respond
+from gateway import amend, audit, by_hand, postcodes, respond
 from gateway.authority import Authority
+from gateway.by_hand import Call
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -33,9 +34,11 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.core.delivery import State
+from gateway.core.standing import WAITING, Standing
 from gateway.errors import Unusable
 from gateway.send import prepare_notices, queue
 from gateway.store import inbox, outbox, partners
+from gateway.store.calls import Kept
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery, Queued
 from schemas import xml
@@ -245,14 +248,14 @@ def outbox_command(
 @commands.command("inbox")
 def inbox_command(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[inbox.Standing] | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[list[Standing] | None, typer.Option(help="Only those in this state.")] = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for us to answer.")] = False,
     sender: Annotated[str | None, typer.Option("--from", help="Only those from this authority.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """What came in, and what we made of it. Restricted children are marked, never described."""
-    states = inbox.WAITING if waiting else state or ()
+    states = WAITING if waiting else state or ()
     with opened(home) as here:
         found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, limit=limit))
         early = here.store.look(lambda tx: {item.message_id for item in found if inbox.missing_before(tx, item)})
@@ -285,15 +288,18 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
     """One message in full, with its history. That it was read is written in the audit log."""
     with opened(home) as here:
         ours = here.store.look(lambda tx: outbox.exists(tx, message_id))
+        calls: list[tuple[Kept, Call | None]] = []
         stands: Delivery | Item
         if ours:
             message = respond.read_outgoing(here, message_id, by)
             stands = here.store.look(lambda tx: outbox.get(tx, message_id))
+            calls = by_hand.recorded(here, message_id)
             shown = [
                 ("State", stands.state.value),
                 ("Protection", stands.protection),
                 ("Tries", stands.attempts),
                 ("Last reason", stands.reason),
+                *(_told(kept, call) for kept, call in calls),
             ]
         else:
             stands, message = respond.read_incoming(here, message_id, by)
@@ -301,8 +307,21 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         tries = here.store.look(lambda tx: outbox.tries(tx, message_id))
         signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id))
         history = here.store.look(lambda tx: audit.of_case(tx, message.header.conversation_id))
-    value = {"standing": asdict(stands), "tries": tries, "receipts": signed, "xml": xml.write(message).decode()}
+    value = {
+        "standing": asdict(stands),
+        "tries": tries,
+        "receipts": signed,
+        "calls": [_told(*one)[1] for one in calls],
+        "xml": xml.write(message).decode(),
+    }
     answer(as_json, value, lambda: page(message, shown, history))
+
+
+def _told(kept: Kept, call: Call | None) -> tuple[str, str]:
+    with_whom = call.spoken_to if call else "somebody: the key was destroyed"
+    note = f"; {call.note}" if call and call.note else ""
+    said = f"told {kept.result}" if kept.result else "handed over"
+    return "Call", f"{when(kept.at)}, {said}, with {with_whom}, as {kept.recorded_by} wrote down{note}"
 
 
 def _day(here: Authority, on: datetime | None) -> date:

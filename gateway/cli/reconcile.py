@@ -9,8 +9,7 @@ from rich.table import Table
 
 from gateway import reconcile
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
-from gateway.core.calendar import Calendar
-from gateway.core.duties import Deadlines, Step
+from gateway.core.duties import Missing, Step
 from gateway.reconcile import Owed
 from schemas.reading import words
 
@@ -23,7 +22,7 @@ commands = typer.Typer()
 def reconcile_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
     with opened(home) as here:
-        found = reconcile.owed(here, Calendar(), Deadlines())
+        found = reconcile.owed(here)
     late = sum(one.step is not Step.WAIT for one in found)
     answer(as_json, {"owed": [asdict(one) for one in found], "late": late}, lambda: _shown(found))
     if late:
@@ -42,13 +41,26 @@ def _shown(found: Sequence[Owed]) -> Table | str:
 def _what(one: Owed) -> str:
     whose = "theirs" if one.owed_by == "them" else "ours"
     days = f"{one.working_days} working day{'' if one.working_days == 1 else 's'}"
-    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried)))
+    done = (
+        f"handed over by telephone {one.handed_over_at:%d %b}" if one.handed_over_at else None,
+        f"{'reminded' if one.owed_by == 'them' else 'they reminded us'} {one.reminded_at:%d %b}"
+        if one.reminded_at
+        else None,
+        f"service manager told {one.escalated_at:%d %b}" if one.escalated_at else None,
+    )
+    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried, *done)))
 
 
 def _next(one: Owed) -> str:
     if one.step is Step.WAIT:
         return f"late from {one.late_at:%d %b %H:%M}"
+    if one.missing is Missing.DECISION:
+        return "\n".join((f"DECIDE: it is {one.state};", "retry, send-on, or", "withdraw it, or ring", _number(one)))
     if one.owed_by == "us":
         return "LATE: answer it"
     who = "the service manager rings" if one.step is Step.ESCALATE else "ring"
-    return "\n".join((f"LATE: {who}", one.ring.replace(", ", "\n") or "no number is known"))
+    return "\n".join((f"LATE: {who}", _number(one)))
+
+
+def _number(one: Owed) -> str:
+    return one.ring.replace(", ", "\n") or "no number is known"

@@ -12,8 +12,14 @@ from enum import StrEnum
 from gateway.core.delivery import RECEIPT_WAIT, State
 from keys.statement import Row
 
-HAS_IT = (State.RECEIVED, State.ACKNOWLEDGED, State.CONCLUDED)  # the sender holds a receipt
-STANDS = {"received": "new", "acknowledged": "acknowledged", "concluded": "concluded", "rejected": "rejected"}
+HAS_IT = (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON, State.CONCLUDED)  # the sender holds a receipt
+STANDS = {
+    "received": "new",
+    "acknowledged": "acknowledged",
+    "passed-on": "passed-on",
+    "concluded": "concluded",
+    "rejected": "rejected",
+}
 
 
 class Differs(StrEnum):

@@ -1,13 +1,12 @@
-"""The life of one delivery: its states, the legal moves between them, and how patient we are.
+"""The life of a notice that we sent: its states, what may move it from one to another, and how patient we are.
 
-    queued --try--> sent --receipt--> received --officer there--> acknowledged --> concluded
-      |  ^           |                  |                            |
-      |  '--later----'                  '------- any officer's reply may come first, or alone
-      '--> rejected | failed | withdrawn | expired
-
-`queued` and `sent` are the only states in which the dispatcher has work to do. No state is called unknown.
+`EVENTS` is the whole of it; `docs/cases.md` draws it. `queued` and `sent` are the only states in which the dispatcher has
+work to do. No state is called unknown. A telephone call in which the notice was handed over moves nothing, because the
+sealed notice still has to arrive; it is kept beside the state, and closes the gap that an acknowledgement would have closed.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,32 +14,68 @@ from tenacity import RetryCallState, Retrying, wait_exponential
 
 
 class State(StrEnum):
-    """Where a delivery stands (design section 6)."""
+    """Where a notice stands (design section 6)."""
 
     QUEUED = "queued"  # durable here, not yet with the partner
     SENT = "sent"  # handed over by a route that answers later; no receipt yet
     RECEIVED = "received"  # the partner's signed receipt is verified
     ACKNOWLEDGED = "acknowledged"  # an officer there has it
+    PASSED_ON = "passed-on"  # an officer there says that another authority should have it
     CONCLUDED = "concluded"  # what became of the child is known
+    CLOSED = "closed"  # ended by an officer of ours, on an acceptance, a recorded call, or a notice in its place
     REJECTED = "rejected"  # refused by a signed receipt, or by an officer there
     FAILED = "failed"  # our patience ended; a person is told
     WITHDRAWN = "withdrawn"  # taken back by us
     EXPIRED = "expired"  # no longer of use to anybody
 
 
-MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset(State) - {State.QUEUED},
-    State.SENT: frozenset(State) - {State.SENT},
-    State.RECEIVED: frozenset({State.ACKNOWLEDGED, State.CONCLUDED, State.REJECTED, State.WITHDRAWN, State.EXPIRED}),
-    State.ACKNOWLEDGED: frozenset({State.CONCLUDED, State.REJECTED, State.WITHDRAWN, State.EXPIRED}),
-    State.FAILED: frozenset({State.QUEUED, State.RECEIVED, State.ACKNOWLEDGED, State.CONCLUDED, State.WITHDRAWN}),
-    State.EXPIRED: frozenset({State.ACKNOWLEDGED, State.CONCLUDED}),
-    State.CONCLUDED: frozenset(),
-    State.REJECTED: frozenset({State.WITHDRAWN}),
-    State.WITHDRAWN: frozenset(),
+class By(StrEnum):
+    """Who makes an event happen."""
+
+    GATEWAY = "our gateway"
+    PARTNER = "their gateway"
+    THEIR_OFFICER = "their officer"
+    OUR_OFFICER = "our officer"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What may happen to a notice: from which states, to which, and who does it."""
+
+    name: str
+    by: By
+    come_from: tuple[State, ...]
+    to: State
+
+
+_UNDER_WAY = (State.QUEUED, State.SENT)
+_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON)
+_STUCK = (State.FAILED, State.REJECTED)
+_LIVE = (*_UNDER_WAY, *_THERE, *_STUCK)
+
+EVENTS = (
+    Event("handed over", By.GATEWAY, (State.QUEUED,), State.SENT),
+    Event("tried again", By.GATEWAY, (State.SENT, State.FAILED), State.QUEUED),
+    Event("gave up, or came back", By.GATEWAY, _UNDER_WAY, State.FAILED),
+    Event("receipt", By.PARTNER, (*_UNDER_WAY, State.FAILED), State.RECEIVED),
+    Event("refused by receipt", By.PARTNER, _UNDER_WAY, State.REJECTED),
+    Event("accepted", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.ACKNOWLEDGED),
+    Event("passed on", By.THEIR_OFFICER, _LIVE, State.PASSED_ON),
+    Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE), State.REJECTED),
+    Event("outcome, or answer", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.CONCLUDED),
+    Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
+    Event("located", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
+    Event("closed on acceptance, or on a recorded call", By.OUR_OFFICER, _LIVE, State.CLOSED),
+    Event("sent on to another authority", By.OUR_OFFICER, (State.PASSED_ON, *_STUCK), State.CLOSED),
+    Event("withdrawn, or corrected", By.OUR_OFFICER, (*_LIVE, State.EXPIRED), State.WITHDRAWN),
+    Event("expired", By.GATEWAY, (*_UNDER_WAY, *_THERE), State.EXPIRED),
+)
+MOVES: Mapping[State, frozenset[State]] = {
+    state: frozenset(event.to for event in EVENTS if state in event.come_from and state is not event.to)
+    for state in State
 }
 
-LOST = (State.SENT, State.RECEIVED, State.ACKNOWLEDGED, State.CONCLUDED, State.FAILED)  # from which `statements` alone
+LOST = (State.SENT, *_THERE, State.CONCLUDED, State.CLOSED, State.FAILED)  # from which `statements` alone
 # queues anew: the partner says that it does not have it, or has it while we hold no receipt
 
 PATIENCE = timedelta(days=5)  # a long weekend with a bank holiday, and a day to mend what is broken
@@ -48,12 +83,17 @@ RECEIPT_WAIT = timedelta(hours=1)  # for what was handed over to be receipted, b
 LONGEST_WAIT = timedelta(minutes=15)  # a partner that is back is noticed within the quarter hour
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 
-REPLY_MOVES = {"accepted": State.ACKNOWLEDGED, "passed-on": State.ACKNOWLEDGED, "rejected": State.REJECTED}
+DECIDED = {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}
 
 
 def may_move(old: State, new: State) -> bool:
     """Is this move one of the legal ones?"""
     return new in MOVES[old]
+
+
+def may_send_on(state: State) -> bool:
+    """May the notice go to another authority instead?"""
+    return state in (State.PASSED_ON, *_STUCK)
 
 
 def may_come_from(new: State) -> tuple[State, ...]:
@@ -82,7 +122,7 @@ def after_reply(kind: str, decision: str | None = None) -> State | None:
     """What an officer's reply of this kind makes of the notice it answers; None where it changes nothing."""
     match kind:
         case "Acknowledgement":
-            return REPLY_MOVES[decision or "accepted"]
+            return DECIDED[decision or "accepted"]
         case "Outcome" | "WhereaboutsResponse" | "LocatedNotice":
             return State.CONCLUDED
         case _:

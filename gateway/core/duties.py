@@ -1,21 +1,26 @@
 """What is still owed on a message, by whom, and when it is late.
 
-    what we sent        its state         what is missing
-    sealed              queued, sent      their gateway's receipt
-    a notice, sealed    received          an acknowledgement by an officer there
-    a notice, letter    queued, sent      an answer by a person there
-    a notice            acknowledged      the outcome
-    anything            failed            a decision of ours: try again, or ring
-    a notice            rejected          a decision of ours: withdraw it, or ring
-    whatever else                         nothing
+    what we sent          its state                  what is missing
+    sealed                queued, sent               their gateway's receipt
+    a letter              queued                     that their mail server takes it
+    a transfer notice     received; a letter, sent   an acknowledgement by an officer there
+    a transfer notice     acknowledged               the outcome
+    a transfer notice     handed over by telephone   the outcome, whatever the state
+    an enquiry            received, acknowledged     the answer
+    anything              failed                     a decision of ours: try again, send it on, or ring
+    a notice              rejected, passed on        a decision of ours: send it on, withdraw it, or ring
+    whatever else                                    nothing
 
-    a notice that came  new               our acknowledgement, or our answer
-                        acknowledged      the outcome, from us
+    a notice that came    new                        our acknowledgement, or our answer
+    a transfer notice     acknowledged               the outcome, from us
+    an enquiry            acknowledged               our answer
 
-Nobody owes an outcome to a circulated WhereaboutsUnknownNotice: its end is our own LocatedNotice. A reply is no notice: once it
-is received, it has done its work. Test messages are owed nothing; who asks leaves them out.
+Of a circulated WhereaboutsUnknownNotice nobody owes more than the receipt: we look at it again every fourteen days, and its
+end is our own LocatedNotice. A reply is no notice: once it is received, it has done its work. Test messages are owed
+nothing; who asks leaves them out.
 
-A duty waits until it is late; from then on somebody is rung; after as long again the service manager is told.
+A duty waits until it is late; from then on they are reminded, and somebody is rung; after as long again the service manager
+is told.
 """
 
 from dataclasses import dataclass
@@ -25,17 +30,17 @@ from typing import assert_never
 
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
-
-NO_OUTCOME = ("WhereaboutsUnknownNotice",)
-NEW, ACKNOWLEDGED = "new", "acknowledged"  # of what came, as `store.inbox.Standing` has them
+from gateway.core.standing import Standing
+from schemas.message import OPENS_A_CASE
 
 
 class Missing(StrEnum):
     """What has not come."""
 
     RECEIPT = "receipt"
-    ANSWER = "answer to a letter"
+    DELIVERY = "delivery"
     ACKNOWLEDGEMENT = "acknowledgement"
+    ANSWER = "answer"
     OUTCOME = "outcome"
     DECISION = "decision"
 
@@ -48,12 +53,18 @@ class Step(StrEnum):
     ESCALATE = "escalate"
 
 
+FIRST_WORD = {"TransferNotice": Missing.ACKNOWLEDGEMENT, "WhereaboutsEnquiry": Missing.ANSWER}
+LAST_WORD = {"TransferNotice": Missing.OUTCOME, "WhereaboutsEnquiry": Missing.ANSWER}
+FROM_AN_OFFICER = (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, Missing.OUTCOME)  # of whom a reminder can ask it
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """How long each may take."""
 
     receipt: timedelta = timedelta(hours=1)
     acknowledgement: int = 2  # working days
+    answer: int = 5  # working days; no law sets a limit for enquiries
     outcome: int = 10  # school days
 
 
@@ -73,41 +84,46 @@ class Duty:
         return Step.RING if now < self.escalate_at else Step.ESCALATE
 
 
-def of_sent(kind: str, state: State, *, is_notice: bool, sealed: bool) -> Missing | None:
+def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool = False) -> Missing | None:
     """What is missing on a message of ours; None where nothing is."""
+    if handed_over and state not in (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED):
+        return LAST_WORD.get(kind)
     match state:
         case State.QUEUED | State.SENT:
             if sealed:
                 return Missing.RECEIPT
-            return Missing.ANSWER if is_notice or state is State.QUEUED else None
+            return Missing.DELIVERY if state is State.QUEUED else FIRST_WORD.get(kind)
         case State.RECEIVED:
-            return Missing.ACKNOWLEDGEMENT if is_notice else None
+            return FIRST_WORD.get(kind)
         case State.ACKNOWLEDGED:
-            return Missing.OUTCOME if is_notice and kind not in NO_OUTCOME else None
+            return LAST_WORD.get(kind)
         case State.FAILED:
-            return Missing.DECISION
-        case State.REJECTED:
-            return Missing.DECISION if is_notice else None
-        case State.CONCLUDED | State.WITHDRAWN | State.EXPIRED:
+            return Missing.DECISION if kind != "Reminder" else None
+        case State.REJECTED | State.PASSED_ON:
+            return Missing.DECISION if kind in OPENS_A_CASE else None
+        case State.CONCLUDED | State.CLOSED | State.WITHDRAWN | State.EXPIRED:
             return None
         case _:
             assert_never(state)
 
 
-def of_received(kind: str, standing: str) -> Missing | None:
+def of_received(kind: str, standing: Standing) -> Missing | None:
     """What we owe on a notice that came; None where nothing."""
-    if standing == NEW:
-        return Missing.ACKNOWLEDGEMENT
-    return Missing.OUTCOME if standing == ACKNOWLEDGED and kind not in NO_OUTCOME else None
+    if standing is Standing.NEW:
+        return FIRST_WORD.get(kind)
+    return LAST_WORD.get(kind) if standing is Standing.ACKNOWLEDGED else None
 
 
 def duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadlines) -> Duty:
     """The duty with its dates. A decision is due at once, and escalated as an acknowledgement is."""
     match missing:
-        case Missing.RECEIPT:
+        case Missing.RECEIPT | Missing.DELIVERY:
             return Duty(missing, since, since + deadlines.receipt, since + 2 * deadlines.receipt)
-        case Missing.ANSWER | Missing.ACKNOWLEDGEMENT:
+        case Missing.ACKNOWLEDGEMENT:
             late, later = (calendar.add_working_days(since, n * deadlines.acknowledgement) for n in (1, 2))
+            return Duty(missing, since, late, later)
+        case Missing.ANSWER:
+            late, later = (calendar.add_working_days(since, n * deadlines.answer) for n in (1, 2))
             return Duty(missing, since, late, later)
         case Missing.OUTCOME:
             late, later = (calendar.add_school_days(since, n * deadlines.outcome) for n in (1, 2))

@@ -3,32 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, RowMapping, and_, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.core.standing import ENDINGS, Standing
 from gateway.errors import NotFound
 from gateway.store.tables import inbox, receipts
 from schemas.message import OPENS_A_CASE
 
+AT_ONCE = 500  # ids in one question
+REPLIES = ("Acknowledgement", "Outcome", "WhereaboutsResponse")  # which move what they answer
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
-
-
-class Standing(StrEnum):
-    """What we have made of a notice that came."""
-
-    NEW = "new"
-    ACKNOWLEDGED = "acknowledged"
-    REJECTED = "rejected"
-    CONCLUDED = "concluded"
-    WITHDRAWN = "withdrawn"  # by its sender
-    SUPERSEDED = "superseded"  # by a correction of its sender
-    FILED = "filed"  # a reply: it has had its effect, and nothing is to be done
-
-
-WAITING = (Standing.NEW, Standing.ACKNOWLEDGED)  # for an officer of ours to answer, or to say what became of the child
-ENDINGS = {"Withdrawal": Standing.WITHDRAWN, "LocatedNotice": Standing.CONCLUDED}  # by the sender of what they name
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +213,23 @@ def search(
     if not tests:
         query = query.where(inbox.c.test.is_(False))
     return [_item(row._mapping) for row in tx.execute(query.limit(limit))]
+
+
+def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
+    """When each of these messages, by sender and id, was last asked about by its sender."""
+    found: dict[tuple[str, str], datetime] = {}
+    for at in range(0, len(message_ids), AT_ONCE):
+        named = inbox.c.in_reply_to.in_(message_ids[at : at + AT_ONCE])
+        query = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.received_at).where(named)
+        came = tx.execute(query.order_by(inbox.c.received_at))
+        found |= {(r.sender, r.in_reply_to): r.received_at for r in came if r.kind == "Reminder"}
+    return found
+
+
+def answered_later(tx: Connection, sender: str, in_reply_to: str, sequence: int) -> bool:
+    """Did this sender say something newer about the same message of ours, which came first?"""
+    query = select(inbox.c.sender, inbox.c.sequence, inbox.c.kind).where(inbox.c.in_reply_to == in_reply_to)
+    return any(r.sender == sender and r.sequence > sequence and r.kind in REPLIES for r in tx.execute(query))
 
 
 def missing_before(tx: Connection, item: Item) -> bool:

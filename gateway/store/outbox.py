@@ -15,6 +15,7 @@ from gateway.store.tables import attempts, correspondents, outbox, outbox_conten
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
 OPEN = (State.QUEUED, State.SENT)
+AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Delivery:
     due_at: datetime
     reason: str | None
     protection: str
+    handed_over_at: datetime | None  # by telephone
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,16 @@ def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
     query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)
     found = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
     return [dict(row._mapping) for row in found]
+
+
+def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+    """How the last try of each of these ended, and by which route."""
+    found: dict[str, str] = {}
+    for at in range(0, len(message_ids), AT_ONCE):
+        mine = attempts.c.message_id.in_(message_ids[at : at + AT_ONCE])
+        query = select(attempts.c.message_id, attempts.c.route, attempts.c.ending).where(mine)
+        found |= {r.message_id: f"{r.route}: {r.ending}" for r in tx.execute(query.order_by(attempts.c.number))}
+    return found
 
 
 def counts(tx: Connection) -> dict[State, int]:

@@ -81,6 +81,7 @@ outbox = Table(
     Column("claimed_until", Instant),
     Column("reason", Text),
     Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
+    Column("handed_over_at", Instant),  # by telephone, as an officer of ours wrote down
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),
@@ -259,6 +260,30 @@ correspondents = Table(  # authorities that have no gateway
     Column("telephone", String(40), nullable=False),
     Column("confirmed_at", Instant, nullable=False),
     Column("confirmed_by", String(80), nullable=False),
+)
+
+calls = Table(  # with people at authorities to whom we sent a notice, as officers of ours wrote them down
+    "calls",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("message_id", ID, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("result", String(40)),  # what they told of the child; NULL: the notice was handed over
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String(80), nullable=False),
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary, nullable=False),  # who was spoken to, and a note
+)
+
+chased = Table(  # so that nothing is chased twice for the same reason
+    "chased",
+    metadata,
+    Column("message_id", ID, primary_key=True),
+    Column("missing", String(20), primary_key=True),
+    Column("step", String(10), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("reminder_id", ID),
+    Column("told_at", Instant),  # the service manager, by mail
 )
 
 audit_entries = Table(

@@ -7,11 +7,11 @@ import pytest
 
 from gateway import amend, app, respond
 from gateway.core.delivery import State
+from gateway.core.standing import Standing
 from gateway.errors import NotAllowed
 from gateway.receive import receive
 from gateway.send import prepare, send
 from gateway.store import inbox, outbox
-from gateway.store.inbox import Standing
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas.message import Acknowledgement, LocatedNotice, Message, Withdrawal

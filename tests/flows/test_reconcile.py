@@ -8,14 +8,12 @@ import pytest
 
 from gateway import reconcile, respond, setup
 from gateway.authority import Authority
-from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
-from gateway.core.duties import ACKNOWLEDGED, NEW, Deadlines, Missing, Step
+from gateway.core.duties import Missing, Step
 from gateway.receive import receive
 from gateway.reconcile import Owed
 from gateway.send import prepare, queue
 from gateway.store import outbox
-from gateway.store.inbox import Standing
 from gateway.store.outbox import Settled
 from schemas.message import Acknowledgement
 from tests.children import notice
@@ -40,7 +38,7 @@ def pair(tmp_path: Path) -> tuple[Authority, Authority]:
 
 def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
     here.now = lambda: MONDAY + after
-    return reconcile.owed(here, Calendar(), Deadlines())
+    return reconcile.owed(here)
 
 
 async def exchanged(pair: tuple[Authority, Authority]) -> str:
@@ -110,10 +108,6 @@ async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Authority, Author
     sandwell, _ = pair
     stands(sandwell, await exchanged(pair), State.CONCLUDED)
     assert owed(sandwell, timedelta(days=99)) == []
-
-
-def test_the_standings_are_those_of_the_inbox() -> None:
-    assert {NEW, ACKNOWLEDGED} == {Standing.NEW, Standing.ACKNOWLEDGED}
 
 
 def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import pytest
 from gateway import app, respond
 from gateway.authority import Authority
 from gateway.core.delivery import State
+from gateway.core.standing import WAITING, Standing
 from gateway.errors import NotAllowed
 from gateway.receive import receive
 from gateway.send import prepare, send
 from gateway.store import inbox
-from gateway.store.inbox import Standing
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
 from tests.children import notice
 from tests.flows.test_exchange import OFFICER, Pair, state, until
@@ -33,7 +33,7 @@ async def test_an_enquiry_is_answered(pair: Pair) -> None:
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
         respond.answer(worcestershire, sent, NO_TRACE, by="otto")
         await until(lambda: state(sandwell, sent) is State.CONCLUDED)
-    waiting = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), states=inbox.WAITING))
+    waiting = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), states=WAITING))
     assert waiting == []
     [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
     assert (reply.kind, reply.state) == ("WhereaboutsResponse", Standing.FILED)

@@ -3,54 +3,79 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core import duties
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.duties import Deadlines, Missing, Step
+from gateway.core.standing import Standing
+from schemas.message import BODIES
 
 FRIDAY = datetime(2026, 11, 20, 15, tzinfo=UTC)
-NOTICE = {
-    State.QUEUED: Missing.RECEIPT,
-    State.SENT: Missing.RECEIPT,
-    State.RECEIVED: Missing.ACKNOWLEDGEMENT,
-    State.ACKNOWLEDGED: Missing.OUTCOME,
-    State.FAILED: Missing.DECISION,
-    State.REJECTED: Missing.DECISION,
-    State.CONCLUDED: None,
-    State.WITHDRAWN: None,
-    State.EXPIRED: None,
+KINDS = [cls.__name__ for cls in BODIES]
+ENDS = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
+OWED = {
+    State.QUEUED: (Missing.RECEIPT, Missing.RECEIPT, Missing.RECEIPT),
+    State.SENT: (Missing.RECEIPT, Missing.RECEIPT, Missing.RECEIPT),
+    State.RECEIVED: (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, None),
+    State.ACKNOWLEDGED: (Missing.OUTCOME, Missing.ANSWER, None),
+    State.PASSED_ON: (Missing.DECISION, Missing.DECISION, Missing.DECISION),
+    State.FAILED: (Missing.DECISION, Missing.DECISION, Missing.DECISION),
+    State.REJECTED: (Missing.DECISION, Missing.DECISION, Missing.DECISION),
+    **dict.fromkeys(ENDS, (None, None, None)),
 }
 
 
 @pytest.mark.parametrize("state", State)
 def test_a_notice_is_owed_something_until_it_ends(state: State) -> None:
-    assert duties.of_sent("TransferNotice", state, is_notice=True, sealed=True) is NOTICE[state]
+    kinds = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+    assert tuple(duties.of_sent(kind, state, sealed=True) for kind in kinds) == OWED[state]
 
 
 def test_a_reply_is_owed_nothing_but_its_receipt() -> None:
-    owed = {state: duties.of_sent("Outcome", state, is_notice=False, sealed=True) for state in State}
+    owed = {state: duties.of_sent("Outcome", state, sealed=True) for state in State}
     assert {state for state, missing in owed.items() if missing} == {State.QUEUED, State.SENT, State.FAILED}
 
 
-def test_a_letter_is_owed_an_answer_by_a_person() -> None:
-    assert duties.of_sent("TransferNotice", State.SENT, is_notice=True, sealed=False) is Missing.ANSWER
-    assert duties.of_sent("Withdrawal", State.SENT, is_notice=False, sealed=False) is None
+def test_nobody_need_decide_about_a_reminder_that_did_not_arrive() -> None:
+    assert duties.of_sent("Reminder", State.FAILED, sealed=True) is None
 
 
-def test_nobody_owes_an_outcome_to_a_circulated_notice() -> None:
-    kind = "WhereaboutsUnknownNotice"
-    assert duties.of_sent(kind, State.ACKNOWLEDGED, is_notice=True, sealed=True) is None
-    assert duties.of_received(kind, "acknowledged") is None
-    assert duties.of_received(kind, "new") is Missing.ACKNOWLEDGEMENT
+def test_a_letter_is_owed_its_delivery_and_then_a_word_by_a_person() -> None:
+    assert duties.of_sent("TransferNotice", State.QUEUED, sealed=False) is Missing.DELIVERY
+    assert duties.of_sent("TransferNotice", State.SENT, sealed=False) is Missing.ACKNOWLEDGEMENT
+    assert duties.of_sent("Withdrawal", State.SENT, sealed=False) is None
+
+
+@given(st.sampled_from(State), st.booleans())
+def test_what_was_handed_over_by_telephone_is_owed_only_its_outcome(state: State, sealed: bool) -> None:
+    owed = duties.of_sent("TransferNotice", state, sealed=sealed, handed_over=True)
+    assert owed is (None if state in ENDS else Missing.OUTCOME)
+
+
+@given(st.sampled_from(KINDS), st.sampled_from(ENDS), st.booleans(), st.booleans())
+def test_what_has_ended_is_owed_nothing(kind: str, state: State, sealed: bool, handed_over: bool) -> None:
+    assert duties.of_sent(kind, state, sealed=sealed, handed_over=handed_over) is None
+
+
+def test_what_we_owe_on_what_came() -> None:
+    assert duties.of_received("TransferNotice", Standing.NEW) is Missing.ACKNOWLEDGEMENT
+    assert duties.of_received("TransferNotice", Standing.ACKNOWLEDGED) is Missing.OUTCOME
+    assert duties.of_received("WhereaboutsEnquiry", Standing.ACKNOWLEDGED) is Missing.ANSWER
+    assert duties.of_received("WhereaboutsUnknownNotice", Standing.NEW) is None
+    for standing in set(Standing) - {Standing.NEW, Standing.ACKNOWLEDGED}:
+        assert duties.of_received("TransferNotice", standing) is None
 
 
 @pytest.mark.parametrize(
     ("missing", "late_at", "escalate_at"),
     [
         (Missing.RECEIPT, FRIDAY + timedelta(hours=1), FRIDAY + timedelta(hours=2)),
+        (Missing.DELIVERY, FRIDAY + timedelta(hours=1), FRIDAY + timedelta(hours=2)),
         (Missing.ACKNOWLEDGEMENT, FRIDAY + timedelta(days=4), FRIDAY + timedelta(days=6)),
-        (Missing.ANSWER, FRIDAY + timedelta(days=4), FRIDAY + timedelta(days=6)),
+        (Missing.ANSWER, FRIDAY + timedelta(days=7), FRIDAY + timedelta(days=14)),
         (Missing.OUTCOME, FRIDAY + timedelta(days=14), FRIDAY + timedelta(days=28)),
         (Missing.DECISION, FRIDAY, FRIDAY + timedelta(days=4)),
     ],

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
+from gateway.core.standing import Standing
 from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, transfer_files, witnessed
 from gateway.store.database import Store
 from gateway.store.drafts import Made
-from gateway.store.inbox import Arrived, Receipt, Standing
+from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
 from gateway.store.outbox import Queued, Settled

@@ -1,0 +1,155 @@
+"""What officers did outside of the gateway, written down: calls, and cases that are closed on an acceptance or a call.
+
+A case of a child who moved away does not close on hope: somebody there accepted the notice, or an officer of ours spoke to
+them and says with whom. Whom, and any note, is locked at rest like a notice; the audit log says that there was a call.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed
+from gateway.store import calls, log, outbox
+from gateway.store.calls import Kept
+from gateway.store.log import Entry
+from gateway.store.outbox import Delivery
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.jose import CLOCK_SKEW
+from schemas import codes
+
+TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}  # which codes an outcome may have
+ENDED = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """With whom an officer of ours spoke, and when."""
+
+    spoken_to: str
+    at: datetime
+    note: str | None = None
+
+
+def hand_over(here: Authority, message_id: str, call: Call, by: str) -> None:
+    """The notice was handed over by telephone: that closes the gap which their acknowledgement would have closed.
+
+    The sealed notice still goes there. Raises NotFound, or NotAllowed where it is no transfer notice, or is at its end.
+    """
+    sent = _live(here, message_id, ("TransferNotice",))
+    _check(here, sent, call)
+    kept = _kept(here, message_id, call, None, by)
+
+    def write(tx: Connection) -> None:
+        calls.add(tx, kept)
+        log.append(tx, here.now(), [Entry("notice.handed-over", by, message_id, sent.recipient, sent.digest)])
+
+    here.store.run(write)
+
+
+def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: str) -> None:
+    """They told us by telephone, or otherwise, what became of the child, or whether they know it: that ends the notice.
+
+    Raises NotFound, or NotAllowed where it is no notice that is answered, is at its end, or has no such result.
+    """
+    sent = _live(here, message_id, tuple(TOLD))
+    _check(here, sent, call)
+    known = codes.labels(TOLD[sent.kind])
+    if result not in known:
+        said = f"{result} is no result of a {sent.kind}."
+        raise NotAllowed("call.other-result", said, f"Say one of: {', '.join(known)}.")
+    kept = _kept(here, message_id, call, result, by)
+
+    def write(tx: Connection) -> None:
+        reason = f"told to an officer of ours: {result}"
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CONCLUDED, reason=reason):
+            raise _ended(outbox.get(tx, message_id))
+        calls.add(tx, kept)
+        entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
+        log.append(tx, here.now(), [entry])
+
+    here.store.run(write)
+
+
+def close(here: Authority, message_id: str, by: str) -> None:
+    """Close a transfer notice without waiting for the outcome: an officer there accepted it, or a call is recorded.
+
+    Raises NotFound, or NotAllowed where neither is so, or it is at its end.
+    """
+    sent = _live(here, message_id, ("TransferNotice",))
+    accepted = sent.state is State.ACKNOWLEDGED and sent.protection == "sealed"
+    if not (accepted or sent.handed_over_at):
+        raise NotAllowed(
+            "case.not-accepted",
+            f"Nobody at {sent.recipient} has accepted this notice by a signed message, and no call is recorded.",
+            "Ring them, then `cme-gateway handover`; or `remind` them, and wait.",
+        )
+    ground = "accepted" if accepted else "handed over by telephone"
+
+    def write(tx: Connection) -> None:
+        reason = f"closed: {ground}"
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+            raise _ended(outbox.get(tx, message_id))
+        entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
+        log.append(tx, here.now(), [entry])
+
+    here.store.run(write)
+
+
+def recorded(here: Authority, message_id: str) -> list[tuple[Kept, Call | None]]:
+    """The calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
+    return [(kept, _opened(here, kept)) for kept in here.store.look(lambda tx: calls.about(tx, message_id))]
+
+
+def _kept(here: Authority, message_id: str, call: Call, result: str | None, by: str) -> Kept:
+    said = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
+    locked = at_rest.lock(said, about=_about(message_id), ring=here.ring)
+    return Kept(message_id, call.at, result, here.now(), by, locked.data_key, locked.content)
+
+
+def _opened(here: Authority, kept: Kept) -> Call | None:
+    if kept.data_key is None:
+        return None
+    locked = Locked(kept.data_key, kept.content)
+    said = json.loads(at_rest.unlock(locked, about=_about(kept.message_id), ring=here.ring))
+    return Call(said["spoken_to"], kept.at, said["note"])
+
+
+def _about(message_id: str) -> str:
+    return f"call/{message_id}"
+
+
+def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind not in kinds:
+        raise NotAllowed(
+            "call.other-kind",
+            f"A message of the kind {sent.kind} is not settled by a call.",
+            "A search ends with `cme-gateway located`; a reply needs no answer.",
+        )
+    if sent.state in ENDED:
+        raise _ended(sent)
+    return sent
+
+
+def _ended(sent: Delivery) -> NotAllowed:
+    return NotAllowed(
+        "amend.too-late", f"This notice is {sent.state} already.", "See `cme-gateway show` for what was said."
+    )
+
+
+def _check(here: Authority, sent: Delivery, call: Call) -> None:
+    if not sent.queued_at - CLOCK_SKEW <= call.at <= here.now() + CLOCK_SKEW:
+        raise NotAllowed(
+            "call.other-time",
+            "The call was before the notice was sent, or has not been yet.",
+            "Give the day and time of the call with --at, in UK time.",
+        )
+    if sent.restriction == "phone-only" and call.note:
+        raise NotAllowed(
+            "call.restricted", "Nothing about this child is kept here, so a call about it has no note.", "Leave it out."
+        )

@@ -1,0 +1,90 @@
+"""Commands for what officers do outside of the gateway: calls, reminders, and cases that they close or send on."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from gateway import amend, by_hand, chase
+from gateway.authority import Authority
+from gateway.by_hand import Call
+from gateway.cli.notices import NoteFile
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, note_text, opened, who
+from gateway.core.calendar import LONDON
+
+SpokenTo = Annotated[str, typer.Option("--spoken-to", help="With whom. It is locked, like a notice.")]
+At = Annotated[
+    datetime | None,
+    typer.Option("--at", formats=["%Y-%m-%d %H:%M"], help="When, in UK time; now if not given."),
+]
+
+commands = typer.Typer()
+
+
+def _call(here: Authority, spoken_to: str, at: datetime | None, note: str | None) -> Call:
+    return Call(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else here.now(), note)
+
+
+@commands.command()
+def handover(
+    message_id: str,
+    spoken_to: SpokenTo,
+    home: Home = DEFAULT_HOME,
+    at: At = None,
+    note_file: NoteFile = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Write down that a transfer notice was handed over by telephone: it counts as an acknowledgement."""
+    with opened(home) as here:
+        call = _call(here, spoken_to, at, note_text(note_file))
+        by_hand.hand_over(here, message_id, call, by)
+    value = {"message_id": message_id, "handed_over_at": call.at}
+    answer(as_json, value, lambda: "Written down. They owe the outcome; or close it with `cme-gateway close`.")
+
+
+@commands.command()
+def told(
+    message_id: str,
+    result: Annotated[str, typer.Argument(help="As in `outcome`; of an enquiry, as in `respond`.")],
+    spoken_to: SpokenTo,
+    home: Home = DEFAULT_HOME,
+    at: At = None,
+    note_file: NoteFile = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Write down what they told us, by telephone or letter, of a notice of ours: that ends it."""
+    with opened(home) as here:
+        by_hand.outcome_told(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
+    answer(as_json, {"message_id": message_id, "result": result}, lambda: f"Written down: {result}. It is concluded.")
+
+
+@commands.command()
+def close(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Close a transfer notice without its outcome: they accepted it, or a call is written down. Never on hope."""
+    with opened(home) as here:
+        by_hand.close(here, message_id, by)
+    answer(as_json, {"closed": message_id}, lambda: "Closed.")
+
+
+@commands.command("send-on")
+def send_on(
+    message_id: str,
+    to: Annotated[str, typer.Argument(help="DfE code of the authority that should have it.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Send a transfer notice that was passed on, rejected, or given up to another authority, in the same case."""
+    with opened(home) as here:
+        new = amend.send_on(here, message_id, to, by)
+    answer(as_json, {"message_id": new, "in_place_of": message_id}, lambda: f"Queued to {to}: {new}")
+
+
+@commands.command()
+def remind(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Remind them of a notice of ours, before the gateway does it by itself."""
+    with opened(home) as here:
+        reminder = chase.remind(here, message_id, by)
+    answer(as_json, {"message_id": reminder, "about": message_id}, lambda: f"Queued: a reminder, {reminder}")

@@ -1,0 +1,57 @@
+"""The life of a notice as a drawing, made of `delivery.EVENTS`: `python -m gateway.core.cases` prints it for docs/cases.md."""
+
+from collections.abc import Iterator
+
+from gateway.core.delivery import EVENTS, MOVES, Event, State
+
+GROUPS = {  # states from which an event leads to the same place are drawn as one
+    "under_way": ("under way", (State.QUEUED, State.SENT)),
+    "there": ("with them", (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON)),
+    "stuck": ("stuck", (State.FAILED, State.REJECTED)),
+}
+LIVE = tuple(state for _, states in GROUPS.values() for state in states)
+
+
+def diagram() -> str:
+    """A Mermaid state diagram: each event once, from as few places as say the same."""
+    return "\n".join(["stateDiagram-v2", "    direction LR", *(f"    {line}" for line in _lines())]) + "\n"
+
+
+def table() -> str:
+    """The same as a table in Markdown, for those who do not see it."""
+    rows = [f"| {e.name} | {e.by} | {', '.join(e.come_from)} | {e.to} |" for e in EVENTS]
+    return "\n".join(["| what happens | who does it | from | to |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield f"[*] --> {_name(State.QUEUED)}"
+    yield 'state "live" as live {'
+    for group, (label, states) in GROUPS.items():
+        yield f'    state "{label}" as {group} {{'
+        yield from (f'        state "{state}" as {_name(state)}' for state in states)
+        yield "    }"
+    yield "}"
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for event in EVENTS:
+        for origin in _origins(event):
+            arrows.setdefault((origin, _name(event.to)), []).append(event.name)
+    yield from (f"{origin} --> {to}: {'; '.join(names)}" for (origin, to), names in arrows.items())
+    yield from (f"{_name(state)} --> [*]" for state in State if not MOVES[state])
+
+
+def _origins(event: Event) -> Iterator[str]:
+    """As few places as say the same; that a state does not lead to itself goes without saying."""
+    left = [state for state in event.come_from if state is not event.to]
+    for group, states in (("live", LIVE), *((group, states) for group, (_, states) in GROUPS.items())):
+        if {state for state in states if state is not event.to} <= set(left):
+            yield group
+            left = [state for state in left if state not in states]
+    yield from map(_name, left)
+
+
+def _name(state: State) -> str:
+    return state.replace("-", "_")
+
+
+if __name__ == "__main__":
+    print(f"```mermaid\n{diagram()}```\n\n{table()}", end="")

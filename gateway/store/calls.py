@@ -1,0 +1,35 @@
+"""Calls that officers wrote down: when, about which notice, and locked, with whom."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.store.tables import calls, outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A call as it is kept."""
+
+    message_id: str
+    at: datetime
+    result: str | None  # what they told of the child; None where the notice was handed over
+    recorded_at: datetime
+    recorded_by: str
+    data_key: bytes | None
+    content: bytes
+
+
+def add(tx: Connection, call: Kept) -> None:
+    """Keep one. The first in which the notice was handed over stands beside its state too."""
+    tx.execute(insert(calls).values({name: getattr(call, name) for name in Kept.__dataclass_fields__}))
+    if call.result is None:
+        first = outbox.c.message_id == call.message_id, outbox.c.handed_over_at.is_(None)
+        tx.execute(update(outbox).where(*first).values(handed_over_at=call.at))
+
+
+def about(tx: Connection, message_id: str) -> list[Kept]:
+    """Every call about this notice, in the order in which they were written down."""
+    query = select(*(calls.c[name] for name in Kept.__dataclass_fields__)).where(calls.c.message_id == message_id)
+    return [Kept(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]

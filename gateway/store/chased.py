@@ -1,0 +1,48 @@
+"""What was chased: for which notice, for what that is missing, and how far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.tables import chased
+
+REMINDED, ESCALATED = "reminded", "escalated"
+AT_ONCE = 500  # ids in one question
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """They were reminded, or the service manager was told."""
+
+    message_id: str
+    missing: str
+    step: str
+    at: datetime
+    reminder_id: str | None = None
+    told_at: datetime | None = None
+
+
+def add(tx: Connection, chase: Chase) -> bool:
+    """Keep one; False where there is one for the same reason."""
+    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    row = {name: getattr(chase, name) for name in Chase.__dataclass_fields__}
+    return tx.execute(on(chased).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+def about(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:
+    """What was chased of these, by id, what is missing, and step."""
+    found: dict[tuple[str, str, str], Chase] = {}
+    for at in range(0, len(message_ids), AT_ONCE):
+        query = select(chased).where(chased.c.message_id.in_(message_ids[at : at + AT_ONCE]))
+        found |= {(r.message_id, r.missing, r.step): Chase(**r._mapping) for r in tx.execute(query)}
+    return found
+
+
+def told(tx: Connection, now: datetime, keys: Sequence[tuple[str, str]]) -> None:
+    """The service manager was told of these, by id and what is missing."""
+    for message_id, missing in keys:
+        mine = and_(chased.c.message_id == message_id, chased.c.missing == missing, chased.c.step == ESCALATED)
+        tx.execute(update(chased).where(mine).values(told_at=now))

@@ -1,0 +1,60 @@
+"""The days of one authority's office and schools, read from a file: CSV with the headings `what,from,to`.
+
+term,2026-09-02,2026-12-18
+half-term,2026-10-26,2026-10-30
+closed,2026-12-24,              one day; the office is closed, besides bank holidays
+"""
+
+import csv
+from datetime import date, timedelta
+from pathlib import Path
+
+from gateway.core.calendar import A_DAY, Calendar, Span
+from gateway.errors import ConfigProblem
+
+MOST = 100_000  # bytes
+LONGEST = timedelta(days=366)
+HEADINGS = ["what", "from", "to"]
+WHAT = ("term", "half-term", "closed")
+
+
+def read(path: Path) -> Calendar:
+    """The calendar in this file. Raises ConfigProblem, which names the line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.reader(stream.read(MOST).splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as why:
+        reason = getattr(why, "strerror", None) or "it is no CSV in UTF-8"
+        raise ConfigProblem(
+            "config.calendar", f"The calendar {path} cannot be read ({reason}).", "Check [calendars] in gateway.toml."
+        ) from None
+    if not rows or [cell.strip().lower() for cell in rows[0]] != HEADINGS:
+        raise _problem(path, 1, "does not name the columns", "what,from,to")
+    spans: dict[str, list[Span]] = {what: [] for what in WHAT}
+    for number, row in enumerate(rows[1:], 2):
+        if any(cell.strip() for cell in row):
+            what, span = _span(path, number, [cell.strip() for cell in row])
+            spans[what].append(span)
+    closed = {span.first + A_DAY * n for span in spans["closed"] for n in range((span.last - span.first).days + 1)}
+    return Calendar(frozenset(closed), tuple(spans["term"]), tuple(spans["half-term"]))
+
+
+def _span(path: Path, number: int, row: list[str]) -> tuple[str, Span]:
+    what, first, last = (*row, "", "", "")[:3]
+    if what not in WHAT:
+        raise _problem(
+            path, number, f"says neither {', '.join(WHAT[:-1])} nor {WHAT[-1]}", "term,2026-09-02,2026-12-18"
+        )
+    try:
+        span = Span(date.fromisoformat(first), date.fromisoformat(last or first))
+    except ValueError:
+        raise _problem(path, number, "has a date that is none", f"{what},2026-09-02,2026-12-18") from None
+    if not timedelta(0) <= span.last - span.first <= LONGEST:
+        raise _problem(
+            path, number, "ends before it begins, or lasts more than a year", f"{what},2026-09-02,2026-12-18"
+        )
+    return what, span
+
+
+def _problem(path: Path, number: int, wrong: str, example: str) -> ConfigProblem:
+    return ConfigProblem("config.calendar", f"{path}, line {number}, {wrong}.", f"Write it like: {example}")
