@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters import email
-from gateway import audit, letters, setup
+from gateway import audit, letters, review, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
@@ -60,6 +60,7 @@ def examine(here: Authority) -> list[Check]:
         *_email(here),
         *_partners(here),
         *_deliveries(here),
+        _reviews(here),
         _log(here),
         *_witnessed(here),
     ]
@@ -271,6 +272,12 @@ def _deliveries(here: Authority) -> Iterator[Check]:
         count = counts.get(state, 0)
         detail = f"{count}: cme-gateway outbox --state {state.value}" if count else "none"
         yield Check(f"notices {words}", "warn" if count else "ok", detail)
+
+
+def _reviews(here: Authority) -> Check:
+    count = review.overdue(here)
+    detail = f"{count} overdue: cme-gateway review list" if count else "none is overdue"
+    return Check("reviews of searches", "warn" if count else "ok", detail)
 
 
 def _log(here: Authority) -> Check:
