@@ -1,20 +1,27 @@
 """Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.core.delivery import State, may_send_on
+from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed
-from gateway.send import next_header, prepare, queue
-from gateway.store import log, outbox
+from gateway.send import first_header, next_header, prepare, queue
+from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
 from keys import at_rest
 from keys.at_rest import Locked
-from schemas import xml
+from schemas import codes, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
+
+ENDED = {  # how a search ends, as it stands beside each of its notices
+    row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
+    for row in codes.rows("located_ways")
+}
 
 
 def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str | None:
@@ -28,6 +35,8 @@ def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str
 
     def write(tx: Connection) -> bool:
         _take_back(tx, here, sent, by, "withdrawn")
+        if sent.kind in SEARCHES and not _searched(tx, sent.conversation_id):
+            end_review(tx, here, sent.conversation_id, "withdrawn", by)
         told = outbox.get(tx, message_id).attempts > 0  # read after the change, so that no claim is in between
         if told:
             queue(tx, here, [ready])
@@ -36,6 +45,11 @@ def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str
     told = here.store.run(write)
     here.due.set()
     return ready.message_id if told else None
+
+
+def _searched(tx: Connection, conversation_id: str) -> bool:
+    case = outbox.search(tx, conversation_id=conversation_id, limit=None)
+    return any(one.kind in SEARCHES and one.state is not State.WITHDRAWN for one in case)
 
 
 def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
@@ -95,38 +109,43 @@ def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
     return head.message_id
 
 
-def stand_down(here: Authority, message_id: str, body: LocatedNotice, by: str) -> list[str]:
-    """The child is found: tell everybody who was asked in this case, and conclude it. The ids of what tells them.
+def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None) -> list[str]:
+    """The search in a case ends: tell everybody to whom one of its notices went, and conclude it. The ids of what tells them.
 
-    Raises NotFound, or NotAllowed where it is no search, or everybody was told before.
+    `name` is the case's own id, or that of one of its notices. Whoever was asked more than once is told once. Raises NotFound,
+    or NotAllowed where it is no search, everybody was told before, or a manager's decision does not say whose it is.
     """
-    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
-    if sent.kind not in SEARCHES:
+    if body.way == "manager-decision" and not decided_by:
+        raise NotAllowed(
+            "review.decided-by",
+            "A manager's decision names who decided.",
+            "Use `cme-gateway review end CASE --reason manager-decision --decided-by NAME`.",
+        )
+    case = here.store.look(lambda tx: outbox.case_of(tx, name))
+    searches = [one.message_id for one in case if one.kind in SEARCHES]
+    if not searches:
         raise NotAllowed(
             "amend.not-a-search", "Nobody was asked to look for this child.", "Use `cme-gateway withdraw` for a notice."
         )
-    case = here.store.look(lambda tx: outbox.search(tx, conversation_id=sent.conversation_id, limit=None))
-    told = {one.in_reply_to for one in case if one.kind == "LocatedNotice"}
-    open_ones = [
-        one for one in case if one.kind in SEARCHES and one.state is not State.WITHDRAWN and one.message_id not in told
-    ]
-    if not open_ones:
+    open_ones, conversation = _untold(case), case[0].conversation_id
+    if not open_ones and standing(here.store.look(lambda tx: reviews.of_case(tx, conversation))) is None:
         raise NotAllowed("amend.told-already", "Everybody was told already.", "See `cme-gateway outbox`.")
-    heads = [
-        next_header(here, one.conversation_id, one.recipient, in_reply_to=one.message_id, test=one.test)
-        for one in open_ones
-    ]
-    ready = prepare(here, [Message(head, body) for head in heads], by)
+    ready = prepare(here, _stand_downs(here, case, open_ones, body), by)
 
     def write(tx: Connection) -> list[str]:
-        known: list[Queued] = []
-        for one, news in zip(open_ones, ready, strict=True):
-            outbox.advance(
-                tx, here.now(), one.message_id, one.recipient, State.CONCLUDED, reason="the child is located"
-            )
-            if outbox.get(tx, one.message_id).attempts > 0:  # read after the change, so that no claim is in between
-                known.append(news)
-        log.append(tx, here.now(), [Entry("case.stood-down", by, message_id, detail={"told": len(known)})])
+        now = here.now()
+        if {one.message_id for one in outbox.case_of(tx, conversation)} != {one.message_id for one in case}:
+            raise NotAllowed("amend.overtaken", "Somebody else wrote in this case just now.", "Do it again.")
+        for one in case:
+            if one.kind in SEARCHES:
+                outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=ENDED[body.way])
+        left = {
+            one.message_id for one in outbox.case_of(tx, conversation) if one.attempts > 0
+        }  # no claim is in between
+        known = _one_each([one for one in ready if one.in_reply_to in left])
+        detail: dict[str, str | int] = {"told": len(known), "way": body.way}
+        log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
+        end_review(tx, here, conversation, body.way, by, decided_by)
         if known:
             queue(tx, here, known)
         return [one.message_id for one in known]
@@ -134,6 +153,59 @@ def stand_down(here: Authority, message_id: str, body: LocatedNotice, by: str) -
     ids = here.store.run(write)
     here.due.set()
     return ids
+
+
+def _who(decided_by: str | None) -> dict[str, str | int]:
+    return {"decided_by": decided_by} if decided_by else {}
+
+
+def _untold(case: Sequence[Delivery]) -> list[Delivery]:
+    """The searches of a case, newest first, of which their recipients may have to be told.
+
+    A notice that came there took the place of those before it; one that has not left may leave at any moment. So of each
+    authority these count: the newest that has left, and those after it.
+    """
+    ended = {one.in_reply_to for one in case if one.kind in ("LocatedNotice", "Withdrawal")}
+    found: list[Delivery] = []
+    done: set[str] = set()
+    for one in case:
+        if one.kind in SEARCHES and one.recipient not in done:
+            if one.message_id not in ended and not (one.state is State.WITHDRAWN and one.attempts == 0):
+                found.append(one)
+            if one.attempts > 0:
+                done.add(one.recipient)
+    return found
+
+
+def _stand_downs(
+    here: Authority, case: Sequence[Delivery], open_ones: Sequence[Delivery], body: LocatedNotice
+) -> list[Message]:
+    sequence = {one.recipient: one.sequence for one in sorted(case, key=lambda one: one.sequence)}
+    return [
+        Message(
+            replace(
+                first_header(here, one.conversation_id, one.recipient),
+                sequence=sequence[one.recipient] + 1,
+                in_reply_to=one.message_id,
+                test=one.test,
+            ),
+            body,
+        )
+        for one in open_ones
+    ]
+
+
+def _one_each(told: Sequence[Queued]) -> list[Queued]:
+    """The first for each authority: the newest of the notices that left is the one that stands there."""
+    return list({one.recipient: one for one in reversed(told)}.values())
+
+
+def end_review(
+    tx: Connection, here: Authority, conversation_id: str, reason: str, by: str, decided_by: str | None = None
+) -> None:
+    """The review of this case, if it is under one, has ended."""
+    if standing(reviews.of_case(tx, conversation_id)):
+        reviews.add(tx, Act(conversation_id, here.now(), Kind.ENDED, by, reason=reason, decided_by=decided_by))
 
 
 def release(here: Authority, recipient: str | None, by: str) -> int:

@@ -109,7 +109,7 @@ async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed
     if not claimed:
         return []
     try:
-        routes = _routes(here, partner)
+        routes = routes_to(here, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
     ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
@@ -136,7 +136,7 @@ def _both(before: Carried, after: Carried) -> Attempt:
     return TryLater(reason, next((one.after for one in waits if one.after), None))
 
 
-def _routes(here: Authority, partner: str) -> list[Route]:
+def routes_to(here: Authority, partner: str) -> list[Route]:
     """The routes of their card that we serve and that keep the message sealed. Weaker ones are never a fallback."""
     card = here.trust.current_card(partner, here.now())
     return [r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters import email
-from gateway import agreed, audit, letters, reconcile, setup
+from gateway import agreed, audit, letters, reconcile, review, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Step
@@ -63,6 +63,7 @@ def examine(here: Authority) -> list[Check]:
         *_partners(here),
         *_deliveries(here),
         *_owed(here),
+        _reviews(here),
         _log(here),
         *_witnessed(here),
     ]
@@ -299,6 +300,12 @@ def _terms(here: Authority) -> Check:
     if ends is None or ends < here.now().date():
         return Check("term dates", "warn", "none are ahead, so every working day counts as a school day: [calendars]")
     return Check("term dates", "ok", f"known to {ends:%d %b %Y}")
+
+
+def _reviews(here: Authority) -> Check:
+    count = review.overdue(here)
+    detail = f"{count} overdue: cme-gateway review list" if count else "none is overdue"
+    return Check("reviews of searches", "warn" if count else "ok", detail)
 
 
 def _log(here: Authority) -> Check:

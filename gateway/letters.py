@@ -36,7 +36,7 @@ OPENINGS = {
     "TransferNotice": "A child has moved, or is believed to have moved, to your area.",
     "WhereaboutsEnquiry": "We are looking for a child. Do you know where this child is?",
     "WhereaboutsUnknownNotice": "All reasonable enquiries are complete, and nobody knows where this child is.",
-    "LocatedNotice": "The child whom we asked about is found. Nobody need look any more.",
+    "LocatedNotice": "The search for the child whom we asked about has ended. Nobody need look any more.",
     "Withdrawal": "We take back what we wrote before.",
     "Reminder": "We wrote to you about a child, and still wait for an answer.",
 }

@@ -13,15 +13,15 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from gateway import letters
-from gateway.authority import Authority
+from gateway.authority import SYSTEM, Authority
 from gateway.errors import NotAllowed, Unfit
-from gateway.store import log, outbox
+from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.outbox import Queued
 from keys import at_rest, envelope
 from schemas import rules, xml
 from schemas.identifiers import uuid7
-from schemas.message import Header, Message, Party
+from schemas.message import SEARCHES, Header, Message, Party
 
 INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
     "Acknowledgement": "acknowledge",
@@ -132,9 +132,11 @@ def new_case(here: Authority) -> str:
 
 
 def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
-    """Add sealed notices to the outbox and the audit log, in the caller's transaction."""
+    """Add sealed notices to the outbox and the audit log, in the caller's transaction. A search puts its case under review."""
     now = here.now()
     outbox.add(tx, now, notices)
+    if searches := [one.conversation_id for one in notices if one.kind in SEARCHES and not one.test]:
+        reviews.begin(tx, now, searches, SYSTEM)
     log.append(
         tx,
         now,

@@ -42,6 +42,15 @@ def authority_of(gss_code: str) -> str | None:
 
 
 @cache
+def regions() -> dict[str, frozenset[str]]:
+    """The live authorities of each region of England, and of Wales, by the region's name."""
+    found: dict[str, set[str]] = {}
+    for row in rows("authorities_live"):
+        found.setdefault(row["region"], set()).add(row["code"])
+    return {name: frozenset(those) for name, those in found.items()} | {"Wales": frozenset(labels("authorities_wales"))}
+
+
+@cache
 def grounds(regulations: str) -> frozenset[str]:
     """The letters of the grounds for deletion in the regulations of this year."""
     return frozenset(row["code"] for row in rows("grounds") if row["regulations"] == regulations)

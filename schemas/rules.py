@@ -206,7 +206,7 @@ def _phone_only(message: Message, today: date) -> Iterator[str]:
             yield _body(message, name)
 
 
-@_rule("restriction.broadcast", "error", "A restricted child is never asked about of all authorities.")
+@_rule("restriction.broadcast", "error", "A restricted child is never asked about of more than one authority.")
 def _broadcast(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, WhereaboutsEnquiry)

@@ -13,7 +13,20 @@ import typer
 from rich.markup import escape
 
 from gateway import logs
-from gateway.cli import audit_log, by_hand, cards, case_system, drafts, notices, places, reconcile, service, statement
+from gateway.cli import (
+    audit_log,
+    by_hand,
+    cards,
+    case_system,
+    drafts,
+    notices,
+    places,
+    reconcile,
+    reviews,
+    searches,
+    service,
+    statement,
+)
 from gateway.cli.output import err
 from gateway.errors import GatewayError
 from keys.errors import Refusal, RingRefused
@@ -24,8 +37,16 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Exchange Children Missing Education notices between local authorities.",
 )
-for room in (service.commands, notices.commands, by_hand.commands, reconcile.commands, statement.commands):
+for room in (
+    service.commands,
+    notices.commands,
+    searches.commands,
+    by_hand.commands,
+    reconcile.commands,
+    statement.commands,
+):
     cli.add_typer(room)
+cli.add_typer(reviews.commands, name="review")
 cli.add_typer(drafts.commands, name="drafts")
 cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")

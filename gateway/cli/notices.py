@@ -95,7 +95,8 @@ def _verdict(found: Inspection) -> str:
     return f"[red]{said}: the notice would be refused.[/red]{later}"
 
 
-def _message(file: Path) -> Message:
+def message_in(file: Path) -> Message:
+    """The message in this file. Raises Unusable."""
     try:
         return xml.read(read_bytes(file))
     except xml.Unreadable as why:
@@ -126,7 +127,7 @@ def send(
         ready: list[Queued] = []
         doubts: dict[str, str | None] = {}
         for file in track(files, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
-            message = _message(file)
+            message = message_in(file)
             if new_id:
                 now = here.now()
                 fresh = uuid7(now, token_bytes(10))
@@ -158,7 +159,7 @@ def send(
 def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
     with opened(home) as here:
-        new = amend.correct(here, message_id, _message(file), by)
+        new = amend.correct(here, message_id, message_in(file), by)
     answer(
         as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
     )
@@ -184,7 +185,7 @@ def withdraw(
 
 @commands.command()
 def located(
-    message_id: str,
+    case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
     way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
     on: Day = None,
@@ -194,10 +195,10 @@ def located(
     """Stand down: the child of our enquiry is found. Everybody who was asked in its case is told; where is not said."""
     with opened(home) as here:
         body = LocatedNotice(located_on=_day(here, on), way=way, ring=here.officer(by))
-        told = amend.stand_down(here, message_id, body, by)
+        told = amend.stand_down(here, case, body, by)
     answer(
         as_json,
-        {"located": message_id, "message_ids": told},
+        {"located": case, "message_ids": told},
         lambda: f"The search is concluded; {len(told)} who were asked are told.",
     )
 

@@ -31,7 +31,9 @@ Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="T
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
 
 
-def _name(said: str) -> str:
+def _name(said: str | None) -> str | None:
+    if said is None:
+        return None
     name = said.strip()
     if not (0 < len(name) <= MAX_NAME and name.isprintable()):
         raise typer.BadParameter(f"a name of 1 to {MAX_NAME} characters on one line")
@@ -39,6 +41,7 @@ def _name(said: str) -> str:
 
 
 By = Annotated[str, typer.Option("--by", callback=_name, help="Who does this; it stands in the audit log.")]
+DecidedBy = Annotated[str | None, typer.Option(callback=_name, help="With manager-decision: the name of who decided.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many, the newest.")]
 
 

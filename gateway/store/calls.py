@@ -1,11 +1,14 @@
 """Calls that officers wrote down: when, about which notice, and locked, with whom."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.store.tables import calls, outbox
+
+AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,13 @@ def about(tx: Connection, message_id: str) -> list[Kept]:
     """Every call about this notice, in the order in which they were written down."""
     query = select(*(calls.c[name] for name in Kept.__dataclass_fields__)).where(calls.c.message_id == message_id)
     return [Kept(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]
+
+
+def results(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+    """What was told of these, the newest word of each."""
+    found: dict[str, str] = {}
+    for at in range(0, len(message_ids), AT_ONCE):
+        mine = calls.c.message_id.in_(message_ids[at : at + AT_ONCE])
+        query = select(calls.c.message_id, calls.c.result).where(mine, calls.c.result.is_not(None))
+        found |= {row.message_id: row.result for row in tx.execute(query.order_by(calls.c.number))}
+    return found

@@ -198,9 +198,9 @@ def search(
     sender: str | None = None,
     conversation_id: str | None = None,
     tests: bool = True,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[Item]:
-    """The newest messages that may be shown and meet every condition given, newest first."""
+    """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all."""
     query = (
         select(*_VIEW).where(inbox.c.shown_from <= now).order_by(inbox.c.received_at.desc(), inbox.c.message_id.desc())
     )

@@ -318,6 +318,20 @@ def search(
     return [_delivery(row) for row in tx.execute(query)]
 
 
+def case_of(tx: Connection, name: str) -> list[Delivery]:
+    """All that we sent in a case, newest first, by the case's own id or that of one of its messages. Raises NotFound."""
+    found = search(tx, conversation_id=name, limit=None)
+    return found or search(tx, conversation_id=get(tx, name).conversation_id, limit=None)
+
+
+def first_of(tx: Connection, cases: Sequence[str], kinds: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """For each of these cases the id of our first message of these kinds in it, and how many authorities have one."""
+    count, first = func.count(outbox.c.recipient.distinct()), func.min(outbox.c.message_id)
+    mine = and_(outbox.c.conversation_id.in_(cases), outbox.c.kind.in_(kinds))
+    query = select(outbox.c.conversation_id, first, count).where(mine).group_by(outbox.c.conversation_id)
+    return {case: (message_id, number) for case, message_id, number in tx.execute(query)}
+
+
 def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
     """Every try of a delivery: at, route, ending, reason; oldest first."""
     query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)

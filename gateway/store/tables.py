@@ -353,4 +353,19 @@ statements = Table(  # partners' signed statements in which something differs th
     Column("token", Text, nullable=False),
 )
 
+reviews = Table(  # what was done in the fourteen-day reviews of cases in which we search for a child
+    "reviews",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("conversation_id", ID, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("checked", Text),  # codes: source=result, with spaces between
+    Column("asked_again", Integer, nullable=False),
+    Column("reason", String(40)),
+    Column("decided_by", String(80)),
+    Index("reviews_case", "conversation_id", "number"),
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

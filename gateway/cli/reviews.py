@@ -1,0 +1,131 @@
+"""Commands on the fourteen-day review of children whose whereabouts are unknown."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from gateway import review
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, DecidedBy, Home, answer, opened, table, who
+from gateway.cli.searches import asked
+from gateway.review import Done, Listed
+from schemas import codes
+
+Case = Annotated[str, typer.Argument(help="The case, or one of its notices.")]
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Children whose whereabouts are unknown: every fourteen days, until they are located."
+)
+
+
+@commands.command("list")
+def review_list(
+    home: Home = DEFAULT_HOME,
+    due: Annotated[bool, typer.Option("--due", help="Only those that are due.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every search that stands: those whose review is due first, the oldest first. No child is described."""
+    with opened(home) as here:
+        found = [one for one in review.listed(here) if one.due or not due]
+    rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
+    count = sum(one.due for one in found)
+    title = f"Reviews: {count} due, {sum(one.overdue for one in found)} of them overdue"
+    columns = ("Id", "Since", "Asked", "How it stands")
+    answer(as_json, {"reviews": [asdict(one) for one in found], "due": count}, lambda: table(title, columns, rows))
+
+
+def _said(one: Listed) -> str:
+    on = f"{one.review_on:%d %b %Y}"
+    lines = [f"OVERDUE since {on}" if one.overdue else "DUE today" if one.due else f"next on {on}"]
+    if one.checked_on:
+        lines.append(f"{one.reviews} done, the last on {one.checked_on:%d %b %Y} by {one.checked_by}")
+        lines += [_in_words(said) for said in (one.checked or "").split()]
+    if one.asked_again:
+        lines.append(f"{one.asked_again} asked again")
+    return "\n  ".join(lines)
+
+
+def _in_words(said: str) -> str:
+    source, _, result = said.partition("=")
+    names, results = codes.labels("enquiry_sources"), codes.labels("enquiry_results")
+    return f"{names.get(source, source)}: {results.get(result, result).lower()}"
+
+
+def _each_one_of(name: str) -> object:
+    def check(said: list[str] | None) -> list[str]:
+        for code in said or ():
+            if code not in codes.labels(name):
+                raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
+        return said or []
+
+    return check
+
+
+@commands.command("done")
+def review_done(
+    case: Case,
+    checked: Annotated[
+        list[str],
+        typer.Option(
+            callback=_each_one_of("enquiry_sources"),
+            help=f"What was checked; may be repeated. One of: {', '.join(codes.labels('enquiry_sources'))}.",
+        ),
+    ],
+    result: Annotated[
+        list[str],
+        typer.Option(
+            callback=_each_one_of("enquiry_results"),
+            help=f"With what result, in the order of --checked. One of: {', '.join(codes.labels('enquiry_results'))}.",
+        ),
+    ],
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Ask those again who found no trace, or did not answer.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Write down what was checked in a review; the next is fourteen days on."""
+    if len(checked) != len(result):
+        raise typer.BadParameter("one --result for each --checked, in the same order", param_hint="--checked, --result")
+    with opened(home) as here:
+        done = review.done(here, case, list(zip(checked, result, strict=True)), by, ask_again=ask_again)
+    answer(as_json, asdict(done), lambda: _done(done))
+
+
+def _done(done: Done) -> str:
+    said = f"Written down. The next review is on {done.review_on:%d %b %Y}."
+    return f"{asked(done.asked_again)}\n{said}" if done.asked_again else said
+
+
+def _not_found_ways() -> list[str]:
+    return [row["code"] for row in codes.rows("located_ways") if row["found"] == "no"]
+
+
+def _ending(reason: str) -> str:
+    if reason not in _not_found_ways():
+        raise typer.BadParameter(
+            f"{reason} is not one of {', '.join(_not_found_ways())}; when the child is found: cme-gateway located"
+        )
+    return reason
+
+
+@commands.command("end")
+def review_end(
+    case: Case,
+    reason: Annotated[
+        str, typer.Option(callback=_ending, help=f"Why nobody looks any more. One of: {', '.join(_not_found_ways())}.")
+    ],
+    decided_by: DecidedBy = None,
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """End review and search though the child is not found; who was asked is told. When found: `located`, which ends it too."""
+    with opened(home) as here:
+        told = review.end(here, case, reason, by, decided_by=decided_by)
+    answer(
+        as_json,
+        {"ended": case, "reason": reason, "message_ids": told},
+        lambda: f"The search has ended; {len(told)} who were asked are told.",
+    )

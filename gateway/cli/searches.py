@@ -1,0 +1,87 @@
+"""Commands on searches for a child: ask many authorities, and see a search as a whole."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.markup import escape
+
+from gateway import enquire, search
+from gateway.cli.notices import message_in
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, table, who
+from gateway.core.searching import Standing
+from gateway.enquire import Enquired
+from gateway.search import Asked, Search
+from schemas import codes
+
+commands = typer.Typer()
+
+
+@commands.command("enquire")
+def enquire_command(
+    file: Annotated[Path | None, typer.Argument(help="The search; its recipient does not matter.")] = None,
+    case: Annotated[str | None, typer.Option(help="Ask more in this case: only who was not asked before.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help="The authority with this DfE code. May be repeated.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="All of this region. May be repeated.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All of England.")] = False,
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Ask many authorities about one child, in one case; those who cannot be reached are named."""
+    if (file is None) == (case is None):
+        raise typer.BadParameter(
+            "give the file of a search, or the case in which more are to be asked", param_hint="FILE, --case"
+        )
+    with opened(home) as here:
+        meant, not_asked = enquire.whom(here, to or (), region or (), everyone=everyone)
+        if file is not None:
+            done = enquire.ask(here, message_in(file), meant, not_asked, by)
+        else:
+            done = enquire.ask_more(here, case or "", meant, not_asked, by)
+    answer(as_json, asdict(done), lambda: asked(done))
+
+
+def asked(done: Enquired) -> str:
+    """Who was asked, and who was not."""
+    lines = [
+        f"Asked {len(done.asked)} ({codes.labels('circulations')[done.circulation].lower()}): case [bold]{done.case}[/bold]"
+    ]
+    if done.before:
+        lines.append(f"Asked before: {', '.join(done.before)}")
+    lines += [
+        f"[yellow]Not asked:[/yellow] {_named(code)}: {escape(why)}" for code, why in sorted(done.not_asked.items())
+    ]
+    return "\n".join([*lines, f"See who answers: cme-gateway search {done.case}"])
+
+
+def _named(code: str) -> str:
+    return f"{code} {codes.authority_name(code)}"
+
+
+@commands.command("search")
+def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """A search as a whole: who was asked, who answered what, whom to ring. That it was read is written in the audit log."""
+    with opened(home) as here:
+        found = search.look(here, case, by)
+    counts = {one.value: len(found.those(one)) for one in Standing if found.those(one)}
+    answer(as_json, asdict(found) | {"counts": counts, "next": found.next_step}, lambda: _shown(found, counts))
+
+
+def _shown(found: Search, counts: dict[str, int]) -> Group:
+    rows = [(f"{one.authority} {one.name}", day(one.since), _said(one)) for one in found.asked]
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    again = f"\nThe next review is on {found.review_on:%d %b %Y}." if found.review_on else ""
+    return Group(
+        table(f"Case {found.case}", ("Asked", "When", "How it stands"), rows),
+        f"{len(found.asked)} asked: {said}.\n{escape(found.next_step)}{again}",
+    )
+
+
+def _said(one: Asked) -> str:
+    said = [one.standing.value, one.said and one.said + " (by machine)" * one.by_machine]
+    said += [one.ring and f"ring {one.ring}", f"asked {one.times} times" if one.times > 1 else None]
+    said += [one.reason, "told that the search has ended" if one.stood_down else None]
+    return "\n  ".join(filter(None, said))

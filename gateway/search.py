@@ -1,0 +1,171 @@
+"""A search for a child as a whole: who was asked, who has it, who answered what, whom to ring, and who has not answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core import review, searching
+from gateway.core.delivery import State
+from gateway.core.searching import Standing
+from gateway.errors import NotAllowed
+from gateway.store import calls, inbox, log, outbox, reviews
+from gateway.store.inbox import Item
+from gateway.store.log import Entry
+from gateway.store.outbox import Delivery
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import codes, xml
+from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One authority that was asked, and how it stands."""
+
+    authority: str
+    name: str
+    standing: Standing
+    since: datetime  # it stands so
+    asked_at: datetime  # first
+    times: int
+    message_id: str  # of our newest notice to it
+    answer_id: str | None
+    said: str | None  # its answer, in the words of the code list
+    by_machine: bool
+    ring: str | None
+    reason: str | None  # how the last try ended
+    stood_down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The whole of it."""
+
+    case: str
+    kind: str
+    asked: Sequence[Asked]
+    ended: bool
+    review_on: date | None
+
+    def those(self, *standings: Standing) -> list[Asked]:
+        """Who stands so."""
+        return [one for one in self.asked if one.standing in standings]
+
+    @property
+    def next_step(self) -> str:
+        """What an officer does now."""
+        if self.ended:
+            return "The search has ended."
+        stand_down = f"cme-gateway located {self.case} WAY. Until then the others go on looking."
+        if found := self.those(Standing.FOUND):
+            return f"Ring {', '.join(one.ring or one.name for one in found)} and confirm it; then {stand_down}"
+        if ring := self.those(Standing.RING):
+            return f"Ring {', '.join(one.ring or one.name for one in ring)}. Once the child is found: {stand_down}"
+        return f"Nobody knows the child yet. When one does: {stand_down}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    item: Item
+    result: str
+    said: str
+    ring: Officer | None
+    by_machine: bool = False
+
+
+def look(here: Authority, name: str, by: str) -> Search:
+    """The search in a case, by the case's own id or that of one of its notices. That its answers were read is an entry of the log.
+
+    Raises NotFound, or NotAllowed where nobody was asked in it.
+    """
+
+    def read(tx: Connection) -> tuple[list[Delivery], list[tuple[Item, Locked]], review.Review | None, dict[str, str]]:
+        sent = outbox.case_of(tx, name)
+        case = sent[0].conversation_id
+        if not any(one.kind in SEARCHES for one in sent):
+            raise NotAllowed("search.none", "Nobody is asked in this case about a child.", "See `cme-gateway outbox`.")
+        came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
+        replies = [(one, Locked(*inbox.locked(tx, one.sender, one.message_id))) for one in came if one.in_reply_to]
+        log.append(tx, here.now(), [Entry("search.read", by, case, detail={"answers": len(replies)})])
+        return (
+            sent,
+            replies,
+            review.standing(reviews.of_case(tx, case)),
+            calls.results(tx, [one.message_id for one in sent]),
+        )
+
+    sent, replies, under, told = here.store.run(read)
+    return _search(sent, _answers(here, replies), under, told)
+
+
+def _answers(here: Authority, replies: Sequence[tuple[Item, Locked]]) -> dict[str, _Answer]:
+    """The newest answer of each authority that says anything of where the child is."""
+    found: dict[str, _Answer] = {}
+    for item, locked in reversed(replies):  # they come newest first
+        message = xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+        if answer := _answer(item, message):
+            found[item.sender] = answer
+    return found
+
+
+def _answer(item: Item, message: Message) -> _Answer | None:
+    match message.body:
+        case WhereaboutsResponse(result=result) as body:
+            said = codes.labels("whereabouts_results")[result]
+            return _Answer(item, result, said, body.ring, body.answered_by == "machine")
+        case Outcome(result=result) as body:
+            return _Answer(
+                item, searching.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
+            )
+        case Acknowledgement(decision="passed-on", passed_to=to) as body:
+            return _Answer(item, "ring-me", f"Passed on to {to}", body.officer)
+        case _:
+            return None
+
+
+def _search(
+    sent: Sequence[Delivery], answers: dict[str, _Answer], under: review.Review | None, told: Mapping[str, str]
+) -> Search:
+    stood_down = {one.recipient for one in sent if one.kind == "LocatedNotice"}
+    by_authority: dict[str, list[Delivery]] = {}
+    for one in sent:
+        if one.kind in SEARCHES:
+            by_authority.setdefault(one.recipient, []).append(one)
+    asked = [
+        _asked(those, answers.get(code), told.get(those[0].message_id), code in stood_down)
+        for code, those in sorted(by_authority.items())
+    ]
+    order = list(Standing)
+    asked.sort(key=lambda one: (order.index(one.standing), one.authority))
+    newest = next(iter(one for one in sent if one.kind in SEARCHES))
+    return Search(
+        newest.conversation_id, newest.kind, asked, under is None and not newest.test, under.due_on if under else None
+    )
+
+
+def _asked(sent: Sequence[Delivery], answer: _Answer | None, told: str | None, stood_down: bool) -> Asked:
+    newest, first = sent[0], sent[-1]
+    if answer and answer.item.received_at < newest.queued_at:  # it was asked again since
+        answer = None
+    withdrawn = newest.state is State.WITHDRAWN
+    result = answer.result if answer else told
+    stands = searching.standing(newest.state, None if withdrawn else result, sealed=newest.protection == "sealed")
+    ring = answer.ring if answer else None
+    return Asked(
+        authority=newest.recipient,
+        name=codes.authority_name(newest.recipient) or newest.recipient,
+        standing=stands,
+        since=answer.item.received_at if answer else newest.state_at,
+        asked_at=first.queued_at,
+        times=len(sent),
+        message_id=newest.message_id,
+        answer_id=answer.item.message_id if answer else None,
+        said=answer.said if answer else codes.labels("whereabouts_results")[told] if told else None,
+        by_machine=answer.by_machine if answer else False,
+        ring=f"{ring.name}, {ring.phone_no}" if ring else None,
+        reason=newest.reason,
+        stood_down=stood_down,
+    )

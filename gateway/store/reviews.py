@@ -1,0 +1,55 @@
+"""The acts of the fourteen-day review: began, done, ended. Of the child nothing stands here but the id of the case."""
+
+from collections.abc import Collection
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select
+
+from gateway.core.review import Act, Kind
+from gateway.store.tables import reviews
+
+_COLUMNS = list(Act.__dataclass_fields__)
+_VIEW = [reviews.c[name] for name in _COLUMNS]
+_later = reviews.alias("later")
+
+
+def add(tx: Connection, act: Act) -> None:
+    """Keep one act."""
+    tx.execute(insert(reviews), [{name: getattr(act, name) for name in _COLUMNS}])
+
+
+def begin(tx: Connection, now: datetime, cases: Collection[str], by: str) -> None:
+    """Put these cases under review, as far as they are under none."""
+    under = {
+        act.conversation_id for act in _acts(tx, _since_the_last_end().where(reviews.c.conversation_id.in_(cases)))
+    }
+    for case in dict.fromkeys(cases):
+        if case not in under:
+            add(tx, Act(case, now, Kind.BEGAN, by))
+
+
+def of_case(tx: Connection, conversation_id: str) -> list[Act]:
+    """Every act in the review of a case, oldest first."""
+    mine = select(*_VIEW).where(reviews.c.conversation_id == conversation_id).order_by(reviews.c.number)
+    return _acts(tx, mine)
+
+
+def open_ones(tx: Connection) -> list[list[Act]]:
+    """For each case that is under review its acts since that began, oldest first."""
+    acts = _acts(tx, _since_the_last_end().order_by(reviews.c.conversation_id, reviews.c.number))
+    return [list(those) for _, those in groupby(acts, key=lambda act: act.conversation_id)]
+
+
+def _since_the_last_end() -> Select[Any]:
+    ended = select(_later.c.number).where(
+        _later.c.conversation_id == reviews.c.conversation_id,
+        _later.c.kind == Kind.ENDED,
+        _later.c.number >= reviews.c.number,
+    )
+    return select(*_VIEW).where(~ended.exists())
+
+
+def _acts(tx: Connection, query: Select[Any]) -> list[Act]:
+    return [Act(**{**row._mapping, "kind": Kind(row.kind)}) for row in tx.execute(query)]

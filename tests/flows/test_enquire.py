@@ -1,0 +1,327 @@
+"""One search goes to many: who is asked, who answers what, whom nobody can reach, and how everybody is told that it has ended."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway import amend, app, correspondents, enquire, respond, search, setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.core.searching import Standing
+from gateway.core.standing import Standing
+from gateway.enquire import Enquired
+from gateway.errors import NotAllowed, Unfit
+from gateway.receive import receive
+from gateway.send import prepare
+from gateway.send import queue as put
+from gateway.store import inbox, log, outbox
+from gateway.store.outbox import Delivery
+from schemas.message import (
+    LocatedNotice,
+    Message,
+    Officer,
+    Outcome,
+    Party,
+    Restriction,
+    WhereaboutsEnquiry,
+    WhereaboutsResponse,
+    WhereaboutsUnknownNotice,
+    Withdrawal,
+)
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.flows.test_exchange import state, until
+
+OFFICER = Officer(name="Otto Invented", role="cme_officer", phone_no="01632 960202")
+FOUND = LocatedNotice(located_on=date(2026, 11, 20), way="in-education", ring=OFFICER)
+LIVES_HERE = WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER)
+NO_TRACE = WhereaboutsResponse(result="no-trace", answered_by="machine")
+WITHHELD = Restriction(
+    level="address-withheld", reason="refuge", decided_by="Mandy Invented", review_on=date(2027, 2, 1)
+)
+NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham", "332": "Dudley"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
+    """Sandwell, with three partners; and with a mail account, so that it may write to people of others."""
+    made = {code: make(tmp_path / code, code, name) for code, name in NAMES.items()}
+    made["333"].store.close()
+    with (tmp_path / "333" / "gateway.toml").open("a") as settings:
+        settings.write('[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:9"\n')
+        settings.write('imap = "imaps://127.0.0.1:9"\nuser = "gateway"\npassword_file = "mail"\n')
+    (tmp_path / "333" / "mail").write_text("invented")
+    made["333"] = setup.open_authority(tmp_path / "333")
+    for code, other in made.items():
+        if code != "333":
+            introduce(made["333"], other)
+    yield made
+    for here in made.values():
+        here.store.close()
+
+
+def asked_of(here: Authority, *codes: str, about: Message | None = None) -> Enquired:
+    return enquire.ask(here, about or notice(name="whereabouts-enquiry"), *enquire.whom(here, codes), by="tara")
+
+
+def outgoing(here: Authority) -> list[Delivery]:
+    return here.store.look(lambda tx: outbox.search(tx, limit=None))
+
+
+async def hand_over(here: Authority, there: Authority) -> None:
+    """What waits for them is taken there, as by a carrier, in order."""
+    due = here.store.run(lambda tx: outbox.claim(tx, here.now(), there.code, 100))
+    await receive(there, [one.sealed for one in due], here.code)
+    here.store.run(
+        lambda tx: outbox.settle(
+            tx, here.now(), [outbox.Settled(one.message_id, State.RECEIVED, "https", "receipted") for one in due]
+        )
+    )
+
+
+async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    async with app.running(sandwell), app.running(world["885"]), app.running(world["330"]), app.running(world["332"]):
+        done = asked_of(sandwell, "885", "330", "332")
+        assert (done.circulation, sorted(done.asked), done.not_asked) == ("several", ["330", "332", "885"], {})
+        await until(lambda: {state(sandwell, one) for one in done.asked.values()} == {State.RECEIVED})
+        respond.answer(world["885"], done.asked["885"], LIVES_HERE, by="otto")
+        respond.answer(world["330"], done.asked["330"], NO_TRACE, by="otto")
+        await until(lambda: len(sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))) == 2)
+        whole = search.look(sandwell, done.case, by="tara")
+        assert [(one.authority, one.standing) for one in whole.asked] == [
+            ("885", Standing.FOUND),
+            ("330", Standing.NO_TRACE),
+            ("332", Standing.HAS_IT),
+        ]
+        assert (whole.asked[0].ring, whole.asked[1].by_machine) == ("Otto Invented, 01632 960202", True)
+        assert "Ring Otto Invented, 01632 960202" in whole.next_step
+        assert "located" in whole.next_step
+
+        told = amend.stand_down(sandwell, done.case, FOUND, by="tara")
+        await until(lambda: {state(sandwell, one) for one in told} == {State.RECEIVED})
+    assert len(told) == 3
+    for code, message_id in done.asked.items():
+        there = world[code]
+        standing = there.store.look(lambda tx, message_id=message_id: inbox.get(tx, message_id)).state  # type: ignore[misc]
+        assert standing is Standing.CONCLUDED
+    whole = search.look(sandwell, done.case, by="tara")
+    assert whole.ended
+    assert all(one.stood_down for one in whole.asked)
+    assert [one.standing for one in whole.asked] == [Standing.FOUND, Standing.NO_TRACE, Standing.ENDED]
+
+
+def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_names(
+    world: dict[str, Authority],
+) -> None:
+    sandwell = world["333"]
+    about = notice(name="whereabouts-enquiry")
+    head = replace(about.header, recipient=Party(authority="885", role="pupil_tracking"))
+    done = asked_of(sandwell, "885", "330", about=replace(about, header=head))
+    for code, message_id in done.asked.items():
+        message = respond.read_outgoing(sandwell, message_id, by="tara")
+        assert message.header.recipient == Party(authority=code, role="pupil_tracking")
+        assert message.header.conversation_id == done.case == about.header.conversation_id
+        assert isinstance(message.body, WhereaboutsEnquiry)
+        assert message.body.circulation == "several"
+
+
+def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    correspondents.enter(
+        sandwell, "336", "cme@wolverhampton.example", "notify-only", telephone="01902 000000", by="tara"
+    )
+    meant, not_asked = enquire.whom(sandwell, ["909", "333"], ["west midlands"])
+    assert not_asked == {"909": "it has ended; ask its successor", "333": "that is ourselves"}
+    done = enquire.ask(sandwell, notice(name="whereabouts-enquiry"), meant, not_asked, by="tara")
+    assert sorted(done.asked) == ["330", "332", "336", "885"]
+    assert len(done.not_asked) == 14 - 1 - 4 + 2  # the region without us; and the two above
+    assert done.not_asked["331"] == "neither a partner nor entered for letters"
+    assert done.circulation == "several"  # not the region: most of it could not be asked
+    by_authority = {one.recipient: one.protection for one in outgoing(sandwell)}
+    assert by_authority == {"330": "sealed", "332": "sealed", "336": "notify-only", "885": "sealed"}
+
+
+def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    sandwell.carriers = {}
+    with pytest.raises(NotAllowed, match="no route") as caught:
+        asked_of(sandwell, "885")
+    assert caught.value.code == "enquire.nobody"
+    later = sandwell.now() + timedelta(days=366)
+    sandwell.now = lambda: later
+    with pytest.raises(NotAllowed, match="card cannot be used"):
+        asked_of(sandwell, "885")
+    assert outgoing(sandwell) == []
+
+
+def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Authority]) -> None:
+    meant, not_asked = enquire.whom(world["333"], everyone=True)
+    assert (len(meant), not_asked) == (152, {})
+    assert "333" not in meant
+
+
+@pytest.mark.parametrize(
+    ("to", "regions", "code"),
+    [(["999"], [], "enquire.no-such-authority"), ([], ["Mercia"], "enquire.no-such-region"), ([], [], "enquire.whom")],
+)
+def test_whom_nobody_knows_is_refused(
+    world: dict[str, Authority], to: list[str], regions: list[str], code: str
+) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        enquire.whom(world["333"], to, regions)
+    assert caught.value.code == code
+
+
+def test_in_a_case_that_was_begun_only_those_are_asked_who_were_not(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    about = notice(name="whereabouts-enquiry")
+    first = asked_of(sandwell, "885", about=about)
+    assert first.circulation == "named"
+    with pytest.raises(NotAllowed) as caught:
+        asked_of(sandwell, "330", about=about)
+    assert caught.value.code == "enquire.case-used"
+    more = enquire.ask_more(sandwell, first.asked["885"], *enquire.whom(sandwell, ["885", "330"]), by="tara")
+    assert (more.case, list(more.asked), more.before) == (first.case, ["330"], ["885"])
+    assert more.circulation == "several"
+    with pytest.raises(NotAllowed) as caught:
+        enquire.ask_more(sandwell, first.case, *enquire.whom(sandwell, ["885", "330"]), by="tara")
+    assert caught.value.code == "enquire.nobody"
+
+
+def test_all_are_asked_or_none(world: dict[str, Authority], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another officer writes in the case between the sealing and the queueing."""
+    sandwell = world["333"]
+    about = notice(name="whereabouts-enquiry")
+    first = asked_of(sandwell, "885", about=about)
+    ready = enquire.prepare_search(sandwell, enquire.newest_search(sandwell, first.case), ["330", "332"], {}, by="tara")
+    enquire.ask_more(sandwell, first.case, ["330"], {}, by="petra")
+    with pytest.raises(NotAllowed) as caught:
+        enquire.queue_ready(sandwell, ready)
+    assert caught.value.code == "enquire.overtaken"
+    assert sorted(one.recipient for one in outgoing(sandwell)) == ["330", "885"]
+
+
+def test_an_unfit_search_asks_nobody(world: dict[str, Authority]) -> None:
+    about = notice(name="whereabouts-enquiry")
+    assert isinstance(about.body, WhereaboutsEnquiry)
+    child = replace(about.body.child, dob=date(2099, 1, 1))
+    with pytest.raises(Unfit, match="future"):
+        asked_of(world["333"], "885", "330", about=replace(about, body=replace(about.body, child=child)))
+    with pytest.raises(NotAllowed) as caught:
+        asked_of(world["333"], "885", about=notice())
+    assert caught.value.code == "enquire.not-a-search"
+    assert outgoing(world["333"]) == []
+
+
+def restricted(level: str, name: str) -> Message:
+    about = notice(name=name)
+    assert isinstance(about.body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)
+    body = replace(about.body, restriction=replace(WITHHELD, level=level), previous_address=None, school=(), sibling=())
+    return replace(about, body=replace(body, contact=()) if isinstance(body, WhereaboutsEnquiry) else body)
+
+
+@pytest.mark.parametrize("name", ["whereabouts-enquiry", "whereabouts-unknown-notice"])
+def test_of_a_restricted_child_one_authority_is_asked_and_no_more(world: dict[str, Authority], name: str) -> None:
+    sandwell = world["333"]
+    for meant in (["885", "330"], enquire.whom(sandwell, regions=["West Midlands"])[0]):
+        with pytest.raises(NotAllowed, match="no more than one authority") as caught:
+            enquire.ask(sandwell, restricted("address-withheld", name), meant, {}, by="tara")
+        assert "ring the others" in caught.value.next_step
+    assert outgoing(sandwell) == []
+    done = asked_of(sandwell, "885", about=restricted("address-withheld", name))
+    with pytest.raises(NotAllowed, match="no more than one authority"):
+        enquire.ask_more(sandwell, done.case, ["330"], {}, by="tara")
+    assert len(outgoing(sandwell)) == 1
+
+
+def test_of_a_phone_only_child_nobody_is_asked_by_machine(world: dict[str, Authority]) -> None:
+    with pytest.raises(NotAllowed, match="by machine") as caught:
+        asked_of(world["333"], "885", about=restricted("phone-only", "whereabouts-enquiry"))
+    assert "Ring" in caught.value.next_step
+    assert outgoing(world["333"]) == []
+
+
+async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_those_whom_nothing_reached(
+    world: dict[str, Authority],
+) -> None:
+    sandwell = world["333"]
+    first = asked_of(sandwell, "885")
+    await hand_over(sandwell, world["885"])
+    later = enquire.ask_more(sandwell, first.case, ["330", "332"], {}, by="tara")
+    await hand_over(sandwell, world["330"])
+    told = amend.stand_down(sandwell, first.asked["885"], FOUND, by="tara")
+    by_id = {one.message_id: one for one in outgoing(sandwell)}
+    assert sorted(by_id[one].recipient for one in told) == ["330", "885"]  # Dudley's had not left
+    assert {by_id[one].state for one in (*first.asked.values(), *later.asked.values())} == {State.CONCLUDED}
+    with pytest.raises(NotAllowed) as caught:
+        enquire.ask_more(sandwell, first.case, ["336"], {}, by="tara")
+    assert caught.value.code == "enquire.ended"
+
+
+async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: dict[str, Authority]) -> None:
+    sandwell, there = world["333"], world["885"]
+    done = asked_of(sandwell, "885")
+    await hand_over(sandwell, there)
+    search_again = enquire.newest_search(sandwell, done.case)
+    second = enquire.queue_ready(
+        sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"])
+    )
+    await hand_over(sandwell, there)
+    came = {one.message_id: one.state for one in there.store.look(lambda tx: inbox.search(tx, there.now()))}
+    assert came == {
+        done.asked["885"]: Standing.SUPERSEDED,
+        second.asked["885"]: Standing.NEW,
+    }
+    [told] = amend.stand_down(sandwell, done.case, FOUND, by="tara")
+    assert sandwell.store.look(lambda tx: outbox.get(tx, told)).in_reply_to == second.asked["885"]
+
+
+async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(world: dict[str, Authority]) -> None:
+    sandwell, there = world["333"], world["885"]
+    done = asked_of(sandwell, "885")
+    await hand_over(sandwell, there)
+    search_again = enquire.newest_search(sandwell, done.case)
+    enquire.queue_ready(sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"]))
+    amend.stand_down(sandwell, done.case, FOUND, by="tara")
+    await hand_over(sandwell, there)
+    assert there.store.look(lambda tx: inbox.get(tx, done.asked["885"])).state is Standing.CONCLUDED
+    assert len(there.store.look(lambda tx: inbox.search(tx, there.now()))) >= 1
+
+
+async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    done = asked_of(sandwell, "885", "330")
+    for code in ("885", "330"):
+        await hand_over(sandwell, world[code])
+    amend.withdraw(sandwell, done.asked["885"], Withdrawal(reason="wrong-authority", officer=OFFICER), by="tara")
+    [told] = amend.stand_down(sandwell, done.case, FOUND, by="tara")
+    assert sandwell.store.look(lambda tx: outbox.get(tx, told)).recipient == "330"
+
+
+async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: dict[str, Authority]) -> None:
+    sandwell, there = world["333"], world["885"]
+    done = asked_of(sandwell, "885", about=notice(name="whereabouts-unknown-notice"))
+    await hand_over(sandwell, there)
+    outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=OFFICER)
+    respond.conclude(there, done.asked["885"], outcome, by="otto")
+    there.refresh_trust()
+    await hand_over(there, sandwell)
+    [one] = search.look(sandwell, done.case, by="tara").asked
+    assert (one.standing, one.said, one.ring) == (Standing.FOUND, "In education", "Otto Invented, 01632 960202")
+
+
+def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    done = asked_of(sandwell, "885")
+    search.look(sandwell, done.case, by="tara")
+    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="search.read"))
+    assert (entry.actor, entry.about) == ("tara", done.case)
+    [ready] = prepare(sandwell, [notice()], "tara")
+    sandwell.store.run(lambda tx: put(tx, sandwell, [ready]))
+    with pytest.raises(NotAllowed) as caught:
+        search.look(sandwell, ready.message_id, by="tara")
+    assert caught.value.code == "search.none"
