@@ -170,7 +170,9 @@ def _untold(case: Sequence[Delivery]) -> list[Delivery]:
     done: set[str] = set()
     for one in case:
         if one.kind in SEARCHES and one.recipient not in done:
-            if one.message_id not in ended and not (one.state is State.WITHDRAWN and one.attempts == 0):
+            if one.message_id not in ended and not (
+                one.state in (State.WITHDRAWN, State.CONCLUDED) and one.attempts == 0
+            ):
                 found.append(one)
             if one.attempts > 0:
                 done.add(one.recipient)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core import review, searching
 from gateway.core.delivery import State
-from gateway.core.searching import Standing
+from gateway.core.searching import Answering
 from gateway.errors import NotAllowed
 from gateway.store import calls, inbox, log, outbox, reviews
 from gateway.store.inbox import Item
@@ -27,7 +27,7 @@ class Asked:
 
     authority: str
     name: str
-    standing: Standing
+    standing: Answering
     since: datetime  # it stands so
     asked_at: datetime  # first
     times: int
@@ -50,7 +50,7 @@ class Search:
     ended: bool
     review_on: date | None
 
-    def those(self, *standings: Standing) -> list[Asked]:
+    def those(self, *standings: Answering) -> list[Asked]:
         """Who stands so."""
         return [one for one in self.asked if one.standing in standings]
 
@@ -60,9 +60,9 @@ class Search:
         if self.ended:
             return "The search has ended."
         stand_down = f"cme-gateway located {self.case} WAY. Until then the others go on looking."
-        if found := self.those(Standing.FOUND):
+        if found := self.those(Answering.FOUND):
             return f"Ring {', '.join(one.ring or one.name for one in found)} and confirm it; then {stand_down}"
-        if ring := self.those(Standing.RING):
+        if ring := self.those(Answering.RING):
             return f"Ring {', '.join(one.ring or one.name for one in ring)}. Once the child is found: {stand_down}"
         return f"Nobody knows the child yet. When one does: {stand_down}"
 
@@ -138,7 +138,7 @@ def _search(
         _asked(those, answers.get(code), told.get(those[0].message_id), code in stood_down)
         for code, those in sorted(by_authority.items())
     ]
-    order = list(Standing)
+    order = list(Answering)
     asked.sort(key=lambda one: (order.index(one.standing), one.authority))
     newest = next(iter(one for one in sent if one.kind in SEARCHES))
     return Search(

@@ -11,7 +11,7 @@ from rich.markup import escape
 from gateway import enquire, search
 from gateway.cli.notices import message_in
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, table, who
-from gateway.core.searching import Standing
+from gateway.core.searching import Answering
 from gateway.enquire import Enquired
 from gateway.search import Asked, Search
 from schemas import codes
@@ -66,7 +66,7 @@ def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json
     """A search as a whole: who was asked, who answered what, whom to ring. That it was read is written in the audit log."""
     with opened(home) as here:
         found = search.look(here, case, by)
-    counts = {one.value: len(found.those(one)) for one in Standing if found.those(one)}
+    counts = {one.value: len(found.those(one)) for one in Answering if found.those(one)}
     answer(as_json, asdict(found) | {"counts": counts, "next": found.next_step}, lambda: _shown(found, counts))
 
 

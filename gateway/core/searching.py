@@ -17,7 +17,7 @@ OUTCOMES = {  # what an outcome says of where the child is; of all others somebo
 }
 
 
-class Standing(StrEnum):
+class Answering(StrEnum):
     """How one authority stands in a search, in the order in which an officer wants to know."""
 
     FOUND = "found"
@@ -32,8 +32,8 @@ class Standing(StrEnum):
     ENDED = "ended without an answer"
 
 
-ANSWERS = {"found": Standing.FOUND, "ring-me": Standing.RING, "no-trace": Standing.NO_TRACE}
-SETTLED = (Standing.FOUND, Standing.RING)  # who says so is not asked again
+ANSWERS = {"found": Answering.FOUND, "ring-me": Answering.RING, "no-trace": Answering.NO_TRACE}
+SETTLED = (Answering.FOUND, Answering.RING)  # who says so is not asked again
 
 
 def circulation(asked: Collection[str], ours: str) -> str:
@@ -46,26 +46,24 @@ def circulation(asked: Collection[str], ours: str) -> str:
     return "region" if any(whole == region - {ours} for region in codes.regions().values()) else "several"
 
 
-def standing(state: State, answer: str | None, *, sealed: bool) -> Standing:
+def standing(state: State, answer: str | None, *, sealed: bool) -> Answering:
     """How an authority stands: by what it answered, else by how far our notice came."""
     if answer is not None:
-        return ANSWERS.get(answer, Standing.RING)
+        return ANSWERS.get(answer, Answering.RING)
     match state:
         case State.QUEUED:
-            return Standing.UNDER_WAY
+            return Answering.UNDER_WAY
         case State.SENT:
-            return Standing.UNDER_WAY if sealed else Standing.LETTER
-        case State.RECEIVED:
-            return Standing.HAS_IT
+            return Answering.UNDER_WAY if sealed else Answering.LETTER
+        case State.RECEIVED | State.PASSED_ON:
+            return Answering.HAS_IT
         case State.ACKNOWLEDGED:
-            return Standing.HAS_IT if sealed else Standing.BY_MAIL
-        case State.PASSED_ON:
-            return Standing.RING
+            return Answering.HAS_IT if sealed else Answering.BY_MAIL
         case State.REJECTED:
-            return Standing.REJECTED
+            return Answering.REJECTED
         case State.FAILED:
-            return Standing.GIVEN_UP
+            return Answering.GIVEN_UP
         case State.CONCLUDED | State.CLOSED | State.WITHDRAWN | State.EXPIRED:
-            return Standing.ENDED
+            return Answering.ENDED
         case _:
             assert_never(state)

@@ -10,7 +10,7 @@ import pytest
 from gateway import amend, app, correspondents, enquire, respond, search, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.core.searching import Standing
+from gateway.core.searching import Answering
 from gateway.core.standing import Standing
 from gateway.enquire import Enquired
 from gateway.errors import NotAllowed, Unfit
@@ -93,9 +93,9 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
         await until(lambda: len(sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))) == 2)
         whole = search.look(sandwell, done.case, by="tara")
         assert [(one.authority, one.standing) for one in whole.asked] == [
-            ("885", Standing.FOUND),
-            ("330", Standing.NO_TRACE),
-            ("332", Standing.HAS_IT),
+            ("885", Answering.FOUND),
+            ("330", Answering.NO_TRACE),
+            ("332", Answering.HAS_IT),
         ]
         assert (whole.asked[0].ring, whole.asked[1].by_machine) == ("Otto Invented, 01632 960202", True)
         assert "Ring Otto Invented, 01632 960202" in whole.next_step
@@ -111,7 +111,7 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
     whole = search.look(sandwell, done.case, by="tara")
     assert whole.ended
     assert all(one.stood_down for one in whole.asked)
-    assert [one.standing for one in whole.asked] == [Standing.FOUND, Standing.NO_TRACE, Standing.ENDED]
+    assert [one.standing for one in whole.asked] == [Answering.FOUND, Answering.NO_TRACE, Answering.ENDED]
 
 
 def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_names(
@@ -311,7 +311,7 @@ async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: d
     there.refresh_trust()
     await hand_over(there, sandwell)
     [one] = search.look(sandwell, done.case, by="tara").asked
-    assert (one.standing, one.said, one.ring) == (Standing.FOUND, "In education", "Otto Invented, 01632 960202")
+    assert (one.standing, one.said, one.ring) == (Answering.FOUND, "In education", "Otto Invented, 01632 960202")
 
 
 def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.delivery import State
-from gateway.core.searching import ANSWERS, OUTCOMES, Standing, circulation, standing
+from gateway.core.searching import ANSWERS, OUTCOMES, Answering, circulation, standing
 from schemas import codes
 
 ENGLAND = frozenset(codes.labels("authorities_live"))
@@ -46,7 +46,7 @@ def test_an_answer_counts_for_more_than_how_far_the_notice_came() -> None:
     for state in State:
         for answer, stands in ANSWERS.items():
             assert standing(state, answer, sealed=True) is stands
-        assert standing(state, None, sealed=True) not in (Standing.FOUND, Standing.RING, Standing.NO_TRACE)
+        assert standing(state, None, sealed=True) not in (Answering.FOUND, Answering.RING, Answering.NO_TRACE)
 
 
 def test_the_answers_are_those_of_the_code_lists() -> None:
@@ -57,13 +57,13 @@ def test_the_answers_are_those_of_the_code_lists() -> None:
 @pytest.mark.parametrize(
     ("state", "sealed", "stands"),
     [
-        (State.SENT, True, Standing.UNDER_WAY),
-        (State.SENT, False, Standing.LETTER),  # a letter has no receipt
-        (State.RECEIVED, True, Standing.HAS_IT),
-        (State.ACKNOWLEDGED, True, Standing.HAS_IT),
-        (State.ACKNOWLEDGED, False, Standing.BY_MAIL),
-        (State.FAILED, True, Standing.GIVEN_UP),
+        (State.SENT, True, Answering.UNDER_WAY),
+        (State.SENT, False, Answering.LETTER),  # a letter has no receipt
+        (State.RECEIVED, True, Answering.HAS_IT),
+        (State.ACKNOWLEDGED, True, Answering.HAS_IT),
+        (State.ACKNOWLEDGED, False, Answering.BY_MAIL),
+        (State.FAILED, True, Answering.GIVEN_UP),
     ],
 )
-def test_without_an_answer_it_is_said_how_far_the_notice_came(state: State, sealed: bool, stands: Standing) -> None:
+def test_without_an_answer_it_is_said_how_far_the_notice_came(state: State, sealed: bool, stands: Answering) -> None:
     assert standing(state, None, sealed=sealed) is stands

@@ -1,0 +1,240 @@
+"""The pupil tracking officer's fortnight: the list, what was checked, asking again in the same step, and how it ends."""
+
+import json
+import subprocess
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway import amend, doctor, enquire, respond, review, search
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.core.searching import Answering
+from gateway.core.standing import WAITING
+from gateway.errors import NotAllowed
+from gateway.send import prepare
+from gateway.send import queue as put
+from gateway.store import inbox, log, outbox, reviews
+from schemas import xml
+from schemas.message import LocatedNotice, Message, WhereaboutsResponse, Withdrawal
+from tests.children import notice
+from tests.conftest import introduce
+from tests.flows.test_command_line import cme_gateway
+from tests.flows.test_enquire import LIVES_HERE, NO_TRACE, OFFICER, hand_over
+from tests.flows.test_reconcile import made
+
+TUESDAY = datetime(2027, 3, 16, 9, 0, tzinfo=UTC)  # before the clocks go forward
+VISIT = [("home-visit", "no-information")]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> dict[str, Authority]:
+    names = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham", "332": "Dudley"}
+    all_of_them = {code: made(tmp_path / code, code, name, TUESDAY) for code, name in names.items()}
+    for code in ("885", "330", "332"):
+        introduce(all_of_them["333"], all_of_them[code])
+    return all_of_them
+
+
+def on(world: dict[str, Authority], days: float) -> None:
+    """So many days later, for everybody."""
+    for here in world.values():
+        here.now = lambda: TUESDAY + timedelta(days=days)
+
+
+def asked(world: dict[str, Authority], *codes: str) -> enquire.Enquired:
+    here = world["333"]
+    return enquire.ask(here, notice(name="whereabouts-enquiry", now=here.now()), list(codes), {}, by="tara")
+
+
+async def answers(world: dict[str, Authority], code: str, message_id: str, body: WhereaboutsResponse) -> None:
+    respond.answer(world[code], message_id, body, by="otto")
+    await hand_over(world[code], world["333"])
+
+
+def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    case = asked(world, "885").case
+    for number, day in enumerate((14, 28, 42)):  # over 28 March, when the clocks go forward
+        on(world, day - 1)
+        assert [(one.due, one.overdue) for one in review.listed(sandwell)] == [(False, False)]
+        on(world, day)
+        [one] = review.listed(sandwell)
+        assert (one.case, one.due, one.overdue, one.reviews) == (case, True, False, number)
+        on(world, day + 0.4)
+        done = review.done(sandwell, case, VISIT, by="tara")
+        assert done.review_on == date(2027, 3, 16) + timedelta(days=day + 14)
+    [one] = review.listed(sandwell)
+    assert (one.checked, one.checked_by, one.since) == ("home-visit=no-information", "tara", date(2027, 3, 16))
+
+
+def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_first(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    on(world, 4)  # a Saturday
+    first = asked(world, "885").case
+    on(world, 7)
+    second = asked(world, "885").case
+    on(world, 18)
+    assert [(one.case, one.due, one.review_on) for one in review.listed(sandwell)] == [
+        (first, True, date(2027, 4, 3)),
+        (second, False, date(2027, 4, 6)),
+    ]
+    on(world, 25)
+    assert [one.case for one in review.listed(sandwell) if one.overdue] == [first, second]
+    [check] = [one for one in doctor.examine(sandwell) if one.name == "reviews of searches"]
+    assert (check.result, check.detail) == ("warn", "2 overdue: cme-gateway review list")
+
+
+async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_step(
+    world: dict[str, Authority],
+) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885", "330", "332")
+    for code in first.asked:
+        await hand_over(sandwell, world[code])
+    await answers(world, "885", first.asked["885"], LIVES_HERE)
+    await answers(world, "330", first.asked["330"], NO_TRACE)
+    on(world, 14)
+    done = review.done(sandwell, first.case, VISIT, by="tara", ask_again=True)
+    assert done.asked_again is not None
+    assert sorted(done.asked_again.asked) == ["330", "332"]
+    stands = {one.authority: (one.standing, one.times) for one in search.look(sandwell, first.case, by="tara").asked}
+    assert stands == {
+        "885": (Answering.FOUND, 1),
+        "330": (Answering.UNDER_WAY, 2),  # what it said before was about a fortnight ago
+        "332": (Answering.UNDER_WAY, 2),
+    }
+    for code in ("330", "332"):
+        await hand_over(sandwell, world[code])
+        open_ones = world[code].store.look(lambda tx: inbox.search(tx, TUESDAY + timedelta(99), states=WAITING))
+        assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]  # one, not two
+    [one] = review.listed(sandwell)
+    assert (one.asked_again, one.due) == (2, False)
+    assert sandwell.store.look(lambda tx: log.search(tx, act="review.done"))[0].actor == "tara"
+
+
+async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885")
+    await hand_over(sandwell, world["885"])
+    await answers(world, "885", first.asked["885"], LIVES_HERE)
+    with pytest.raises(NotAllowed, match="Nobody is left"):
+        review.done(sandwell, first.case, VISIT, by="tara", ask_again=True)
+    with pytest.raises(NotAllowed, match="what was checked"):
+        review.done(sandwell, first.case, [], by="tara")
+    [one] = review.listed(sandwell)
+    assert one.reviews == 0
+
+
+async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_does(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885", "330")
+    await hand_over(sandwell, world["885"])
+    await answers(world, "885", first.asked["885"], LIVES_HERE)
+    assert len(review.listed(sandwell)) == 1
+    amend.stand_down(sandwell, first.case, FOUND_THEN, by="tara")
+    assert review.listed(sandwell) == []
+    acts = sandwell.store.look(lambda tx: reviews.of_case(tx, first.case))
+    assert [(one.kind, one.reason) for one in acts] == [("began", None), ("ended", "in-education")]
+    with pytest.raises(NotAllowed, match="no review"):
+        review.done(sandwell, first.case, VISIT, by="tara")
+
+
+FOUND_THEN = LocatedNotice(located_on=date(2027, 3, 16), way="in-education", ring=OFFICER)
+
+
+async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_is_told(
+    world: dict[str, Authority],
+) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885", "330")
+    for code in ("885", "330"):
+        await hand_over(sandwell, world[code])
+    with pytest.raises(NotAllowed) as caught:
+        review.end(sandwell, first.case, "manager-decision", by="tara")
+    assert caught.value.code == "review.decided-by"
+    told = review.end(sandwell, first.case, "manager-decision", by="tara", decided_by="Mandy Invented")
+    assert len(told) == 2
+    assert review.listed(sandwell) == []
+    [*_, ended] = sandwell.store.look(lambda tx: reviews.of_case(tx, first.case))
+    assert (ended.reason, ended.decided_by, ended.by) == ("manager-decision", "Mandy Invented", "tara")
+    assert "Mandy Invented" in sandwell.store.look(lambda tx: log.search(tx, act="case.stood-down"))[0].entry
+    sent = sandwell.store.look(lambda tx: outbox.get(tx, first.asked["885"]))
+    assert (sent.state, sent.reason) == (State.CONCLUDED, "the search has ended: closed by a manager's decision")
+
+
+def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: dict[str, Authority]) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885", "330")
+    wrong = Withdrawal(reason="wrong-child", officer=OFFICER)
+    amend.withdraw(sandwell, first.asked["885"], wrong, by="tara")
+    assert len(review.listed(sandwell)) == 1
+    amend.withdraw(sandwell, first.asked["330"], wrong, by="tara")
+    assert review.listed(sandwell) == []
+
+
+def plain(here: Authority, message: Message) -> str:
+    [ready] = prepare(here, [message], "tara")
+    here.store.run(lambda tx: put(tx, here, [ready]))
+    return message.header.conversation_id
+
+
+@pytest.mark.parametrize(("name", "is_under"), [("whereabouts-unknown-notice", True), ("transfer-notice", False)])
+def test_what_is_sent_by_itself_is_under_review_where_it_is_a_search(
+    world: dict[str, Authority], name: str, is_under: bool
+) -> None:
+    sandwell = world["333"]
+    case = plain(sandwell, notice(name=name, now=sandwell.now()))
+    assert [one.case for one in review.listed(sandwell)] == [case] * is_under
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Sandwell's folder as it is sixteen days after it asked; and the file of another search."""
+    then = datetime.now(UTC) - timedelta(days=16)
+    sandwell, there = made(tmp_path / "333", "333", "Sandwell", then), made(tmp_path / "885", "885", "W", then)
+    introduce(sandwell, there)
+    enquire.ask(sandwell, notice(name="whereabouts-enquiry", now=then), ["885"], {}, by="tara")
+    (tmp_path / "search.xml").write_bytes(xml.write(notice(name="whereabouts-enquiry")))
+    for one in (sandwell, there):
+        one.store.close()
+    return tmp_path / "333"
+
+
+def test_the_fortnight_at_the_command_line(home: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return cme_gateway(*words, "--home", str(home))
+
+    shown = run("review", "list")
+    assert "1 due, 1 of them overdue" in shown.stdout
+    [one] = json.loads(run("review", "list", "--json").stdout)["reviews"]
+    case = one["case"]
+    for words, says in (
+        (("review", "done", case, "--checked", "home-visit"), "result"),
+        (("review", "done", case, "--checked", "stars", "--result", "no-information"), "home-visit"),
+        (("review", "end", case, "--reason", "in-education"), "cme-gateway located"),
+    ):
+        refused = run(*words)
+        assert refused.returncode == 2
+        assert says in " ".join(refused.stderr.replace("│", " ").split())
+    done = run("review", "done", case, "--checked", "home-visit", "--result", "no-information", "--ask-again")
+    assert "Asked 1" in done.stdout
+    assert "The next review is on" in done.stdout
+    shown = run("review", "list")
+    assert "Visit to the last known home: nothing learnt" in " ".join(shown.stdout.split())
+
+    file = str(home.parent / "search.xml")
+    sent = run("enquire", file, "--to", "885", "--to", "330", "--by", "tara")
+    assert "Not asked: 330 Birmingham: neither a partner nor entered for letters" in " ".join(sent.stdout.split())
+    again = run("enquire", file, "--to", "885")
+    assert (again.returncode, "enquire.case-used" in again.stderr) == (5, True)
+    assert run("enquire", "--to", "885").returncode == 2
+    whole = run("search", case)
+    assert "Nobody knows the child yet" in whole.stdout
+    told = json.loads(run("search", case, "--json").stdout)
+    assert told["asked"][0]["standing"] == "not there yet"
+    assert told["counts"] == {"not there yet": 1}
+    assert "0 who were asked are told" in run("located", case, "in-education").stdout
+    ended = run("located", case, "in-education")
+    assert "amend.told-already" in ended.stderr
