@@ -3,18 +3,30 @@
 Everything but the wire and the clock is the real thing: keys, sealing, receipts, databases, the audit log.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
+from urllib.parse import parse_qsl
 
-from adapters.route import Address, Attempt, Parcel, Receipted, TryLater
-from gateway import setup
+from sqlalchemy import Connection
+
+from adapters.route import Address, Answer, Attempt, NotReached, Parcel, Receipted, TryLater
+from gateway import setup, statements
 from gateway.authority import Authority
 from gateway.deliver import deliver_now
 from gateway.partners import add
 from gateway.receive import receive
+from gateway.store import log, partners
+from gateway.store.partners import Partner
+from gateway.witness import NO_SUCH_SIZE
+from keys import card
+from keys.statement import Window
+from keys.trust import Trust
 
 MONDAY = datetime.fromisoformat("2026-11-23T09:00:00+00:00")
 
@@ -28,15 +40,39 @@ class Wire:
     lost: float = 0.0  # of batches, on their way there
     unanswered: float = 0.0  # of batches that arrive, their receipts on their way back
     down: set[str] = field(default_factory=set)
+    went: dict[tuple[str, str], datetime] = field(default_factory=dict)  # from whom to whom, and when last
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         if {address.authority, address.us} & self.down or self.chance.random() < self.lost:
             return [TryLater("lost on its way")] * len(parcels)
         there = self.world.houses[address.authority]
+        self.went[address.us, address.authority] = self.world.now
         receipts = await receive(there, [parcel.sealed for parcel in parcels], address.us)
         if self.chance.random() < self.unanswered:
             return [TryLater("the answer did not come")] * len(parcels)
         return [Receipted(receipt) for receipt in receipts]
+
+    async def ask(self, address: Address, question: str, most: int) -> Answer:
+        """As `gateway.web.questions` answers."""
+        if {address.authority, address.us} & self.down:
+            raise NotReached("it is down")
+        path, _, query = question.partition("?")
+        said = {name: int(value) for name, value in parse_qsl(query)}
+        there = self.world.houses[address.authority]
+        if path == "/statements":
+            window = Window(_moment(said["since"]), _moment(said["until"]), said["page"])
+            token = await there.store.read(lambda tx: statements.issue(tx, there, address.us, window))
+            return Answer(200, token.encode(), {})
+        if path == "/statements/missing":
+            there.asked[address.us] = _moment(said["since"])
+            return Answer(202, b"", {})
+        old, new = said["from"], said["to"]
+        head = await there.store.read(log.head)
+        if new > head.size:
+            return Answer(404, NO_SUCH_SIZE.encode(), {})
+        proof = await there.store.read(lambda tx: log.consistency(tx, old, new))
+        rows = [b64encode(one).decode() for one in proof]
+        return Answer(200, json.dumps({"from": old, "to": new, "proof": rows}).encode(), {})
 
     async def close(self) -> None: ...
 
@@ -48,6 +84,7 @@ class World:
     home: Path
     now: datetime = MONDAY
     houses: dict[str, Authority] = field(default_factory=dict)
+    trust: Trust = field(default_factory=lambda: Trust({}))  # of all, once they were settled together
     skew: dict[str, timedelta] = field(default_factory=dict)  # by how much a clock there is wrong
 
     def __post_init__(self) -> None:
@@ -55,6 +92,23 @@ class World:
 
     def clock(self, code: str) -> Callable[[], datetime]:
         return lambda: self.now + self.skew.get(code, timedelta(0))
+
+    def settle_all(self, names: Mapping[str, str]) -> None:
+        """Many authorities at once, who all know each other."""
+        for code, name in names.items():
+            setup.create(
+                self.home / code, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
+            )
+        tokens = {code: (self.home / code / setup.CARD_FILE).read_text("ascii").strip() for code in names}
+        cards = {code: card.read(token) for code, token in tokens.items()}
+        self.trust = Trust(cards)
+        for code in names:
+            known = [
+                Partner(other, cards[other].serial, card.fingerprint(cards[other]), tokens[other], self.now, "test")
+                for other in names
+                if other != code
+            ]
+            self.open(code).store.run(partial(_put_all, known))
 
     def settle(self, code: str, name: str, *, settings: str = "") -> Authority:
         """One more authority, known to all."""
@@ -74,6 +128,8 @@ class World:
         """Open its gateway, as a start does."""
         here = setup.open_authority(self.home / code, now=self.clock(code))
         here.carriers = {"https": self.wire}
+        if self.trust.authorities():
+            here.trust = self.trust  # one for all: it holds what each would read from its own database
         self.houses[code] = here
         return here
 
@@ -91,3 +147,12 @@ class World:
 def introduce(here: Authority, there: Authority) -> None:
     """`here` confirms the card of `there`."""
     add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="test")
+
+
+def _put_all(known: Sequence[Partner], tx: Connection) -> None:
+    for one in known:
+        partners.put(tx, one)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

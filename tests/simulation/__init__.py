@@ -1,0 +1,1 @@
+"""A school year of many authorities, in simulated time."""

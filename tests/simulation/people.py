@@ -1,0 +1,99 @@
+"""Who works at each authority: some answer within the day, some once they are reminded, some never."""
+
+from datetime import timedelta
+from random import Random
+
+from gateway import amend, by_hand, reconcile, respond, witness
+from gateway.authority import Authority
+from gateway.by_hand import Call
+from gateway.core.delivery import State
+from gateway.core.duties import Missing, Step
+from gateway.core.standing import WAITING, Standing
+from gateway.reconcile import Owed
+from gateway.store import inbox, witnessed
+from gateway.store.inbox import Item
+from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal
+
+PROMPT, SLOW, SILENT = "prompt", "slow", "silent"
+LONGEST_LOOK = timedelta(days=30)  # by which whoever answers at all has found out what became of a child
+
+
+def temper(number: int) -> str:
+    """Of the officers of the so-manieth authority: one in ten never answers, two in ten only when they are reminded."""
+    return SILENT if number % 10 == 9 else SLOW if number % 10 in (3, 6) else PROMPT
+
+
+def answer(here: Authority, how: str, chance: Random, others: list[str]) -> bool:
+    """Do what one would do this morning with what came; did anything go out?"""
+    if how == SILENT:
+        return False
+    waiting = here.store.look(lambda tx: inbox.search(tx, here.now(), states=WAITING, limit=1000))
+    reminded = here.store.look(lambda tx: inbox.reminders(tx, [one.message_id for one in waiting]))
+    went = False
+    for item in waiting:
+        if item.kind == "WhereaboutsUnknownNotice":
+            continue
+        asked = (item.sender, item.message_id) in reminded
+        if asked or (how == PROMPT and chance.random() < 0.5):
+            _answer(here, item, chance, others)
+            went = True
+    return went
+
+
+def _answer(here: Authority, item: Item, chance: Random, others: list[str]) -> None:
+    officer = here.officer("Otto Invented")
+    if item.kind == "WhereaboutsEnquiry":
+        respond.answer(here, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto")
+    elif item.state is Standing.ACKNOWLEDGED:
+        body = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
+        respond.conclude(here, item.message_id, body, "otto")
+    else:
+        luck = chance.random()
+        said = Acknowledgement(decision="accepted", officer=officer)
+        if luck < 0.08:
+            said = Acknowledgement(decision="rejected", reason="not-our-area", officer=officer)
+        elif luck < 0.16:
+            to = chance.choice([code for code in others if code not in (here.code, item.sender)])
+            said = Acknowledgement(decision="passed-on", passed_to=to, officer=officer)
+        respond.acknowledge(here, item.message_id, said, "otto")
+
+
+def follow_up(here: Authority, chance: Random, others: list[str]) -> bool:
+    """Decide what waits for a decision of ours, and ring whoever is for the service manager; did anything go out?"""
+    went = False
+    for one in reconcile.owed(here):
+        if one.missing is Missing.DECISION:
+            went |= _decide(here, one, chance, others)
+        elif one.owed_by == "them" and one.step is Step.ESCALATE:
+            _ring(here, one)
+    return went
+
+
+def _decide(here: Authority, one: Owed, chance: Random, others: list[str]) -> bool:
+    if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == State.FAILED:
+        amend.release(here, one.partner, "olive")
+        return True
+    if one.kind == "TransferNotice" and one.state == State.PASSED_ON:
+        to = chance.choice([code for code in others if code not in (here.code, one.partner)])
+        amend.send_on(here, one.message_id, to, "olive")
+        return True
+    body = Withdrawal(reason="sent-in-error", officer=here.officer("Olive Invented"))
+    return amend.withdraw(here, one.message_id, body, "olive") is not None
+
+
+def _ring(here: Authority, one: Owed) -> None:
+    call = Call("Otto Invented", here.now())
+    if one.kind == "TransferNotice":
+        if not one.handed_over_at:
+            by_hand.hand_over(here, one.message_id, call, "olive")
+        by_hand.close(here, one.message_id, "olive")
+    elif one.kind == "WhereaboutsEnquiry":
+        by_hand.outcome_told(here, one.message_id, "no-trace", call, "olive")
+
+
+def clear_alarms(here: Authority) -> list[str]:
+    """Ring whoever's log does not hold, and accept that it began anew: whose they were."""
+    alarms = here.store.look(witnessed.alarms)
+    for one in alarms:
+        witness.accept(here, one.authority, by="olive")
+    return [one.authority for one in alarms]
