@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from gateway import drafts, leavers, postcodes
 from gateway.authority import Authority
+from gateway.core.searching import circulation
 from gateway.errors import Unfit
 from gateway.extracts import Ignored, Row
 from gateway.leavers import Decision, Enquire, Hold, Ignore, Leaver, Transfer
@@ -28,7 +29,7 @@ from gateway.store.outbox import Queued
 from gateway.table import Unread
 from keys.errors import Refusal
 from schemas import codes, xml
-from schemas.message import Message, Officer
+from schemas.message import Body, Message, Officer
 
 STEP = 128  # rows in one transaction: some tens of milliseconds for the database
 BY = "ONE"
@@ -215,7 +216,9 @@ def _recipients(one: _Judged) -> tuple[str, ...]:
 def _messages(here: Authority, one: _Judged) -> list[Message]:
     """What goes out about a leaver, in one case."""
     notice = one.found.read.notice
-    body = leavers.enquiry(notice) if isinstance(one.decision, Enquire) else notice
+    body: Body = notice
+    if isinstance(one.decision, Enquire):
+        body = leavers.enquiry(notice, circulation(one.decision.of, here.code))
     case = new_case(here)
     return [Message(first_header(here, case, to), body) for to in _recipients(one)]
 

@@ -123,13 +123,13 @@ def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
     return Enquire(neighbours)
 
 
-def enquiry(notice: TransferNotice) -> WhereaboutsEnquiry:
-    """The question whether another authority knows this child, in the place of the notice."""
+def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
+    """The question whether another authority knows this child, in the place of the notice; it says how widely it goes."""
     assert notice.child is not None  # noqa: S101 - a leaver's notice has one
     return WhereaboutsEnquiry(
         restriction=notice.restriction,
         child=notice.child,
-        circulation="named",
+        circulation=circulation,
         last_seen_on=notice.moved_on,
         previous_address=notice.previous_address,
         school=notice.school,

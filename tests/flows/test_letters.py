@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.route import HandedOver, TryLater
-from gateway import app, correspondents, doctor, letters, setup
+from gateway import amend, app, correspondents, doctor, enquire, letters, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, GatewayError, NotFound
@@ -20,7 +20,7 @@ from gateway.store import log, outbox
 from gateway.store.correspondents import Protection
 from keys.errors import Refusal, SmimeNotForMail, SmimeOtherAddress, SmimeOutOfDate, SmimeRefused, SmimeUnreadable
 from schemas import xml
-from schemas.message import Child, Message
+from schemas.message import Child, LocatedNotice, Message
 from tests import mail
 from tests.certificates import for_mail
 from tests.children import notice
@@ -440,3 +440,24 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None
     assert isinstance(attempt, TryLater)
     assert "smime.out-of-date" in attempt.reason
     assert state(sandwell, sent) is State.QUEUED
+
+
+async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_letter(
+    sandwell: Authority, servers: Servers
+) -> None:
+    enter(sandwell, "person-tls")
+    search = notice(name="whereabouts-enquiry")
+    async with app.running(sandwell):
+        done = enquire.ask(sandwell, search, ["330", "885"], {}, by="tara")
+        assert list(done.asked) == ["330"]
+        assert list(done.not_asked) == ["885"]
+        await until(lambda: state(sandwell, done.asked["330"]) is State.SENT)
+        found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.officer("Tara"))
+        [told] = amend.stand_down(sandwell, done.case, found, by="tara")
+        await until(lambda: state(sandwell, told) is State.SENT)
+        await until(lambda: len(servers.mails(THEIRS)) == 2)
+    asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)
+    assert letters.reference(done.asked["330"], sandwell.ring).encode() in asked
+    assert letters.reference(done.asked["330"], sandwell.ring).encode() in ended  # to which it belongs
+    assert letters.reference(told, sandwell.ring).encode() in ended
+    assert shows(ended, said_of(search)) == []

@@ -1,5 +1,6 @@
 """The migrations and the tables say the same, on both databases; and what an older database holds is kept."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert
 
+from gateway.store import reviews, tables
 from gateway.store.database import Store
 from gateway.store.tables import metadata
 from tests.conftest import new_database
@@ -51,4 +54,50 @@ def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> Non
         b"key",
         b"content",
     ]
+    store.close()
+
+
+DAY = datetime(2026, 11, 1, 9, tzinfo=UTC)
+SENT = {
+    "sequence": 1,
+    "recipient": "885",
+    "restriction": "none",
+    "test": False,
+    "digest": "d",
+    "queued_at": DAY,
+    "queued_by": "olive",
+    "state_at": DAY,
+    "due_at": DAY,
+}
+
+
+def test_searches_that_stand_are_under_review_from_their_first_day(url: str) -> None:
+    store = Store(url)
+    kinds = {
+        "s": "WhereaboutsEnquiry",
+        "e": "WhereaboutsUnknownNotice",
+        "w": "WhereaboutsEnquiry",
+        "t": "TransferNotice",
+    }
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0011")
+        for case, kind in kinds.items():
+            state = "withdrawn" if case == "w" else "concluded"
+            row = {"message_id": f"m{case}", "conversation_id": case, "kind": kind, "state": state}
+            connection.execute(insert(tables.outbox).values(**row, **SENT))
+        connection.exec_driver_sql(
+            "INSERT INTO audit_entries (number, at, act, actor, about, entry, leaf) VALUES"
+            " (0, '2026-11-02 09:00:00.000000', 'case.stood-down', 'tara', 'me', '', '')"
+        )
+    store.migrate()
+    [[began]] = store.look(reviews.open_ones)
+    assert (began.conversation_id, began.at) == ("s", DAY)
+    assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.of_case(tx, "e"))] == [
+        ("began", "cme-gateway"),
+        ("ended", "tara"),
+    ]
+    assert store.look(lambda tx: reviews.of_case(tx, "w") + reviews.of_case(tx, "t")) == []
     store.close()

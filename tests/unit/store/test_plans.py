@@ -9,7 +9,7 @@ from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
-from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, transfer_files, witnessed
+from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, reviews, transfer_files, witnessed
 from gateway.store.database import Store
 from gateway.store.drafts import Made
 from gateway.store.inbox import Arrived, Receipt
@@ -31,6 +31,7 @@ GROWS = (
     "intake",
     "drafts",
     "witnessed",
+    "reviews",
 )
 
 
@@ -89,6 +90,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         witnessed.alarm_of(tx, "885"),
         witnessed.began_anew(tx, "885"),
     ),
+    "under review": lambda tx: reviews.begin(tx, NOW, ["c1", "c2"], "cme-gateway"),
+    "the review of a case": lambda tx: reviews.of_case(tx, "c1"),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
 }
