@@ -1,0 +1,74 @@
+"""The service manager is told by a mail, through real mail servers, once, and of nothing about a child."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from gateway import chase, setup
+from gateway.authority import Authority
+from gateway.send import send
+from schemas.message import Child
+from tests import mail
+from tests.children import notice
+from tests.conftest import free_port, introduce, make
+from tests.flows.test_exchange import until
+from tests.mail import Servers
+
+OURS, MANAGER = "gateway@sandwell.example", "cme@birmingham.example"
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with mail.home() as home, mail.servers(home, free_port(), free_port()) as made:
+        yield made
+
+
+@pytest.fixture
+def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    with (tmp_path / "333" / "gateway.toml").open("a") as settings:
+        settings.write(f'[deadlines]\nservice_manager = "{MANAGER}"\n{servers.settings(OURS)}')
+    here = setup.open_authority(tmp_path / "333")
+    introduce(here, make(tmp_path / "885", "885", "Worcestershire"))
+    yield here
+    here.store.close()
+
+
+async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Authority, servers: Servers) -> None:
+    message = notice()
+    [sent] = await send(sandwell, [message], "olive")
+    real = sandwell.now
+    sandwell.now = lambda: real() + timedelta(hours=3)  # no receipt came
+    for _ in range(2):
+        await chase.chase(sandwell)
+    for carrier in sandwell.carriers.values():
+        await carrier.close()
+    await until(lambda: len(servers.mails(MANAGER)) > 0)
+    [raw] = servers.mails(MANAGER)
+    told = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
+    assert told["Subject"] == "OFFICIAL-SENSITIVE: 1 notice is overdue (333)"
+    body = told.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert sent in text
+    assert "receipt missing" in text
+    assert "01632 960101" in text
+    [child, *_] = message.each(Child)
+    assert child.surname not in raw.decode()
+
+
+async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Authority, servers: Servers) -> None:
+    await send(sandwell, [notice()], "olive")
+    real, account = sandwell.now, sandwell.mail
+    sandwell.now = lambda: real() + timedelta(hours=3)
+    sandwell.mail = None
+    assert len((await chase.chase(sandwell)).escalated) == 1
+    sandwell.mail = account
+    assert (await chase.chase(sandwell)).escalated == ()
+    for carrier in sandwell.carriers.values():
+        await carrier.close()
+    await until(lambda: len(servers.mails(MANAGER)) == 1)
