@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -112,7 +113,8 @@ def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
 def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None) -> list[str]:
     """The search in a case ends: tell everybody to whom one of its notices went, and conclude it. The ids of what tells them.
 
-    `name` is the case's own id, or that of one of its notices. Whoever was asked more than once is told once. Raises NotFound,
+    What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that of one of
+    its notices. Raises NotFound,
     or NotAllowed where it is no search, everybody was told before, or a manager's decision does not say whose it is.
     """
     if body.way == "manager-decision" and not decided_by:
@@ -136,12 +138,7 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
         now = here.now()
         if {one.message_id for one in outbox.case_of(tx, conversation)} != {one.message_id for one in case}:
             raise NotAllowed("amend.overtaken", "Somebody else wrote in this case just now.", "Do it again.")
-        for one in case:
-            if one.kind in SEARCHES:
-                outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=ENDED[body.way])
-        left = {
-            one.message_id for one in outbox.case_of(tx, conversation) if one.attempts > 0
-        }  # no claim is in between
+        left = _conclude(tx, now, case, ENDED[body.way])
         known = _one_each([one for one in ready if one.in_reply_to in left])
         detail: dict[str, str | int] = {"told": len(known), "way": body.way}
         log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
@@ -153,6 +150,15 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
     ids = here.store.run(write)
     here.due.set()
     return ids
+
+
+def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str) -> set[str]:
+    """Conclude every search of a case, or keep it back. The ids of what had left: read afterwards, so that no claim is in between."""
+    searches = [one for one in case if one.kind in SEARCHES]
+    outbox.keep_back(tx, now, [one.message_id for one in searches], reason)  # or a statement would miss it there
+    for one in searches:
+        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason)
+    return {one.message_id for one in outbox.case_of(tx, case[0].conversation_id) if one.attempts > 0}
 
 
 def _who(decided_by: str | None) -> dict[str, str | int]:

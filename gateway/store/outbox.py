@@ -277,6 +277,12 @@ def advance(
     return tx.execute(change).rowcount == 1
 
 
+def keep_back(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str) -> None:
+    """Withdraw those of these that have never left: nobody knows of them."""
+    mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == State.QUEUED, outbox.c.attempts == 0)
+    tx.execute(update(outbox).where(mine).values(state=State.WITHDRAWN, state_at=now, reason=reason))
+
+
 def get(tx: Connection, message_id: str) -> Delivery:
     """One delivery. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
