@@ -1,6 +1,7 @@
 """What is owed, on every notice that is not at its end: by partners to us, and by us to them; the oldest duty first.
 
-Test messages are owed nothing. Nothing about a child stands here but the ids of messages.
+Test messages are owed nothing. Searches that came and to which our index has no possible match are one duty together: an officer
+answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
 from collections.abc import Iterator
@@ -49,6 +50,25 @@ def owed(here: Authority, calendar: Calendar, deadlines: Deadlines) -> list[Owed
     return sorted(found, key=lambda one: (one.since, one.message_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What we owe on searches with no possible match: on how many, since when, and what is to be done about them now."""
+
+    searches: int
+    since: datetime
+    late_at: datetime
+    step: Step
+
+
+def unmatched(here: Authority, calendar: Calendar, deadlines: Deadlines) -> Unmatched | None:
+    """The duty on all of them, by the oldest; None where there is none."""
+    waiting = here.store.look(inbox.unmatched)
+    if not waiting:
+        return None
+    duty = duties.duty(Missing.ACKNOWLEDGEMENT, waiting[0].received_at, calendar, deadlines)
+    return Unmatched(len(waiting), duty.since, duty.late_at, duty.step(here.now()))
+
+
 def _by_them(tx: Connection, here: Authority, calendar: Calendar, deadlines: Deadlines) -> Iterator[Owed]:
     for sent in outbox.search(tx, states=OPEN, limit=None):
         is_notice, sealed = sent.kind in OPENS_A_CASE, sent.protection == "sealed"
@@ -63,7 +83,7 @@ def _by_them(tx: Connection, here: Authority, calendar: Calendar, deadlines: Dea
 
 
 def _by_us(tx: Connection, here: Authority, calendar: Calendar, deadlines: Deadlines) -> Iterator[Owed]:
-    for came in inbox.search(tx, here.now(), states=inbox.WAITING, tests=False, limit=MOST):
+    for came in inbox.search(tx, here.now(), states=inbox.WAITING, tests=False, unmatched=False, limit=MOST):
         if missing := duties.of_received(came.kind, came.state):
             since = came.received_at if missing is Missing.ACKNOWLEDGEMENT else came.state_at
             yield _owed(here, "us", came.sender, came.message_id, came.kind, missing, since, "", calendar, deadlines)
