@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import answers, audit, chase, imports, intake, mailbox, statements, witness
+from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ListenSettings
@@ -54,6 +54,8 @@ async def running(here: Authority) -> AsyncIterator[None]:
             intake.watch_forever,
             imports.write_forever,
             answers.watch_forever,
+            children.watch_forever,
+            trace.match_forever,
             witness.watch_forever,
             statements.compare_forever,
             chase.chase_forever,

@@ -117,6 +117,7 @@ class OneSettings:
         "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
     )
     enquire_of: str = ""  # DfE codes, with spaces between them: who is asked about a child whom nobody can find
+    children_folder: str = ""  # where it puts its extracts of all our children, against whom searches are matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,21 @@ class OneColumnsSettings:
     ground: str = "Removal Ground"  # the letter, as the regulations in force on the day of leaving have it
     closure: str = "Closure"  # the authority's own word; [one_closures] says what is done with it
     checklist: str = "Checklist Complete"  # anything but no: whatever can be asked before removal from roll was asked
+    former_upn: str = "Former UPN"  # one, or more with spaces between them
+    middle_names: str = "Middle Names"
+    preferred_surname: str = "Preferred Surname"
+    preferred_forename: str = "Preferred Forename"
+    former_surname: str = "Former Surname"
+    dob_estimated: str = "DOB Estimated"  # anything but no
+    postcode: str = "Postcode"  # where the child lives now
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What becomes of a search that came, and to which our index has no possible match."""
+
+    no_trace: str = "officer"  # who answers it: an officer, or the machine where it may
+    index_days: int = 7  # an index that is older answers nothing by machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +217,7 @@ class Config:
     one: OneSettings = field(default_factory=OneSettings)
     one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
     one_answers: OneAnswersSettings = field(default_factory=OneAnswersSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
     deadlines: DeadlinesSettings = field(default_factory=DeadlinesSettings)
@@ -287,6 +304,7 @@ SECTIONS = {
     "one_columns": OneColumnsSettings,
     "one_answers": OneAnswersSettings,
     "deadlines": DeadlinesSettings,
+    "search": SearchSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
@@ -428,14 +446,23 @@ def _check(text: str, config: Config) -> None:
         raise _problem(
             text, "import_when", "import_when is neither accepted nor arrived", 'import_when = "accepted"', "one"
         )
-    folders = [one for one in (config.one.folder, config.one.import_folder, config.one.answers_folder) if one]
+    ours = config.one
+    folders = [one for one in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if one]
     if len({config.home / one for one in folders}) < len(folders):
-        raise _problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the three", "one")
+        raise _problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the four", "one")
     if not all(
         re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
     ):
         raise _problem(
             text, "enquire_of", "enquire_of does not hold codes of other authorities", 'enquire_of = "330 885"', "one"
+        )
+    if config.search.no_trace not in ("officer", "machine") or config.search.index_days < 1:
+        raise _problem(
+            text,
+            "no_trace",
+            "[search] says none of officer, machine, or no number of days",
+            'no_trace = "officer", index_days = 7',
+            "search",
         )
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise _problem(

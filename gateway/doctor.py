@@ -16,8 +16,9 @@ from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Step
 from gateway.errors import ConfigProblem
-from gateway.store import drafts, outbox, transfer_files, witnessed
+from gateway.store import children, drafts, outbox, searches, transfer_files, witnessed
 from gateway.store import partners as kept_partners
+from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
 from keys import card, smime, tls
 from keys.card import Route
@@ -56,6 +57,7 @@ def examine(here: Authority) -> list[Check]:
         *_one(here),
         *_imports(here),
         *_drafts(here),
+        *_children(here),
         *_enquire_of(here),
         *_mailbox(here),
         *_sftp(here),
@@ -157,7 +159,11 @@ def _one(here: Authority) -> Iterator[Check]:
 
 def _imports(here: Authority) -> Iterator[Check]:
     settings = here.config.one
-    for name, setting in (("import folder", settings.import_folder), ("answers folder", settings.answers_folder)):
+    for name, setting in (
+        ("import folder", settings.import_folder),
+        ("answers folder", settings.answers_folder),
+        ("children folder", settings.children_folder),
+    ):
         folder = here.config.home / setting
         if setting and not folder.is_dir():
             yield Check(f"ONE's {name}", "fail", f"{folder} is not there")
@@ -191,6 +197,23 @@ def _drafts(here: Authority) -> Iterator[Check]:
     late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
     detail = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}: cme-gateway drafts list"
     yield Check("drafts", "warn" if late else "ok", detail)
+
+
+def _children(here: Authority) -> Iterator[Check]:
+    index = here.store.look(children.current)
+    if index is None:
+        if here.config.one.children_folder:
+            yield Check("index of our children", "warn", "no extract was taken in yet: no search is matched")
+        return
+    days = (here.now() - index.at).days
+    old = days >= here.config.search.index_days
+    detail = f"{index.children} children, of {index.at:%d %b %Y}"
+    yield Check("index of our children", "warn" if old else "ok", f"{detail}: too old" if old else detail)
+    waiting, oldest = here.store.look(lambda tx: searches.count(tx, Found.MATCHED))
+    if waiting and oldest:
+        late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
+        since = f"{waiting} since {oldest:%d %b %Y %H:%M}: cme-gateway matches list"
+        yield Check("possible matches", "warn" if late else "ok", since)
 
 
 def _enquire_of(here: Authority) -> Iterator[Check]:

@@ -165,7 +165,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     """What a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
         return Unread("There is no surname.")
-    born, left = _date(row["dob"]), _date(row["left_on"])
+    born, left = day(row["dob"]), day(row["left_on"])
     if born is None:
         return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
     if left is None and row["left_on"]:
@@ -212,7 +212,8 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
 
 
 @lru_cache(MOST_DAYS)
-def _date(text: str) -> date | None:
+def day(text: str) -> date | None:
+    """The day that a cell of an extract names; None where it names none."""
     for form in DATES:
         try:
             return datetime.strptime(text.split(" 00:00")[0], form).date()  # noqa: DTZ007 - a day has no zone

@@ -17,7 +17,7 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
 from gateway.core.standing import ENDINGS, Standing
 from gateway.logs import failed
-from gateway.store import inbox, log, outbox
+from gateway.store import inbox, log, outbox, searches
 from gateway.store.inbox import Arrived
 from gateway.store.log import Entry
 from keys import at_rest, envelope, receipt
@@ -25,7 +25,7 @@ from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
-from schemas.message import Acknowledgement, Message
+from schemas.message import SEARCHES, Acknowledgement, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
@@ -188,6 +188,7 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
     inbox.add_receipts(
         tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
+    searches.note(tx, now, [(m.sender, m.message_id, m.kind) for m in (one.arrived for one in new) if _is_search(m)])
     if new:
         _put_aside_what_was_taken_back(tx, here, new)
     for one in new:
@@ -196,6 +197,10 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
         imports.note_due(tx, here, [one.arrived for one in new])
     log.append(tx, now, [_kept_entry(one.arrived) for one in new])
     return kept
+
+
+def _is_search(came: Arrived) -> bool:
+    return came.kind in SEARCHES and not came.test  # a test is no case
 
 
 def _kept_entry(arrived: Arrived) -> Entry:

@@ -1,6 +1,7 @@
 """What is owed, on every notice that is not at its end: by partners to us, and by us to them; the oldest duty first.
 
-Test messages are owed nothing. Nothing about a child stands here but the ids of messages.
+Test messages are owed nothing. Searches that came and to which our index has no possible match are one duty together: an officer
+answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
 from collections.abc import Iterator
@@ -63,6 +64,28 @@ def owed(here: Authority) -> list[Owed]:
     return here.store.look(lambda tx: find(tx, here, terms))
 
 
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What we owe on searches with no possible match: on how many, since when, and what is to be done about them now."""
+
+    searches: int
+    since: datetime
+    late_at: datetime
+    step: Step
+
+
+def unmatched(here: Authority) -> Unmatched | None:
+    """The duty on all of them, by the oldest; None where there is none. A circulated notice is owed no answer."""
+    enquiries = [one for one in here.store.look(inbox.unmatched) if one.kind == "WhereaboutsEnquiry"]
+    if not enquiries:
+        return None
+    oldest = enquiries[0]
+    duty = agreed.read(here.config).duty(
+        Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=here.code
+    )
+    return Unmatched(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))
+
+
 def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
     """The same, within a transaction."""
     return sorted([*_sent(tx, here, terms), *_came(tx, here, terms)], key=lambda one: (one.since, one.message_id))
@@ -111,7 +134,7 @@ def _since(sent: Delivery, missing: Missing) -> datetime:
 
 
 def _came(tx: Connection, here: Authority, terms: Agreed) -> Iterator[Owed]:
-    waiting = inbox.search(tx, here.now(), states=WAITING, tests=False, limit=MOST)
+    waiting = inbox.search(tx, here.now(), states=WAITING, tests=False, unmatched=False, limit=MOST)
     asked = inbox.reminders(tx, [one.message_id for one in waiting])
     for came in waiting:
         missing = duties.of_received(came.kind, came.state)

@@ -19,6 +19,7 @@ from gateway.cli import (
     cards,
     case_system,
     drafts,
+    matches,
     notices,
     places,
     reconcile,
@@ -48,6 +49,7 @@ for room in (
     cli.add_typer(room)
 cli.add_typer(reviews.commands, name="review")
 cli.add_typer(drafts.commands, name="drafts")
+cli.add_typer(matches.commands, name="matches")
 cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")

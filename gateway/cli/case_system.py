@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import school2school
+from gateway import children, school2school
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, who
+from gateway.errors import Unusable
 from gateway.store import transfer_files
 from gateway.store.transfer_files import Stage
 
@@ -57,4 +58,34 @@ def one_s2s(
         as_json,
         value,
         lambda: f"Written: {escape(str(file))}{shortened}\nDelete it once it is uploaded: it names the child.",
+    )
+
+
+@commands.command("children")
+def one_children(
+    file: Annotated[Path, typer.Argument(help="The extract of all our children, as CSV.")],
+    home: Home = DEFAULT_HOME,
+    fewer: Annotated[
+        bool, typer.Option("--fewer", help="Also where it holds less than half of those that we had.")
+    ] = False,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Take in all our children, in the place of the index before: searches that come are matched against them."""
+    with opened(home) as here:
+        try:
+            with file.open("rb") as stream:
+                done = children.load(here, stream, by, fewer=fewer)
+        except OSError as why:
+            raise Unusable(
+                "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
+            ) from None
+    unread = [{"row": line, "reason": reason} for line, reason in done.unread]
+    lines = "".join(f"\n  row {one['row']}: {one['reason']}" for one in unread)
+    answer(
+        as_json,
+        {"children": done.children, "unread": unread},
+        lambda: (
+            f"[green]{done.children:,} children are in the index.[/green] {len(unread)} rows cannot be read.{lines}"
+        ),
     )

@@ -258,7 +258,10 @@ def inbox_command(
     """What came in, and what we made of it. Restricted children are marked, never described."""
     states = WAITING if waiting else state or ()
     with opened(home) as here:
-        found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, limit=limit))
+        found = here.store.look(
+            lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit)
+        )
+        unmatched = len(here.store.look(inbox.unmatched)) if waiting else 0
         early = here.store.look(lambda tx: {item.message_id for item in found if inbox.missing_before(tx, item)})
     rows = [
         (
@@ -277,9 +280,11 @@ def inbox_command(
         for i in found
     ]
     value = [asdict(item) | {"earlier_missing": item.message_id in early} for item in found]
+    if unmatched:
+        err.print(f"Besides, {unmatched} searches have no possible match here: cme-gateway matches none")
     answer(
         as_json,
-        {"inbox": value},
+        {"inbox": value} | ({"unmatched": unmatched} if waiting else {}),
         lambda: table("Inbox", ("Id", "When", "From", "What, and how it stands"), rows),
     )
 

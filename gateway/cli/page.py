@@ -1,11 +1,14 @@
 """A message and its history on a page of the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
+from gateway.core.matching import REASONS
 from gateway.store.log import Kept
-from schemas.message import Message, TransferNotice
+from gateway.store.searches import Found, Search
+from gateway.trace import Candidate
+from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows, words
 
 ACTS = {
@@ -25,6 +28,8 @@ ACTS = {
     "draft.read": "read",
     "draft.sent": "became a notice",
     "draft.discarded": "discarded",
+    "search.matched": "matched against our children",
+    "match.read": "its possible matches were read",
 }
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
@@ -63,3 +68,55 @@ def draft_page(
 def _line(name: str, value: object, depth: int) -> str:
     before = "  " * depth
     return f"{before}{name:{WIDTH - len(before)}} {escape(str(value))}".rstrip()
+
+
+BESIDE: tuple[
+    tuple[str, str, Callable[[Child], str]], ...
+] = (  # an element of a search, and the column of our extract that says the same
+    ("UPN", "upn", lambda child: child.upn or ""),
+    ("Former UPN", "former_upn", lambda child: " ".join(child.former_upn)),
+    ("Surname", "surname", lambda child: child.surname),
+    ("Forename", "forename", lambda child: child.forename or ""),
+    ("Middle names", "middle_names", lambda child: child.middle_names or ""),
+    ("Preferred surname", "preferred_surname", lambda child: child.preferred_surname or ""),
+    ("Preferred forename", "preferred_forename", lambda child: child.preferred_forename or ""),
+    ("Former surname", "former_surname", lambda child: child.former_surname or ""),
+    ("Date of birth", "dob", lambda child: f"{child.dob:%d/%m/%Y}" + (" (estimated)" if child.dob_estimated else "")),
+    ("Sex", "sex", lambda child: child.sex),
+    ("NC year", "nc_year", lambda child: child.nc_year_actual or ""),
+)
+
+
+def matches_page(message: Message, search: Search | None, found: Sequence[Candidate]) -> str:
+    """A search beside each of our children who may be the one, element by element, with the reasons."""
+    head = message.header
+    lines = [f"[bold]{words(message.kind)}[/bold] {head.message_id}", _line("From", head.sender.authority, 1)]
+    if not found:
+        lines.append(f"  {NOBODY.get(search.state if search else Found.NEW, 'It waits for nobody any more.')}")
+    for number, one in enumerate(found, 1):
+        lines += ["", f"[bold]Possible match {number}: strength {one.strength} in 100[/bold]"]
+        lines += [f"  {reason}" for reason in (REASONS[code] for code in one.reasons)]
+        lines += [_beside("", "they search for", "we have"), *_elements(message, one)]
+    lines += ["", "Whether it is the child, an officer says: cme-gateway respond"]
+    return "\n".join(lines)
+
+
+NOBODY = {
+    Found.NEW: "It was not matched against our children yet.",
+    Found.NONE: "Nobody in our index is near: cme-gateway matches none",
+    Found.PERSON: "Nothing is shown: no machine may say anything to this search. Look in the case system yourself.",
+}
+
+
+def _elements(message: Message, one: Candidate) -> Iterator[str]:
+    body = message.body
+    assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other has matches
+    address = body.previous_address
+    for name, column, theirs in BESIDE:
+        if (said := theirs(body.child)) or column in one.said:
+            yield _beside(name, said, one.said.get(column, ""))
+    yield _beside("Postcode", (address and address.post_code) or "", one.said.get("postcode", ""))
+
+
+def _beside(name: str, theirs: str, ours: str) -> str:
+    return f"    {name:20}{escape(theirs):32} {escape(ours)}".rstrip()

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from gateway import reconcile
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, err, opened, table
 from gateway.core.duties import Missing, Step
 from gateway.reconcile import Owed
 from schemas.reading import words
@@ -23,8 +23,15 @@ def reconcile_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> Non
     """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
     with opened(home) as here:
         found = reconcile.owed(here)
+        unmatched = reconcile.unmatched(here)
     late = sum(one.step is not Step.WAIT for one in found)
-    answer(as_json, {"owed": [asdict(one) for one in found], "late": late}, lambda: _shown(found))
+    if unmatched and unmatched.step is not Step.WAIT:
+        late += unmatched.searches
+    value = {"owed": [asdict(one) for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
+    if unmatched:
+        when = "LATE" if unmatched.step is not Step.WAIT else f"late from {unmatched.late_at:%d %b %H:%M}"
+        err.print(f"{unmatched.searches} searches have no possible match here ({when}): cme-gateway matches none")
+    answer(as_json, value, lambda: _shown(found))
     if late:
         raise typer.Exit(LATE)
 

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, and_, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.standing import ENDINGS, Standing
+from gateway.core.standing import ENDINGS, WAITING, Standing
 from gateway.errors import NotFound
+from gateway.store import searches
+from gateway.store.searches import Found
 from gateway.store.tables import inbox, receipts
+from gateway.store.tables import searches as traced
 from schemas.message import OPENS_A_CASE
 
 AT_ONCE = 500  # ids in one question
@@ -151,7 +154,10 @@ def mark(
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
-    return tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
+    marked = tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
+    if marked and state not in WAITING:
+        searches.end(tx, now, sender, message_id)
+    return marked
 
 
 def taken_back(tx: Connection, sender: str, message_ids: Sequence[str]) -> dict[str, Standing]:
@@ -198,9 +204,13 @@ def search(
     sender: str | None = None,
     conversation_id: str | None = None,
     tests: bool = True,
+    unmatched: bool = True,
     limit: int | None = 100,
 ) -> list[Item]:
-    """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all."""
+    """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all.
+
+    `unmatched`: also searches to which our index has no possible match, which are answered together.
+    """
     query = (
         select(*_VIEW).where(inbox.c.shown_from <= now).order_by(inbox.c.received_at.desc(), inbox.c.message_id.desc())
     )
@@ -212,6 +222,9 @@ def search(
         query = query.where(inbox.c.conversation_id == conversation_id)
     if not tests:
         query = query.where(inbox.c.test.is_(False))
+    if not unmatched:
+        same = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
+        query = query.where(~exists().where(same, traced.c.state == Found.NONE))
     return [_item(row._mapping) for row in tx.execute(query.limit(limit))]
 
 
@@ -230,6 +243,15 @@ def answered_later(tx: Connection, sender: str, in_reply_to: str, sequence: int)
     """Did this sender say something newer about the same message of ours, which came first?"""
     query = select(inbox.c.sender, inbox.c.sequence, inbox.c.kind).where(inbox.c.in_reply_to == in_reply_to)
     return any(r.sender == sender and r.sequence > sequence and r.kind in REPLIES for r in tx.execute(query))
+
+
+def unmatched(tx: Connection) -> list[Item]:
+    """The searches to which our index has no possible match, and which wait for an officer's word; the oldest first."""
+    same = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
+    query = select(*_VIEW).join(traced, same).where(traced.c.state == Found.NONE)
+    items = [_item(row._mapping) for row in tx.execute(query)]
+    owed = [one for one in items if one.state is Standing.NEW or one.kind == "WhereaboutsEnquiry"]
+    return sorted(owed, key=lambda one: (one.received_at, one.message_id))
 
 
 def missing_before(tx: Connection, item: Item) -> bool:

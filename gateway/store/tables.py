@@ -286,6 +286,60 @@ chased = Table(  # so that nothing is chased twice for the same reason
     Column("told_at", Instant),  # the service manager, by mail
 )
 
+child_loads = Table(  # each is a whole index of our own children; the newest counts
+    "child_loads",
+    metadata,
+    Column("load", BigInteger, primary_key=True, autoincrement=False),  # only ever rises
+    Column("at", Instant, nullable=False),
+    Column("children", Integer, nullable=False),
+)
+
+children = Table(  # a child of ours, locked
+    "children",
+    metadata,
+    Column("load", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data_key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+child_keys = Table(  # by which a child is found: digests under our own key
+    "child_keys",
+    metadata,
+    Column("load", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+searches = Table(  # that came from others, and what our own index says to each
+    "searches",
+    metadata,
+    Column("sender", AUTHORITY, primary_key=True),
+    Column("message_id", ID, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("came_at", Instant, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("state_at", Instant, nullable=False),
+    Column(
+        "load", BigInteger, nullable=False
+    ),  # against which it was matched last; beyond all of them once it has ended
+    Index("searches_turn", "load", "came_at", "message_id"),
+    Index("searches_state", "state", "came_at", "message_id"),
+)
+
+matches = Table(  # children of ours who may be the one; which child, and what is known of it, is locked
+    "matches",
+    metadata,
+    Column("sender", AUTHORITY, primary_key=True),
+    Column("message_id", ID, primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("strength", Integer, nullable=False),  # in a hundred
+    Column("reasons", Text, nullable=False),
+    Column("data_key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 audit_entries = Table(
     "audit_entries",
     metadata,

@@ -9,13 +9,27 @@ from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
-from gateway.store import drafts, inbox, intake, log, mailboxes, outbox, postcodes, reviews, transfer_files, witnessed
+from gateway.store import (
+    children,
+    drafts,
+    inbox,
+    intake,
+    log,
+    mailboxes,
+    outbox,
+    postcodes,
+    reviews,
+    searches,
+    transfer_files,
+    witnessed,
+)
 from gateway.store.database import Store
 from gateway.store.drafts import Made
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
 from gateway.store.outbox import Queued, Settled
+from gateway.store.searches import Found, Possible, Search
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
@@ -32,6 +46,10 @@ GROWS = (
     "drafts",
     "witnessed",
     "reviews",
+    "children",
+    "child_keys",
+    "searches",
+    "matches",
 )
 
 
@@ -45,6 +63,8 @@ def queued(number: int) -> Queued:
     return Queued(name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive")
 
 
+SEARCH = Search("885", "m1", "WhereaboutsEnquiry", NOW, Found.NEW, NOW)
+POSSIBLE = Possible(1, 90, ("upn",), b"k", b"c")
 WORK: dict[str, Callable[[Connection], object]] = {
     "queue": lambda tx: outbox.add(tx, NOW, [queued(3), queued(4)]),
     "which partners": lambda tx: outbox.partners_due(tx, NOW),
@@ -92,6 +112,24 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "under review": lambda tx: reviews.begin(tx, NOW, ["c1", "c2"], "cme-gateway"),
     "the review of a case": lambda tx: reviews.of_case(tx, "c1"),
+    "note a search": lambda tx: searches.note(tx, NOW, [("885", "m9", "WhereaboutsEnquiry")]),
+    "which searches are due": lambda tx: (children.current(tx), searches.due(tx, 1, 50)),
+    "which children are near": lambda tx: (
+        children.locked(tx, 1, children.numbers(tx, 1, [-5, 7])),
+        children.counts(tx, 1, [-5, 7]),
+    ),
+    "keep what the index says": lambda tx: searches.set_found(tx, NOW, SEARCH, 1, Found.MATCHED, [POSSIBLE]),
+    "a search ends": lambda tx: searches.end(tx, NOW, "885", "m1"),
+    "the machine answered": lambda tx: searches.set_answered(tx, SEARCH),
+    "one search": lambda tx: (searches.get(tx, "885", "m1"), searches.possible(tx, "885", "m1")),
+    "the oldest searches": lambda tx: (
+        searches.strengths(tx, searches.waiting(tx, searches.FOR_PEOPLE, 50)),
+        searches.count(tx, Found.NONE),
+        inbox.unmatched(tx),
+    ),
+    "what waits, without the unmatched": lambda tx: inbox.search(tx, NOW, unmatched=False),
+    "clear away old keys": lambda tx: children.clear_keys(tx, 1, 3),
+    "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
 }
@@ -104,6 +142,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
+    store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     return store
 
 

@@ -1,0 +1,98 @@
+"""Commands on searches that came: who of our own children may be the one, and the word on those whom nobody is near."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from gateway import trace
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, out, table, who
+from gateway.cli.page import matches_page
+from gateway.core.matching import REASONS
+from gateway.store import children, searches
+from gateway.store.searches import FOR_PEOPLE, Found, Search
+from schemas import xml
+from schemas.reading import words
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Searches that came, and who of our own children may be the one for whom they search."
+)
+
+
+@commands.command("list")
+def matches_list(
+    home: Home = DEFAULT_HOME,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What an officer must look at, the oldest first: how many possible matches, and how strong. No child is described."""
+    with opened(home) as here:
+        found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, limit))
+        strengths = here.store.look(lambda tx: searches.strengths(tx, found))
+        counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
+        index = here.store.look(children.current)
+    value = {
+        "matches": [asdict(one) | {"possible": strengths[one.message_id]} for one in found],
+        "counts": counts,
+        "index": asdict(index) if index else None,
+    }
+    answer(as_json, value, lambda: _listed(found, strengths))
+    if not as_json:
+        _say_the_rest(counts, index is not None)
+
+
+def _listed(found: Sequence[Search], strengths: dict[str, list[int]]) -> object:
+    rows = [
+        (one.message_id, day(one.came_at), one.sender, f"{words(one.kind)}\n  {_how(strengths[one.message_id])}")
+        for one in found
+    ]
+    return table("Searches to look at", ("Id", "When", "From", "What, and how it stands"), rows)
+
+
+def _how(strengths: Sequence[int]) -> str:
+    if not strengths:
+        return "look in the case system"
+    return f"{len(strengths)} possible\n  strongest {strengths[0]} in 100"
+
+
+def _say_the_rest(counts: dict[str, int], index: bool) -> None:
+    if counts[Found.NEW] and not index:
+        out.print(
+            f"{counts[Found.NEW]} are not matched: there is no index of our children. See: cme-gateway one children"
+        )
+    out.print(f"{counts[Found.NONE]} have no possible match: cme-gateway matches none")
+    out.print(f"{counts[Found.ANSWERED]} were answered by machine")
+
+
+@commands.command("show")
+def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """A search beside each child of ours who may be the one. That they were read is written in the audit log."""
+    with opened(home) as here:
+        item, message, search, found = trace.read(here, message_id, by)
+    value = {
+        "search": {
+            "message_id": message_id,
+            "sender": item.sender,
+            "kind": item.kind,
+            "state": search and search.state,
+        },
+        "xml": xml.write(message).decode(),
+        "possible": [
+            asdict(one) | {"reasons": [{"code": code, "says": REASONS[code]} for code in one.reasons]} for one in found
+        ],
+    }
+    answer(as_json, value, lambda: matches_page(message, search, found))
+
+
+@commands.command("none")
+def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Answer every enquiry with no possible match "no trace", as an officer; acknowledge every notice with none."""
+    with opened(home) as here:
+        done = trace.answer_unmatched(here, by)
+    enquiries, notices = done["WhereaboutsEnquiry"], done["WhereaboutsUnknownNotice"]
+    answer(
+        as_json,
+        {"answered": enquiries, "acknowledged": notices},
+        lambda: f"{enquiries} enquiries are answered: no trace. {notices} notices are acknowledged.",
+    )

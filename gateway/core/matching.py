@@ -1,0 +1,259 @@
+"""Is a child of ours the child for whom somebody searches? A strength from 0 to 1, and the reasons, which hold no word of either.
+
+Each element that was compared adds bits for or against (Fellegi and Sunter, 1969): how many times likelier it is seen when both are
+one child than when they are two. Against them stands that any one child of so many here is hardly ever the one. How much a name
+says depends on how many bear it here. The bits were set by `benchmarks/matching.py`, on another population than is reported.
+
+Twins and siblings share surname, home and perhaps the day of birth; where the forename is another, and no UPN says that it is the
+same child, they stay below any threshold for a match.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import log2
+
+from rapidfuzz.distance import OSA
+
+from gateway.core.names import Likeness, nearest
+
+MATCH = 0.5  # a possible match, which an officer sees
+CAUTIOUS = 0.2  # where something is as near as this, no machine says "no trace"
+FAMILY = 0.8  # a brother or sister whom the search names is known here
+SIBLING = 0.3  # no twin or sibling is nearer than this
+SURE, CLEAR = 0.98, 0.9  # beside one who is so near, none who is less near than the other of the two
+
+REASONS = {
+    "upn": "same UPN",
+    "upn-former": "a former UPN of one is a UPN of the other",
+    "upn-slip": "UPN differs in one character",
+    "upn-other": "another UPN",
+    "dob": "same date of birth",
+    "dob-swapped": "date of birth with day and month swapped",
+    "dob-digit": "date of birth differs in one digit, or two stand in the wrong order",
+    "dob-year": "day and month of birth are the same, the year is next to it",
+    "dob-month": "same month and year of birth, another day",
+    "dob-estimated": "a date of birth is estimated, and they are near",
+    "dob-other": "another date of birth",
+    "surname": "same surname",
+    "surname-known-as": "a former or preferred surname is the same",
+    "surname-part": "a part of a double-barrelled surname is the same",
+    "surname-sound": "surname sounds alike, or is another spelling of it",
+    "surname-slip": "surname differs as by a typing error",
+    "surname-other": "another surname",
+    "forename": "same forename",
+    "forename-known-as": "a preferred forename or a middle name is the same",
+    "forename-part": "a part of the forename is the same",
+    "forename-nickname": "one forename is short for the other",
+    "forename-sound": "forename sounds alike, or is another spelling of it",
+    "forename-slip": "forename differs as by a typing error",
+    "forename-initial": "same initial in place of a forename",
+    "forename-other": "another forename",
+    "one-name": "one of them has one name only",
+    "names-swapped": "surname and forename stand in each other's place",
+    "sex-other": "another sex is recorded",
+    "postcode": "same postcode",
+    "sibling": "more likely a brother, sister or twin",
+    "named-sibling": "this is not the child, but a brother or sister whom the search names",
+}
+
+UPN_SAME, UPN_SLIP, UPN_OTHER = 22.0, 9.0, -5.0
+DOB_BITS = {
+    "dob": 12.5,
+    "dob-swapped": 10.0,
+    "dob-digit": 7.0,
+    "dob-year": 6.0,
+    "dob-month": 2.5,
+    "dob-estimated": 4.0,
+    "dob-other": -9.0,
+}
+LOSS = {  # of what two names say, where they are not the same
+    Likeness.SAME: 0.0,
+    Likeness.PART: 1.0,
+    Likeness.NICKNAME: 1.5,
+    Likeness.SOUND: 1.5,
+    Likeness.SLIP: 2.5,
+}
+KNOWN_AS, SWAPPED = 1.5, 1.0  # losses too
+RAREST, COMMONEST = 14.0, 5.0  # what both names together may say
+ONE_NAME, INITIAL, SURNAME_ONLY, FORENAME_ONLY, NEITHER = 6.0, 6.0, -6.0, -1.0, -16.0
+SEX_SAME, SEX_OTHER = 1.0, -3.0
+POSTCODE = 7.0
+AGAINST = 1.5  # beyond one in so many children: most searches are for a child who is not here at all
+NEAR_DAYS = 400  # of an estimated date of birth
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A child as it is compared: names as `names.normal` writes them, UPNs and postcode in capitals without spaces."""
+
+    surname: str  # or the only name
+    forename: str
+    other_surnames: tuple[str, ...]  # former, preferred
+    other_forenames: tuple[str, ...]  # preferred
+    middle_names: tuple[str, ...]
+    dob: date
+    dob_estimated: bool
+    sex: str
+    upns: tuple[str, ...]  # the present one first, or empty in its place; then former ones
+    postcode: str
+
+    @property
+    def surnames(self) -> tuple[str, ...]:
+        """Every surname, the present one first."""
+        return (self.surname, *self.other_surnames)
+
+    @property
+    def forenames(self) -> tuple[str, ...]:
+        """Every forename but middle names, the present one first."""
+        return tuple(name for name in (self.forename, *self.other_forenames) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How near a child of ours is, and why: codes of REASONS."""
+
+    strength: float
+    reasons: tuple[str, ...]
+
+
+def least(strongest: float) -> float:
+    """How near a child must be to be shown beside the nearest of all."""
+    return CLEAR if strongest >= SURE else MATCH
+
+
+Weighed = tuple[float, tuple[str, ...]]
+
+
+def match(sought: Described, ours: Described, *, namesakes: int, of: int) -> Match:
+    """Compare. `namesakes`: how many children here bear names that sound as ours do, of so many."""
+    upn, names = _upn(sought, ours), _names(sought, ours, _rarity(namesakes, of))
+    weighed = (upn, _dob(sought, ours), names, _sex(sought, ours), _postcode(sought, ours))
+    bits = sum(one for one, _ in weighed) - log2(max(of, 2)) - AGAINST
+    reasons = tuple(reason for _, some in weighed for reason in some)
+    strength = 1 / (1 + 2.0 ** min(60.0, -bits / 2))
+    if upn[0] <= 0 and _sibling(reasons):
+        return Match(min(strength, SIBLING), (*reasons, "sibling"))
+    return Match(strength, reasons)
+
+
+def _rarity(namesakes: int, of: int) -> float:
+    return min(RAREST, max(COMMONEST, log2(max(of, 2) / max(namesakes, 1))))
+
+
+def _sibling(reasons: tuple[str, ...]) -> bool:
+    alike = any(one.startswith("surname") and one != "surname-other" for one in reasons)
+    return alike and "forename-other" in reasons and ("dob" in reasons or "postcode" in reasons)
+
+
+def _upn(sought: Described, ours: Described) -> Weighed:
+    theirs, known = [u for u in sought.upns if u], [u for u in ours.upns if u]
+    if not theirs or not known:
+        return 0, ()
+    if sought.upns[0] and sought.upns[0] == ours.upns[0]:
+        return UPN_SAME, ("upn",)
+    if {*theirs} & {*known}:
+        return UPN_SAME, ("upn-former",)
+    if any(OSA.distance(one, other, score_cutoff=1) == 1 for one in theirs for other in known):
+        return UPN_SLIP, ("upn-slip",)
+    temporary = any(upn[-1].isalpha() for upn in (*theirs, *known))
+    return (0 if temporary else UPN_OTHER), ("upn-other",)
+
+
+def _dob(sought: Described, ours: Described) -> Weighed:
+    reason = how_near(sought.dob, ours.dob, estimated=sought.dob_estimated or ours.dob_estimated)
+    return DOB_BITS[reason], (reason,)
+
+
+def how_near(one: date, other: date, *, estimated: bool) -> str:
+    """The reason that says how two dates of birth compare."""
+    if one == other:
+        return "dob-estimated" if estimated else "dob"
+    if (one.day, one.month, one.year) == (other.month, other.day, other.year):
+        return "dob-swapped"
+    if OSA.distance(f"{one:%d%m%Y}", f"{other:%d%m%Y}", score_cutoff=1) == 1:
+        return "dob-digit"
+    if (one.day, one.month) == (other.day, other.month) and abs(one.year - other.year) == 1:
+        return "dob-year"
+    if estimated and abs((one - other).days) <= NEAR_DAYS:
+        return "dob-estimated"
+    return "dob-month" if (one.month, one.year) == (other.month, other.year) else "dob-other"
+
+
+def _names(sought: Described, ours: Described, rarity: float) -> Weighed:
+    if not sought.forenames or not ours.forenames:
+        return _one_name(sought, ours)
+    surname, surname_reason = _surname(sought, ours)
+    forename, forename_reason = _forename(sought, ours)
+    crossed = _crossed(sought, ours)
+    if crossed is not None and min(surname, forename) < Likeness.SLIP:
+        return rarity - crossed - SWAPPED, ("names-swapped",)
+    reasons = (surname_reason, forename_reason)
+    lost = sum(KNOWN_AS for reason in reasons if reason.endswith("known-as"))
+    if surname >= Likeness.SLIP and forename >= Likeness.SLIP:
+        return rarity - LOSS[surname] - LOSS[forename] - lost, reasons
+    if surname >= Likeness.SLIP:
+        return (INITIAL if forename is Likeness.INITIAL else SURNAME_ONLY) - LOSS[surname], reasons
+    if forename >= Likeness.SLIP:
+        return FORENAME_ONLY - LOSS[forename], reasons
+    return NEITHER, reasons
+
+
+def _one_name(sought: Described, ours: Described) -> Weighed:
+    near = nearest((*sought.surnames, *sought.forenames), (*ours.surnames, *ours.forenames))
+    if near < Likeness.SLIP:
+        return NEITHER, ("one-name",)
+    return ONE_NAME - LOSS[near], ("one-name", _reason("surname", near))
+
+
+def _surname(sought: Described, ours: Described) -> tuple[Likeness, str]:
+    first, any_of_them = nearest([sought.surname], [ours.surname]), nearest(sought.surnames, ours.surnames)
+    if any_of_them > first and any_of_them is Likeness.SAME:
+        return any_of_them, "surname-known-as"
+    found = any_of_them if any_of_them is not Likeness.NICKNAME else Likeness.SOUND
+    return found, _reason("surname", found)
+
+
+def _forename(sought: Described, ours: Described) -> tuple[Likeness, str]:
+    """Middle names count only beside a forename: brothers may share one."""
+    first = nearest(sought.forenames[:1], ours.forenames[:1])
+    further = max(
+        nearest(sought.forenames, (*ours.forenames, *ours.middle_names)),
+        nearest(sought.middle_names, ours.forenames),
+    )
+    if further > first and further is Likeness.SAME:
+        return further, "forename-known-as"
+    return max(first, further), _reason("forename", max(first, further))
+
+
+def _crossed(sought: Described, ours: Described) -> float | None:
+    """What is lost where the surname of each is the forename of the other; None where it is not."""
+    one, other = nearest(sought.surnames, ours.forenames), nearest(sought.forenames, ours.surnames)
+    return LOSS[one] + LOSS[other] if min(one, other) >= Likeness.SLIP else None
+
+
+SAID: Mapping[Likeness, str] = {
+    Likeness.OTHER: "-other",
+    Likeness.INITIAL: "-initial",
+    Likeness.SLIP: "-slip",
+    Likeness.SOUND: "-sound",
+    Likeness.NICKNAME: "-nickname",
+    Likeness.PART: "-part",
+    Likeness.SAME: "",
+}
+
+
+def _reason(name: str, found: Likeness) -> str:
+    reason = name + SAID[found]
+    return reason if reason in REASONS else f"{name}-other" if found < Likeness.SLIP else f"{name}-sound"
+
+
+def _sex(sought: Described, ours: Described) -> Weighed:
+    if not {sought.sex, ours.sex} <= {"F", "M"}:
+        return 0, ()
+    return (SEX_SAME, ()) if sought.sex == ours.sex else (SEX_OTHER, ("sex-other",))
+
+
+def _postcode(sought: Described, ours: Described) -> Weighed:
+    same = sought.postcode and sought.postcode == ours.postcode
+    return (POSTCODE, ("postcode",)) if same else (0, ())

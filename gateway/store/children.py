@@ -1,0 +1,116 @@
+"""The index of our own children: whole loads, of which the newest counts. Who a child is, is locked; keys only help to find it.
+
+A load is written in steps beside the one that counts, and counts from one moment on. What an older one left is cleared away then.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from gateway.errors import Unusable
+from gateway.store.tables import child_keys, child_loads, children
+
+AT_ONCE = 500  # values in one question
+RANGES = 64  # in which an old load's keys are cleared away, so that no transaction is long
+LOWEST, SPAN = -(2**63), 2**64 // RANGES  # of keys
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An index as it counts."""
+
+    load: int
+    at: datetime
+    children: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A child of ours, locked."""
+
+    number: int
+    data_key: bytes
+    content: bytes
+
+
+def current(tx: Connection) -> Load | None:
+    """The load that counts; None where there is none yet."""
+    query = select(child_loads.c.load, child_loads.c.at, child_loads.c.children).order_by(child_loads.c.load.desc())
+    row = tx.execute(query.limit(1)).first()
+    return Load(**row._mapping) if row else None
+
+
+def put(tx: Connection, load: int, some: Sequence[Kept]) -> None:
+    """Keep children of a load that does not count yet."""
+    rows = [{"load": load, "number": one.number, "data_key": one.data_key, "content": one.content} for one in some]
+    tx.execute(insert(children), rows)
+
+
+def put_keys(tx: Connection, load: int, some: Iterable[tuple[int, int]]) -> None:
+    """Keep keys of that load, each with the number of a child."""
+    tx.execute(insert(child_keys), [{"load": load, "key": key, "number": number} for key, number in some])
+
+
+def let_count(tx: Connection, now: datetime, load: int, size: int) -> None:
+    """From now on this load counts. Raises Unusable where a newer one came meanwhile, or cleared this one away."""
+    newest = current(tx)
+    lying = tx.scalar(select(func.count()).select_from(children).where(children.c.load == load))
+    if (newest and newest.load >= load) or lying != size:
+        raise Unusable("children.overtaken", "Another extract was taken in meanwhile.", "Look which is the newer one.")
+    tx.execute(insert(child_loads), {"load": load, "at": now, "children": size})
+
+
+def left(tx: Connection, before: int) -> list[int]:
+    """The loads before this one of which something lies there still."""
+    lowest = select(func.min(children.c.load)).where(children.c.load < before)
+    keys = select(func.min(child_keys.c.load)).where(child_keys.c.load < before)
+    return sorted({one for one in (tx.scalar(lowest), tx.scalar(keys)) if one is not None})
+
+
+def clear_keys(tx: Connection, load: int, part: int) -> None:
+    """Clear away one of RANGES parts of an old load's keys."""
+    first = LOWEST + part * SPAN
+    mine = (child_keys.c.load == load, child_keys.c.key >= first, child_keys.c.key <= first + SPAN - 1)
+    tx.execute(delete(child_keys).where(*mine))
+
+
+def clear_children(tx: Connection, load: int, at_most: int) -> int:
+    """Clear away so many of an old load's children: how many."""
+    lowest = tx.scalar(select(func.min(children.c.number)).where(children.c.load == load)) or 0
+    mine = (children.c.load == load, children.c.number < lowest + at_most)
+    return tx.execute(delete(children).where(*mine)).rowcount
+
+
+def numbers(tx: Connection, load: int, keys: Collection[int]) -> set[int]:
+    """The children who lie under any of these keys."""
+    found: set[int] = set()
+    for some in _some(sorted(keys)):
+        query = select(child_keys.c.number).where(child_keys.c.load == load, child_keys.c.key.in_(some))
+        found |= set(tx.scalars(query))
+    return found
+
+
+def counts(tx: Connection, load: int, keys: Collection[int]) -> Counter[int]:
+    """How many children lie under each of these keys."""
+    found: Counter[int] = Counter()
+    for some in _some(sorted(set(keys))):
+        query = select(child_keys.c.key).where(child_keys.c.load == load, child_keys.c.key.in_(some))
+        found.update(tx.scalars(query))
+    return found
+
+
+def locked(tx: Connection, load: int, wanted: Collection[int]) -> list[Kept]:
+    """These children, locked."""
+    query = select(children.c.number, children.c.data_key, children.c.content).where(children.c.load == load)
+    return [
+        Kept(row.number, bytes(row.data_key), bytes(row.content))
+        for some in _some(sorted(wanted))
+        for row in tx.execute(query.where(children.c.number.in_(some)))
+    ]
+
+
+def _some(values: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE))

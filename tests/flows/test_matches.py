@@ -1,0 +1,433 @@
+"""A search comes to Worcestershire and is matched against its own children: what an officer sees, and what a machine may say."""
+
+import asyncio
+import io
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from gateway import amend, app, children, config, doctor, reconcile, respond, trace
+from gateway.authority import Authority
+from gateway.config import OneSettings, SearchSettings
+from gateway.core.delivery import State
+from gateway.core.standing import WAITING, Standing
+from gateway.errors import ConfigProblem, Unusable
+from gateway.receive import receive
+from gateway.send import prepare, send
+from gateway.store import children as index
+from gateway.store import inbox, log, searches, tables
+from gateway.store.searches import Found
+from schemas.message import (
+    LocatedNotice,
+    Message,
+    Restriction,
+    Sibling,
+    WhereaboutsEnquiry,
+    WhereaboutsResponse,
+    WhereaboutsUnknownNotice,
+    Withdrawal,
+)
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.flows.test_command_line import cme_gateway
+from tests.flows.test_exchange import OFFICER, Pair, seal, state, until, whole
+
+HEAD = "UPN,Surname,Forename,Date of Birth,Gender,Postcode,Restricted,Preferred Forename"
+EVE = "L330345624117,Testchild-Example,Eve,02/12/2013,F,WR1 9ZZ,,"
+TWIN = ",Testchild-Example,Ben,02/12/2013,M,B70 9ZZ,,"
+OTHERS = [
+    f",Invented-{chr(97 + n % 26)}{chr(97 + n // 26)},Placeholder,{1 + n % 28:02}/0{1 + n % 9}/2012,M,WR2 {n % 10}ZZ,,"
+    for n in range(60)
+]
+WITHHELD = Restriction(
+    level="address-withheld",
+    reason="refuge",
+    decided_by="Olive Invented",
+    decided_on=date(2026, 11, 2),
+    review_on=date(2027, 5, 1),
+)
+
+
+def extract(*rows: str, head: str = HEAD) -> io.BytesIO:
+    return io.BytesIO("\r\n".join([head, *rows, ""]).encode())
+
+
+def load(here: Authority, *rows: str) -> None:
+    children.load(here, extract(*rows, *OTHERS), "ines")
+
+
+def enquiry(**changed: object) -> Message:
+    found = notice(name="whereabouts-enquiry")
+    assert isinstance(found.body, WhereaboutsEnquiry)
+    return replace(found, body=replace(found.body, **changed))  # type: ignore[arg-type]
+
+
+async def come(pair: Pair, *messages: Message) -> list[str]:
+    """Worcestershire keeps these of Sandwell's, and its loop has matched them."""
+    sandwell, worcestershire = pair
+    await receive(worcestershire, [seal(sandwell, one) for one in messages], "333")
+    await trace.match_due(worcestershire)
+    return [one.header.message_id for one in messages]
+
+
+def found(here: Authority, message_id: str) -> Found:
+    search = here.store.look(lambda tx: searches.get(tx, "333", message_id))
+    assert search is not None
+    return search.state
+
+
+def possible(here: Authority, message_id: str) -> Sequence[searches.Possible]:
+    return here.store.look(lambda tx: searches.possible(tx, "333", message_id))
+
+
+def by_machine(here: Authority) -> None:
+    here.config = replace(here.config, search=SearchSettings(no_trace="machine"))
+
+
+async def test_an_officer_sees_who_may_be_the_child_and_why(pair: Pair) -> None:
+    _, worcestershire = pair
+    load(worcestershire, EVE)
+    [came] = await come(pair, enquiry())
+    assert found(worcestershire, came) is Found.MATCHED
+    item, message, _, [candidate] = trace.read(worcestershire, came, "otto")
+    assert (item.sender, message.kind) == ("333", "WhereaboutsEnquiry")
+    assert candidate.said["forename"] == "Eve"
+    assert {"upn", "dob", "surname", "forename"} <= {*candidate.reasons}
+    assert candidate.strength == 99
+    [entry] = worcestershire.store.look(lambda tx: log.search(tx, act="match.read"))
+    assert (entry.actor, entry.about) == ("otto", came)
+    respond.answer(
+        worcestershire, came, WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER), "otto"
+    )
+    assert (found(worcestershire, came), possible(worcestershire, came)) == (Found.ENDED, [])
+
+
+async def test_nothing_that_lies_in_the_store_names_a_child(pair: Pair, tmp_path: Path) -> None:
+    _, worcestershire = pair
+    load(worcestershire, EVE)
+    await come(pair, enquiry())
+    if worcestershire.store.engine.dialect.name == "sqlite":
+        lying = b"".join(file.read_bytes() for file in (tmp_path / "885").glob("store.db*"))
+        assert b"Placeholder" not in lying
+        assert b"L330345624117" not in lying
+    for entry in worcestershire.store.look(lambda tx: list(log.entries(tx))):
+        assert "Testchild" not in entry.entry
+
+
+async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_officer(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    load(worcestershire)
+    unknown = notice(name="whereabouts-unknown-notice")
+    async with app.running(sandwell), app.running(worcestershire):
+        asked = [
+            *await send(sandwell, [enquiry(), enquiry()], by="olive"),
+            *await send(sandwell, [unknown], by="olive"),
+        ]
+        await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in asked))
+        await until(lambda: worcestershire.store.look(lambda tx: searches.count(tx, Found.NONE))[0] == 3)
+        waiting = worcestershire.store.look(
+            lambda tx: inbox.search(tx, worcestershire.now(), states=WAITING, unmatched=False)
+        )
+        assert waiting == []
+        assert [one for one in reconcile.owed(worcestershire) if one.owed_by == "us"] == []
+        together = reconcile.unmatched(worcestershire)
+        assert together is not None
+        assert together.searches == 2  # a notice that is circulated is owed no answer
+        assert trace.answer_unmatched(worcestershire, "otto") == {
+            "WhereaboutsEnquiry": 2,
+            "WhereaboutsUnknownNotice": 1,
+        }
+        await until(lambda: all(state(sandwell, one) is State.CONCLUDED for one in asked[:2]))
+        await until(lambda: state(sandwell, asked[2]) is State.ACKNOWLEDGED)
+    assert trace.answer_unmatched(worcestershire, "otto") == {"WhereaboutsEnquiry": 0, "WhereaboutsUnknownNotice": 0}
+    assert reconcile.unmatched(worcestershire) is None
+    assert whole(worcestershire).faults == ()
+
+
+async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    load(worcestershire)
+    by_machine(worcestershire)
+    async with app.running(sandwell), app.running(worcestershire):
+        [asked] = await send(sandwell, [enquiry()], by="olive")
+        await until(lambda: state(sandwell, asked) is State.CONCLUDED)
+        await until(lambda: found(worcestershire, asked) is Found.ANSWERED)
+    [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
+    body = respond.read_incoming(sandwell, reply.message_id, "olive")[1].body
+    assert body == trace.NO_TRACE_BY_MACHINE
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, asked)).state is Standing.CONCLUDED
+
+
+@pytest.mark.parametrize(
+    ("ours", "asked", "says"),
+    [
+        ((EVE,), enquiry(), Found.MATCHED),  # "found" is an officer's word
+        ((TWIN,), enquiry(), Found.PERSON),  # nobody is shown, but somebody is near
+        ((EVE.replace(",,", ",Y,", 1),), enquiry(), Found.PERSON),  # a restricted child of ours
+        ((), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), Found.PERSON),
+        ((EVE,), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), Found.PERSON),
+        ((), notice(name="whereabouts-unknown-notice"), Found.NONE),  # nobody asks
+    ],
+)
+async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: Message, says: Found) -> None:
+    _, worcestershire = pair
+    load(worcestershire, *ours)
+    by_machine(worcestershire)
+    fresh = replace(asked, header=notice(name="whereabouts-enquiry").header)
+    [came] = await come(pair, fresh)
+    assert found(worcestershire, came) is says
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
+
+
+async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) -> None:
+    """A search for one stands in every table and in the log as one to which another child is near, and as a restricted one."""
+    _, worcestershire = pair
+    load(worcestershire, EVE.replace(",,", ",Y,", 1), ",Neighbour-Example,Dan,01/02/2011,M,WR1 1ZZ,,")
+    body = enquiry().body
+    assert isinstance(body, WhereaboutsEnquiry)
+    sibling = replace(
+        body.child, upn=None, upn_unknown="not-known", surname="Neighbour-Example", forename="Cyd", dob=date(2011, 2, 1)
+    )
+    ids = await come(pair, enquiry(), enquiry(child=sibling))
+    stand = [worcestershire.store.look(lambda tx, one=one: searches.get(tx, "333", one)) for one in ids]  # type: ignore[misc]
+    assert [one.state for one in stand if one] == [Found.PERSON] * 2
+    entries = [worcestershire.store.look(lambda tx, one=one: log.search(tx, about=one)) for one in ids]  # type: ignore[misc]
+    details = [[json.loads(e.entry).get("detail") for e in some if e.act == "search.matched"] for some in entries]
+    assert details[0] == details[1]
+    assert trace.answer_unmatched(worcestershire, "otto")["WhereaboutsEnquiry"] == 0
+    assert [trace.read(worcestershire, one, "otto")[3] for one in ids] == [[], []]
+    respond.answer(
+        worcestershire, ids[0], WhereaboutsResponse(result="ring-me", answered_by="officer", ring=OFFICER), "otto"
+    )
+
+
+async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: Pair) -> None:
+    _, worcestershire = pair
+    load(worcestershire)
+    by_machine(worcestershire)
+    clock = worcestershire.now
+    worcestershire.now = lambda: clock() + timedelta(days=7, minutes=1)
+    [came] = await come(pair, enquiry())
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
+    [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
+    assert (check.result, "too old" in check.detail) == ("warn", True)
+    load(worcestershire)
+    await trace.match_due(worcestershire)
+    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.CONCLUDED
+
+
+async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
+    _, worcestershire = pair
+    [came] = await come(pair, notice(name="whereabouts-unknown-notice"))
+    assert found(worcestershire, came) is Found.NEW
+    load(worcestershire)
+    await trace.match_due(worcestershire)
+    assert found(worcestershire, came) is Found.NONE
+    body = notice(name="whereabouts-unknown-notice").body
+    assert isinstance(body, WhereaboutsUnknownNotice)
+    who = body.child
+    load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,,")
+    await trace.match_due(worcestershire)
+    assert found(worcestershire, came) is Found.MATCHED
+    load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")  # restricted since
+    await trace.match_due(worcestershire)
+    assert (found(worcestershire, came), possible(worcestershire, came)) == (Found.PERSON, [])
+
+
+async def test_a_named_brother_who_is_here_is_shown_as_what_he_is(pair: Pair) -> None:
+    _, worcestershire = pair
+    load(worcestershire, ",Testchild-Example,Ben,15/06/2010,M,WR1 9ZZ,,")
+    brother = Sibling(surname="Testchild-Example", forename="Ben", dob=date(2010, 6, 15))
+    [came] = await come(pair, enquiry(sibling=(brother,)))
+    [one] = possible(worcestershire, came)
+    assert one.reasons[0] == "named-sibling"
+
+
+async def stand_down(sandwell: Authority, asked: str) -> None:
+    await asyncio.to_thread(
+        amend.stand_down, sandwell, asked, LocatedNotice(located_on=sandwell.now().date(), way="in-education"), "olive"
+    )
+
+
+async def take_back(sandwell: Authority, asked: str) -> None:
+    await asyncio.to_thread(
+        amend.withdraw, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
+    )
+
+
+@pytest.mark.parametrize("ending", [stand_down, take_back])
+async def test_matches_go_when_the_sender_searches_no_more(
+    pair: Pair, ending: Callable[[Authority, str], Awaitable[None]]
+) -> None:
+    sandwell, worcestershire = pair
+    load(worcestershire, EVE)
+    async with app.running(sandwell), app.running(worcestershire):
+        [asked] = await send(sandwell, [enquiry()], by="olive")
+        await until(lambda: worcestershire.store.look(lambda tx: searches.count(tx, Found.MATCHED))[0] == 1)
+        await ending(sandwell, asked)
+        await until(lambda: found(worcestershire, asked) is Found.ENDED)
+    assert possible(worcestershire, asked) == []
+
+
+async def test_a_withdrawal_that_overtook_its_search_ends_it(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    load(worcestershire, EVE)
+    search = enquiry()
+    [ready] = prepare(sandwell, [search], "olive")
+    head = replace(
+        search.header, message_id=notice().header.message_id, in_reply_to=search.header.message_id, sequence=2
+    )
+    back = Message(head, Withdrawal(reason="sent-in-error", officer=OFFICER))
+    await receive(worcestershire, [seal(sandwell, back)], "333")
+    await receive(worcestershire, [ready.sealed], "333")
+    await trace.match_due(worcestershire)
+    assert found(worcestershire, search.header.message_id) is Found.ENDED
+
+
+async def test_a_test_message_is_no_search(pair: Pair) -> None:
+    _, worcestershire = pair
+    load(worcestershire, EVE)
+    asked = enquiry()
+    [came] = await come(pair, replace(asked, header=replace(asked.header, test=True)))
+    assert worcestershire.store.look(lambda tx: searches.get(tx, "333", came)) is None
+
+
+async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, tmp_path: Path) -> None:
+    here = pair[1]
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name, rows in (("first", [EVE, ",,,01/01/2012,F,,,", *OTHERS]), ("part", [EVE])):
+        (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
+        os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
+        await children.take_in(here, folder)
+    assert "There is no name." in (folder / "done" / "first.csv.report.csv").read_text("utf-8-sig")
+    assert "a part only" in (folder / "failed" / "part.csv.report.csv").read_text("utf-8-sig")
+    counts = here.store.look(index.current)
+    assert counts is not None
+    assert counts.children == 61
+    [entry] = here.store.look(lambda tx: log.search(tx, act="children.loaded"))
+    assert json.loads(entry.entry)["detail"] == {"children": 61, "unread": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "children.not-a-table"),
+        (extract(EVE, head="A,B,C,D,E,F,G,H").getvalue(), "children.not-a-table"),
+        (extract(EVE, *OTHERS).getvalue() + b',"Broken', "children.not-a-table"),
+        (extract().getvalue(), "children.unread"),
+        (extract(*[",Wrong-Example,Fay,15.1.14,F,,,"] * 30, *OTHERS).getvalue(), "children.unread"),
+        (extract(*OTHERS[:29]).getvalue(), "children.too-few"),
+    ],
+)
+def test_an_extract_that_is_broken_or_too_small_changes_nothing(tmp_path: Path, text: bytes, says: str) -> None:
+    here = make(tmp_path / "885", "885", "Worcestershire")
+    load(here, EVE)
+    before = here.store.look(index.current)
+    with pytest.raises(Unusable) as caught:
+        children.load(here, io.BytesIO(text), "ines")
+    assert caught.value.code == says
+    assert here.store.look(index.current) == before
+    if says == "children.too-few":
+        children.load(here, io.BytesIO(text), "ines", fewer=True)
+        after = here.store.look(index.current)
+        assert after is not None
+        assert after.children == 29
+    here.store.close()
+
+
+def test_a_new_index_leaves_nothing_of_the_old_one(pair: Pair) -> None:
+    here = pair[1]
+    for _ in range(3):
+        load(here, EVE)
+    counts = here.store.look(index.current)
+    assert counts is not None
+    assert here.store.look(lambda tx: index.left(tx, counts.load)) == []
+    asked = children.digests(here, counts.load, {"u|L330345624117"})
+    assert len(here.store.look(lambda tx: index.numbers(tx, counts.load, asked))) == 1
+
+
+def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
+    here = pair[1]
+    load(here, EVE)
+    counts = here.store.look(index.current)
+    assert counts is not None
+    with pytest.raises(Unusable, match=r"children\.overtaken"):
+        here.store.run(lambda tx: index.let_count(tx, here.now(), counts.load - 1, 0))
+
+
+def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigProblem, match="officer, machine"):
+        config.parse('[authority]\ncode = "333"\nname = "S"\n[search]\nno_trace = "nobody"\n', tmp_path)
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    """The way of an officer: the index, the list, one search beside its match, and the word on the others."""
+    sandwell, worcestershire = (
+        make(tmp_path / "333", "333", "Sandwell"),
+        make(tmp_path / "885", "885", "Worcestershire"),
+    )
+    introduce(sandwell, worcestershire)
+    worcestershire.refresh_trust()
+    home = ("--home", str(tmp_path / "885"))
+    (tmp_path / "all.csv").write_bytes(extract(EVE, *OTHERS).getvalue())
+    assert "61 children" in cme_gateway("one", "children", str(tmp_path / "all.csv"), *home).stdout
+    stranger = enquiry()
+    assert isinstance(stranger.body, WhereaboutsEnquiry)
+    child = replace(
+        stranger.body.child,
+        upn=None,
+        upn_unknown="not-known",
+        surname="Specimen",
+        forename="Gus",
+        preferred_forename=None,
+    )
+    asyncio.run(_came(sandwell, worcestershire, enquiry(), enquiry(child=child)))
+    for one in (sandwell, worcestershire):
+        one.store.close()
+    listed = json.loads(cme_gateway("matches", "list", "--json", *home).stdout)
+    [one] = listed["matches"]
+    assert (one["possible"], listed["counts"]["none"]) == ([99], 1)
+    assert "strongest 99 in 100" in cme_gateway("matches", "list", *home).stdout
+    shown = cme_gateway("matches", "show", one["message_id"], *home).stdout
+    for words in ("same UPN", "L330345624117", "02/12/2013", "cme-gateway respond"):
+        assert words in shown
+    assert json.loads(cme_gateway("matches", "show", one["message_id"], "--json", *home).stdout)["possible"]
+    waiting = cme_gateway("inbox", "--waiting", *home)
+    assert one["message_id"] in waiting.stdout
+    assert "1 searches have no possible match" in waiting.stderr
+    assert "matches none" in cme_gateway("reconcile", *home).stderr
+    assert "1 enquiries are answered" in cme_gateway("matches", "none", "--by", "otto", *home).stdout
+    assert cme_gateway("matches", "show", "x", *home).returncode == 4
+
+
+async def _came(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
+    await come((sandwell, worcestershire), *messages)
+
+
+def test_the_folder_of_all_children_is_checked(tmp_path: Path) -> None:
+    here = make(tmp_path / "885", "885", "Worcestershire")
+    here.config = replace(here.config, one=OneSettings(children_folder="all"))
+    checks = {one.name: one for one in doctor.examine(here)}
+    assert checks["ONE's children folder"].result == "fail"
+    assert checks["index of our children"].result == "warn"
+    here.store.close()
+
+
+async def test_one_that_does_not_open_holds_up_no_other(pair: Pair) -> None:
+    _, worcestershire = pair
+    load(worcestershire, EVE)
+    bad, good = enquiry(), enquiry()
+    await receive(worcestershire, [seal(pair[0], one) for one in (bad, good)], "333")
+    broken = update(tables.inbox).where(tables.inbox.c.message_id == bad.header.message_id)
+    worcestershire.store.run(lambda tx: tx.execute(broken.values(content=b"broken")))
+    await trace.match_due(worcestershire)
+    assert found(worcestershire, bad.header.message_id) is Found.PERSON
+    assert found(worcestershire, good.header.message_id) is Found.MATCHED

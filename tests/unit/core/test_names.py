@@ -1,0 +1,42 @@
+"""Names as they are compared: what is one name in two spellings, and what is two names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.names import Likeness, likeness, normal, sound
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "how"),
+    [
+        ("O'Brien", "OBrien", Likeness.SAME),
+        ("Testchild-Example", "testchild example", Likeness.SAME),
+        ("Zoë", "Zoe", Likeness.SAME),
+        ("Łukasz", "Lukasz", Likeness.SAME),
+        ("Mohammed", "Muhammad", Likeness.SOUND),
+        ("Yusuf", "Youssef", Likeness.SOUND),
+        ("Oleksandr", "Aleksander", Likeness.SOUND),
+        ("Hussain", "Husein", Likeness.SOUND),
+        ("Chowdhury", "Choudhry", Likeness.SOUND),
+        ("Clark", "Clarke", Likeness.SOUND),
+        ("Elizabeth", "Lizzie", Likeness.NICKNAME),
+        ("Testchild-Example", "Example", Likeness.PART),
+        ("Harrison", "Hartison", Likeness.SLIP),
+        ("Katherine", "K", Likeness.INITIAL),
+        ("Umar", "Ali", Likeness.OTHER),
+        ("Ada", "Ben", Likeness.OTHER),
+    ],
+)
+def test_how_near_two_names_are(one: str, other: str, how: Likeness) -> None:
+    assert likeness(normal(one), normal(other)) is how
+    assert likeness(normal(other), normal(one)) is how
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_two_names_can_be_compared_either_way_round(one: str, other: str) -> None:
+    one, other = normal(one), normal(other)
+    assert normal(one) == one
+    assert sound(one) == sound(one.replace(" ", ""))
+    if one and other:
+        assert likeness(one, other) is likeness(other, one)
