@@ -66,7 +66,7 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
 
     def write(tx: Connection) -> None:
         reason = f"told to an officer of ours: {result}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CONCLUDED, reason=reason):
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
             raise _ended(outbox.get(tx, message_id))
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})

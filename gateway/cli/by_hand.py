@@ -57,7 +57,7 @@ def told(
     """Write down what they told us, by telephone or letter, of a notice of ours: that ends it."""
     with opened(home) as here:
         by_hand.outcome_told(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
-    answer(as_json, {"message_id": message_id, "result": result}, lambda: f"Written down: {result}. It is concluded.")
+    answer(as_json, {"message_id": message_id, "result": result}, lambda: f"Written down: {result}. It is closed.")
 
 
 @commands.command()

@@ -21,8 +21,8 @@ class State(StrEnum):
     RECEIVED = "received"  # the partner's signed receipt is verified
     ACKNOWLEDGED = "acknowledged"  # an officer there has it
     PASSED_ON = "passed-on"  # an officer there says that another authority should have it
-    CONCLUDED = "concluded"  # what became of the child is known
-    CLOSED = "closed"  # ended by an officer of ours, on an acceptance, a recorded call, or a notice in its place
+    CONCLUDED = "concluded"  # what became of the child is known, by their signed word or our own stand-down
+    CLOSED = "closed"  # ended by an officer of ours: on a call, an acceptance, or a notice in its place
     REJECTED = "rejected"  # refused by a signed receipt, or by an officer there
     FAILED = "failed"  # our patience ended; a person is told
     WITHDRAWN = "withdrawn"  # taken back by us
@@ -63,7 +63,7 @@ EVENTS = (
     Event("passed on", By.THEIR_OFFICER, _LIVE, State.PASSED_ON),
     Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE), State.REJECTED),
     Event("outcome, or answer", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.CONCLUDED),
-    Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
+    Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CLOSED),
     Event("located", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
     Event("closed on acceptance, or on a recorded call", By.OUR_OFFICER, _LIVE, State.CLOSED),
     Event("sent on to another authority", By.OUR_OFFICER, (State.PASSED_ON, *_STUCK), State.CLOSED),

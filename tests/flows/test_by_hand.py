@@ -110,7 +110,7 @@ async def test_an_outcome_that_was_told_ends_the_notice(world: World) -> None:
         by_hand.outcome_told(sandwell, message_id, "no-trace", Call(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-result"
     by_hand.outcome_told(sandwell, message_id, "in-education", Call(SPOKEN_TO, world.now), "olive")
-    assert state(sandwell, message_id) is State.CONCLUDED
+    assert state(sandwell, message_id) is State.CLOSED
     assert owed(sandwell) == []
 
 
@@ -121,7 +121,7 @@ async def test_an_enquiry_is_answered_by_telephone_and_ends_otherwise_than_a_tra
         by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-kind"
     by_hand.outcome_told(sandwell, message_id, "no-trace", Call(SPOKEN_TO, world.now), "olive")
-    assert state(sandwell, message_id) is State.CONCLUDED
+    assert state(sandwell, message_id) is State.CLOSED
 
 
 @pytest.mark.parametrize("after", [timedelta(hours=-1), timedelta(hours=1)])
