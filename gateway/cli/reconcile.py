@@ -8,10 +8,12 @@ import typer
 from rich.table import Table
 
 from gateway import reconcile
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, opened, table
+from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.calendar import Calendar
 from gateway.core.duties import Deadlines, Step
 from gateway.reconcile import Owed
+from gateway.reports import owed
 from schemas.reading import words
 
 LATE = 3  # exit code: something is late
@@ -20,12 +22,22 @@ commands = typer.Typer()
 
 
 @commands.command("reconcile")
-def reconcile_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+def reconcile_command(
+    home: Home = DEFAULT_HOME,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    ageing: Ageing = None,
+    as_json: AsJson = False,
+) -> None:
     """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
+    wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
         found = reconcile.owed(here, Calendar(), Deadlines())
+        written = wanted.write(owed.page(here, found), owed.listing(here, found), picture=owed.ageing(found).picture)
     late = sum(one.step is not Step.WAIT for one in found)
-    answer(as_json, {"owed": [asdict(one) for one in found], "late": late}, lambda: _shown(found))
+    value = {"owed": [asdict(one) for one in found], "late": late} | written.value()
+    written.answer(value, lambda: _shown(found))
     if late:
         raise typer.Exit(LATE)
 
