@@ -10,6 +10,10 @@ RUN python -m venv /app \
  && /app/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim-bookworm
+# What the reports as PDF need: text layout, and one font.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/cme-gateway gateway
 COPY --from=build /app /app
 USER 10001

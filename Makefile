@@ -32,7 +32,7 @@ lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose
 lock: # Resolve the newest allowed versions into requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+		--custom-compile-command "make lock" --extra pdf --group dev pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data

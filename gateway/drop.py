@@ -91,9 +91,9 @@ def _free_name(place: Path, name: str) -> str:
     return next(one for one in tries if not (place / one).exists())
 
 
-def put_hidden(file: Path, text: bytes) -> None:
+def put_hidden(file: Path, text: bytes, rights: int = 0o640) -> None:
     """Write a file that its reader does not see yet, whole and on the disk; besides us, only the folder's group may read it."""
-    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o640)) as stream:
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, rights)) as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

@@ -8,9 +8,11 @@ import typer
 from rich.table import Table
 
 from gateway import reconcile
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, err, opened, table
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
+from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.duties import Missing, Step
 from gateway.reconcile import Owed
+from gateway.reports import owed
 from schemas.reading import words
 
 LATE = 3  # exit code: something is late
@@ -19,19 +21,28 @@ commands = typer.Typer()
 
 
 @commands.command("reconcile")
-def reconcile_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+def reconcile_command(
+    home: Home = DEFAULT_HOME,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    ageing: Ageing = None,
+    as_json: AsJson = False,
+) -> None:
     """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
+    wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
         found = reconcile.owed(here)
         unmatched = reconcile.unmatched(here)
+        written = wanted.write(owed.page(here, found), owed.listing(here, found), picture=owed.ageing(found).picture)
     late = sum(one.step is not Step.WAIT for one in found)
     if unmatched and unmatched.step is not Step.WAIT:
         late += unmatched.searches
-    value = {"owed": [asdict(one) for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
     if unmatched:
         when = "LATE" if unmatched.step is not Step.WAIT else f"late from {unmatched.late_at:%d %b %H:%M}"
         err.print(f"{unmatched.searches} searches have no possible match here ({when}): cme-gateway matches none")
-    answer(as_json, value, lambda: _shown(found))
+    value = {"owed": [asdict(one) for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
+    written.answer(value | written.value(), lambda: _shown(found))
     if late:
         raise typer.Exit(LATE)
 

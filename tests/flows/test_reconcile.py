@@ -1,5 +1,6 @@
 """What is owed on each notice, by whom and since when, as an officer reads it in the morning."""
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,3 +131,49 @@ def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: 
     told = json.loads(cme_gateway("reconcile", "--home", str(home), "--json").stdout)
     assert told["late"] == 1
     assert told["owed"][0]["message_id"] == message.header.message_id
+
+
+@pytest.fixture
+def late_home(tmp_path: Path) -> Path:
+    """Sandwell, whose notice has had no receipt for five hours."""
+    at = datetime.now(UTC) - timedelta(hours=5)
+    here, there = made(tmp_path / "333", "333", "Sandwell", at), made(tmp_path / "885", "885", "Worcestershire", at)
+    introduce(here, there)
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [notice(now=at)], "olive")))
+    for one in (here, there):
+        one.store.close()
+    return tmp_path / "333"
+
+
+def test_it_is_written_in_every_form_for_its_owner_only(late_home: Path, tmp_path: Path) -> None:
+    forms = {name: tmp_path / f"owed.{name}" for name in ("csv", "html", "pdf")}
+    picture = tmp_path / "ageing.svg"
+    words = [word for name, file in forms.items() for word in (f"--{name}", str(file))]
+    done = cme_gateway("reconcile", "--home", str(late_home), *words, "--ageing", str(picture))
+    assert done.returncode == 3
+    assert done.stdout.count("Written:") == 4
+    for file in (*forms.values(), picture):
+        assert file.stat().st_mode & 0o777 == 0o600
+    [_, row] = csv.reader(forms["csv"].read_text("utf-8-sig").splitlines())
+    assert row[1] == "Worcestershire (885)"
+    assert row[7] == "LATE: the service manager rings"
+    assert "What is owed" in forms["html"].read_text()
+    assert forms["pdf"].read_bytes().startswith(b"%PDF-")
+    assert picture.read_text().startswith("<svg")
+
+
+def test_csv_goes_to_the_standard_output_alone(late_home: Path) -> None:
+    done = cme_gateway("reconcile", "--home", str(late_home), "--csv", "-")
+    assert done.stdout.startswith('\ufeff"Id","Owed by"')
+    assert len(done.stdout.splitlines()) == 2
+    for words in (("--csv", "-", "--json"), ("--pdf", "-")):
+        assert cme_gateway("reconcile", "--home", str(late_home), *words).returncode == 2
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(late_home: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    for place, kept in ((taken, tmp_path), (tmp_path / "nowhere" / "owed.csv", tmp_path)):
+        done = cme_gateway("reconcile", "--home", str(late_home), "--csv", str(place))
+        assert "report.unwritable" in done.stderr
+        assert [file for file in kept.iterdir() if file.name.startswith(".")] == []

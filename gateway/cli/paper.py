@@ -1,0 +1,105 @@
+"""Options for a page as a file: CSV, HTML, PDF, or a picture; and what is said when they are written."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway.cli.output import answer
+from gateway.drop import put_hidden, show
+from gateway.errors import Unusable
+from gateway.paper import as_csv, as_html, as_pdf, bars
+from gateway.paper.bars import Bars
+from gateway.paper.page import Page
+
+OWNER_ONLY = 0o600
+STDOUT = Path("-")
+
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write it as CSV into this file; - is the standard output.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write it as one HTML page into this file, fit to print.")]
+Pdf = Annotated[Path | None, typer.Option("--pdf", help="Write it as PDF into this file.")]
+Ageing = Annotated[
+    Path | None, typer.Option("--ageing", help="Write a picture (SVG) of how long acknowledgements have been awaited.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Which files were written, and whether the standard output is taken."""
+
+    files: tuple[str, ...]
+    spoken: bool  # the CSV went to the standard output
+    as_json: bool
+
+    def value(self) -> dict[str, object]:
+        """What `--json` adds."""
+        return {"written": self.files} if self.files else {}
+
+    def answer(self, value: object, text: Callable[[], object]) -> None:
+        """Say it as JSON, as the names of the files, or, where there is none, as text."""
+        if self.spoken:
+            return
+        names = "\n".join(f"Written: {escape(name)}" for name in self.files)
+        answer(self.as_json, value, (lambda: names) if names else text)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The files that were asked for."""
+
+    csv: Path | None
+    html: Path | None
+    pdf: Path | None
+    ageing: Path | None = None
+    as_json: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Raises BadParameter where two things would go to the standard output, or one that is no text."""
+        if self.csv == STDOUT and self.as_json:
+            raise typer.BadParameter("not both of --json and --csv -", param_hint="--csv")
+        if STDOUT in (self.html, self.pdf, self.ageing):
+            raise typer.BadParameter("only CSV goes to the standard output", param_hint="-")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was asked for."""
+        return tuple(one for one in (self.csv, self.html, self.pdf, self.ageing) if one and one != STDOUT)
+
+    def write(self, page: Page, listing: Page | None = None, *, picture: Bars | None = None) -> Written:
+        """Write them; `listing` is the page for spreadsheets. All are made before the first is written. Raises Unusable."""
+        made = list(self._made(page, listing or page, picture))
+        for path, text in made:
+            if path == STDOUT:
+                sys.stdout.buffer.write(text)
+                sys.stdout.flush()
+            else:
+                _put(path, text)
+        return Written(tuple(map(str, self.files)), self.csv == STDOUT, self.as_json)
+
+    def _made(self, page: Page, listing: Page, picture: Bars | None) -> Iterator[tuple[Path, bytes]]:
+        if self.csv:
+            yield self.csv, as_csv.write(listing)
+        if self.html:
+            yield self.html, as_html.write(page)
+        if self.pdf:
+            yield self.pdf, as_pdf.write(page)
+        if self.ageing and picture:
+            yield self.ageing, bars.svg(picture).encode()
+
+
+def _put(path: Path, text: bytes) -> None:
+    """Write a file whole or not at all; one that lay there is replaced. Only its owner may read it."""
+    hidden = path.with_name(f".{token_hex(8)}.half")
+    try:
+        put_hidden(hidden, text, OWNER_ONLY)
+        show(hidden, path.name)
+    except OSError as why:
+        hidden.unlink(missing_ok=True)
+        raise Unusable(
+            "report.unwritable", f"{path} cannot be written ({why.strerror}).", "Check its folder, rights and room."
+        ) from None

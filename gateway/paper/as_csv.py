@@ -1,0 +1,42 @@
+"""A page as CSV that Excel opens as it is meant: UTF-8 with its mark, and every cell quoted.
+
+A cell that a spreadsheet would take for a formula gets an apostrophe before it: some of the text comes from other authorities.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from gateway.paper.page import Cell, Page, Table
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BOM = "\ufeff"
+
+
+def write(page: Page) -> bytes:
+    """One table as it is; of several one value a line: the table, the row, the column, the value."""
+    text = io.StringIO(BOM, newline="")
+    text.seek(len(BOM))
+    lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    for line in _as_it_is(page.tables[0]) if len(page.tables) == 1 else _long(page.tables):
+        lines.writerow([defused(cell) for cell in line])
+    return text.getvalue().encode()
+
+
+def defused(cell: Cell) -> str:
+    """The cell as text that no spreadsheet reckons with."""
+    said = str(cell)
+    return f"'{said}" if said.startswith(FORMULA) else said
+
+
+def _as_it_is(table: Table) -> Iterator[Sequence[Cell]]:
+    yield [column.heading for column in table.columns]
+    yield from table.rows
+
+
+def _long(tables: Sequence[Table]) -> Iterator[Sequence[Cell]]:
+    yield ("Table", "Row", "Column", "Value")
+    for table in tables:
+        for name, *cells in table.rows:
+            for column, cell in zip(table.columns[1:], cells, strict=True):
+                yield (table.title, name, column.heading, cell)

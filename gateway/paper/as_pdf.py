@@ -1,0 +1,26 @@
+"""A page as a tagged PDF (PDF/UA-1), made of its HTML by WeasyPrint, which is the optional extra `cme-gateway[pdf]`."""
+
+from typing import NoReturn
+
+from gateway.errors import Unusable
+from gateway.paper import as_html
+from gateway.paper.page import Page
+
+
+def write(page: Page) -> bytes:
+    """The whole file. Raises Unusable where WeasyPrint, or the libraries that it needs, are not installed."""
+    try:
+        import weasyprint  # here, because it is optional, and its load takes a second
+    except (ImportError, OSError):
+        raise Unusable(
+            "report.no-pdf",
+            "PDF cannot be written: WeasyPrint or the Pango library is not installed.",
+            "Install them: pip install 'cme-gateway[pdf]', and libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 "
+            "fonts-dejavu-core from the system's packages. Or use --html, and print it.",
+        ) from None
+    html = weasyprint.HTML(string=as_html.write(page).decode(), url_fetcher=_nothing_from_elsewhere)
+    return bytes(html.write_pdf(pdf_variant="pdf/ua-1"))
+
+
+def _nothing_from_elsewhere(url: str, **_: object) -> NoReturn:
+    raise ValueError("a page holds all that it needs")

@@ -1,0 +1,42 @@
+"""A page before it has a form: a title, what it is about, tables and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.paper.bars import Bars
+
+MARKING = "OFFICIAL-SENSITIVE"
+
+Cell = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading; `number`: its cells are set to the right."""
+
+    heading: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their headings. The first cell of each row names the row. `total`: the last row sums the others up."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    total: bool = False
+    picture: Bars | None = None  # the same figures, shown above the table
+    marked: frozenset[int] = frozenset()  # rows that ask for somebody's attention, by number
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is printed on one page or many."""
+
+    title: str
+    authority: str  # whose page it is
+    about: str  # the period, or the moment
+    notes: Sequence[str]
+    tables: Sequence[Table]
