@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from gateway import logs
-from gateway.cli import audit_log, cards, case_system, drafts, notices, places, reconcile, service, statement
+from gateway.cli import audit_log, cards, case_system, drafts, notices, places, reconcile, report, service, statement
 from gateway.cli.output import err
 from gateway.errors import GatewayError
 from keys.errors import Refusal, RingRefused
@@ -27,6 +27,7 @@ cli = typer.Typer(
 for room in (service.commands, notices.commands, reconcile.commands, statement.commands):
     cli.add_typer(room)
 cli.add_typer(drafts.commands, name="drafts")
+cli.add_typer(report.commands, name="report")
 cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")

@@ -9,7 +9,7 @@ from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
 from gateway.reconcile import Owed
-from schemas import codes
+from gateway.reports.wording import named, whose
 from schemas.reading import words
 
 STEPS = {Step.WAIT: "wait", Step.RING: "ring", Step.ESCALATE: "the service manager rings"}
@@ -77,13 +77,3 @@ def _row(one: Owed) -> tuple[str | int, ...]:
         one.tried,
         "" if ours else one.ring or "no number is known",
     )
-
-
-def named(code: str) -> str:
-    """An authority's name and code."""
-    return f"{codes.authority_name(code) or 'unknown'} ({code})"
-
-
-def whose(here: Authority) -> str:
-    """Our own name and code."""
-    return f"{here.config.authority.name} ({here.code})"
