@@ -11,10 +11,12 @@ from rich.table import Table
 from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
 from gateway.cli.paper import Csv, Html, Pdf, Wanted
-from gateway.core.calendar import LONDON, Span
+from gateway.core.calendar import LONDON, Calendar, Span
+from gateway.core.duties import Deadlines
 from gateway.core.periods import month, month_before
+from gateway.errors import NotAllowed
 from gateway.paper.page import Page
-from gateway.reports import statistics
+from gateway.reports import inspection, statistics, timeliness
 
 commands = typer.Typer(no_args_is_help=True, help="Reports: statistics, timeliness, and the list for an inspection.")
 
@@ -48,6 +50,59 @@ def report_statistics(
     with opened(home) as here:
         page = statistics.make(here, _days(here, first, last, in_month), by, whole=for_the_team)
     _give(page, wanted)
+
+
+@commands.command("timeliness")
+def report_timeliness(
+    home: Home = DEFAULT_HOME,
+    first: From = None,
+    last: To = None,
+    in_month: Month = None,
+    for_the_team: ForTheTeam = False,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """How long receipts, acknowledgements and outcomes took, theirs and ours, and how many kept the agreed limit."""
+    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    with opened(home) as here:
+        days = _days(here, first, last, in_month)
+        page = timeliness.make(here, days, Calendar(), Deadlines(), whole=for_the_team)
+    _give(page, wanted)
+
+
+@commands.command("inspection")
+def report_inspection(
+    by: By,
+    home: Home = DEFAULT_HOME,
+    first: From = None,
+    last: To = None,
+    in_month: Month = None,
+    to_terminal: Annotated[
+        bool,
+        typer.Option("--to-terminal", help="Show it here, or with --csv - or --json; without it only a file gets it."),
+    ] = False,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The list of children for an inspection, into a file. It names children: each record read for it is in the audit log."""
+    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    if not to_terminal and (wanted.speaks or not wanted.files):
+        raise NotAllowed(
+            "report.to-a-file",
+            "This list holds children, so it is written into a file only.",
+            "Name one with --csv, --html or --pdf; or say --to-terminal, where nobody looks on.",
+        )
+    with opened(home) as here:
+        page = inspection.make(here, _days(here, first, last, in_month), by, Calendar(), Deadlines())
+    if to_terminal:
+        return _give(page, wanted)
+    written = wanted.write(page)
+    written.answer({"listed": len(page.tables[0].rows)} | written.value(), lambda: "")
+    return None
 
 
 def _days(here: Authority, first: datetime | None, last: datetime | None, in_month: datetime | None) -> Span:
