@@ -23,6 +23,7 @@ from gateway.cli import (
     notices,
     places,
     reconcile,
+    report,
     reviews,
     searches,
     service,
@@ -50,6 +51,7 @@ for room in (
 cli.add_typer(reviews.commands, name="review")
 cli.add_typer(drafts.commands, name="drafts")
 cli.add_typer(matches.commands, name="matches")
+cli.add_typer(report.commands, name="report")
 cli.add_typer(cards.partner_commands, name="partner")
 cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")

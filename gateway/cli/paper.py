@@ -70,6 +70,11 @@ class Wanted:
         """Every file that was asked for."""
         return tuple(one for one in (self.csv, self.html, self.pdf, self.ageing) if one and one != STDOUT)
 
+    @property
+    def speaks(self) -> bool:
+        """Does the CSV go to the standard output?"""
+        return self.csv == STDOUT
+
     def write(self, page: Page, listing: Page | None = None, *, picture: Bars | None = None) -> Written:
         """Write them; `listing` is the page for spreadsheets. All are made before the first is written. Raises Unusable."""
         made = list(self._made(page, listing or page, picture))

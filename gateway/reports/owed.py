@@ -9,7 +9,7 @@ from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
 from gateway.reconcile import Owed
-from schemas import codes
+from gateway.reports.wording import named, whose
 from schemas.reading import words
 
 STEPS = {Step.WAIT: "wait", Step.RING: "ring", Step.ESCALATE: "the service manager rings"}
@@ -88,13 +88,3 @@ def _done(one: Owed) -> str:
         ("service manager told", one.escalated_at),
     )
     return "; ".join(f"{what} {at.astimezone(LONDON):%d %b}" for what, at in done if at)
-
-
-def named(code: str) -> str:
-    """An authority's name and code."""
-    return f"{codes.authority_name(code) or 'unknown'} ({code})"
-
-
-def whose(here: Authority) -> str:
-    """Our own name and code."""
-    return f"{here.config.authority.name} ({here.code})"

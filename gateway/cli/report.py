@@ -1,0 +1,160 @@
+"""Reports: as text, JSON, CSV, HTML or PDF."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from gateway.authority import Authority
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
+from gateway.cli.paper import Csv, Html, Pdf, Wanted
+from gateway.core.calendar import LONDON, Span
+from gateway.core.periods import month, month_before
+from gateway.errors import NotAllowed
+from gateway.paper.page import Page
+from gateway.reports import inspection, statistics, timeliness
+
+commands = typer.Typer(no_args_is_help=True, help="Reports: statistics, timeliness, and the list for an inspection.")
+
+DAY, MONTH = "%Y-%m-%d", "%Y-%m"
+From = Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="The first day, as 2026-11-01.")]
+To = Annotated[datetime | None, typer.Option("--to", formats=[DAY], help="The last day, as 2026-11-30.")]
+Month = Annotated[
+    datetime | None,
+    typer.Option("--month", formats=[MONTH], help="A month, as 2026-11. Without any of these: the last whole month."),
+]
+ForTheTeam = Annotated[
+    bool, typer.Option("--for-the-team", help="Show small numbers too. The page says that it may not be passed on.")
+]
+
+
+@commands.command("statistics")
+def report_statistics(
+    home: Home = DEFAULT_HOME,
+    first: From = None,
+    last: To = None,
+    in_month: Month = None,
+    for_the_team: ForTheTeam = False,
+    by: By = who(),
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many notices were sent and received, by kind, authority, DfE's reason, time, outcome, year and risk group."""
+    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    with opened(home) as here:
+        page = statistics.make(here, _days(here, first, last, in_month), by, whole=for_the_team)
+    _give(page, wanted)
+
+
+@commands.command("timeliness")
+def report_timeliness(
+    home: Home = DEFAULT_HOME,
+    first: From = None,
+    last: To = None,
+    in_month: Month = None,
+    for_the_team: ForTheTeam = False,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """How long receipts, acknowledgements and outcomes took, theirs and ours, and how many kept the agreed limit."""
+    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    with opened(home) as here:
+        days = _days(here, first, last, in_month)
+        page = timeliness.make(here, days, whole=for_the_team)
+    _give(page, wanted)
+
+
+@commands.command("inspection")
+def report_inspection(
+    by: By,
+    home: Home = DEFAULT_HOME,
+    first: From = None,
+    last: To = None,
+    in_month: Month = None,
+    to_terminal: Annotated[
+        bool,
+        typer.Option("--to-terminal", help="Show it here, or with --csv - or --json; without it only a file gets it."),
+    ] = False,
+    csv: Csv = None,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The list of children for an inspection, into a file. It names children: each record read for it is in the audit log."""
+    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    if not to_terminal and (wanted.speaks or not wanted.files):
+        raise NotAllowed(
+            "report.to-a-file",
+            "This list holds children, so it is written into a file only.",
+            "Name one with --csv, --html or --pdf; or say --to-terminal, where nobody looks on.",
+        )
+    with opened(home) as here:
+        page = inspection.make(here, _days(here, first, last, in_month), by)
+    if to_terminal:
+        return _give(page, wanted)
+    written = wanted.write(page)
+    written.answer({"listed": len(page.tables[0].rows)} | written.value(), lambda: "")
+    return None
+
+
+def _days(here: Authority, first: datetime | None, last: datetime | None, in_month: datetime | None) -> Span:
+    today = here.now().astimezone(LONDON).date()
+    if in_month:
+        if first or last:
+            raise typer.BadParameter("either a month, or its first and last day", param_hint="--month")
+        return month(in_month.year, in_month.month)
+    if not first and not last:
+        return month_before(today)
+    return _checked(first.date() if first else None, last.date() if last else today)
+
+
+def _checked(first: date | None, last: date) -> Span:
+    if first is None:
+        raise typer.BadParameter("from which day on?", param_hint="--from")
+    if last < first:
+        raise typer.BadParameter("it lies before --from", param_hint="--to")
+    return Span(first, last)
+
+
+def _give(page: Page, wanted: Wanted) -> None:
+    written = wanted.write(page)
+    written.answer(_value(page) | written.value(), lambda: _shown(page))
+
+
+def _value(page: Page) -> dict[str, object]:
+    """The page for programs."""
+    tables = [
+        {
+            "title": one.title,
+            "note": one.note,
+            "rows": [dict(zip((column.heading for column in one.columns), row, strict=True)) for row in one.rows],
+        }
+        for one in page.tables
+    ]
+    return {
+        "title": page.title,
+        "authority": page.authority,
+        "about": page.about,
+        "notes": list(page.notes),
+        "tables": tables,
+    }
+
+
+def _shown(page: Page) -> Group:
+    """The page for a terminal."""
+    head = f"[bold]{escape(page.title)}[/bold]: {escape(page.authority)}, {escape(page.about)}"
+    parts: list[Table | str] = [head, *(f"[dim]{escape(note)}[/dim]" for note in page.notes)]
+    for one in page.tables:
+        shown = table(one.title, [column.heading for column in one.columns], one.rows)
+        if isinstance(shown, Table):
+            for made, column in zip(shown.columns, one.columns, strict=True):
+                made.justify = "right" if column.number else "left"
+        parts += ["", shown, *([f"[dim]{escape(one.note)}[/dim]"] if one.note else [])]
+    return Group(*parts)

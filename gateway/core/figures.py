@@ -1,0 +1,30 @@
+"""Figures of a report: percentiles, and DfE's bands of how long a child has been out of education."""
+
+from collections.abc import Sequence
+from datetime import date
+from math import ceil
+
+BANDS = (  # days below which each band ends; the codes are those of schemas/codes/durations.csv
+    (14, "under-2-weeks"),
+    (28, "2-to-4-weeks"),
+    (56, "4-to-8-weeks"),
+    (84, "8-to-12-weeks"),
+    (182, "12-to-26-weeks"),
+    (364, "26-to-52-weeks"),
+)
+LONGEST, NOT_KNOWN = "over-52-weeks", "unknown"
+
+
+def duration(since: date | None, until: date) -> str:
+    """The band of the time between two days; a first day that is missing, or lies after the last, is not known."""
+    if since is None or since > until:
+        return NOT_KNOWN
+    days = (until - since).days
+    return next((code for end, code in BANDS if days < end), LONGEST)
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The smallest value that at least so many per cent do not exceed (nearest rank); None where there is none."""
+    if not values:
+        return None
+    return sorted(values)[max(ceil(len(values) * percent / 100), 1) - 1]

@@ -1,0 +1,74 @@
+"""Small numbers are hidden in what leaves the team, because one child among few can be known.
+
+Counts from 1 to 5 are hidden, and shown as `c`, as DfE does. As each row and each column is also added up, a single hidden
+count could be worked out; so others are hidden with it, the smallest that serve, and nought only where nothing else does.
+
+Rows and columns (those of totals too) are the points of a graph, and each hidden cell is a line from its row to its column.
+What the totals give away is known then: a hidden cell can be worked out exactly where no ring of hidden cells goes through
+it, for along a ring one may be taken away here and added there without any total changing. So each gets its ring.
+"""
+
+from collections.abc import Collection, Sequence
+from heapq import heappop, heappush
+
+SMALL = range(1, 6)
+SIGN = "c"
+AVOIDED = 1_000_000_000  # what hiding a nought costs: more than any count
+
+Cell = tuple[int, int]  # a row, a column
+Grid = Sequence[Sequence[int]]
+Point = tuple[bool, int]  # is it a column? and its number
+
+
+def with_totals(counts: Grid) -> list[list[int]]:
+    """The counts, a column with the total of each row, and a row with the total of each column."""
+    rows = [[*row, sum(row)] for row in counts]
+    width = len(counts[0]) + 1 if counts else 0
+    return [*rows, [sum(row[n] for row in rows) for n in range(width)]]
+
+
+def hidden(grid: Grid, *, given: Collection[Cell] = (), shown: Collection[Cell] = ()) -> frozenset[Cell]:
+    """Which cells of a grid with its totals are hidden.
+
+    `given` are hidden elsewhere too, and `shown` are shown elsewhere: the totals that several tables share. They
+    must be a whole row of totals as another grid shows it. Raises ValueError where that leaves no way.
+    """
+    found = {(r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL} | set(given)
+    for cell in sorted(found):
+        found |= _ring(grid, cell, found, shown)
+    return frozenset(found)
+
+
+def _ring(grid: Grid, cell: Cell, found: Collection[Cell], shown: Collection[Cell]) -> set[Cell]:
+    """The cheapest way from the cell's row to its column that does not go through it (Dijkstra); what is hidden is free."""
+    start, end = (False, cell[0]), (True, cell[1])
+    cost, came_by = {start: 0}, dict[Point, Cell]()
+    heap = [(0, start)]
+    while heap:
+        so_far, here = heappop(heap)
+        if here == end:
+            return _way(came_by, start, end)
+        for there, step in _steps(grid, here):
+            if step == cell or step in shown:
+                continue
+            price = so_far + (0 if step in found else grid[step[0]][step[1]] or AVOIDED)
+            if price < cost.get(there, price + 1):
+                cost[there], came_by[there] = price, step
+                heappush(heap, (price, there))
+    raise ValueError("what must be shown gives a hidden count away")
+
+
+def _steps(grid: Grid, here: Point) -> list[tuple[Point, Cell]]:
+    is_column, number = here
+    if is_column:
+        return [((False, row), (row, number)) for row in range(len(grid))]
+    return [((True, column), (number, column)) for column in range(len(grid[number]))]
+
+
+def _way(came_by: dict[Point, Cell], start: Point, end: Point) -> set[Cell]:
+    way, here = set[Cell](), end
+    while here != start:
+        cell = came_by[here]
+        way.add(cell)
+        here = (False, cell[0]) if here[0] else (True, cell[1])
+    return way

@@ -1,0 +1,126 @@
+"""The list for an inspection: each child of a transfer notice in a period, by our reference, and what is still owed.
+
+It holds children. Each notice that is opened for it is an entry of the audit log, as if a person had read it, so that the log
+answers who read this child's record. A restricted child stands there as a reference only, and its notice is not opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway import reconcile
+from gateway.authority import Authority
+from gateway.core.calendar import Span
+from gateway.core.periods import moments
+from gateway.paper.page import Column, Page, Table
+from gateway.reconcile import Owed
+from gateway.reports.opening import Copy, copy, is_held, opened
+from gateway.reports.wording import day, named, said, whose
+from gateway.store import log, periods
+from gateway.store.log import Entry
+from gateway.store.periods import Notice
+from schemas import codes
+from schemas.message import TransferNotice
+
+FULL_TIME = 25  # hours a week: what an inspection asks about (Ofsted)
+COLUMNS = (
+    "Our reference (case)",
+    "Notice",
+    "Date of birth",
+    "UPN",
+    "Provision",
+    "Hours a week",
+    "Exclusion",
+    "Alternative provision since",
+    "Still owed",
+)
+RESTRICTED = ("restricted", *[""] * 5)
+GONE = ("no longer held", *[""] * 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The newest notice of each case, and the copies of those that may be opened."""
+
+    notices: Sequence[Notice]
+    copies: Mapping[str, Copy]
+
+
+def make(here: Authority, days: Span, by: str) -> Page:
+    """The list, for a file and never a screen that others see."""
+    owed: dict[str, list[Owed]] = {}
+    for duty in reconcile.owed(here):
+        owed.setdefault(duty.message_id, []).append(duty)
+    found = here.store.run(lambda tx: _read(tx, here, days, by))
+    bodies = {case: message.body for case, message in opened(here, found.copies)}
+    rows = [_row(one, bodies.get(one.conversation_id), owed.get(one.message_id, ())) for one in found.notices]
+    note = "One row for each case, by its newest transfer notice that stands. A restricted child is a reference only."
+    return Page(
+        title="Children missing education: list for an inspection",
+        authority=whose(here),
+        about=said(days),
+        notes=(f"{len(rows)} children. Made for {by}; each record that was read for it stands in the audit log.", note),
+        tables=(Table("Children", [Column(name) for name in COLUMNS], rows),),
+    )
+
+
+def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
+    newest = {
+        one.conversation_id: one
+        for one in sorted(periods.notices(tx, *moments(days)), key=lambda one: one.at)
+        if one.kind == TransferNotice.__name__
+    }
+    copies = {
+        case: it
+        for case, one in newest.items()
+        if one.restriction == "none" and is_held(it := copy(tx, one.direction, one.message_id, one.partner))
+    }
+    detail: dict[str, str | int] = {
+        "from": days.first.isoformat(),
+        "to": days.last.isoformat(),
+        "listed": len(newest),
+        "opened": len(copies),
+    }
+    read = [
+        Entry("notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"})
+        for case in copies
+    ]
+    log.append(tx, here.now(), [Entry("report.inspection", by, detail=detail), *read])
+    return Found(list(newest.values()), copies)
+
+
+def _row(one: Notice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
+    way = "to" if one.direction == "sent" else "from"
+    if one.restriction != "none":
+        said_of_child: Sequence[str] = RESTRICTED
+    else:
+        said_of_child = _child(body) if isinstance(body, TransferNotice) else GONE
+    return (
+        one.conversation_id,
+        f"{way} {named(one.partner)}",
+        *said_of_child,
+        "; ".join(map(_duty, owed)) or "nothing",
+    )
+
+
+def _child(body: TransferNotice) -> Sequence[str]:
+    child, began = body.child, body.alternative_provision_start
+    return (
+        day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "not said",
+        (child and child.upn) or "none",
+        codes.labels("provision_statuses")[body.provision_status],
+        _hours(body.hours_per_week),
+        codes.labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "none said",
+        day(began) if began else "none said",
+    )
+
+
+def _hours(hours: int | None) -> str:
+    if hours is None:
+        return "not said"
+    return f"{hours}, {'fewer than' if hours < FULL_TIME else 'at least'} {FULL_TIME}"
+
+
+def _duty(one: Owed) -> str:
+    return f"{one.missing}, {'theirs' if one.owed_by == 'them' else 'ours'}, {one.working_days} working days"

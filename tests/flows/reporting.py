@@ -1,0 +1,77 @@
+"""Two authorities with a past: what was sent, came, and was answered, each at its moment."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway import respond, setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.receive import receive
+from gateway.send import prepare, queue
+from gateway.store import inbox, outbox
+from gateway.store.outbox import Settled
+from schemas.message import Acknowledgement, Message, Outcome, TransferNotice
+from tests.children import notice
+from tests.conftest import free_port, introduce
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def pair_of(folder: Path) -> tuple[Authority, Authority]:
+    """Sandwell and Worcestershire, made in October, at nine on the 23rd of November."""
+    made = datetime(2026, 10, 1, tzinfo=UTC)
+    both = []
+    for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
+        setup.create(folder / code, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: made)
+        both.append(setup.open_authority(folder / code, now=lambda: MONDAY))
+    introduce(*both)
+    return both[0], both[1]
+
+
+def at(moment: datetime, *everybody: Authority) -> None:
+    """It is this time for them."""
+    for here in everybody:
+        here.now = lambda: moment
+
+
+def transfer(moment: datetime, **changes: object) -> Message:
+    """The published sample, with these values of its body."""
+    message = notice(now=moment)
+    assert isinstance(message.body, TransferNotice)
+    return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
+
+
+async def exchange(here: Authority, there: Authority, message: Message) -> str:
+    """Send it; it is there, and we have its receipt."""
+    [ready] = prepare(here, [message], "olive")
+    here.store.run(lambda tx: queue(tx, here, [ready]))
+    await receive(there, [ready.sealed], here.code)
+    [given] = there.store.look(lambda tx: inbox.receipts_about(tx, ready.message_id))
+    kept = inbox.Receipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
+
+    def settled(tx: object) -> None:
+        outbox.settle(tx, here.now(), [Settled(ready.message_id, State.RECEIVED, "https", "receipted")])  # type: ignore[arg-type]
+        inbox.add_receipts(tx, here.now(), [kept])  # type: ignore[arg-type]
+
+    here.store.run(settled)
+    return ready.message_id
+
+
+async def hand_back(here: Authority, there: Authority, reply_id: str) -> None:
+    """What `here` replied is carried to `there`."""
+    sealed = here.store.look(lambda tx: outbox.sealed(tx, reply_id))
+    await receive(there, [sealed], here.code)
+    here.store.run(lambda tx: outbox.settle(tx, here.now(), [Settled(reply_id, State.RECEIVED, "https", "receipted")]))
+
+
+async def acknowledge(here: Authority, there: Authority, message_id: str) -> None:
+    """An officer of `here` has it, and `there` knows."""
+    body = Acknowledgement(decision="accepted", officer=here.officer("Otto Invented"))
+    await hand_back(here, there, respond.acknowledge(here, message_id, body, "otto"))
+
+
+async def conclude(here: Authority, there: Authority, message_id: str, result: str = "in-education") -> None:
+    """An officer of `here` says what became of the child, and `there` knows."""
+    body = Outcome(result=result, confirmed_on=here.now().date(), officer=here.officer("Otto Invented"))
+    await hand_back(here, there, respond.conclude(here, message_id, body, "otto"))
