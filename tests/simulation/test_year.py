@@ -107,7 +107,7 @@ class Year:
 
     def gateways_go_down(self, *, quiet: bool) -> None:
         down = self.world.wire.down
-        down -= {code for code in down if self.chance.random() < 0.3}
+        down -= {code for code in sorted(down) if self.chance.random() < 0.3}
         if not quiet and self.chance.random() < 0.2:
             down.add(self.chance.choice(self.codes))
 
