@@ -11,6 +11,7 @@ import typer
 
 from adapters.route import NotReached
 from gateway.cli import cli
+from gateway.cli.page import ACTS
 from gateway.config import ONE_CLOSURES, SECTIONS, LoginSettings
 from gateway.errors import STORE_SENTENCES
 from gateway.mailbox import FULL
@@ -77,6 +78,11 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
     assert len(acts()) > 10
     assert (codes() | acts()) - explained == set()
     assert explained - codes() - acts() == set()
+
+
+def test_every_act_on_a_notice_is_a_word_in_its_history() -> None:
+    about_one = {act for act in acts() if act.split(".")[0] in ("notice", "case", "message", "receipt")}
+    assert about_one - ACTS.keys() == {"notice.released"}  # it is about all that wait
 
 
 def test_every_setting_is_explained_to_operators() -> None:
