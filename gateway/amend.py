@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, too_late
 from gateway.send import first_header, next_header, prepare, queue
 from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
@@ -100,7 +100,7 @@ def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
     def write(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
-            raise _too_late(tx, message_id)
+            raise too_late(outbox.get(tx, message_id).state)
         detail = {"to": to, "as": head.message_id}
         log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
         queue(tx, here, [ready])
@@ -242,13 +242,6 @@ def _amendable(here: Authority, message_id: str) -> Delivery:
 
 def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
     if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
-        raise _too_late(tx, sent.message_id)
+        raise too_late(outbox.get(tx, sent.message_id).state)
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     log.append(tx, here.now(), [entry])
-
-
-def _too_late(tx: Connection, message_id: str) -> NotAllowed:
-    stands = outbox.get(tx, message_id).state
-    return NotAllowed(
-        "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
-    )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, too_late
 from gateway.store import calls, log, outbox
 from gateway.store.calls import Kept
 from gateway.store.log import Entry
@@ -67,7 +67,7 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
     def write(tx: Connection) -> None:
         reason = f"told to an officer of ours: {result}"
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
-            raise _ended(outbox.get(tx, message_id))
+            raise too_late(outbox.get(tx, message_id).state)
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
         log.append(tx, here.now(), [entry])
@@ -93,7 +93,7 @@ def close(here: Authority, message_id: str, by: str) -> None:
     def write(tx: Connection) -> None:
         reason = f"closed: {ground}"
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
-            raise _ended(outbox.get(tx, message_id))
+            raise too_late(outbox.get(tx, message_id).state)
         entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
         log.append(tx, here.now(), [entry])
 
@@ -132,14 +132,8 @@ def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
             "A search ends with `cme-gateway located`; a reply needs no answer.",
         )
     if sent.state in ENDED:
-        raise _ended(sent)
+        raise too_late(sent.state)
     return sent
-
-
-def _ended(sent: Delivery) -> NotAllowed:
-    return NotAllowed(
-        "amend.too-late", f"This notice is {sent.state} already.", "See `cme-gateway show` for what was said."
-    )
 
 
 def _check(here: Authority, sent: Delivery, call: Call) -> None:

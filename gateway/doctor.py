@@ -194,9 +194,13 @@ def _drafts(here: Authority) -> Iterator[Check]:
     if not count or not oldest:
         yield Check("drafts", "ok", "none waits")
         return
-    late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
+    late = _a_working_day_ago(here, oldest)
     detail = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}: cme-gateway drafts list"
     yield Check("drafts", "warn" if late else "ok", detail)
+
+
+def _a_working_day_ago(here: Authority, moment: datetime) -> bool:
+    return here.now() > agreed.read(here.config).calendar(here.code).add_working_days(moment, 1)
 
 
 def _children(here: Authority) -> Iterator[Check]:
@@ -211,7 +215,7 @@ def _children(here: Authority) -> Iterator[Check]:
     yield Check("index of our children", "warn" if old else "ok", f"{detail}: too old" if old else detail)
     waiting, oldest = here.store.look(lambda tx: searches.count(tx, Found.MATCHED))
     if waiting and oldest:
-        late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
+        late = _a_working_day_ago(here, oldest)
         since = f"{waiting} since {oldest:%d %b %Y %H:%M}: cme-gateway matches list"
         yield Check("possible matches", "warn" if late else "ok", since)
 

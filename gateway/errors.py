@@ -93,3 +93,10 @@ class Unfit(GatewayError):
             "Correct it and send it again.",
         )
         self.findings = tuple(findings)
+
+
+def too_late(stands: str) -> NotAllowed:
+    """A notice of ours has moved on, so what was wanted of it is no longer possible."""
+    return NotAllowed(
+        "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
+    )
