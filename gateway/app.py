@@ -14,7 +14,8 @@ from aiohttp import web
 from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
-from gateway.config import Config, ListenSettings
+from gateway.config import Config, ConsoleSettings, ListenSettings
+from gateway.console import application as console
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.logs import failed, serving
@@ -45,6 +46,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
     except OSError as why:
         await runner.cleanup()
         raise _not_listening(listen, why) from None
+    pages = await _console(here, runner)
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
     loops = [
         asyncio.create_task(loop(here, stop))
@@ -69,23 +71,54 @@ async def running(here: Authority) -> AsyncIterator[None]:
         stop.set()
         await asyncio.gather(*loops, return_exceptions=True)
         await runner.cleanup()
+        if pages:
+            await pages.cleanup()
         for carrier in here.carriers.values():
             await carrier.close()
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
 
 
-def _not_listening(listen: ListenSettings, why: OSError) -> Unusable:
+async def _console(here: Authority, exchange: web.AppRunner) -> web.AppRunner | None:
+    """The console on its own port, where one is set."""
+    ours = here.config.console
+    if not ours.port:
+        return None
+    runner = web.AppRunner(console.application(here), access_log=None, shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, ours.host, ours.port, ssl_context=_console_tls(here.config)).start()
+    except OSError as why:
+        await runner.cleanup()
+        await exchange.cleanup()
+        raise _not_listening(ours, why) from None
+    return runner
+
+
+def _console_tls(config: Config) -> ssl.SSLContext | None:
+    ours = config.console
+    if not ours.tls_certificate_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # of what councils' browsers have, the oldest
+    try:
+        context.load_cert_chain(config.home / ours.tls_certificate_file, config.home / ours.tls_key_file)
+    except OSError as why:  # of which SSLError is one
+        raise unreadable_tls(type(why).__name__) from None
+    return context
+
+
+def _not_listening(listen: ListenSettings | ConsoleSettings, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
         return Unusable(
             "listen.unavailable",
             f"{place} is in use: this gateway is running already, or another program has the port.",
-            "Stop the one that runs, or set another [listen] port and send partners the new card.",
+            "Stop the one that runs, or set another port; with another [listen] port, send partners the new card.",
         )
     return Unusable(
         "listen.unavailable",
         f"The gateway cannot listen on {place} ({os.strerror(why.errno or 0)}).",
-        "Set [listen] host to an address of this machine, and a port that its user may open.",
+        "Set host to an address of this machine, and a port that its user may open.",
     )
 
 

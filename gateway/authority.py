@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from adapters.route import Address, Carrier, Login, MailAccount
 from gateway.config import Config
 from gateway.errors import ConfigProblem
-from gateway.store import correspondents, partners
+from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
 from keys import bearer, card
@@ -59,7 +59,12 @@ class Authority:
                 "Our telephone number is not set, and every notice and answer names whom to ring.",
                 "Set [authority] telephone in gateway.toml.",
             )
-        return Officer(name=name, role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
+        return Officer(name=self.called(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
+
+    def called(self, name: str) -> str:
+        """How a person is called who signs in under this name; the name itself where nobody does."""
+        found = self.store.look(lambda tx: people.find(tx, name))
+        return found.called if found else name
 
     def card_has_our_keys(self) -> bool:
         """Does our card tell partners the keys that we sign and are sealed to with now?"""

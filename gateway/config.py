@@ -22,6 +22,8 @@ from schemas.message import OPENS_A_CASE
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
+CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?/?")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
@@ -47,6 +49,17 @@ class ListenSettings:
     host: str = "127.0.0.1"
     port: int = 8443
     url: str = ""  # as partners see it; empty: https://host:port/exchange/v1
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """Where officers, managers and auditors open the console in a browser. Port 0: there is none."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    url: str = ""  # as browsers see it, where a proxy stands before it; empty: http://host:port, or https
+    tls_certificate_file: str = ""  # without a certificate it is served to this machine alone
+    tls_key_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,7 @@ class Config:
     home: Path
     authority: AuthoritySettings
     listen: ListenSettings = field(default_factory=ListenSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -233,6 +247,13 @@ class Config:
     def exchange_url(self) -> str:
         """Our exchange endpoint as partners see it."""
         return self.listen.url or f"https://{self.listen.host}:{self.listen.port}/exchange/v1"
+
+    @property
+    def console_url(self) -> str:
+        """The console as browsers see it, without a slash at its end."""
+        ours = self.console
+        scheme = "https" if ours.tls_certificate_file else "http"
+        return ours.url.rstrip("/") or f"{scheme}://{ours.host}:{ours.port}"
 
     def passphrase(self) -> bytes:
         """The passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
@@ -293,6 +314,7 @@ class Config:
 SECTIONS = {
     "authority": AuthoritySettings,
     "listen": ListenSettings,
+    "console": ConsoleSettings,
     "store": StoreSettings,
     "keys": KeysSettings,
     "limits": LimitsSettings,
@@ -432,6 +454,7 @@ def _check(text: str, config: Config) -> None:
         raise _problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
     if not 1 <= config.listen.port <= 65535:
         raise _problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
+    _check_console(text, config.console)
     if config.store.url and not STORE_URL.match(config.store.url):
         raise _problem(
             text,
@@ -474,6 +497,23 @@ def _check(text: str, config: Config) -> None:
         raise _problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
         )
+
+
+def _check_console(text: str, ours: ConsoleSettings) -> None:
+    if not 0 <= ours.port <= 65535:
+        raise _problem(text, "port", "[console] port is not a port", "port = 8480, or 0 for no console", "console")
+    if bool(ours.tls_certificate_file) != bool(ours.tls_key_file):
+        wrong, instead = (
+            "[console] has a certificate without its key, or a key without its certificate",
+            "both, or none",
+        )
+        raise _problem(text, "tls_", wrong, instead, "console")
+    if ours.host not in LOOPBACK and not ours.tls_certificate_file:
+        wrong = "[console] would send children's data over the network in clear"
+        raise _problem(text, "host", wrong, "tls_certificate_file and tls_key_file too", "console")
+    if ours.url and not CONSOLE_URL.fullmatch(ours.url):
+        wrong = "[console] url is no address that a browser may use"
+        raise _problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
 
 
 def _check_email(text: str, ours: EmailSettings) -> None:

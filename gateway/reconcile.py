@@ -4,7 +4,7 @@ Test messages are owed nothing. Searches that came and to which our index has no
 answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -20,6 +20,7 @@ from gateway.core.duties import Missing, Step
 from gateway.core.standing import WAITING
 from gateway.store import chased, inbox, outbox
 from gateway.store.chased import ESCALATED, REMINDED
+from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery
 
 OPEN = (
@@ -88,11 +89,26 @@ def unmatched(here: Authority) -> Unmatched | None:
 
 def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
     """The same, within a transaction."""
-    return sorted([*_sent(tx, here, terms), *_came(tx, here, terms)], key=lambda one: (one.since, one.message_id))
+    sent = outbox.search(tx, states=OPEN, limit=None)
+    came = inbox.search(tx, here.now(), states=WAITING, tests=False, unmatched=False, limit=MOST)
+    return about(tx, here, terms, sent, came)
 
 
-def _sent(tx: Connection, here: Authority, terms: Agreed) -> Iterator[Owed]:
-    live = [one for one in outbox.search(tx, states=OPEN, limit=None) if not one.test]
+def of_came(here: Authority, came: Sequence[Item]) -> list[Owed]:
+    """What is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
+    terms = agreed.read(here.config)
+    return here.store.look(lambda tx: about(tx, here, terms, (), came))
+
+
+def about(tx: Connection, here: Authority, terms: Agreed, sent: Sequence[Delivery], came: Sequence[Item]) -> list[Owed]:
+    """The same, about these messages alone."""
+    live = [one for one in sent if one.state in OPEN and not one.test]
+    waiting = [one for one in came if one.state in WAITING and not one.test]
+    found = [*_sent(tx, here, terms, live), *_came(tx, here, terms, waiting)]
+    return sorted(found, key=lambda one: (one.since, one.message_id))
+
+
+def _sent(tx: Connection, here: Authority, terms: Agreed, live: Sequence[Delivery]) -> Iterator[Owed]:
     ids = [one.message_id for one in live]
     tries, chases = outbox.last_tries(tx, ids), chased.about(tx, ids)
     for sent in live:
@@ -133,8 +149,7 @@ def _since(sent: Delivery, missing: Missing) -> datetime:
     return sent.state_at
 
 
-def _came(tx: Connection, here: Authority, terms: Agreed) -> Iterator[Owed]:
-    waiting = inbox.search(tx, here.now(), states=WAITING, tests=False, unmatched=False, limit=MOST)
+def _came(tx: Connection, here: Authority, terms: Agreed, waiting: Sequence[Item]) -> Iterator[Owed]:
     asked = inbox.reminders(tx, [one.message_id for one in waiting])
     for came in waiting:
         missing = duties.of_received(came.kind, came.state)

@@ -41,31 +41,36 @@ def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
     return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
 
 
-def acknowledge(here: Authority, message_id: str, body: Acknowledgement, by: str) -> str:
-    """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement."""
-    return _reply(here, message_id, body, DECIDED[body.decision], by)
+def acknowledge(here: Authority, message_id: str, body: Acknowledgement, by: str, *, was: str | None = None) -> str:
+    """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement.
+
+    `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
+    """
+    return _reply(here, message_id, body, DECIDED[body.decision], by, was)
 
 
-def conclude(here: Authority, message_id: str, body: Outcome, by: str) -> str:
+def conclude(here: Authority, message_id: str, body: Outcome, by: str, *, was: str | None = None) -> str:
     """Tell the sender what became of the child. The id of the outcome."""
-    return _reply(here, message_id, body, Standing.CONCLUDED, by)
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was)
 
 
-def answer(here: Authority, message_id: str, body: WhereaboutsResponse, by: str) -> str:
+def answer(here: Authority, message_id: str, body: WhereaboutsResponse, by: str, *, was: str | None = None) -> str:
     """Answer an enquiry: found, no trace, or ring us. The id of the answer."""
     if here.store.look(lambda tx: inbox.get(tx, message_id)).kind != "WhereaboutsEnquiry":
         raise NotAllowed(
             "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
         )
-    return _reply(here, message_id, body, Standing.CONCLUDED, by)
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was)
 
 
-def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by: str) -> str:
+def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by: str, was: str | None) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, message_id))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
         )
+    if was is not None and item.state != was:
+        raise _overtaken()
     if standing not in MAY_BECOME[item.state]:
         raise NotAllowed(
             "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
@@ -82,7 +87,7 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
-            raise NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
+            raise _overtaken()
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
             imports.note_due(tx, here, [item])
@@ -90,6 +95,10 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
     here.store.run(write)
     here.due.set()
     return ready.message_id
+
+
+def _overtaken() -> NotAllowed:
+    return NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
 
 
 def _says_more(body: Body, restriction: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from adapters.route import carriers
 from gateway import audit
 from gateway.authority import SYSTEM, Authority, wall_clock
-from gateway.config import FILE, Config, load, parse
+from gateway.config import FILE, LOOPBACK, Config, load, parse
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.store import log
 from gateway.store.database import Store
@@ -25,7 +25,6 @@ from keys.ring import Ring
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
 PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)  # last: with it, a gateway is whole
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CARD_LIFE = timedelta(days=365)
 TLS_DAYS = 730
 
@@ -43,6 +42,9 @@ email = {email}
 host = {listen}
 port = {port}
 url = {url}
+
+[console]
+port = {console_port}
 
 [store]
 url = {store_url}
@@ -63,6 +65,7 @@ def create(
     email: str = "",
     passphrase_file: Path | None = None,
     store_url: str = "",
+    console_port: int = 0,
     by: str = SYSTEM,
     now: Callable[[], datetime] = wall_clock,
 ) -> Config:
@@ -72,7 +75,7 @@ def create(
     where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be written there.
     """
     _check_free(home)
-    settings = _settings(code, name, host, port, telephone, email, passphrase_file, store_url)
+    settings = _settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
     aside = home / ".init"
     parse(settings, aside)
     try:
@@ -106,7 +109,15 @@ def _check_free(home: Path) -> None:
 
 
 def _settings(
-    code: str, name: str, host: str, port: int, telephone: str, email: str, passphrase_file: Path | None, store_url: str
+    code: str,
+    name: str,
+    host: str,
+    port: int,
+    telephone: str,
+    email: str,
+    passphrase_file: Path | None,
+    store_url: str,
+    console_port: int,
 ) -> str:
     values: dict[str, str | int] = {
         "code": code,
@@ -117,6 +128,7 @@ def _settings(
         "port": port,
         "url": f"https://{f'[{host}]' if ':' in host else host}:{port}/exchange/v1",
         "store_url": store_url,
+        "console_port": console_port,
         "passphrase": str(passphrase_file.absolute()) if passphrase_file else PASSPHRASE,
     }
     return SETTINGS.format_map({key: dumps(value, ensure_ascii=False) for key, value in values.items()})

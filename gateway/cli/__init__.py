@@ -21,6 +21,7 @@ from gateway.cli import (
     drafts,
     matches,
     notices,
+    people,
     places,
     reconcile,
     report,
@@ -57,6 +58,7 @@ cli.add_typer(cards.card_commands, name="card")
 cli.add_typer(cards.keys_commands, name="keys")
 cli.add_typer(places.commands, name="postcodes")
 cli.add_typer(case_system.commands, name="one")
+cli.add_typer(people.commands, name="people")
 cli.add_typer(audit_log.commands, name="audit")
 
 

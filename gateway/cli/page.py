@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
+from gateway.core.acts import in_words
 from gateway.core.matching import REASONS
 from gateway.store.log import Kept
 from gateway.store.searches import Found, Search
@@ -11,34 +12,6 @@ from gateway.trace import Candidate
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows, words
 
-ACTS = {
-    "notice.queued": "queued",
-    "notice.read": "read",
-    "notice.withdrawn": "taken back",
-    "receipt.verified": "their signed receipt came",
-    "notice.sent": "handed over",
-    "notice.rejected": "refused by them",
-    "notice.failed": "given up",
-    "notice.answered": "answered by mail",
-    "notice.handed-over": "handed over by telephone",
-    "notice.outcome-told": "outcome told, and written down",
-    "notice.sent-on": "sent on to another authority",
-    "notice.escalated": "was for the service manager",
-    "case.closed": "closed",
-    "case.stood-down": "stood down, with its whole search",
-    "statement.difference": "differs from the partner's statement",
-    "message.kept": "came, and was kept",
-    "message.refused": "came, and was refused",
-    "one.written": "written as a Common Transfer File",
-    "one.answered": "answered by ONE",
-    "draft.made": "made of a row",
-    "draft.renewed": "made anew, as the row came again otherwise",
-    "draft.read": "read",
-    "draft.sent": "became a notice",
-    "draft.discarded": "discarded",
-    "search.matched": "matched against our children",
-    "match.read": "its possible matches were read",
-}
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
 
@@ -53,7 +26,7 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
         lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(value)]
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
-        done = f"{words(kind)} {ACTS.get(entry.act, entry.act)}"
+        done = f"{words(kind)} {in_words(entry.act)}"
         which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
     return "\n".join(lines)
@@ -69,7 +42,7 @@ def draft_page(
     lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(notice)]
     lines += ["", "[bold]History[/bold]"]
     for entry in history:
-        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {ACTS.get(entry.act, entry.act)}")
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {in_words(entry.act)}")
     return "\n".join(lines)
 
 

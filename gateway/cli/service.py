@@ -91,6 +91,9 @@ def init(
             help="Such as postgresql+psycopg://gateway@store/gateway; SQLite in the home folder without it.",
         ),
     ] = "",
+    console_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of the console, for browsers on this machine; 0: none.")
+    ] = 8480,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -105,6 +108,7 @@ def init(
         email=email,
         passphrase_file=passphrase_file,
         store_url=store_url,
+        console_port=console_port,
         by=by,
     )
     ours = card.read((home / setup.CARD_FILE).read_text("ascii"))

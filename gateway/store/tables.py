@@ -422,4 +422,45 @@ reviews = Table(  # what was done in the fourteen-day reviews of cases in which 
     Index("reviews_case", "conversation_id", "number"),
 )
 
+people = Table(  # who may sign in at the console
+    "people",
+    metadata,
+    Column("name", String(80), primary_key=True),  # as they sign in: their mail address, in small letters
+    Column("called", String(80), nullable=False),  # as others know them; notices name them so
+    Column("roles", String(200), nullable=False),  # with spaces between them
+    Column("active", Boolean, nullable=False),
+    Column("through", String(10), nullable=False),  # the directory, or an account here
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("password", Text),
+    Column("password_until", Instant),  # a one-time password, and how long it counts
+    Column("failed", Integer, nullable=False),  # times in a row
+    Column("locked_until", Instant),
+    Column("code_key", LargeBinary),  # the second factor, locked as a notice is
+    Column("code_secret", LargeBinary),
+    Column("code_step", BigInteger, nullable=False),  # of the last code that was used
+    Column("seen_at", Instant),  # signed in last
+)
+
+sessions = Table(  # of people who are signed in, or on the way; the browser holds the secret, we its digest
+    "sessions",
+    metadata,
+    Column("digest", DIGEST, primary_key=True),
+    Column("person", String(80), nullable=False, index=True),
+    Column("stage", String(20), nullable=False),
+    Column("form_token", String(64), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+assignments = Table(  # of cases to people who see no others
+    "assignments",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("conversation_id", ID, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", String(80), nullable=False),
+    Index("assignments_case", "conversation_id"),
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

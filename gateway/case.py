@@ -1,0 +1,241 @@
+"""One case, as an officer sees it: every message of it, what has happened, what is owed, and what may be done next.
+
+Whoever looks reads what notices say of a child, so each message that is opened is an entry of the audit log.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from gateway import agreed, audit, by_hand, reconcile
+from gateway.authority import Authority
+from gateway.core import choices
+from gateway.core.acts import in_words
+from gateway.core.choices import Choice
+from gateway.errors import NotFound
+from gateway.reconcile import Owed
+from gateway.store import assignments, inbox, log, outbox, people
+from gateway.store.inbox import Item
+from gateway.store.log import Entry, Kept
+from gateway.store.outbox import Delivery
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.errors import Destroyed
+from schemas import codes, xml
+from schemas.message import OPENS_A_CASE, Child, Message
+from schemas.reading import words
+
+THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
+READINGS = ("notice.read", "match.read", "draft.read", "search.read")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message of the case, and what may be done with it."""
+
+    lies: Literal["sent", "came"]
+    message_id: str
+    kind: str
+    partner: str
+    at: datetime
+    state: str
+    restriction: str
+    test: bool
+    in_reply_to: str | None
+    message: Message | None = field(repr=False)  # None: its key was destroyed
+    choices: Sequence[Choice] = ()
+    owed: Owed | None = None
+
+    @property
+    def partner_name(self) -> str:
+        """The other authority."""
+        return codes.authority_name(self.partner) or self.partner
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        return words(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that has happened."""
+
+    at: datetime
+    what: str
+    who: str
+    detail: str = ""
+    theirs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The whole of it."""
+
+    case: str
+    notices: Sequence[Notice]  # the newest first
+    steps: Sequence[Step]  # the newest first
+    readings: Sequence[Step]
+    assigned: Sequence[str]
+
+    @property
+    def openings(self) -> Sequence[Notice]:
+        """The notices that opened it, the newest first."""
+        return [one for one in self.notices if one.kind in OPENS_A_CASE]
+
+    @property
+    def child(self) -> Child | None:
+        """Whom it is about; None where no child is named in it."""
+        bodies = (one.message.body for one in self.openings if one.message)
+        return next((body.child for body in bodies if getattr(body, "child", None)), None)  # type: ignore[union-attr]  # asked for
+
+
+def look(here: Authority, case: str, by: str) -> Case:
+    """The case, opened for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
+    terms = agreed.read(here.config)
+
+    def read(tx: Connection) -> Case:
+        sent, came = _messages(tx, here, case)
+        duties = {one.message_id: one for one in reconcile.about(tx, here, terms, sent, came)}
+        notices = [_sent(tx, here, one, duties.get(one.message_id)) for one in sent]
+        notices += [_came(tx, here, one, duties.get(one.message_id)) for one in came]
+        done, readings = _steps(tx, here, case, sent)
+        log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, one.partner) for one in notices])
+        return Case(
+            case,
+            sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True),
+            done,
+            readings,
+            assignments.of_case(tx, case),
+        )
+
+    return here.store.run(read)
+
+
+def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:
+    sent = outbox.search(tx, conversation_id=case, limit=None)
+    came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
+    if not (sent or came):
+        raise NotFound(
+            "case.not-found", "There is no such case here.", "It may be another authority's, or not shown yet."
+        )
+    return sent, came
+
+
+def holds(here: Authority, case: str, message_id: str) -> bool:
+    """Does this message belong to this case?"""
+
+    def look(tx: Connection) -> bool:
+        sent, came = _messages(tx, here, case)
+        return message_id in {one.message_id for one in sent} | {item.message_id for item in came}
+
+    return here.store.look(look)
+
+
+def notice(here: Authority, case: str, message_id: str) -> Notice:
+    """One message of the case as it stands now, not opened. Raises NotFound."""
+
+    def read(tx: Connection) -> Notice:
+        sent, came = _messages(tx, here, case)
+        for one in sent:
+            if one.message_id == message_id:
+                return _sent_as_it_stands(one, None, None)
+        for item in came:
+            if item.message_id == message_id:
+                return _came_as_it_stands(item, None, None)
+        raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
+
+    return here.store.look(read)
+
+
+def _sent(tx: Connection, here: Authority, one: Delivery, owed: Owed | None) -> Notice:
+    opened = _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
+    return _sent_as_it_stands(one, opened, owed)
+
+
+def _sent_as_it_stands(one: Delivery, opened: Message | None, owed: Owed | None) -> Notice:
+    sealed, told = one.protection == "sealed", one.handed_over_at is not None
+    may = choices.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
+    return Notice(
+        "sent",
+        one.message_id,
+        one.kind,
+        one.recipient,
+        one.queued_at,
+        one.state,
+        one.restriction,
+        one.test,
+        one.in_reply_to,
+        opened,
+        may,
+        owed,
+    )
+
+
+def _came(tx: Connection, here: Authority, one: Item, owed: Owed | None) -> Notice:
+    opened = _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
+    return _came_as_it_stands(one, opened, owed)
+
+
+def _came_as_it_stands(one: Item, opened: Message | None, owed: Owed | None) -> Notice:
+    may = choices.of_received(one.kind, one.state)
+    return Notice(
+        "came",
+        one.message_id,
+        one.kind,
+        one.sender,
+        one.received_at,
+        one.state,
+        one.restriction,
+        one.test,
+        one.in_reply_to,
+        opened,
+        may,
+        owed,
+    )
+
+
+def _opened(here: Authority, locked: Locked, message_id: str) -> Message | None:
+    try:
+        return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    except Destroyed:
+        return None
+
+
+def _steps(tx: Connection, here: Authority, case: str, sent: Sequence[Delivery]) -> tuple[list[Step], list[Step]]:
+    """What was done, and who read it; both the newest first."""
+    called = {one.name: one.called for one in people.every(tx)}
+    done: list[Step] = []
+    readings: list[Step] = []
+    for kind, entry in audit.of_case(tx, case):
+        (readings if entry.act in READINGS else done).append(_step(kind, entry, called))
+    for one in sent:
+        done += [*_tries(tx, one), *_calls(here, one, called)]
+    for some in (done, readings):
+        some.sort(key=lambda step: step.at, reverse=True)
+    return done, readings
+
+
+def _step(kind: str, entry: Kept, called: Mapping[str, str]) -> Step:
+    who = called.get(entry.actor, entry.actor)
+    return Step(entry.at, f"{words(kind)}: {in_words(entry.act)}", who, theirs=entry.act in THEIRS)
+
+
+def _tries(tx: Connection, one: Delivery) -> Iterator[Step]:
+    """Those that did not arrive; what did is told by its receipt."""
+    for tried in outbox.tries(tx, one.message_id):
+        at, ending = tried["at"], tried["ending"]
+        assert isinstance(at, datetime)  # noqa: S101 - the column's type
+        if ending != "receipted":
+            what = f"{words(one.kind)}: tried by {tried['route']}: {ending}"
+            yield Step(at, what, "cme-gateway", str(tried["reason"] or ""))
+
+
+def _calls(here: Authority, one: Delivery, called: Mapping[str, str]) -> Iterator[Step]:
+    for kept, call in by_hand.recorded(here, one.message_id):
+        whom = f"Spoken to {call.spoken_to}. {call.note or ''}" if call else "With whom: the key was destroyed."
+        what = "Call: the outcome was told" if kept.result else "Call: handed over by telephone"
+        yield Step(kept.at, what, called.get(kept.recorded_by, kept.recorded_by), whom.strip())

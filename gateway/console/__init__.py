@@ -1,0 +1,10 @@
+"""The console: what officers, managers, auditors and operators see in a browser. Pages are made here; decisions are made in flows.
+
+    application   the rooms put together, what every answer carries, and what is shown when something is refused
+    doors         every address with the act that it needs: who may come in is settled here and nowhere else
+    visit         one request of one person: who, how far, what they typed
+    questions     what a form asks, and what was answered
+    ...           one module for each room: worklist, case, acts, sign_in, account, people
+
+It works without JavaScript. No asset comes from elsewhere, and no address holds anything about a child.
+"""

@@ -1,0 +1,92 @@
+"""One's own account: the password, the second factor, and where one is signed in."""
+
+import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+
+import segno
+from aiohttp import web
+
+from gateway import sign_in
+from gateway.console.doors import SIGN_IN, Door, signed_in
+from gateway.console.sign_in import AT_ONCE
+from gateway.console.visit import SESSION_COOKIE, Visit, goto
+from gateway.core.permissions import Act
+from gateway.errors import NotAllowed
+from gateway.store import people
+from keys import one_time_code
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """The account, and where else one is signed in."""
+    sessions = await visit.here.store.read(lambda tx: people.sessions_of(tx, visit.by))
+    return visit.page("account.html", sessions=sessions, done=visit.request.query.get("done", ""))
+
+
+async def ask_password(visit: Visit) -> web.StreamResponse:
+    """The form for another password."""
+    return visit.page("account-password.html", wrong=None)
+
+
+async def change_password(visit: Visit) -> web.StreamResponse:
+    """Another password."""
+    old, new, again = (str(visit.form.get(name, "")) for name in ("old", "new", "again"))
+    try:
+        if new != again:
+            raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
+        async with AT_ONCE:
+            await asyncio.to_thread(sign_in.change_password, visit.here, signed_in(visit), old, new)
+    except NotAllowed as why:
+        return visit.page("account-password.html", status=422, wrong=why)
+    return goto("/account?done=password")
+
+
+async def ask_code(visit: Visit) -> web.StreamResponse:
+    """A secret for the app, as a picture and as text."""
+    return _code_page(visit, one_time_code.new_secret(), None)
+
+
+async def set_code(visit: Visit) -> web.StreamResponse:
+    """The first code of the app, which shows that it has the secret."""
+    try:
+        secret = urlsafe_b64decode(visit.typed("secret"))
+    except (Error, ValueError):
+        return goto("/account/code")
+    if len(secret) != one_time_code.SECRET_BYTES:
+        return goto("/account/code")
+    try:
+        await asyncio.to_thread(sign_in.set_code, visit.here, signed_in(visit), secret, visit.typed("code"))
+    except NotAllowed as why:
+        return _code_page(visit, secret, why)
+    return goto("/account?done=code")
+
+
+def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Response:
+    issuer = f"cme-gateway {visit.here.config.authority.name}"
+    picture = segno.make(one_time_code.uri(secret, name=visit.by, issuer=issuer), error="m")
+    return visit.page(
+        "account-code.html",
+        status=422 if wrong else 200,
+        picture=picture.svg_data_uri(scale=5, dark="#0b0c0c", light="#ffffff"),
+        typed=one_time_code.typed(secret),
+        secret=urlsafe_b64encode(secret).decode(),
+        wrong=wrong,
+    )
+
+
+async def end_everywhere(visit: Visit) -> web.StreamResponse:
+    """Sign out wherever one is signed in."""
+    await asyncio.to_thread(lambda: sign_in.sign_out(visit.here, signed_in(visit), everywhere=True))
+    answer = goto(SIGN_IN)
+    answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
+
+
+DOORS = (
+    Door("GET", "/account", Act.OWN_ACCOUNT, look, of_assigned=True),
+    Door("GET", "/account/password", Act.OWN_ACCOUNT, ask_password),
+    Door("POST", "/account/password", Act.OWN_ACCOUNT, change_password),
+    Door("GET", "/account/code", Act.OWN_ACCOUNT, ask_code),
+    Door("POST", "/account/code", Act.OWN_ACCOUNT, set_code),
+    Door("POST", "/account/end", Act.OWN_ACCOUNT, end_everywhere),
+)

@@ -1,0 +1,117 @@
+"""The rooms put together: what every answer carries, and what is shown when something is refused or goes wrong."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.authority import Authority
+from gateway.console import account, acts, case, people, sign_in, worklist
+from gateway.console.doors import hang
+from gateway.console.pages import PAGES, Pages
+from gateway.console.visit import HERE, Visit, nothing_typed
+from gateway.core.permissions import Reach
+from gateway.errors import ConfigProblem, GatewayError, NotFound, StoreUnavailable
+from gateway.logs import failed
+from keys.errors import Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ROOMS = (sign_in.DOORS, account.DOORS, worklist.DOORS, case.DOORS, acts.DOORS, people.DOORS)
+MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
+
+TEMPLATE_SCRIPT = "sha256-GUQ5ad8JK5KmEWmROf3LZd9ge94daqNvd8xy9YS1iDw="  # the one line of script in the page template
+HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'self' '{TEMPLATE_SCRIPT}'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers hide even from us where a form came from
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+STATIC = "/static/"
+
+
+def application(here: Authority) -> web.Application:
+    """The console of one authority."""
+    app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
+    app[HERE], app[PAGES] = here, Pages()
+    for doors in ROOMS:
+        hang(app, doors)
+    app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))
+    return app
+
+
+@web.middleware
+async def _guard_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Only our own hosts; every answer with its headers; no answer but an asset is kept by anybody."""
+    config = request.app[HERE].config
+    if request.host not in _hosts(config.console_url, config.console.host, config.console.port):
+        answer: web.StreamResponse = web.Response(status=421, text="This is not the host that you asked for.\n")
+    else:
+        answer = await handler(request)
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers["Cache-Control"] = "max-age=3600" if request.path.startswith(STATIC) else "no-store"
+    if config.console_url.startswith("https:"):
+        answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+    return answer
+
+
+def _hosts(url: str, host: str, port: int) -> set[str]:
+    """What browsers may call us: a page of somebody else whose name leads here is not answered (DNS rebinding)."""
+    return {url.split("://")[1], f"{host}:{port}", f"localhost:{port}", f"127.0.0.1:{port}"}
+
+
+@web.middleware
+async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What a room raises, as a page that says what happened and what to do next."""
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return _problem(request, 413, "form.too-large", "What you sent is too large.", "Shorten the note.")
+    except web.HTTPException as why:
+        if why.status in (404, 405):
+            return _problem(
+                request, why.status, "page.none", "There is no such page.", "Begin with the work that waits."
+            )
+        if why.status >= 400:
+            return _problem(request, why.status, f"http.{why.status}", "This request cannot be answered.", "")
+        raise
+    except NotFound as why:
+        return _problem(request, 404, why.code, why.sentence, why.next_step)
+    except StoreUnavailable as why:
+        failed("page", why)
+        return _problem(
+            request, 503, why.code, "Nothing can be read or kept now.", "Try again in a minute; nothing is lost."
+        )
+    except ConfigProblem as why:
+        failed("page", why)
+        return _problem(request, 500, why.code, why.sentence, "Tell whoever runs this gateway.")
+    except GatewayError as why:
+        return _problem(request, 403, why.code, why.sentence, why.next_step)
+    except Refusal as why:
+        return _problem(request, 409, why.code, why.sentence, why.next_step)
+    except Exception as why:  # noqa: BLE001 - the last line before a person
+        failed("page", why)
+        return _problem(
+            request, 500, "console.internal", "Something went wrong here.", "Try again; tell whoever runs it."
+        )
+
+
+def _problem(request: web.Request, status: int, code: str, sentence: str, next_step: str) -> web.Response:
+    visit = Visit(request, request.app[HERE], None, "", Reach.NONE, nothing_typed())
+    return visit.page("problem.html", status=status, code=code, sentence=sentence, next_step=for_a_page(next_step))
+
+
+def for_a_page(next_step: str) -> str:
+    """What to do next, for somebody at a page: commands of the terminal are not for them."""
+    with suppress(ValueError):
+        next_step.index("cme-gateway")
+        return ""
+    return next_step

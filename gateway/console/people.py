@@ -1,0 +1,106 @@
+"""Who may sign in, and as what: for admins."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from aiohttp import web
+
+from gateway import people
+from gateway.console.doors import Door
+from gateway.console.visit import Visit, goto
+from gateway.core.permissions import Act, Role
+from gateway.errors import NotAllowed
+from gateway.store import people as kept
+
+NAME = "{name:[^/]{3,80}}"
+ROLES = {
+    Role.CME_OFFICER: ("CME officer", "Reads and answers notices, writes new ones, searches."),
+    Role.PUPIL_TRACKING: ("Pupil tracking officer", "The same; follows children whose whereabouts are unknown."),
+    Role.OUTREACH: ("Outreach officer", "Reads the cases that are assigned to them, and writes down calls."),
+    Role.SERVICE_MANAGER: ("Service manager", "The same as a CME officer; reports, and the audit log."),
+    Role.AUDITOR: ("Auditor", "Reviews the audit log; sees no child's record."),
+    Role.OPERATOR: ("Operator", "Sees whether the gateway is well; sees nothing about a child."),
+    Role.ADMIN: ("Admin", "Manages people and their roles; sees nothing about a child."),
+}
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """Everybody."""
+    everybody = await visit.here.store.read(kept.every)
+    return visit.page("people.html", people=everybody, roles=ROLES, now=visit.here.now())
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """The form for somebody new."""
+    return _new_form(visit, "", "", [], None)
+
+
+async def add(visit: Visit) -> web.StreamResponse:
+    """Somebody new, and the password that is shown once."""
+    name, called, roles = visit.typed("name"), visit.typed("called"), _roles(visit)
+    try:
+        password = await asyncio.to_thread(people.make, visit.here, name, called, roles, visit.by)
+    except NotAllowed as why:
+        return _new_form(visit, name, called, roles, why)
+    return visit.page("people-password.html", name=name.casefold(), password=password)
+
+
+def _new_form(visit: Visit, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None) -> web.Response:
+    said = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
+    return visit.page("people-add.html", status=422 if wrong else 200, **said)
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """One person, and what may be changed."""
+    person = await visit.here.store.read(lambda tx: kept.get(tx, visit.part("name")))
+    return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.here.now())
+
+
+async def set_roles(visit: Visit) -> web.StreamResponse:
+    """Other roles."""
+    return await _change(visit, partial(people.set_roles, roles=_roles(visit)))
+
+
+async def end(visit: Visit) -> web.StreamResponse:
+    """They leave."""
+    return await _change(visit, partial(people.set_active, active=False))
+
+
+async def back(visit: Visit) -> web.StreamResponse:
+    """They are back."""
+    return await _change(visit, partial(people.set_active, active=True))
+
+
+async def _change(visit: Visit, act: partial[None]) -> web.StreamResponse:
+    name = visit.part("name")
+    try:
+        await asyncio.to_thread(partial(act, visit.here, name, by=visit.by))
+    except NotAllowed as why:
+        person = await visit.here.store.read(lambda tx: kept.get(tx, name))
+        return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.here.now())
+    return goto("/people")
+
+
+async def reset(visit: Visit) -> web.StreamResponse:
+    """A new one-time password."""
+    name = visit.part("name")
+    password = await asyncio.to_thread(people.reset, visit.here, name, visit.by)
+    return visit.page("people-password.html", name=name, password=password)
+
+
+def _roles(visit: Visit) -> list[Role]:
+    said = [str(one) for one in visit.form.getall("roles", [])]
+    return [role for role in Role if role in said]
+
+
+DOORS = (
+    Door("GET", "/people", Act.MANAGE_PEOPLE, look),
+    Door("GET", "/people/add", Act.MANAGE_PEOPLE, ask),
+    Door("POST", "/people/add", Act.MANAGE_PEOPLE, add),
+    Door("GET", f"/people/{NAME}", Act.MANAGE_PEOPLE, one),
+    Door("POST", f"/people/{NAME}/roles", Act.MANAGE_PEOPLE, set_roles),
+    Door("POST", f"/people/{NAME}/end", Act.MANAGE_PEOPLE, end),
+    Door("POST", f"/people/{NAME}/back", Act.MANAGE_PEOPLE, back),
+    Door("POST", f"/people/{NAME}/reset", Act.MANAGE_PEOPLE, reset),
+)

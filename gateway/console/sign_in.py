@@ -1,0 +1,114 @@
+"""Coming in and going out."""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway import sign_in
+from gateway.console.doors import SIGN_IN, Door, signed_in
+from gateway.console.visit import SESSION_COOKIE, Visit, goto
+from gateway.core.permissions import Act
+from gateway.errors import NotAllowed
+from gateway.sign_in import Stage
+
+AT_ONCE = asyncio.Semaphore(2)  # passwords that are checked: each takes 64 MiB, and an eighth of a second
+NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password", Stage.IN: "/"}
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """The form; for who is in, where they begin."""
+    if visit.session is not None and visit.session.stage is Stage.IN:
+        return goto("/")
+    ended = "Your session has ended. Sign in again; nothing that you had sent is lost." if visit.request.query else ""
+    return visit.page("sign-in.html", ended=ended, name="", wrong=None)
+
+
+async def come_in(visit: Visit) -> web.StreamResponse:
+    """The name and the password."""
+    name = visit.typed("name")
+    try:
+        async with AT_ONCE:
+            secret = await asyncio.to_thread(sign_in.begin, visit.here, name, str(visit.form.get("password", "")))
+    except NotAllowed as why:
+        return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
+    return await _on(visit, secret)
+
+
+async def ask_code(visit: Visit) -> web.StreamResponse:
+    """The form for the second factor."""
+    if visit.session is None or visit.session.stage is not Stage.CODE:
+        return goto(SIGN_IN)
+    return visit.page("sign-in-code.html", wrong=None)
+
+
+async def give_code(visit: Visit) -> web.StreamResponse:
+    """The second factor."""
+    try:
+        secret = await asyncio.to_thread(sign_in.give_code, visit.here, visit.secret, visit.typed("code"))
+    except NotAllowed as why:
+        return (
+            goto(SIGN_IN)
+            if why.code == "sign-in.begin-again"
+            else visit.page("sign-in-code.html", status=422, wrong=why)
+        )
+    return await _on(visit, secret)
+
+
+async def ask_password(visit: Visit) -> web.StreamResponse:
+    """The form for a new password."""
+    if visit.session is None or visit.session.stage is not Stage.NEW_PASSWORD:
+        return goto(SIGN_IN)
+    return visit.page("sign-in-password.html", wrong=None)
+
+
+async def give_password(visit: Visit) -> web.StreamResponse:
+    """A new password in the place of the one-time one."""
+    new, again = (str(visit.form.get(name, "")) for name in ("new", "again"))
+    try:
+        if new != again:
+            raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
+        async with AT_ONCE:
+            secret = await asyncio.to_thread(sign_in.give_new_password, visit.here, visit.secret, new)
+    except NotAllowed as why:
+        if why.code == "sign-in.begin-again":
+            return goto(SIGN_IN)
+        return visit.page("sign-in-password.html", status=422, wrong=why)
+    return await _on(visit, secret)
+
+
+async def _on(visit: Visit, secret: str) -> web.Response:
+    """To the next step, with the secret of the new session."""
+    session = await asyncio.to_thread(sign_in.session, visit.here, secret)
+    answer = goto(NEXT[session.stage] if session else SIGN_IN)
+    keep(answer, secret)
+    return answer
+
+
+def keep(answer: web.Response, secret: str) -> None:
+    """The browser keeps the secret until it is closed; no script sees it, and no other site sends it."""
+    answer.set_cookie(SESSION_COOKIE, secret, path="/", secure=True, httponly=True, samesite="Lax")
+
+
+async def go(visit: Visit) -> web.StreamResponse:
+    """Sign out."""
+    await asyncio.to_thread(sign_in.sign_out, visit.here, signed_in(visit))
+    answer = visit.page("signed-out.html", session=None)
+    answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
+
+
+async def accessibility(visit: Visit) -> web.StreamResponse:
+    """How far everybody can use the console."""
+    return visit.page("accessibility.html")
+
+
+DOORS = (
+    Door("GET", SIGN_IN, None, ask),
+    Door("POST", SIGN_IN, None, come_in),
+    Door("GET", f"{SIGN_IN}/code", None, ask_code),
+    Door("POST", f"{SIGN_IN}/code", None, give_code),
+    Door("GET", f"{SIGN_IN}/password", None, ask_password),
+    Door("POST", f"{SIGN_IN}/password", None, give_password),
+    Door("POST", "/sign-out", Act.OWN_ACCOUNT, go),
+    Door("GET", "/accessibility", None, accessibility),
+)

@@ -1,0 +1,37 @@
+"""The acts that the audit log tells of, in words."""
+
+WORDS = {  # of what was done to a notice, a draft, a case
+    "notice.queued": "queued",
+    "notice.read": "read",
+    "notice.withdrawn": "taken back",
+    "receipt.verified": "their signed receipt came",
+    "notice.sent": "handed over",
+    "notice.rejected": "refused by them",
+    "notice.failed": "given up",
+    "notice.answered": "answered by mail",
+    "notice.handed-over": "handed over by telephone",
+    "notice.outcome-told": "outcome told, and written down",
+    "notice.sent-on": "sent on to another authority",
+    "notice.escalated": "was for the service manager",
+    "case.closed": "closed",
+    "case.assigned": "assigned to somebody",
+    "case.unassigned": "taken away from somebody",
+    "case.stood-down": "stood down, with its whole search",
+    "statement.difference": "differs from the partner's statement",
+    "message.kept": "came, and was kept",
+    "message.refused": "came, and was refused",
+    "one.written": "written as a Common Transfer File",
+    "one.answered": "answered by ONE",
+    "draft.made": "made of a row",
+    "draft.renewed": "made anew, as the row came again otherwise",
+    "draft.read": "read",
+    "draft.sent": "became a notice",
+    "draft.discarded": "discarded",
+    "search.matched": "matched against our children",
+    "match.read": "its possible matches were read",
+}
+
+
+def in_words(act: str) -> str:
+    """What was done; an act that has no words here is shown as it is called."""
+    return WORDS.get(act, act)

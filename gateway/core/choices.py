@@ -1,0 +1,63 @@
+"""What an officer may do next with a message, by what it is and how it stands. The flows refuse whatever is not among it."""
+
+from enum import StrEnum
+
+from gateway.core.delivery import MOVES, State, may_send_on
+from gateway.core.standing import MAY_BECOME, Standing
+from schemas.message import OPENS_A_CASE, SEARCHES
+
+
+class Choice(StrEnum):
+    """One thing that may be done, as addresses of pages have it."""
+
+    ACCEPT = "accept"
+    ANSWER = "answer"
+    CONCLUDE = "outcome"
+    REJECT = "reject"
+    PASS_ON = "pass-on"  # noqa: S105 - no password
+    HAND_OVER = "handover"
+    TOLD = "told"
+    CLOSE = "close"
+    REMIND = "remind"
+    SEND_ON = "send-on"
+    LOCATED = "located"
+    WITHDRAW = "withdraw"
+
+
+_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.SENT)
+
+
+def of_received(kind: str, standing: Standing) -> tuple[Choice, ...]:
+    """With one that came: the likeliest first."""
+    if kind not in OPENS_A_CASE:
+        return ()
+    open_to = MAY_BECOME[standing]
+    ends = Choice.ANSWER if kind == "WhereaboutsEnquiry" else Choice.CONCLUDE
+    wanted = (
+        (Choice.ANSWER, Standing.CONCLUDED, kind == "WhereaboutsEnquiry"),
+        (Choice.ACCEPT, Standing.ACKNOWLEDGED, kind != "WhereaboutsEnquiry"),
+        (Choice.CONCLUDE, Standing.CONCLUDED, ends is Choice.CONCLUDE and standing is not Standing.NEW),
+        (Choice.REJECT, Standing.REJECTED, kind == "TransferNotice"),
+        (Choice.PASS_ON, Standing.PASSED_ON, True),
+    )
+    return tuple(choice for choice, becomes, fits in wanted if fits and becomes in open_to)
+
+
+def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool) -> tuple[Choice, ...]:
+    """With one that we sent: the likeliest first."""
+    if kind not in OPENS_A_CASE:
+        return ()
+    transfer, live = kind == "TransferNotice", State.WITHDRAWN in MOVES[state]
+    told = transfer or kind == "WhereaboutsEnquiry"
+    accepted = (state is State.ACKNOWLEDGED and sealed) or handed_over
+    can_close = State.CLOSED in MOVES[state]
+    wanted = (
+        (Choice.SEND_ON, transfer and may_send_on(state)),
+        (Choice.LOCATED, kind in SEARCHES and State.CONCLUDED in MOVES[state]),
+        (Choice.CLOSE, transfer and accepted and can_close),
+        (Choice.REMIND, told and state in _THERE),
+        (Choice.HAND_OVER, transfer and can_close and not handed_over),
+        (Choice.TOLD, told and can_close),
+        (Choice.WITHDRAW, live),
+    )
+    return tuple(choice for choice, fits in wanted if fits)

@@ -1,0 +1,76 @@
+"""Who may do what: one table of roles and acts, and nothing is allowed that does not stand in it.
+
+Every page and every call of the API names its act; `gateway.console.guard` and the API ask `reach` before anything else happens.
+`docs/permissions.md` is made of this table.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
+
+
+class Role(StrEnum):
+    """What a person is here. One person may have several."""
+
+    CME_OFFICER = "cme_officer"
+    PUPIL_TRACKING = "pupil_tracking"
+    OUTREACH = "outreach"  # sees the cases that were assigned to them, and no other
+    SERVICE_MANAGER = "service_manager"
+    AUDITOR = "auditor"  # reads the log, not the children
+    OPERATOR = "operator"  # keeps it running; sees nothing about a child
+    ADMIN = "admin"  # people and their roles
+
+
+class Act(StrEnum):
+    """What may be done, as pages and calls name it."""
+
+    OWN_ACCOUNT = "use one's own account"
+    SEE_WORK = "see what waits, and how each notice stands"
+    READ_CHILD = "read what a notice says of a child"
+    ANSWER = "accept, reject, pass on, answer, conclude"
+    SEND = "write, correct and withdraw notices"
+    WRITE_DOWN = "write down a call, close a case on it"
+    SEARCH = "ask others for a child, stand down, review"
+    ASSIGN = "assign a case to somebody"
+    REPORT = "see figures in which no child can be made out"
+    INSPECT = "see the list of children for an inspection"
+    AUDIT = "review the audit log"
+    SEE_PARTNERS = "see partners, their keys and routes"
+    SEE_HEALTH = "see the health of the gateway"
+    REPLAY = "try again what could not be delivered"
+    MANAGE_PEOPLE = "manage people and their roles"
+
+
+class Reach(IntEnum):
+    """How far an act is open."""
+
+    NONE = 0
+    ASSIGNED = 1  # in cases that were assigned to the person
+    ALL = 2
+
+
+_OFFICERS = {Role.CME_OFFICER: Reach.ALL, Role.PUPIL_TRACKING: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL}
+_OUTREACH = {Role.OUTREACH: Reach.ASSIGNED}
+
+TABLE: Mapping[Act, Mapping[Role, Reach]] = {
+    Act.OWN_ACCOUNT: dict.fromkeys(Role, Reach.ALL),
+    Act.SEE_WORK: _OFFICERS | _OUTREACH,
+    Act.READ_CHILD: _OFFICERS | _OUTREACH,
+    Act.ANSWER: _OFFICERS,
+    Act.SEND: _OFFICERS,
+    Act.WRITE_DOWN: _OFFICERS | _OUTREACH,
+    Act.SEARCH: _OFFICERS,
+    Act.ASSIGN: _OFFICERS,
+    Act.REPORT: {Role.SERVICE_MANAGER: Reach.ALL, Role.AUDITOR: Reach.ALL},
+    Act.INSPECT: {Role.SERVICE_MANAGER: Reach.ALL},
+    Act.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Act.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR), Reach.ALL),
+    Act.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Act.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Act.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
+}
+
+
+def reach(roles: Iterable[Role], act: Act) -> Reach:
+    """How far somebody with these roles may do this: the farthest of them."""
+    allowed = TABLE.get(act, {})
+    return max((allowed.get(role, Reach.NONE) for role in roles), default=Reach.NONE)

@@ -1,0 +1,167 @@
+"""Who may sign in here: accounts are made, changed and ended. Every act on an account is an entry of the audit log.
+
+The first account is made by an operator on the command line; after that an admin does it in the console. A new account gets a
+one-time password, shown once, that counts for three days and must be changed.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.errors import NotAllowed
+from gateway.store import assignments, log, people
+from gateway.store.log import Entry
+from gateway.store.people import Person
+from keys import passwords
+
+ONE_TIME_LIFE = timedelta(days=3)  # a weekend lies between Friday and Monday
+NAME = re.compile(r"[a-z0-9._'+@-]{3,80}")
+MAX_CALLED = 80
+LOCAL, DIRECTORY = "local", "directory"
+
+
+def make(here: Authority, name: str, called: str, roles: Iterable[Role], by: str) -> str:
+    """An account; the one-time password with which its owner signs in first. Raises NotAllowed."""
+    name, called = name.strip().casefold(), " ".join(called.split())
+    _check(name, called)
+    password, now = passwords.one_time(), here.now()
+    person = Person(
+        name=name,
+        called=called,
+        roles=_some(roles),
+        active=True,
+        through=LOCAL,
+        made_at=now,
+        made_by=by,
+        password=passwords.hashed(password),
+        password_until=now + ONE_TIME_LIFE,
+    )
+
+    def write(tx: Connection) -> None:
+        people.add(tx, person)
+        _note(tx, here, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
+
+    here.store.run(write)
+    return password
+
+
+def _check(name: str, called: str) -> None:
+    if not NAME.fullmatch(name):
+        raise NotAllowed(
+            "people.name",
+            "A name to sign in with has 3 to 80 small letters, digits, and . _ ' + @ -.",
+            "Use the person's mail address.",
+        )
+    if not (0 < len(called) <= MAX_CALLED and called.isprintable()):
+        raise NotAllowed(
+            "people.called", "Say how the person is called, in up to 80 characters.", "Such as Ash Example."
+        )
+
+
+def _some(roles: Iterable[Role]) -> frozenset[Role]:
+    if not (found := frozenset(roles)):
+        raise NotAllowed("people.no-role", "A person needs a role.", f"One or more of: {', '.join(Role)}.")
+    return found
+
+
+def set_roles(here: Authority, name: str, roles: Iterable[Role], by: str) -> None:
+    """Other roles, from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
+    wanted = _some(roles)
+
+    def write(tx: Connection) -> None:
+        person = people.get(tx, name)
+        _put(tx, replace(person, roles=wanted))
+        people.end_all(tx, name)
+        detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
+        _note(tx, here, "person.roles", by, name, detail)
+
+    here.store.run(write)
+
+
+def set_active(here: Authority, name: str, active: bool, by: str) -> None:
+    """Somebody leaves, or is back: who is not active has no session. Raises NotFound or NotAllowed."""
+
+    def write(tx: Connection) -> None:
+        _put(tx, replace(people.get(tx, name), active=active, failed=0, locked_until=None))
+        people.end_all(tx, name)
+        if active:
+            _note(tx, here, "person.back", by, name)
+        else:
+            _note(tx, here, "person.ended", by, name)
+
+    here.store.run(write)
+
+
+def _has_admin(tx: Connection) -> bool:
+    return any(one.active and Role.ADMIN in one.roles for one in people.every(tx))
+
+
+def _put(tx: Connection, person: Person) -> None:
+    """The person as they are now; who manages people is not taken away with the last of them."""
+    had = _has_admin(tx)
+    people.put(tx, person)
+    if had and not _has_admin(tx):
+        raise NotAllowed(
+            "people.last-admin", "Nobody would be left to manage people.", "Make somebody else an admin first."
+        )
+
+
+def reset(here: Authority, name: str, by: str) -> str:
+    """A new one-time password, without a second factor, for somebody who is locked out. Raises NotFound or NotAllowed."""
+    password = passwords.one_time()
+    kept = passwords.hashed(password)
+
+    def write(tx: Connection) -> None:
+        person = people.get(tx, name)
+        if person.through != LOCAL:
+            raise NotAllowed(
+                "people.directory",
+                "This person signs in with the council's directory.",
+                "Their password is kept there.",
+            )
+        until = here.now() + ONE_TIME_LIFE
+        fresh = replace(
+            person,
+            password=kept,
+            password_until=until,
+            failed=0,
+            locked_until=None,
+            code_key=None,
+            code_secret=None,
+        )
+        people.put(tx, fresh)
+        people.end_all(tx, name)
+        _note(tx, here, "person.reset", by, name)
+
+    here.store.run(write)
+    return password
+
+
+def assign(here: Authority, case: str, name: str, by: str) -> None:
+    """The case is theirs too. Raises NotFound."""
+
+    def write(tx: Connection) -> None:
+        people.get(tx, name)
+        if assignments.add(tx, here.now(), case, name, by):
+            log.append(tx, here.now(), [Entry("case.assigned", by, case, detail={"to": name})])
+
+    here.store.run(write)
+
+
+def unassign(here: Authority, case: str, name: str, by: str) -> None:
+    """The case is no longer theirs."""
+
+    def write(tx: Connection) -> None:
+        if assignments.remove(tx, case, name):
+            log.append(tx, here.now(), [Entry("case.unassigned", by, case, detail={"from": name})])
+
+    here.store.run(write)
+
+
+def _note(tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:
+    log.append(tx, here.now(), [Entry(act, by, name, detail=detail or {})])

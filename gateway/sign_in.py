@@ -1,0 +1,316 @@
+"""How a person comes in: name and password, a second factor where they have one, a new password where they must; then a session.
+
+A session is a random secret in the browser; the store holds its digest, so whoever reads the database can use none. At each step
+the secret changes. It ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
+What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from secrets import token_urlsafe
+
+from sqlalchemy import Connection
+from zxcvbn import zxcvbn
+
+from gateway.authority import SYSTEM, Authority
+from gateway.core.permissions import Role
+from gateway.errors import NotAllowed
+from gateway.people import DIRECTORY, LOCAL
+from gateway.store import log, people
+from gateway.store.log import Entry
+from gateway.store.people import Kept, Person
+from keys import at_rest, one_time_code, passwords
+from keys.at_rest import Locked
+
+IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
+ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
+TOUCH_EVERY = timedelta(minutes=1)  # when it was used last is kept no finer, which spares a write for each page
+TRIES, LOCKED = 5, timedelta(minutes=15)
+LEAST_PASSWORD = 12  # characters
+STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
+
+
+class Stage(StrEnum):
+    """How far somebody has come."""
+
+    CODE = "code"  # the password was right; the second factor is missing
+    NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
+    IN = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in, or on the way."""
+
+    person: Person
+    stage: Stage
+    digest: str
+    form_token: str = field(repr=False)
+    begun_at: datetime
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """What they may do; nothing before they are in."""
+        return self.person.roles if self.stage is Stage.IN else frozenset()
+
+
+def digest_of(secret: str) -> str:
+    """The digest under which the store keeps a session."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def begin(here: Authority, name: str, password: str) -> str:
+    """The first step: the secret of a session at the stage that comes next. Raises NotAllowed."""
+    name = name.strip().casefold()
+    before = here.store.look(lambda tx: people.find(tx, name))
+    right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
+
+    def write(tx: Connection) -> str | None:
+        person, now = people.find(tx, name), here.now()
+        if person is None or (why := _refused(person, right, before, now)):
+            _refuse(tx, here, person, why if person else "unknown")
+            return None
+        stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
+        return _session(tx, here, person, stage)
+
+    secret = here.store.run(write)
+    if secret is None:
+        raise _no()
+    return secret
+
+
+def _refused(person: Person, right: bool, before: Person | None, now: datetime) -> str:
+    """Why this person does not come in; empty where they do."""
+    if not person.active:
+        return "ended"
+    if person.locked_until and person.locked_until > now:
+        return "locked"
+    if not right or before is None or before.password != person.password:
+        return "password"
+    if person.password_until and person.password_until <= now:
+        return "expired"
+    return ""
+
+
+def _refuse(tx: Connection, here: Authority, person: Person | None, why: str) -> None:
+    """One try more; after some, none for a while. What was typed is written nowhere: it may be a password."""
+    if person is not None and why in ("password", "code"):
+        failed = person.failed + 1
+        until = here.now() + LOCKED if failed >= TRIES else None
+        people.put(tx, replace(person, failed=0 if until else failed, locked_until=until))
+        if until:
+            log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
+    name = person.name if person else None
+    log.append(tx, here.now(), [Entry("person.refused", SYSTEM, name, detail={"why": why})])
+
+
+def _no() -> NotAllowed:
+    return NotAllowed(
+        "sign-in.refused",
+        "The name or the password is wrong, or the account is locked.",
+        "Check both. After five wrong tries an account is locked for fifteen minutes; an admin can give a new password.",
+    )
+
+
+def give_code(here: Authority, secret: str, code: str) -> str:
+    """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
+
+    def write(tx: Connection) -> str | None:
+        session = _at(tx, here, secret, Stage.CODE)
+        person = session.person
+        if person.locked_until and person.locked_until > here.now():
+            _refuse(tx, here, person, "locked")
+            return None
+        step = one_time_code.step(_secret_of(here, person), code, here.now(), after=person.code_step)
+        if step is None:
+            _refuse(tx, here, person, "code")
+            return None
+        people.end(tx, session.digest)
+        fresh = replace(person, code_step=step)
+        return _session(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
+
+    found = here.store.run(write)
+    if found is None:
+        raise NotAllowed(
+            "sign-in.code",
+            "This code is not the one that counts now.",
+            "Type the newest code of your app; each counts once. Is the clock of your telephone right?",
+        )
+    return found
+
+
+def give_new_password(here: Authority, secret: str, password: str) -> str:
+    """The last step, for who signs in with a one-time password. Raises NotAllowed."""
+    person = here.store.look(lambda tx: _at(tx, here, secret, Stage.NEW_PASSWORD)).person
+    _check_password(here, person, password)
+    kept = passwords.hashed(password)
+
+    def write(tx: Connection) -> str:
+        session = _at(tx, here, secret, Stage.NEW_PASSWORD)
+        fresh = replace(session.person, password=kept, password_until=None)
+        people.end_all(tx, fresh.name)
+        log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
+        return _session(tx, here, fresh, Stage.IN)
+
+    return here.store.run(write)
+
+
+def change_password(here: Authority, session: Session, old: str, new: str) -> None:
+    """Another password; every other session of theirs ends. Raises NotAllowed."""
+    person = here.store.look(lambda tx: people.get(tx, session.person.name))
+    if person.through != LOCAL or not passwords.matches(old, person.password):
+        here.store.run(lambda tx: _refuse(tx, here, people.get(tx, person.name), "password"))
+        raise NotAllowed("sign-in.old-password", "The present password is wrong.", "Type it again.")
+    _check_password(here, person, new)
+    kept = passwords.hashed(new)
+
+    def write(tx: Connection) -> None:
+        people.put(tx, replace(people.get(tx, person.name), password=kept, password_until=None))
+        people.end_all(tx, person.name, but=session.digest)
+        log.append(tx, here.now(), [Entry("person.password", person.name, person.name)])
+
+    here.store.run(write)
+
+
+def _check_password(here: Authority, person: Person, password: str) -> None:
+    if not LEAST_PASSWORD <= len(password) <= passwords.MAX_PASSWORD:
+        raise NotAllowed(
+            "password.length",
+            f"A password has {LEAST_PASSWORD} to {passwords.MAX_PASSWORD} characters.",
+            "Try three words.",
+        )
+    if passwords.matches(password, person.password):
+        raise NotAllowed("password.same", "This is the password that you have.", "Choose another.")
+    ours = here.config.authority
+    known = [person.name, person.called, *person.called.split(), ours.name, "cme", "gateway", "council"]
+    guesses = zxcvbn(_without(password, known), max_length=passwords.MAX_PASSWORD)
+    if guesses["score"] < STRONG:
+        raise NotAllowed(
+            "password.weak",
+            "This password would soon be guessed.",
+            "Three words that do not belong together are a good one.",
+        )
+
+
+def _without(password: str, known: Sequence[str]) -> str:
+    """The password without the words that anybody here would try first."""
+    left = password.casefold()
+    for word in sorted(known, key=len, reverse=True):
+        left = left.replace(word.casefold(), "")
+    return left
+
+
+def set_code(here: Authority, session: Session, secret: bytes, code: str) -> None:
+    """From now on they sign in with a second factor too: the code shows that their app has the secret. Raises NotAllowed."""
+    step = one_time_code.step(secret, code, here.now())
+    if step is None:
+        raise NotAllowed(
+            "sign-in.code", "This code is not the one that counts now.", "Type the newest code of your app."
+        )
+    locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
+
+    def write(tx: Connection) -> None:
+        person = people.get(tx, session.person.name)
+        people.put(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
+        people.end_all(tx, person.name, but=session.digest)
+        log.append(tx, here.now(), [Entry("person.second-factor", person.name, person.name)])
+
+    here.store.run(write)
+
+
+def _secret_of(here: Authority, person: Person) -> bytes:
+    assert person.code_secret is not None  # noqa: S101 - only who has one comes to this stage
+    return at_rest.unlock(Locked(person.code_key, person.code_secret), about=_about(person.name), ring=here.ring)
+
+
+def _about(name: str) -> str:
+    return f"second factor/{name}"
+
+
+def from_directory(here: Authority, name: str, called: str, roles: frozenset[Role]) -> str:
+    """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed."""
+    name = name.strip().casefold()
+
+    def write(tx: Connection) -> str | None:
+        person = people.find(tx, name)
+        if person is not None and (not person.active or person.through != DIRECTORY):
+            _refuse(tx, here, person, "ended" if not person.active else "local")
+            return None
+        if person is None:
+            person = Person(name, called, roles, True, DIRECTORY, here.now(), SYSTEM)
+            people.add(tx, person)
+            log.append(tx, here.now(), [Entry("person.added", SYSTEM, name, detail={"roles": " ".join(sorted(roles))})])
+        elif person.roles != roles:
+            people.end_all(tx, name)
+            detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(roles))}
+            log.append(tx, here.now(), [Entry("person.roles", SYSTEM, name, detail=detail)])
+        return _session(tx, here, replace(person, called=called, roles=roles), Stage.IN)
+
+    found = here.store.run(write)
+    if found is None:
+        raise NotAllowed(
+            "sign-in.not-here",
+            "The directory knows you, but you may not come in here.",
+            "Ask an admin of this gateway.",
+        )
+    return found
+
+
+def _session(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
+    """A new session, and its secret; whoever is in by it has signed in."""
+    secret, now = token_urlsafe(32), here.now()
+    people.forget(tx, now - ABSOLUTE)
+    if stage is Stage.IN:
+        person = replace(person, seen_at=now, failed=0, locked_until=None)
+        log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
+    people.put(tx, person)
+    people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
+    return secret
+
+
+def session(here: Authority, secret: str) -> Session | None:
+    """Whose session this is, if it counts still. It is marked as used."""
+    found = here.store.look(lambda tx: _live(tx, here, secret))
+    if found is None:
+        return None
+    session, seen_at = found
+    if here.now() - seen_at >= TOUCH_EVERY:
+        here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
+    return session
+
+
+def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
+    kept, now = people.session(tx, digest_of(secret)), here.now()
+    if kept is None:
+        return None
+    stage = Stage(kept.stage)
+    longest = ABSOLUTE if stage is Stage.IN else ON_THE_WAY
+    if now - kept.seen_at >= IDLE or now - kept.begun_at >= longest:
+        return None
+    person = people.find(tx, kept.person)
+    if person is None or not person.active:
+        return None
+    return Session(person, stage, kept.digest, kept.form_token, kept.begun_at), kept.seen_at
+
+
+def _at(tx: Connection, here: Authority, secret: str, stage: Stage) -> Session:
+    found = _live(tx, here, secret)
+    if found is None or found[0].stage is not stage:
+        raise NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
+    return found[0]
+
+
+def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:
+    """The session ends; or all of theirs."""
+    name = session.person.name
+
+    def write(tx: Connection) -> None:
+        people.end(tx, session.digest)
+        if everywhere:
+            people.end_all(tx, name)
+        log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
+
+    here.store.run(write)

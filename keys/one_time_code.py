@@ -1,0 +1,53 @@
+"""Time-based one-time codes as a second factor (TOTP, RFC 6238: SHA-1, six digits, thirty seconds), as authenticator apps make them."""
+
+from base64 import b32encode
+from datetime import datetime
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor import InvalidToken
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+SECRET_BYTES = 20  # as long as the output of the hash (RFC 4226, section 4, R6)
+DIGITS, SECONDS = 6, 30
+AROUND = (0, -1, 1)  # steps: a clock may be half a minute off (RFC 6238, section 5.2)
+
+
+def new_secret() -> bytes:
+    """A secret that the app and we share."""
+    return token_bytes(SECRET_BYTES)
+
+
+def typed(secret: bytes) -> str:
+    """The secret as a person types it into an app: Base32, in groups of four."""
+    letters = b32encode(secret).decode()
+    return " ".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
+def uri(secret: bytes, *, name: str, issuer: str) -> str:
+    """What the picture says that an app scans."""
+    return _codes(secret).get_provisioning_uri(name, issuer)
+
+
+def step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | None:
+    """The step of time to which this code belongs; None where it is wrong, or of a step up to `after`, which was used.
+
+    Keep the step that is given, and name it the next time: a code counts once (RFC 6238, section 5.2).
+    """
+    at = int(now.timestamp()) // SECONDS
+    said = code.replace(" ", "")
+    if len(said) != DIGITS or not (said.isascii() and said.isdecimal()):
+        return None
+    for offset in AROUND:
+        if at + offset <= after:
+            continue
+        try:
+            _codes(secret).verify(said.encode(), (at + offset) * SECONDS)
+        except InvalidToken:
+            continue
+        return at + offset
+    return None
+
+
+def _codes(secret: bytes) -> TOTP:
+    return TOTP(secret, DIGITS, SHA1(), SECONDS)  # noqa: S303 - as the apps have it

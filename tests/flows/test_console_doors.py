@@ -1,0 +1,106 @@
+"""Every door of the console, as every role: who comes in is what the one table of permissions says."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway import people
+from gateway.console.application import application
+from gateway.console.doors import Door
+from gateway.console.visit import HERE
+from gateway.core.permissions import TABLE, Act, Reach, Role, reach
+from gateway.receive import receive
+from gateway.send import prepare
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.consoles import NAMES, house, session
+
+Client = TestClient[web.Request, web.Application]
+Visited = tuple[Client, dict[str, str]]
+OPEN_TO_ALL = {"/sign-in", "/sign-in/code", "/sign-in/password", "/accessibility"}
+NO_ROLE, NOT_ASSIGNED, NOT_OURS = "permission.role", "permission.assigned", "form.not-ours"
+
+
+@pytest.fixture
+async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]]:
+    """Worcestershire's console, with one notice of Sandwell's in it; and what stands in addresses."""
+    here, there = house(tmp_path / "885", "885", "Worcestershire"), make(tmp_path / "333", "333", "Sandwell")
+    introduce(here, there)
+    people.make(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
+    sent = notice()
+    await receive(here, [one.sealed for one in prepare(there, [sent], "test")], "333")
+    client = TestClient(TestServer(application(here), port=here.config.console.port))
+    await client.start_server()
+    head = sent.header
+    yield client, {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example"}
+    await client.close()
+    for one in (here, there):
+        one.store.close()
+
+
+def doors(client: Client) -> list[Door]:
+    """Every door, as the router has it."""
+    found = []
+    for route in client.app.router.routes():
+        if not route.resource or route.resource.canonical.startswith("/static"):
+            continue
+        door = getattr(route.handler, "door", None)
+        if route.method != "HEAD":
+            assert isinstance(door, Door), f"{route.method} {route.resource.canonical} is not behind the guard"
+            found.append(door)
+    return found
+
+
+async def answer(
+    client: Client, door: Door, parts: dict[str, str], role: Role | None, token: str = ""
+) -> tuple[int, str]:
+    path = re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts[part.group(1)], door.path)
+    cookies, good = session(client.app[HERE], role) if role else ({}, "")
+    data = {"form_token": token or good} if door.method == "POST" else None
+    got = await client.request(door.method, path, cookies=cookies, data=data, allow_redirects=False)
+    return got.status, await got.text()
+
+
+@pytest.mark.slow
+async def test_every_door_opens_to_those_roles_that_the_table_names_and_to_no_other(visited: Visited) -> None:
+    client, parts = visited
+    for door in doors(client):
+        for role in NAMES:
+            status, text = await answer(client, door, parts, role)
+            allowed = Reach.ALL if door.act is None else reach([role], door.act)
+            said = f"{role} at {door.method} {door.path}: {status}"
+            assert status != 500, said
+            assert (NO_ROLE in text) == (allowed is Reach.NONE), said
+            assert (NOT_ASSIGNED in text) == (allowed is Reach.ASSIGNED and not door.of_assigned), said
+
+
+async def test_who_is_not_signed_in_sees_the_sign_in_page_and_nothing_else(visited: Visited) -> None:
+    client, parts = visited
+    for door in doors(client):
+        status, _ = await answer(client, door, parts, None)
+        assert (status == 303) == (door.act is not None or door.path.startswith("/sign-in/")), door.path
+    assert {door.path for door in doors(client) if door.act is None} == OPEN_TO_ALL
+
+
+async def test_nothing_is_done_on_a_form_that_does_not_come_from_a_page_of_the_session(visited: Visited) -> None:
+    client, parts = visited
+    for door in doors(client):
+        if door.method == "POST" and door.act is not None:
+            role = next(one for one in Role if reach([one], door.act) is Reach.ALL)
+            status, text = await answer(client, door, parts, role, token="of another session")
+            assert (status, NOT_OURS in text) == (403, True), door.path
+
+
+def test_every_act_has_its_roles_in_the_table() -> None:
+    assert set(TABLE) == set(Act)
+    assert all(set(roles) <= set(Role) for roles in TABLE.values())
+
+
+def test_auditors_operators_and_admins_never_read_what_a_notice_says() -> None:
+    for role in (Role.AUDITOR, Role.OPERATOR, Role.ADMIN):
+        for act in (Act.READ_CHILD, Act.ANSWER, Act.SEND, Act.SEARCH, Act.INSPECT, Act.WRITE_DOWN, Act.SEE_WORK):
+            assert reach([role], act) is Reach.NONE

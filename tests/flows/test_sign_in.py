@@ -1,0 +1,236 @@
+"""How people come in: passwords, second factors, sessions; and how they do not."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from gateway import people, sign_in
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.errors import NotAllowed
+from gateway.sign_in import Session, Stage
+from gateway.store import log
+from keys import one_time_code
+from tests.world import MONDAY, World
+
+NAME, GOOD = "ash.example@council.example", "purple-tractor-wednesday"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, MONDAY)
+    made.settle("333", "Sandwell")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def here(world: World) -> Authority:
+    return world.houses["333"]
+
+
+@pytest.fixture
+def first(here: Authority) -> str:
+    """The one-time password of a new officer."""
+    return people.make(here, NAME, "Ash Example", [Role.CME_OFFICER], "test")
+
+
+def come_in(here: Authority, password: str = GOOD) -> Session:
+    found = sign_in.session(here, sign_in.begin(here, NAME, password))
+    assert found is not None
+    return found
+
+
+def chosen(here: Authority, first: str) -> str:
+    """They have chosen a password of their own: the secret of the session."""
+    return sign_in.give_new_password(here, sign_in.begin(here, NAME, first), GOOD)
+
+
+def acts(here: Authority) -> list[tuple[str, dict[str, object]]]:
+    found = here.store.look(lambda tx: list(log.entries(tx)))
+    return [(one.act, json.loads(one.entry).get("detail", {})) for one in found if one.act.startswith("person.")]
+
+
+def refused(here: Authority, password: str) -> str:
+    with pytest.raises(NotAllowed) as why:
+        sign_in.begin(here, NAME, password)
+    return why.value.code
+
+
+def test_a_one_time_password_lets_in_as_far_as_choosing_another(here: Authority, first: str) -> None:
+    session = come_in(here, first)
+    assert session.stage is Stage.NEW_PASSWORD
+    assert not session.roles
+    secret = chosen(here, first)
+    found = sign_in.session(here, secret)
+    assert found is not None
+    assert (found.stage, found.roles) == (Stage.IN, frozenset({Role.CME_OFFICER}))
+    assert refused(here, first) == "sign-in.refused"
+
+
+def test_a_one_time_password_counts_for_three_days(world: World, here: Authority, first: str) -> None:
+    world.now += people.ONE_TIME_LIFE
+    assert refused(here, first) == "sign-in.refused"
+
+
+def test_after_five_wrong_passwords_the_right_one_is_refused_for_a_quarter_of_an_hour(
+    world: World, here: Authority, first: str
+) -> None:
+    chosen(here, first)
+    for _ in range(sign_in.TRIES):
+        assert refused(here, "wrong") == "sign-in.refused"
+    assert refused(here, GOOD) == "sign-in.refused"
+    world.now += sign_in.LOCKED
+    assert come_in(here).stage is Stage.IN
+    assert ("person.locked", {}) in acts(here)
+
+
+def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_written_nowhere(
+    here: Authority, first: str
+) -> None:
+    with pytest.raises(NotAllowed) as nobody:
+        sign_in.begin(here, "Hunter2-typed-as-a-name", GOOD)
+    with pytest.raises(NotAllowed) as wrong:
+        sign_in.begin(here, NAME, "wrong")
+    assert str(nobody.value) == str(wrong.value)
+    assert "hunter2" not in "".join(one.entry.lower() for one in here.store.look(lambda tx: list(log.entries(tx))))
+
+
+def test_a_session_ends_after_half_an_hour_without_use(world: World, here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    world.now += sign_in.IDLE - timedelta(minutes=1)
+    assert sign_in.session(here, secret) is not None
+    world.now += sign_in.IDLE - timedelta(minutes=1)
+    assert sign_in.session(here, secret) is not None  # it was used in between
+    world.now += sign_in.IDLE
+    assert sign_in.session(here, secret) is None
+
+
+def test_a_session_ends_after_ten_hours_whatever_is_done(world: World, here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    for _ in range(int(sign_in.ABSOLUTE / timedelta(minutes=20)) - 1):
+        world.now += timedelta(minutes=20)
+        assert sign_in.session(here, secret) is not None
+    world.now += timedelta(minutes=20)
+    assert sign_in.session(here, secret) is None
+
+
+def test_whose_roles_change_signs_in_again(here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    people.set_roles(here, NAME, [Role.AUDITOR], "test")
+    assert sign_in.session(here, secret) is None
+    assert come_in(here).roles == {Role.AUDITOR}
+
+
+def test_who_has_left_is_out_at_once_and_does_not_come_in(here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    people.set_active(here, NAME, False, "test")
+    assert sign_in.session(here, secret) is None
+    assert refused(here, GOOD) == "sign-in.refused"
+
+
+def test_signing_out_ends_the_session_for_whoever_copied_its_secret_too(here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    found = sign_in.session(here, secret)
+    assert found is not None
+    sign_in.sign_out(here, found)
+    assert sign_in.session(here, secret) is None
+
+
+def test_a_forged_secret_is_nobody(here: Authority, first: str) -> None:
+    secret = chosen(here, first)
+    for forged in ("", "x", secret[:-1], secret.swapcase(), "\x00", "é" * 43):
+        assert sign_in.session(here, forged) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("short", "password.length"),
+        ("x" * 257, "password.length"),
+        ("password123456", "password.weak"),
+        ("ash example council", "password.weak"),
+        ("qwertyuiopasdf", "password.weak"),
+    ],
+)
+def test_a_password_that_is_soon_guessed_is_refused(here: Authority, first: str, password: str, code: str) -> None:
+    secret = sign_in.begin(here, NAME, first)
+    with pytest.raises(NotAllowed) as why:
+        sign_in.give_new_password(here, secret, password)
+    assert why.value.code == code
+
+
+def code_at(secret: bytes, now: datetime) -> str:
+    return TOTP(secret, 6, SHA1(), 30).generate(int(now.timestamp())).decode()  # noqa: S303 - as the apps have it
+
+
+def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_counts_once(
+    world: World, here: Authority, first: str
+) -> None:
+    chosen(here, first)
+    shared = one_time_code.new_secret()
+    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+    world.now += timedelta(seconds=30)
+    begun = sign_in.begin(here, NAME, GOOD)
+    waiting = sign_in.session(here, begun)
+    assert waiting is not None
+    assert (waiting.stage, waiting.roles) == (Stage.CODE, frozenset())
+    with pytest.raises(NotAllowed):
+        sign_in.give_code(here, begun, "000000")
+    code = code_at(shared, world.now)
+    inside = sign_in.session(here, sign_in.give_code(here, begun, code))
+    assert inside is not None
+    assert inside.stage is Stage.IN
+    again = sign_in.begin(here, NAME, GOOD)
+    with pytest.raises(NotAllowed):
+        sign_in.give_code(here, again, code)
+
+
+def test_five_wrong_codes_lock_the_account_too(world: World, here: Authority, first: str) -> None:
+    chosen(here, first)
+    shared = one_time_code.new_secret()
+    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+    world.now += timedelta(seconds=60)
+    begun = sign_in.begin(here, NAME, GOOD)
+    for _ in range(sign_in.TRIES):
+        with pytest.raises(NotAllowed):
+            sign_in.give_code(here, begun, "000000")
+    with pytest.raises(NotAllowed):
+        sign_in.give_code(here, begun, code_at(shared, world.now))
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(59, "94287082"), (1111111109, "07081804"), (2000000000, "69279037")])
+def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
+    secret = b"12345678901234567890"  # appendix B, of which the last six digits are shown
+    at = datetime.fromtimestamp(seconds, UTC)
+    assert one_time_code.step(secret, code[-6:], at) == seconds // 30
+    assert one_time_code.step(secret, code[-6:], at, after=seconds // 30) is None
+    assert one_time_code.step(secret, code[-6:], at + timedelta(minutes=2)) is None
+
+
+def test_the_last_admin_stays(here: Authority) -> None:
+    people.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
+    with pytest.raises(NotAllowed) as why:
+        people.set_active(here, "agnes@council.example", False, "test")
+    assert why.value.code == "people.last-admin"
+    with pytest.raises(NotAllowed) as why:
+        people.set_roles(here, "agnes@council.example", [Role.AUDITOR], "test")
+    assert why.value.code == "people.last-admin"
+
+
+def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(here: Authority, first: str) -> None:
+    secret = sign_in.from_directory(here, "Olive@Council.example", "Olive Testofficer", frozenset({Role.CME_OFFICER}))
+    found = sign_in.session(here, secret)
+    assert found is not None
+    assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
+    with pytest.raises(NotAllowed):
+        sign_in.begin(here, "olive@council.example", "")
+    with pytest.raises(NotAllowed):  # a local account of the same name is another person until an admin says otherwise
+        sign_in.from_directory(here, NAME, "Ash Example", frozenset({Role.ADMIN}))
+    sign_in.from_directory(here, "olive@council.example", "Olive Testofficer", frozenset({Role.AUDITOR}))
+    assert sign_in.session(here, secret) is None
