@@ -61,7 +61,9 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     nonce, subject = claims.get("nonce"), claims.get("sub")  # (7)
     if not (isinstance(nonce, str) and compare_digest(_bytes(nonce), _bytes(expected.nonce))):
         raise errors.IdTokenOtherSignIn
-    if not (isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT):
+    if not (
+        isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and subject.isascii() and subject.isprintable()
+    ):
         raise errors.IdTokenMalformed("sub")
     return claims
 

@@ -79,6 +79,7 @@ REFUSED: dict[str, tuple[type[IdTokenRefused], dict[str, Any]]] = {
     "with a nonce that is no text": (errors.IdTokenOtherSignIn, CLAIMS | {"nonce": [NONCE]}),
     "of nobody": (errors.IdTokenMalformed, without("sub")),
     "of somebody without a name": (errors.IdTokenMalformed, CLAIMS | {"sub": ""}),
+    "of a subject in two lines": (errors.IdTokenMalformed, CLAIMS | {"sub": "officer\n1"}),
     "of a subject that is too long": (errors.IdTokenMalformed, CLAIMS | {"sub": "s" * 256}),
     "without an end": (errors.IdTokenMalformed, without("exp")),
     "without a beginning": (errors.IdTokenMalformed, without("iat")),
