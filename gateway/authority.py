@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount
 from gateway.config import Config
 from gateway.errors import ConfigProblem
@@ -37,6 +38,7 @@ class Authority:
     now: Callable[[], datetime] = wall_clock
     logins: Mapping[str, Login] = field(default_factory=dict)  # by the authority at whose server we sign in
     mail: MailAccount | None = None
+    identity_provider: IdentityProvider | None = None  # where the council's people sign in
     trust: Trust = field(default_factory=lambda: Trust({}))
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver

@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from adapters.openid import Registration
 from adapters.route import Login, MailAccount, TokenSource
+from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem
 from schemas.message import OPENS_A_CASE
 
@@ -26,6 +28,10 @@ CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
+LOOPBACK_URL = r"http://(localhost|127\.0\.0\.1|\[::1\])"
+ISSUER = re.compile(rf"(https://[A-Za-z0-9.-]+|{LOOPBACK_URL})(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?")
+ENTRA = re.compile(r"https://login\.(microsoftonline\.(com|us)|partner\.microsoftonline\.cn)(/.*)?")
+ENTRA_TENANT = re.compile(r"https://[a-z.]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")  # as its tokens spell it
 CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
 LONGEST_DEADLINE = 365  # days, or hours for a receipt
@@ -214,6 +220,17 @@ class DeadlinesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInSettings:
+    """The council's identity provider, where its people sign in. [sign_in.roles] says what they are here."""
+
+    issuer: str = ""  # exactly as it calls itself; empty: nobody signs in there
+    client_id: str = ""
+    client_secret_file: str = ""
+    roles_claim: str = "roles"  # where an ID token says what a person is; then in `groups`
+    whom_to_ask: str = "the IT service desk"  # that a person without a role is told
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting, and the home folder that relative paths start from."""
 
@@ -237,6 +254,8 @@ class Config:
     deadlines: DeadlinesSettings = field(default_factory=DeadlinesSettings)
     deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by DfE code, or kind of message
     calendars: Mapping[str, str] = field(default_factory=dict)  # files with term dates, by DfE code; ours under our own
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    sign_in_roles: Mapping[str, Role] = field(default_factory=dict)  # by what the identity provider calls them
 
     @property
     def store_url(self) -> str:
@@ -284,6 +303,14 @@ class Config:
         secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
         return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
 
+    def registration(self) -> Registration | None:
+        """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
+        ours = self.sign_in
+        if not ours.issuer:
+            return None
+        secret = self._secret(ours.client_secret_file, "[sign_in] client_secret_file").decode("utf-8", "replace")
+        return Registration(ours.issuer, ours.client_id, secret.strip())
+
     def smime_files(self) -> tuple[bytes, bytes] | None:
         """The key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
         ours = self.email
@@ -327,6 +354,7 @@ SECTIONS = {
     "one_answers": OneAnswersSettings,
     "deadlines": DeadlinesSettings,
     "search": SearchSettings,
+    "sign_in": SignInSettings,
 }
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
@@ -368,7 +396,7 @@ def parse(text: str, home: Path) -> Config:
                 f"[{name}] is not a section",
                 f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
             )
-    special = _taken_out(tables.get("deadlines", {}))
+    special, within = _taken_out(tables.get("deadlines", {})), _taken_out(tables.get("sign_in", {}))
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
     if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
         raise _problem(
@@ -378,6 +406,7 @@ def parse(text: str, home: Path) -> Config:
     parts[ONE_CLOSURES] = _closures(text, closures)
     parts["deadlines_of"] = {name: _deadlines(text, name, said) for name, said in special.items()}
     parts[CALENDARS] = _calendars(text, calendars)
+    parts["sign_in_roles"] = _roles(text, within)
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     _check(text, config)
     return config
@@ -437,6 +466,18 @@ def _calendars(text: str, said: object) -> dict[str, str]:
     return said
 
 
+def _roles(text: str, within: Mapping[str, Mapping[str, object]]) -> dict[str, Role]:
+    for name in within.keys() - {"roles"}:
+        section = f"sign_in.{name}"
+        raise _problem(text, section, f"[{section}] is not a section", "[sign_in.roles]", section)
+    said, known = within.get("roles", {}), [role.value for role in Role]
+    for value, role in said.items():
+        if role not in known:
+            wrong = f"[sign_in.roles] gives something else than one of {', '.join(known)}"
+            raise _problem(text, value, wrong, f'"{value}" = "cme_officer"', "sign_in.roles")
+    return {value: Role(str(role)) for value, role in said.items()}
+
+
 def _closures(text: str, said: object) -> dict[str, str]:
     if not isinstance(said, dict):
         raise _problem(
@@ -492,6 +533,7 @@ def _check(text: str, config: Config) -> None:
             text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     _check_email(text, config.email)
+    _check_sign_in(text, config)
     _check_deadlines(text, config.deadlines, "deadlines")
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise _problem(
@@ -536,6 +578,26 @@ def _check_email(text: str, ours: EmailSettings) -> None:
             raise _problem(
                 text, key, f"[email] {key} is missing, or not written as it must be", f'{key} = "{instead}"', "email"
             )
+
+
+def _check_sign_in(text: str, config: Config) -> None:
+    ours = config.sign_in
+    if ours == SignInSettings() and not config.sign_in_roles:
+        return
+    if ENTRA.fullmatch(ours.issuer) and not ENTRA_TENANT.fullmatch(ours.issuer):
+        wrong = "[sign_in] issuer is not that of one council; with common or organizations, everybody's accounts would count"
+        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0", the tenant by its id in small letters'
+        raise _problem(text, "issuer", wrong, instead, "sign_in")
+    if not ISSUER.fullmatch(ours.issuer):
+        wrong = "[sign_in] issuer is missing, or no https address"
+        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0"'
+        raise _problem(text, "issuer", wrong, instead, "sign_in")
+    for key, example in (("client_id", "the id"), ("client_secret_file", "client_secret"), ("roles_claim", "roles")):
+        if not getattr(ours, key):
+            raise _problem(text, key, f"[sign_in] {key} is missing", f'{key} = "{example}"', "sign_in")
+    if not config.sign_in_roles:
+        wrong = "[sign_in] lets people sign in, and [sign_in.roles] gives none of them a role"
+        raise _problem(text, "sign_in", wrong, '[sign_in.roles], and under it CmeOfficer = "cme_officer"', "sign_in")
 
 
 def _problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:

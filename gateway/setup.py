@@ -10,6 +10,7 @@ from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 
+from adapters.openid import IdentityProvider
 from adapters.route import carriers
 from gateway import audit
 from gateway.authority import SYSTEM, Authority, wall_clock
@@ -290,6 +291,8 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
     try:
         store.migrate()
         here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
+        registration = config.registration()
+        here.identity_provider = IdentityProvider(registration) if registration else None
         here.refresh_trust()
     except BaseException:
         store.close()

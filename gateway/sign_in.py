@@ -135,7 +135,7 @@ def give_code(here: Authority, secret: str, code: str) -> str:
     found = here.store.run(write)
     if found is None:
         raise NotAllowed(
-            "sign-in.code",
+            "sign-in.one-time-code",
             "This code is not the one that counts now.",
             "Type the newest code of your app; each counts once. Is the clock of your telephone right?",
         )
@@ -208,7 +208,7 @@ def set_code(here: Authority, session: Session, secret: bytes, code: str) -> Non
     step = one_time_code.step(secret, code, here.now())
     if step is None:
         raise NotAllowed(
-            "sign-in.code", "This code is not the one that counts now.", "Type the newest code of your app."
+            "sign-in.one-time-code", "This code is not the one that counts now.", "Type the newest code of your app."
         )
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
 

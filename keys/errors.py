@@ -11,6 +11,7 @@
       RingRefused             our own private keys: ring.*
       AtRestRefused           our own copy of a notice: at-rest.*
       SmimeRefused            a certificate or a key for letters to people: smime.*
+      IdTokenRefused          what the identity provider says of who signs in: id-token.*
 
 `lasting` is the difference between "never" and "later": what does not last may be taken as it is another time, for
 instance once a newer card has come. No refusal carries anything about a child; `detail` is a word for the operator.
@@ -503,6 +504,77 @@ class SmimeNotForMail(SmimeRefused):
 
     code = "smime.not-for-mail"
     next_step = "Ask the authority for an S/MIME certificate with an RSA key."
+
+
+class IdTokenRefused(Refusal):
+    """What the identity provider says of a person cannot be used."""
+
+
+class IdTokenMalformed(IdTokenRefused):
+    """The identity provider's answer about who signs in is not in the form that such answers have."""
+
+    code = "id-token.malformed"
+    next_step = "Sign in again; if it stays, the operator must look at how the gateway is registered there."
+
+
+class IdTokenAlgorithm(IdTokenRefused):
+    """The identity provider's answer is signed with an algorithm that is not allowed, or not the one of its key."""
+
+    code = "id-token.algorithm"
+    next_step = (
+        "The operator must have the provider sign ID tokens with RS256, PS256 or ES256; if it does, look into it."
+    )
+
+
+class IdTokenUnknownKey(IdTokenRefused):
+    """The identity provider's answer is signed with a key that the provider does not publish."""
+
+    code = "id-token.unknown-key"
+    lasting = False
+    next_step = "Sign in again in a minute; the provider may have changed its keys just now."
+
+
+class IdTokenSignature(IdTokenRefused):
+    """The signature on the answer about who signs in is not the identity provider's."""
+
+    code = "id-token.signature"
+    next_step = "Tell the operator; somebody may have altered the answer."
+
+
+class IdTokenOtherIssuer(IdTokenRefused):
+    """The answer about who signs in comes from another identity provider than ours."""
+
+    code = "id-token.other-issuer"
+    next_step = "Tell the operator; [sign_in] issuer must be exactly what our provider calls itself."
+
+
+class IdTokenOtherAudience(IdTokenRefused):
+    """The identity provider's answer is meant for another program."""
+
+    code = "id-token.other-audience"
+    next_step = "Tell the operator; [sign_in] client_id must be the one of this gateway's registration."
+
+
+class IdTokenOtherSignIn(IdTokenRefused):
+    """The identity provider's answer belongs to another sign-in."""
+
+    code = "id-token.other-sign-in"
+    next_step = "Sign in again; if it repeats, tell the operator."
+
+
+class IdTokenExpired(IdTokenRefused):
+    """The identity provider's answer has expired."""
+
+    code = "id-token.expired"
+    next_step = "Sign in again; the operator should check the clock if this repeats."
+
+
+class IdTokenFromTheFuture(IdTokenRefused):
+    """The identity provider's answer says that it was given later than now."""
+
+    code = "id-token.from-the-future"
+    lasting = False
+    next_step = "Tell the operator: the gateway's clock is slow."
 
 
 def _leaves(kind: type[Refusal]) -> tuple[type[Refusal], ...]:

@@ -1,7 +1,6 @@
 """Who may do what: one table of roles and acts, and nothing is allowed that does not stand in it.
 
-Every page and every call of the API names its act; `gateway.console.guard` and the API ask `reach` before anything else happens.
-`docs/permissions.md` is made of this table.
+Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,60 +1,30 @@
 """Software that is not ours opens what we seal, and seals what we open: Node with @hpke/core, X-Wing, and jose.
 
-The packages are pinned with their digests in package-lock.json, and installed once into pytest's cache. Without Node
-this is skipped on a developer's machine; a build server (which sets CI) must have it.
+The packages are pinned in package-lock.json; tests/npm.py installs them.
 """
 
 import json
 import os
 import shutil
 import subprocess
-import tempfile
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from keys import envelope
+from tests.npm import installed
 from tests.unit.keys.test_vectors import CARDS, PAYLOAD, TRUST, VECTORS, moment, ring_of
 
 HERE = Path(__file__).parent
 VECTORS_FILE = HERE.parents[1] / "schemas" / "vectors" / "vectors.json"
-INSTALL_SECONDS, RUN_SECONDS = 90, 60
-
-
-def without(reason: str) -> None:
-    """Skip, but not where everything must be there."""
-    if os.environ.get("CI"):
-        pytest.fail(f"the build server must be able to run this: {reason}")
-    pytest.skip(reason)
-
-
-def installed(cache: Path) -> Path:
-    """A folder with the pinned packages, named after the pins, so that a change of pins makes a new one."""
-    folder = cache / sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    if folder.exists():
-        return folder
-    fresh = Path(tempfile.mkdtemp(dir=cache))
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, fresh)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    run = subprocess.run(command, cwd=fresh, capture_output=True, timeout=INSTALL_SECONDS, check=False)
-    if run.returncode:
-        without("npm could not install the pinned packages")
-    try:
-        fresh.rename(folder)
-    except OSError:  # another test process was quicker, and its folder is as good
-        shutil.rmtree(fresh)
-    return folder
+RUN_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def theirs(pytestconfig: pytest.Config) -> dict[str, Any]:
     """What the other implementation says about our vectors."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        without("node and npm are not installed")
-    script = installed(pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"  # it finds packages beside it
+    script = installed(HERE, pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"  # it finds packages beside it
     shutil.copy(HERE / "open_and_seal.mjs", script)
     command = ["node", str(script), str(VECTORS_FILE)]
     run = subprocess.run(command, capture_output=True, timeout=RUN_SECONDS, check=False)

@@ -1,0 +1,213 @@
+"""Officers sign in where all the council's people do: at its identity provider (OpenID Connect Core 1.0, 3.1).
+
+    begin    where their browser is sent, and what we must remember meanwhile
+    finish   what their browser brought back, to who they are and which roles they have
+
+The authorization code flow with PKCE (RFC 7636). What the browser carries proves nothing: `state` shows that the answer
+belongs to this browser's sign-in, `iss` (RFC 9207) that it comes from our provider, the code is redeemed by ourselves, and
+what the ID token says is believed once its signature and its nonce are right. No token is kept.
+
+A pending sign-in is kept by the caller, on the server, bound to the browser, and is dropped when it is taken up: an answer
+counts once. Nothing here opens a session.
+"""
+
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from adapters.openid import CodeRefused, IdentityProvider, NotAsAgreed
+from adapters.route import NotReached
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.errors import NotAllowed, Unusable
+from keys import id_token
+
+PENDING = timedelta(minutes=10)  # with a second factor on a telephone that must be found first
+SCOPE = "openid profile email"
+MAX_ANSWER = 8_192  # characters of one value; Entra's codes are a thousand and more
+MAX_NAME = 200  # characters of what a person is called; what is longer is cut
+GROUPS = "groups"
+WORD = re.compile(r"[a-z_]{1,64}")  # an error's, RFC 6749, 4.1.2.1
+OURS_TO_MEND = ("invalid_client", "unauthorized_client")  # and of no use to try again
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in that has begun: what must come back, and what must not leave the server."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who signed in. `subject` is theirs for ever; name and email are for people to read, and prove nothing."""
+
+    subject: str
+    name: str
+    email: str
+    roles: frozenset[Role]
+    through: Literal["oidc"] = "oidc"
+
+
+async def begin(here: Authority, redirect_uri: str) -> tuple[Pending, str]:
+    """A new sign-in, and the address to which the browser is sent. Raises NotAllowed, Unusable."""
+    provider = _provider(here)
+    pending = Pending(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), here.now())
+    try:
+        address = (await provider.endpoints()).authorization
+    except (NotReached, NotAsAgreed) as why:
+        raise _unusable(why) from None
+    asked = {
+        "response_type": "code",
+        "client_id": provider.registration.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": SCOPE,
+        "state": pending.state,
+        "nonce": pending.nonce,
+        "code_challenge": _challenge(pending.verifier),
+        "code_challenge_method": "S256",
+    }
+    return pending, f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+
+
+async def finish(here: Authority, pending: Pending, answer: Mapping[str, str], redirect_uri: str) -> Person:
+    """Who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
+    provider = _provider(here)
+    _belongs(answer, pending, here.now())
+    try:
+        names_itself = (await provider.endpoints()).names_itself
+        code = _code(answer, provider.registration.issuer, names_itself)
+        token = await provider.redeem(code, verifier=pending.verifier, redirect_uri=redirect_uri)
+        keys = await provider.keys(id_token.key_id(token))
+    except (NotReached, NotAsAgreed) as why:
+        raise _unusable(why) from None
+    except CodeRefused as why:
+        raise _refused(str(why)) from None
+    expected = id_token.Expected(provider.registration.issuer, provider.registration.client_id, pending.nonce)
+    return _person(here, id_token.verify(token, keys, expected=expected, now=here.now()))
+
+
+def _provider(here: Authority) -> IdentityProvider:
+    if here.identity_provider is None:
+        raise NotAllowed(
+            "sign-in.not-set", "Nobody signs in here through the council's identity provider.", "Set [sign_in]."
+        )
+    return here.identity_provider
+
+
+def _challenge(verifier: str) -> str:
+    """RFC 7636, 4.2."""
+    return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _belongs(answer: Mapping[str, str], pending: Pending, now: datetime) -> None:
+    """Is it the answer to this sign-in, and in time?"""
+    if now >= pending.begun_at + PENDING:
+        raise NotAllowed("sign-in.too-late", "This sign-in was begun too long ago.", "Sign in again.")
+    if not _same(answer.get("state", ""), pending.state):
+        raise NotAllowed("sign-in.other-state", "This answer does not belong to your sign-in.", "Sign in again.")
+
+
+def _code(answer: Mapping[str, str], issuer: str, names_itself: bool) -> str:
+    """The code, in an answer from our provider."""
+    named = answer.get("iss", "" if names_itself else issuer)  # RFC 9207, 2.4: also of an error
+    if not _same(named, issuer):
+        raise NotAllowed(
+            "sign-in.other-issuer",
+            "The answer comes from another identity provider than the council's.",
+            "Sign in again; if it repeats, tell the operator: somebody may be misleading your browser.",
+        )
+    if "error" in answer:
+        raise _refused(answer["error"])
+    code = answer.get("code", "")
+    if not (0 < len(code) <= MAX_ANSWER and code.isascii() and code.isprintable()):
+        raise NotAllowed("sign-in.malformed", "The identity provider's answer has no code in it.", "Sign in again.")
+    return code
+
+
+def _same(one: str, other: str) -> bool:
+    return compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+
+
+def _refused(word: str) -> NotAllowed | Unusable:
+    """What the provider's word for its refusal means, to a person. Words that are none are not repeated."""
+    if word == "access_denied":
+        return NotAllowed(
+            "sign-in.denied",
+            "The sign-in was broken off, or the council's directory did not allow it.",
+            "Sign in again.",
+        )
+    if word == "invalid_grant":
+        return NotAllowed("sign-in.code", "The sign-in was used already, or took too long.", "Sign in again.")
+    if word in OURS_TO_MEND:
+        return Unusable(
+            "sign-in.client",
+            "The identity provider does not accept this gateway.",
+            "Tell the operator: [sign_in] client_id is wrong, or its client secret has ended.",
+        )
+    said = word if WORD.fullmatch(word) else "in no word that is known"
+    return NotAllowed(
+        "sign-in.failed", f"The identity provider refused the sign-in ({said}).", "Sign in again, or tell the operator."
+    )
+
+
+def _unusable(why: Exception) -> Unusable:
+    if isinstance(why, NotReached):
+        return Unusable("sign-in.not-reached", f"Nobody can sign in now: {why}.", "Try again in a few minutes.")
+    return Unusable("sign-in.not-as-agreed", f"Nobody can sign in: {why}.", "Tell the operator; see docs/operators.md.")
+
+
+def _person(here: Authority, claims: Mapping[str, Any]) -> Person:
+    roles = _roles(here, claims)
+    email = _text(claims, "email") or _text(claims, "preferred_username")
+    name = _text(claims, "name") or email or claims["sub"]
+    return Person(claims["sub"], name, email, roles)
+
+
+def _roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:
+    """By app roles; by groups where they give none. Nobody gets in without any."""
+    settings, known = here.config.sign_in, here.config.sign_in_roles
+    for claim in (settings.roles_claim, GROUPS):
+        if roles := frozenset(known[value] for value in _values(claims, claim) if value in known):
+            return roles
+    if _too_many_groups(claims):
+        raise NotAllowed(
+            "sign-in.too-many-groups",
+            "You are in so many groups of the council's directory that it does not name them, so your role is not known.",
+            f"Ask {settings.whom_to_ask} to give you an app role of the CME gateway in place of a group.",
+        )
+    raise NotAllowed(
+        "sign-in.no-role",
+        "The council's directory knows you, but has given you no role in the CME gateway.",
+        f"Ask {settings.whom_to_ask} for one: say what your work is.",
+    )
+
+
+def _too_many_groups(claims: Mapping[str, Any]) -> bool:
+    """Entra leaves them out, and says where they could be asked for."""
+    elsewhere = claims.get("_claim_names")
+    return bool(claims.get("hasgroups")) or (isinstance(elsewhere, Mapping) and GROUPS in elsewhere)
+
+
+def _values(claims: Mapping[str, Any], claim: str) -> list[str]:
+    """One value may stand alone, as ADFS writes it."""
+    said = claims.get(claim)
+    values = said if isinstance(said, list) else [said]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _text(claims: Mapping[str, Any], claim: str) -> str:
+    """One line, whatever is in it."""
+    said = claims.get(claim)
+    line = "".join(one if one.isprintable() else " " for one in said) if isinstance(said, str) else ""
+    return " ".join(line.split())[:MAX_NAME]

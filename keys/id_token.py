@@ -1,0 +1,140 @@
+"""The ID token: who a person is, as the council's identity provider signs it (OpenID Connect Core 1.0, section 2).
+
+Unlike our own tokens it is written by software that is not ours, so it may hold members that we do not know; PyJWT takes
+it apart and verifies it. Which algorithms count is decided here and by the key, never by the token (RFC 8725, 3.1).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from jwt import PyJWK, PyJWS
+from jwt.exceptions import InvalidKeyError, InvalidSignatureError, PyJWKError, PyJWTError
+
+from keys import errors, jose
+
+ALGORITHMS_OF = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}  # by the type of the key; nothing else verifies
+ALGORITHMS = tuple(name for names in ALGORITHMS_OF.values() for name in names)
+PUBLIC_MEMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}  # RFC 7518, 6: what of a key we take
+CURVE = "P-256"
+MAX_ID_TOKEN_BYTES = 65_536  # two hundred groups by their ids are 8 KB
+MAX_SUBJECT = 255  # characters; OpenID Connect Core 1.0, 2
+LEEWAY = timedelta(seconds=60)  # both clocks are kept by NTP
+
+_jws = PyJWS(algorithms=ALGORITHMS, options={"enforce_minimum_key_length": True})  # RSA of 2048 bits or more
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the token must say: who wrote it, for whom, and for which sign-in."""
+
+    issuer: str
+    audience: str
+    nonce: str
+
+
+def key_id(token: str) -> str:
+    """The name of the key that the token wants to be checked with; nothing is true yet. Raises IdTokenRefused."""
+    return str(_header(token)["kid"])
+
+
+def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datetime) -> dict[str, Any]:
+    """Return what it says of the person (OpenID Connect Core 1.0, 3.1.3.7). `keys` are the provider's, as JWK.
+
+    1. the form of a signed token, and an algorithm that we allow
+    2. the key that it names is one of the provider's, made to sign, and fits the algorithm
+    3. the signature
+    4. from the issuer, 5. for us, and for us alone where it names several
+    6. now: not expired, not from the future
+    7. for this sign-in: the nonce; and for somebody: the subject
+    """
+    header = _header(token)  # (1)
+    key = _key(keys, header["kid"], header["alg"])  # (2)
+    claims = _signed(token, key, header["alg"])  # (3)
+    if claims.get("iss") != expected.issuer:  # (4)
+        raise errors.IdTokenOtherIssuer
+    _for_us(claims, expected.audience)  # (5)
+    _in_time(claims, now)  # (6)
+    nonce, subject = claims.get("nonce"), claims.get("sub")  # (7)
+    if not (isinstance(nonce, str) and compare_digest(_bytes(nonce), _bytes(expected.nonce))):
+        raise errors.IdTokenOtherSignIn
+    if not (
+        isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and subject.isascii() and subject.isprintable()
+    ):
+        raise errors.IdTokenMalformed("sub")
+    return claims
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _header(token: str) -> dict[str, Any]:
+    raw = _bytes(token)
+    if len(raw) > MAX_ID_TOKEN_BYTES:
+        raise errors.IdTokenMalformed("too large")
+    try:
+        header = _jws.get_unverified_header(raw)
+    except PyJWTError:
+        raise errors.IdTokenMalformed from None
+    if header.get("alg") not in ALGORITHMS:
+        raise errors.IdTokenAlgorithm
+    if not isinstance(header.get("kid"), str) or header.keys() & {"crit", "b64"}:  # extensions that we do not know
+        raise errors.IdTokenMalformed("header")
+    return header
+
+
+def _key(keys: Sequence[object], kid: str, alg: str) -> PyJWK:
+    named = [key for key in keys if isinstance(key, Mapping) and key.get("kid") == kid and _signs(key)]
+    if not named:
+        raise errors.IdTokenUnknownKey
+    found = next((key for key in named if alg in ALGORITHMS_OF[key["kty"]] and key.get("alg", alg) == alg), None)
+    if found is None:
+        raise errors.IdTokenAlgorithm
+    try:
+        return PyJWK({name: found[name] for name in PUBLIC_MEMBERS[found["kty"]]}, algorithm=alg)
+    except (InvalidKeyError, PyJWKError, KeyError):
+        raise errors.IdTokenUnknownKey("not usable") from None
+
+
+def _signs(key: Mapping[str, Any]) -> bool:
+    kind = key.get("kty")
+    made_for = key.get("use", "sig") == "sig"  # Entra's keys say it; where it is not said, every use is allowed
+    return made_for and (kind == "RSA" or (kind == "EC" and key.get("crv") == CURVE))
+
+
+def _signed(token: str, key: PyJWK, alg: str) -> dict[str, Any]:
+    try:
+        claims = json.loads(_jws.decode(_bytes(token), key, algorithms=[alg]))
+    except InvalidSignatureError:
+        raise errors.IdTokenSignature from None
+    except InvalidKeyError:
+        raise errors.IdTokenUnknownKey("too short") from None
+    except (PyJWTError, ValueError, RecursionError):
+        raise errors.IdTokenMalformed from None
+    if not isinstance(claims, dict):
+        raise errors.IdTokenMalformed
+    return claims
+
+
+def _for_us(claims: Mapping[str, Any], audience: str) -> None:
+    meant_for = claims.get("aud")
+    several = meant_for if isinstance(meant_for, list) else [meant_for]
+    party = claims.get("azp", audience if len(several) == 1 else None)
+    if audience not in several or party != audience:
+        raise errors.IdTokenOtherAudience
+
+
+def _in_time(claims: Mapping[str, Any], now: datetime) -> None:
+    try:
+        issued, ends = jose.moment(claims.get("iat")), jose.moment(claims.get("exp"))
+        begins = jose.moment(claims.get("nbf", claims["iat"]))
+    except (jose.Unreadable, KeyError):
+        raise errors.IdTokenMalformed("time") from None
+    if max(issued, begins) > now + LEEWAY:
+        raise errors.IdTokenFromTheFuture
+    if now >= ends + LEEWAY:
+        raise errors.IdTokenExpired

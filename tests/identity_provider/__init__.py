@@ -1,0 +1,93 @@
+"""A council's identity provider, started by the tests: npm `oidc-provider`; and a person's browser that signs in there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from tests.npm import installed
+
+HERE = Path(__file__).parent
+ANSWER = "https://console.sandwell.example/sign-in/answer"
+SECRET = "a secret, of this test: + / % 100"  # with what HTTP and forms would read otherwise
+FORM = re.compile(r'<form [^>]*action="([^"]+)"')
+PROMPT = re.compile(r'name="prompt" value="([a-z]+)"')
+CANCEL = re.compile(r'<a href="([^"]+/abort)"')
+MOST_STEPS = 12
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the provider is to be."""
+
+    accounts: Mapping[str, Mapping[str, object]]
+    algorithms: Mapping[str, str]  # with which ID tokens are signed, by client
+    methods: Sequence[str] = ("client_secret_basic", "client_secret_post")
+
+    def told(self, port: int) -> str:
+        """As the program is told."""
+        clients = [
+            {
+                "client_id": client,
+                "client_secret": SECRET,
+                "redirect_uris": [ANSWER],
+                "id_token_signed_response_alg": algorithm,
+                "token_endpoint_auth_method": self.methods[0],
+            }
+            for client, algorithm in self.algorithms.items()
+        ]
+        return json.dumps({"port": port, "accounts": self.accounts, "clients": clients, "methods": self.methods})
+
+
+@contextmanager
+def running(made: Made, port: int, cache: Path) -> Iterator[str]:
+    """The provider's address, which is its issuer, while it runs."""
+    script = installed(HERE, cache) / f"{os.getpid()}-{port}.mjs"  # it finds packages beside it
+    shutil.copy(HERE / "provider.js", script)
+    command = ["node", "--no-warnings", str(script), made.told(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
+        try:
+            assert program.stdout is not None
+            assert any(line.strip() == "listening" for line in program.stdout), "the provider does not start"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            program.kill()
+            script.unlink()
+
+
+async def browse(address: str, person: str, *, cancel: bool = False) -> dict[str, str]:
+    """Sign in as this person, from the address to which we send the browser; the query with which it comes back."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        method, form = "GET", dict[str, str]()
+        for _ in range(MOST_STEPS):
+            # encoded=True: as it was written, for that is what the browser is sent to
+            async with browser.request(method, URL(address, encoded=True), data=form, allow_redirects=False) as page:
+                text = await page.text()
+                there = page.headers.get("Location", "")
+            if there.startswith(ANSWER):
+                return dict(parse_qsl(urlsplit(there).query))
+            method, address, form = _next(address, there, text, person, cancel)
+    raise AssertionError("the provider did not send the browser back")
+
+
+def _next(address: str, there: str, page: str, person: str, cancel: bool) -> tuple[str, str, dict[str, str]]:
+    """What a person does on this page."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+    if there:
+        return "GET", there if "://" in there else origin + there, {}
+    if cancel:
+        return "GET", unescape(CANCEL.search(page)[1]), {}  # type: ignore[index]  # a page without it fails the test
+    action, prompt = FORM.search(page), PROMPT.search(page)
+    assert action is not None, page
+    assert prompt is not None, page
+    return "POST", unescape(action[1]), {"prompt": prompt[1], "login": person, "password": "any"}
