@@ -12,7 +12,7 @@ from gateway.core.calendar import LONDON
 from gateway.core.permissions import Act
 from gateway.paper import bars
 from schemas import codes
-from schemas.reading import rows, words
+from schemas.reading import sections, words
 
 BRAND_COLOUR = "#1b4d6b"  # contrast with white 9.3 to 1
 
@@ -32,7 +32,7 @@ class Pages:
             "authority": authority,
             "tail": tail,
         }
-        self._environment.globals |= {"Act": Act, "rows": rows, "drawn": drawn, "labels": codes.labels}
+        self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
         self._environment.globals |= {"brand_colour": BRAND_COLOUR}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:

@@ -430,6 +430,7 @@ people = Table(  # who may sign in at the console
     Column("roles", String(200), nullable=False),  # with spaces between them
     Column("active", Boolean, nullable=False),
     Column("through", String(10), nullable=False),  # the directory, or an account here
+    Column("subject", String(255), unique=True),  # theirs for ever in the directory
     Column("made_at", Instant, nullable=False),
     Column("made_by", String(80), nullable=False),
     Column("password", Text),
@@ -451,6 +452,7 @@ sessions = Table(  # of people who are signed in, or on the way; the browser hol
     Column("form_token", String(64), nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    Column("pending", Text),  # what must come back from the directory
 )
 
 assignments = Table(  # of cases to people who see no others
