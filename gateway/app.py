@@ -8,18 +8,21 @@ import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from aiohttp import web
 
 from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
-from gateway.config import Config, ListenSettings
+from gateway.config import Config, ListenSettings, MetricsSettings
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.logs import failed, serving
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
+from gateway.store import loops
 from gateway.store.log import Entry
+from gateway.web import scraped
 from gateway.web.exchange import application
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
@@ -29,6 +32,8 @@ COLLECT_AFTER = (
     50,
 )  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
 EXPIRE_EVERY = 3600.0  # seconds
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
@@ -45,8 +50,14 @@ async def running(here: Authority) -> AsyncIterator[None]:
     except OSError as why:
         await runner.cleanup()
         raise _not_listening(listen, why) from None
+    try:
+        watched = await _metrics(here)
+    except Unusable:
+        await runner.cleanup()
+        raise
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
-    loops = [
+    here.looked.clear()
+    running_loops = [
         asyncio.create_task(loop(here, stop))
         for loop in (
             deliver_forever,
@@ -61,20 +72,38 @@ async def running(here: Authority) -> AsyncIterator[None]:
             chase.chase_forever,
             _checkpoints,
             _expire_mailboxes,
+            _note_looks,
         )
     ]
     try:
         yield
     finally:
         stop.set()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await runner.cleanup()
+        await asyncio.gather(*running_loops, return_exceptions=True)
+        here.looked.clear()
+        for one in (runner, *watched):
+            await one.cleanup()
         for carrier in here.carriers.values():
             await carrier.close()
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
 
 
-def _not_listening(listen: ListenSettings, why: OSError) -> Unusable:
+async def _metrics(here: Authority) -> list[web.AppRunner]:
+    """The listener for Prometheus, if there is to be one. Raises Unusable."""
+    place = here.config.metrics
+    if not place.port:
+        return []
+    runner = web.AppRunner(scraped.application(here), access_log=None, shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, place.host, place.port).start()
+    except OSError as why:
+        await runner.cleanup()
+        raise _not_listening(place, why) from None
+    return [runner]
+
+
+def _not_listening(listen: ListenSettings | MetricsSettings, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
         return Unusable(
@@ -91,6 +120,7 @@ def _not_listening(listen: ListenSettings, why: OSError) -> Unusable:
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
     while here.config.hosting.owners and not stop.is_set():
+        here.looks("mailboxes", timedelta(seconds=3 * EXPIRE_EVERY))
         try:
             await here.store.write(lambda tx: mailbox.expire(tx, here))
         except StoreUnavailable as why:  # the next time will do
@@ -101,10 +131,23 @@ async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
     while not stop.is_set():
+        here.looks("checkpoints", LATE)
         try:
             await asyncio.wait_for(stop.wait(), CHECKPOINT_EVERY)
         except TimeoutError:
             await _checkpoint(here)
+
+
+async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
+    """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), NOTE_EVERY)
+        looked = [] if stop.is_set() else list(here.looked.values())
+        try:
+            await here.store.write(lambda tx: loops.put(tx, looked) if looked else loops.clear(tx))  # noqa: B023 - awaited here
+        except StoreUnavailable as why:  # the next time will do
+            failed("noting the loops", why)
 
 
 async def _checkpoint(here: Authority, *entries: Entry) -> None:

@@ -422,4 +422,24 @@ reviews = Table(  # what was done in the fourteen-day reviews of cases in which 
     Index("reviews_case", "conversation_id", "number"),
 )
 
+reached = Table(  # how it last went with each partner, by each route; "statement": its statement was asked for
+    "reached",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("route", String(20), primary_key=True),
+    Column("succeeded_at", Instant),
+    Column("failed_at", Instant),
+    Column("failing_since", Instant),  # the first failure after the last success
+    Column("reason", Text),  # of the last failure
+    Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
+)
+
+loops = Table(  # of the gateway that runs: when each last looked
+    "loops",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("looked_at", Instant, nullable=False),
+    Column("late_at", Instant, nullable=False),
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")
