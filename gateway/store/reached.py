@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.tables import reached
@@ -63,7 +63,7 @@ def note_failure(
     tx: Connection, now: datetime, authority: str, route: str, reason: str | None, clock: timedelta | None = None
 ) -> None:
     """It did not; since when, stands from the first failure on."""
-    since = {"failing_since": func.coalesce(_at.failing_since, now)}
+    since = {"failing_since": func.coalesce(_at.failing_since, literal(now, _at.failing_since.type))}
     _put(tx, authority, route, {"failed_at": now, "failing_since": now, "reason": reason}, clock, since)
 
 
