@@ -82,7 +82,7 @@ def _partners(partners: Iterable[PartnerHealth], now: datetime) -> Iterator[Metr
     ):
         samples = [((p.authority, r.route), _moment(getattr(r, moment))) for p in partners for r in p.routes]
         yield _gauge(f"route_last_{name}_timestamp_seconds", says, samples, "authority", "route")
-    ahead = [((one.authority,), one.clock_ahead.total_seconds() if one.clock_ahead else None) for one in partners]
+    ahead = [((p.authority,), p.clock_ahead.total_seconds()) for p in partners if p.clock_ahead is not None]
     yield _gauge("clock_skew_seconds", "By how much a partner's clock is before ours.", ahead, "authority")
     compared = [((one.authority,), _moment(one.compared_at)) for one in partners]
     says = "When a partner's statement was last compared with our account."

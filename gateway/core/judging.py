@@ -101,6 +101,10 @@ def _fast(by: timedelta) -> str:
     return "fast" if by > timedelta(0) else "slow"
 
 
+def _before(by: timedelta) -> str:
+    return "ahead of" if by > timedelta(0) else "behind"
+
+
 def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
     for expiry in one.expiries:
         renew = "ask for their new card, and partner add it"
@@ -115,7 +119,7 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
     yield from _weak_routes(one)
     ahead = one.clock_ahead
     if ahead is not None and abs(ahead) > SKEW:
-        yield warn(f"clock of {one.authority}", f"is {lasted(abs(ahead))} {_fast(ahead)} of ours", MIND_CLOCK)
+        yield warn(f"clock of {one.authority}", f"is {lasted(abs(ahead))} {_before(ahead)} ours", MIND_CLOCK)
     compared = max(filter(None, (one.compared_at, one.due_since)), default=None)
     if one.due_since and compared and now - compared > STATEMENT_LATE:
         yield warn(
