@@ -15,6 +15,7 @@ import json
 from base64 import b64decode
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -32,6 +33,7 @@ from keys import note
 from keys.errors import Refusal
 
 CHECK_EVERY = 3600.0  # seconds
+LATE = timedelta(hours=3)  # a loop that has not looked for so long has stopped
 STEPS = 100  # proofs asked of a partner in one go; the rest in the next hour
 MAX_PROOF_BYTES = 16_384  # a proof has some fifty hashes at most
 NO_SUCH_SIZE = "log.no-such-size"
@@ -121,6 +123,7 @@ def way_to_ask(here: Authority, partner: str) -> tuple[Asker, Address]:
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Check every partner each hour until told to stop. One that is away holds up no other."""
     while not stop.is_set():
+        here.looks("checking audit logs", LATE)
         await asyncio.gather(*(_check_one(here, partner) for partner in here.trust.authorities()))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), CHECK_EVERY)

@@ -106,6 +106,13 @@ def newest_checkpoint(tx: Connection) -> str | None:
     return tx.scalar(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size.desc()).limit(1))
 
 
+def covered(tx: Connection) -> tuple[int, datetime] | None:
+    """How many entries the newest signed checkpoint covers, and when it was signed."""
+    newest = select(audit_checkpoints.c.size, audit_checkpoints.c.at).order_by(audit_checkpoints.c.size.desc()).limit(1)
+    row = tx.execute(newest).first()
+    return None if row is None else (row.size, row.at)
+
+
 def checkpoints(tx: Connection) -> Iterator[str]:
     """Every signed checkpoint, oldest first."""
     yield from tx.scalars(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size))

@@ -263,6 +263,14 @@ def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
     return tx.execute(again).rowcount
 
 
+def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
+    """Make one message due at once, whether it waits or was given up; False where it is neither, or is being tried."""
+    free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
+    mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
+    again = update(outbox).where(mine)
+    return tx.execute(again.values(state=State.QUEUED, state_at=now, due_at=outbox.c.queued_at)).rowcount == 1
+
+
 def advance(
     tx: Connection, now: datetime, message_id: str, recipient: str, state: State, *, reason: str | None = None
 ) -> bool:
@@ -355,16 +363,26 @@ def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def counts(tx: Connection) -> dict[State, int]:
-    """How many deliveries stand in each state."""
-    rows = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
-    return {State(state): count for state, count in rows}
-
-
 def oldest_open(tx: Connection) -> datetime | None:
     """When the oldest notice that is not yet with its partner was queued."""
     oldest: datetime | None = tx.scalar(select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(OPEN)))
     return oldest
+
+
+def standing(tx: Connection, states: Sequence[State]) -> list[tuple[str, State, int, datetime]]:
+    """For each authority and each of these states: how many, and when the oldest was queued. Read from one index."""
+    query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))
+    rows = tx.execute(query.where(outbox.c.state.in_(states)).group_by(outbox.c.state, outbox.c.recipient))
+    return [(recipient, State(state), count, oldest) for state, recipient, count, oldest in rows]
+
+
+def given_up(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
+    """Dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
+    order = (outbox.c.recipient, outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
+    query = select(*_VIEW).where(outbox.c.state == State.FAILED).order_by(*order).limit(limit)
+    if recipient is not None:
+        query = query.where(outbox.c.recipient == recipient)
+    return [_delivery(row) for row in tx.execute(query)]
 
 
 def _delivery(row: Row[Any]) -> Delivery:

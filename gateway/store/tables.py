@@ -465,4 +465,24 @@ assignments = Table(  # of cases to people who see no others
     Index("assignments_case", "conversation_id"),
 )
 
+reached = Table(  # how it last went with each partner, by each route; "statement": its statement was asked for
+    "reached",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("route", String(20), primary_key=True),
+    Column("succeeded_at", Instant),
+    Column("failed_at", Instant),
+    Column("failing_since", Instant),  # the first failure after the last success
+    Column("reason", Text),  # of the last failure
+    Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
+)
+
+loops = Table(  # of the gateway that runs: when each last looked
+    "loops",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("looked_at", Instant, nullable=False),
+    Column("late_at", Instant, nullable=False),
+)
+
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")
