@@ -269,7 +269,7 @@ def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
 
 def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
     """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
-    return {blind.number(here.ring.at_rest_key, f"child-key\0{load}\0{key}") for key in keys}
+    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
 
 
 def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:

@@ -82,7 +82,8 @@ def _child(child: Child) -> Iterator[Term]:
 
 def _names(kind: str, names: Iterable[str | None]) -> Iterator[Term]:
     for name in filter(None, names):
-        for one in {*normal(name).split(), *map(_together, (name, *name.split()))}:
+        parts = normal(name).split()
+        for one in {*parts, _together(name), *(map(_together, name.split()) if len(parts) > 2 else ())}:
             if _says_enough(one):
                 yield Term(kind, one)
                 yield _alike(kind, one)

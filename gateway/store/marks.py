@@ -17,6 +17,8 @@ from gateway.store.tables import marked, marks, unmarked
 Lies = Literal["sent", "came"]
 MANY = 1_000  # messages with a mark: beyond them it does not matter which mark is rarer
 AT_ONCE = 500  # ids in one question
+ALL_AT_ONCE = "INSERT INTO marks (mark, number) SELECT * FROM unnest(%s::bigint[], %s::bigint[])"
+ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,13 @@ def _row(one: Marked) -> dict[str, object]:
 
 
 def _lead_to(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
-    if rows := [{"mark": mark, "number": number} for mark, number in sorted(pairs)]:
-        tx.execute(insert(marks), rows)
+    """A dozen rows a message, and more than all others together: they go to the driver as they are, at half the price."""
+    if not (rows := sorted(pairs)):
+        return
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(ALL_AT_ONCE, tuple(map(list, zip(*rows, strict=True))))
+    else:
+        tx.exec_driver_sql(ONE_BY_ONE, rows)
 
 
 def old(tx: Connection, limit: int) -> list[Lying]:

@@ -26,7 +26,7 @@ def test_marks_are_numbers_that_a_database_can_keep_in_order_and_once(terms: lis
 
 def test_marks_are_made_with_a_key_of_their_own() -> None:
     assert SANDWELL.mark_key != SANDWELL.at_rest_key
-    assert blind.marks([("surname", "x")], SANDWELL) != (blind.number(SANDWELL.at_rest_key, "surname\0x"),)
+    assert blind.marks([("surname", "x")], SANDWELL) != (*blind.numbers(SANDWELL.at_rest_key, ["surname\0x"]),)
 
 
 def test_the_mark_of_a_term_never_changes_or_what_is_stored_is_lost() -> None:
