@@ -1,5 +1,6 @@
 """Finding notices: what was sent or came is found by what it says of the child, and by nobody who lacks our key."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -205,6 +206,18 @@ async def test_messages_of_before_are_made_findable_in_their_order(pair: Pair) -
     page = find.find(worcestershire, "testchild", "otto")
     assert ([hit.message_id for hit in page.hits], page.complete) == ([new, old[1], old[0]], True)
     assert found(worcestershire, old[2]) == [old[2]]
+
+
+async def test_a_running_gateway_makes_them_findable_until_all_are_or_until_told_to_stop(pair: Pair) -> None:
+    _, worcestershire = pair
+    await exchange(pair, about("Testchild"))
+    unfindable(worcestershire)
+    stop = asyncio.Event()
+    stop.set()
+    await find.mark_forever(worcestershire, stop)
+    assert found(worcestershire, "testchild") == []
+    await find.mark_forever(worcestershire, asyncio.Event())
+    assert len(found(worcestershire, "testchild")) == 1
 
 
 async def test_one_that_cannot_be_opened_does_not_hold_up_the_others(pair: Pair) -> None:
