@@ -42,7 +42,7 @@ from tests.population import Town
 from tests.postgres import server
 
 STEP = 10_000  # messages in one transaction
-COMMON, COMMON_IN_A_HUNDRED = "smith", 4  # of children: twice that share of messages, for every second names one
+COMMON, COMMON_IN_A_HUNDRED = "smith", 4  # of children: 20,000 of a million messages, for every second names one
 ASKED = 200  # searches of each kind
 FIRST = datetime(2024, 9, 1, tzinfo=UTC)
 OUT = Console(highlight=False, width=100)
@@ -58,24 +58,21 @@ def people(size: int) -> list[Described]:
 
 def fill(here: Authority, children: list[Described], messages: int) -> None:
     """So many messages, every second one about one of these children."""
-    chance, frame = Random(3), notice()  # noqa: S311
+    chance, frame, reply = Random(3), notice(), notice(name="outcome")  # noqa: S311
     for begin in range(0, messages, STEP):
-        some = [_made(frame, children, n, chance) for n in range(begin, min(begin + STEP, messages))]
+        numbers = range(begin, min(begin + STEP, messages))
+        some = [_anew(reply, n, chance) if n % 2 else _about(frame, children[n // 2], n, chance) for n in numbers]
         its = [Marked("came", "885", one.header.message_id, blind.marks(terms(one), here.ring)) for one in some]
         here.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
 
 
-def _made(frame: Message, children: list[Described], number: int, chance: Random) -> Message:
+def _anew(frame: Message, number: int, chance: Random) -> Message:
     at = FIRST + timedelta(seconds=number * 60)
-    head = replace(
-        frame.header,
-        message_id=uuid7(at, chance.randbytes(10)),
-        conversation_id=uuid7(at, chance.randbytes(10)),
-        created_at=at,
-    )
-    if number % 2:
-        return Message(head, REPLY.body)
-    child = children[number // 2]
+    message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
+    return Message(replace(frame.header, message_id=message_id, conversation_id=case, created_at=at), frame.body)
+
+
+def _about(frame: Message, child: Described, number: int, chance: Random) -> Message:
     said = Child(
         upn=child.upns[0] if child.upns else None,
         surname=child.surname,
@@ -85,7 +82,8 @@ def _made(frame: Message, children: list[Described], number: int, chance: Random
         sex=child.sex,
     )
     assert isinstance(frame.body, TransferNotice)
-    return Message(head, replace(frame.body, child=said, sibling=()))
+    about = Message(frame.header, replace(frame.body, child=said, sibling=()))
+    return _anew(about, number, chance)
 
 
 def _put(tx: Connection, some: list[Message], its: list[Marked]) -> None:
@@ -109,9 +107,6 @@ def _put(tx: Connection, some: list[Message], its: list[Marked]) -> None:
     ]
     tx.execute(insert(tables.inbox), rows)
     marks.put(tx, its)
-
-
-REPLY = notice(name="outcome")
 
 
 def searches(children: list[Described]) -> dict[str, Callable[[Random], str]]:

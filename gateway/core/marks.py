@@ -167,6 +167,8 @@ def _born(written: str, alike: bool) -> frozenset[Term]:
 
 
 def _typed_names(text: str, alike: bool) -> Iterator[frozenset[Term]]:
+    if any(c.isdigit() for c in text):  # of a date or a number that nothing above could read
+        raise _not_understood()
     sides = [side for side in text.split(",") if normal(side)]
     kinds = (("surname",), ("forename",)) if len(sides) == 2 else (("surname", "forename"),) * len(sides)
     for side, either in zip(sides, kinds, strict=True):
@@ -190,8 +192,6 @@ def _words(text: str) -> Iterator[set[str]]:
     """
     before = ""
     for word in re.split(r"[\s;]+", text):
-        if any(c.isdigit() for c in word):
-            raise _not_understood()
         name = _together(word)
         if name and not _says_enough(name):
             before += name

@@ -177,6 +177,8 @@ def test_of_a_phone_only_child_nothing_is_found_but_the_reference() -> None:
         ("31/02/2015", "find.not-understood"),
         ("3 Nonsense 2015", "find.not-understood"),
         ("testchild 2015", "find.not-understood"),
+        ("testchild, 2015", "find.not-understood"),
+        ("testchild, ada, 123", "find.not-understood"),
         ("X33321012300", "find.not-understood"),
         ("test\x00child", "find.not-understood"),
         ("test\u202echild", "find.not-understood"),
