@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
+from gateway import answers, audit, chase, children, find, imports, intake, mailbox, statements, trace, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ConsoleSettings, ListenSettings, MetricsSettings
@@ -59,6 +59,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             witness.watch_forever,
             statements.compare_forever,
             chase.chase_forever,
+            find.mark_forever,
             _checkpoints,
             _expire_mailboxes,
             _note_looks,

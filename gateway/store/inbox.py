@@ -183,6 +183,12 @@ def get(tx: Connection, message_id: str) -> Item:
     return _item(row._mapping)
 
 
+def several(tx: Connection, now: datetime, message_ids: Sequence[str]) -> list[Item]:
+    """Those messages that have these ids and may be shown, a page of them."""
+    mine = and_(inbox.c.message_id.in_(message_ids), inbox.c.shown_from <= now)
+    return [_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
+
+
 def standing(tx: Connection, sender: str, message_id: str) -> Standing:
     """What we have made of a message of this sender."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)

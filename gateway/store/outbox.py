@@ -36,6 +36,7 @@ class Queued:
     content: bytes
     queued_by: str
     protection: str = "sealed"  # or the class of protection of a letter
+    marks: tuple[int, ...] = ()  # by which it is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Cla
 def handed_over(tx: Connection, ticket: str) -> list[Delivery]:
     """Those that were handed over under this ticket, however they stand now."""
     ids = set(tx.scalars(select(attempts.c.message_id).where(attempts.c.ticket == ticket)))
-    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(ids)))]
+    return several(tx, list(ids))
 
 
 def overdue(tx: Connection, now: datetime) -> bool:
@@ -299,6 +300,11 @@ def get(tx: Connection, message_id: str) -> Delivery:
             "outbox.not-found", "We sent no notice with this id.", "See `cme-gateway outbox` for those we sent."
         )
     return _delivery(row)
+
+
+def several(tx: Connection, message_ids: Sequence[str]) -> list[Delivery]:
+    """Those deliveries that have these ids, a page of them."""
+    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(message_ids)))]
 
 
 def sealed(tx: Connection, message_id: str) -> bytes:

@@ -340,6 +340,38 @@ matches = Table(  # children of ours who may be the one; which child, and what i
     Column("content", LargeBinary, nullable=False),
 )
 
+marked = (
+    Table(  # messages that can be found, the newest has the highest number; those of before the index, numbers below 0
+        "marked",
+        metadata,
+        Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+        Column("message_id", ID, nullable=False),
+        Column("lies", String(4), nullable=False),  # sent, came
+        Column("partner", AUTHORITY, nullable=False),
+        Column("marks", LargeBinary, nullable=False),  # its own, of eight bytes each: by which they are cleared away
+        Index("marked_message", "message_id", "lies", "partner", unique=True),
+    )
+)
+
+marks = Table(  # by which a message is found: digests of its terms under our own key
+    "marks",
+    metadata,
+    Column("mark", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+unmarked = Table(  # messages of before the index that are not yet in it
+    "unmarked",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # below 0, the newest has the highest
+    Column("message_id", ID, nullable=False),
+    Column("lies", String(4), nullable=False),
+    Column("partner", AUTHORITY, nullable=False),
+    Index("unmarked_message", "message_id"),
+    sqlite_with_rowid=False,
+)
+
 audit_entries = Table(
     "audit_entries",
     metadata,

@@ -17,6 +17,7 @@ from gateway.store import (
     log,
     loops,
     mailboxes,
+    marks,
     outbox,
     postcodes,
     reached,
@@ -30,6 +31,7 @@ from gateway.store.drafts import Made
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
+from gateway.store.marks import Lying, Marked
 from gateway.store.outbox import Queued, Settled
 from gateway.store.searches import Found, Possible, Search
 
@@ -52,6 +54,9 @@ GROWS = (
     "child_keys",
     "searches",
     "matches",
+    "marked",
+    "marks",
+    "unmarked",
 )
 
 
@@ -143,6 +148,14 @@ WORK: dict[str, Callable[[Connection], object]] = {
         transfer_files.count(tx, transfer_files.Stage.WAITING),
         loops.every(tx),
     ),
+    "make findable": lambda tx: marks.put(tx, [Marked("came", "885", "m9", (-5, 7))]),
+    "which old ones are to be made findable": lambda tx: marks.old(tx, 100),
+    "make an old one findable": lambda tx: marks.put_old(tx, [(Lying(-1, "sent", "885", "m8"), (-5, 7))]),
+    "old ones are settled": lambda tx: marks.settle_old(tx, [-1, -2]),
+    "find by one mark": lambda tx: marks.find(tx, [[-5]], limit=50),
+    "find by several, the next page": lambda tx: marks.find(tx, [[-5, 8], [7], [6, 9]], limit=50, before=100),
+    "how what was found stands": lambda tx: (outbox.several(tx, ["m1", "m2"]), inbox.several(tx, NOW, ["m1", "m2"])),
+    "forget what is destroyed": lambda tx: marks.forget(tx, ["m1", "m2"]),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
 }
@@ -156,6 +169,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
+    store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
     return store
 
 
