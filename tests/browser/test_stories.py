@@ -168,3 +168,22 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
     assert await state_of(sandwell, sent.header.message_id) is State.CLOSED
     entries = await sandwell.store.read(lambda tx: list(log.entries(tx)))
     assert "Wanda" not in json.dumps([one.entry for one in entries])
+
+
+async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in_an_address(two: Two) -> None:
+    sandwell, worcestershire, browser = two
+    sent = notice()
+    await send(sandwell, [sent], "test")
+    await settled(sandwell, worcestershire)
+    officer = await desk(browser, worcestershire, Role.CME_OFFICER)
+    await officer.page.get_by_role("link", name="Find", exact=True).click()
+    for typed, found in (("testchild-example 31.3.2016", 1), ("testchild nobody", 0), ("X333210123001", 1)):
+        await officer.page.get_by_label("Name, date of birth, UPN or reference").fill(typed)
+        await officer.page.get_by_role("button", name="Find").click()
+        await officer.page.get_by_role("heading", name=f"{found or 'Nothing'} found").wait_for()
+        assert officer.page.url.endswith("/find")
+    await officer.page.get_by_role("link", name="Transfer notice").click()
+    await officer.page.get_by_role("heading", name="Ada Testchild-Example").wait_for()
+    found_by = await worcestershire.store.read(lambda tx: log.search(tx, act="notice.searched"))
+    assert len(found_by) == 3
+    assert all("estchild" not in one.entry for one in found_by)
