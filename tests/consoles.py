@@ -60,9 +60,19 @@ def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
         here.store.run(partial(store.add, person=person))
 
 
-def house(home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "") -> Authority:
+def house(
+    home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "", store_url: str = ""
+) -> Authority:
     """A gateway with a console, and people who may sign in."""
-    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", console_port=free_port())
+    setup.create(
+        home,
+        code=code,
+        name=name,
+        port=free_port(),
+        telephone="01632 960101",
+        console_port=free_port(),
+        store_url=store_url,
+    )
     if settings:
         file = home / "gateway.toml"
         file.write_text(f"{file.read_text()}\n{settings}\n")
