@@ -36,7 +36,8 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     client = TestClient(TestServer(application(here), port=here.config.console.port))
     await client.start_server()
     head = sent.header
-    yield client, {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example"}
+    parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example", "number": "0"}
+    yield client, parts
     await client.close()
     for one in (here, there):
         one.store.close()

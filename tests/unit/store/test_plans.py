@@ -12,6 +12,7 @@ from gateway.core.standing import Standing
 from gateway.store import (
     children,
     drafts,
+    entries,
     inbox,
     intake,
     log,
@@ -25,6 +26,7 @@ from gateway.store import (
 )
 from gateway.store.database import Store
 from gateway.store.drafts import Made
+from gateway.store.entries import Sought
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
@@ -132,6 +134,18 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
+    "the newest of the log": lambda tx: entries.newest(tx, Sought(), 900, 51),
+    "the log by kind": lambda tx: entries.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
+    "the log by person": lambda tx: (
+        entries.newest(tx, Sought(actor="olive"), 900, 51),
+        entries.has_actor(tx, "olive"),
+    ),
+    "the log by partner": lambda tx: entries.newest(tx, Sought(partner="885"), 900, 51),
+    "the log by time": lambda tx: entries.newest(tx, Sought(since=NOW, until=NOW), None, 51),
+    "the log by person and time": lambda tx: entries.newest(tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51),
+    "the log by person and kind": lambda tx: entries.newest(tx, Sought(actor="olive", acts=("notice.read",)), 900, 51),
+    "one entry": lambda tx: (entries.one(tx, 0), entries.checkpoint_over(tx, 0)),
+    "an id by its end": lambda tx: entries.ids_ending(tx, "0123456789ab"),
 }
 
 
@@ -143,6 +157,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
+    store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
     return store
 
 
