@@ -87,6 +87,14 @@ def has_actor(tx: Connection, actor: str) -> bool:
     return tx.scalar(select(_AT.number).where(_AT.actor == actor).limit(1)) is not None
 
 
+def last_of(tx: Connection, partner: str, acts: Sequence[str]) -> datetime | None:
+    """When one of these acts last happened with this partner."""
+    any_of_them = (_AT.act + "").in_(acts)  # an expression, so that the index of partners is used, which has the order
+    query = select(_AT.at).where(_AT.partner == partner, any_of_them).order_by(_AT.number.desc()).limit(1)
+    found: datetime | None = tx.scalar(query)
+    return found
+
+
 def ids_ending(tx: Connection, tail: str) -> list[str]:
     """The ids of 36 characters with these last twelve that the log knows."""
     return sorted(set(tx.scalars(select(_AT.about).where(_TAIL.in_([tail])).limit(1000))) - {None})

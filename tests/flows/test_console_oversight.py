@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway import people
+from gateway import partners, people
 from gateway.authority import Authority
 from gateway.console.application import application
 from gateway.core.permissions import Role
@@ -77,3 +77,26 @@ async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visit
         text = await visitor.get(Role.OUTREACH, path)
         assert mine[-12:] in text
         assert other[-12:] not in text
+
+
+async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    listed = await visitor.get(Role.OPERATOR, "/partners")
+    assert "Worcestershire" in listed
+    assert "left</strong>" not in listed
+    [known] = partners.known(visitor.here)
+    later(visitor, (known.ends[0].at - visitor.here.now()) / timedelta(days=1) - 29.5)
+    assert ">29 days left</strong>" in await visitor.get(Role.OPERATOR, "/partners")
+    page = await visitor.get(Role.AUDITOR, "/partners/885")
+    assert known.confirmed.fingerprint in page
+    assert "govuk-tag--orange" in page
+    assert "is not one of our partners" in await visitor.get(Role.AUDITOR, "/partners/330", 404)
+
+
+async def test_a_partner_was_in_touch_when_something_of_theirs_came(visitor: Visitor) -> None:
+    assert [one.last_contact for one in partners.known(visitor.there)] == [None]
+    at = visitor.there.now()
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    [known] = partners.known(visitor.there)
+    assert known.last_contact is not None
+    assert known.last_contact >= at
