@@ -12,6 +12,7 @@ from gateway.core.acts import READINGS
 SENTENCES = {
     "audit.exported": "{who} took the whole log out.",
     "audit.reviewed": "{who} reviewed this log.",
+    "audit.verified": "{who} had this log checked ({entries} entries, {faults} faults).",
     "caller.refused": "A caller who could not show who they are was not let in ({code}).",
     "card.renewed": "{who} renewed our card (serial {serial}).",
     "case.assigned": "{who} assigned the case to {to}.",

@@ -1,17 +1,27 @@
 """What managers, auditors and operators see: what is owed, partners, reports, and the audit log checked and taken out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Connection
 
-from gateway import partners, people
+from gateway import audit, partners, people
 from gateway.authority import Authority
+from gateway.checking import Checks
 from gateway.console.application import application
 from gateway.core.permissions import Role
+from gateway.core.witnessing import Alarm, Seen
+from gateway.errors import NotAllowed
+from gateway.store import log, witnessed
+from keys import card
+from keys.trust import Trust
 from tests.conftest import introduce
 from tests.consoles import house, session, sign_in_name
 from tests.flows.reporting import exchange, transfer
@@ -100,3 +110,74 @@ async def test_a_partner_was_in_touch_when_something_of_theirs_came(visitor: Vis
     [known] = partners.known(visitor.there)
     assert known.last_contact is not None
     assert known.last_contact >= at
+
+
+async def checked(visitor: Visitor) -> str:
+    """The page, once the check has ended."""
+    await visitor.post(Role.AUDITOR, "/audit/check", 303)
+    for _ in range(200):
+        text = await visitor.get(Role.AUDITOR, "/audit/check")
+        if "It is being checked" not in text:
+            return text
+        await asyncio.sleep(0.05)
+    raise AssertionError("the check does not end")
+
+
+async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
+    await audit.checkpoint(visitor.here)
+    assert "The log is whole" in await checked(visitor)
+    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="audit.verified"))
+    assert entry.actor == sign_in_name(Role.AUDITOR)
+
+
+async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
+    await audit.checkpoint(visitor.here)
+
+    def change(tx: Connection) -> None:
+        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'best') WHERE number = 1")
+
+    visitor.here.store.run(change)
+    text = await checked(visitor)
+    assert "The log is not whole" in text
+    assert "Entry 1: " in text
+
+
+async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
+    checks = Checks()
+    checks.begin(visitor.here, "ada")
+    with pytest.raises(NotAllowed, match="being checked already"):
+        checks.begin(visitor.here, "mona")
+    checks.run(visitor.here)
+    assert checks.last is not None
+    assert checks.last.verdict is not None
+    checks.begin(visitor.here, "mona")
+
+
+async def test_a_check_that_breaks_off_says_that_nothing_is_known_and_gives_its_turn_back(visitor: Visitor) -> None:
+    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE audit_checkpoints RENAME TO gone"))
+    assert "broke off" in await checked(visitor)
+    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE gone RENAME TO audit_checkpoints"))
+    assert "broke off" not in await checked(visitor)
+
+
+async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(visitor: Visitor, tmp_path: Path) -> None:
+    archive = await visitor.post(Role.AUDITOR, "/audit/export")
+    with ZipFile(BytesIO(archive)) as unpacked:
+        unpacked.extractall(tmp_path / "out")
+    theirs = card.read((tmp_path / "out" / "card.jwt").read_text().strip())
+    verdict = audit.verify_export(tmp_path / "out", Trust({"333": theirs}), "333")
+    assert (verdict.faults, verdict.size) == ((), verdict.covered)
+    assert "audit.exported" in (tmp_path / "out" / audit.ENTRIES).read_text().splitlines()[-1]
+
+
+async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
+    assert "No alarm" in await visitor.get(Role.AUDITOR, "/audit/partners")
+    now = visitor.here.now()
+    seen = Seen(7, b"r" * 32, "the note of today", now)
+    visitor.here.store.run(
+        lambda tx: witnessed.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
+    )
+    text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
+    assert "Alarm about Worcestershire: it signed two different logs of the same length" in text
+    assert "the note of yesterday" in text
