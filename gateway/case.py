@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from gateway import agreed, audit, by_hand, reconcile
 from gateway.authority import Authority
 from gateway.core import choices
-from gateway.core.acts import in_words
+from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
 from gateway.errors import NotFound
 from gateway.reconcile import Owed
@@ -29,7 +29,6 @@ from schemas.message import OPENS_A_CASE, Child, Message
 from schemas.reading import words
 
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
-READINGS = ("notice.read", "match.read", "draft.read", "search.read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from gateway.errors import NotFound
 from gateway.logs import alarmed, failed
 from gateway.store import log, witnessed
 from gateway.store.log import Entry
+from gateway.store.witnessed import Alarmed, Summary
 from keys import note
 from keys.errors import Refusal
 
@@ -136,6 +137,16 @@ async def _check_one(here: Authority, partner: str) -> None:
         return  # the next hour will do; `audit witness` says how far it is checked
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         failed(f"checking the audit log of {partner}", why)
+
+
+def known(here: Authority) -> tuple[list[Summary], list[Alarmed]]:
+    """How far each partner's log is known, and every alarm that stands."""
+
+    def look(tx: Connection) -> tuple[list[Summary], list[Alarmed]]:
+        found = [one for code in here.trust.authorities() if (one := witnessed.summary(tx, code))]
+        return found, witnessed.alarms(tx)
+
+    return here.store.look(look)
 
 
 def accept(here: Authority, partner: str, *, by: str) -> None:

@@ -28,6 +28,7 @@ class Pages:
         self._environment.filters |= {
             "day": day,
             "moment": moment,
+            "second": second,
             "words": words,
             "authority": authority,
             "tail": tail,
@@ -47,6 +48,12 @@ def moment(at: datetime) -> str:
     """A moment as people here write it, in their time."""
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%B %Y}, {local:%H:%M}"
+
+
+def second(at: datetime) -> str:
+    """A moment to the second, for a log."""
+    local = at.astimezone(LONDON)
+    return f"{local.day} {local:%b %Y}, {local:%H:%M:%S}"
 
 
 def day(on: date | datetime) -> str:

@@ -15,7 +15,10 @@ from gateway.sign_in import Session
 NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
     (Act.SEE_WORK, "/inbox", "Inbox"),
     (Act.SEE_WORK, "/sent", "Sent"),
+    (Act.SEE_WORK, "/unanswered", "Unanswered"),
     (Act.FIND, "/find", "Find"),
+    (Act.SEE_PARTNERS, "/partners", "Partners"),
+    (Act.AUDIT, "/audit", "Audit log"),
     (Act.SEE_HEALTH, "/health", "Health"),
     (Act.MANAGE_PEOPLE, "/people", "People"),
 )

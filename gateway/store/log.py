@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from gateway.core.merkle import Frontier, consistency_subtrees, leaf_hash, roots_of
+from gateway.core.merkle import Frontier, consistency_subtrees, inclusion_subtrees, leaf_hash, roots_of
 from gateway.store.tables import audit_checkpoints, audit_entries, audit_head
 
 _one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
@@ -130,11 +130,18 @@ def consistency(tx: Connection, old_size: int, new_size: int) -> tuple[bytes, ..
         return roots_of((bytes(row.leaf) for row in rows), subtrees)
 
 
+def inclusion(tx: Connection, number: int, size: int) -> tuple[bytes, ...]:
+    """RFC 9162, 2.1.3.1: the proof that an entry stands in our log of `size` entries. It reads every leaf."""
+    query = select(audit_entries.c.leaf).where(audit_entries.c.number < size).order_by(audit_entries.c.number)
+    with tx.execute(query.execution_options(yield_per=1000)) as rows:
+        return roots_of((bytes(row.leaf) for row in rows), inclusion_subtrees(number, size))[1:]
+
+
 def entries(tx: Connection) -> Iterator[Kept]:
     """Every entry in order, without holding them all in memory."""
     query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
     for row in tx.execute(query):
-        yield _kept(row._mapping)
+        yield as_kept(row._mapping)
 
 
 def search(
@@ -160,8 +167,9 @@ def search(
         query = query.where(at.at >= since)
     if until is not None:
         query = query.where(at.at < until)
-    return [_kept(row._mapping) for row in tx.execute(query)]
+    return [as_kept(row._mapping) for row in tx.execute(query)]
 
 
-def _kept(row: RowMapping) -> Kept:
+def as_kept(row: RowMapping) -> Kept:
+    """A row of the table."""
     return Kept(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes

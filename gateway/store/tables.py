@@ -383,7 +383,11 @@ audit_entries = Table(
     Column("partner", AUTHORITY),
     Column("entry", Text, nullable=False),  # the exact leaf: what is hashed
     Column("leaf", LargeBinary, nullable=False),
-    Index("audit_entries_about", "about"),
+    Index("audit_entries_about", "about", "number"),
+    Index("audit_entries_tail", text("substr(about, 25)")),  # of an id of 36 characters, the last twelve
+    Index("audit_entries_act", "act", "number"),
+    Index("audit_entries_actor", "actor", "number"),
+    Index("audit_entries_partner", "partner", "number"),
     Index("audit_entries_at", "at"),
 )
 

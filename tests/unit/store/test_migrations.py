@@ -25,6 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite does not tell of those
 def test_the_migrations_end_where_the_tables_begin(url: str) -> None:
     store = Store(url)
     store.migrate(create=True)

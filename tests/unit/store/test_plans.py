@@ -12,6 +12,7 @@ from gateway.core.standing import Standing
 from gateway.store import (
     children,
     drafts,
+    entries,
     inbox,
     intake,
     log,
@@ -28,6 +29,7 @@ from gateway.store import (
 )
 from gateway.store.database import Store
 from gateway.store.drafts import Made
+from gateway.store.entries import Sought
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
@@ -158,6 +160,19 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "forget what is destroyed": lambda tx: marks.forget(tx, ["m1", "m2"]),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
+    "the newest of the log": lambda tx: entries.newest(tx, Sought(), 900, 51),
+    "the log by kind": lambda tx: entries.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
+    "the log by person": lambda tx: (
+        entries.newest(tx, Sought(actor="olive"), 900, 51),
+        entries.has_actor(tx, "olive"),
+    ),
+    "the log by partner": lambda tx: entries.newest(tx, Sought(partner="885"), 900, 51),
+    "the log by time": lambda tx: entries.newest(tx, Sought(since=NOW, until=NOW), None, 51),
+    "the log by person and time": lambda tx: entries.newest(tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51),
+    "the log by person and kind": lambda tx: entries.newest(tx, Sought(actor="olive", acts=("notice.read",)), 900, 51),
+    "one entry": lambda tx: (entries.one(tx, 0), entries.checkpoint_over(tx, 0)),
+    "when a partner was in touch": lambda tx: entries.last_of(tx, "885", ("message.kept", "receipt.verified")),
+    "an id by its end": lambda tx: entries.ids_ending(tx, "0123456789ab"),
 }
 
 
@@ -170,6 +185,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
+    store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
     return store
 
 
