@@ -114,6 +114,30 @@ def look(here: Authority, case: str, by: str) -> Case:
     return here.store.run(read)
 
 
+def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[str, str]:
+    """How the children are called whom these notices are about, for a list of them. It is one entry, which mentions each notice."""
+
+    def read(tx: Connection) -> dict[str, str]:
+        found = {one.message_id: _name(_opened_of(tx, here, one)) for one in listed if one.kind in OPENS_A_CASE}
+        shown = {message_id: name for message_id, name in found.items() if name}
+        if shown:
+            log.append(tx, here.now(), [Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(shown))])
+        return shown
+
+    return here.store.run(read)
+
+
+def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
+    if isinstance(one, Delivery):
+        return _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
+    return _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
+
+
+def _name(message: Message | None) -> str:
+    child: Child | None = getattr(message.body, "child", None) if message else None
+    return f"{child.surname}, {child.forename or '-'}" if child else ""
+
+
 def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:
     sent = outbox.search(tx, conversation_id=case, limit=None)
     came = inbox.search(tx, here.now(), conversation_id=case, limit=None)

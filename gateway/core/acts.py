@@ -1,6 +1,12 @@
 """The acts that the audit log tells of, in a few words as a case shows them; `telling` has a sentence for each."""
 
-READINGS = ("notice.read", "match.read", "draft.read", "search.read")  # somebody saw what is said of a child
+READINGS = (
+    "notice.read",
+    "list.read",
+    "match.read",
+    "draft.read",
+    "search.read",
+)  # somebody saw what is said of a child
 
 WORDS = {  # of what was done to a notice, a draft, a case
     "notice.queued": "queued",

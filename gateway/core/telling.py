@@ -31,6 +31,7 @@ SENTENCES = {
     "gateway.started": "The gateway started.",
     "gateway.stopped": "The gateway stopped.",
     "keys.rotated": "{who} changed our keys for new ones (old ones revoked: {revoked}).",
+    "list.read": "{who} saw the names of {names} children in a list.",
     "mailbox.expired": "A bundle that we kept for {owner} was not fetched in time, and was forgotten.",
     "mailbox.fetched": "{owner} fetched a bundle that we kept for it.",
     "mailbox.kept": "A bundle by {partner} was kept for {owner} in its mailbox.",

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from gateway.errors import NotFound
 from gateway.store.log import Kept, as_kept, head
-from gateway.store.tables import audit_checkpoints, audit_entries
+from gateway.store.tables import audit_checkpoints, audit_entries, audit_mentions
 
 CLOCK_SET_BACK = timedelta(
     hours=1
@@ -36,8 +36,9 @@ class Sought:
 
 def newest(tx: Connection, sought: Sought, before: int | None, most: int) -> list[Kept]:
     """The newest entries that are sought, below the number `before` where one is given."""
-    found = [as_kept(row._mapping) for query in _queries(tx, sought, before) for row in tx.execute(query.limit(most))]
-    return sorted(found, key=lambda one: one.number, reverse=True)[:most]
+    rows = (row._mapping for query in _queries(tx, sought, before) for row in tx.execute(query.limit(most)))
+    found = {row["number"]: as_kept(row) for row in rows}  # one may mention several of the ids
+    return sorted(found.values(), key=lambda one: one.number, reverse=True)[:most]
 
 
 def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Select[tuple[object, ...]]]:
@@ -45,7 +46,10 @@ def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Sel
     if sought.abouts is not None:
         of_acts = [_AT.act.in_(sought.acts)] if sought.acts else []
         for at in range(0, len(sought.abouts), AT_ONCE):
-            yield query.where(_AT.about.in_(sought.abouts[at : at + AT_ONCE]), *of_acts)
+            some = sought.abouts[at : at + AT_ONCE]
+            yield query.where(_AT.about.in_(some), *of_acts)
+            mentioned = select(audit_mentions.c.number).where(audit_mentions.c.about.in_(some))
+            yield query.where(_AT.number.in_(mentioned), *of_acts)
     elif sought.acts:
         for act in sought.acts:
             yield query.where(_AT.act == act)

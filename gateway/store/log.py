@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from gateway.core.merkle import Frontier, consistency_subtrees, inclusion_subtrees, leaf_hash, roots_of
-from gateway.store.tables import audit_checkpoints, audit_entries, audit_head
+from gateway.store.tables import audit_checkpoints, audit_entries, audit_head, audit_mentions
 
 _one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 
@@ -28,6 +28,7 @@ class Entry:
     partner: str | None = None
     digest: str | None = None
     detail: Mapping[str, str | int] = field(default_factory=dict)
+    mentions: Sequence[str] = ()  # of an entry that is about several notices, their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,13 @@ def append(tx: Connection, at: datetime, entries: Sequence[Entry]) -> None:
         for offset, (entry, text, leaf) in enumerate(zip(entries, texts, leaves, strict=True))
     ]
     tx.execute(insert(audit_entries), rows)
+    named = [
+        {"about": one, "number": row["number"]}
+        for entry, row in zip(entries, rows, strict=True)
+        for one in entry.mentions
+    ]
+    if named:
+        tx.execute(insert(audit_mentions), named)
     after = head.append(leaves)
     tx.execute(update(audit_head).where(audit_head.c.number == 1).values(size=after.size, peaks=after.to_bytes()))
 
@@ -78,6 +86,7 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
         "at": at.isoformat(timespec="microseconds"),
         "detail": dict(entry.detail) or None,
         "digest": entry.digest,
+        "mentions": list(entry.mentions) or None,
         "number": number,
         "partner": entry.partner,
     }

@@ -139,6 +139,7 @@ inbox = Table(
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
     Index("inbox_received", "received_at", "message_id"),
+    Index("inbox_standing", "state", "received_at", "message_id"),
     Index(
         "inbox_supersedes",
         "supersedes",
@@ -391,6 +392,14 @@ audit_entries = Table(
     Index("audit_entries_at", "at"),
 )
 
+audit_mentions = Table(  # of an entry that is about several notices, each of them
+    "audit_mentions",
+    metadata,
+    Column("about", String(80), primary_key=True),
+    Column("number", SEQUENCE, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
 audit_head = Table(
     "audit_head",
     metadata,
@@ -520,5 +529,3 @@ loops = Table(  # of the gateway that runs: when each last looked
     Column("looked_at", Instant, nullable=False),
     Column("late_at", Instant, nullable=False),
 )
-
-APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

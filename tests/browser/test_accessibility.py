@@ -75,7 +75,7 @@ async def test_an_officer_accepts_a_notice_with_the_keyboard_alone(
     here, browser, _ = there
     officer = await desk(browser, here, Role.CME_OFFICER)
     await officer.open("/inbox")
-    await _tab_to(officer, "Transfer notice")
+    await _tab_to(officer, "Testchild-Example, Ada")
     await officer.page.keyboard.press("Enter")
     await officer.page.get_by_text("What has happened").wait_for()
     await _tab_to(officer, "Accept the notice")
@@ -99,7 +99,7 @@ async def _tab_to(desk: Desk, text: str) -> None:
 async def test_everything_works_without_javascript(there: tuple[Authority, Browser, dict[str, str]]) -> None:
     here, browser, _ = there
     officer = await desk(browser, here, Role.CME_OFFICER, java_script_enabled=False)
-    await officer.page.get_by_role("link", name="Transfer notice").click()
+    await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
     await officer.page.get_by_role("button", name="Accept the notice").click()
     await officer.page.get_by_role("button", name="Accept").click()
     assert await officer.page.get_by_text("It is done").is_visible()

@@ -40,7 +40,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
     await settled(sandwell, worcestershire)
 
     theirs = await desk(browser, worcestershire, Role.CME_OFFICER)
-    await theirs.page.get_by_role("link", name="Transfer notice").click()
+    await theirs.page.get_by_role("link", name="Testchild-Example, Ada").click()
     await theirs.page.get_by_role("button", name="Accept the notice").click()
     await theirs.page.get_by_label("Note for the officer there").fill("A place at Exampleton Primary is being sought.")
     await theirs.page.get_by_role("button", name="Accept").click()
@@ -56,7 +56,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
 
     ours = await desk(browser, sandwell, Role.CME_OFFICER)
     await ours.page.get_by_role("link", name="Sent").click()
-    await ours.page.get_by_role("link", name="Transfer notice").click()
+    await ours.page.get_by_role("link", name="Testchild-Example, Ada").click()
     assert await ours.page.get_by_text("Concluded").first.is_visible()
     assert await ours.page.get_by_text("A place at Exampleton Primary is being sought.").is_visible()
     assert await ours.page.get_by_text("Olive Testofficer").first.is_visible()
@@ -75,7 +75,7 @@ async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of
     first = await desk(browser, worcestershire, Role.CME_OFFICER)
     second = await desk(browser, worcestershire, Role.PUPIL_TRACKING)
     for one, button in ((first, "Accept the notice"), (second, "Reject the notice")):
-        await one.page.get_by_role("link", name="Transfer notice").click()
+        await one.page.get_by_role("link", name="Testchild-Example, Ada").click()
         await one.page.get_by_role("button", name=button).click()
     await first.page.get_by_role("button", name="Accept").click()
     await first.page.get_by_text("It is done").wait_for()
@@ -94,7 +94,7 @@ async def test_going_back_and_sending_the_form_again_does_nothing_twice(two: Two
     await send(sandwell, [notice()], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
-    await officer.page.get_by_role("link", name="Transfer notice").click()
+    await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
     await officer.page.get_by_role("button", name="Accept the notice").click()
     await officer.page.get_by_role("button", name="Accept").click()
     await officer.page.get_by_text("It is done").wait_for()
@@ -118,7 +118,7 @@ async def test_what_a_partner_writes_into_a_name_is_text_and_nothing_else(two: T
     await send(sandwell, [Message(sent.header, body)], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
-    await officer.page.get_by_role("link", name="Transfer notice").click()
+    await officer.page.get_by_role("link", name="O'Test<b>child</b>, Ada").click()
     assert await officer.page.get_by_role("heading", level=1).inner_text() == "Ada O'Test<b>child</b>"
     assert await officer.page.get_by_text(HOSTILE).is_visible()
     assert "taken" not in await officer.page.title()
@@ -138,7 +138,7 @@ async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no
     await officer.page.get_by_label("Outreach officer").select_option(label="Otto Testvisitor")
     await officer.page.get_by_role("button", name="Assign").click()
     await visitor.open("/inbox")
-    await visitor.page.get_by_role("link", name="Transfer notice").click()
+    await visitor.page.get_by_role("link", name="Testchild-Example, Ada").click()
     assert await visitor.page.get_by_role("heading", level=1).is_visible()
     assert await visitor.page.get_by_role("button", name="Accept the notice").count() == 0
     await visitor.open(f"/cases/{other.header.conversation_id}")
