@@ -56,10 +56,14 @@ class Search:
 
     @property
     def next_step(self) -> str:
-        """What an officer does now."""
+        """What an officer does now, at a terminal."""
+        return self.advice(f"cme-gateway located {self.case} WAY.")
+
+    def advice(self, stand_down: str) -> str:
+        """What an officer does now; `stand_down` says how that is done."""
         if self.ended:
             return "The search has ended."
-        stand_down = f"cme-gateway located {self.case} WAY. Until then the others go on looking."
+        stand_down = f"{stand_down} Until then the others go on looking."
         if found := self.those(Answering.FOUND):
             return f"Ring {', '.join(one.ring or one.name for one in found)} and confirm it; then {stand_down}"
         if ring := self.those(Answering.RING):

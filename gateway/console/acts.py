@@ -60,6 +60,12 @@ _SPOKEN = (
     Question("time", "At what time?", "time", "Such as 14:30"),
 )
 
+LOCATED = (
+    Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
+    Question("on", "On which day?", "day"),
+    Question("decided_by", "Who decided it, if a manager did?", optional=True),
+)
+
 
 def _no_note_if_restricted(notice: Notice, *rest: Question) -> Sequence[Question]:
     return rest if notice.restriction != "none" else (*rest, _NOTE)
@@ -248,11 +254,7 @@ FORMS: Mapping[Choice, Form] = {
         "Stand down: the child is found, or the search ends",
         "Stand down",
         "Everybody who was asked is told, at once. Where the child is, is not said.",
-        lambda _: (
-            Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
-            Question("on", "On which day?", "day"),
-            Question("decided_by", "Who decided it, if a manager did?", optional=True),
-        ),
+        lambda _: LOCATED,
         _located,
         weighty=True,
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.authority import Authority
-from gateway.console import account, acts, case, people, sign_in, worklist
+from gateway.console import account, acts, case, drafts, matches, people, searches, sign_in, worklist
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.visit import HERE, Visit, nothing_typed
@@ -18,7 +18,17 @@ from gateway.logs import failed
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ROOMS = (sign_in.DOORS, account.DOORS, worklist.DOORS, case.DOORS, acts.DOORS, people.DOORS)
+ROOMS = (
+    sign_in.DOORS,
+    account.DOORS,
+    worklist.DOORS,
+    case.DOORS,
+    acts.DOORS,
+    searches.DOORS,
+    matches.DOORS,
+    drafts.DOORS,
+    people.DOORS,
+)
 MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
 
 TEMPLATE_SCRIPT = "sha256-GUQ5ad8JK5KmEWmROf3LZd9ge94daqNvd8xy9YS1iDw="  # the one line of script in the page template

@@ -15,6 +15,9 @@ from gateway.sign_in import Session
 NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
     (Act.SEE_WORK, "/inbox", "Inbox"),
     (Act.SEE_WORK, "/sent", "Sent"),
+    (Act.ANSWER, "/matches", "Possible matches"),
+    (Act.SEND, "/drafts", "Drafts"),
+    (Act.SEARCH, "/reviews", "Reviews"),
     (Act.MANAGE_PEOPLE, "/people", "People"),
 )
 SESSION_COOKIE = "__Host-session"

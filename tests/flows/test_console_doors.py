@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -36,7 +37,8 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     client = TestClient(TestServer(application(here), port=here.config.console.port))
     await client.start_server()
     head = sent.header
-    yield client, {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example"}
+    parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example"}
+    yield client, parts | {"draft": str(UUID(int=1)), "composition": str(UUID(int=2)), "section": "child", "at": "0"}
     await client.close()
     for one in (here, there):
         one.store.close()
