@@ -46,6 +46,7 @@ class Search:
 
     case: str
     kind: str
+    newest: str  # our newest notice in it
     asked: Sequence[Asked]
     ended: bool
     review_on: date | None
@@ -146,7 +147,12 @@ def _search(
     asked.sort(key=lambda one: (order.index(one.standing), one.authority))
     newest = next(iter(one for one in sent if one.kind in SEARCHES))
     return Search(
-        newest.conversation_id, newest.kind, asked, under is None and not newest.test, under.due_on if under else None
+        newest.conversation_id,
+        newest.kind,
+        newest.message_id,
+        asked,
+        under is None and not newest.test,
+        under.due_on if under else None,
     )
 
 

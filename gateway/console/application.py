@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.authority import Authority
-from gateway.console import account, acts, case, drafts, matches, people, searches, sign_in, worklist
+from gateway.console import account, acts, case, compose, drafts, matches, people, searches, sign_in, worklist
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.visit import HERE, Visit, nothing_typed
@@ -27,6 +27,7 @@ ROOMS = (
     searches.DOORS,
     matches.DOORS,
     drafts.DOORS,
+    compose.DOORS,
     people.DOORS,
 )
 MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters

@@ -15,6 +15,7 @@ from gateway.sign_in import Session
 NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
     (Act.SEE_WORK, "/inbox", "Inbox"),
     (Act.SEE_WORK, "/sent", "Sent"),
+    (Act.SEND, "/compositions", "Write"),
     (Act.ANSWER, "/matches", "Possible matches"),
     (Act.SEND, "/drafts", "Drafts"),
     (Act.SEARCH, "/reviews", "Reviews"),
