@@ -1,6 +1,6 @@
 """Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -53,8 +53,12 @@ def _searched(tx: Connection, conversation_id: str) -> bool:
     return any(one.kind in SEARCHES and one.state is not State.WITHDRAWN for one in case)
 
 
-def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
+def correct(
+    here: Authority, message_id: str, notice: Message, by: str, *, also: Callable[[Connection], None] | None = None
+) -> str:
     """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
+
+    `also` is done in the same transaction.
 
     Raises NotFound, Unfit, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
     """
@@ -71,6 +75,8 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
     [ready] = prepare(here, [Message(head, notice.body)], by)
 
     def write(tx: Connection) -> None:
+        if also:
+            also(tx)
         _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
         queue(tx, here, [ready])
 

@@ -20,6 +20,11 @@ SENTENCES = {
     "case.stood-down": "{who} stood the whole search down.",
     "case.unassigned": "{who} took the case away from {from}.",
     "children.loaded": "{who} loaded the index of our own children: {children} of them.",
+    "composition.begun": "{who} began to write a notice.",
+    "composition.changed": "{who} wrote at a notice.",
+    "composition.given-up": "{who} gave up a notice that was being written.",
+    "composition.read": "{who} read a notice that is being written.",
+    "composition.sent": "{who} sent what was written.",
     "correspondent.entered": "{who} entered the mailbox to which letters to {partner} go.",
     "correspondent.removed": "{who} removed the mailbox to which letters to {partner} went.",
     "draft.discarded": "{who} discarded a draft.",
@@ -89,7 +94,10 @@ KINDS: Mapping[
     "readings": ("Who read what is said of a child", READINGS),
     "messages": ("What was sent, and what came", ("notice.", "message.", "receipt.", "reply.")),
     "cases": ("Cases, searches and reviews", ("case.", "search.", "match.", "review.")),
-    "drafts": ("Drafts, extracts and ONE", ("draft.", "one.", "children.", "postcodes.")),
+    "drafts": (
+        "Drafts, what is being written, extracts and ONE",
+        ("draft.", "composition.", "one.", "children.", "postcodes."),
+    ),
     "people": ("People: signing in, accounts and roles", ("person.",)),
     "partners": ("Partners, their logs and statements", ("partner.", "correspondent.", "witness.", "statement.")),
     "refused": (

@@ -230,6 +230,23 @@ drafts = Table(  # rows of extracts that wait for an officer, or waited
     Index("drafts_turn", "state", "made_at", "draft_id"),
 )
 
+compositions = Table(  # notices that officers write, until they are sent
+    "compositions",
+    metadata,
+    Column("composition_id", ID, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("draft_id", ID),  # of which it is made
+    Column("corrects", ID),  # in whose place it is sent
+    Column("data_key", LargeBinary),  # destroyed when it has ended
+    Column("content", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("told", Text),  # what became of it: the case, and who was not reached
+    Index("compositions_turn", "state", "changed_at"),
+)
+
 postcodes = Table(
     "postcodes",
     metadata,
@@ -396,7 +413,7 @@ audit_mentions = Table(  # of an entry that is about several notices, each of th
     "audit_mentions",
     metadata,
     Column("about", String(80), primary_key=True),
-    Column("number", SEQUENCE, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
 

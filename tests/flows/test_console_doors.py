@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -45,8 +46,8 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     await client.start_server()
     head = sent.header
     parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example", "number": "0"}
-    parts["authority"] = "333"
-    yield client, parts
+    parts |= {"authority": "333", "draft": str(UUID(int=1)), "composition": str(UUID(int=2))}
+    yield client, parts | {"section": "child", "at": "0"}
     await client.close()
     for one in (here, there):
         one.store.close()
