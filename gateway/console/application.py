@@ -17,6 +17,7 @@ from gateway.console import (
     case,
     partners,
     people,
+    reports,
     sign_in,
     unanswered,
     worklist,
@@ -42,6 +43,7 @@ ROOMS = (
     unanswered.DOORS,
     partners.DOORS,
     audit_proofs.DOORS,
+    reports.DOORS,
 )
 MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
 

@@ -16,6 +16,7 @@ NAVIGATION = (  # the rooms in the head of every page, for those to whom they ar
     (Act.SEE_WORK, "/inbox", "Inbox"),
     (Act.SEE_WORK, "/sent", "Sent"),
     (Act.SEE_WORK, "/unanswered", "Unanswered"),
+    (Act.REPORT, "/reports", "Reports"),
     (Act.SEE_PARTNERS, "/partners", "Partners"),
     (Act.AUDIT, "/audit", "Audit log"),
     (Act.MANAGE_PEOPLE, "/people", "People"),

@@ -37,7 +37,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     await client.start_server()
     head = sent.header
     parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example", "number": "0"}
-    parts["authority"] = "333"
+    parts |= {"authority": "333", "report": "timeliness"}
     yield client, parts
     await client.close()
     for one in (here, there):
