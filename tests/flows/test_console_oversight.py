@@ -20,6 +20,7 @@ from gateway.core.permissions import Role
 from gateway.core.witnessing import Alarm, Seen
 from gateway.errors import NotAllowed
 from gateway.store import log, witnessed
+from gateway.store.log import Entry
 from keys import card
 from keys.trust import Trust
 from tests.conftest import introduce
@@ -233,3 +234,23 @@ async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_l
     assert "Date of birth" in sheet
     [read] = visitor.here.store.look(lambda tx: log.search(tx, act="notice.read"))
     assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
+
+
+async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
+    visitor.here.store.run(
+        lambda tx: log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
+    )
+    assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
+    assert "There is no such day" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)
+
+
+async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:
+    pytest.importorskip("weasyprint")
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    cookies, _ = session(visitor.here, Role.AUDITOR)
+    got = await visitor.client.get(f"/reports/timeliness?from={today}&to={today}&as=pdf", cookies=cookies)
+    assert (await got.read()).startswith(b"%PDF-")
+    assert got.headers["Content-Disposition"] == f'attachment; filename="timeliness-{today}-{today}.pdf"'
+    assert "default-src 'none'" in got.headers["Content-Security-Policy"]
