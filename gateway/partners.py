@@ -40,17 +40,25 @@ class Known:
 
 def known(here: Authority) -> list[Known]:
     """All partners, by authority."""
-    return here.store.look(lambda tx: [_known(tx, one) for one in partners.every(tx)])
+
+    def look(tx: Connection) -> list[Known]:
+        last = entries.last_with(tx, IN_TOUCH)
+        return [_known(one, last.get(one.authority)) for one in partners.every(tx)]
+
+    return here.store.look(look)
 
 
 def one(here: Authority, authority: str) -> Known:
     """One partner. Raises NotFound."""
-    return here.store.look(lambda tx: _known(tx, partners.get(tx, authority)))
+
+    def look(tx: Connection) -> Known:
+        return _known(partners.get(tx, authority), entries.last_with(tx, IN_TOUCH).get(authority))
+
+    return here.store.look(look)
 
 
-def _known(tx: Connection, confirmed: Partner) -> Known:
+def _known(confirmed: Partner, last: datetime | None) -> Known:
     theirs = card.read(confirmed.card)
-    last = entries.last_of(tx, confirmed.authority, IN_TOUCH)
     return Known(confirmed, theirs, sorted(_ends(theirs), key=lambda end: end.at), last)
 
 

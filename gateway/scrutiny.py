@@ -179,7 +179,6 @@ class Proof:
     """That an entry stands in the log that was signed: the path from its leaf to the root, and whether it leads there."""
 
     number: int
-    text: str
     leaf: bytes
     path: Sequence[bytes]
     checkpoint: Checkpoint
@@ -201,6 +200,6 @@ def prove(here: Authority, number: int) -> Proof:
         )
         path, leaf = log.inclusion(tx, number, stamped.size), merkle.leaf_hash(kept.entry.encode())
         holds = merkle.included(leaf, number, stamped.size, path, stamped.root)
-        return Proof(number, kept.entry, leaf, path, stamped, over[1], holds)
+        return Proof(number, leaf, path, stamped, over[1], holds)
 
     return here.store.look(work)

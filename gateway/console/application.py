@@ -22,6 +22,7 @@ from gateway.console import (
     matches,
     partners,
     people,
+    reports,
     searches,
     sign_in,
     unanswered,
@@ -54,6 +55,7 @@ ROOMS = (
     partners.DOORS,
     health.DOORS,
     audit_proofs.DOORS,
+    reports.DOORS,
 )
 MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
 

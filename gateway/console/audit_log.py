@@ -37,17 +37,12 @@ def _kinds() -> Sequence[tuple[str, str]]:
 
 
 def _questions(visit: Visit) -> Sequence[Question]:
-    known = sorted({*visit.here.trust.authorities(), *visit.here.correspondents})
+    known = {*visit.here.trust.authorities(), *visit.here.correspondents, visit.request.query.get("partner", "")}
+    named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
         Question("kind", "What was done", "select", options=_kinds, optional=True),
         Question("person", "By whom", optional=True),
-        Question(
-            "partner",
-            "Partner",
-            "select",
-            options=lambda: [(c, codes.authority_name(c) or c) for c in known],
-            optional=True,
-        ),
+        Question("partner", "Partner", "select", options=lambda: named, optional=True),
         Question("reference", "Reference of a notice, a draft or a case", optional=True),
         Question("since", "From", "day", optional=True),
         Question("until", "To", "day", optional=True),

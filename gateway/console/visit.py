@@ -21,6 +21,7 @@ NAVIGATION = (  # the rooms in the head of every page, for those to whom they ar
     (Act.ANSWER, "/matches", "Matches"),
     (Act.SEARCH, "/reviews", "Reviews"),
     (Act.FIND, "/find", "Find"),
+    (Act.REPORT, "/reports", "Reports"),
     (Act.SEE_PARTNERS, "/partners", "Partners"),
     (Act.AUDIT, "/audit", "Audit log"),
     (Act.SEE_HEALTH, "/health", "Health"),

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from gateway.errors import NotFound
 from gateway.store.log import Kept, as_kept, head
-from gateway.store.tables import audit_checkpoints, audit_entries, audit_mentions
+from gateway.store.tables import audit_checkpoints, audit_entries, audit_mentions, partners
 
 CLOCK_SET_BACK = timedelta(
     hours=1
@@ -91,12 +91,12 @@ def has_actor(tx: Connection, actor: str) -> bool:
     return tx.scalar(select(_AT.number).where(_AT.actor == actor).limit(1)) is not None
 
 
-def last_of(tx: Connection, partner: str, acts: Sequence[str]) -> datetime | None:
-    """When one of these acts last happened with this partner."""
+def last_with(tx: Connection, acts: Sequence[str]) -> dict[str, datetime]:
+    """When one of these acts last happened with each partner."""
     any_of_them = (_AT.act + "").in_(acts)  # an expression, so that the index of partners is used, which has the order
-    query = select(_AT.at).where(_AT.partner == partner, any_of_them).order_by(_AT.number.desc()).limit(1)
-    found: datetime | None = tx.scalar(query)
-    return found
+    mine = select(_AT.at).where(_AT.partner == partners.c.authority, any_of_them)
+    last = mine.order_by(_AT.number.desc()).limit(1).correlate(partners).scalar_subquery()
+    return {row.authority: row.last for row in tx.execute(select(partners.c.authority, last.label("last"))) if row.last}
 
 
 def ids_ending(tx: Connection, tail: str) -> list[str]:

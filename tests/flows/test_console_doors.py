@@ -47,7 +47,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     head = sent.header
     parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example", "number": "0"}
     parts |= {"authority": "333", "draft": str(UUID(int=1)), "composition": str(UUID(int=2))}
-    yield client, parts | {"section": "child", "at": "0"}
+    yield client, parts | {"section": "child", "at": "0", "report": "timeliness"}
     await client.close()
     for one in (here, there):
         one.store.close()

@@ -20,6 +20,7 @@ from gateway.core.permissions import Role
 from gateway.core.witnessing import Alarm, Seen
 from gateway.errors import NotAllowed
 from gateway.store import log, witnessed
+from gateway.store.log import Entry
 from keys import card
 from keys.trust import Trust
 from tests.conftest import introduce
@@ -181,3 +182,75 @@ async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
     text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
     assert "Alarm about Worcestershire: it signed two different logs of the same length" in text
     assert "the note of yesterday" in text
+
+
+MAY = {
+    "period": "other",
+    **{f"{end}-{part}": said for end in ("first", "last") for part, said in (("month", "5"), ("year", "2026"))},
+}
+
+
+async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    for name, said in (("statistics", "Notices by kind"), ("timeliness", "Their receipts for our notices")):
+        address = f"/reports/{name}?from={today}&to={today}"
+        assert said in await visitor.get(Role.AUDITOR, address)
+        assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
+    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="report.statistics", limit=1))
+    assert entry.actor == sign_in_name(Role.AUDITOR)
+
+
+async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_auditor(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    address = f"/reports/statistics?from={today}&to={today}&team=yes"
+    assert "FOR THE TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
+    assert "FOR THE TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
+
+
+async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:
+    for first, last, said in (
+        ("3", "", "in digits"),
+        ("3", "2", "not before the first"),
+        ("3", "32", "There is no such day"),
+    ):
+        typed = {"report": "statistics", **MAY, "first-day": first, "last-day": last}
+        assert said in (await visitor.post(Role.AUDITOR, "/reports", 422, **typed)).decode(), (first, last)
+    assert "Choose the days" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="statistics")).decode()
+    assert "Choose one of the list" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="inspection")).decode()
+    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=today&to=")
+    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=1026-01-01&to=2026-01-01")
+
+
+async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_log(visitor: Visitor) -> None:
+    message = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
+    assert "under your name" in asked
+    assert visitor.here.store.look(lambda tx: log.search(tx, act="notice.read")) == []
+    days = {"from": today, "to": today, "as": "csv"}
+    sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
+    assert "Date of birth" in sheet
+    [read] = visitor.here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
+
+
+async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
+    visitor.here.store.run(
+        lambda tx: log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
+    )
+    assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
+    assert "There is no such day" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)
+
+
+async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:
+    pytest.importorskip("weasyprint")
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    cookies, _ = session(visitor.here, Role.AUDITOR)
+    got = await visitor.client.get(f"/reports/timeliness?from={today}&to={today}&as=pdf", cookies=cookies)
+    assert (await got.read()).startswith(b"%PDF-")
+    assert got.headers["Content-Disposition"] == f'attachment; filename="timeliness-{today}-{today}.pdf"'
+    assert "default-src 'none'" in got.headers["Content-Security-Policy"]
