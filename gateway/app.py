@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 
 from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
+from gateway.api import application as api
+from gateway.api.call import PREFIX
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ConsoleSettings, ListenSettings
@@ -78,12 +80,19 @@ async def running(here: Authority) -> AsyncIterator[None]:
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
 
 
+def site(here: Authority) -> web.Application:
+    """What the console's port serves: the console, and under its prefix the API."""
+    pages = console.application(here)
+    pages.add_subapp(PREFIX, api.application(here))
+    return pages
+
+
 async def _console(here: Authority, exchange: web.AppRunner) -> web.AppRunner | None:
-    """The console on its own port, where one is set."""
+    """The console on its own port, where one is set, and the API beside it."""
     ours = here.config.console
     if not ours.port:
         return None
-    runner = web.AppRunner(console.application(here), access_log=None, shutdown_timeout=STOP_SECONDS)
+    runner = web.AppRunner(site(here), access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, ours.host, ours.port, ssl_context=_console_tls(here.config)).start()
