@@ -105,11 +105,7 @@ def _schema_in(one: Operation, kind: str) -> dict[str, Any]:
 def _given(one: Operation) -> dict[str, Any]:
     if one.gives is None:
         return {"description": "Done."}
-    if one.forms == (JSON,):
-        content = {JSON: {"schema": _ref(one.gives)}}
-    else:
-        text = {"type": "string"}
-        content = {form: {"schema": _ref(one.gives) if form == JSON else text} for form in one.forms}
+    content = {form: {"schema": _ref(one.gives)} if form == JSON else {} for form in one.forms}
     made: dict[str, Any] = {
         "description": "Done." if one.status == 200 else "Taken; it is durable.",
         "content": content,
