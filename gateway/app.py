@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, witness
+from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, webhooks, witness
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.authority import SYSTEM, Authority
@@ -63,6 +63,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             witness.watch_forever,
             statements.compare_forever,
             chase.chase_forever,
+            webhooks.tell_forever,
             _checkpoints,
             _expire_mailboxes,
         )

@@ -314,6 +314,11 @@ class Config:
         secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
         return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
 
+    def webhook_ca(self) -> str | None:
+        """Who issued the certificates of the hosts of webhooks, if it is said. Raises ConfigProblem where it cannot be read."""
+        file = self.api.webhook_ca_file
+        return self._secret(file, "[api] webhook_ca_file").decode("ascii", "replace") if file else None
+
     def registration(self) -> Registration | None:
         """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
         ours = self.sign_in

@@ -16,7 +16,7 @@ from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Step
 from gateway.errors import ConfigProblem
-from gateway.store import children, drafts, outbox, searches, transfer_files, witnessed
+from gateway.store import children, drafts, outbox, searches, transfer_files, webhooks, witnessed
 from gateway.store import partners as kept_partners
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
@@ -58,6 +58,7 @@ def examine(here: Authority) -> list[Check]:
         *_imports(here),
         *_drafts(here),
         *_children(here),
+        *_webhooks(here),
         *_enquire_of(here),
         *_mailbox(here),
         *_sftp(here),
@@ -341,6 +342,24 @@ def _log(here: Authority) -> Check:
     if verdict.faults:
         return Check("audit log", "fail", f"{verdict.faults[0]} See cme-gateway audit verify.")
     return Check("audit log", "ok", f"{verdict.size} entries, whole")
+
+
+def _webhooks(here: Authority) -> Iterator[Check]:
+    found = here.store.look(webhooks.every)
+    ended = [one for one in found if not one.active]
+    late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
+    for one in ended:
+        yield Check(
+            "webhooks",
+            "warn",
+            f"{one.client} was told nothing more: {one.failed_as}; `cme-gateway api resume {one.id}`",
+        )
+    for one in late:
+        yield Check(
+            "webhooks", "warn", f"{one.client} has not taken what it is told for an hour or more: {one.failed_as}"
+        )
+    if found and not (ended or late):
+        yield Check("webhooks", "ok", f"{len(found)} are told of what happens")
 
 
 def _witnessed(here: Authority) -> Iterator[Check]:

@@ -19,7 +19,7 @@ from schemas.shapes import CodeList, Number, Text
 from schemas.xml import MAX_BYTES
 
 BODY_OF: dict[str, type[Body]] = {cls.__name__: cls for cls in BODIES}
-__all__ = ["MAX_BYTES", "Unreadable", "plain", "read", "read_body", "write"]
+__all__ = ["MAX_BYTES", "Unreadable", "loaded", "plain", "read", "read_body", "write"]
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -28,7 +28,7 @@ FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
 
 def read(data: bytes) -> Message:
     """The message in this text. Raises Unreadable with every problem that is found."""
-    said, found = _loaded(data), list[Finding]()
+    said, found = loaded(data), list[Finding]()
     kinds = sorted(said.keys() & BODY_OF.keys())
     if len(kinds) != 1 or said.keys() != {"Header", kinds[0]}:
         raise _unreadable("json.shape", wording.OF_A_MESSAGE)
@@ -44,7 +44,7 @@ def read(data: bytes) -> Message:
 def read_body(cls: type[Body], data: bytes) -> Any:
     """A body alone, of this class; whoever puts it into a message has the XSD asked. Raises Unreadable."""
     found: list[Finding] = []
-    body = _whole(cls, _loaded(data), f"Message/{cls.__name__}", found)
+    body = _whole(cls, loaded(data), f"Message/{cls.__name__}", found)
     if found:
         raise Unreadable(found)
     return body
@@ -75,7 +75,8 @@ def _plain(slot: Slot, value: object) -> object:
     return value if slot.kind in (str, int, bool) else xml.TO_TEXT[slot.kind](value)
 
 
-def _loaded(data: bytes) -> dict[str, Any]:
+def loaded(data: bytes) -> dict[str, Any]:
+    """One JSON object, strictly: UTF-8, no member twice, not too large. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
     try:

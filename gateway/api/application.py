@@ -4,7 +4,7 @@ import json
 
 from aiohttp import web
 
-from gateway.api import authorities, notices, replies
+from gateway.api import authorities, notices, replies, webhooks
 from gateway.api.call import HERE, JSON
 from gateway.api.description import described
 from gateway.api.guard import BUDGETS, Operation, hang
@@ -12,7 +12,12 @@ from gateway.api.problems import explain
 from gateway.api.token import give
 from gateway.authority import Authority
 
-ROOMS: tuple[tuple[Operation, ...], ...] = (notices.OPERATIONS, replies.OPERATIONS, authorities.OPERATIONS)
+ROOMS: tuple[tuple[Operation, ...], ...] = (
+    notices.OPERATIONS,
+    replies.OPERATIONS,
+    authorities.OPERATIONS,
+    webhooks.OPERATIONS,
+)
 DESCRIPTION = web.AppKey("description", bytes)
 
 

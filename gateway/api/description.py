@@ -6,12 +6,14 @@ import typing
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gateway.api.call import FORM, JSON, PREFIX, XML
 from gateway.api.guard import KEY, PARTS, Operation
 from gateway.api.problems import PROBLEM
-from gateway.api.shapes import Problem, Token
+from gateway.api.shapes import Happened, Problem, Token
+from gateway.core.happenings import Event
 from gateway.core.permissions import SCOPES, Scope
 from schemas.json import MOMENT
 from schemas.json_schema import REF, definitions
@@ -36,6 +38,11 @@ OF_POST = {
 }
 OF_NOTICE = {406: "there is no form that is accepted", 410: "its key was destroyed, and the notice with it"}
 SAYS_PARTS = {"notice": "The id of a message", "receipt": "The number of a receipt", "webhook": "The id of a webhook"}
+EVENTS = {
+    Event.RECEIVED: "A message came, and was kept",
+    Event.STATE: "A message may stand otherwise: ask how",
+    Event.RECEIPT: "The other authority's gateway signed for a message of ours",
+}
 SIMPLE: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -47,7 +54,7 @@ SIMPLE: dict[object, dict[str, Any]] = {
 def described(operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole document."""
     schemas = definitions()
-    for shape in (Problem, Token, *_shapes(operations)):
+    for shape in (Problem, Token, Happened, *_shapes(operations)):
         _collect(shape, schemas)
     paths: dict[str, Any] = {"/token": {"post": _token()}}
     for one in operations:
@@ -62,6 +69,7 @@ def described(operations: Sequence[Operation]) -> dict[str, Any]:
         },
         "servers": [{"url": PREFIX}],
         "paths": paths,
+        "webhooks": {event.value: {"post": _told_of(event)} for event in Event},
         "components": {"schemas": schemas, "securitySchemes": {"client": _scheme()}},
     }
 
@@ -151,6 +159,21 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     return found
 
 
+def _told_of(event: Event) -> dict[str, Any]:
+    headers = [
+        {"name": f"webhook-{name}", "in": "header", "required": True, "schema": {"type": "string"}}
+        for name in ("id", "timestamp", "signature")
+    ]
+    return {
+        "operationId": event.name.lower(),
+        "summary": EVENTS[event],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {JSON: {"schema": _ref(Happened)}}},
+        "responses": {"2XX": {"description": "Taken; anything else is told again."}},
+        "security": [],
+    }
+
+
 def _token() -> dict[str, Any]:
     fields_of_form = {
         "grant_type": {"type": "string", "enum": ["client_credentials"]},
@@ -202,6 +225,8 @@ def _of(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
     inner = get_args(hint)
     if get_origin(hint) is Literal:
         return {"type": "string", "enum": list(inner)}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"type": "string", "enum": [one.value for one in hint]}
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _of(inner[0], found)}
     if get_origin(hint) in (types.UnionType, typing.Union):

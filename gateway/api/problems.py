@@ -23,6 +23,8 @@ OF_HTTP = {
     415: ("request.content-type", "The body has a form that is not read here.", "Look at /api/v1/openapi.json."),
 }
 UNPROCESSABLE = (
+    "webhook.host",
+    "webhook.no-event",
     "notice.not-ours",
     "notice.not-alone",
     "reply.restricted",
@@ -64,6 +66,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
 def response(reply: Reply, headers: Mapping[str, str] | None = None) -> web.Response:
     """As aiohttp has it."""
     more = dict(headers or {}) | ({"Location": reply.place} if reply.place else {})
+    if reply.status == 204:
+        return web.Response(status=204, headers=more)
     kind = reply.kind if reply.kind == PROBLEM or reply.status < 400 else PROBLEM
     return web.Response(status=reply.status, body=reply.body, content_type=kind, headers=more)
 

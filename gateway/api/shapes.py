@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from gateway.core.happenings import Event
+
 Direction = Literal["sent", "came"]
 
 
@@ -95,6 +97,60 @@ class Authorities:
     """Every live local authority of England and Wales."""
 
     authorities: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where to tell of what: an https address of a host that the operator has listed."""
+
+    url: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewHook:
+    """A webhook, with its secret, this once."""
+
+    id: str
+    url: str
+    events: tuple[Event, ...]
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook, and how it fares; `failed_as` says how the last try ended that was not taken."""
+
+    id: str
+    url: str
+    events: tuple[Event, ...]
+    active: bool
+    made_at: datetime
+    failing_since: datetime | None
+    failed_as: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The webhooks of one client."""
+
+    webhooks: tuple[Hook, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    """Which message."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What is posted to a webhook: which message it happened to, and nothing of a child."""
+
+    type: Event
+    timestamp: datetime
+    data: MessageId
 
 
 @dataclass(frozen=True, slots=True)

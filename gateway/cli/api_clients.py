@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import clients
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, who
+from gateway import clients, webhooks
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
 from gateway.core.permissions import Scope
 from gateway.store import clients as kept
+from gateway.store import webhooks as kept_webhooks
 
 Name = Annotated[str, typer.Argument(help="Its id, such as one-sandwell.")]
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it may do; may be repeated.")]
@@ -49,3 +50,47 @@ def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJs
     with opened(home) as here:
         clients.end(here, name, by)
     answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} is let in no more.")
+
+
+@commands.command("webhooks")
+def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """Where clients are told of what happens, and how that fares."""
+    with opened(home) as here:
+        found = here.store.look(kept_webhooks.every)
+    value = [
+        {
+            "id": h.id,
+            "client": h.client,
+            "events": h.events,
+            "active": h.active,
+            "failing_since": h.failing_since,
+            "failed_as": h.failed_as,
+        }
+        for h in found
+    ]
+    rows = [
+        (
+            h.id,
+            h.client,
+            ", ".join(h.events),
+            "active" if h.active else "given up",
+            h.failing_since and when(h.failing_since),
+            h.failed_as,
+        )
+        for h in found
+    ]
+    columns = ("Webhook", "Client", "Events", "State", "Failing since", "As")
+    answer(as_json, {"webhooks": value}, lambda: table("Webhooks", columns, rows))
+
+
+@commands.command("resume")
+def api_resume(
+    name: Annotated[str, typer.Argument(help="As `api webhooks` shows it.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """A webhook that was given up goes on where it stood: nothing is left out."""
+    with opened(home) as here:
+        webhooks.resume(here, name, by)
+    answer(as_json, {"webhook": name, "active": True}, lambda: f"{escape(name)} goes on.")

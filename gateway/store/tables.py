@@ -504,7 +504,6 @@ webhooks = Table(  # where case systems want to be told of what happens
     Column("data_key", LargeBinary, nullable=False),  # the secret, locked as a notice is
     Column("secret", LargeBinary, nullable=False),
     Column("next_entry", BigInteger, nullable=False),  # of the audit log: up to it everything was told
-    Column("told", Integer, nullable=False),  # events of that entry that were told already
     Column("due_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),  # of the event that is to be told next
     Column("failing_since", Instant),

@@ -99,8 +99,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.page(tx, NOW, since=NOW, before=(NOW, "m1"), limit=50),
         inbox.page(tx, NOW, limit=50),
     ),
+    "forget old answers": lambda tx: repeats.forget(tx, NOW),
     "was this request answered": lambda tx: (
-        repeats.forget(tx, NOW),
         repeats.find(tx, "one", "k"),
         repeats.end(tx, Kept("one", "k", "s", "c", NOW, 202)),
     ),

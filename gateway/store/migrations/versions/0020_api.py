@@ -47,7 +47,6 @@ def upgrade() -> None:
         sa.Column("data_key", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("next_entry", sa.BigInteger(), nullable=False),
-        sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
