@@ -66,8 +66,8 @@ async def post(
     """Post it once. None where it was taken (2xx); otherwise why not, in a few words without the address."""
     if not allowed(url, hosts):
         return "the host is not listed any more"
-    connector = aiohttp.TCPConnector(resolver=_Careful(), ssl=_context(ca), force_close=True)
     try:
+        connector = aiohttp.TCPConnector(resolver=_Careful(), ssl=_context(ca), force_close=True)
         async with (
             aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as answer,

@@ -345,6 +345,10 @@ def _log(here: Authority) -> Check:
 
 
 def _webhooks(here: Authority) -> Iterator[Check]:
+    try:
+        here.config.webhook_ca()
+    except ConfigProblem as why:
+        yield Check("webhooks", "warn", why.sentence)
     found = here.store.look(webhooks.every)
     ended = [one for one in found if not one.active]
     late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]

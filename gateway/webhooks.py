@@ -22,7 +22,7 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import happenings
 from gateway.core.delivery import next_attempt
 from gateway.core.happenings import Event, Happening
-from gateway.errors import ConfigProblem, NotAllowed, StoreUnavailable
+from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.logs import failed
 from gateway.store import log, webhooks
 from gateway.store.log import Entry, Kept
@@ -98,7 +98,7 @@ async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
     while here.config.api.webhook_hosts and not stop.is_set():
         try:
             await tell_now(here)
-        except (StoreUnavailable, ConfigProblem) as why:  # the log keeps it for the next time
+        except StoreUnavailable as why:  # the log keeps it for the next time
             failed("webhooks", why)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -107,7 +107,9 @@ async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
 async def tell_now(here: Authority) -> None:
     """Tell every webhook that is due what it was not told yet; one that is slow holds up no other."""
     found = await here.store.read(lambda tx: webhooks.due(tx, here.now()))
-    await asyncio.gather(*(_tell(here, hook) for hook in found))
+    for ended in await asyncio.gather(*(_tell(here, hook) for hook in found), return_exceptions=True):
+        if isinstance(ended, Exception):  # of one, which must not keep the others from being told
+            failed("webhook", ended)
 
 
 async def _tell(here: Authority, hook: Webhook) -> None:

@@ -1,6 +1,9 @@
 """A case system at the API: let in by its secret, it sends, reads, answers and sees how each notice stands."""
 
+import asyncio
+import gzip
 import json as text_of
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -293,7 +296,7 @@ async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was
     assert (await refused(more, 400, "client.scope"))["error"] == "invalid_scope"
     other = await token(http, "one-test", secret, grant_type="password")
     assert (await refused(other, 400, "token.grant-type"))["error"] == "unsupported_grant_type"
-    basic = {"Authorization": "Basic " + __import__("base64").b64encode(f"one-test:{secret}".encode()).decode()}
+    basic = {"Authorization": "Basic " + b64encode(f"one-test:{secret}".encode()).decode()}
     by_header = await http.post("/api/v1/token", data={"grant_type": "client_credentials"}, headers=basic)
     assert by_header.status == 200
 
@@ -356,3 +359,49 @@ async def test_a_notice_that_is_sent_by_the_api_arrives(there: Served) -> None:
     said = await (await one.get(f"/notices/{sent.header.message_id}/status")).json()
     assert said["tries"][0]["route"] == "https"
     assert sandwell.code == "333"
+
+
+async def test_a_body_that_is_compressed_neither_breaks_nor_swells(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here)
+    headers = {
+        "Authorization": f"Bearer {one.token}",
+        "Idempotency-Key": "k",
+        "Content-Type": JSON,
+        "Content-Encoding": "gzip",
+    }
+    bomb = gzip.compress(b" " * 50_000_000)
+    got = await http.post("/api/v1/notices", data=bomb, headers=headers, skip_auto_headers=["Content-Encoding"])
+    await refused(got, 413, "request.too-large")
+    got = await http.post("/api/v1/notices", data=b"\x1f\x8b no gzip", headers=headers)
+    await refused(got, 400, "request.body")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1", "/api/v1/", "/api/v1/notices/..%2f..%2finbox", "/api/v1/notices/%00", "/api/v1/notices/01935F6E-0000-7000-8000-000000000000", "/api/v1/notices/\u0661"],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_a_problem_and_never_a_page(there: Served, path: str) -> None:
+    _, _, http = there
+    got = await http.get(path, allow_redirects=False)
+    assert (got.status, got.content_type) == (404, PROBLEM), await got.text()
+
+
+async def test_two_officers_answer_at_once_by_the_api_and_one_is_told(there: Served) -> None:
+    here, sandwell, http = there
+    one, other, sent = await supplier(http, here), await supplier(http, here), await came(here, sandwell)
+    address = f"/notices/{sent.header.message_id}/acknowledgement"
+    body = {"Decision": "accepted", "Officer": OFFICER}
+    got = await asyncio.gather(*(each.post(address, body) for each in (one, other)))
+    assert sorted(each.status for each in got) == [202, 409]
+
+
+async def test_what_stands_in_a_notice_is_never_in_the_log_of_operators_nor_in_an_answer_that_refuses_it(
+    there: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here, _, http = there
+    one, said = await supplier(http, here), text_of.loads(json.write(notice("885", "333")))
+    said["TransferNotice"]["Child"]["Surname"] = "Verysecretname\x00"
+    got = await one.post("/notices", said)
+    assert (got.status, "Verysecretname" in await got.text()) == (422, False)
+    assert "Verysecretname" not in "".join(capfd.readouterr())

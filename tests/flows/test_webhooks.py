@@ -223,6 +223,23 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_told_anything(told: 
     assert (receiver.told, stands(here).failed_as) == ([], "ClientConnectorCertificateError")
 
 
+async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    (here.config.home / "issuers.pem").write_text("no certificate")
+    for file, said in (("issuers.pem", "SSLError"), ("gone.pem", "SSLError")):
+        here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=file))
+        await webhooks.tell_now(here)
+        assert (receiver.told, stands(here).failed_as) == ([], said)
+        later(here, timedelta(minutes=10))
+    assert "webhook failed" in "".join(capfd.readouterr())  # the file is not there, which an operator must mend
+    [check] = [one for one in doctor.examine(here) if one.name == "webhooks" and "gone.pem" in one.detail]
+    assert check.result == "warn"
+
+
 async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
     here, sandwell, receiver = told
     hooked(here, receiver.url)
