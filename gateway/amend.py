@@ -10,7 +10,7 @@ from gateway.authority import Authority
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
-from gateway.send import first_header, next_header, prepare, queue
+from gateway.send import Also, first_header, next_header, prepare, queue
 from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
@@ -25,10 +25,10 @@ ENDED = {  # how a search ends, as it stands beside each of its notices
 }
 
 
-def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str | None:
+def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
     """Take a notice back. The id of the withdrawal, or None where the notice had not left us and nobody need be told.
 
-    Raises NotFound, or NotAllowed where it is concluded, or taken back already.
+    Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the notice.
     """
     sent = _amendable(here, message_id)
     head = next_header(here, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
@@ -41,6 +41,8 @@ def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str) -> str
         told = outbox.get(tx, message_id).attempts > 0  # read after the change, so that no claim is in between
         if told:
             queue(tx, here, [ready])
+        if also:
+            also(tx, ready.message_id if told else message_id)
         return told
 
     told = here.store.run(write)

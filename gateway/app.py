@@ -6,13 +6,30 @@ import gc
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
+from sqlalchemy import Connection
 
-from gateway import answers, audit, chase, children, find, imports, intake, mailbox, statements, trace, witness
+from gateway import (
+    answers,
+    audit,
+    chase,
+    children,
+    find,
+    imports,
+    intake,
+    mailbox,
+    statements,
+    trace,
+    webhooks,
+    witness,
+)
+from gateway.api import application as api
+from gateway.api.call import PREFIX
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
 from gateway.config import Config, ConsoleSettings, ListenSettings, MetricsSettings
@@ -60,6 +77,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             statements.compare_forever,
             chase.chase_forever,
             find.mark_forever,
+            webhooks.tell_forever,
             _checkpoints,
             _expire_mailboxes,
             _note_looks,
@@ -77,6 +95,13 @@ async def running(here: Authority) -> AsyncIterator[None]:
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
 
 
+def site(here: Authority) -> web.Application:
+    """What the console's port serves: the console, and under its prefix the API."""
+    pages = console.application(here)
+    pages.add_subapp(PREFIX, api.application(here))
+    return pages
+
+
 Place = ListenSettings | ConsoleSettings | MetricsSettings
 
 
@@ -87,7 +112,7 @@ async def _open_ports(here: Authority) -> list[web.AppRunner]:
         (application(here), config.listen, _server_tls(config))
     ]
     if config.console.port:
-        wanted.append((console.application(here), config.console, _console_tls(config)))
+        wanted.append((site(here), config.console, _console_tls(config)))
     if config.metrics.port:
         wanted.append((scraped.application(here), config.metrics, None))
     opened: list[web.AppRunner] = []
@@ -161,11 +186,16 @@ async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), NOTE_EVERY)
-        looked = [] if stop.is_set() else list(here.looked.values())
-        try:
-            await here.store.write(lambda tx: loops.put(tx, looked) if looked else loops.clear(tx))  # noqa: B023 - awaited here
-        except StoreUnavailable as why:  # the next time will do
-            failed("noting the loops", why)
+        if looked := list(here.looked.values()):
+            await _note(here, partial(loops.put, looked=looked))
+    await _note(here, loops.clear)
+
+
+async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
+    try:
+        await here.store.write(work)
+    except StoreUnavailable as why:  # the next time will do
+        failed("noting the loops", why)
 
 
 async def _checkpoint(here: Authority, *entries: Entry) -> None:

@@ -25,6 +25,7 @@ FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
 CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?/?")
+WEBHOOK_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
@@ -74,6 +75,15 @@ class MetricsSettings:
 
     host: str = "127.0.0.1"
     port: int = 0  # 0: nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What case systems may ask for at the API, which is served where the console is."""
+
+    requests_per_minute: int = 300  # of one client
+    webhook_hosts: str = ""  # with spaces between them: where clients may want to be told of what happens
+    webhook_ca_file: str = ""  # who issued these hosts' certificates, where the system does not know it
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +257,7 @@ class Config:
     listen: ListenSettings = field(default_factory=ListenSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -312,6 +323,11 @@ class Config:
         secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
         return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
 
+    def webhook_ca(self) -> str | None:
+        """Who issued the certificates of the hosts of webhooks, if it is said. Raises ConfigProblem where it cannot be read."""
+        file = self.api.webhook_ca_file
+        return self._secret(file, "[api] webhook_ca_file").decode("ascii", "replace") if file else None
+
     def registration(self) -> Registration | None:
         """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
         ours = self.sign_in
@@ -352,6 +368,7 @@ SECTIONS = {
     "listen": ListenSettings,
     "console": ConsoleSettings,
     "metrics": MetricsSettings,
+    "api": ApiSettings,
     "store": StoreSettings,
     "keys": KeysSettings,
     "limits": LimitsSettings,
@@ -509,6 +526,7 @@ def _check(text: str, config: Config) -> None:
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
         wrong = "[metrics] port is not a port of its own"
         raise _problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
+    _check_api(text, config.api)
     if config.store.url and not STORE_URL.match(config.store.url):
         raise _problem(
             text,
@@ -569,6 +587,15 @@ def _check_console(text: str, ours: ConsoleSettings) -> None:
     if ours.url and not CONSOLE_URL.fullmatch(ours.url):
         wrong = "[console] url is no address that a browser may use"
         raise _problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
+
+
+def _check_api(text: str, ours: ApiSettings) -> None:
+    if not 1 <= ours.requests_per_minute <= 100_000:
+        wrong = "[api] requests_per_minute is out of range"
+        raise _problem(text, "requests_per_minute", wrong, "requests_per_minute = 300", "api")
+    if not all(WEBHOOK_HOST.fullmatch(host) for host in ours.webhook_hosts.split()):
+        wrong = "[api] webhook_hosts holds something that is no name of a host"
+        raise _problem(text, "webhook_hosts", wrong, 'webhook_hosts = "cases.sandwell.gov.uk"', "api")
 
 
 def _check_email(text: str, ours: EmailSettings) -> None:

@@ -8,7 +8,7 @@ from gateway import imports
 from gateway.authority import Authority
 from gateway.core.standing import DECIDED, MAY_BECOME, Standing
 from gateway.errors import NotAllowed
-from gateway.send import next_header, prepare, queue
+from gateway.send import Also, next_header, prepare, queue
 from gateway.store import inbox, log, outbox
 from gateway.store.inbox import Item
 from gateway.store.log import Entry
@@ -41,29 +41,50 @@ def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
     return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
 
 
-def acknowledge(here: Authority, message_id: str, body: Acknowledgement, by: str, *, was: str | None = None) -> str:
+def acknowledge(
+    here: Authority,
+    message_id: str,
+    body: Acknowledgement,
+    by: str,
+    *,
+    was: str | None = None,
+    also: Also | None = None,
+) -> str:
     """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement.
 
     `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
+    `also`: what is written with it, or not at all.
     """
-    return _reply(here, message_id, body, DECIDED[body.decision], by, was)
+    return _reply(here, message_id, body, DECIDED[body.decision], by, was, also)
 
 
-def conclude(here: Authority, message_id: str, body: Outcome, by: str, *, was: str | None = None) -> str:
+def conclude(
+    here: Authority, message_id: str, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
+) -> str:
     """Tell the sender what became of the child. The id of the outcome."""
-    return _reply(here, message_id, body, Standing.CONCLUDED, by, was)
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
 
 
-def answer(here: Authority, message_id: str, body: WhereaboutsResponse, by: str, *, was: str | None = None) -> str:
+def answer(
+    here: Authority,
+    message_id: str,
+    body: WhereaboutsResponse,
+    by: str,
+    *,
+    was: str | None = None,
+    also: Also | None = None,
+) -> str:
     """Answer an enquiry: found, no trace, or ring us. The id of the answer."""
     if here.store.look(lambda tx: inbox.get(tx, message_id)).kind != "WhereaboutsEnquiry":
         raise NotAllowed(
             "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
         )
-    return _reply(here, message_id, body, Standing.CONCLUDED, by, was)
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
 
 
-def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by: str, was: str | None) -> str:
+def _reply(
+    here: Authority, message_id: str, body: Body, standing: Standing, by: str, was: str | None, also: Also | None
+) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, message_id))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed(
@@ -91,6 +112,8 @@ def _reply(here: Authority, message_id: str, body: Body, standing: Standing, by:
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
             imports.note_due(tx, here, [item])
+        if also:
+            also(tx, ready.message_id)
 
     here.store.run(write)
     here.due.set()

@@ -5,7 +5,7 @@ returns, the notices are on the disk, and the gateway will not rest until each h
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from secrets import token_bytes
@@ -33,6 +33,9 @@ INSTEAD = {  # what belongs to another message has a command of its own, which m
     "Withdrawal": "withdraw",
     "Reminder": "remind",
 }
+Also = Callable[
+    [Connection, str], None
+]  # what is written in the transaction that makes a message, of which it is told the id
 TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
 
 
@@ -167,3 +170,17 @@ async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str
     await here.store.write(lambda tx: queue(tx, here, ready))
     here.due.set()
     return [notice.message_id for notice in ready]
+
+
+def send_one(here: Authority, notice: Message, by: str, *, also: Also | None = None) -> str:
+    """As `send`, one notice, in this thread. `also`: what is written with it, or not at all."""
+    [ready] = prepare_notices(here, [notice], by)
+
+    def write(tx: Connection) -> None:
+        queue(tx, here, [ready])
+        if also:
+            also(tx, ready.message_id)
+
+    here.store.run(write)
+    here.due.set()
+    return ready.message_id

@@ -1,4 +1,4 @@
-"""What waits for an officer, or for ONE, on our side: drafts, files to be imported, possible matches. Counts and ages only."""
+"""What waits for an officer, or for ONE, on our side: drafts, files to be imported, possible matches, case systems that are told. Counts and ages only."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from gateway.authority import Authority
 from gateway.core.findings import Finding, ok, warn
 from gateway.core.judging import LATE
 from gateway.errors import ConfigProblem
-from gateway.store import children, drafts, searches, transfer_files
+from gateway.store import children, drafts, searches, transfer_files, webhooks
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
 
@@ -22,6 +22,7 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
     if here.config.one.folder:
         yield _drafts(tx, here)
     yield from _matches(tx, here)
+    yield from _webhooks(tx, here)
 
 
 def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:
@@ -65,3 +66,20 @@ def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: str) 
     except ConfigProblem:
         return warn(name, f"{says}; whether that is late is not known, for the calendars cannot be read", show)
     return warn(name, says, show) if late else ok(name, f"{says}: {show}")
+
+
+def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """Are case systems told of what happens?"""
+    name, found = "webhooks", webhooks.every(tx)
+    try:
+        here.config.webhook_ca()
+    except ConfigProblem as why:
+        yield warn(name, why.sentence, why.next_step)
+    ended = [one for one in found if not one.active]
+    late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
+    for one in ended:
+        yield warn(name, f"{one.client} was told nothing more: {one.failed_as}", f"cme-gateway api resume {one.id}")
+    for one in late:
+        yield warn(name, f"{one.client} has not taken what it is told for an hour or more: {one.failed_as}")
+    if found and not (ended or late):
+        yield ok(name, f"{len(found)} are told of what happens")

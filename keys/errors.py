@@ -12,6 +12,7 @@
       AtRestRefused           our own copy of a notice: at-rest.*
       SmimeRefused            a certificate or a key for letters to people: smime.*
       IdTokenRefused          what the identity provider says of who signs in: id-token.*
+      ApiTokenRefused         what a case system shows at the API: api-token.*
 
 `lasting` is the difference between "never" and "later": what does not last may be taken as it is another time, for
 instance once a newer card has come. No refusal carries anything about a child; `detail` is a word for the operator.
@@ -575,6 +576,67 @@ class IdTokenFromTheFuture(IdTokenRefused):
     code = "id-token.from-the-future"
     lasting = False
     next_step = "Tell the operator: the gateway's clock is slow."
+
+
+class ApiTokenRefused(Refusal):
+    """A case system has not shown that it may call."""
+
+
+class ApiTokenMalformed(ApiTokenRefused):
+    """The token is not in the form that the API's tokens have."""
+
+    code = "api-token.malformed"
+    next_step = "Get a token from /api/v1/token and send it as it came."
+
+
+class ApiTokenAlgorithm(ApiTokenRefused):
+    """The token is signed with an algorithm that is not the one of our key."""
+
+    code = "api-token.algorithm"
+    next_step = "Look into who is calling; a token of ours is never signed so."
+
+
+class ApiTokenType(ApiTokenRefused):
+    """The token is not one for the API."""
+
+    code = "api-token.type"
+    next_step = "Get a token from /api/v1/token."
+
+
+class ApiTokenKey(ApiTokenRefused):
+    """The token is signed with a key that is not the one that signs here now."""
+
+    code = "api-token.key"
+    next_step = "Get a new token from /api/v1/token; our keys may have changed."
+
+
+class ApiTokenSignature(ApiTokenRefused):
+    """The signature on the token is not ours."""
+
+    code = "api-token.signature"
+    next_step = "Look into who is calling; the token was changed or made up."
+
+
+class ApiTokenOtherAudience(ApiTokenRefused):
+    """The token was made by another gateway, or for another."""
+
+    code = "api-token.other-audience"
+    next_step = "Get a token from the gateway that is called."
+
+
+class ApiTokenExpired(ApiTokenRefused):
+    """The token has expired."""
+
+    code = "api-token.expired"
+    next_step = "Get a new token from /api/v1/token; each lives for ten minutes."
+
+
+class ApiTokenFromTheFuture(ApiTokenRefused):
+    """The token says that it was issued later than now."""
+
+    code = "api-token.from-the-future"
+    lasting = False
+    next_step = "The operator should check the clocks of the gateway's machines."
 
 
 def _leaves(kind: type[Refusal]) -> tuple[type[Refusal], ...]:

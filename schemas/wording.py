@@ -97,14 +97,15 @@ def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
         return f"{name} is not as the schema wants it."
     if not element.text and slot.optional:
         return f"{name} is empty; leave it out where there is nothing to say."
-    return f"{name} must be {_wanted(slot)}."
+    return f"{name} must be {wanted(slot)}."
 
 
 def _name(element: etree._Element) -> str:
     return str(element.tag).removeprefix(f"{{{NAMESPACE}}}")
 
 
-def _wanted(slot: Slot) -> str:
+def wanted(slot: Slot) -> str:
+    """What may stand in this element."""
     match slot.shape:
         case CodeList(name):
             return _either([_code(code, label) for code, label in codes.labels(name).items()])

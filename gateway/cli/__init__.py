@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from gateway import logs
 from gateway.cli import (
+    api_clients,
     audit_log,
     by_hand,
     cards,
@@ -61,6 +62,7 @@ cli.add_typer(cards.keys_commands, name="keys")
 cli.add_typer(places.commands, name="postcodes")
 cli.add_typer(case_system.commands, name="one")
 cli.add_typer(people.commands, name="people")
+cli.add_typer(api_clients.commands, name="api")
 cli.add_typer(audit_log.commands, name="audit")
 
 

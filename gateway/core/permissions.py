@@ -1,6 +1,7 @@
 """Who may do what: one table of roles and acts, and nothing is allowed that does not stand in it.
 
-Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens.
+Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens. A case system has scopes
+in place of roles: every call of the API names its act too, and `api/guard.py` asks `allows`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,16 @@ class Role(StrEnum):
     AUDITOR = "auditor"  # reads the log, not the children
     OPERATOR = "operator"  # keeps it running; sees nothing about a child
     ADMIN = "admin"  # people and their roles
+
+
+class Scope(StrEnum):
+    """What a case system may do at the API. No scope holds another."""
+
+    NOTICES_READ = "notices:read"
+    NOTICES_SEND = "notices:send"
+    NOTICES_ANSWER = "notices:answer"
+    STATUS_READ = "status:read"  # nothing about a child
+    WEBHOOKS = "webhooks"
 
 
 class Act(StrEnum):
@@ -38,6 +49,7 @@ class Act(StrEnum):
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"
     MANAGE_PEOPLE = "manage people and their roles"
+    WEBHOOKS = "be told of what happens"
 
 
 class Reach(IntEnum):
@@ -68,6 +80,14 @@ TABLE: Mapping[Act, Mapping[Role, Reach]] = {
     Act.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Act.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Act.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
+    Act.WEBHOOKS: {},  # for case systems only
+}
+SCOPES: Mapping[Scope, frozenset[Act]] = {
+    Scope.NOTICES_READ: frozenset({Act.READ_CHILD, Act.SEE_WORK}),
+    Scope.NOTICES_SEND: frozenset({Act.SEND}),
+    Scope.NOTICES_ANSWER: frozenset({Act.ANSWER}),
+    Scope.STATUS_READ: frozenset({Act.SEE_WORK, Act.SEE_PARTNERS}),
+    Scope.WEBHOOKS: frozenset({Act.WEBHOOKS}),
 }
 
 
@@ -75,3 +95,8 @@ def reach(roles: Iterable[Role], act: Act) -> Reach:
     """How far somebody with these roles may do this: the farthest of them."""
     allowed = TABLE.get(act, {})
     return max((allowed.get(role, Reach.NONE) for role in roles), default=Reach.NONE)
+
+
+def allows(scopes: Iterable[Scope], act: Act) -> bool:
+    """May a case system with these scopes do this?"""
+    return any(act in SCOPES.get(scope, ()) for scope in scopes)

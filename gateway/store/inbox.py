@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.standing import ENDINGS, WAITING, Standing
@@ -140,11 +140,22 @@ def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> Non
 
 def receipts_about(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
     """Every receipt for this message, oldest first."""
-    query = select(receipts.c.issuer, receipts.c.at, receipts.c.result, receipts.c.digest, receipts.c.token)
+    at = receipts.c
+    query = select(at.number, at.issuer, at.at, at.result, at.digest, at.token)
     return [
         dict(row._mapping)
         for row in tx.execute(query.where(receipts.c.message_id == message_id).order_by(receipts.c.number))
     ]
+
+
+def receipt(tx: Connection, number: int) -> str:
+    """The signed text of one receipt, as it was given. Raises NotFound."""
+    token: str | None = tx.scalar(select(receipts.c.token).where(receipts.c.number == number))
+    if token is None:
+        raise NotFound(
+            "receipt.not-found", "There is no receipt with this number.", "A notice's status names its receipts."
+        )
+    return token
 
 
 def mark(
@@ -243,6 +254,29 @@ def search(
         same = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
         query = query.where(~exists().where(same, traced.c.state == Found.NONE))
     return [_item(row._mapping) for row in tx.execute(query.limit(limit))]
+
+
+def page(
+    tx: Connection,
+    now: datetime,
+    *,
+    state: Standing | None = None,
+    sender: str | None = None,
+    since: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[Item]:
+    """The newest messages that may be shown and meet every condition given, newest first; `before` is where the page before ended."""
+    at = (inbox.c.received_at, inbox.c.message_id)
+    query = select(*_VIEW).where(inbox.c.shown_from <= now).order_by(*(column.desc() for column in at)).limit(limit)
+    for column, value in ((inbox.c.state, state), (inbox.c.sender, sender)):
+        if value is not None:
+            query = query.where(column == value)
+    if since is not None:
+        query = query.where(inbox.c.received_at >= since)
+    if before is not None:
+        query = query.where(tuple_(*at) < before)
+    return [_item(row._mapping) for row in tx.execute(query)]
 
 
 def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:

@@ -153,6 +153,12 @@ def entries(tx: Connection) -> Iterator[Kept]:
         yield as_kept(row._mapping)
 
 
+def after(tx: Connection, number: int, limit: int) -> list[Kept]:
+    """So many entries from this one on, in order. Whoever appends holds the head, so none is ever seen before those before it."""
+    query = select(audit_entries).where(audit_entries.c.number >= number).order_by(audit_entries.c.number).limit(limit)
+    return [as_kept(row._mapping) for row in tx.execute(query)]
+
+
 def search(
     tx: Connection,
     *,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import State, may_come_from
@@ -339,6 +339,28 @@ def search(
         query = query.where(outbox.c.recipient == recipient)
     if conversation_id is not None:
         query = query.where(outbox.c.conversation_id == conversation_id)
+    return [_delivery(row) for row in tx.execute(query)]
+
+
+def page(
+    tx: Connection,
+    *,
+    state: State | None = None,
+    recipient: str | None = None,
+    since: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[Delivery]:
+    """The newest deliveries that meet every condition given, newest first; `before` is where the page before this one ended."""
+    at = (outbox.c.queued_at, outbox.c.message_id)
+    query = select(*_VIEW).order_by(*(column.desc() for column in at)).limit(limit)
+    for column, value in ((outbox.c.state, state), (outbox.c.recipient, recipient)):
+        if value is not None:
+            query = query.where(column == value)
+    if since is not None:
+        query = query.where(outbox.c.queued_at >= since)
+    if before is not None:
+        query = query.where(tuple_(*at) < before)
     return [_delivery(row) for row in tx.execute(query)]
 
 

@@ -546,3 +546,52 @@ loops = Table(  # of the gateway that runs: when each last looked
     Column("looked_at", Instant, nullable=False),
     Column("late_at", Instant, nullable=False),
 )
+
+api_clients = Table(  # case systems that may call the API
+    "api_clients",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("scopes", String(200), nullable=False),  # with spaces between them
+    Column("active", Boolean, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("secret", DIGEST, nullable=False),  # its digest; the client alone has it
+    Column("failed", Integer, nullable=False),  # times in a row
+    Column("locked_until", Instant),
+    Column("seen_at", Instant),  # got a token last
+)
+
+api_answers = Table(  # what a client was answered to a request that it may repeat
+    "api_answers",
+    metadata,
+    Column("client", String(40), primary_key=True),
+    Column("key", String(64), primary_key=True),  # the Idempotency-Key
+    Column("said", DIGEST, nullable=False),  # of the request, under our own key
+    Column("claim", String(40), nullable=False),  # whose try this is
+    Column("begun_at", Instant, nullable=False, index=True),
+    Column("status", Integer),  # NULL: under way
+    Column("place", String(200)),  # the Location header
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary),  # the body, locked
+)
+
+webhooks = Table(  # where case systems want to be told of what happens
+    "webhooks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("client", String(40), nullable=False, index=True),
+    Column("url", String(500), nullable=False),
+    Column("events", String(200), nullable=False),  # with spaces between them
+    Column("active", Boolean, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("data_key", LargeBinary, nullable=False),  # the secret, locked as a notice is
+    Column("secret", LargeBinary, nullable=False),
+    Column("next_entry", BigInteger, nullable=False),  # of the audit log: up to it everything was told
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # of the event that is to be told next
+    Column("failing_since", Instant),
+    Column("failed_as", String(80)),
+)
+
+APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

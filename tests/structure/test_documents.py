@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from adapters.route import NotReached
+from gateway.api.problems import OF_HTTP, TooFast
 from gateway.cli import cli
 from gateway.config import ONE_CLOSURES, SECTIONS, LoginSettings
 from gateway.core.acts import WORDS
@@ -22,6 +23,7 @@ from gateway.witness import NO_SUCH_SIZE
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()
 ERRORS = {"NotAllowed", "NotFound", "Unusable", "ConfigProblem"}
+OF_THE_API = {"NotLetIn", "OtherRequest", "Malformed", "NotAcceptable", "NoScope", "_no"}
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*\.(?!yml)[a-z-]+")
 
 
@@ -40,7 +42,7 @@ def codes() -> set[str]:
     used = {
         texts[0]
         for name, texts in calls()
-        if name in ERRORS | {"_problem", "problem"} and texts and CODE.fullmatch(texts[0])
+        if name in ERRORS | OF_THE_API | {"_problem", "problem"} and texts and CODE.fullmatch(texts[0])
     }
     return (
         used
@@ -55,6 +57,8 @@ def codes() -> set[str]:
             ID_REUSED,
             NOT_THE_CALLER,
             UNFORESEEN,
+            TooFast(1).code,
+            *(code for code, _, _ in OF_HTTP.values()),
         }
     )
 

@@ -22,6 +22,7 @@ from gateway.store import (
     outbox,
     postcodes,
     reached,
+    repeats,
     reviews,
     searches,
     transfer_files,
@@ -35,6 +36,7 @@ from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
 from gateway.store.marks import Lying, Marked
 from gateway.store.outbox import Queued, Settled
+from gateway.store.repeats import Kept
 from gateway.store.searches import Found, Possible, Search
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -59,6 +61,7 @@ GROWS = (
     "marked",
     "marks",
     "unmarked",
+    "api_answers",
 )
 
 
@@ -97,6 +100,19 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "next in the case": lambda tx: outbox.next_sequence(tx, "c1", "885"),
     "one sent": lambda tx: (outbox.get(tx, "m1"), outbox.locked(tx, "m1"), outbox.tries(tx, "m1")),
     "newest sent": lambda tx: outbox.search(tx),
+    "a page of what was sent": lambda tx: (
+        outbox.page(tx, since=NOW, before=(NOW, "m1"), limit=50),
+        outbox.page(tx, limit=50),
+    ),
+    "a page of what came": lambda tx: (
+        inbox.page(tx, NOW, since=NOW, before=(NOW, "m1"), limit=50),
+        inbox.page(tx, NOW, limit=50),
+    ),
+    "forget old answers": lambda tx: repeats.forget(tx, NOW),
+    "was this request answered": lambda tx: (
+        repeats.find(tx, "one", "k"),
+        repeats.end(tx, Kept("one", "k", "s", "c", NOW, 202)),
+    ),
     "seen before": lambda tx: inbox.receipts_for(tx, "333", ["m1", "m2"]),
     "keep": lambda tx: inbox.keep(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
     "taken back": lambda tx: inbox.taken_back(tx, "885", ["m1", "m2"]),

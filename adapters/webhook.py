@@ -1,0 +1,85 @@
+"""What happened, posted to where a case system wants to be told: over HTTPS, to a host that is listed, and nowhere else.
+
+Who names the address is a client, so it is not believed (server-side request forgery): https only; host and port stand in the
+operator's list; no redirect is followed; and a name may not lead to this machine or to the addresses of its own link, where
+metadata of a cloud lie. An address that the list itself names by its digits may be such a one. What a name was found to lead to is
+what is connected to, so that it cannot lead elsewhere a moment later.
+"""
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)  # the standard wants 15 to 30 seconds at most
+MAX_URL = 500  # characters
+HTTPS_PORT = 443
+
+
+class _Careful(AbstractResolver):
+    """Finds where a name leads, and leaves out what it may not lead to."""
+
+    def __init__(self) -> None:
+        self._plain = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = [one for one in await self._plain.resolve(host, port, family) if _outside(one["host"])]
+        if not found:
+            raise OSError("the name leads to this machine, or to nowhere")
+        return found
+
+    async def close(self) -> None:
+        await self._plain.close()
+
+
+def _outside(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    address = getattr(address, "ipv4_mapped", None) or address
+    inside = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+    return not (inside or address.is_reserved)
+
+
+def allowed(url: str, hosts: Collection[str]) -> bool:
+    """Is it an https address of a host, and a port, that are listed? `host` alone stands for its port 443."""
+    if not (len(url) <= MAX_URL and url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or HTTPS_PORT
+    except ValueError:
+        return False
+    if parts.scheme != "https" or "@" in parts.netloc or parts.fragment:
+        return False
+    return f"{host}:{port}" in hosts or (port == HTTPS_PORT and host in hosts)
+
+
+async def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, hosts: Collection[str], ca: str | None
+) -> str | None:
+    """Post it once. None where it was taken (2xx); otherwise why not, in a few words without the address."""
+    if not allowed(url, hosts):
+        return "the host is not listed any more"
+    try:
+        connector = aiohttp.TCPConnector(resolver=_Careful(), ssl=_context(ca), force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+        ):
+            return None if 200 <= answer.status < 300 else f"answered {answer.status}"
+    except (aiohttp.ClientError, OSError, ValueError) as why:  # TimeoutError is an OSError
+        return type(why).__name__
+
+
+def _context(ca: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca:
+        context.load_verify_locations(cadata=ca)
+    return context

@@ -1,0 +1,37 @@
+"""Whom a notice may go to."""
+
+from typing import Literal
+
+from gateway.api.call import Call, Reply, given
+from gateway.api.guard import Operation
+from gateway.api.shapes import Authorities, Known
+from gateway.authority import Authority
+from gateway.core.permissions import Act
+from schemas import codes
+
+
+def listed(call: Call) -> Reply:
+    """Every authority that there is, and how it is reached from here."""
+    here = call.here
+    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    known = sorted((code, name) for code, name in live.items() if code != here.code)
+    return given(Authorities(tuple(Known(code, name, _reached(here, code)) for code, name in known)))
+
+
+def _reached(here: Authority, code: str) -> Literal["sealed", "letter", "no"]:
+    if here.trust.knows(code):
+        return "sealed"
+    return "letter" if here.letters_go_to(code) else "no"
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/authorities",
+        "listAuthorities",
+        Act.SEE_PARTNERS,
+        "Every other live local authority, and how it is reached from here",
+        listed,
+        gives=Authorities,
+    ),
+)

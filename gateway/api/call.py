@@ -1,0 +1,110 @@
+"""One request of one client, and the answers that a room may give."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from gateway import clients
+from gateway.authority import Authority
+from gateway.errors import GatewayError
+from gateway.once import Answer, Claim
+from gateway.store.clients import Client
+from schemas import xml
+
+HERE = web.AppKey("here", Authority)
+PREFIX = "/api/v1"
+JSON, XML, FORM, JWT = "application/json", "application/xml", "application/x-www-form-urlencoded", "application/jwt"
+
+
+class Malformed(GatewayError):  # noqa: N818 - a refusal is an answer
+    """The request is not written as the description says."""
+
+
+class NotAcceptable(GatewayError):  # noqa: N818 - a refusal is an answer
+    """The client takes none of the forms that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered."""
+
+    status: int
+    body: bytes = field(repr=False)
+    kind: str = JSON
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks for what; `claim` holds the key under which the answer is kept, where something is changed."""
+
+    here: Authority
+    client: Client
+    parts: dict[str, str]
+    query: dict[str, str] = field(repr=False)
+    accept: str = ""
+    kind: str = ""
+    body: bytes = field(default=b"", repr=False)
+    claim: Claim | None = None
+
+    @property
+    def by(self) -> str:
+        """Who acts, as the audit log has it."""
+        return clients.actor(self.client)
+
+    @property
+    def tried(self) -> Claim:
+        """The claim of a request that changes something."""
+        assert self.claim is not None  # noqa: S101 - `guard` makes one for every POST
+        return self.claim
+
+
+def given(value: object, status: int = 200, place: str | None = None) -> Reply:
+    """One of the shapes, as JSON."""
+    return Reply(status, text_of(value), place=place)
+
+
+def answered(answer: Answer) -> Reply:
+    """What was answered, now or before."""
+    return Reply(answer.status, answer.body, place=answer.place)
+
+
+def text_of(shape: object) -> bytes:
+    """A shape as JSON; moments as messages have them."""
+    return json.dumps(asdict(shape), default=_plain, ensure_ascii=False).encode()  # type: ignore[call-overload]  # a dataclass
+
+
+def _plain(value: object) -> str:
+    return xml.TO_TEXT[datetime](value) if isinstance(value, datetime) else str(value)
+
+
+def chosen(accept: str, offered: tuple[str, ...]) -> str:
+    """Which of these forms the client would rather have (RFC 9110, 12.5.1); the first where it does not say. Raises NotAcceptable."""
+    wanted = [_range(part) for part in accept.split(",") if part.strip()]
+    if not wanted:
+        return offered[0]
+    marks = {form: max((mark for mark in (_mark(form, one) for one in wanted)), default=(0, 0.0)) for form in offered}
+    best = max(offered, key=lambda form: marks[form][1])
+    if marks[best][1] <= 0:
+        raise NotAcceptable(
+            "request.not-acceptable", "There is no answer in a form that you accept.", f"Accept {' or '.join(offered)}."
+        )
+    return best
+
+
+def _range(part: str) -> tuple[str, float]:
+    name, *rest = (one.strip().lower() for one in part.split(";"))
+    weight = next((one[2:] for one in rest if one.startswith("q=")), "1")
+    try:
+        return name, min(1.0, max(0.0, float(weight)))
+    except ValueError:
+        return name, 0.0
+
+
+def _mark(form: str, wanted: tuple[str, float]) -> tuple[int, float]:
+    """How closely this range names the form (the closest counts), and how much it is wanted."""
+    name, weight = wanted
+    near = {form: 3, form.split("/")[0] + "/*": 2, "*/*": 1}.get(name, 0)
+    return near, weight if near else 0.0

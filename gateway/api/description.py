@@ -1,0 +1,237 @@
+"""OpenAPI 3.1, made of the operations, the shapes of answers, and the classes of a message: it cannot say what is not so."""
+
+import inspect
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from gateway.api.call import FORM, JSON, PREFIX, XML
+from gateway.api.guard import KEY, PARTS, Operation
+from gateway.api.problems import PROBLEM
+from gateway.api.shapes import Happened, Problem, Token
+from gateway.core.happenings import Event
+from gateway.core.permissions import SCOPES, Scope
+from schemas.json import MOMENT
+from schemas.json_schema import REF, definitions
+
+VERSION = "1"
+ALWAYS = {
+    401: "there is no token, or it does not count",
+    403: "the token does not grant this",
+    429: "more requests than were agreed",
+    500: "a fault of ours",
+    503: "nothing can be kept now",
+}
+OF_PARTS = {404: "there is nothing under this id"}
+OF_QUERY = {400: "the query is not written as it must be"}
+OF_POST = {
+    400: "the Idempotency-Key is missing, or the body cannot be read",
+    408: "the body did not arrive in time",
+    409: "it is not possible as things stand, or this very request is under way",
+    413: "the body is larger than any message",
+    415: "the body has a form that is not read here",
+    422: "what is said breaks the schema or a rule, or the key was used for another request",
+}
+OF_NOTICE = {406: "there is no form that is accepted", 410: "its key was destroyed, and the notice with it"}
+SAYS_PARTS = {"notice": "The id of a message", "receipt": "The number of a receipt", "webhook": "The id of a webhook"}
+EVENTS = {
+    Event.RECEIVED: "A message came, and was kept",
+    Event.STATE: "A message may stand otherwise: ask how",
+    Event.RECEIPT: "The other authority's gateway signed for a message of ours",
+}
+SIMPLE: dict[object, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    datetime: {"type": "string", "format": "date-time", "pattern": f"^{MOMENT.pattern}$"},
+}
+
+
+def described(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The whole document."""
+    schemas = definitions()
+    for shape in (Problem, Token, Happened, *_shapes(operations)):
+        _collect(shape, schemas)
+    paths: dict[str, Any] = {"/token": {"post": _token()}}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cme-gateway",
+            "version": VERSION,
+            "summary": "Children Missing Education notices, for case systems of one local authority.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": PREFIX}],
+        "paths": paths,
+        "webhooks": {event.value: {"post": _told_of(event)} for event in Event},
+        "components": {"schemas": schemas, "securitySchemes": {"client": _scheme()}},
+    }
+
+
+def _shapes(operations: Sequence[Operation]) -> list[type]:
+    said = [shape for one in operations for shape in (one.gives, one.takes)]
+    return [shape for shape in said if isinstance(shape, type) and shape.__module__.startswith("gateway.")]
+
+
+def _scheme() -> dict[str, Any]:
+    says = {str(scope): "; ".join(sorted(SCOPES[scope])) for scope in Scope}
+    return {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": f"{PREFIX}/token", "scopes": says}}}
+
+
+def scopes_of(operation: Operation) -> list[str]:
+    """Any one of these scopes grants it."""
+    return [str(scope) for scope in Scope if operation.act in SCOPES[scope]]
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    answers = {one.status: _given(one)} | {status: _problem(says) for status, says in _refusals(one).items()}
+    made: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.says,
+        "parameters": _parameters(one),
+        "responses": {str(status): answer for status, answer in sorted(answers.items())},
+        "security": [{"client": [scope]} for scope in scopes_of(one)],
+    }
+    if one.takes is not None:
+        content = {kind: {"schema": _schema_in(one, kind)} for kind in one.kinds}
+        made["requestBody"] = {"required": True, "content": content}
+    return made
+
+
+def _schema_in(one: Operation, kind: str) -> dict[str, Any]:
+    if kind == XML:
+        return {"type": "string", "description": "A Message as message-1.xsd has it."}
+    return _ref(one.takes)
+
+
+def _given(one: Operation) -> dict[str, Any]:
+    if one.gives is None:
+        return {"description": "Done."}
+    content = {form: {"schema": _ref(one.gives)} if form == JSON else {} for form in one.forms}
+    made: dict[str, Any] = {
+        "description": "Done." if one.status == 200 else "Taken; it is durable.",
+        "content": content,
+    }
+    if one.status in (201, 202):
+        made["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where to see how it goes on."}}
+    return made
+
+
+def _refusals(one: Operation) -> dict[int, str]:
+    found = dict(ALWAYS)
+    found |= OF_PARTS if "{" in one.path else {}
+    found |= OF_POST if one.method == "POST" else OF_QUERY
+    return found | (OF_NOTICE if len(one.forms) > 1 else {})
+
+
+def _problem(says: str) -> dict[str, Any]:
+    return {"description": says.capitalize() + ".", "content": {PROBLEM: {"schema": {"$ref": f"{REF}Problem"}}}}
+
+
+def _parameters(one: Operation) -> list[dict[str, Any]]:
+    found = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": SAYS_PARTS[name],
+            "schema": {"type": "string", "pattern": f"^{form}$"},
+        }
+        for name, form in PARTS.items()
+        if f"{{{name}}}" in one.path
+    ]
+    found += [
+        {"name": each.name, "in": "query", "required": each.must, "description": each.says, "schema": each.schema}
+        for each in one.query
+    ]
+    if one.method == "POST":
+        says = "A new one for each act, and the same again when it is repeated. Kept for 24 hours."
+        schema = {"type": "string", "pattern": f"^({KEY})$"}
+        found.append(
+            {"name": "Idempotency-Key", "in": "header", "required": True, "description": says, "schema": schema}
+        )
+    return found
+
+
+def _told_of(event: Event) -> dict[str, Any]:
+    headers = [
+        {"name": f"webhook-{name}", "in": "header", "required": True, "schema": {"type": "string"}}
+        for name in ("id", "timestamp", "signature")
+    ]
+    return {
+        "operationId": event.name.lower(),
+        "summary": EVENTS[event],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {JSON: {"schema": _ref(Happened)}}},
+        "responses": {"2XX": {"description": "Taken; anything else is told again."}},
+        "security": [],
+    }
+
+
+def _token() -> dict[str, Any]:
+    fields_of_form = {
+        "grant_type": {"type": "string", "enum": ["client_credentials"]},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+        "scope": {
+            "type": "string",
+            "description": "With spaces between them; all that the client has, if none are named.",
+        },
+    }
+    form = {"type": "object", "properties": fields_of_form, "required": ["grant_type", "client_id", "client_secret"]}
+    refusals = {
+        400: "it is no request for a token, or for a scope that the client does not have",
+        401: "the client is not known, has ended or is locked, or the secret is wrong",
+        **{status: OF_POST[status] for status in (408, 413, 415)},
+        **{status: ALWAYS[status] for status in (429, 500, 503)},
+    }
+    return {
+        "operationId": "getToken",
+        "summary": "An access token for ten minutes (OAuth 2.0, client credentials)",
+        "requestBody": {"required": True, "content": {FORM: {"schema": form}}},
+        "responses": {
+            "200": {"description": "Done.", "content": {JSON: {"schema": {"$ref": f"{REF}Token"}}}},
+            **{str(status): _problem(says) for status, says in sorted(refusals.items())},
+        },
+        "security": [],
+    }
+
+
+def _ref(shape: object) -> dict[str, Any]:
+    name = shape.__name__ if isinstance(shape, type) else str(shape)
+    return {"$ref": REF + name}
+
+
+def _collect(shape: type, found: dict[str, Any]) -> None:
+    """This shape and those within it, by name."""
+    if shape.__name__ in found:
+        return
+    hints = get_type_hints(shape)
+    found[shape.__name__] = {
+        "type": "object",
+        "description": inspect.getdoc(shape),
+        "properties": {one.name: _of(hints[one.name], found) for one in fields(shape)},
+        "required": [one.name for one in fields(shape)],
+    }
+
+
+def _of(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
+    inner = get_args(hint)
+    if get_origin(hint) is Literal:
+        return {"type": "string", "enum": list(inner)}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"type": "string", "enum": [one.value for one in hint]}
+    if get_origin(hint) is tuple:
+        return {"type": "array", "items": _of(inner[0], found)}
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        return {"anyOf": [_of(inner[0], found), {"type": "null"}]}
+    if is_dataclass(hint) and isinstance(hint, type):
+        _collect(hint, found)
+        return {"$ref": REF + hint.__name__}
+    return SIMPLE[hint]

@@ -1,0 +1,177 @@
+"""Every operation of the API with the act that it needs. Who may call is settled here, before any room is asked.
+
+In this order: the token and its client; the act, by the scopes of both, in the one table of `core.permissions`; how much the
+client may ask for; what was sent, in its form and size; and, where something is changed, whether it was answered before.
+An operation without an act is open to everybody; a test holds the list of those.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiohttp import web
+
+from gateway import clients, once
+from gateway.api.call import HERE, JSON, Call, Malformed, Reply, answered
+from gateway.api.problems import NoScope, TooFast, response, told
+from gateway.authority import Authority
+from gateway.core.permissions import Act, Scope, allows
+from gateway.once import Answer
+from gateway.store.clients import Client
+from gateway.web.callers import READ_SECONDS, Budget
+from schemas.xml import MAX_BYTES
+
+Answers = Callable[[Call], Reply]
+BUDGETS = web.AppKey("budgets", dict[str, Budget])
+PARTS = {  # of addresses, and what they look like
+    "notice": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "receipt": "[0-9]{1,15}",
+    "webhook": "wh-[0-9a-f]{24}",
+}
+KEY = r'"[A-Za-z0-9._~-]{1,64}"|[A-Za-z0-9._~-]{1,64}'  # a string of RFC 8941, or bare as many send it
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may stand in a query: nothing about a child."""
+
+    name: str
+    says: str
+    schema: dict[str, Any]
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method at one address: the act that it needs, the room behind it, and what is said of it."""
+
+    method: str
+    path: str
+    name: str
+    act: Act | None
+    says: str
+    answer: Answers
+    gives: object = None  # a shape, the name of a schema, or None for nothing
+    status: int = 200
+    takes: object = None  # a shape, or a class of a message
+    kinds: tuple[str, ...] = (JSON,)  # of what it takes
+    forms: tuple[str, ...] = (JSON,)  # of what it gives
+    query: tuple[Parameter, ...] = ()
+
+
+def hang(app: web.Application, operations: tuple[Operation, ...]) -> None:
+    """Open these operations in the application."""
+    for one in operations:
+        path = re.sub(r"\{(\w+)\}", lambda part: f"{{{part[1]}:{PARTS[part[1]]}}}", one.path)
+        app.router.add_route(one.method, path, guarded(one))
+
+
+def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The room, for those who may call."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        here = request.app[HERE]
+        client = await _caller(request, here, operation)
+        call = Call(here, client, dict(request.match_info), _query(request, operation), _accept(request))
+        if operation.method != "POST":
+            return response(await asyncio.to_thread(operation.answer, call))
+        call = replace(call, kind=_kind(request, operation), body=await read(request))
+        return await _once(request, operation, call)
+
+    answer.operation = operation  # type: ignore[attr-defined]  # for the test that walks through all
+    return answer
+
+
+async def _caller(request: web.Request, here: Authority, operation: Operation) -> Client:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    client, scopes = await asyncio.to_thread(
+        clients.of_token, here, token.strip() if scheme.lower() == "bearer" else ""
+    )
+    _check_act(operation, scopes)
+    take(request, client.id)
+    return client
+
+
+def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
+    if operation.act is None or not allows(scopes, operation.act):
+        raise NoScope("client.scope", "The token does not grant this.", "Ask for a token with the scope that it needs.")
+
+
+def take(request: web.Request, name: str) -> None:
+    """Take one request from what this client may ask for. Raises TooFast."""
+    per_minute = request.app[HERE].config.api.requests_per_minute
+    budget = request.app[BUDGETS].setdefault(name, Budget(per_minute))
+    if wait := budget.take(1, time.monotonic()):
+        raise TooFast(int(wait) + 1)
+
+
+def _query(request: web.Request, operation: Operation) -> dict[str, str]:
+    known = {one.name: one for one in operation.query}
+    if request.query.keys() - known.keys() or len(request.query) > len(set(request.query)):
+        raise _malformed("the query holds a parameter that is not known, or one twice")
+    said = {name: str(value) for name, value in request.query.items()}
+    for one in operation.query:
+        if one.must and one.name not in said:
+            raise _malformed(f"the query lacks {one.name}")
+        if one.name in said and not re.fullmatch(_form(one), said[one.name], re.ASCII):
+            raise _malformed(f"{one.name} is not written as it must be")
+    return said
+
+
+def _form(parameter: Parameter) -> str:
+    schema = parameter.schema
+    return "|".join(schema["enum"]) if "enum" in schema else schema["pattern"].removeprefix("^").removesuffix("$")
+
+
+def _malformed(what: str) -> Malformed:
+    return Malformed("request.malformed", f"The request cannot be read: {what}.", "Look at /api/v1/openapi.json.")
+
+
+def _accept(request: web.Request) -> str:
+    return ",".join(request.headers.getall("Accept", []))
+
+
+def _kind(request: web.Request, operation: Operation) -> str:
+    charset = (request.charset or "utf-8").lower()
+    if operation.takes and (request.content_type not in operation.kinds or charset not in ("utf-8", "us-ascii")):
+        raise web.HTTPUnsupportedMediaType
+    return request.content_type
+
+
+async def read(request: web.Request, most: int = MAX_BYTES) -> bytes:
+    """The body, from one who sends it in time, and not too much."""
+    body = bytearray()
+    async with asyncio.timeout(READ_SECONDS):
+        async for part in request.content.iter_any():
+            body += part
+            if len(body) > most:
+                raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=len(body))
+    return bytes(body)
+
+
+async def _once(request: web.Request, operation: Operation, call: Call) -> web.Response:
+    """The answer of the room, or that which it gave before."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not re.fullmatch(KEY, key, re.ASCII) or len(request.headers.getall("Idempotency-Key")) > 1:
+        raise Malformed(
+            "once.no-key",
+            "The request needs an Idempotency-Key: up to 64 letters, digits and . _ ~ -.",
+            "Make a new one for each act, and send the same again when you repeat it.",
+        )
+    said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body)
+    begun = await asyncio.to_thread(once.begin, call.here, call.client.id, key.strip('"'), said)
+    if isinstance(begun, Answer):
+        return response(answered(begun), {"Idempotency-Replayed": "true"})
+    reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
+    await asyncio.to_thread(once.settle, call.here, begun, Answer(reply.status, reply.body, reply.place))
+    return response(reply, headers)
+
+
+def _tried(operation: Operation, call: Call) -> tuple[Reply, dict[str, str]]:
+    try:
+        return operation.answer(call), {}
+    except Exception as why:  # noqa: BLE001 - a refusal is an answer too, and is kept
+        return told(why)

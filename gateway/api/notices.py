@@ -1,0 +1,252 @@
+"""Notices: sent, listed, read, and how each stands."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from gateway import once, respond, send
+from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
+from gateway.api.guard import Operation, Parameter
+from gateway.api.shapes import Listed, Page, Signed, Status, Taken, Try
+from gateway.core.delivery import State
+from gateway.core.permissions import Act
+from gateway.core.standing import Standing
+from gateway.once import Answer
+from gateway.store import inbox, outbox
+from gateway.store.inbox import Item
+from gateway.store.outbox import Delivery
+from schemas import json, xml
+from schemas.json import MOMENT
+from schemas.message import Message
+
+LONGEST_PAGE, PAGE = 200, 50
+STATES = sorted({*map(str, State), *map(str, Standing)})
+QUERY = (
+    Parameter("direction", "what we sent, or what came", {"type": "string", "enum": ["sent", "came"]}, must=True),
+    Parameter("state", "those in this state", {"type": "string", "enum": STATES}),
+    Parameter("partner", "those to or from this authority", {"type": "string", "pattern": "^[0-9]{3}$"}),
+    Parameter("since", "those queued or received then or later", {"type": "string", "pattern": f"^{MOMENT.pattern}$"}),
+    Parameter("limit", "at most so many", {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}),
+    Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"}),
+)
+
+
+def take(call: Call) -> Reply:
+    """A notice, in JSON or XML, is checked, signed, sealed and queued."""
+    notice = xml.read(call.body) if call.kind == XML else json.read(call.body)
+    made = once.also(call.here, call.tried, taken)
+    return answered(taken(send.send_one(call.here, notice, call.by, also=made)))
+
+
+def taken(message_id: str) -> Answer:
+    """It is durable: which message, and where to see how it goes on."""
+    place = f"{PREFIX}/notices/{message_id}/status"
+    return Answer(202, text_of(Taken(message_id, place)), place)
+
+
+def listed(call: Call) -> Reply:
+    """One page of what was sent, or of what came."""
+    asked, limit = call.query, int(call.query.get("limit", PAGE))
+    found = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
+    more = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': _cursor(last.at, last.id)})}"
+    return given(Page(tuple(found[:limit]), more))
+
+
+def _sent(call: Call, limit: int) -> list[Listed]:
+    state = call.query.get("state")
+    if state is not None and state not in list(State):
+        return []
+    since, before = _since(call), _before(call)
+    found = call.here.store.look(
+        lambda tx: outbox.page(
+            tx,
+            state=State(state) if state else None,
+            recipient=call.query.get("partner"),
+            since=since,
+            before=before,
+            limit=limit,
+        )
+    )
+    return [sent(one) for one in found]
+
+
+def _came(call: Call, limit: int) -> list[Listed]:
+    state = call.query.get("state")
+    if state is not None and state not in list(Standing):
+        return []
+    since, before = _since(call), _before(call)
+    found = call.here.store.look(
+        lambda tx: inbox.page(
+            tx,
+            call.here.now(),
+            state=Standing(state) if state else None,
+            sender=call.query.get("partner"),
+            since=since,
+            before=before,
+            limit=limit,
+        )
+    )
+    return [came(one) for one in found]
+
+
+def sent(one: Delivery) -> Listed:
+    """One of ours, as it stands."""
+    return Listed(
+        one.message_id,
+        one.conversation_id,
+        one.kind,
+        "sent",
+        one.recipient,
+        one.state,
+        one.state_at,
+        one.queued_at,
+        one.restriction,
+        one.test,
+        one.in_reply_to,
+    )
+
+
+def came(one: Item) -> Listed:
+    """One of theirs, as it stands."""
+    return Listed(
+        one.message_id,
+        one.conversation_id,
+        one.kind,
+        "came",
+        one.sender,
+        one.state,
+        one.state_at,
+        one.received_at,
+        one.restriction,
+        one.test,
+        one.in_reply_to,
+    )
+
+
+def _since(call: Call) -> datetime | None:
+    return _moment(call.query["since"], "since") if "since" in call.query else None
+
+
+def _moment(text: str, name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _wrong(name) from None
+
+
+def _cursor(at: datetime, message_id: str) -> str:
+    return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
+
+
+def _before(call: Call) -> tuple[datetime, str] | None:
+    if "cursor" not in call.query:
+        return None
+    said = call.query["cursor"]
+    try:
+        at, _, message_id = urlsafe_b64decode(said + "=" * (-len(said) % 4)).decode("ascii").partition("|")
+    except ValueError:
+        raise _wrong("cursor") from None
+    if not re.fullmatch("[0-9a-f-]{36}", message_id, re.ASCII) or not at.endswith("+00:00"):
+        raise _wrong("cursor")
+    return _moment(at, "cursor"), message_id
+
+
+def _wrong(name: str) -> Malformed:
+    return Malformed("request.malformed", f"{name} is not written as it must be.", "Use `next` as it was given.")
+
+
+def read(call: Call) -> Reply:
+    """What a notice says; that it was read is an entry of the audit log."""
+    form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
+    message = _opened(call, message_id)
+    return Reply(200, xml.write(message) if form == XML else json.write(message), form)
+
+
+def _opened(call: Call, message_id: str) -> Message:
+    if call.here.store.look(lambda tx: outbox.exists(tx, message_id)):
+        return respond.read_outgoing(call.here, message_id, call.by)
+    return respond.read_incoming(call.here, message_id, call.by)[1]
+
+
+def status(call: Call) -> Reply:
+    """How a notice stands, what was tried, and who signed for it."""
+    message_id = call.parts["notice"]
+
+    one, tries, signed = call.here.store.look(
+        lambda tx: (
+            outbox.get(tx, message_id) if outbox.exists(tx, message_id) else inbox.get(tx, message_id),
+            outbox.tries(tx, message_id),
+            inbox.receipts_about(tx, message_id),
+        )
+    )
+    receipts = tuple(map(_signed, signed))
+    if isinstance(one, Item):
+        return given(Status(came(one), (), receipts, None, None))
+    tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
+    return given(Status(sent(one), tried, receipts, one.reason, one.handed_over_at))
+
+
+def _signed(one: Mapping[str, object]) -> Signed:
+    at = one["at"]
+    assert isinstance(at, datetime)  # noqa: S101 - the column's type
+    return Signed(f"{PREFIX}/receipts/{one['number']}", str(one["issuer"]), str(one["result"]), at)
+
+
+def receipt(call: Call) -> Reply:
+    """The signed text of one receipt."""
+    token = call.here.store.look(lambda tx: inbox.receipt(tx, int(call.parts["receipt"])))
+    return Reply(200, token.encode(), JWT)
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/notices",
+        "sendNotice",
+        Act.SEND,
+        "Send a notice: a TransferNotice, a WhereaboutsEnquiry or a WhereaboutsUnknownNotice",
+        take,
+        gives=Taken,
+        status=202,
+        takes="Message",
+        kinds=(JSON, XML),
+    ),
+    Operation(
+        "GET",
+        "/notices",
+        "listNotices",
+        Act.SEE_WORK,
+        "What was sent, or came; the newest first",
+        listed,
+        gives=Page,
+        query=QUERY,
+    ),
+    Operation(
+        "GET",
+        "/notices/{notice}",
+        "readNotice",
+        Act.READ_CHILD,
+        "What a notice says",
+        read,
+        gives="Message",
+        forms=(JSON, XML),
+    ),
+    Operation(
+        "GET", "/notices/{notice}/status", "noticeStatus", Act.SEE_WORK, "How a notice stands", status, gives=Status
+    ),
+    Operation(
+        "GET",
+        "/receipts/{receipt}",
+        "readReceipt",
+        Act.SEE_WORK,
+        "A signed receipt",
+        receipt,
+        gives="text",
+        forms=(JWT,),
+    ),
+)

@@ -1,0 +1,64 @@
+"""What an officer says of a notice, from the case system in which they work: each act is the body of a message."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from gateway import amend, once, respond
+from gateway.api.call import Call, Reply, answered
+from gateway.api.guard import Operation
+from gateway.api.notices import taken
+from gateway.api.shapes import Taken
+from gateway.core.permissions import Act
+from gateway.send import Also
+from schemas import json
+from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
+
+
+def _say(cls: type[Body], flow: Callable[..., str | None], call: Call) -> Reply:
+    """Read the body, and let the flow do it: what it refuses is refused here."""
+    body: Any = json.read_body(cls, call.body)
+    kept: Also = once.also(call.here, call.tried, taken)
+    made = flow(call.here, call.parts["notice"], body, call.by, also=kept)
+    return answered(taken(made or call.parts["notice"]))
+
+
+def _of(what: str, name: str, act: Act, says: str, cls: type[Body], flow: Callable[..., str | None]) -> Operation:
+    answer = partial(_say, cls, flow)
+    return Operation("POST", f"/notices/{{notice}}/{what}", name, act, says, answer, Taken, 202, cls)
+
+
+OPERATIONS = (
+    _of(
+        "acknowledgement",
+        "acknowledgeNotice",
+        Act.ANSWER,
+        "Tell the sender that an officer has it: accepted, rejected, or that another authority should have it",
+        Acknowledgement,
+        respond.acknowledge,
+    ),
+    _of(
+        "outcome",
+        "concludeNotice",
+        Act.ANSWER,
+        "Tell the sender what became of the child",
+        Outcome,
+        respond.conclude,
+    ),
+    _of(
+        "answer",
+        "answerEnquiry",
+        Act.ANSWER,
+        "Answer an enquiry: found, no trace, or ring us",
+        WhereaboutsResponse,
+        respond.answer,
+    ),
+    _of(
+        "withdrawal",
+        "withdrawNotice",
+        Act.SEND,
+        "Take back a notice that we sent",
+        Withdrawal,
+        amend.withdraw,
+    ),
+)

@@ -1,0 +1,175 @@
+"""What the API answers, and the little that it takes besides messages. `description` makes its schemas of these."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gateway.core.happenings import Event
+
+Direction = Literal["sent", "came"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token (RFC 6749, 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int  # seconds
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """It is durable here, and goes out by itself."""
+
+    id: str  # of the message that was made; of the notice itself where nobody need be told
+    status: str  # where to see how it goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """How one message stands. Nothing about a child."""
+
+    id: str
+    case: str
+    kind: str
+    direction: Direction
+    partner: str
+    state: str
+    state_at: datetime
+    at: datetime  # queued, or received
+    restriction: str
+    test: bool
+    in_reply_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, the newest first; `next` leads to those before, and is null on the last page."""
+
+    notices: tuple[Listed, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try to deliver."""
+
+    at: datetime
+    route: str
+    ending: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A receipt: its signed text is at `address`."""
+
+    address: str
+    issuer: str
+    result: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one message stands, what was tried, and who signed for it."""
+
+    notice: Listed
+    tries: tuple[Try, ...]
+    receipts: tuple[Signed, ...]
+    reason: str | None
+    handed_over_at: datetime | None  # by telephone
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A local authority, and how it is reached from here."""
+
+    code: str
+    name: str
+    reached: Literal["sealed", "letter", "no"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Every live local authority of England and Wales."""
+
+    authorities: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where to tell of what: an https address of a host that the operator has listed."""
+
+    url: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewHook:
+    """A webhook, with its secret, this once."""
+
+    id: str
+    url: str
+    events: tuple[Event, ...]
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook, and how it fares; `failed_as` says how the last try ended that was not taken."""
+
+    id: str
+    url: str
+    events: tuple[Event, ...]
+    active: bool
+    made_at: datetime
+    failing_since: datetime | None
+    failed_as: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The webhooks of one client."""
+
+    webhooks: tuple[Hook, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    """Which message."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What is posted to a webhook: which message it happened to, and nothing of a child."""
+
+    type: Event
+    timestamp: datetime
+    data: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with what was sent, and where."""
+
+    code: str
+    sentence: str
+    pointer: str  # a URI fragment, as RFC 9457 has it
+    line: int | None  # of XML
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why it was not done (RFC 9457)."""
+
+    type: str
+    status: int
+    title: str
+    code: str
+    next_step: str
+    errors: tuple[Fault, ...]

@@ -1,0 +1,72 @@
+"""`POST /token`: a client shows its id and secret, and gets an access token (RFC 6749, 4.4)."""
+
+import asyncio
+from base64 import b64decode
+from urllib.parse import parse_qsl, unquote_plus
+
+from aiohttp import web
+
+from gateway import clients
+from gateway.api.call import FORM, HERE, given
+from gateway.api.guard import read, take
+from gateway.api.problems import problem, response
+from gateway.api.shapes import Token
+from gateway.clients import NotLetIn
+from gateway.errors import NotAllowed
+from gateway.store import clients as kept
+from keys.api_token import LIFE
+
+MAX_FORM = 4_096  # bytes
+FIELDS = 10
+UNKNOWN = ""  # all that are no clients share one budget
+
+
+async def give(request: web.Request) -> web.Response:
+    """A token, or why there is none, with the word that RFC 6749, 5.2, has for it."""
+    here = request.app[HERE]
+    if request.content_type != FORM:
+        raise web.HTTPUnsupportedMediaType
+    form = _fields(await read(request, MAX_FORM))
+    name, secret = _shown(request, form)
+    known = await here.store.read(lambda tx: kept.find(tx, name))
+    take(request, name if known else UNKNOWN)
+    if form.get("grant_type") != "client_credentials":
+        word = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
+        return _no(400, "token.grant-type", "The grant type is client_credentials, and no other.", word)
+    try:
+        token, scopes = await asyncio.to_thread(clients.let_in, here, name, secret, form.get("scope", "").split())
+    except NotLetIn as why:
+        challenge = {"WWW-Authenticate": f'Basic realm="{clients.audience(here)}"'}
+        return _no(401, why.code, why.sentence, "invalid_client", challenge)
+    except NotAllowed as why:
+        return _no(400, why.code, why.sentence, "invalid_scope")
+    return response(given(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """Each once (RFC 6749, 3.2); of what cannot be read, none."""
+    try:
+        pairs = parse_qsl(body.decode("ascii"), strict_parsing=bool(body), max_num_fields=FIELDS, errors="strict")
+    except ValueError:
+        return {}
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
+
+
+def _shown(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
+    """Id and secret: in the form, or as RFC 6749, 2.3.1, would rather have it, by the Basic scheme."""
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        name, _, secret = b64decode(rest.strip(), validate=True).decode("ascii").partition(":")
+    except ValueError:
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
+
+
+def _no(status: int, code: str, sentence: str, word: str, headers: dict[str, str] | None = None) -> web.Response:
+    reply = problem(status, code, sentence)
+    body = reply.body.removesuffix(b"}") + f', "error": "{word}"}}'.encode()
+    made = response(reply, headers)
+    made.body = body
+    return made

@@ -1,0 +1,80 @@
+"""Where a client wants to be told of what happens."""
+
+from typing import Any
+
+from gateway import once
+from gateway import webhooks as flow
+from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given, text_of
+from gateway.api.guard import Operation
+from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
+from gateway.core.happenings import Event
+from gateway.core.permissions import Act
+from gateway.once import Answer
+from gateway.store import webhooks
+from gateway.store.webhooks import Webhook
+from schemas import json
+
+MOST_EVENTS = 10  # in one request
+
+
+def make(call: Call) -> Reply:
+    """A webhook; its secret is in this answer, and in no other."""
+    url, events = _wanted(json.loaded(call.body))
+    told: list[Answer] = []
+
+    def answer(hook: Webhook, secret: str) -> Answer:
+        shape = NewHook(hook.id, hook.url, hook.events, secret)
+        told.append(Answer(201, text_of(shape), f"{PREFIX}/webhooks"))
+        return told[-1]
+
+    flow.make(
+        call.here,
+        call.client.id,
+        call.by,
+        url,
+        events,
+        also=lambda tx, hook, secret: once.keep(tx, call.here, call.tried, answer(hook, secret)),
+    )
+    return answered(told[-1])
+
+
+def _wanted(said: dict[str, Any]) -> tuple[str, set[Event]]:
+    url, events = said.get("url"), said.get("events")
+    known = [str(one) for one in Event]
+    fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
+    if not fits or said.keys() != {"url", "events"} or not all(one in known for one in events or ()):
+        raise Malformed("request.malformed", "A webhook has a url and events.", "Look at /api/v1/openapi.json.")
+    return str(url), {Event(one) for one in events or ()}
+
+
+def listed(call: Call) -> Reply:
+    """Those of this client; no secret is shown again."""
+    found = call.here.store.look(lambda tx: webhooks.of_client(tx, call.client.id))
+    return given(Hooks(tuple(map(_shown, found))))
+
+
+def _shown(hook: Webhook) -> Hook:
+    return Hook(hook.id, hook.url, hook.events, hook.active, hook.made_at, hook.failing_since, hook.failed_as)
+
+
+def remove(call: Call) -> Reply:
+    """Nothing is told there any more."""
+    flow.remove(call.here, call.client.id, call.by, call.parts["webhook"])
+    return Reply(204, b"")
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/webhooks",
+        "makeWebhook",
+        Act.WEBHOOKS,
+        "Have yourself told of what happens from now on",
+        make,
+        gives=NewHook,
+        status=201,
+        takes=Wanted,
+    ),
+    Operation("GET", "/webhooks", "listWebhooks", Act.WEBHOOKS, "Your webhooks", listed, gives=Hooks),
+    Operation("DELETE", "/webhooks/{webhook}", "removeWebhook", Act.WEBHOOKS, "Be told no more", remove, status=204),
+)

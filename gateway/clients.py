@@ -1,0 +1,145 @@
+"""Case systems that may call the API: made and ended by an admin, and let in by id and secret for ten minutes at a time.
+
+The secret is shown once, when the client is made. After five wrong ones a client is locked for a quarter of an hour. What a
+token grants is never more than the client may do at the moment of the call, so one that has ended is refused at once.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from gateway.authority import SYSTEM, Authority
+from gateway.core.permissions import Scope
+from gateway.errors import NotAllowed
+from gateway.store import clients, log
+from gateway.store.clients import Client
+from gateway.store.log import Entry
+from keys import api_token
+from keys.errors import Refusal
+
+ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]")
+MAX_NAME = 80  # characters
+TRIES, LOCKED = 5, timedelta(minutes=15)
+ACTOR = "api:"  # before a client's id in the audit log, so that no person is called so
+
+
+class NotLetIn(NotAllowed):
+    """The client is not known, has ended, is locked, or its secret or token is wrong."""
+
+
+def actor(client: Client) -> str:
+    """Who acts, as the audit log has it."""
+    return f"{ACTOR}{client.id}"
+
+
+def audience(here: Authority) -> str:
+    """For whom tokens are: this API, and no other gateway's."""
+    return f"{here.config.console_url}/api/v1"
+
+
+def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
+    """A client; its secret, which nobody can be shown again. Raises NotAllowed."""
+    called, wanted = " ".join(called.split()), frozenset(scopes)
+    _check(name, called)
+    if not wanted:
+        raise NotAllowed("client.no-scope", "A client needs a scope.", f"One or more of: {', '.join(Scope)}.")
+    secret = api_token.new_secret()
+    client = Client(name, called, wanted, True, here.now(), by, api_token.digest(secret))
+
+    def write(tx: Connection) -> None:
+        clients.add(tx, client)
+        _note(tx, here, Entry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
+
+    here.store.run(write)
+    return secret
+
+
+def _check(name: str, called: str) -> None:
+    if not ID.fullmatch(name):
+        raise NotAllowed(
+            "client.id", "A client's id has 3 to 40 small letters, digits and hyphens.", "Such as one-sandwell."
+        )
+    if not (0 < len(called) <= MAX_NAME and called.isprintable()):
+        raise NotAllowed("client.name", f"Say what it is called, in up to {MAX_NAME} characters.", "Such as ONE.")
+
+
+def end(here: Authority, name: str, by: str) -> None:
+    """It is let in no more, and its tokens count no more. Raises NotFound."""
+
+    def write(tx: Connection) -> None:
+        clients.put(tx, replace(clients.get(tx, name), active=False))
+        _note(tx, here, Entry("client.ended", by, name))
+
+    here.store.run(write)
+
+
+def let_in(here: Authority, name: str, secret: str, wanted: Iterable[str]) -> tuple[str, tuple[Scope, ...]]:
+    """A token for who shows its secret, and what it grants: the scopes that are wanted, or all that it has. Raises NotAllowed."""
+
+    def write(tx: Connection) -> Client | None:
+        client = clients.find(tx, name)
+        right = api_token.matches(secret, client.secret if client else None)
+        if client is None or (why := _refused(here, client, right)):
+            _refuse(tx, here, client, why if client else "unknown")
+            return None
+        clients.put(tx, replace(client, failed=0, locked_until=None, seen_at=here.now()))
+        _note(tx, here, Entry("client.let-in", actor(client), client.id))
+        return client
+
+    found = here.store.run(write)
+    if found is None:
+        raise NotLetIn(
+            "client.refused",
+            "The client id or the secret is wrong, or the client is locked or has ended.",
+            "Check both. After five wrong secrets a client is locked for fifteen minutes; an admin can make another.",
+        )
+    scopes = _granted(found, frozenset(wanted))
+    token = api_token.issue(found.id, scopes, audience=audience(here), ring=here.ring, now=here.now())
+    return token, scopes
+
+
+def _refused(here: Authority, client: Client, right: bool) -> str:
+    if not client.active:
+        return "ended"
+    if client.locked_until and client.locked_until > here.now():
+        return "locked"
+    return "" if right else "secret"
+
+
+def _refuse(tx: Connection, here: Authority, client: Client | None, why: str) -> None:
+    if client is not None and why == "secret":
+        failed = client.failed + 1
+        until = here.now() + LOCKED if failed >= TRIES else None
+        clients.put(tx, replace(client, failed=0 if until else failed, locked_until=until))
+        if until:
+            _note(tx, here, Entry("client.locked", SYSTEM, client.id))
+    _note(tx, here, Entry("client.refused", SYSTEM, client.id if client else None, detail={"why": why}))
+
+
+def _granted(client: Client, wanted: frozenset[str]) -> tuple[Scope, ...]:
+    if wanted - client.scopes:
+        raise NotAllowed(
+            "client.scope",
+            "The client may not have one of these scopes.",
+            "Ask for those that it was made with, or for none.",
+        )
+    return tuple(sorted(one for one in client.scopes if not wanted or one in wanted))
+
+
+def of_token(here: Authority, token: str) -> tuple[Client, tuple[Scope, ...]]:
+    """Whose token this is, and what it may do now. Raises NotLetIn."""
+    try:
+        granted = api_token.verify(token, audience=audience(here), ring=here.ring, now=here.now())
+    except Refusal as why:
+        raise NotLetIn(why.code, why.sentence, why.next_step) from None
+    client = here.store.look(lambda tx: clients.find(tx, granted.client))
+    if client is None or not client.active:
+        raise NotLetIn("client.ended", "This client has ended.", "An admin of the gateway can make another.")
+    return client, tuple(one for one in Scope if one in client.scopes and one in granted.scopes)
+
+
+def _note(tx: Connection, here: Authority, entry: Entry) -> None:
+    log.append(tx, here.now(), [entry])

@@ -1,0 +1,49 @@
+"""What case systems may have themselves told of, read off the entries of the audit log: which message, and never what of a child."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """One kind of thing that happens."""
+
+    RECEIVED = "notice.received"
+    STATE = "notice.state"
+    RECEIPT = "receipt.received"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """It happened to this message."""
+
+    event: Event
+    message_id: str
+
+
+MOVES = (  # acts after which the message that they are about may stand otherwise
+    "receipt.verified",
+    "notice.sent",
+    "notice.rejected",
+    "notice.failed",
+    "notice.answered",
+    "notice.withdrawn",
+    "notice.handed-over",
+    "notice.outcome-told",
+    "notice.sent-on",
+    "case.closed",
+)
+
+
+def of_entry(act: str, about: str | None, changed: Sequence[str]) -> list[Happening]:
+    """What an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
+    if about is None:
+        return []
+    found = []
+    if act == "message.kept":
+        found.append(Happening(Event.RECEIVED, about))
+    if act == "receipt.verified":
+        found.append(Happening(Event.RECEIPT, about))
+    if act in MOVES:
+        found.append(Happening(Event.STATE, about))
+    return found + [Happening(Event.STATE, one) for one in changed]

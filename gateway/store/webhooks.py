@@ -1,0 +1,127 @@
+"""Where case systems want to be told of what happens, and how far each was told."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+
+from gateway.core.happenings import Event
+from gateway.errors import NotFound
+from gateway.store.tables import api_clients, inbox, outbox, webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One address of one client. Up to `next_entry` of the audit log everything was told there."""
+
+    id: str
+    client: str
+    url: str = field(repr=False)
+    events: tuple[Event, ...]
+    active: bool
+    made_at: datetime
+    data_key: bytes = field(repr=False)
+    secret: bytes = field(repr=False)  # locked
+    next_entry: int
+    due_at: datetime
+    tries: int = 0
+    failing_since: datetime | None = None
+    failed_as: str | None = None
+
+
+def add(tx: Connection, hook: Webhook) -> None:
+    """A new one."""
+    tx.execute(insert(webhooks).values(_columns(hook)))
+
+
+def count(tx: Connection, client: str) -> int:
+    """How many a client has."""
+    return tx.scalar(select(func.count()).where(webhooks.c.client == client)) or 0
+
+
+def of_client(tx: Connection, client: str) -> list[Webhook]:
+    """Those of one client, the oldest first."""
+    found = tx.execute(select(webhooks).where(webhooks.c.client == client).order_by(webhooks.c.made_at, webhooks.c.id))
+    return [_webhook(row) for row in found]
+
+
+def every(tx: Connection) -> list[Webhook]:
+    """All, the oldest first."""
+    return [_webhook(row) for row in tx.execute(select(webhooks).order_by(webhooks.c.made_at, webhooks.c.id))]
+
+
+def remove(tx: Connection, client: str, name: str) -> None:
+    """Nothing is told there any more. Raises NotFound where the client has none of this id."""
+    mine = and_(webhooks.c.client == client, webhooks.c.id == name)
+    if tx.execute(delete(webhooks).where(mine)).rowcount != 1:
+        raise _none()
+
+
+def due(tx: Connection, now: datetime) -> list[Webhook]:
+    """Those that may be told something now."""
+    live = select(api_clients.c.id).where(api_clients.c.active)
+    return [_webhook(row) for row in tx.execute(select(webhooks).where(_due(now), webhooks.c.client.in_(live)))]
+
+
+def claim(tx: Connection, hook: Webhook, now: datetime, until: datetime) -> bool:
+    """Nobody else tells this one anything until then; False where somebody else was quicker."""
+    mine = and_(_due(now), webhooks.c.id == hook.id, webhooks.c.due_at == hook.due_at)
+    return tx.execute(update(webhooks).where(mine).values(due_at=until)).rowcount == 1
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(webhooks.c.active, webhooks.c.due_at <= now)
+
+
+def told(tx: Connection, hook: Webhook, next_entry: int, due_at: datetime) -> Webhook:
+    """Everything before this entry was told."""
+    return _put(
+        tx, hook, {"next_entry": next_entry, "due_at": due_at, "tries": 0, "failing_since": None, "failed_as": None}
+    )
+
+
+def failed(tx: Connection, hook: Webhook, now: datetime, due_at: datetime | None, why: str) -> Webhook:
+    """It was not taken: the same again later, or nothing more until somebody looks at it."""
+    said = {"tries": hook.tries + 1, "failing_since": hook.failing_since or now, "failed_as": why[:80]}
+    return _put(tx, hook, said | ({"active": False} if due_at is None else {"due_at": due_at}))
+
+
+def resume(tx: Connection, name: str, now: datetime) -> None:
+    """One that was given up goes on where it stood. Raises NotFound."""
+    again = {"active": True, "due_at": now, "tries": 0, "failing_since": None, "failed_as": None}
+    if tx.execute(update(webhooks).where(webhooks.c.id == name).values(again)).rowcount != 1:
+        raise _none()
+
+
+def _none() -> NotFound:
+    return NotFound("webhook.not-found", "There is no webhook with this id.", "List those that there are.")
+
+
+def _put(tx: Connection, hook: Webhook, said: dict[str, Any]) -> Webhook:
+    tx.execute(update(webhooks).where(webhooks.c.id == hook.id).values(said))
+    return replace(hook, **said)
+
+
+def changed_by(tx: Connection, act: str, about: str | None, partner: str | None) -> list[str]:
+    """The messages that this one answers, takes back or replaces; none for another act than its coming or going."""
+    if act == "notice.queued":
+        query = select(outbox.c.in_reply_to).where(outbox.c.message_id == about)
+    elif act == "message.kept":
+        mine = and_(inbox.c.sender == partner, inbox.c.message_id == about)
+        query = select(inbox.c.in_reply_to, inbox.c.supersedes).where(mine)
+    else:
+        return []
+    row = tx.execute(query).first()
+    return [name for name in (row or ()) if name is not None]
+
+
+def _columns(hook: Webhook) -> dict[str, Any]:
+    said = {name: getattr(hook, name) for name in Webhook.__dataclass_fields__}
+    return said | {"events": " ".join(hook.events)}
+
+
+def _webhook(row: Row[Any]) -> Webhook:
+    said = dict(row._mapping)
+    parts = {name: bytes(said[name]) for name in ("data_key", "secret")}
+    return Webhook(**{**said, **parts, "events": tuple(Event(one) for one in said["events"].split())})

@@ -1,0 +1,175 @@
+"""Case systems are told of what happens: each webhook follows the audit log, entry by entry, so that nothing is lost or out of order.
+
+Nothing is queued: what stands in the log is the queue, and each webhook's place in it moves on once an event was taken. What was not
+taken is told again, under the same id, with growing waits; after three days the webhook is given up, `doctor` says so, and `api resume`
+lets it go on where it stood. An event names a message and nothing else; whoever may read it asks.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from random import random
+from secrets import token_hex
+
+from sqlalchemy import Connection
+
+from adapters import webhook as carrier
+from gateway.authority import SYSTEM, Authority
+from gateway.core import happenings
+from gateway.core.delivery import next_attempt
+from gateway.core.happenings import Event, Happening
+from gateway.errors import NotAllowed, StoreUnavailable
+from gateway.logs import failed
+from gateway.store import log, webhooks
+from gateway.store.log import Entry, Kept
+from gateway.store.webhooks import Webhook
+from keys import at_rest, webhook
+from keys.at_rest import Locked
+from schemas.xml import TO_TEXT
+
+Also = Callable[[Connection, Webhook, str], None]  # what is written with a new webhook, or not at all
+LOOK_SECONDS = 2.0  # between two looks into the log
+DEAD_AFTER = timedelta(days=3)
+CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
+AT_ONCE = 100  # entries of the log
+MOST = 10  # webhooks of one client
+
+
+def make(here: Authority, client: str, by: str, url: str, events: Collection[Event], *, also: Also) -> Webhook:
+    """A webhook that is told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
+    _check(here, url, events)
+    name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), here.now()
+    locked = at_rest.lock(secret, about=_about(name), ring=here.ring)
+    assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
+    wanted = tuple(one for one in Event if one in events)
+    hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
+
+    def write(tx: Connection) -> Webhook:
+        if webhooks.count(tx, client) >= MOST:
+            raise NotAllowed("webhook.too-many", f"A client has at most {MOST} webhooks.", "Take one away first.")
+        begins = replace(hook, next_entry=log.head(tx).size)
+        webhooks.add(tx, begins)
+        log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
+        also(tx, begins, webhook.shown(secret))
+        return begins
+
+    return here.store.run(write)
+
+
+def _check(here: Authority, url: str, events: Collection[Event]) -> None:
+    if not carrier.allowed(url, _hosts(here)):
+        raise NotAllowed(
+            "webhook.host",
+            "This is no https address of a host that is listed here.",
+            "Ask the operator to list the host.",
+        )
+    if not events:
+        raise NotAllowed(
+            "webhook.no-event", "It is not said of what is to be told.", f"One or more of: {', '.join(Event)}."
+        )
+
+
+def remove(here: Authority, client: str, by: str, name: str) -> None:
+    """Nothing is told there any more. Raises NotFound."""
+
+    def write(tx: Connection) -> None:
+        webhooks.remove(tx, client, name)
+        log.append(tx, here.now(), [Entry("webhook.removed", by, name)])
+
+    here.store.run(write)
+
+
+def resume(here: Authority, name: str, by: str) -> None:
+    """One that was given up goes on where it stood. Raises NotFound."""
+
+    def write(tx: Connection) -> None:
+        webhooks.resume(tx, name, here.now())
+        log.append(tx, here.now(), [Entry("webhook.resumed", by, name)])
+
+    here.store.run(write)
+
+
+async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Tell what there is, until told to stop."""
+    while here.config.api.webhook_hosts and not stop.is_set():
+        try:
+            await tell_now(here)
+        except StoreUnavailable as why:  # the log keeps it for the next time
+            failed("webhooks", why)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+
+async def tell_now(here: Authority) -> None:
+    """Tell every webhook that is due what it was not told yet; one that is slow holds up no other."""
+    found = await here.store.read(lambda tx: webhooks.due(tx, here.now()))
+    for ended in await asyncio.gather(*(_tell(here, hook) for hook in found), return_exceptions=True):
+        if isinstance(ended, Exception):  # of one, which must not keep the others from being told
+            failed("webhook", ended)
+
+
+async def _tell(here: Authority, hook: Webhook) -> None:
+    entries = await here.store.read(lambda tx: _entries(tx, hook))
+    if not entries:
+        return
+    now = here.now()
+    if not await here.store.write(lambda tx: webhooks.claim(tx, hook, now, now + CLAIM)):
+        return
+    for entry, happened in entries:
+        wanted = [(f"{entry.number}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
+        for name, one in wanted:
+            if why := await _post(here, hook, name, entry.at, one):
+                await here.store.write(partial(_not_taken, here=here, hook=hook, why=why))
+                return
+        if wanted:
+            hook = await here.store.write(partial(_moved, here=here, hook=hook, to=entry.number + 1, wait=CLAIM))
+    await here.store.write(partial(_moved, here=here, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0)))
+
+
+def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timedelta) -> Webhook:
+    return webhooks.told(tx, hook, to, here.now() + wait)
+
+
+def _entries(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
+    """The next entries of the log, each with what it tells of."""
+    return [
+        (one, happenings.of_entry(one.act, one.about, webhooks.changed_by(tx, one.act, one.about, one.partner)))
+        for one in log.after(tx, hook.next_entry, AT_ONCE)
+    ]
+
+
+async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:
+    """None, or why it was not taken. The name is the same at each try, so that whoever is told twice knows it."""
+    seconds = int(here.now().timestamp())
+    said = {"type": one.event, "timestamp": TO_TEXT[datetime](at), "data": {"id": one.message_id}}
+    body = json.dumps(said).encode()
+    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_about(hook.id), ring=here.ring)
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": name,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": webhook.sign(secret, name, seconds, body),
+    }
+    return await carrier.post(hook.url, body, headers, hosts=_hosts(here), ca=here.config.webhook_ca())
+
+
+def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None:
+    now = here.now()
+    since = hook.failing_since or now
+    again = next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
+    if now - since >= DEAD_AFTER:
+        again = None
+        log.append(tx, now, [Entry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])
+    webhooks.failed(tx, hook, now, again, why)
+
+
+def _hosts(here: Authority) -> frozenset[str]:
+    return frozenset(here.config.api.webhook_hosts.split())
+
+
+def _about(name: str) -> str:
+    return f"webhook/{name}"

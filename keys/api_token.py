@@ -1,0 +1,108 @@
+"""The access token of a case system (RFC 9068): which client calls, and what it may ask for, for ten minutes.
+
+Signed with our signing key, as all that we sign is: so there is no further secret to keep, and one strict reader for every
+token. Nobody but ourselves reads it; its `typ` keeps it apart from what partners show. A rotated key ends tokens early,
+and a client gets another. Whether the client still counts is asked of the store at every call, never of the token.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import Any
+
+from keys import errors, jose, shape
+from keys.ring import Ring
+
+LIFE = timedelta(minutes=10)
+MAX_TOKEN_BYTES = 4_096  # it travels in an HTTP header
+SECRET_BYTES = 32
+
+KIND = jose.Kind(
+    "at+jwt",
+    MAX_TOKEN_BYTES,
+    errors.ApiTokenMalformed,
+    errors.ApiTokenAlgorithm,
+    errors.ApiTokenType,
+    errors.ApiTokenSignature,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a token says: for which client, and for which scopes."""
+
+    client: str
+    scopes: tuple[str, ...]
+
+
+def new_secret() -> str:
+    """A secret for a client: 256 bits, so that its plain digest tells nothing."""
+    return token_urlsafe(SECRET_BYTES)
+
+
+def digest(secret: str) -> str:
+    """The secret as it is kept."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def matches(secret: str, kept: str | None) -> bool:
+    """Is it this secret? Where none is kept it takes as long."""
+    return compare_digest(digest(secret), kept or digest("")) and kept is not None
+
+
+def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, now: datetime) -> str:
+    """A token for this client and these scopes."""
+    issued = jose.seconds(now)
+    claims = {
+        "iss": ring.authority,
+        "aud": audience,
+        "sub": client,
+        "client_id": client,
+        "scope": " ".join(scopes),
+        "iat": issued,
+        "exp": issued + int(LIFE.total_seconds()),
+        "jti": "j" + token_urlsafe(16),
+    }
+    ours = ring.signing
+    return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
+
+
+def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
+    """Return what the token grants.
+
+    1. the form of such a token, and its `typ` (RFC 9068, 4)
+    2. signed with the key that signs here now
+    3. the signature
+    4. issued by us, for this API
+    5. now: not expired, not from the future, no longer life than ten minutes
+    """
+    signed = jose.read(KIND, token)  # (1)
+    ours = ring.signing
+    if not compare_digest(signed.kid.encode(), ours.kid.encode()):  # (2)
+        raise errors.ApiTokenKey
+    jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())  # (3)
+    try:
+        issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
+    except jose.Unreadable:
+        raise errors.ApiTokenMalformed from None
+    if (issuer, meant_for) != (ring.authority, audience):  # (4)
+        raise errors.ApiTokenOtherAudience
+    if issued_at > now + jose.CLOCK_SKEW:  # (5)
+        raise errors.ApiTokenFromTheFuture
+    if now >= min(expires_at, issued_at + LIFE):
+        raise errors.ApiTokenExpired
+    return granted
+
+
+def _claims(claims: dict[str, Any]) -> tuple[str, str, Granted, datetime, datetime]:
+    shape.members(claims, "iss aud sub client_id scope iat exp jti")
+    shape.name(claims["jti"])
+    client = shape.name(claims["sub"])
+    if claims["client_id"] != client:
+        raise jose.Unreadable("client_id")
+    granted = Granted(client, tuple(shape.line(claims["scope"]).split()))
+    issued_at, expires_at = jose.moment(claims["iat"]), jose.moment(claims["exp"])
+    return shape.name(claims["iss"]), shape.line(claims["aud"]), granted, issued_at, expires_at

@@ -1,0 +1,27 @@
+"""The signature under what we tell a case system (Standard Webhooks 1.0: `v1`, HMAC-SHA256 under a secret that both have)."""
+
+from base64 import b64encode
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+SECRET_BYTES = 32  # the standard wants 24 to 64
+PREFIX = "whsec_"
+
+
+def new_secret() -> bytes:
+    """A secret for one webhook."""
+    return token_bytes(SECRET_BYTES)
+
+
+def shown(secret: bytes) -> str:
+    """As the standard has it written, and libraries take it."""
+    return PREFIX + b64encode(secret).decode()
+
+
+def sign(secret: bytes, name: str, seconds: int, body: bytes) -> str:
+    """The value of the header webhook-signature, over the id, the time and the body."""
+    mac = HMAC(secret, SHA256())
+    mac.update(f"{name}.{seconds}.".encode() + body)
+    return f"v1,{b64encode(mac.finalize()).decode()}"

@@ -1,0 +1,167 @@
+"""JSON to message and message to JSON: the same message as in XML, under the same names, and nothing is lost either way.
+
+An object has the elements as its members. What may stand more than once is an array; whole numbers and truth are JSON's own;
+dates and moments are text, written as in XML; what is absent is left out, never null. What was read is written as XML too, so
+that the XSD has the last word on both forms. What is found wrong is said without quoting the text.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, NoReturn
+
+from schemas import codes, wording, xml
+from schemas.findings import Finding, Unreadable
+from schemas.layout import Slot, is_ours, slots
+from schemas.message import BODIES, Body, Header, Message
+from schemas.shapes import CodeList, Number, Text
+from schemas.xml import MAX_BYTES
+
+BODY_OF: dict[str, type[Body]] = {cls.__name__: cls for cls in BODIES}
+__all__ = ["MAX_BYTES", "Unreadable", "loaded", "plain", "read", "read_body", "write"]
+
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
+
+
+def read(data: bytes) -> Message:
+    """The message in this text. Raises Unreadable with every problem that is found."""
+    said, found = loaded(data), list[Finding]()
+    kinds = sorted(said.keys() & BODY_OF.keys())
+    if len(kinds) != 1 or said.keys() != {"Header", kinds[0]}:
+        raise _unreadable("json.shape", wording.OF_A_MESSAGE)
+    header = _whole(Header, said["Header"], "Message/Header", found)
+    body = _whole(BODY_OF[kinds[0]], said[kinds[0]], f"Message/{kinds[0]}", found)
+    if found:
+        raise Unreadable(found)
+    message = Message(header, body)
+    xml.write(message)
+    return message
+
+
+def read_body(cls: type[Body], data: bytes) -> Any:
+    """A body alone, of this class; whoever puts it into a message has the XSD asked. Raises Unreadable."""
+    found: list[Finding] = []
+    body = _whole(cls, loaded(data), f"Message/{cls.__name__}", found)
+    if found:
+        raise Unreadable(found)
+    return body
+
+
+def write(message: Message) -> bytes:
+    """The text of this message."""
+    said = {"Header": plain(message.header), message.kind: plain(message.body)}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def plain(value: object) -> dict[str, object]:
+    """A value of one of our classes as JSON has it."""
+    said: dict[str, object] = {}
+    cls: type = type(value)
+    for slot in slots(cls):
+        inner = getattr(value, slot.field)
+        if slot.repeated and inner:
+            said[slot.element] = [_plain(slot, one) for one in inner]
+        elif not slot.repeated and inner is not None:
+            said[slot.element] = _plain(slot, inner)
+    return said
+
+
+def _plain(slot: Slot, value: object) -> object:
+    if is_ours(slot.kind):
+        return plain(value)
+    return value if slot.kind in (str, int, bool) else xml.TO_TEXT[slot.kind](value)
+
+
+def loaded(data: bytes) -> dict[str, Any]:
+    """One JSON object, strictly: UTF-8, no member twice, not too large. Raises Unreadable."""
+    if len(data) > MAX_BYTES:
+        raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
+    try:
+        said = _strict.decode(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise _unreadable("json.malformed", "The text is not JSON in UTF-8, or has a member twice.") from None
+    if not isinstance(said, dict):
+        raise _unreadable("json.shape", "The text is no JSON object.")
+    return said
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(members := dict(pairs)) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("no number of JSON")
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_no_number)
+
+
+def _whole(cls: type, said: object, path: str, found: list[Finding]) -> Any:
+    """The value of this class; None where something was found wrong with it."""
+    name = path.rsplit("/", 1)[-1]
+    if not isinstance(said, dict):
+        found.append(_wrong(path, "must be an object."))
+        return None
+    known, before = slots(cls), len(found)
+    if said.keys() - {slot.element for slot in known}:
+        found.append(Finding("json.schema", "error", path, f"{name} holds a member that the schema does not have."))
+    values: dict[str, Any] = {}
+    for slot in known:
+        if slot.element in said:
+            values[slot.field] = _value(slot, said[slot.element], f"{path}/{slot.element}", found)
+        elif not slot.optional:
+            found.append(Finding("json.schema", "error", path, f"{name} lacks {slot.element}."))
+    return cls(**values) if len(found) == before else None
+
+
+def _value(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
+    if not slot.repeated:
+        return _one(slot, said, path, found)
+    if not isinstance(said, list) or len(said) > slot.most:
+        found.append(_wrong(path, f"must be an array of at most {slot.most}."))
+        return ()
+    return tuple(_one(slot, one, f"{path}/{number}", found) for number, one in enumerate(said))
+
+
+def _one(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
+    if is_ours(slot.kind):
+        return _whole(slot.kind, said, path, found)
+    try:
+        if _fits(slot, said):
+            return FROM_JSON[slot.kind](said)
+    except ValueError:  # a day that no calendar has
+        pass
+    found.append(Finding("json.schema", "error", path, f"{slot.element} must be {wording.wanted(slot)}."))
+    return None
+
+
+FROM_JSON: dict[type, Callable[[Any], object]] = {
+    str: str, int: int, bool: bool, date: date.fromisoformat, datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
+}  # fmt: skip
+
+
+def _fits(slot: Slot, said: object) -> bool:
+    if slot.kind in (int, bool) or not isinstance(said, str):
+        bounds = slot.shape if isinstance(slot.shape, Number) else None
+        return type(said) is slot.kind and (bounds is None or bounds.least <= said <= bounds.most)  # type: ignore[operator]  # an int
+    match slot.shape:
+        case CodeList(name):
+            return said in codes.labels(name)
+        case Text(longest, pattern):
+            return 0 < len(said) <= longest and (pattern is None or re.fullmatch(pattern, said) is not None)
+    form = FORMS.get(slot.kind)
+    return form is None or form.fullmatch(said) is not None
+
+
+def _wrong(path: str, what: str) -> Finding:
+    names = [part for part in path.split("/") if not part.isdigit()]
+    return Finding("json.schema", "error", path, f"{names[-1]} {what}")
+
+
+def _unreadable(code: str, sentence: str) -> Unreadable:
+    return Unreadable([Finding(code, "error", "Message", sentence)])

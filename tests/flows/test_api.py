@@ -1,0 +1,407 @@
+"""A case system at the API: let in by its secret, it sends, reads, answers and sees how each notice stands."""
+
+import asyncio
+import gzip
+import json as text_of
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import clients
+from gateway.api.application import operations
+from gateway.api.guard import PARTS
+from gateway.authority import Authority
+from gateway.core.permissions import Act, Role, Scope, allows
+from gateway.deliver import deliver_now
+from gateway.receive import receive
+from gateway.send import prepare
+from gateway.store import inbox, log, outbox
+from keys import api_token
+from schemas import json, xml
+from schemas.message import Message
+from tests.children import notice, sample
+from tests.conftest import introduce, make
+from tests.consoles import house
+from tests.suppliers import JSON, PROBLEM, XML, Http, Supplier, served, supplier, token
+
+OFFICER = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}
+Served = tuple[Authority, Authority, Http]
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[Served]:
+    """Worcestershire with its API served, and Sandwell, who trust each other."""
+    here, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
+    introduce(here, sandwell)
+    async with served(here) as http:
+        yield here, sandwell, http
+    for one in (here, sandwell):
+        one.store.close()
+
+
+async def came(here: Authority, sandwell: Authority, name: str = "transfer-notice") -> Message:
+    """A notice of Sandwell's that has arrived."""
+    sent = notice(name=name)
+    await receive(here, [one.sealed for one in prepare(sandwell, [sent], "test")], "333")
+    return sent
+
+
+async def refused(got: Any, status: int, code: str) -> dict[str, Any]:
+    """The problem, which is what it should be and quotes nobody."""
+    said: dict[str, Any] = await got.json(content_type=None)
+    assert (got.status, got.content_type, said["code"]) == (status, PROBLEM, code), said
+    assert said["type"].endswith(code)
+    assert said["title"].endswith(".")
+    assert "cme-gateway" not in said["next_step"]
+    return said
+
+
+async def test_a_notice_in_json_is_sent_exactly_as_it_was_written(there: Served) -> None:
+    here, _, http = there
+    one, sent = await supplier(http, here, name="one-test"), notice("885", "333")
+    got = await one.post("/notices", json.write(sent))
+    taken = await got.json()
+    assert (got.status, taken["id"], got.headers["Location"]) == (202, sent.header.message_id, taken["status"])
+    kept = here.store.look(lambda tx: outbox.get(tx, taken["id"]))
+    assert (kept.kind, kept.recipient, kept.queued_by) == ("TransferNotice", "333", "api:one-test")
+    back = await one.get(f"/notices/{taken['id']}")
+    assert json.read(await back.read()) == sent
+
+
+async def test_a_notice_in_xml_is_read_back_in_either_form(there: Served) -> None:
+    here, _, http = there
+    one, sent = await supplier(http, here), notice("885", "333", name="whereabouts-enquiry")
+    assert (await one.post("/notices", xml.write(sent), kind=XML)).status == 202
+    as_xml = await one.get(f"/notices/{sent.header.message_id}", accept="text/html;q=0.1, application/xml")
+    as_json = await one.get(f"/notices/{sent.header.message_id}", accept="application/*")
+    assert (as_xml.content_type, as_json.content_type) == (XML, JSON)
+    assert xml.read(await as_xml.read()) == sent == json.read(await as_json.read())
+    await refused(
+        await one.get(f"/notices/{sent.header.message_id}", accept="image/png"), 406, "request.not-acceptable"
+    )
+
+
+async def test_what_came_is_acknowledged_and_concluded(there: Served) -> None:
+    here, sandwell, http = there
+    one, sent = await supplier(http, here), await came(here, sandwell)
+    address = f"/notices/{sent.header.message_id}"
+    accepted = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})
+    assert accepted.status == 202
+    day = here.now().date().isoformat()
+    done = await one.post(f"{address}/outcome", {"Result": "in-education", "ConfirmedOn": day, "Officer": OFFICER})
+    assert done.status == 202
+    assert here.store.look(lambda tx: inbox.get(tx, sent.header.message_id)).state == "concluded"
+    kinds = {
+        one.kind for one in here.store.look(lambda tx: outbox.search(tx, conversation_id=sent.header.conversation_id))
+    }
+    assert kinds == {"Acknowledgement", "Outcome"}
+    again = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})
+    await refused(again, 409, "reply.already")
+
+
+async def test_an_enquiry_is_answered(there: Served) -> None:
+    here, sandwell, http = there
+    one, sent = await supplier(http, here), await came(here, sandwell, "whereabouts-enquiry")
+    body = {"Result": "no-trace", "AnsweredBy": "officer", "Ring": OFFICER}
+    got = await one.post(f"/notices/{sent.header.message_id}/answer", body)
+    assert got.status == 202, await got.text()
+
+
+async def test_a_restricted_childs_notice_is_answered_without_a_note(there: Served) -> None:
+    here, sandwell, http = there
+    one, sent = await supplier(http, here), await came(here, sandwell, "transfer-notice-phone-only")
+    body = {"Decision": "accepted", "Officer": OFFICER, "Note": "An invented note"}
+    got = await one.post(f"/notices/{sent.header.message_id}/acknowledgement", body)
+    said = await refused(got, 422, "reply.restricted")
+    assert "invented" not in str(said).lower()
+
+
+async def test_a_notice_that_has_not_left_is_withdrawn_without_a_word_to_anybody(there: Served) -> None:
+    here, _, http = there
+    one, sent = await supplier(http, here), notice("885", "333")
+    await one.post("/notices", json.write(sent))
+    body = {"Reason": "sent-in-error", "Officer": OFFICER}
+    got = await one.post(f"/notices/{sent.header.message_id}/withdrawal", body)
+    assert (got.status, (await got.json())["id"]) == (202, sent.header.message_id), await got.text()
+    assert here.store.look(lambda tx: outbox.get(tx, sent.header.message_id)).state == "withdrawn"
+
+
+async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> None:
+    here, sandwell, http = there
+    reader = await supplier(http, here, [Scope.STATUS_READ])
+    sent = await came(here, sandwell)
+    got = await reader.get(f"/notices/{sent.header.message_id}/status")
+    said = await got.json()
+    assert (said["notice"]["state"], said["notice"]["direction"]) == ("new", "came")
+    assert "Testchild" not in str(said)
+    receipt = await reader.get(said["receipts"][0]["address"].removeprefix("/api/v1"))
+    assert (receipt.status, receipt.content_type) == (200, "application/jwt")
+    assert (await receipt.text()).count(".") == 2
+    assert not here.store.look(lambda tx: log.search(tx, act="notice.read"))
+
+
+async def test_every_reading_is_an_entry_that_names_the_client(there: Served) -> None:
+    here, sandwell, http = there
+    one, sent = await supplier(http, here, name="one-test"), await came(here, sandwell)
+    await one.get(f"/notices/{sent.header.message_id}")
+    [entry] = here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    assert (entry.actor, entry.about) == ("api:one-test", sent.header.message_id)
+
+
+async def test_a_list_is_paged_and_filtered(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here)
+    ids = []
+    for _ in range(5):
+        sent = notice("885", "333")
+        assert (await one.post("/notices", json.write(sent))).status == 202
+        ids.append(sent.header.message_id)
+    found, address, pages = (
+        [],
+        "/notices?direction=sent&limit=2&partner=333&state=queued&since=2026-01-01T00:00:00.000Z",
+        0,
+    )
+    while address:
+        page = await (await one.get(address)).json()
+        found += [each["id"] for each in page["notices"]]
+        address, pages = (page["next"] or "").removeprefix("/api/v1"), pages + 1
+    assert (found, pages) == (ids[::-1], 3)
+    for nothing in (
+        "direction=came",
+        "direction=sent&partner=330",
+        "direction=sent&state=new",
+        "direction=sent&since=2099-01-01T00:00:00.000Z",
+    ):
+        assert (await (await one.get(f"/notices?{nothing}")).json())["notices"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "direction=both",
+        "direction=sent&surname=Testchild",
+        "direction=sent&cursor=QUJD",
+        "direction=sent&direction=came",
+        "direction=sent&limit=0",
+        "direction=sent&since=2026-13-01T00:00:00.000Z",
+    ],
+)
+async def test_a_query_that_is_not_written_as_described_is_refused(there: Served, query: str) -> None:
+    here, _, http = there
+    one = await supplier(http, here)
+    said = await refused(await one.get(f"/notices?{query}"), 400, "request.malformed")
+    assert "Testchild" not in str(said)
+
+
+async def test_authorities_are_listed_with_how_they_are_reached(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here, [Scope.STATUS_READ])
+    found = {each["code"]: each for each in (await (await one.get("/authorities")).json())["authorities"]}
+    assert found["333"] == {"code": "333", "name": "Sandwell", "reached": "sealed"}
+    assert (found["330"]["reached"], "885" in found, len(found) > 150) == ("no", False, True)
+
+
+async def test_a_rule_that_is_broken_is_named_with_its_place(there: Served) -> None:
+    here, _, http = there
+    one, said = await supplier(http, here), text_of.loads(json.write(notice("885", "333")))
+    said["TransferNotice"]["Child"]["UPN"] = "A333210123001"
+    problem = await refused(await one.post("/notices", said), 422, "notice.unfit")
+    assert [(each["code"], each["pointer"]) for each in problem["errors"]] == [
+        ("upn.check-letter", "#/TransferNotice/Child/UPN")
+    ]
+    said["TransferNotice"]["Child"]["DOB"] = "yesterday"
+    problem = await refused(await one.post("/notices", said), 422, "json.schema")
+    assert [each["pointer"] for each in problem["errors"]] == ["#/TransferNotice/Child/DOB"]
+    problem = await refused(await one.post("/notices", sample("acknowledgement"), kind=XML), 422, "notice.not-alone")
+
+
+async def test_what_is_not_as_it_must_be_is_a_problem_in_the_same_form(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here)
+    await refused(await one.get("/nothing"), 404, "request.no-such-place")
+    await refused(await one.get("/notices/01935f6e-0000-7000-8000-000000000000"), 404, "inbox.not-found")
+    got = await one.delete("/notices")
+    assert got.headers["Allow"] == "GET,POST"
+    await refused(got, 405, "request.method")
+    await refused(await one.post("/notices", b"x" * 300_000), 413, "request.too-large")
+    await refused(await one.post("/notices", b"x", kind="text/csv"), 415, "request.content-type")
+    await refused(await one.post("/notices", b"{"), 422, "json.malformed")
+    await refused(await one.post("/notices", b"\xff", kind=XML), 422, "xml.not-xml")
+    await refused(await one.get("/receipts/99999"), 404, "receipt.not-found")
+
+
+async def test_nobody_calls_without_a_token_that_counts(there: Served) -> None:
+    here, sandwell, http = there
+    ours, now = here.ring, here.now()
+    audience = clients.audience(here)
+    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    forged = {
+        "api-token.malformed": "nonsense",
+        "api-token.key": api_token.issue("one-test", ("notices:read",), audience=audience, ring=sandwell.ring, now=now),
+        "api-token.other-audience": api_token.issue(
+            "one-test", ("notices:read",), audience="elsewhere", ring=ours, now=now
+        ),
+        "api-token.expired": api_token.issue(
+            "one-test", ("notices:read",), audience=audience, ring=ours, now=now - timedelta(minutes=11)
+        ),
+        "client.ended": api_token.issue("nobody", ("notices:read",), audience=audience, ring=ours, now=now),
+    }
+    for code, shown in forged.items():
+        got = await Supplier(http, shown).get("/notices?direction=came")
+        assert got.headers["WWW-Authenticate"].startswith("Bearer ")
+        await refused(got, 401, code)
+    await refused(await http.get("/api/v1/notices"), 401, "api-token.malformed")
+
+
+async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_to_no_other(there: Served) -> None:
+    here, _, http = there
+    parts = {"notice": "01935f6e-0000-7000-8000-000000000000", "receipt": "1", "webhook": f"wh-{'0' * 24}"}
+    assert parts.keys() == PARTS.keys()
+    for scope in Scope:
+        one = await supplier(http, here, [scope])
+        for operation in operations():
+            assert operation.act is not None, f"{operation.name} is open to everybody"
+            address = operation.path.format(**parts)
+            got = await http.request(
+                operation.method, f"/api/v1{address}", headers={"Authorization": f"Bearer {one.token}"}
+            )
+            assert (got.status == 403) == (not allows([scope], operation.act)), (
+                f"{scope} at {operation.name}: {got.status}"
+            )
+            assert got.status < 500
+
+
+def test_no_scope_is_more_than_a_person_could_do_and_none_manages_anything() -> None:
+    for act in (Act.MANAGE_PEOPLE, Act.AUDIT, Act.INSPECT, Act.REPLAY, Act.ASSIGN):
+        assert not allows(Scope, act)
+    assert {
+        act for act in (Act.READ_CHILD, Act.SEND, Act.ANSWER) if allows([Scope.STATUS_READ, Scope.WEBHOOKS], act)
+    } == set()
+    assert not set(Scope) & set(Role)
+
+
+async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was_asked(there: Served) -> None:
+    here, _, http = there
+    secret = clients.make(here, "one-test", "ONE", [Scope.NOTICES_READ, Scope.STATUS_READ], "agnes")
+    got = await (await token(http, "one-test", secret)).json()
+    assert (got["token_type"], got["expires_in"], got["scope"]) == ("Bearer", 600, "notices:read status:read")
+    less = Supplier(http, (await (await token(http, "one-test", secret, scope="status:read")).json())["access_token"])
+    await refused(await less.get("/notices/01935f6e-0000-7000-8000-000000000000"), 403, "client.scope")
+    more = await token(http, "one-test", secret, scope="notices:send")
+    assert (await refused(more, 400, "client.scope"))["error"] == "invalid_scope"
+    other = await token(http, "one-test", secret, grant_type="password")
+    assert (await refused(other, 400, "token.grant-type"))["error"] == "unsupported_grant_type"
+    basic = {"Authorization": "Basic " + b64encode(f"one-test:{secret}".encode()).decode()}
+    by_header = await http.post("/api/v1/token", data={"grant_type": "client_credentials"}, headers=basic)
+    assert by_header.status == 200
+
+
+async def test_a_client_is_locked_after_five_wrong_secrets_and_the_log_says_so(there: Served) -> None:
+    here, _, http = there
+    secret = clients.make(here, "one-test", "ONE", Scope, "agnes")
+    for _ in range(5):
+        assert (await refused(await token(http, "one-test", "wrong"), 401, "client.refused"))[
+            "error"
+        ] == "invalid_client"
+    got = await token(http, "one-test", secret)
+    assert got.headers["WWW-Authenticate"].startswith("Basic ")
+    await refused(got, 401, "client.refused")
+    await refused(await token(http, "nobody", secret), 401, "client.refused")
+    assert [one.about for one in here.store.look(lambda tx: log.search(tx, act="client.locked"))] == ["one-test"]
+    reasons = [
+        text_of.loads(one.entry)["detail"]["why"]
+        for one in here.store.look(lambda tx: log.search(tx, act="client.refused"))
+    ]
+    assert reasons == ["unknown", "locked", *["secret"] * 5]
+
+
+async def test_a_client_that_has_ended_is_refused_at_once(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here, name="one-test")
+    assert (await one.get("/authorities")).status == 200
+    clients.end(here, "one-test", "agnes")
+    await refused(await one.get("/authorities"), 401, "client.ended")
+
+
+async def test_a_client_that_asks_too_fast_is_told_when_to_come_again(tmp_path: Path) -> None:
+    here = house(tmp_path / "885", "885", "Worcestershire", (), "[api]\nrequests_per_minute = 3")
+    async with served(here) as http:
+        one = await supplier(http, here)  # takes the first, for its token
+        assert [(await one.get("/authorities")).status for _ in range(2)] == [200, 200]
+        got = await one.get("/authorities")
+        assert 1 <= int(got.headers["Retry-After"]) <= 21
+        await refused(got, 429, "request.too-fast")
+        assert (await (await supplier(http, here)).get("/authorities")).status == 200  # another has its own
+    here.store.close()
+
+
+async def test_answers_carry_the_headers_of_the_console_and_another_host_is_not_answered(there: Served) -> None:
+    _, _, http = there
+    got = await http.get("/api/v1/openapi.json")
+    assert (got.status, got.headers["Cache-Control"], got.headers["X-Content-Type-Options"]) == (
+        200,
+        "no-store",
+        "nosniff",
+    )
+    assert (await http.get("/api/v1/openapi.json", headers={"Host": "evil.example"})).status == 421
+
+
+async def test_a_notice_that_is_sent_by_the_api_arrives(there: Served) -> None:
+    here, sandwell, http = there
+    one, sent = await supplier(http, here), notice("885", "333")
+    await one.post("/notices", json.write(sent))
+    await deliver_now(here)
+    said = await (await one.get(f"/notices/{sent.header.message_id}/status")).json()
+    assert said["tries"][0]["route"] == "https"
+    assert sandwell.code == "333"
+
+
+async def test_a_body_that_is_compressed_neither_breaks_nor_swells(there: Served) -> None:
+    here, _, http = there
+    one = await supplier(http, here)
+    headers = {
+        "Authorization": f"Bearer {one.token}",
+        "Idempotency-Key": "k",
+        "Content-Type": JSON,
+        "Content-Encoding": "gzip",
+    }
+    bomb = gzip.compress(b" " * 50_000_000)
+    got = await http.post("/api/v1/notices", data=bomb, headers=headers, skip_auto_headers=["Content-Encoding"])
+    await refused(got, 413, "request.too-large")
+    got = await http.post("/api/v1/notices", data=b"\x1f\x8b no gzip", headers=headers)
+    await refused(got, 400, "request.body")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1", "/api/v1/", "/api/v1/notices/..%2f..%2finbox", "/api/v1/notices/%00", "/api/v1/notices/01935F6E-0000-7000-8000-000000000000", "/api/v1/notices/\u0661"],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_a_problem_and_never_a_page(there: Served, path: str) -> None:
+    _, _, http = there
+    got = await http.get(path, allow_redirects=False)
+    assert (got.status, got.content_type) == (404, PROBLEM), await got.text()
+
+
+async def test_two_officers_answer_at_once_by_the_api_and_one_is_told(there: Served) -> None:
+    here, sandwell, http = there
+    one, other, sent = await supplier(http, here), await supplier(http, here), await came(here, sandwell)
+    address = f"/notices/{sent.header.message_id}/acknowledgement"
+    body = {"Decision": "accepted", "Officer": OFFICER}
+    got = await asyncio.gather(*(each.post(address, body) for each in (one, other)))
+    assert sorted(each.status for each in got) == [202, 409]
+
+
+async def test_what_stands_in_a_notice_is_never_in_the_log_of_operators_nor_in_an_answer_that_refuses_it(
+    there: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here, _, http = there
+    one, said = await supplier(http, here), text_of.loads(json.write(notice("885", "333")))
+    said["TransferNotice"]["Child"]["Surname"] = "Verysecretname\x00"
+    got = await one.post("/notices", said)
+    assert (got.status, "Verysecretname" in await got.text()) == (422, False)
+    assert "Verysecretname" not in "".join(capfd.readouterr())

@@ -1,0 +1,337 @@
+"""A case system is told of what happens: signed, in order, again until it was taken; and nobody can make us call elsewhere."""
+
+import asyncio
+import hmac
+import json as text_of
+import ssl
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from adapters import webhook as carrier
+from gateway import clients, doctor, respond, webhooks
+from gateway.authority import Authority
+from gateway.core.happenings import Event
+from gateway.core.permissions import Scope
+from gateway.deliver import deliver_now
+from gateway.errors import NotAllowed
+from gateway.receive import receive
+from gateway.send import prepare, send
+from gateway.store import log, outbox
+from gateway.store import webhooks as kept
+from gateway.store.webhooks import Webhook
+from keys import tls
+from schemas.message import Acknowledgement, Officer
+from tests.children import notice
+from tests.conftest import free_port, introduce, make
+from tests.consoles import house
+from tests.suppliers import served, supplier
+from tests.world import Wire, World
+
+OFFICER = Officer(name="Olive Testofficer", role="cme_officer", phone_no="01632 960101")
+
+
+@dataclass
+class Receiver:
+    """A case system's end of a webhook: what it was told, and how it answers."""
+
+    port: int
+    told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    status: int = 204
+    slow: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}/hook"
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        said = [text_of.loads(body) for _, body in self.told]
+        return [(one["type"], one["data"]["id"]) for one in said]
+
+    async def take(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.slow)
+        self.told.append((dict(request.headers), await request.read()))
+        return web.Response(status=self.status, headers=self.headers)
+
+
+@asynccontextmanager
+async def receiving(folder: Path, here: Authority) -> AsyncIterator[Receiver]:
+    """It listens with a certificate that the gateway was told of."""
+    key, certificate = tls.self_signed("127.0.0.1", now=here.now(), days=9)
+    (folder / "key.pem").write_bytes(key)
+    (folder / "ca.pem").write_bytes(certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    receiver = Receiver(free_port())
+    app = web.Application()
+    app.router.add_post("/hook", receiver.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", receiver.port, ssl_context=context).start()
+    ours = replace(here.config.api, webhook_hosts=f"127.0.0.1:{receiver.port}", webhook_ca_file=str(folder / "ca.pem"))
+    here.config = replace(here.config, api=ours)
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+Told = tuple[Authority, Authority, Receiver]
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> AsyncIterator[Told]:
+    """Worcestershire, Sandwell, and a case system of Worcestershire's that listens."""
+    here, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
+    introduce(here, sandwell)
+    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    async with receiving(tmp_path, here) as receiver:
+        yield here, sandwell, receiver
+    for one in (here, sandwell):
+        one.store.close()
+
+
+def hooked(here: Authority, url: str, *events: Event) -> tuple[Webhook, str]:
+    shown: list[str] = []
+    hook = webhooks.make(
+        here, "one-test", "api:one-test", url, events or tuple(Event), also=lambda *told: shown.append(told[-1])
+    )
+    return hook, shown[0]
+
+
+async def came(here: Authority, sandwell: Authority) -> str:
+    sent = notice()
+    await receive(here, [one.sealed for one in prepare(sandwell, [sent], "test")], "333")
+    return sent.header.message_id
+
+
+def stands(here: Authority) -> Webhook:
+    [found] = here.store.look(kept.every)
+    return found
+
+
+def later(here: Authority, by: timedelta) -> None:
+    here.now = partial(lambda before: before() + by, here.now)
+
+
+async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_child(told: Told) -> None:
+    here, sandwell, receiver = told
+    before = await came(here, sandwell)
+    _, secret = hooked(here, receiver.url)
+    first, second = await came(here, sandwell), await came(here, sandwell)
+    respond.acknowledge(here, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
+    await webhooks.tell_now(here)
+    assert receiver.events == [("notice.received", first), ("notice.received", second), ("notice.state", first)]
+    assert before not in str(receiver.told)
+    for headers, body in receiver.told:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        mac = hmac.digest(b64decode(secret.removeprefix("whsec_")), signed, "sha256")
+        assert headers["webhook-signature"] == f"v1,{b64encode(mac).decode()}"
+        assert set(text_of.loads(body)) == {"type", "timestamp", "data"}
+    assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 3
+    await webhooks.tell_now(here)
+    assert len(receiver.told) == 3
+
+
+async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url, Event.RECEIPT)
+    await came(here, sandwell)
+    await webhooks.tell_now(here)
+    assert receiver.told == []
+
+
+async def test_what_was_not_taken_is_told_again_under_the_same_id_and_nothing_overtakes_it(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    receiver.status = 500
+    first = await came(here, sandwell)
+    await webhooks.tell_now(here)
+    second = await came(here, sandwell)
+    await webhooks.tell_now(here)  # it waits
+    assert (stands(here).tries, stands(here).failed_as, len(receiver.told)) == (1, "answered 500", 1)
+    receiver.status = 200
+    later(here, timedelta(seconds=5))
+    await webhooks.tell_now(here)
+    assert receiver.events == [("notice.received", one) for one in (first, first, second)]
+    ids = [headers["webhook-id"] for headers, _ in receiver.told]
+    assert (ids[0], stands(here).failing_since, stands(here).tries) == (ids[1], None, 0)
+
+
+async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_where_it_stood(told: Told) -> None:
+    here, sandwell, receiver = told
+    hook, _ = hooked(here, receiver.url)
+    receiver.status = 410
+    missed = await came(here, sandwell)
+    for _ in range(5):
+        await webhooks.tell_now(here)
+        later(here, timedelta(hours=19))
+    assert not stands(here).active
+    assert [entry.about for entry in here.store.look(lambda tx: log.search(tx, act="webhook.given-up"))] == [hook.id]
+    [check] = [one for one in doctor.examine(here) if one.name == "webhooks"]
+    assert (check.result, f"api resume {hook.id}" in check.detail) == ("warn", True)
+    receiver.status = 204
+    receiver.told.clear()
+    webhooks.resume(here, hook.id, "ines")
+    await webhooks.tell_now(here)
+    assert receiver.events == [("notice.received", missed)]
+
+
+async def test_one_that_is_slow_holds_up_no_other_and_two_processes_tell_once(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    receiver.slow = 0.3
+    await asyncio.gather(webhooks.tell_now(here), webhooks.tell_now(here))
+    assert len(receiver.told) == 1
+
+
+async def test_a_redirect_is_not_followed(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    receiver.status, receiver.headers = 307, {"Location": receiver.url}
+    await came(here, sandwell)
+    await webhooks.tell_now(here)
+    assert (len(receiver.told), stands(here).failed_as) == (1, "answered 307")
+
+
+async def test_a_host_that_is_listed_no_more_is_not_called(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
+    await webhooks.tell_now(here)
+    assert (receiver.told, stands(here).failed_as) == ([], "the host is not listed any more")
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_told_anything(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=""))
+    await webhooks.tell_now(here)
+    assert (receiver.told, stands(here).failed_as) == ([], "ClientConnectorCertificateError")
+
+
+async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    (here.config.home / "issuers.pem").write_text("no certificate")
+    for file, said in (("issuers.pem", "SSLError"), ("gone.pem", "SSLError")):
+        here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=file))
+        await webhooks.tell_now(here)
+        assert (receiver.told, stands(here).failed_as) == ([], said)
+        later(here, timedelta(minutes=10))
+    assert "webhook failed" in "".join(capfd.readouterr())  # the file is not there, which an operator must mend
+    [check] = [one for one in doctor.examine(here) if one.name == "webhooks" and "gone.pem" in one.detail]
+    assert check.result == "warn"
+
+
+async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    await came(here, sandwell)
+    clients.end(here, "one-test", "agnes")
+    await webhooks.tell_now(here)
+    assert receiver.told == []
+
+
+async def test_a_receipt_that_comes_is_told_of(told: Told) -> None:
+    here, sandwell, receiver = told
+    hooked(here, receiver.url)
+    [sent] = await send(here, [notice("885", "333")], "olive")
+    world = World(here.config.home, houses={"333": sandwell, "885": here})
+    here.carriers = {"https": Wire(world)}
+    await deliver_now(here)
+    assert here.store.look(lambda tx: outbox.get(tx, sent)).state == "received"
+    await webhooks.tell_now(here)
+    assert receiver.events == [("receipt.received", sent), ("notice.state", sent)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cases.example/hook",
+        "https://cases.example:8443/hook",
+        "https://other.example/hook",
+        "https://cases.example@other.example/hook",
+        "https://other.example#@cases.example/",
+        "https://cases.example\\@other.example/",
+        "https://cases.example.other.example/",
+        "https://cases.example/\r\nX: y",
+        "https://[::1/hook",
+        "https://cases.example:99999/",
+        "ftp://cases.example/",
+        "//cases.example/",
+        "https://cäses.example/",
+        "https://cases.example/" + "x" * 500,
+    ],
+)
+def test_an_address_that_is_not_listed_is_refused(url: str) -> None:
+    assert carrier.allowed("https://cases.example/hook?a=b", {"cases.example"})
+    assert carrier.allowed("https://cases.example:8444/", {"cases.example:8444"})
+    assert not carrier.allowed(url, {"cases.example"})
+
+
+async def test_a_listed_name_that_leads_to_this_machine_is_not_called(told: Told) -> None:
+    here, _, receiver = told
+    port = receiver.port
+    why = await carrier.post(
+        f"https://localhost:{port}/hook", b"{}", {}, hosts={f"localhost:{port}"}, ca=here.config.webhook_ca()
+    )
+    assert (why is not None, receiver.told) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("address", "fits"),
+    [("127.0.0.1", False), ("::1", False), ("::ffff:127.0.0.1", False), ("169.254.169.254", False), ("fe80::1", False), ("::", False), ("224.0.0.1", False), ("10.1.2.3", True), ("192.0.43.8", True)],
+)  # fmt: skip
+def test_where_a_name_may_lead(address: str, fits: bool) -> None:
+    assert carrier._outside(address) == fits
+
+
+async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secret_once(told: Told) -> None:
+    here, _, receiver = told
+    async with served(here) as http:
+        one, other = await supplier(http, here), await supplier(http, here)
+        body: dict[str, Any] = {"url": receiver.url, "events": ["notice.received"]}
+        got = await one.post("/webhooks", body, key="k")
+        made = await got.json()
+        assert (got.status, made["secret"].startswith("whsec_")) == (201, True)
+        assert await (await one.post("/webhooks", body, key="k")).json() == made  # a repeat makes no second
+        [listed] = (await (await one.get("/webhooks")).json())["webhooks"]
+        assert (listed["id"], listed["active"], "secret" in listed) == (made["id"], True, False)
+        assert (await (await other.get("/webhooks")).json())["webhooks"] == []
+        assert (await other.delete(f"/webhooks/{made['id']}")).status == 404
+        assert (await one.delete(f"/webhooks/{made['id']}")).status == 204
+        assert (await one.delete(f"/webhooks/{made['id']}")).status == 404
+        for wrong in ({**body, "url": "https://169.254.169.254/"}, {**body, "events": []}):
+            assert (await one.post("/webhooks", wrong)).status == 422
+        for wrong in (
+            {**body, "events": ["child.found"]},
+            {**body, "more": 1},
+            {"url": receiver.url},
+            {**body, "events": [[]]},
+        ):
+            assert (await one.post("/webhooks", wrong)).status == 400
+
+
+async def test_a_client_has_no_more_than_ten(told: Told) -> None:
+    here, _, receiver = told
+    for _ in range(webhooks.MOST):
+        hooked(here, receiver.url)
+    with pytest.raises(NotAllowed, match="at most 10"):
+        hooked(here, receiver.url)
