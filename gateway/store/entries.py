@@ -1,7 +1,8 @@
 """Entries of the audit log, looked for by people, a page at a time: the newest first, below a number where one page ended.
 
 Each way to look has an index that ends in the number, so a page costs a page, however long the log is. Acts of a kind are looked
-for one by one and put together, because no index has the order of several. Of ids, the entries are as many as a case has.
+for one by one and put together, because no index has the order of several. With a person or a partner too, a rare act is found by
+its own index, and the common ones, all at once, by that of the person or partner. Of ids, the entries are as many as a case has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ CLOCK_SET_BACK = timedelta(
     hours=1
 )  # the order of entries is that of writing; by so much their times may differ from it
 AT_ONCE = 500  # ids in one question
+RARE = 2_000  # entries of an act, up to which all of them may be looked through
 _AT = audit_entries.c
 _TAIL: ColumnElement[str] = literal_column("substr(about, 25)")
 
@@ -43,27 +45,35 @@ def newest(tx: Connection, sought: Sought, before: int | None, most: int) -> lis
 
 def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Select[tuple[object, ...]]]:
     query = select(audit_entries).where(*_conditions(tx, sought, before)).order_by(_AT.number.desc())
+    narrow = [column == value for column, value in ((_AT.actor, sought.actor), (_AT.partner, sought.partner)) if value]
     if sought.abouts is not None:
         of_acts = [_AT.act.in_(sought.acts)] if sought.acts else []
         for at in range(0, len(sought.abouts), AT_ONCE):
             some = sought.abouts[at : at + AT_ONCE]
-            yield query.where(_AT.about.in_(some), *of_acts)
+            yield query.where(_AT.about.in_(some), *of_acts, *narrow)
             mentioned = select(audit_mentions.c.number).where(audit_mentions.c.about.in_(some))
-            yield query.where(_AT.number.in_(mentioned), *of_acts)
-    elif sought.acts:
-        for act in sought.acts:
-            yield query.where(_AT.act == act)
+            yield query.where(_AT.number.in_(mentioned), *of_acts, *narrow)
+    elif not sought.acts:
+        yield query.where(*narrow)
     else:
-        yield query
+        common = [act for act in sought.acts if _is_common(tx, act)] if narrow else []
+        if common:
+            yield query.where((_AT.act + "").in_(common), *narrow)  # an expression: no index of acts is used
+        aside = [_AT.actor + "" == sought.actor] if sought.actor else []
+        aside += [_AT.partner + "" == sought.partner] if sought.partner else []
+        for act in sought.acts:
+            if act not in common:
+                yield query.where(_AT.act == act, *aside)
+
+
+def _is_common(tx: Connection, act: str) -> bool:
+    query = select(_AT.number).where(_AT.act == act).order_by(_AT.number.desc())
+    return tx.scalar(query.limit(1).offset(RARE)) is not None
 
 
 def _conditions(tx: Connection, sought: Sought, before: int | None) -> Iterator[ColumnElement[bool]]:
     if before is not None:
         yield _AT.number < before
-    if sought.actor is not None:
-        yield _AT.actor == sought.actor
-    if sought.partner is not None:
-        yield _AT.partner == sought.partner
     if sought.since is not None:
         yield _AT.number >= _first_since(tx, sought.since - CLOCK_SET_BACK)
         yield _AT.at >= sought.since

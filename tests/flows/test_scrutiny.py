@@ -15,6 +15,7 @@ from gateway.receive import receive
 from gateway.scrutiny import PAGE, Asked
 from gateway.send import prepare
 from gateway.store import log
+from gateway.store.entries import RARE
 from gateway.store.log import Entry
 from gateway.store.tables import audit_entries
 from schemas.message import Message
@@ -139,3 +140,15 @@ async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Author
     here.store.run(change)
     assert not scrutiny.prove(here, number).holds
     assert not scrutiny.place(here, number, "ada").whole
+
+
+def test_common_and_rare_acts_of_a_person_stand_in_one_order(alone: Authority) -> None:
+    here = alone
+    many = [Entry("notice.read", "percy") for _ in range(RARE + 10)]
+    many[-5], many[-7] = Entry("match.read", "percy"), Entry("notice.read", "olive")
+    here.store.run(lambda tx: log.append(tx, here.now(), many))
+    found = acts(look(here, person="percy", kind="readings"))
+    assert found[:6] == ["notice.read"] * 4 + ["match.read", "notice.read"]
+    assert len(found) == PAGE
+    assert acts(look(here, person="olive", kind="readings")) == ["notice.read"]
+    assert look(here, partner="333", kind="readings").lines == []
