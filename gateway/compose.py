@@ -220,7 +220,17 @@ def send(here: Authority, name: str, weighed: Collection[str], by: str) -> Told:
     """
     if done := told(here, name):
         return done
-    now = look(here, name, by)
+    try:
+        now = look(here, name, by)
+        return _send(here, now, _fit(here, now, weighed), by)
+    except NotAllowed:
+        if done := told(here, name):  # somebody was faster by a moment
+            return done
+        raise
+
+
+def _fit(here: Authority, now: Writing, weighed: Collection[str]) -> Message:
+    """The message, where nothing stands in its way."""
     checked = check(here, now)
     if checked.lacking:
         raise NotAllowed("composition.lacking", "Something is not answered yet.", "Complete the list.")
@@ -228,12 +238,7 @@ def send(here: Authority, name: str, weighed: Collection[str], by: str) -> Told:
         raise Unfit(errors)
     if {one.code for one in checked.warnings} - set(weighed):
         raise NotAllowed("composition.unweighed", "A warning was not looked at.", "Look at it, and confirm it.")
-    try:
-        return _send(here, now, checked.message, by)
-    except NotAllowed:
-        if done := told(here, name):  # somebody was faster by a moment
-            return done
-        raise
+    return checked.message
 
 
 def _send(here: Authority, now: Writing, message: Message, by: str) -> Told:

@@ -7,12 +7,11 @@ from aiohttp import web
 
 from gateway import compose
 from gateway.compose import Writing
-from gateway.console import typed
 from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
 from gateway.console.compose_whom import ask_whom, whom
 from gateway.console.doors import Door
 from gateway.console.drafts import DRAFT
-from gateway.console.tasks import WHOM, address, asked, place, said_on, tasks
+from gateway.console.tasks import WHOM, address, answers, asked, place, tasks
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed, NotFound
@@ -72,16 +71,12 @@ async def _check(visit: Visit, now: Writing, wrong: Sequence[tuple[str, str]]) -
     if checked.lacking:
         return goto(address(now))
     kind = now.kept.kind
-    answers = [
-        (one, [typed.rows(kind, one, item) for item in (said_on(now, one) if one.many else [said_on(now, one)])])
-        for one in asked(now)
-    ]
     errors = [(one.sentence, _page_of(now, one)) for one in checked.findings if one.level == "error"]
     return visit.page(
         "compose-check.html",
         status=422 if wrong else 200,
         now=now,
-        answers=answers,
+        answers=answers(kind, now.body, asked(now)),
         to=_to_in_words(now),
         errors=errors,
         warnings=[(one.sentence, _page_of(now, one)) for one in checked.warnings],

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway import compose
 from gateway.compose import Writing
-from gateway.console import sections, typed
+from gateway.console import asking, sections, typed
 from gateway.console.questions import Answers
 from gateway.console.sections import Section
 from gateway.console.tasks import address, asked, place, said_on, with_said
@@ -40,14 +40,14 @@ async def ask(visit: Visit) -> web.StreamResponse:
     now, section = await _page(visit)
     if section.many:
         items = [typed.rows(now.kept.kind, section, one) for one in said_on(now, section)]
-        more = len(items) < sections.most(now.kept.kind, section)
+        more = len(items) < asking.most(now.kept.kind, section)
         return visit.page("compose-many.html", now=now, section=section, items=items, more=more)
     return await _show(visit, now, section, typed.form_of(now.kept.kind, section, said_on(now, section)), {})
 
 
 async def _page(visit: Visit) -> tuple[Writing, Section]:
     now = await opened(visit)
-    section = sections.section(now.kept.kind, visit.part("section"))
+    section = asking.section(now.kept.kind, visit.part("section"))
     if section is None or section.name not in {one.name for one in asked(now)}:
         raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
     return now, section
@@ -64,7 +64,7 @@ async def _show(
         now=now,
         section=section,
         at=at,
-        asked=sections.questions(now.kept.kind, section),
+        asked=asking.questions(now.kept.kind, section),
         answers=Answers({}, wrong),
         typed=form,
         weigh=weigh,
@@ -133,7 +133,7 @@ async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
     now, section = await _page(visit)
     items = list(said_on(now, section)) if section.many else []
     at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
-    if not section.many or at > len(items) or at >= sections.most(now.kept.kind, section):
+    if not section.many or at > len(items) or at >= asking.most(now.kept.kind, section):
         raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
     return now, section, items, at
 

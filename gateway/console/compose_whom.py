@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway import compose
 from gateway.compose import Writing
-from gateway.console import sections
+from gateway.console import asking
 from gateway.console.compose_pages import keep, opened
 from gateway.console.questions import Answers
 from gateway.console.searches import choice
@@ -32,7 +32,7 @@ async def _whom(visit: Visit, now: Writing, wrong: dict[str, str]) -> web.Respon
         now=now,
         suggested=suggested,
         choice=choice(visit.here.code),
-        authorities=[one for one in sections.authorities() if one[0] != visit.here.code],
+        authorities=[one for one in asking.authorities() if one[0] != visit.here.code],
         roles=codes.labels("roles").items(),
         answers=Answers({}, wrong),
         weigh=[one for one in checked.warnings if place(now, one)[0] == WHOM],
@@ -53,7 +53,7 @@ async def whom(visit: Visit) -> web.StreamResponse:
     now = await opened(visit)
     if now.kept.corrects:
         return goto(address(now))
-    known = dict(sections.authorities())
+    known = dict(asking.authorities())
     if now.is_search:
         to: Said = {name: [str(one) for one in visit.form.getall(name, [])] for name in ("to", "region")}
         to["everyone"] = "yes" if visit.typed("everyone") else ""

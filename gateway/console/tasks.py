@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.compose import Checked, Writing
-from gateway.console import sections
+from gateway.console import asking, sections, typed
 from gateway.console.sections import Section
 from gateway.core import writing
 from gateway.core.writing import Said
@@ -42,7 +42,7 @@ def address(now: Writing) -> str:
 
 def asked(now: Writing) -> Sequence[Section]:
     """The pages that are asked."""
-    return sections.asked(now.kept.kind, (now.body.get("restriction") or {}).get("level", ""))
+    return asking.asked(now.kept.kind, (now.body.get("restriction") or {}).get("level", ""))
 
 
 def tasks(now: Writing, checked: Checked) -> list[Task]:
@@ -84,7 +84,21 @@ def _paths(section: Section) -> list[str]:
 
 def said_on(now: Writing, section: Section) -> Any:
     """What was typed on this page so far: fields, or for one with many, a list of them."""
-    found: Any = now.body
+    return said_in(now.body, section)
+
+
+def answers(kind: str, body: Said, pages: Sequence[Section]) -> list[tuple[Section, list[list[tuple[str, str]]]]]:
+    """What was answered on these pages, in words; of a page that stands many times, each time."""
+    found = []
+    for one in pages:
+        said = said_in(body, one)
+        found.append((one, [typed.rows(kind, one, item) for item in (said if one.many else [said])]))
+    return found
+
+
+def said_in(body: Said, section: Section) -> Any:
+    """What stands in the place of this page."""
+    found: Any = body
     for step in filter(None, section.place.split(".")):
         found = (found or {}).get(step)
     if section.many:
@@ -111,13 +125,13 @@ def place(now: Writing, finding: Finding) -> tuple[str, str]:
     """The page and the field at which a finding stands."""
     if finding.code in PLACES:
         return PLACES[finding.code]
-    for section in sections.sections(now.kept.kind):
-        elements = sections.elements(now.kept.kind, section)
+    for section in asking.sections(now.kept.kind):
+        elements = asking.elements(now.kept.kind, section)
         for name, element in elements.items():
             if element == finding.element:
                 return section.name, name
-    for section in sections.sections(now.kept.kind):
-        at = next(iter(sections.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
+    for section in asking.sections(now.kept.kind):
+        at = next(iter(asking.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
         about_enquiries = finding.code.startswith("unknown.") and section.name == "enquiries"
         if about_enquiries or (section.place and at == finding.element):
             return section.name, ""

@@ -15,7 +15,7 @@ from gateway.store import outbox
 from schemas.message import TransferNotice
 from tests.children import notice
 from tests.consoles import Desk, chromium, desk, two_houses
-from tests.flows.test_intake import NOWHERE, put
+from tests.flows.test_intake import NOWHERE, RESTRICTED, put
 from tests.flows.test_postcodes import directory
 
 OLIVE = "cme.officer@council.example"
@@ -194,10 +194,18 @@ async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> 
 
 async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    put(tmp_path, NOWHERE)
+    put(tmp_path, NOWHERE, RESTRICTED)
     await intake.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
     await accessible(here)
+    await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()
+    assert await here.page.get_by_text("No restriction").count() == 0
+    await here.page.get_by_role("button", name="Discard it").click()
+    await here.page.get_by_role("button", name="Discard it").click()
+    assert await here.page.get_by_role("alert").get_by_text("Answer the question").count() == 1
+    await here.page.get_by_label("The other authority was told by telephone").check()
+    await here.page.get_by_role("button", name="Discard it").click()
+    assert await here.page.get_by_text("The draft is discarded").count() == 1
     await here.page.locator("tbody a").click()
     await accessible(here)
     await here.page.get_by_role("button", name="Complete and send it").click()
@@ -209,3 +217,25 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     [sent] = here.here.store.look(lambda tx: outbox.search(tx))
     [draft] = here.here.store.look(lambda tx: kept.search(tx, kept.State.SENT, 10))
     assert draft.message_id == sent.message_id
+
+
+async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(here: Desk) -> None:
+    await begin(here, "A whereabouts enquiry")
+    await on_to(here, "How far this may be shared")
+    await here.page.get_by_label("No restriction").check()
+    await go_on(here)
+    await write_child(here)
+    await on_to(here, "Whom to ask")
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("Choose to whom it goes").count() == 1
+    await here.page.get_by_label("Yorkshire and The Humber (15)").check()
+    await here.page.locator("summary", has_text="West Midlands").click()
+    await here.page.get_by_label("Worcestershire", exact=True).check()
+    await accessible(here)
+    await go_on(here)
+    await here.page.get_by_role("button", name="Check your answers").click()
+    assert await here.page.get_by_text("All of Yorkshire and The Humber, Worcestershire").count() == 1
+    await here.page.get_by_role("button", name="Send it").dblclick()
+    await here.page.get_by_text("It is on its way").wait_for()
+    assert await here.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
+    assert [one.recipient for one in here.here.store.look(lambda tx: outbox.search(tx))] == ["885"]

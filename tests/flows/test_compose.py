@@ -1,5 +1,6 @@
 """An officer writes a notice in pages: nothing is lost, nothing is sent twice, and of a restricted child no more is said than may be."""
 
+import asyncio
 import io
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from gateway import compose, intake, postcodes, respond
 from gateway.authority import Authority
 from gateway.compose import Writing
-from gateway.console import sections
+from gateway.console import asking
 from gateway.core import writing
 from gateway.core.delivery import State as Delivered
 from gateway.core.writing import Said
@@ -245,7 +246,7 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     assert isinstance(message.body, TransferNotice)
     assert message.body.child
     slot = next(one for one in slots(Child) if one.field == "surname")
-    text = sections.normal(slot, typed)
+    text = asking.normal(slot, typed)
     try:
         writing.value(slot, text)
     except ValueError:
@@ -253,3 +254,11 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     if text:
         child = replace(message.body.child, surname=text)
         xml.write(Message(message.header, replace(message.body, child=child)))
+
+
+async def test_two_who_send_at_the_same_moment_send_one(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    told = await asyncio.gather(*(asyncio.to_thread(compose.send, sandwell, name, [], "olive") for _ in range(4)))
+    assert len(set(map(str, told))) == 1
+    assert len(sent_of(sandwell)) == 1
