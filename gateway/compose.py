@@ -140,9 +140,9 @@ def look(here: Authority, name: str, by: str) -> Writing:
     """What was written so far, opened for a person: an entry of the audit log. Raises NotFound, or NotAllowed where it has ended."""
 
     def read(tx: Connection) -> tuple[Composition, Locked]:
-        kept = compositions.get(tx, name)
+        kept, data_key, content = compositions.opened(tx, name)
         log.append(tx, here.now(), [Entry("composition.read", by, name)])
-        return kept, Locked(*compositions.locked(tx, name))
+        return kept, Locked(data_key, content)
 
     kept, locked = here.store.run(read)
     if kept.state is not State.WRITING:
