@@ -235,6 +235,23 @@ def release(here: Authority, recipient: str | None, by: str) -> int:
     return count
 
 
+def release_one(here: Authority, message_id: str, by: str) -> None:
+    """Try one message now, though it was given up. Raises NotFound, or NotAllowed where it neither waits nor was given up."""
+
+    def write(tx: Connection) -> None:
+        sent = outbox.get(tx, message_id)
+        if not outbox.release_one(tx, here.now(), message_id):
+            raise NotAllowed(
+                "retry.not-now",
+                f"This {sent.kind} to {sent.recipient} is {sent.state}, or is being tried at this moment.",
+                "Only what waits or was given up is tried again; what was refused is corrected, or sent on.",
+            )
+        log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
+
+    here.store.run(write)
+    here.due.set()
+
+
 def _amendable(here: Authority, message_id: str) -> Delivery:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.kind not in OPENS_A_CASE:

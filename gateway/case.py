@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from gateway import agreed, audit, by_hand, reconcile, search
 from gateway.authority import Authority
 from gateway.core import choices
-from gateway.core.acts import in_words
+from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
 from gateway.errors import NotFound
 from gateway.reconcile import Owed
@@ -32,7 +32,6 @@ from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message
 from schemas.reading import words
 
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
-READINGS = ("notice.read", "match.read", "draft.read", "search.read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +140,30 @@ def _together(steps: Iterable[Step]) -> Iterator[Step]:
         yield replace(first, what=f"{first.what}, {len(same)} times") if len(same) > 2 else first
         if len(same) == 2:
             yield same[1]
+
+
+def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[str, str]:
+    """How the children are called whom these notices are about, for a list of them. It is one entry, which mentions each notice."""
+
+    def read(tx: Connection) -> dict[str, str]:
+        found = {one.message_id: _name(_opened_of(tx, here, one)) for one in listed if one.kind in OPENS_A_CASE}
+        shown = {message_id: name for message_id, name in found.items() if name}
+        if shown:
+            log.append(tx, here.now(), [Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(shown))])
+        return shown
+
+    return here.store.run(read)
+
+
+def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
+    if isinstance(one, Delivery):
+        return _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
+    return _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
+
+
+def _name(message: Message | None) -> str:
+    child: Child | None = getattr(message.body, "child", None) if message else None
+    return f"{child.surname}, {child.forename or '-'}" if child else ""
 
 
 def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:

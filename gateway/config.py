@@ -69,6 +69,14 @@ class ConsoleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where Prometheus reads our metrics; nobody signs in there, so it is not for everybody to reach."""
+
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: nowhere
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Which database. Empty: store.db in the home folder."""
 
@@ -238,6 +246,7 @@ class Config:
     authority: AuthoritySettings
     listen: ListenSettings = field(default_factory=ListenSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -342,6 +351,7 @@ SECTIONS = {
     "authority": AuthoritySettings,
     "listen": ListenSettings,
     "console": ConsoleSettings,
+    "metrics": MetricsSettings,
     "store": StoreSettings,
     "keys": KeysSettings,
     "limits": LimitsSettings,
@@ -496,6 +506,9 @@ def _check(text: str, config: Config) -> None:
     if not 1 <= config.listen.port <= 65535:
         raise _problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
     _check_console(text, config.console)
+    if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
+        wrong = "[metrics] port is not a port of its own"
+        raise _problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
     if config.store.url and not STORE_URL.match(config.store.url):
         raise _problem(
             text,

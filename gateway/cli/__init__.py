@@ -19,6 +19,7 @@ from gateway.cli import (
     cards,
     case_system,
     drafts,
+    find,
     matches,
     notices,
     people,
@@ -43,6 +44,7 @@ cli = typer.Typer(
 for room in (
     service.commands,
     notices.commands,
+    find.commands,
     searches.commands,
     by_hand.commands,
     reconcile.commands,

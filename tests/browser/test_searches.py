@@ -102,7 +102,7 @@ async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_no
     done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
     await here.open(f"/cases/{done.case}")
     assert await here.page.get_by_role("heading", name="3 authorities were asked").count() == 1
-    assert await here.page.locator("dl").count() == 1
+    assert await here.page.locator("section.message").count() == 1
     assert await here.page.get_by_text("Whereabouts enquiry: queued, 3 times").count() == 1
     assert len(here.here.store.look(lambda tx: log.search(tx, act="notice.read"))) == 1
     await here.page.get_by_role("button", name="Look at the search").click()

@@ -195,10 +195,10 @@ def _named(now: Writing, forename: str) -> Writing:
 def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     body = notice(name=name).body
     assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)
+    kind: type = type(body)
     again, lacking = writing.body(type(body).__name__, writing.said(body))
     assert lacking == []
-    cls: type = type(body)
-    for slot in slots(cls):
+    for slot in slots(kind):
         if "address" not in slot.field:
             assert getattr(again, slot.field) == getattr(body, slot.field), slot.field
 
