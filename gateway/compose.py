@@ -140,9 +140,9 @@ def look(here: Authority, name: str, by: str) -> Writing:
     """What was written so far, opened for a person: an entry of the audit log. Raises NotFound, or NotAllowed where it has ended."""
 
     def read(tx: Connection) -> tuple[Composition, Locked]:
-        kept = compositions.get(tx, name)
+        kept, data_key, content = compositions.opened(tx, name)
         log.append(tx, here.now(), [Entry("composition.read", by, name)])
-        return kept, Locked(*compositions.locked(tx, name))
+        return kept, Locked(data_key, content)
 
     kept, locked = here.store.run(read)
     if kept.state is not State.WRITING:
@@ -220,7 +220,17 @@ def send(here: Authority, name: str, weighed: Collection[str], by: str) -> Told:
     """
     if done := told(here, name):
         return done
-    now = look(here, name, by)
+    try:
+        now = look(here, name, by)
+        return _send(here, now, _fit(here, now, weighed), by)
+    except NotAllowed:
+        if done := told(here, name):  # somebody was faster by a moment
+            return done
+        raise
+
+
+def _fit(here: Authority, now: Writing, weighed: Collection[str]) -> Message:
+    """The message, where nothing stands in its way."""
     checked = check(here, now)
     if checked.lacking:
         raise NotAllowed("composition.lacking", "Something is not answered yet.", "Complete the list.")
@@ -228,12 +238,7 @@ def send(here: Authority, name: str, weighed: Collection[str], by: str) -> Told:
         raise Unfit(errors)
     if {one.code for one in checked.warnings} - set(weighed):
         raise NotAllowed("composition.unweighed", "A warning was not looked at.", "Look at it, and confirm it.")
-    try:
-        return _send(here, now, checked.message, by)
-    except NotAllowed:
-        if done := told(here, name):  # somebody was faster by a moment
-            return done
-        raise
+    return checked.message
 
 
 def _send(here: Authority, now: Writing, message: Message, by: str) -> Told:

@@ -5,18 +5,20 @@ import asyncio
 from aiohttp import web
 
 from gateway import drafts
-from gateway.console import questions
+from gateway.console import asking, questions
 from gateway.console.doors import Door
 from gateway.console.questions import Answers, Question
+from gateway.console.tasks import answers
 from gateway.console.visit import Visit, goto
+from gateway.core import writing
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
 from gateway.store import drafts as kept
 from gateway.store.drafts import State
 from schemas import codes
-from schemas.reading import rows
 
 SHOWN = 50
+NOT_IN_A_ROW = ("restriction", "ring")  # an officer decides the one, and is the other
 DRAFT = "{draft:[0-9a-f-]{36}}"
 REASON = Question(
     "reason", "Why is nothing to be sent?", "radios", options=lambda: tuple(codes.labels("discard_reasons").items())
@@ -34,7 +36,12 @@ async def look(visit: Visit) -> web.StreamResponse:
     """One draft in full. That it was read is an entry of the audit log."""
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
     notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
-    return visit.page("draft.html", draft=draft, notice=notice, to=row["destination_la"], rows=rows, State=State)
+    kind = type(notice).__name__
+    pages = [one for one in asking.sections(kind) if one.name not in NOT_IN_A_ROW]
+    said = answers(kind, writing.said(notice), pages)
+    return visit.page(
+        "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=State
+    )
 
 
 async def ask_discard(visit: Visit) -> web.StreamResponse:

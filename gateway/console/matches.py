@@ -4,18 +4,18 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import respond, trace
+from gateway import case, respond, trace
 from gateway.authority import Authority
 from gateway.console.doors import CASE, NOTICE, Door
 from gateway.console.visit import Visit, goto
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Act
 from gateway.core.standing import MAY_BECOME, Standing
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, NotFound
 from gateway.store import children, inbox, searches
 from gateway.store.inbox import Item
 from gateway.store.searches import FOR_PEOPLE, Found
-from schemas.message import Acknowledgement, WhereaboutsResponse
+from schemas.message import SEARCHES, Acknowledgement, WhereaboutsResponse
 from schemas.reading import rows
 
 SHOWN = 50
@@ -62,6 +62,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
 
 async def look(visit: Visit) -> web.StreamResponse:
     """One search beside our children. That they were read is an entry of the audit log."""
+    _check_search(visit)
     item, message, search, found = await asyncio.to_thread(trace.read, visit.here, visit.part("notice"), visit.by)
     return visit.page(
         "match.html",
@@ -81,8 +82,15 @@ def _none_of_these(item: Item) -> Standing:
     return Standing.CONCLUDED if item.kind == "WhereaboutsEnquiry" else Standing.ACKNOWLEDGED
 
 
+def _check_search(visit: Visit) -> None:
+    notice = case.notice(visit.here, visit.part("case"), visit.part("notice"))
+    if notice.lies != "came" or notice.kind not in SEARCHES:
+        raise NotFound("page.none", "This notice searches for nobody here.", "Look at the case.")
+
+
 async def none_of_these(visit: Visit) -> web.StreamResponse:
     """None of them is the child: an enquiry is answered "no trace", a notice acknowledged."""
+    _check_search(visit)
     try:
         await asyncio.to_thread(_say_none, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
     except NotAllowed as why:

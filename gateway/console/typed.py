@@ -6,7 +6,7 @@ from typing import Any
 
 from multidict import MultiDictProxy
 
-from gateway.console import sections
+from gateway.console import asking
 from gateway.console.pages import day as in_words
 from gateway.console.questions import Question
 from gateway.console.sections import Section
@@ -20,16 +20,16 @@ PARTS = ("day", "month", "year")
 
 def read(kind: str, section: Section, form: MultiDictProxy[str], *, whole: bool) -> tuple[Said, dict[str, str]]:
     """What was typed on a page, and what is wrong with it, by field. `whole`: nothing that must be said may be left open."""
-    slots = sections.fields_of(kind, section)
+    slots = asking.fields_of(kind, section)
     found: Said = {}
     wrong: dict[str, str] = {}
-    for question in sections.questions(kind, section):
+    for question in asking.questions(kind, section):
         try:
             found[question.name] = _read(question, slots[question.name], form)
         except ValueError as why:
             wrong[question.name] = str(why)
     if whole or not writing.is_empty(found):
-        for question in sections.questions(kind, section):
+        for question in asking.questions(kind, section):
             if not question.optional and question.name not in wrong and not found[question.name]:
                 wrong[question.name] = f"Answer the question: {question.label}"
     return found, wrong
@@ -41,12 +41,12 @@ def _read(question: Question, slot: Slot, form: MultiDictProxy[str]) -> Any:
     if question.kind == "checkboxes":
         return [_checked(slot, one) for one in form.getall(question.name, [])[: slot.most]]
     if question.kind == "lines":
-        lines = [sections.normal(slot, line) for line in form.get(question.name, "")[:MAX_ROUGH].splitlines()]
+        lines = [asking.normal(slot, line) for line in form.get(question.name, "")[:MAX_ROUGH].splitlines()]
         lines = [_checked(slot, line) for line in lines if line]
         if len(lines) > slot.most:
             raise ValueError(f"At most {slot.most} lines")
         return lines
-    text = sections.normal(slot, form.get(question.name, "")[:MAX_ROUGH])
+    text = asking.normal(slot, form.get(question.name, "")[:MAX_ROUGH])
     if slot.kind is bool and text not in ("", "yes", "no"):
         raise ValueError("Choose one of the list")
     if question.kind == "select" and text and text not in dict(question.options() if question.options else ()):
@@ -76,7 +76,7 @@ def _day(parts: Sequence[str]) -> str:
 def form_of(kind: str, section: Section, said: Said) -> dict[str, Any]:
     """What was kept of a page, as its form shows it again."""
     found: dict[str, Any] = {}
-    for question in sections.questions(kind, section):
+    for question in asking.questions(kind, section):
         value = said.get(question.name) or ""
         if question.kind == "day" and value:
             numbers = reversed(str(value).split("-"))
@@ -87,13 +87,13 @@ def form_of(kind: str, section: Section, said: Said) -> dict[str, Any]:
 
 def as_typed(kind: str, section: Section, form: MultiDictProxy[str]) -> dict[str, Any]:
     """What was typed, as it was typed, for a page that is shown again."""
-    several = {one.name for one in sections.questions(kind, section) if one.kind == "checkboxes"}
+    several = {one.name for one in asking.questions(kind, section) if one.kind == "checkboxes"}
     return {name: form.getall(name) if name in several else str(form[name]) for name in form}
 
 
 def rows(kind: str, section: Section, said: Said) -> list[tuple[str, str]]:
     """What was kept of a page, in words: question and answer."""
-    said_of = ((one.label, in_a_line(one, said.get(one.name))) for one in sections.questions(kind, section))
+    said_of = ((one.label, in_a_line(one, said.get(one.name))) for one in asking.questions(kind, section))
     return [(label, answer) for label, answer in said_of if answer]
 
 

@@ -6,6 +6,7 @@ READINGS = (
     "match.read",
     "draft.read",
     "search.read",
+    "composition.read",
 )  # somebody saw what is said of a child
 
 WORDS = {  # of what was done to a notice, a draft, a case

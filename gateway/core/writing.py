@@ -76,6 +76,8 @@ def value(slot: Slot, text: str) -> object:
             if pattern and not re.fullmatch(pattern, text):
                 raise ValueError(f"Write {says}")
     if slot.kind is date:
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError("Write a day")
         return date.fromisoformat(text)
     return text == "yes" if slot.kind is bool else text
 

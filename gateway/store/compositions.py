@@ -66,14 +66,22 @@ def get(tx: Connection, name: str) -> Composition:
     """One of them. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(_at.composition_id == name)).first()
     if row is None:
-        raise NotFound("composition.not-found", "There is no such notice being written.", "Look at the list.")
+        raise _not_found()
     return Composition(**{**row._mapping, "state": State(row.state)})
 
 
-def locked(tx: Connection, name: str) -> tuple[bytes | None, bytes]:
-    """The data key (None when destroyed) and the content."""
-    row = tx.execute(select(_at.data_key, _at.content).where(_at.composition_id == name)).one()
-    return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
+def opened(tx: Connection, name: str) -> tuple[Composition, bytes | None, bytes]:
+    """One of them with its data key (None when destroyed) and content, in one look: another may end it at this moment."""
+    row = tx.execute(select(*_VIEW, _at.data_key, _at.content).where(_at.composition_id == name)).first()
+    if row is None:
+        raise _not_found()
+    values = {one: row._mapping[one] for one in Composition.__dataclass_fields__}
+    made = Composition(**{**values, "state": State(row.state)})
+    return made, None if row.data_key is None else bytes(row.data_key), bytes(row.content)
+
+
+def _not_found() -> NotFound:
+    return NotFound("composition.not-found", "There is no such notice being written.", "Look at the list.")
 
 
 def writing(tx: Connection, limit: int) -> list[Composition]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 
 from gateway import compose, intake, postcodes, respond
 from gateway.core.permissions import Role
@@ -14,13 +13,12 @@ from gateway.store import drafts as kept
 from gateway.store import outbox
 from schemas.message import TransferNotice
 from tests.children import notice
-from tests.consoles import Desk, chromium, desk, two_houses
-from tests.flows.test_intake import NOWHERE, put
+from tests.consoles import Desk, assert_accessible, chromium, desk, settled, two_houses
+from tests.flows.test_intake import NOWHERE, RESTRICTED, put
 from tests.flows.test_postcodes import directory
 
 OLIVE = "cme.officer@council.example"
 HOSTILE = '<script>alert(1)</script>O\'Test & "Co"'
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @pytest.fixture
@@ -29,12 +27,6 @@ async def here(tmp_path: Path) -> AsyncIterator[Desk]:
     async with two_houses(tmp_path) as (sandwell, _), chromium() as browser:
         postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
         yield await desk(browser, sandwell, Role.CME_OFFICER)
-
-
-async def accessible(here: Desk) -> None:
-    found = await Axe().run(here.page, options=RULES)
-    assert found.violations_count == 0, found.generate_report()
-    assert [one for one in here.said if "422" not in one] == []  # a form that is refused is no fault of the page
 
 
 async def on_to(here: Desk, *names: str) -> None:
@@ -77,13 +69,13 @@ async def write_child(here: Desk, surname: str = "Testchild-Example", upn: str =
 
 async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here: Desk) -> None:
     await begin(here)
-    await accessible(here)
+    await assert_accessible(here)
     await on_to(here, "How far this may be shared")
     await here.page.get_by_label("No restriction").check()
     await go_on(here)
     await write_child(here, HOSTILE, "Y333210123001")
     assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
-    await accessible(here)
+    await assert_accessible(here)
     await here.page.locator("#upn").fill("x3332 1012 3001")
     await go_on(here)
     await on_to(here, "When the child moved")
@@ -102,17 +94,17 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     await here.page.locator("#surname").fill("Testchild-Example")
     await day(here, "dob", (1, 2, 2018))
     await go_on(here)
-    await accessible(here)
+    await assert_accessible(here)
     await go_on(here)
     await on_to(here, "To whom it goes")
     assert await here.page.get_by_text("The new postcode lies in Worcestershire").count() == 1
-    await accessible(here)
+    await assert_accessible(here)
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
     assert await here.page.get_by_text(HOSTILE).count() == 1
-    await accessible(here)
+    await assert_accessible(here)
     await here.page.get_by_role("button", name="Send it").click()
-    await accessible(here)
+    await assert_accessible(here)
     await here.page.go_back()
     assert await here.page.get_by_text("It is on its way").count() == 1  # the page before leads there too
     [sent] = here.here.store.look(lambda tx: outbox.search(tx))
@@ -153,6 +145,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     old = notice()
     [ready] = prepare(here.here, [old], OLIVE)
     here.here.store.run(lambda tx: queue(tx, here.here, [ready]))
+    await settled(here.here)
     await here.open(f"/cases/{old.header.conversation_id}")
     await here.page.get_by_role("button", name="Correct the notice").click()
     await here.page.get_by_role("button", name="Write the correction").click()
@@ -168,7 +161,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     assert await here.page.get_by_text("lies in Walsall (335)").count() >= 1
     await here.page.get_by_role("button", name="Send it").click()
     assert await here.page.get_by_role("alert").get_by_text("A warning was not looked at").count() == 1
-    await accessible(here)
+    await assert_accessible(here)
     await here.page.get_by_label("I have looked at it").check()
     await here.page.get_by_role("button", name="Send it").click()
     new, before = here.here.store.look(lambda tx: outbox.search(tx))
@@ -194,12 +187,20 @@ async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> 
 
 async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    put(tmp_path, NOWHERE)
+    put(tmp_path, NOWHERE, RESTRICTED)
     await intake.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
-    await accessible(here)
+    await assert_accessible(here)
+    await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()
+    assert await here.page.get_by_text("No restriction").count() == 0
+    await here.page.get_by_role("button", name="Discard it").click()
+    await here.page.get_by_role("button", name="Discard it").click()
+    assert await here.page.get_by_role("alert").get_by_text("Answer the question").count() == 1
+    await here.page.get_by_label("The other authority was told by telephone").check()
+    await here.page.get_by_role("button", name="Discard it").click()
+    assert await here.page.get_by_text("The draft is discarded").count() == 1
     await here.page.locator("tbody a").click()
-    await accessible(here)
+    await assert_accessible(here)
     await here.page.get_by_role("button", name="Complete and send it").click()
     await on_to(here, "To whom it goes")
     await here.page.locator("#to").select_option("885")
@@ -209,3 +210,25 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     [sent] = here.here.store.look(lambda tx: outbox.search(tx))
     [draft] = here.here.store.look(lambda tx: kept.search(tx, kept.State.SENT, 10))
     assert draft.message_id == sent.message_id
+
+
+async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(here: Desk) -> None:
+    await begin(here, "A whereabouts enquiry")
+    await on_to(here, "How far this may be shared")
+    await here.page.get_by_label("No restriction").check()
+    await go_on(here)
+    await write_child(here)
+    await on_to(here, "Whom to ask")
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("Choose to whom it goes").count() == 1
+    await here.page.get_by_label("Yorkshire and The Humber (15)").check()
+    await here.page.locator("summary", has_text="West Midlands").click()
+    await here.page.get_by_label("Worcestershire", exact=True).check()
+    await assert_accessible(here)
+    await go_on(here)
+    await here.page.get_by_role("button", name="Check your answers").click()
+    assert await here.page.get_by_text("All of Yorkshire and The Humber, Worcestershire").count() == 1
+    await here.page.get_by_role("button", name="Send it").dblclick()
+    await here.page.get_by_text("It is on its way").wait_for()
+    assert await here.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
+    assert [one.recipient for one in here.here.store.look(lambda tx: outbox.search(tx))] == ["885"]

@@ -1,25 +1,34 @@
 """An officer writes a notice in pages: nothing is lost, nothing is sent twice, and of a restricted child no more is said than may be."""
 
+import asyncio
 import io
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway import compose, postcodes, respond
+from gateway import compose, intake, postcodes, respond
 from gateway.authority import Authority
 from gateway.compose import Writing
+from gateway.console import asking
 from gateway.core import writing
 from gateway.core.delivery import State as Delivered
 from gateway.core.writing import Said
 from gateway.errors import NotAllowed, Unfit
 from gateway.send import prepare, queue
 from gateway.store import compositions, log, outbox
+from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import State
+from schemas import xml
 from schemas.layout import slots
-from schemas.message import TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
+from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from tests.children import notice
+from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair
+from tests.flows.test_intake import RESTRICTED, put
 from tests.flows.test_postcodes import directory
 
 CHILD: Said = {
@@ -58,7 +67,7 @@ def test_what_was_written_is_there_when_the_officer_comes_back_and_lies_locked(p
     sandwell, _ = pair
     name = written(sandwell)
     assert compose.look(sandwell, name, "olive").body["child"] == CHILD
-    _, content = sandwell.store.look(lambda tx: compositions.locked(tx, name))
+    _, _, content = sandwell.store.look(lambda tx: compositions.opened(tx, name))
     assert b"Testchild" not in content
     acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=name))]
     assert acts.count("composition.read") == 2
@@ -75,7 +84,7 @@ def test_it_is_sent_once_and_a_second_time_says_what_became_of_it(pair: Pair) ->
     assert isinstance(body, TransferNotice)
     assert body.child
     assert (body.child.dob, body.ring.name) == (date(2016, 3, 31), "olive")
-    assert sandwell.store.look(lambda tx: compositions.locked(tx, name)) == (None, b"")
+    assert sandwell.store.look(lambda tx: compositions.opened(tx, name))[1:] == (None, b"")
 
 
 def test_who_was_slower_in_another_window_changes_nothing(pair: Pair) -> None:
@@ -192,3 +201,64 @@ def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     for slot in slots(kind):
         if "address" not in slot.field:
             assert getattr(again, slot.field) == getattr(body, slot.field), slot.field
+
+
+async def test_a_correction_of_a_search_that_went_to_many_goes_to_all_of_them(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    birmingham = make(tmp_path / "330", "330", "Birmingham")
+    introduce(sandwell, birmingham)
+    birmingham.store.close()
+    told = compose.send(sandwell, written(sandwell, "WhereaboutsEnquiry", {"to": ["885", "330"]}), [], "olive")
+    newest = sent_of(sandwell)[0].message_id
+    name = compose.correction(sandwell, newest, "olive")
+    compose.keep(sandwell, _named(compose.look(sandwell, name, "olive"), "Adah"), "olive")
+    again = compose.send(sandwell, name, [], "olive")
+    assert (again.case, again.asked) == (told.case, 2)
+    states = [(one.recipient, one.state) for one in sent_of(sandwell)]
+    assert sorted(states[:2]) == [("330", Delivered.QUEUED), ("885", Delivered.QUEUED)]
+    assert {state for _, state in states[2:]} == {Delivered.WITHDRAWN}
+
+
+async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    (tmp_path / "one").mkdir()
+    put(tmp_path, RESTRICTED)
+    await intake.take_in(sandwell, tmp_path / "one")
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 10))
+    name, other = (compose.from_draft(sandwell, draft.draft_id, "TransferNotice", "olive") for _ in range(2))
+    now = compose.look(sandwell, name, "olive")
+    assert "restriction.level" in compose.check(sandwell, now).lacking  # how far it may be shared, an officer says
+    said = {"level": "address-withheld", **REFUGE}
+    for one in (name, other):
+        was = compose.look(sandwell, one, "olive")
+        compose.keep(sandwell, replace(was, body={**was.body, "restriction": said}), "olive")
+    compose.send(sandwell, name, [], "olive")
+    with pytest.raises(NotAllowed, match=r"draft\.ended"):
+        compose.send(sandwell, other, [], "olive")
+    [sent] = sent_of(sandwell)
+    assert (sent.restriction, sent.recipient) == ("address-withheld", "885")
+    assert sandwell.store.look(lambda tx: kept_drafts.get(tx, draft.draft_id)).message_id == sent.message_id
+
+
+@given(st.text(max_size=160))
+def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
+    message = notice()
+    assert isinstance(message.body, TransferNotice)
+    assert message.body.child
+    slot = next(one for one in slots(Child) if one.field == "surname")
+    text = asking.normal(slot, typed)
+    try:
+        writing.value(slot, text)
+    except ValueError:
+        return
+    if text:
+        child = replace(message.body.child, surname=text)
+        xml.write(Message(message.header, replace(message.body, child=child)))
+
+
+async def test_two_who_send_at_the_same_moment_send_one(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    told = await asyncio.gather(*(asyncio.to_thread(compose.send, sandwell, name, [], "olive") for _ in range(4)))
+    assert len(set(map(str, told))) == 1
+    assert len(sent_of(sandwell)) == 1

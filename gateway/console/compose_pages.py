@@ -1,0 +1,158 @@
+"""The pages of a notice that is being written: each is asked, checked, and kept as soon as it is answered."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from gateway import compose
+from gateway.compose import Writing
+from gateway.console import asking, sections, typed
+from gateway.console.questions import Answers
+from gateway.console.sections import Section
+from gateway.console.tasks import address, asked, place, said_on, with_said
+from gateway.console.visit import Visit, goto
+from gateway.core import writing
+from gateway.core.writing import Said
+from gateway.errors import NotAllowed, NotFound
+
+NOBODY_ASKED = "Nothing about this child may go by machine, so nobody can be asked. Ring those who may know the child."
+
+
+async def opened(visit: Visit) -> Writing:
+    """What was written so far."""
+    return await asyncio.to_thread(compose.look, visit.here, visit.part("composition"), visit.by)
+
+
+async def keep(visit: Visit, new: Writing) -> dict[str, str]:
+    """Keep it as it was typed; what stands against it, by field."""
+    was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
+    try:
+        await asyncio.to_thread(compose.keep, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by)
+    except NotAllowed as why:
+        return {"": f"{why.sentence} {why.next_step}"}
+    return {}
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """One page; of a part that may stand many times, what there is of it."""
+    now, section = await _page(visit)
+    if section.many:
+        items = [typed.rows(now.kept.kind, section, one) for one in said_on(now, section)]
+        more = len(items) < asking.most(now.kept.kind, section)
+        return visit.page("compose-many.html", now=now, section=section, items=items, more=more)
+    return await _show(visit, now, section, typed.form_of(now.kept.kind, section, said_on(now, section)), {})
+
+
+async def _page(visit: Visit) -> tuple[Writing, Section]:
+    now = await opened(visit)
+    section = asking.section(now.kept.kind, visit.part("section"))
+    if section is None or section.name not in {one.name for one in asked(now)}:
+        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+    return now, section
+
+
+async def _show(
+    visit: Visit, now: Writing, section: Section, form: dict[str, Any], wrong: dict[str, str], at: str = ""
+) -> web.Response:
+    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    weigh = [one for one in checked.warnings if place(now, one)[0] == section.name] if not at else []
+    return visit.page(
+        "compose-section.html",
+        status=422 if wrong else 200,
+        now=now,
+        section=section,
+        at=at,
+        asked=asking.questions(now.kept.kind, section),
+        answers=Answers({}, wrong),
+        typed=form,
+        weigh=weigh,
+    )
+
+
+async def answer(visit: Visit) -> web.StreamResponse:
+    """What a page says is kept."""
+    now, section = await _page(visit)
+    if section.many:
+        return goto(address(now))
+    said, wrong = typed.read(now.kept.kind, section, visit.form, whole=_must_be_said(section))
+    new = with_said(now, section, said)
+    wrong = wrong or await _refused(visit, new, section)
+    if not wrong:
+        wrong = await keep(visit, new)
+    if wrong:
+        return await _show(visit, now, section, typed.as_typed(now.kept.kind, section, visit.form), wrong)
+    return goto(await _next(visit, new, section))
+
+
+def _must_be_said(section: Section) -> bool:
+    """An optional part that holds fields which must be said may be left out as a whole."""
+    return section.place in ("", "child", "restriction", "ring")
+
+
+async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, str]:
+    """What the rules say against this page, by field."""
+    if section.name == "restriction" and new.is_search and new.body["restriction"].get("level") == "phone-only":
+        return {"level": NOBODY_ASKED}
+    checked = await asyncio.to_thread(compose.check, visit.here, new)
+    found = {}
+    for one in checked.findings:
+        name, field = place(new, one)
+        if one.level == "error" and name == section.name and not one.code.startswith("unknown."):
+            found[field] = one.sentence
+    return found
+
+
+async def _next(visit: Visit, now: Writing, section: Section) -> str:
+    """A warning that was not seen is shown first; then the next page of the group, if it is empty; then the list."""
+    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    here = {one.code for one in checked.warnings if place(now, one)[0] == section.name}
+    if here - set(visit.typed("weighed").split()):
+        return f"{address(now)}/{section.name}"
+    rest = [one for one in asked(now) if one.group == section.group]
+    names = [one.name for one in rest]
+    following = rest[names.index(section.name) + 1 :] if section.name in names else []
+    if following and section.group == sections.CHILD and writing.is_empty(said_on(now, following[0])):
+        return f"{address(now)}/{following[0].name}"
+    return address(now)
+
+
+async def ask_one(visit: Visit) -> web.StreamResponse:
+    """One of a part that may stand many times: as it is, or a new one."""
+    now, section, items, at = await _item(visit)
+    form = typed.form_of(now.kept.kind, section, items[at] if at < len(items) else _fresh(visit, section))
+    return await _show(visit, now, section, form, {}, at=visit.part("at"))
+
+
+def _fresh(visit: Visit, section: Section) -> Said:
+    return {"made_by": visit.here.called(visit.by)} if section.name == "enquiries" else {}
+
+
+async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
+    now, section = await _page(visit)
+    items = list(said_on(now, section)) if section.many else []
+    at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
+    if not section.many or at > len(items) or at >= asking.most(now.kept.kind, section):
+        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+    return now, section, items, at
+
+
+async def answer_one(visit: Visit) -> web.StreamResponse:
+    """It is kept, in its place or at the end."""
+    now, section, items, at = await _item(visit)
+    said, wrong = typed.read(now.kept.kind, section, visit.form, whole=True)
+    new = with_said(now, section, [*items[:at], said, *items[at + 1 :]])
+    wrong = wrong or await _refused(visit, new, section) or await keep(visit, new)
+    if wrong:
+        form = typed.as_typed(now.kept.kind, section, visit.form)
+        return await _show(visit, now, section, form, wrong, at=visit.part("at"))
+    return goto(f"{address(now)}/{section.name}")
+
+
+async def remove_one(visit: Visit) -> web.StreamResponse:
+    """It is taken out."""
+    now, section, items, at = await _item(visit)
+    if wrong := await keep(visit, with_said(now, section, [*items[:at], *items[at + 1 :]])):
+        raise NotAllowed("composition.overtaken", wrong[""])
+    return goto(f"{address(now)}/{section.name}")

@@ -1,0 +1,71 @@
+"""To whom a notice goes that is being written; of a search, whom it asks."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from gateway import compose
+from gateway.compose import Writing
+from gateway.console import asking
+from gateway.console.compose_pages import keep, opened
+from gateway.console.questions import Answers
+from gateway.console.searches import choice
+from gateway.console.tasks import WHOM, address, place
+from gateway.console.visit import Visit, goto
+from gateway.core.writing import Said
+from schemas import codes
+
+
+async def ask_whom(visit: Visit) -> web.StreamResponse:
+    """To whom it goes; of a search, whom to ask."""
+    return await _whom(visit, await opened(visit), {})
+
+
+async def _whom(visit: Visit, now: Writing, wrong: dict[str, str]) -> web.Response:
+    suggested = await asyncio.to_thread(compose.suggested, visit.here, now)
+    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    return visit.page(
+        "compose-whom.html",
+        status=422 if wrong else 200,
+        now=now,
+        suggested=suggested,
+        choice=choice(visit.here.code),
+        authorities=[one for one in asking.authorities() if one[0] != visit.here.code],
+        roles=codes.labels("roles").items(),
+        answers=Answers({}, wrong),
+        weigh=[one for one in checked.warnings if place(now, one)[0] == WHOM],
+        chosen=_Chosen(now.to),
+    )
+
+
+class _Chosen(dict[str, Any]):
+    """What was chosen, as a form would give it."""
+
+    def getall(self, name: str, default: object) -> object:
+        """Every value under this name."""
+        return self.get(name) or default
+
+
+async def whom(visit: Visit) -> web.StreamResponse:
+    """It goes there."""
+    now = await opened(visit)
+    if now.kept.corrects:
+        return goto(address(now))
+    known = dict(asking.authorities())
+    if now.is_search:
+        to: Said = {name: [str(one) for one in visit.form.getall(name, [])] for name in ("to", "region")}
+        to["everyone"] = "yes" if visit.typed("everyone") else ""
+        fits = all(one in known for one in to["to"]) and all(one in codes.regions() for one in to["region"])
+    else:
+        to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
+        fits = to["to"] in known and to["to"] != visit.here.code and to["role"] in codes.labels("roles")
+    if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
+        return await _whom(visit, now, {"everyone" if now.is_search else "to": "Choose to whom it goes"})
+    new = replace(now, to=to)
+    if wrong := await keep(visit, new):
+        return await _whom(visit, now, wrong)
+    checked = await asyncio.to_thread(compose.check, visit.here, new)
+    unseen = {one.code for one in checked.warnings if place(new, one)[0] == WHOM} - set(visit.typed("weighed").split())
+    return goto(f"{address(now)}/{WHOM}" if unseen else address(now))

@@ -1,0 +1,138 @@
+"""A notice that is being written as a list of tasks: which pages there are, what was typed on each, and where a finding stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.compose import Checked, Writing
+from gateway.console import asking, sections, typed
+from gateway.console.sections import Section
+from gateway.core import writing
+from gateway.core.writing import Said
+from schemas.findings import Finding
+
+WHOM = "whom"
+PLACES = {  # where a rule's sentence stands that is not about one field: the page, and the field
+    "upn.no-reason": ("numbers", "upn"),
+    "restriction.no-reason": ("restriction", "reason"),
+    "care.no-authority": ("care", "care_authority"),
+    "address.astray": (WHOM, "to"),
+    "authority.same": (WHOM, "to"),
+    "authority.unknown": (WHOM, "to"),
+    "authority.ended": (WHOM, "to"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A line of the list of tasks."""
+
+    name: str
+    title: str
+    group: str
+    status: str
+    colour: str = ""
+    hint: str = ""
+
+
+def address(now: Writing) -> str:
+    """Where its list of tasks lies."""
+    return f"/compositions/{now.kept.composition_id}"
+
+
+def asked(now: Writing) -> Sequence[Section]:
+    """The pages that are asked."""
+    return asking.asked(now.kept.kind, (now.body.get("restriction") or {}).get("level", ""))
+
+
+def tasks(now: Writing, checked: Checked) -> list[Task]:
+    """The list of tasks, and how each stands."""
+    wrong = {place(now, one)[0] for one in checked.findings if one.level == "error"}
+    found = [] if now.kept.corrects else [_whom_task(now, checked, wrong)]
+    for section in asked(now):
+        said = said_on(now, section)
+        lacking = any(path in checked.lacking for path in _paths(section)) or (
+            section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not said
+        )
+        group = found[0].group if found and section is asked(now)[0] else section.group
+        found.append(
+            Task(section.name, section.title, group, *_status(said, lacking=lacking, wrong=section.name in wrong))
+        )
+    return found
+
+
+def _whom_task(now: Writing, checked: Checked, wrong: set[str]) -> Task:
+    status, colour = _status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
+    return Task(
+        WHOM, "To whom it goes" if not now.is_search else "Whom to ask", sections.SECTIONS[0].group, status, colour
+    )
+
+
+def _status(said: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
+    if (wrong or lacking) and writing.is_empty(said):
+        return "To do", "blue"
+    if wrong or lacking:
+        return ("There is a problem", "red") if wrong else ("Incomplete", "blue")
+    if isinstance(said, list) and said:
+        return f"{len(said)} added", ""
+    return ("Completed", "") if not writing.is_empty(said) else ("Optional", "")
+
+
+def _paths(section: Section) -> list[str]:
+    return [f"{section.place}.{name}".lstrip(".") for name in section.fields]
+
+
+def said_on(now: Writing, section: Section) -> Any:
+    """What was typed on this page so far: fields, or for one with many, a list of them."""
+    return said_in(now.body, section)
+
+
+def answers(kind: str, body: Said, pages: Sequence[Section]) -> list[tuple[Section, list[list[tuple[str, str]]]]]:
+    """What was answered on these pages, in words; of a page that stands many times, each time."""
+    found = []
+    for one in pages:
+        said = said_in(body, one)
+        found.append((one, [typed.rows(kind, one, item) for item in (said if one.many else [said])]))
+    return found
+
+
+def said_in(body: Said, section: Section) -> Any:
+    """What stands in the place of this page."""
+    found: Any = body
+    for step in filter(None, section.place.split(".")):
+        found = (found or {}).get(step)
+    if section.many:
+        return found or []
+    return {name: found[name] for name in section.fields if found and name in found}
+
+
+def with_said(now: Writing, section: Section, said: Any) -> Writing:
+    """The same, but that this page says so. What lies at its place and is not asked on it stays."""
+    steps = [step for step in section.place.split(".") if step]
+    return replace(now, body=_put(now.body, steps, said, whole=section.many))
+
+
+def _put(body: Said, steps: Sequence[str], said: Any, *, whole: bool) -> Said:
+    if not steps:
+        return {**body, **said}
+    first, *rest = steps
+    if whole and not rest:
+        return {**body, first: said}
+    return {**body, first: _put(body.get(first) or {}, rest, said, whole=whole)}
+
+
+def place(now: Writing, finding: Finding) -> tuple[str, str]:
+    """The page and the field at which a finding stands."""
+    if finding.code in PLACES:
+        return PLACES[finding.code]
+    for section in asking.sections(now.kept.kind):
+        elements = asking.elements(now.kept.kind, section)
+        for name, element in elements.items():
+            if element == finding.element:
+                return section.name, name
+    for section in asking.sections(now.kept.kind):
+        at = next(iter(asking.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
+        about_enquiries = finding.code.startswith("unknown.") and section.name == "enquiries"
+        if about_enquiries or (section.place and at == finding.element):
+            return section.name, ""
+    return "", ""
