@@ -3,8 +3,8 @@
     python -m benchmarks.pages [messages]
 
 Half of the messages came, half were sent; three in a thousand of each wait for somebody, the others are at their end. Each has its
-entry in the audit log. The newest thousand can be opened, for no page opens an older one unasked. Then every page that may be opened
-by GET is asked for over HTTP, as the person whose work it is, one request after the other; what is found by typing is in `find`.
+entry in the audit log. The newest thousand and those that wait can be opened; no page opens another unasked. Then every page that may
+be opened by GET is asked for over HTTP, as the person whose work it is, one request after the other; what is found by typing is in `find`.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ STEP = 10_000  # messages in one transaction
 WAITING_IN_A_THOUSAND = 3
 OPENED = 1_000  # of the newest, that can be opened
 ASKED = 40  # times each page
+ANSWERS = (200, 303, 404, 409)  # a page; elsewhere; of what this store does not hold; of what has moved on
 LIMIT_MS = 150  # issue 5: the 95th percentile of every page
 OUT = Console(highlight=False, width=100)
 
@@ -68,7 +69,7 @@ def _row(here: Authority, number: int, at: datetime, chance: Random, *, opened: 
     message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
     waits = chance.random() * 1000 < WAITING_IN_A_THOUSAND
     key, content = b"x", b""
-    if opened:
+    if opened or waits:
         ways = ("333", "885") if sent else ("885", "333")
         text = xml.write(notice(*ways, message_id=message_id, conversation_id=case, now=at))
         locked = at_rest.lock(text, about=message_id, ring=here.ring)
@@ -153,7 +154,7 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
                 answer = await client.get(address, cookies=cookies, allow_redirects=False)
                 await answer.read()
                 times.append((time.perf_counter() - began) * 1000)
-            assert answer.status < 500, f"{address}: {answer.status}"
+            assert answer.status in ANSWERS, f"{address}: {answer.status}"
             took.append((sorted(times)[len(times) * 95 // 100], median(times), door.path))
     finally:
         await client.close()

@@ -36,16 +36,14 @@ def _came(visit: Visit, whole: bool) -> web.Response:
     here, mine = visit.here, _assigned(visit)
     beyond = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
     search = partial(
-        inbox.search,
-        now=here.now(),
-        states=() if whole else WAITING,
-        unmatched=whole,
-        oldest_first=not whole,
-        beyond=beyond,
-        limit=SHOWN + 1 if mine is None else None,
+        inbox.search, now=here.now(), states=() if whole else WAITING, unmatched=whole, oldest_first=not whole
     )
-    found = [one for one in here.store.look(search) if mine is None or one.conversation_id in mine]
-    items, more = found[:SHOWN], len(found) > SHOWN
+    if mine is None:
+        found = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
+    else:
+        found = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
+        found.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
+    items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
     duties = {one.message_id: one for one in reconcile.of_came(here, items)}
     names = case.names(here, items, visit.by)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more)
@@ -59,12 +57,13 @@ async def sent(visit: Visit) -> web.StreamResponse:
 def _sent(visit: Visit) -> web.Response:
     here, mine = visit.here, _assigned(visit)
     older_than = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
-    limit = SHOWN + 1 if mine is None else None
-    found = here.store.look(lambda tx: outbox.search(tx, older_than=older_than, limit=limit))
-    found = [one for one in found if mine is None or one.conversation_id in mine]
-    items = found[:SHOWN]
-    names = case.names(here, items, visit.by)
-    return visit.page("sent.html", items=items, names=names, more=len(found) > SHOWN)
+    if mine is None:
+        found = here.store.look(lambda tx: outbox.search(tx, older_than=older_than, limit=SHOWN + 1))
+    else:
+        found = [one for name in mine for one in here.store.look(partial(outbox.search, conversation_id=name))]
+        found.sort(key=lambda one: (one.queued_at, one.message_id), reverse=True)
+    items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
+    return visit.page("sent.html", items=items, names=case.names(here, items, visit.by), more=more)
 
 
 def _goes_on(visit: Visit) -> bool:

@@ -103,7 +103,9 @@ async def _serve(here: Authority, sandwell: Authority, ready: threading.Event, s
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")  # the gateway's own thread uses `random`
+@pytest.mark.filterwarnings(
+    "ignore::hypothesis.errors.HypothesisDeprecationWarning"
+)  # the gateway's own thread uses `random`
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_requests_made_from_the_description_are_answered_as_it_says(
     running_gateway: tuple[str, str, str], mode: GenerationMode
