@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, insert
 
-from gateway import setup
+from gateway import audit, setup
 from gateway.authority import Authority
 from gateway.console.application import ROOMS, application
 from gateway.console.doors import Door
@@ -44,8 +44,7 @@ from tests.postgres import server
 STEP = 10_000  # messages in one transaction
 WAITING_IN_A_THOUSAND = 3
 OPENED = 1_000  # of the newest, that can be opened
-ASKED = 40  # times each page
-ANSWERS = (200, 303, 404, 409)  # a page; elsewhere; of what this store does not hold; of what has moved on
+ASKED = 30  # times each page
 LIMIT_MS = 150  # issue 5: the 95th percentile of every page
 OUT = Console(highlight=False, width=100)
 
@@ -142,7 +141,7 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
     chance = Random(4)  # noqa: S311
     client = TestClient(TestServer(application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True))
     await client.start_server()
-    took: list[tuple[float, float, str]] = []
+    took: list[tuple[float, float, int, str]] = []
     try:
         for door, role, _ in pages("", ""):
             cookies, _token = session(here, role)
@@ -154,16 +153,17 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
                 answer = await client.get(address, cookies=cookies, allow_redirects=False)
                 await answer.read()
                 times.append((time.perf_counter() - began) * 1000)
-            assert answer.status in ANSWERS, f"{address}: {answer.status}"
-            took.append((sorted(times)[len(times) * 95 // 100], median(times), door.path))
+            assert answer.status < 500, f"{address}: {answer.status}"
+            took.append((sorted(times)[len(times) * 95 // 100], median(times), answer.status, door.path))
     finally:
         await client.close()
-    table = Table(f"{title}: page", "p50, ms", "p95, ms", "", box=None, pad_edge=False)
-    for p95, p50, path in sorted(took, reverse=True):
+    table = Table(f"{title}: page", "p50, ms", "p95, ms", "answer", "", box=None, pad_edge=False)
+    for p95, p50, status, path in sorted(took, reverse=True):
         table.add_row(
             re.sub(r":[^/]*\}(?=/|$)", "}", path),
             f"{p50:.0f}",
             f"{p95:.0f}",
+            str(status),
             "over the limit" if p95 > LIMIT_MS else "",
         )
     return table
@@ -181,6 +181,7 @@ async def main(messages: int) -> None:
             here.refresh_trust()
             began = time.perf_counter()
             newest = fill(here, messages)
+            await audit.checkpoint(here)
             if store_url:
                 with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
