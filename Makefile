@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench screenshots lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cme-gateway needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -37,9 +37,14 @@ lock: # Resolve the newest allowed versions into requirements.lock
 clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data
 
-bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched
+bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched; finding, and every page, among a million notices
 	@$(BIN)/python -m benchmarks.exchange $(ARGS)
 	@$(BIN)/python -m benchmarks.routes
 	@$(BIN)/python -m benchmarks.leavers
 	@$(BIN)/python -m benchmarks.fanout
 	@$(BIN)/python -m benchmarks.matching
+	@$(BIN)/python -m benchmarks.find
+	@$(BIN)/python -m benchmarks.pages
+
+screenshots: .venv/.installed ## Pictures of the console for the README and the docs, taken in Chromium
+	@$(BIN)/python -m tests.pictures

@@ -8,6 +8,7 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adapters.client import Client
 from adapters.route import Address, Answer, Attempt, Carrier, NotReached, Parcel, Receipted, Refused, TryLater
@@ -41,11 +42,12 @@ class Https:
         if answer.status == 413 and len(parcels) > 1:
             return await in_halves(self, address, parcels)
         if answer.status != 200:
-            return [refusal(answer, "https")] * len(parcels)
+            return [replace(refusal(answer, "https"), answered_at=answer.answered_at)] * len(parcels)
         receipts = answer.body.decode("ascii", "replace").split("\n")
         if len(receipts) != len(parcels):
             return [TryLater("the partner's answer did not hold one receipt for each message")] * len(parcels)
-        return [Receipted(receipt) for receipt in receipts]
+        said = answer.answered_at
+        return [Receipted(receipt, said) for receipt in receipts]
 
     async def ask(self, address: Address, question: str, most: int) -> Answer:
         """GET it."""

@@ -3,6 +3,8 @@
 A carrier moves bytes. It never opens a parcel, keeps nothing, and never decides what to do next; it does not even
 retry, for patience is decided once, in `gateway.core.delivery`. A new route is one file and one entry point.
 
+`answered_at` is what the partner's own clock said as it answered, where a carrier is told: a clock that is wrong is seen so.
+
 Some carriers have the answer at once (`Receipted`). Others leave parcels where the partner fetches them (`HandedOver`):
 they are collectors too, which fetch what lies for us, at our own address or, as receipts, at a partner's. A carrier that
 reaches people, not gateways, is a `Post`.
@@ -10,7 +12,8 @@ reaches people, not gateways, is a `Post`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from importlib.metadata import entry_points
 from typing import Literal, Protocol, runtime_checkable
 
@@ -79,6 +82,7 @@ class Receipted:
     """The partner answered for it at once. The receipt is as it came: not yet verified."""
 
     receipt: str
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class TryLater:
 
     reason: str
     after: timedelta | None = None
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class Refused:
 
     code: str
     reason: str
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 Attempt = Receipted | HandedOver | TryLater | Refused  # how one try ended
@@ -211,6 +217,15 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str]
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """What the server's clock said (RFC 9110, 6.6.1), if it said so in a form that can be read."""
+        try:
+            said = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError):
+            return None
+        return said if said.tzinfo else None
 
     @property
     def after(self) -> timedelta | None:

@@ -28,10 +28,11 @@ from benchmarks.limit import CORES, DURABLE_WRITES, Limit, measure_together, med
 from gateway import app, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
+from gateway.core.marks import terms
 from gateway.deliver import BATCH
 from gateway.send import send
 from gateway.store import outbox, tables
-from keys import at_rest, envelope, receipt
+from keys import at_rest, blind, envelope, receipt
 from schemas import rules, xml
 from tests.children import notice
 from tests.conftest import free_port, introduce
@@ -72,6 +73,7 @@ def stages(here: Authority, there: Authority, text: bytes, sealed: bytes, names:
         "read XML and check it": median_us(lambda: xml.read(text)),
         "rules, both sides": 2 * median_us(lambda: rules.check(message, today=today)),
         "lock our copy, both sides": 2 * median_us(lambda: at_rest.lock(text, about=names.message_id, ring=here.ring)),
+        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(terms(message), here.ring)),
         "sign receipt": median_us(sign_receipt),
         "verify receipt": median_us(verify_receipt),
     }

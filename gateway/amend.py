@@ -1,6 +1,6 @@
 """Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -55,8 +55,12 @@ def _searched(tx: Connection, conversation_id: str) -> bool:
     return any(one.kind in SEARCHES and one.state is not State.WITHDRAWN for one in case)
 
 
-def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
+def correct(
+    here: Authority, message_id: str, notice: Message, by: str, *, also: Callable[[Connection], None] | None = None
+) -> str:
     """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
+
+    `also` is done in the same transaction.
 
     Raises NotFound, Unfit, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
     """
@@ -73,6 +77,8 @@ def correct(here: Authority, message_id: str, notice: Message, by: str) -> str:
     [ready] = prepare(here, [Message(head, notice.body)], by)
 
     def write(tx: Connection) -> None:
+        if also:
+            also(tx)
         _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
         queue(tx, here, [ready])
 
@@ -229,6 +235,23 @@ def release(here: Authority, recipient: str | None, by: str) -> int:
     count = here.store.run(write)
     here.due.set()
     return count
+
+
+def release_one(here: Authority, message_id: str, by: str) -> None:
+    """Try one message now, though it was given up. Raises NotFound, or NotAllowed where it neither waits nor was given up."""
+
+    def write(tx: Connection) -> None:
+        sent = outbox.get(tx, message_id)
+        if not outbox.release_one(tx, here.now(), message_id):
+            raise NotAllowed(
+                "retry.not-now",
+                f"This {sent.kind} to {sent.recipient} is {sent.state}, or is being tried at this moment.",
+                "Only what waits or was given up is tried again; what was refused is corrected, or sent on.",
+            )
+        log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
+
+    here.store.run(write)
+    here.due.set()
 
 
 def _amendable(here: Authority, message_id: str) -> Delivery:

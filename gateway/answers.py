@@ -48,7 +48,7 @@ async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
     if here.config.one.answers_folder:
         folder = here.config.home / here.config.one.answers_folder
-        await look_forever(partial(take_in, here, folder), "taking in answers", LOOK_EVERY, stop)
+        await look_forever(partial(take_in, here, folder), "taking in answers", LOOK_EVERY, stop, here.looks)
 
 
 async def take_in(here: Authority, folder: Path) -> int:

@@ -6,23 +6,39 @@ import gc
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from aiohttp import web
 
-from gateway import answers, audit, chase, children, imports, intake, mailbox, statements, trace, webhooks, witness
+from gateway import (
+    answers,
+    audit,
+    chase,
+    children,
+    find,
+    imports,
+    intake,
+    mailbox,
+    statements,
+    trace,
+    webhooks,
+    witness,
+)
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
-from gateway.config import Config, ConsoleSettings, ListenSettings
+from gateway.config import Config, ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.console import application as console
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.logs import failed, serving
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
+from gateway.store import loops
 from gateway.store.log import Entry
+from gateway.web import scraped
 from gateway.web.exchange import application
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
@@ -32,6 +48,8 @@ COLLECT_AFTER = (
     50,
 )  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
 EXPIRE_EVERY = 3600.0  # seconds
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
@@ -40,17 +58,10 @@ async def running(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
     gc.set_threshold(*COLLECT_AFTER)
     stop = asyncio.Event()
-    runner = web.AppRunner(application(here), access_log=None, shutdown_timeout=STOP_SECONDS)
-    await runner.setup()
-    listen = here.config.listen
-    try:
-        await web.TCPSite(runner, listen.host, listen.port, ssl_context=_server_tls(here.config)).start()
-    except OSError as why:
-        await runner.cleanup()
-        raise _not_listening(listen, why) from None
-    pages = await _console(here, runner)
+    ports = await _open_ports(here)
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
-    loops = [
+    here.looked.clear()
+    running_loops = [
         asyncio.create_task(loop(here, stop))
         for loop in (
             deliver_forever,
@@ -64,18 +75,19 @@ async def running(here: Authority) -> AsyncIterator[None]:
             statements.compare_forever,
             chase.chase_forever,
             webhooks.tell_forever,
+            find.mark_forever,
             _checkpoints,
             _expire_mailboxes,
+            _note_looks,
         )
     ]
     try:
         yield
     finally:
         stop.set()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await runner.cleanup()
-        if pages:
-            await pages.cleanup()
+        await asyncio.gather(*running_loops, return_exceptions=True)
+        here.looked.clear()
+        await _close(ports)
         for carrier in here.carriers.values():
             await carrier.close()
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
@@ -88,20 +100,35 @@ def site(here: Authority) -> web.Application:
     return pages
 
 
-async def _console(here: Authority, exchange: web.AppRunner) -> web.AppRunner | None:
-    """The console on its own port, where one is set, and the API beside it."""
-    ours = here.config.console
-    if not ours.port:
-        return None
-    runner = web.AppRunner(site(here), access_log=None, shutdown_timeout=STOP_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, ours.host, ours.port, ssl_context=_console_tls(here.config)).start()
-    except OSError as why:
-        await runner.cleanup()
-        await exchange.cleanup()
-        raise _not_listening(ours, why) from None
-    return runner
+Place = ListenSettings | ConsoleSettings | MetricsSettings
+
+
+async def _open_ports(here: Authority) -> list[web.AppRunner]:
+    """For partners; for browsers and for Prometheus, where a port is set. Raises Unusable, and then none is open."""
+    config = here.config
+    wanted: list[tuple[web.Application, Place, ssl.SSLContext | None]] = [
+        (application(here), config.listen, _server_tls(config))
+    ]
+    if config.console.port:
+        wanted.append((site(here), config.console, _console_tls(config)))
+    if config.metrics.port:
+        wanted.append((scraped.application(here), config.metrics, None))
+    opened: list[web.AppRunner] = []
+    for app, place, tls in wanted:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
+        opened.append(runner)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, place.host, place.port, ssl_context=tls).start()
+        except OSError as why:
+            await _close(opened)
+            raise _not_listening(place, why) from None
+    return opened
+
+
+async def _close(ports: Iterable[web.AppRunner]) -> None:
+    for one in ports:
+        await one.cleanup()
 
 
 def _console_tls(config: Config) -> ssl.SSLContext | None:
@@ -117,7 +144,7 @@ def _console_tls(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-def _not_listening(listen: ListenSettings | ConsoleSettings, why: OSError) -> Unusable:
+def _not_listening(listen: Place, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
         return Unusable(
@@ -134,6 +161,7 @@ def _not_listening(listen: ListenSettings | ConsoleSettings, why: OSError) -> Un
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
     while here.config.hosting.owners and not stop.is_set():
+        here.looks("mailboxes", timedelta(seconds=3 * EXPIRE_EVERY))
         try:
             await here.store.write(lambda tx: mailbox.expire(tx, here))
         except StoreUnavailable as why:  # the next time will do
@@ -144,10 +172,23 @@ async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
     while not stop.is_set():
+        here.looks("checkpoints", LATE)
         try:
             await asyncio.wait_for(stop.wait(), CHECKPOINT_EVERY)
         except TimeoutError:
             await _checkpoint(here)
+
+
+async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
+    """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), NOTE_EVERY)
+        looked = [] if stop.is_set() else list(here.looked.values())
+        try:
+            await here.store.write(lambda tx: loops.put(tx, looked) if looked else loops.clear(tx))  # noqa: B023 - awaited here
+        except StoreUnavailable as why:  # the next time will do
+            failed("noting the loops", why)
 
 
 async def _checkpoint(here: Authority, *entries: Entry) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from sqlalchemy import Connection
 
@@ -22,6 +24,17 @@ from keys.errors import NoteSignature, Refusal
 from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
+CARD = "card.jwt"  # ours, as `setup` writes it
+FAST = 1  # of zip's levels: hashes do not get much shorter with another
+HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle tree (RFC 9162).
+{CHECKPOINTS} holds the signed checkpoints, parted by lines of three hyphens. {CARD} is the card of the authority.
+
+Anybody can check it, on any machine on which cme-gateway is installed, without this authority's help:
+
+    cme-gateway audit verify --export . --card {CARD}
+
+The card in this archive proves nothing by itself: take the one that you hold, or have its fingerprint read out.
+"""
 
 
 Watch = Callable[[Iterable[Kept], int], Iterable[Kept]]  # passes the entries on; is told how many will come
@@ -70,8 +83,8 @@ def sign(tx: Connection, here: Authority) -> str | None:
 
 def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
     """What was done in a case, oldest first, each with the kind of the message that it was done to."""
-    kinds = {one.message_id: one.kind for one in outbox.search(tx, conversation_id=conversation_id)}
-    came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id)
+    kinds = {one.message_id: one.kind for one in outbox.search(tx, conversation_id=conversation_id, limit=None)}
+    came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
     kinds |= {one.message_id: one.kind for one in came}
     acts = [(kind, entry) for about, kind in kinds.items() for entry in log.search(tx, about=about, limit=1000)]
     return sorted(acts, key=lambda act: act[1].number)
@@ -192,3 +205,25 @@ async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwa
 
     await here.store.read(write)
     return verify_export(folder, Trust({here.code: here.own_card}), here.code)
+
+
+def export_zip(here: Authority, file: IO[bytes]) -> None:
+    """The same two files, our card and how to check them, as one archive. `checkpoint` came before. Raises Unusable."""
+
+    def write(tx: Connection) -> None:
+        with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
+            with archive.open(ENTRIES, "w", force_zip64=True) as entries:
+                for kept in log.entries(tx):
+                    entries.write(kept.entry.encode() + b"\n")
+            archive.writestr(CHECKPOINTS, PARTING.join(log.checkpoints(tx)))
+            archive.writestr(CARD, (here.config.home / CARD).read_bytes())
+            archive.writestr("README.txt", HOW_TO_CHECK)
+
+    try:
+        here.store.look(write)
+    except OSError as why:
+        raise Unusable(
+            "audit.not-written",
+            f"The log cannot be written into a file for you ({why.strerror}).",
+            "Whoever runs this gateway can make room, or take it out there.",
+        ) from None

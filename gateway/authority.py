@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount
@@ -12,6 +12,7 @@ from gateway.errors import ConfigProblem
 from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
+from gateway.store.loops import Looked
 from keys import bearer, card
 from keys.card import Card, Route
 from keys.ring import Ring
@@ -45,6 +46,10 @@ class Authority:
     checkpoint: str | None = None  # the newest that we signed
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
+    clocks: dict[str, timedelta] = field(
+        default_factory=dict
+    )  # by how much partners' are before ours, as they answered
+    looked: dict[str, Looked] = field(default_factory=dict)  # each loop of a gateway that runs, and when it last did
     _serials: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -80,6 +85,11 @@ class Authority:
             return
         cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.every)}
         self.trust, self._serials = Trust(cards), serials
+
+    def looks(self, loop: str, again_within: timedelta) -> None:
+        """Note that this loop looks now, and from when on it is late to look again."""
+        now = self.now()
+        self.looked[loop] = Looked(loop, now, now + again_within)
 
     def letters_go_to(self, authority: str) -> Correspondent | None:
         """Whom we write to there; None where they have a gateway, or we know neither."""

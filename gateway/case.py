@@ -1,22 +1,25 @@
 """One case, as an officer sees it: every message of it, what has happened, what is owed, and what may be done next.
 
-Whoever looks reads what notices say of a child, so each message that is opened is an entry of the audit log.
+Whoever looks reads what notices say of a child, so each message that is opened is an entry of the audit log. Of a search that
+went to many authorities the newest notice is opened, for all say the same; who answered what is one table (`search.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Literal
 
 from sqlalchemy import Connection
 
-from gateway import agreed, audit, by_hand, reconcile
+from gateway import agreed, audit, by_hand, reconcile, search
 from gateway.authority import Authority
 from gateway.core import choices
-from gateway.core.acts import in_words
+from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
 from gateway.errors import NotFound
 from gateway.reconcile import Owed
+from gateway.search import Search
 from gateway.store import assignments, inbox, log, outbox, people
 from gateway.store.inbox import Item
 from gateway.store.log import Entry, Kept
@@ -25,11 +28,10 @@ from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed
 from schemas import codes, xml
-from schemas.message import OPENS_A_CASE, Child, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message
 from schemas.reading import words
 
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
-READINGS = ("notice.read", "match.read", "draft.read", "search.read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Case:
     steps: Sequence[Step]  # the newest first
     readings: Sequence[Step]
     assigned: Sequence[str]
+    search: Search | None = None  # where one went to more than one authority
 
     @property
     def openings(self) -> Sequence[Notice]:
@@ -97,22 +100,70 @@ def look(here: Authority, case: str, by: str) -> Case:
     """The case, opened for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = agreed.read(here.config)
 
-    def read(tx: Connection) -> Case:
+    def read(tx: Connection) -> tuple[Case, bool]:
         sent, came = _messages(tx, here, case)
         duties = {one.message_id: one for one in reconcile.about(tx, here, terms, sent, came)}
-        notices = [_sent(tx, here, one, duties.get(one.message_id)) for one in sent]
-        notices += [_came(tx, here, one, duties.get(one.message_id)) for one in came]
+        shown_sent, shown_came = _shown(sent, came)
+        notices = [_sent(tx, here, one, duties.get(one.message_id)) for one in shown_sent]
+        notices += [_came(tx, here, one, duties.get(one.message_id)) for one in shown_came]
         done, readings = _steps(tx, here, case, sent)
         log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, one.partner) for one in notices])
-        return Case(
-            case,
-            sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True),
-            done,
-            readings,
-            assignments.of_case(tx, case),
-        )
+        newest_first = sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True)
+        steps, read_by = list(_together(done)), list(_together(readings))
+        return Case(case, newest_first, steps, read_by, assignments.of_case(tx, case)), _is_wide(sent)
+
+    found, wide = here.store.run(read)
+    return replace(found, search=search.look(here, case, by)) if wide else found
+
+
+def _shown(sent: Sequence[Delivery], came: Sequence[Item]) -> tuple[list[Delivery], list[Item]]:
+    """The messages that are shown in full. Of a search that went to many: the newest of its notices, and nothing about the others."""
+    searches = [one for one in sent if one.kind in SEARCHES]
+    if not _is_wide(sent):
+        return list(sent), list(came)
+    told = {one.message_id for one in searches}
+    others = [one for one in sent if one.kind not in SEARCHES and one.in_reply_to not in told]
+    return [searches[0], *others], [one for one in came if one.in_reply_to not in told]
+
+
+def _is_wide(sent: Sequence[Delivery]) -> bool:
+    return len({one.recipient for one in sent if one.kind in SEARCHES}) > 1
+
+
+def _together(steps: Iterable[Step]) -> Iterator[Step]:
+    """What one person did many times in a minute, as to each authority of a search, is one step."""
+    for _, some in groupby(
+        steps, key=lambda step: (step.what, step.who, step.detail, step.at.replace(second=0, microsecond=0))
+    ):
+        same = list(some)
+        first = same[0]
+        yield replace(first, what=f"{first.what}, {len(same)} times") if len(same) > 2 else first
+        if len(same) == 2:
+            yield same[1]
+
+
+def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[str, str]:
+    """How the children are called whom these notices are about, for a list of them. It is one entry, which mentions each notice."""
+
+    def read(tx: Connection) -> dict[str, str]:
+        found = {one.message_id: _name(_opened_of(tx, here, one)) for one in listed if one.kind in OPENS_A_CASE}
+        shown = {message_id: name for message_id, name in found.items() if name}
+        if shown:
+            log.append(tx, here.now(), [Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(shown))])
+        return shown
 
     return here.store.run(read)
+
+
+def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
+    if isinstance(one, Delivery):
+        return _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
+    return _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
+
+
+def _name(message: Message | None) -> str:
+    child: Child | None = getattr(message.body, "child", None) if message else None
+    return f"{child.surname}, {child.forename or '-'}" if child else ""
 
 
 def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from secrets import token_hex
 
 from sqlalchemy import Connection
@@ -33,6 +34,7 @@ from schemas.message import Message, Officer, Reminder
 from schemas.reading import words
 
 LOOK_EVERY = 300.0  # seconds
+LATE = timedelta(hours=1)  # a loop that has not looked for so long has stopped
 AT_ONCE = 32  # reminders that are made before other work has its turn
 MOST_LINES = 50  # of one mail to the service manager
 
@@ -192,6 +194,7 @@ def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
 async def chase_forever(here: Authority, stop: asyncio.Event) -> None:
     """Look every few minutes, until told to stop."""
     while not stop.is_set():
+        here.looks("chasing", LATE)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
             return

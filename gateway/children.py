@@ -11,7 +11,6 @@ are kept, and in each load other ones. Whether a child's data are restricted is 
 
 import asyncio
 import csv
-import hmac
 import io
 import json
 import re
@@ -37,7 +36,7 @@ from gateway.store import children, log
 from gateway.store.children import Kept
 from gateway.store.log import Entry
 from gateway.table import NotATable, Unread
-from keys import at_rest
+from keys import at_rest, blind
 from keys.at_rest import Locked
 from schemas.message import Child
 
@@ -78,7 +77,7 @@ async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
     if here.config.one.children_folder:
         folder = here.config.home / here.config.one.children_folder
-        await look_forever(partial(take_in, here, folder), "taking in our children", LOOK_EVERY, stop)
+        await look_forever(partial(take_in, here, folder), "taking in our children", LOOK_EVERY, stop, here.looks)
 
 
 async def take_in(here: Authority, folder: Path) -> int:
@@ -270,10 +269,7 @@ def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
 
 def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
     """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
-    secret, salt = here.ring.at_rest_key, f"child-key\0{load}\0"
-    return {
-        int.from_bytes(hmac.digest(secret, (salt + key).encode(), "sha256")[:8], "big", signed=True) for key in keys
-    }
+    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
 
 
 def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:

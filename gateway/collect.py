@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
 from adapters.route import Address, Bundle, Collector, NotReached, Receipted, Reply, Returned, Strange
@@ -23,6 +24,7 @@ from keys.card import Route
 from keys.errors import Refusal
 
 LOOK_EVERY = 2.0  # seconds
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 MOST_LINES = 1000  # of one bundle; ours hold a hundred
 
 
@@ -31,6 +33,7 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
     away: set[str] = set()
     while not stop.is_set():
+        here.looks("collecting", LATE)
         try:
             await _send_again(here)
             for kind, address in await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx)))):

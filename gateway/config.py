@@ -79,6 +79,14 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where Prometheus reads our metrics; nobody signs in there, so it is not for everybody to reach."""
+
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: nowhere
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Which database. Empty: store.db in the home folder."""
 
@@ -249,6 +257,7 @@ class Config:
     listen: ListenSettings = field(default_factory=ListenSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -359,6 +368,7 @@ SECTIONS = {
     "listen": ListenSettings,
     "console": ConsoleSettings,
     "api": ApiSettings,
+    "metrics": MetricsSettings,
     "store": StoreSettings,
     "keys": KeysSettings,
     "limits": LimitsSettings,
@@ -514,6 +524,9 @@ def _check(text: str, config: Config) -> None:
         raise _problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
     _check_console(text, config.console)
     _check_api(text, config.api)
+    if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
+        wrong = "[metrics] port is not a port of its own"
+        raise _problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
     if config.store.url and not STORE_URL.match(config.store.url):
         raise _problem(
             text,

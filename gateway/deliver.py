@@ -7,16 +7,17 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
-from adapters.route import Attempt, Parcel, Refused, TryLater
+from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway import letters
 from gateway.authority import Authority
 from gateway.logs import failed
 from gateway.settle import Ending, settle
-from gateway.store import inbox, log, outbox
+from gateway.store import inbox, log, outbox, reached
 from gateway.store.outbox import Claimed
 from gateway.witness import witness
 from keys.card import Route
@@ -27,6 +28,7 @@ IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
 LETTERS = "email"  # the kind of route by which they go
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 
 Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
 
@@ -37,6 +39,7 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
     while not stop.is_set():
+        here.looks("delivering", LATE)
         here.due.clear()
         try:
             if loop.time() >= refresh_at:  # other processes add partners; not with every batch
@@ -119,9 +122,26 @@ async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed
             break
         parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
         attempts = await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
+        _note_clock(here, partner, attempts)
         for at, attempt in zip(left, attempts, strict=True):
             ends[at] = route.kind, _both(ends[at], (route.kind, attempt))
+        if route is not routes[-1]:  # the last one's endings are written with the deliveries
+            await _note_if_none_went(here, partner, route, attempts)
     return ends
+
+
+def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> None:
+    """By how much their clock is before ours; measured as they answer, so by some milliseconds too little."""
+    for attempt in attempts[:1]:
+        if not isinstance(attempt, HandedOver) and attempt.answered_at is not None:
+            here.clocks[partner] = attempt.answered_at - here.now()
+
+
+async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
+    """A route that fails is seen, though the next one takes what it did not."""
+    why = [one.reason for one in attempts if isinstance(one, TryLater | Refused)]
+    if len(why) == len(attempts):
+        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, why[0]))
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
@@ -161,6 +181,8 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     log.append(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
+    tried = [(one.settled.route, one.settled.ending, one.settled.reason) for one in endings]
+    reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 
 async def deliver_now(here: Authority) -> None:

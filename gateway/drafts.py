@@ -129,15 +129,20 @@ def send(here: Authority, draft_id: str, to: str, restriction: Restriction | Non
     remembered = leaving(here, who, to)
 
     def write(tx: Connection) -> None:
-        drafts.end(tx, here.now(), draft_id, State.SENT, by, message_id=ready.message_id)
-        if not intake.known(tx, [remembered]):
-            intake.remember(tx, here.now(), {remembered: ready.message_id})
-        log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, to, detail={"message": ready.message_id})])
+        end_as_sent(tx, here, draft_id, remembered, ready.message_id, by)
         queue(tx, here, [ready])
 
     here.store.run(write)
     here.due.set()
     return ready.message_id
+
+
+def end_as_sent(tx: Connection, here: Authority, draft_id: str, remembered: str, message_id: str, by: str) -> None:
+    """It became this notice, and its row makes no other; `remembered` is `leaving` of it. Raises NotAllowed where it has ended."""
+    drafts.end(tx, here.now(), draft_id, State.SENT, by, message_id=message_id)
+    if not intake.known(tx, [remembered]):
+        intake.remember(tx, here.now(), {remembered: message_id})
+    log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": message_id})])
 
 
 def discard(here: Authority, draft_id: str, reason: str, by: str) -> None:

@@ -13,27 +13,38 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from gateway.logs import failed
 
+LATE = timedelta(hours=1)  # a look that takes longer has come to a stop: the largest extract takes some minutes
 QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
 
 
-async def look_forever(look: Callable[[], Awaitable[object]], what: str, every: float, stop: asyncio.Event) -> None:
-    """Look, again and again, until told to stop; a look that is under way then is broken off.
+async def look_forever(
+    look: Callable[[], Awaitable[object]],
+    what: str,
+    every: float,
+    stop: asyncio.Event,
+    looks: Callable[[str, timedelta], None],
+) -> None:
+    """Look, again and again, until told to stop; a look that is under way then is broken off. `looks` is told of each.
 
     What stands in the way is said once in the log, not at every look: it lies there still, and is tried again.
     """
-    looking = asyncio.create_task(_look(look, what, every))
+    looking = asyncio.create_task(_look(look, what, every, looks))
     await stop.wait()
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _look(look: Callable[[], Awaitable[object]], what: str, every: float) -> None:
+async def _look(
+    look: Callable[[], Awaitable[object]], what: str, every: float, looks: Callable[[str, timedelta], None]
+) -> None:
     said = ""
     while True:
+        looks(what, LATE)
         try:
             await look()
             said = ""

@@ -56,7 +56,7 @@ def _is_for_import(came: Arrived | Item) -> bool:
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:
     """Write what is due, until told to stop."""
     if here.config.one.import_folder:
-        await look_forever(partial(write_due, here), "writing for import", LOOK_EVERY, stop)
+        await look_forever(partial(write_due, here), "writing for import", LOOK_EVERY, stop, here.looks)
 
 
 async def write_due(here: Authority) -> int:

@@ -38,7 +38,7 @@ async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
     if here.config.one.folder:
         folder = here.config.home / here.config.one.folder
-        await look_forever(partial(take_in, here, folder), "taking in leavers", LOOK_EVERY, stop)
+        await look_forever(partial(take_in, here, folder), "taking in leavers", LOOK_EVERY, stop, here.looks)
 
 
 async def take_in(here: Authority, folder: Path) -> int:

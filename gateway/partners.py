@@ -1,14 +1,76 @@
-"""Partners: a card is taken in only once a person has confirmed its fingerprint with the authority it names."""
+"""Partners: a card is taken in only once a person has confirmed its fingerprint with the authority it names.
+
+What is known of each, for people: when its card, its keys and the certificates that it pins end, and when it was last in touch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import log, partners
+from gateway.store import entries, log, partners
 from gateway.store.log import Entry
 from gateway.store.partners import Partner
-from keys import card
+from keys import card, tls
 from keys.card import Card
+
+IN_TOUCH = ("receipt.verified", "message.kept", "notice.answered")  # acts of ours that a partner caused
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Something of a partner that ends: its card, its keys of one use, or the certificate of a route."""
+
+    what: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we know of a partner."""
+
+    confirmed: Partner
+    card: Card
+    ends: Sequence[End]  # the first to end first
+    last_contact: datetime | None
+
+
+def known(here: Authority) -> list[Known]:
+    """All partners, by authority."""
+
+    def look(tx: Connection) -> list[Known]:
+        last = entries.last_with(tx, IN_TOUCH)
+        return [_known(one, last.get(one.authority)) for one in partners.every(tx)]
+
+    return here.store.look(look)
+
+
+def one(here: Authority, authority: str) -> Known:
+    """One partner. Raises NotFound."""
+
+    def look(tx: Connection) -> Known:
+        return _known(partners.get(tx, authority), entries.last_with(tx, IN_TOUCH).get(authority))
+
+    return here.store.look(look)
+
+
+def _known(confirmed: Partner, last: datetime | None) -> Known:
+    theirs = card.read(confirmed.card)
+    return Known(confirmed, theirs, sorted(_ends(theirs), key=lambda end: end.at), last)
+
+
+def _ends(theirs: Card) -> Iterator[End]:
+    """Of keys of one use, the last counts: as long as one is left, they can be written to, and believed."""
+    yield End("card", theirs.expires_at)
+    for use, what in (("enc", "keys to seal to"), ("sig", "keys that sign")):
+        if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
+            yield End(what, max(left))
+    for route in theirs.routes:
+        if route.certificate and (at := tls.pinned_ends(route.certificate)):
+            yield End(f"certificate of the route {route.kind}", at)
 
 
 def examine(here: Authority, token: str) -> Card:

@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 from gateway import imports
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
+from gateway.core.marks import terms
 from gateway.core.standing import ENDINGS, Standing
 from gateway.logs import failed
-from gateway.store import inbox, log, outbox, searches
+from gateway.store import inbox, log, marks, outbox, searches
 from gateway.store.inbox import Arrived
 from gateway.store.log import Entry
-from keys import at_rest, envelope, receipt
+from gateway.store.marks import Marked
+from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
@@ -50,6 +52,7 @@ class Fit:
     message: Message
     arrived: Arrived
     receipt: str
+    marks: tuple[int, ...]  # by which it is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def _check(here: Authority, said: Said) -> Said | Unfit:
 
 def _fit(here: Authority, said: Said, caller: str) -> Fit:
     receipt = _receipt(here, said.digest, said.message.header.message_id, caller, ())
-    return Fit(said.digest, said.message, _arrived(here, said), receipt)
+    return Fit(said.digest, said.message, _arrived(here, said), receipt, blind.marks(terms(said.message), here.ring))
 
 
 def _arrived(here: Authority, said: Said) -> Arrived:
@@ -188,6 +191,7 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
     inbox.add_receipts(
         tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
+    marks.put(tx, [Marked("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new])
     searches.note(tx, now, [(m.sender, m.message_id, m.kind) for m in (one.arrived for one in new) if _is_search(m)])
     if new:
         _put_aside_what_was_taken_back(tx, here, new)

@@ -100,6 +100,14 @@ def of_came(here: Authority, came: Sequence[Item]) -> list[Owed]:
     return here.store.look(lambda tx: about(tx, here, terms, (), came))
 
 
+def by_case(found: Sequence[Owed]) -> list[Sequence[Owed]]:
+    """The same things that are owed in one case by many, together: a search that went to all of England is one row."""
+    groups: dict[tuple[str, str, Missing], list[Owed]] = {}
+    for one in found:
+        groups.setdefault((one.case, one.owed_by, one.missing), []).append(one)
+    return list(groups.values())
+
+
 def about(tx: Connection, here: Authority, terms: Agreed, sent: Sequence[Delivery], came: Sequence[Item]) -> list[Owed]:
     """The same, about these messages alone."""
     live = [one for one in sent if one.state in OPEN and not one.test]

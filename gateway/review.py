@@ -77,12 +77,20 @@ def _listed(one: Review, message_id: str, asked: int, today: date) -> Listed:
     )
 
 
-def done(here: Authority, name: str, checked: Sequence[Checked], by: str, *, ask_again: bool = False) -> Done:
+def done(
+    here: Authority,
+    name: str,
+    checked: Sequence[Checked],
+    by: str,
+    *,
+    ask_again: bool = False,
+    was: int | None = None,
+) -> Done:
     """Write down what was checked, and with what result; the next review is fourteen days on. With `ask_again` those who found
     no trace, or did not answer, are asked again in the same step.
 
-    `name` is the case's own id, or that of one of its notices. Raises NotFound, NotAllowed, Unfit or a keys.errors.Refusal; then
-    neither has happened.
+    `name` is the case's own id, or that of one of its notices. `was`: how many reviews had been done when the officer looked; where
+    it is another number by now, nothing is done. Raises NotFound, NotAllowed, Unfit or a keys.errors.Refusal; then neither has happened.
     """
     if not checked:
         raise NotAllowed(
@@ -94,8 +102,11 @@ def done(here: Authority, name: str, checked: Sequence[Checked], by: str, *, ask
     act = Act(case, here.now(), Kind.DONE, by, sources, len(ready.notices) if ready else 0)
 
     def write(tx: Connection) -> Review:
-        if review.standing(reviews.of_case(tx, case)) is None:
+        before = review.standing(reviews.of_case(tx, case))
+        if before is None:
             raise _not_under_review()
+        if was not in (None, before.done):
+            raise NotAllowed("review.overtaken", "A review was written down just now.", "Look at the list again.")
         if ready:
             enquire.write(tx, here, ready)
         reviews.add(tx, act)

@@ -46,6 +46,7 @@ class Search:
 
     case: str
     kind: str
+    newest: str  # our newest notice in it
     asked: Sequence[Asked]
     ended: bool
     review_on: date | None
@@ -56,10 +57,14 @@ class Search:
 
     @property
     def next_step(self) -> str:
-        """What an officer does now."""
+        """What an officer does now, at a terminal."""
+        return self.advice(f"cme-gateway located {self.case} WAY.")
+
+    def advice(self, stand_down: str) -> str:
+        """What an officer does now; `stand_down` says how that is done."""
         if self.ended:
             return "The search has ended."
-        stand_down = f"cme-gateway located {self.case} WAY. Until then the others go on looking."
+        stand_down = f"{stand_down} Until then the others go on looking."
         if found := self.those(Answering.FOUND):
             return f"Ring {', '.join(one.ring or one.name for one in found)} and confirm it; then {stand_down}"
         if ring := self.those(Answering.RING):
@@ -142,7 +147,12 @@ def _search(
     asked.sort(key=lambda one: (order.index(one.standing), one.authority))
     newest = next(iter(one for one in sent if one.kind in SEARCHES))
     return Search(
-        newest.conversation_id, newest.kind, asked, under is None and not newest.test, under.due_on if under else None
+        newest.conversation_id,
+        newest.kind,
+        newest.message_id,
+        asked,
+        under is None and not newest.test,
+        under.due_on if under else None,
     )
 
 

@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 
 from gateway import letters
 from gateway.authority import SYSTEM, Authority
+from gateway.core.marks import terms
 from gateway.errors import NotAllowed, Unfit
-from gateway.store import log, outbox, reviews
+from gateway.store import log, marks, outbox, reviews
 from gateway.store.log import Entry
+from gateway.store.marks import Marked
 from gateway.store.outbox import Queued
-from keys import at_rest, envelope
+from keys import at_rest, blind, envelope
 from schemas import rules, xml
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Header, Message, Party
@@ -97,6 +99,7 @@ def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
         content=copy.content,
         queued_by=by,
         protection=how,
+        marks=blind.marks(terms(notice), here.ring),
     )
 
 
@@ -138,6 +141,7 @@ def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
     """Add sealed notices to the outbox and the audit log, in the caller's transaction. A search puts its case under review."""
     now = here.now()
     outbox.add(tx, now, notices)
+    marks.put(tx, [Marked("sent", one.recipient, one.message_id, one.marks) for one in notices])
     if searches := [one.conversation_id for one in notices if one.kind in SEARCHES and not one.test]:
         reviews.begin(tx, now, searches, SYSTEM)
     log.append(

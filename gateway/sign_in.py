@@ -5,6 +5,7 @@ the secret changes. It ends after half an hour without use, after ten hours, on 
 What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +19,9 @@ from zxcvbn import zxcvbn
 from gateway.authority import SYSTEM, Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.people import DIRECTORY, LOCAL
+from gateway.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
+from gateway.single_sign_on import Pending
+from gateway.single_sign_on import Person as Known
 from gateway.store import log, people
 from gateway.store.log import Entry
 from gateway.store.people import Kept, Person
@@ -38,6 +41,7 @@ class Stage(StrEnum):
 
     CODE = "code"  # the password was right; the second factor is missing
     NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
+    DIRECTORY = "directory"  # they are at the council's directory, and will be back
     IN = "in"
 
 
@@ -230,24 +234,53 @@ def _about(name: str) -> str:
     return f"second factor/{name}"
 
 
-def from_directory(here: Authority, name: str, called: str, roles: frozenset[Role]) -> str:
-    """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed."""
-    name = name.strip().casefold()
+def to_directory(here: Authority, pending: Pending) -> str:
+    """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
+    secret, now = token_urlsafe(32), here.now()
+    said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
+    kept = Kept(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
+    here.store.run(lambda tx: people.begin(tx, kept))
+    return secret
+
+
+def take_pending(here: Authority, secret: str) -> Pending:
+    """What must have come back; an answer counts once. Raises NotAllowed."""
+
+    def write(tx: Connection) -> Kept | None:
+        kept = people.session(tx, digest_of(secret))
+        people.end(tx, digest_of(secret))
+        return kept
+
+    kept = here.store.run(write)
+    if kept is None or kept.pending is None:
+        raise _begin_again()
+    return Pending(**json.loads(kept.pending), begun_at=kept.begun_at)
+
+
+def from_directory(here: Authority, known: Known) -> str:
+    """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed.
+
+    They are known by their subject for ever; the mail address by which the audit log calls them is that of the first time.
+    """
 
     def write(tx: Connection) -> str | None:
-        person = people.find(tx, name)
-        if person is not None and (not person.active or person.through != DIRECTORY):
-            _refuse(tx, here, person, "ended" if not person.active else "local")
-            return None
+        person = people.by_subject(tx, known.subject)
         if person is None:
-            person = Person(name, called, roles, True, DIRECTORY, here.now(), SYSTEM)
+            person = _newcomer(here, known)
+            if other := people.find(tx, person.name):
+                _refuse(tx, here, other, "another")
+                return None
             people.add(tx, person)
-            log.append(tx, here.now(), [Entry("person.added", SYSTEM, name, detail={"roles": " ".join(sorted(roles))})])
-        elif person.roles != roles:
-            people.end_all(tx, name)
-            detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(roles))}
-            log.append(tx, here.now(), [Entry("person.roles", SYSTEM, name, detail=detail)])
-        return _session(tx, here, replace(person, called=called, roles=roles), Stage.IN)
+            roles = " ".join(sorted(known.roles))
+            log.append(tx, here.now(), [Entry("person.added", SYSTEM, person.name, detail={"roles": roles})])
+        if not person.active:
+            _refuse(tx, here, person, "ended")
+            return None
+        if person.roles != known.roles:
+            people.end_all(tx, person.name)
+            detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
+            log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
+        return _session(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
 
     found = here.store.run(write)
     if found is None:
@@ -257,6 +290,22 @@ def from_directory(here: Authority, name: str, called: str, roles: frozenset[Rol
             "Ask an admin of this gateway.",
         )
     return found
+
+
+def note_refused(here: Authority, code: str) -> None:
+    """Somebody came back from the directory, and does not come in: an entry of the audit log."""
+    here.store.run(lambda tx: log.append(tx, here.now(), [Entry("person.refused", SYSTEM, detail={"why": code})]))
+
+
+def _newcomer(here: Authority, known: Known) -> Person:
+    name = (
+        known.email.casefold()
+        if NAME.fullmatch(known.email.casefold())
+        else f"directory-{digest_of(known.subject)[:12]}"
+    )
+    return Person(
+        name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, here.now(), SYSTEM, subject=known.subject
+    )
 
 
 def _session(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
@@ -299,8 +348,12 @@ def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, dateti
 def _at(tx: Connection, here: Authority, secret: str, stage: Stage) -> Session:
     found = _live(tx, here, secret)
     if found is None or found[0].stage is not stage:
-        raise NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
+        raise _begin_again()
     return found[0]
+
+
+def _begin_again() -> NotAllowed:
+    return NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
 
 
 def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:

@@ -19,8 +19,9 @@ from adapters.route import Answer, NotReached
 from gateway.authority import SYSTEM, Authority
 from gateway.core.comparing import Account, Difference, Differs, compare
 from gateway.core.witnessing import Brought
+from gateway.errors import StoreUnavailable
 from gateway.logs import failed
-from gateway.store import accounts, log
+from gateway.store import accounts, log, reached
 from gateway.store.log import Entry
 from gateway.witness import way_to_ask, witness
 from keys import statement
@@ -33,6 +34,9 @@ DAYS = timedelta(days=8)  # that are compared each day: a backup may be a week o
 EVERY = 86_400.0  # seconds
 AGAIN_AFTER = 3600.0  # seconds, where a partner could not be asked
 FIRST_AFTER = 60.0  # seconds after the start: what was queued goes first
+LATE = timedelta(
+    hours=3
+)  # a loop that has not looked for so long has stopped: many pages from many partners take a while
 LOOK_EVERY = 2.0  # seconds: has a partner asked us to compare?
 ASKED_EVERY = 60.0  # seconds: not more often, however often it asks
 MAX_PAGES = 400  # of one comparison: two hundred thousand messages each way
@@ -193,6 +197,7 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+        here.looks("comparing statements", LATE)
         now = loop.time()
         wanted = [one for one in here.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
@@ -205,12 +210,22 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
 async def _compare_one(here: Authority, partner: str, since: datetime) -> bool:
     try:
         await compare_with(here, partner, since)
-    except NotReached:
-        return False
+    except NotReached as why:
+        return await _note(here, partner, str(why))
     except Refusal as why:
         failed(f"reading the statement of {partner}", why)
-        return False
+        return await _note(here, partner, why.sentence)
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         failed(f"comparing with {partner}", why)
         return False
-    return True
+    return await _note(here, partner, "")
+
+
+async def _note(here: Authority, partner: str, trouble: str) -> bool:
+    """Note whether we could compare with this partner, for `health`; was it well?"""
+    note = partial(reached.note_failure, reason=trouble) if trouble else reached.note_success
+    try:
+        await here.store.write(lambda tx: note(tx, here.now(), partner, reached.STATEMENT))
+    except StoreUnavailable as why:
+        failed(f"noting the comparison with {partner}", why)
+    return not trouble

@@ -78,7 +78,7 @@ class Verdict:
 
 async def match_forever(here: Authority, stop: asyncio.Event) -> None:
     """Match what came, until told to stop."""
-    await look_forever(partial(match_due, here), "matching searches", LOOK_EVERY, stop)
+    await look_forever(partial(match_due, here), "matching searches", LOOK_EVERY, stop, here.looks)
 
 
 async def match_due(here: Authority) -> int:

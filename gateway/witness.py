@@ -15,6 +15,7 @@ import json
 from base64 import b64decode
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -28,10 +29,12 @@ from gateway.errors import NotFound
 from gateway.logs import alarmed, failed
 from gateway.store import log, witnessed
 from gateway.store.log import Entry
+from gateway.store.witnessed import Alarmed, Summary
 from keys import note
 from keys.errors import Refusal
 
 CHECK_EVERY = 3600.0  # seconds
+LATE = timedelta(hours=3)  # a loop that has not looked for so long has stopped
 STEPS = 100  # proofs asked of a partner in one go; the rest in the next hour
 MAX_PROOF_BYTES = 16_384  # a proof has some fifty hashes at most
 NO_SUCH_SIZE = "log.no-such-size"
@@ -121,6 +124,7 @@ def way_to_ask(here: Authority, partner: str) -> tuple[Asker, Address]:
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Check every partner each hour until told to stop. One that is away holds up no other."""
     while not stop.is_set():
+        here.looks("checking audit logs", LATE)
         await asyncio.gather(*(_check_one(here, partner) for partner in here.trust.authorities()))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), CHECK_EVERY)
@@ -133,6 +137,16 @@ async def _check_one(here: Authority, partner: str) -> None:
         return  # the next hour will do; `audit witness` says how far it is checked
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         failed(f"checking the audit log of {partner}", why)
+
+
+def known(here: Authority) -> tuple[list[Summary], list[Alarmed]]:
+    """How far each partner's log is known, and every alarm that stands."""
+
+    def look(tx: Connection) -> tuple[list[Summary], list[Alarmed]]:
+        found = [one for code in here.trust.authorities() if (one := witnessed.summary(tx, code))]
+        return found, witnessed.alarms(tx)
+
+    return here.store.look(look)
 
 
 def accept(here: Authority, partner: str, *, by: str) -> None:

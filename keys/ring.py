@@ -1,7 +1,8 @@
 """Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
-    ring.json       signing keys, sealing keys, and the key under which our copies lie at rest
+    ring.json       signing keys, sealing keys, and the key under which our copies lie at rest, of which the key of the blind
+                    index is made (HKDF, RFC 5869)
 
 How they are locked under the passphrase is `key_file`'s. A rotated ring keeps the old keys: they go on opening what
 was sealed to them, and verifying what they signed; the newest signs.
@@ -14,6 +15,8 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from keys import errors, key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
@@ -21,6 +24,7 @@ from keys.card import CardKey
 from keys.key_file import AT_REST, OwnKey, RingUse, whole_second
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
+MARKS = b"cme-gateway/marks"  # what the at-rest key is expanded for; another label, another key
 MAX_FILE_BYTES = 1_048_576  # thousands of keys; a larger file is not ours
 
 
@@ -46,7 +50,7 @@ class SealingPrivate:
 class Ring:
     """Our unlocked keys. Nothing of them is ever shown: not in `repr`, not in an error."""
 
-    __slots__ = ("_keys", "_sealing", "at_rest_key", "authority", "signing")
+    __slots__ = ("_keys", "_sealing", "at_rest_key", "authority", "mark_key", "signing")
 
     def __init__(self, authority: str, keys: tuple[OwnKey, ...]) -> None:
         """Of these keys, which `create`, `unlock` and `rotate` give."""
@@ -57,6 +61,7 @@ class Ring:
         self.signing = SigningKey(signer.kid, signer.alg, private, signer.public)
         self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
         self.at_rest_key = _active(keys, "rest").secret
+        self.mark_key = HKDFExpand(SHA256(), SEED_BYTES, MARKS).derive(self.at_rest_key)  # it is random already
 
     def __repr__(self) -> str:
         return f"Ring({self.authority!r}, {len(self._keys)} keys)"

@@ -4,7 +4,7 @@ It is its own trust anchor, and carries what strict checking asks for (RFC 5280,
 3.13 on.
 """
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -61,6 +61,14 @@ def der_base64(cert_pem: bytes) -> str:
 def ends(cert_pem: bytes) -> datetime:
     """When the certificate stops to hold. Raises ValueError where it is none."""
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
+
+
+def pinned_ends(certificate: str) -> datetime | None:
+    """When a certificate that a card pins stops to hold; None where it is none, for a card may say anything."""
+    try:
+        return x509.load_der_x509_certificate(b64decode(certificate)).not_valid_after_utc
+    except ValueError:
+        return None
 
 
 def own_host(cert_pem: bytes) -> str | None:

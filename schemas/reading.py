@@ -1,7 +1,7 @@
 """A message as a person reads it: every value under its element's name, codes in words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -23,8 +23,7 @@ class Row:
 
 def rows(value: object, depth: int = 0) -> Iterator[Row]:
     """Every value within one of our classes, in the order of the schema."""
-    cls: type = type(value)
-    for slot in slots(cls):
+    for slot in _slots(value):
         inner = getattr(value, slot.field)
         for one in inner if slot.repeated else (() if inner is None else (inner,)):
             if is_ours(slot.kind):
@@ -32,6 +31,50 @@ def rows(value: object, depth: int = 0) -> Iterator[Row]:
                 yield from rows(one, depth + 1)
             else:
                 yield Row(depth, words(slot.element), _said(slot, one))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a message as a page shows it: names with their values, or a table where there are several alike."""
+
+    title: str
+    pairs: Sequence[tuple[str, str]] = ()
+    columns: Sequence[str] = ()
+    table: Sequence[Sequence[str]] = ()
+
+
+def sections(body: object) -> Iterator[Section]:
+    """What a body says, in parts, without the codes: first its own values, then each of its parts; addresses on one line."""
+    yield Section("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
+    for slot in _slots(body):
+        if is_ours(slot.kind) and (inner := getattr(body, slot.field)):
+            title = words(slot.element)
+            yield _table(title, inner) if slot.repeated else Section(title, _pairs(inner, _slots(inner)))
+
+
+def _pairs(value: object, wanted: Sequence[Slot]) -> list[tuple[str, str]]:
+    found = ((words(slot.element), _on_one_line(slot, getattr(value, slot.field))) for slot in wanted)
+    return [(name, said) for name, said in found if said]
+
+
+def _table(title: str, values: Sequence[object]) -> Section:
+    wanted = [slot for slot in _slots(values[0]) if any(getattr(one, slot.field) for one in values)]
+    rows_ = [[_on_one_line(slot, getattr(one, slot.field)) for slot in wanted] for one in values]
+    return Section(title, columns=[words(slot.element) for slot in wanted], table=rows_)
+
+
+def _on_one_line(slot: Slot, inner: object) -> str:
+    values = inner if slot.repeated and isinstance(inner, tuple) else () if inner is None else (inner,)
+    return "; ".join(_flat(one) if is_ours(slot.kind) else _said(slot, one, coded=False) for one in values)
+
+
+def _flat(value: object) -> str:
+    return ", ".join(said for _, said in _pairs(value, _slots(value)))
+
+
+def _slots(value: object) -> Sequence[Slot]:
+    cls: type = type(value)
+    return slots(cls)
 
 
 def words(element: str) -> str:
@@ -43,7 +86,7 @@ def words(element: str) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _said(slot: Slot, value: object) -> str:
+def _said(slot: Slot, value: object, *, coded: bool = True) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
@@ -52,7 +95,9 @@ def _said(slot: Slot, value: object) -> str:
         return f"{value:%d %b %Y}"
     if isinstance(slot.shape, CodeList):
         label = codes.labels(slot.shape.name).get(str(value), "")
-        return f"{label} ({value})" if label and label != value else str(value)
+        if label and label != value:
+            return f"{label} ({value})" if coded else label
+        return str(value)
     if slot.element == "Authority":
         return f"{codes.authority_name(str(value)) or 'unknown'} ({value})"
     return str(value)

@@ -1,5 +1,6 @@
 """Authorities whose consoles run, with one invented person for each role, and a real browser before them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
 from gateway import setup, sign_in
@@ -16,7 +18,9 @@ from gateway.console.visit import SESSION_COOKIE
 from gateway.core.permissions import Role
 from gateway.people import LOCAL
 from gateway.sign_in import Stage
+from gateway.store import outbox
 from gateway.store import people as store
+from gateway.store.outbox import OPEN
 from gateway.store.people import Kept, Person
 from keys import passwords
 from tests.conftest import free_port, introduce
@@ -49,15 +53,26 @@ def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
     """One person for each role, who has chosen a password."""
     now = here.now()
     people = [
-        Person(sign_in_name(role), NAMES[role], frozenset({role}), True, LOCAL, now, "test", hashed()) for role in roles
+        Person(sign_in_name(role), NAMES[role], frozenset({role}), True, LOCAL, now, "test", password=hashed())
+        for role in roles
     ]
     for person in people:
         here.store.run(partial(store.add, person=person))
 
 
-def house(home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "") -> Authority:
+def house(
+    home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "", store_url: str = ""
+) -> Authority:
     """A gateway with a console, and people who may sign in."""
-    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", console_port=free_port())
+    setup.create(
+        home,
+        code=code,
+        name=name,
+        port=free_port(),
+        telephone="01632 960101",
+        console_port=free_port(),
+        store_url=store_url,
+    )
     if settings:
         file = home / "gateway.toml"
         file.write_text(f"{file.read_text()}\n{settings}\n")
@@ -78,6 +93,16 @@ async def two_houses(
         yield sandwell, worcestershire
     for here in (sandwell, worcestershire):
         here.store.close()
+
+
+async def settled(*houses: Authority) -> None:
+    """Everything that was queued has been receipted, and what came of it too."""
+    async with asyncio.timeout(30):
+        while True:
+            await asyncio.sleep(0.1)
+            open_ones = [await here.store.read(lambda tx: outbox.search(tx, states=OPEN, limit=1)) for here in houses]
+            if not any(open_ones):
+                return
 
 
 @asynccontextmanager
@@ -127,3 +152,16 @@ def session(here: Authority, role: Role) -> tuple[dict[str, str], str]:
     kept = Kept(sign_in.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
     here.store.run(lambda tx: store.begin(tx, kept))
     return {SESSION_COOKIE: secret}, token
+
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+REFUSED = "Failed to load resource"  # what the browser says of a page that says no
+
+
+async def assert_accessible(desk: Desk) -> None:
+    """The page that is open: no violation that axe finds (WCAG 2.2 AA), no way sideways, no complaint of the browser."""
+    found = await Axe().run(desk.page, options=RULES)
+    assert found.violations_count == 0, f"{desk.page.url}: {found.generate_report()}"
+    assert not await desk.page.evaluate(SIDEWAYS), f"{desk.page.url} is wider than the screen"
+    assert [one for one in desk.said if REFUSED not in one] == [], desk.page.url

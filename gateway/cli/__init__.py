@@ -20,6 +20,7 @@ from gateway.cli import (
     cards,
     case_system,
     drafts,
+    find,
     matches,
     notices,
     people,
@@ -44,6 +45,7 @@ cli = typer.Typer(
 for room in (
     service.commands,
     notices.commands,
+    find.commands,
     searches.commands,
     by_hand.commands,
     reconcile.commands,

@@ -15,7 +15,7 @@ from rich.progress import track
 from gateway import audit, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.errors import ConfigProblem, Unusable
-from gateway.store import log, witnessed
+from gateway.store import log
 from keys import card
 from keys.card import Card
 from keys.trust import Trust
@@ -135,9 +135,7 @@ def audit_search(
 def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """How far we have seen and checked each partner's audit log, and what alarms stand."""
     with opened(home) as here:
-        whose = here.trust.authorities()
-        found = here.store.look(lambda tx: [one for code in whose if (one := witnessed.summary(tx, code))])
-        alarms = here.store.look(witnessed.alarms)
+        found, alarms = witness.known(here)
     rows = [(o.authority, o.size, day(o.seen_at), o.checked, o.alarm.sentence if o.alarm else None) for o in found]
     value = {"partners": [asdict(one) for one in found], "alarms": [asdict(one) for one in alarms]}
     columns = ("LA", "Entries", "Seen", "Checked up to", "Alarm")

@@ -1,5 +1,6 @@
 """Commands on notices: check, send, take back, read, answer."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -205,17 +206,37 @@ def located(
 
 @commands.command()
 def retry(
+    message_id: Annotated[str | None, typer.Argument(help="Only this message; without it, all.")] = None,
     home: Home = DEFAULT_HOME,
     to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    given_up: Annotated[
+        bool, typer.Option("--list", help="Try nothing; list what was given up, by authority, and why.")
+    ] = False,
+    limit: Limit = 50,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Try now what waits for a partner, and what was given up."""
+    if message_id and (to or given_up):
+        raise typer.BadParameter("name a message, or --to, or --list")
     with opened(home) as here:
+        if given_up:
+            _dead_letters(here.store.look(lambda tx: outbox.given_up(tx, to, limit)), as_json)
+            return
+        if message_id:
+            amend.release_one(here, message_id, by)
+            answer(as_json, {"released": 1}, lambda: "It will be tried now, if the gateway is running.")
+            return
         if to is not None and here.letters_go_to(to) is None:
             here.store.look(lambda tx: partners.get(tx, to))
         count = amend.release(here, to, by)
     answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
+
+
+def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
+    rows = [(one.message_id, day(one.state_at), one.recipient, _lines(words(one.kind), one.reason)) for one in found]
+    columns = ("Id", "When", "To", "What, and why it was given up")
+    answer(as_json, {"given_up": [asdict(one) for one in found]}, lambda: table("Given up", columns, rows))
 
 
 def _as_letter(sent: Delivery) -> str | None:

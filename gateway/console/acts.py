@@ -11,7 +11,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway import amend, by_hand, case, chase, respond
+from gateway import amend, by_hand, case, chase, compose, respond
 from gateway.by_hand import Call
 from gateway.case import Notice
 from gateway.console import questions
@@ -25,7 +25,7 @@ from keys.errors import Refusal
 from schemas import codes
 from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 
-Do = Callable[[Visit, Notice, Answers], None]
+Do = Callable[[Visit, Notice, Answers], str | None]  # where to go then, if not to the case
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ _SPOKEN = (
     Question("spoken_to", "With whom did you speak?", hint="Name and role", missing="Say with whom you spoke"),
     Question("on", "On which day?", "day"),
     Question("time", "At what time?", "time", "Such as 14:30"),
+)
+
+LOCATED = (
+    Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
+    Question("on", "On which day?", "day"),
+    Question("decided_by", "Who decided it, if a manager did?", optional=True),
 )
 
 
@@ -113,6 +119,10 @@ def _told(visit: Visit, notice: Notice, said: Answers) -> None:
 def _withdraw(visit: Visit, notice: Notice, said: Answers) -> None:
     body = Withdrawal(reason=said.text("reason"), officer=visit.here.officer(visit.by))
     amend.withdraw(visit.here, notice.message_id, body, visit.by)
+
+
+def _correct(visit: Visit, notice: Notice, _: Answers) -> str:
+    return f"/compositions/{compose.correction(visit.here, notice.message_id, visit.by)}"
 
 
 def _located(visit: Visit, notice: Notice, said: Answers) -> None:
@@ -248,13 +258,17 @@ FORMS: Mapping[Choice, Form] = {
         "Stand down: the child is found, or the search ends",
         "Stand down",
         "Everybody who was asked is told, at once. Where the child is, is not said.",
-        lambda _: (
-            Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
-            Question("on", "On which day?", "day"),
-            Question("decided_by", "Who decided it, if a manager did?", optional=True),
-        ),
+        lambda _: LOCATED,
         _located,
         weighty=True,
+    ),
+    Choice.CORRECT: Form(
+        Act.SEND,
+        "Correct the notice",
+        "Write the correction",
+        "You get the notice as it was sent, and change what is wrong. It takes the place of this one when you send it.",
+        _nothing,
+        _correct,
     ),
     Choice.WITHDRAW: Form(
         Act.SEND,
@@ -287,7 +301,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
     if answers.wrong:
         return _form(visit, choice, notice, answers)
     try:
-        await asyncio.to_thread(form.do, visit, notice, answers)
+        then = await asyncio.to_thread(form.do, visit, notice, answers)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in ("reply.overtaken", "reply.already", "amend.too-late"):
             return _overtaken(
@@ -295,7 +309,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
             )
         return _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()
-    return goto(f"/cases/{visit.part('case')}?done={choice}")
+    return goto(then or f"/cases/{visit.part('case')}?done={choice}")
 
 
 def _form(visit: Visit, choice: Choice, notice: Notice, answers: Answers) -> web.Response:

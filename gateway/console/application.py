@@ -8,7 +8,27 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.authority import Authority
-from gateway.console import account, acts, case, people, sign_in, worklist
+from gateway.checking import Checks
+from gateway.console import (
+    account,
+    acts,
+    audit_log,
+    audit_proofs,
+    case,
+    compose,
+    drafts,
+    find,
+    health,
+    matches,
+    partners,
+    people,
+    reports,
+    searches,
+    sign_in,
+    unanswered,
+    worklist,
+)
+from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.visit import HERE, Visit, nothing_typed
@@ -18,7 +38,25 @@ from gateway.logs import failed
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ROOMS = (sign_in.DOORS, account.DOORS, worklist.DOORS, case.DOORS, acts.DOORS, people.DOORS)
+ROOMS = (
+    sign_in.DOORS,
+    account.DOORS,
+    worklist.DOORS,
+    find.DOORS,
+    case.DOORS,
+    acts.DOORS,
+    searches.DOORS,
+    matches.DOORS,
+    drafts.DOORS,
+    compose.DOORS,
+    people.DOORS,
+    audit_log.DOORS,
+    unanswered.DOORS,
+    partners.DOORS,
+    health.DOORS,
+    audit_proofs.DOORS,
+    reports.DOORS,
+)
 MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
 
 TEMPLATE_SCRIPT = "sha256-GUQ5ad8JK5KmEWmROf3LZd9ge94daqNvd8xy9YS1iDw="  # the one line of script in the page template
@@ -40,7 +78,7 @@ STATIC = "/static/"
 def application(here: Authority) -> web.Application:
     """The console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
-    app[HERE], app[PAGES] = here, Pages()
+    app[HERE], app[PAGES], app[CHECKS] = here, Pages(), Checks()
     for doors in ROOMS:
         hang(app, doors)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))

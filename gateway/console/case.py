@@ -10,6 +10,7 @@ from gateway.console.doors import CASE, Door
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Role
 from gateway.store import people as kept
+from schemas.message import SEARCHES
 
 
 async def look(visit: Visit) -> web.StreamResponse:
@@ -18,7 +19,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     others = await visit.here.store.read(kept.every) if visit.may(Act.ASSIGN) else []
     outreach = [one for one in others if Role.OUTREACH in one.roles and one.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
-    return visit.page("case.html", case=found, forms=open_forms, outreach=outreach)
+    return visit.page("case.html", case=found, forms=open_forms, outreach=outreach, searched=SEARCHES)
 
 
 async def assign(visit: Visit) -> web.StreamResponse:

@@ -100,7 +100,7 @@ def _check_case(door: Door, visit: Visit) -> None:
             "This case is not assigned to you.",
             "An officer or the service manager can assign it.",
         )
-    if "{notice" in door.path and not case.holds(visit.here, name, visit.part("notice")):
+    if NOTICE in door.path and not case.holds(visit.here, name, visit.part("notice")):
         raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
 
 

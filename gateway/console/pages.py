@@ -12,7 +12,7 @@ from gateway.core.calendar import LONDON
 from gateway.core.permissions import Act
 from gateway.paper import bars
 from schemas import codes
-from schemas.reading import rows, words
+from schemas.reading import sections, words
 
 BRAND_COLOUR = "#1b4d6b"  # contrast with white 9.3 to 1
 
@@ -28,11 +28,12 @@ class Pages:
         self._environment.filters |= {
             "day": day,
             "moment": moment,
+            "second": second,
             "words": words,
             "authority": authority,
             "tail": tail,
         }
-        self._environment.globals |= {"Act": Act, "rows": rows, "drawn": drawn, "labels": codes.labels}
+        self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
         self._environment.globals |= {"brand_colour": BRAND_COLOUR}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
@@ -47,6 +48,12 @@ def moment(at: datetime) -> str:
     """A moment as people here write it, in their time."""
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%B %Y}, {local:%H:%M}"
+
+
+def second(at: datetime) -> str:
+    """A moment to the second, for a log."""
+    local = at.astimezone(LONDON)
+    return f"{local.day} {local:%b %Y}, {local:%H:%M:%S}"
 
 
 def day(on: date | datetime) -> str:

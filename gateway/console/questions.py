@@ -8,7 +8,7 @@ from typing import Literal
 from gateway.core.calendar import LONDON
 
 MAX_LINE, MAX_NOTE = 200, 4_000  # characters, as the schema has them
-Kind = Literal["radios", "select", "text", "day", "time", "note"]
+Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines"]
 Options = Callable[[], Sequence[tuple[str, str]]]
 
 
@@ -23,6 +23,8 @@ class Question:
     options: Options | None = None
     optional: bool = False
     missing: str = ""  # what is said where nothing was answered
+    longest: int = MAX_NOTE  # of a note
+    short: bool = False  # a text of a few characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import sign_in
+from gateway import sign_in, single_sign_on
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
-from gateway.errors import NotAllowed
+from gateway.errors import GatewayError, NotAllowed
 from gateway.sign_in import Stage
+from keys.errors import Refusal
 
 AT_ONCE = asyncio.Semaphore(2)  # passwords that are checked: each takes 64 MiB, and an eighth of a second
 NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password", Stage.IN: "/"}
@@ -32,6 +33,30 @@ async def come_in(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:
         return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
     return await _on(visit, secret)
+
+
+async def to_directory(visit: Visit) -> web.StreamResponse:
+    """To the council's directory. A link, not a form: browsers hold a form to this console's own address (CSP form-action)."""
+    pending, address = await single_sign_on.begin(visit.here, _answer_address(visit))
+    answer = goto(address)
+    keep(answer, await asyncio.to_thread(sign_in.to_directory, visit.here, pending))
+    return answer
+
+
+async def from_directory(visit: Visit) -> web.StreamResponse:
+    """Back from it, with an answer in the address."""
+    try:
+        pending = await asyncio.to_thread(sign_in.take_pending, visit.here, visit.secret)
+        known = await single_sign_on.finish(visit.here, pending, visit.request.query, _answer_address(visit))
+        secret = await asyncio.to_thread(sign_in.from_directory, visit.here, known)
+    except (GatewayError, Refusal) as why:
+        await asyncio.to_thread(sign_in.note_refused, visit.here, why.code)
+        return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
+    return await _on(visit, secret)
+
+
+def _answer_address(visit: Visit) -> str:
+    return f"{visit.here.config.console_url}{SIGN_IN}/answer"
 
 
 async def ask_code(visit: Visit) -> web.StreamResponse:
@@ -109,6 +134,8 @@ DOORS = (
     Door("POST", f"{SIGN_IN}/code", None, give_code),
     Door("GET", f"{SIGN_IN}/password", None, ask_password),
     Door("POST", f"{SIGN_IN}/password", None, give_password),
+    Door("GET", f"{SIGN_IN}/directory", None, to_directory),
+    Door("GET", f"{SIGN_IN}/answer", None, from_directory),
     Door("POST", "/sign-out", Act.OWN_ACCOUNT, go),
     Door("GET", "/accessibility", None, accessibility),
 )

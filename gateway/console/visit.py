@@ -15,6 +15,16 @@ from gateway.sign_in import Session
 NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
     (Act.SEE_WORK, "/inbox", "Inbox"),
     (Act.SEE_WORK, "/sent", "Sent"),
+    (Act.SEE_WORK, "/unanswered", "Unanswered"),
+    (Act.SEND, "/compositions", "Write"),
+    (Act.SEND, "/drafts", "Drafts"),
+    (Act.ANSWER, "/matches", "Matches"),
+    (Act.SEARCH, "/reviews", "Reviews"),
+    (Act.FIND, "/find", "Find"),
+    (Act.REPORT, "/reports", "Reports"),
+    (Act.SEE_PARTNERS, "/partners", "Partners"),
+    (Act.AUDIT, "/audit", "Audit log"),
+    (Act.SEE_HEALTH, "/health", "Health"),
     (Act.MANAGE_PEOPLE, "/people", "People"),
 )
 SESSION_COOKIE = "__Host-session"

@@ -1,17 +1,18 @@
 """What waits for us, what we sent, and where each person begins."""
 
 import asyncio
+from functools import partial
 
 from aiohttp import web
 
-from gateway import reconcile
+from gateway import case, reconcile
 from gateway.console.doors import Door, signed_in
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Reach
 from gateway.core.standing import WAITING
 from gateway.store import assignments, inbox, outbox
 
-SHOWN = 50
+SHOWN = 25
 FIRST_PAGES = (  # where somebody begins: the first that is open to them
     (Act.SEE_WORK, "/inbox"),
     (Act.AUDIT, "/audit"),
@@ -27,31 +28,47 @@ async def begin(visit: Visit) -> web.StreamResponse:
 
 
 async def came(visit: Visit) -> web.StreamResponse:
-    """What came: that which waits for us first; or all of it."""
-    whole = "all" in visit.request.query
-    return await asyncio.to_thread(_came, visit, whole)
+    """What waits for us, the oldest first; or all that came, the newest first."""
+    return await asyncio.to_thread(_came, visit, "all" in visit.request.query)
 
 
 def _came(visit: Visit, whole: bool) -> web.Response:
-    here = visit.here
-    states = () if whole else WAITING
-    found = here.store.look(lambda tx: inbox.search(tx, here.now(), states=states, unmatched=whole, limit=SHOWN + 1))
-    mine = _assigned(visit)
-    items = [one for one in found[:SHOWN] if mine is None or one.conversation_id in mine]
+    here, mine = visit.here, _assigned(visit)
+    beyond = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    search = partial(
+        inbox.search,
+        now=here.now(),
+        states=() if whole else WAITING,
+        unmatched=whole,
+        oldest_first=not whole,
+        beyond=beyond,
+        limit=SHOWN + 1 if mine is None else None,
+    )
+    found = [one for one in here.store.look(search) if mine is None or one.conversation_id in mine]
+    items, more = found[:SHOWN], len(found) > SHOWN
     duties = {one.message_id: one for one in reconcile.of_came(here, items)}
-    return visit.page("inbox.html", items=items, duties=duties, whole=whole, more=len(found) > SHOWN)
+    names = case.names(here, items, visit.by)
+    return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more)
 
 
 async def sent(visit: Visit) -> web.StreamResponse:
-    """What we sent, and how each notice stands."""
+    """What we sent, the newest first, and how each notice stands."""
     return await asyncio.to_thread(_sent, visit)
 
 
 def _sent(visit: Visit) -> web.Response:
-    found = visit.here.store.look(lambda tx: outbox.search(tx, limit=SHOWN + 1))
-    mine = _assigned(visit)
-    items = [one for one in found[:SHOWN] if mine is None or one.conversation_id in mine]
-    return visit.page("sent.html", items=items, more=len(found) > SHOWN)
+    here, mine = visit.here, _assigned(visit)
+    older_than = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    limit = SHOWN + 1 if mine is None else None
+    found = here.store.look(lambda tx: outbox.search(tx, older_than=older_than, limit=limit))
+    found = [one for one in found if mine is None or one.conversation_id in mine]
+    items = found[:SHOWN]
+    names = case.names(here, items, visit.by)
+    return visit.page("sent.html", items=items, names=names, more=len(found) > SHOWN)
+
+
+def _goes_on(visit: Visit) -> bool:
+    return bool(visit.request.query.get("after"))
 
 
 def _assigned(visit: Visit) -> frozenset[str] | None:

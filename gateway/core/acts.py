@@ -1,4 +1,12 @@
-"""The acts that the audit log tells of, in words."""
+"""The acts that the audit log tells of, in a few words as a case shows them; `telling` has a sentence for each."""
+
+READINGS = (
+    "notice.read",
+    "list.read",
+    "match.read",
+    "draft.read",
+    "search.read",
+)  # somebody saw what is said of a child
 
 WORDS = {  # of what was done to a notice, a draft, a case
     "notice.queued": "queued",
@@ -8,6 +16,7 @@ WORDS = {  # of what was done to a notice, a draft, a case
     "notice.sent": "handed over",
     "notice.rejected": "refused by them",
     "notice.failed": "given up",
+    "notice.retried": "tried again",
     "notice.answered": "answered by mail",
     "notice.handed-over": "handed over by telephone",
     "notice.outcome-told": "outcome told, and written down",

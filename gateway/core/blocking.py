@@ -28,8 +28,8 @@ def asked(child: Described) -> set[str]:
     called = parts((*child.forenames, *child.middle_names))
     called |= {other for name in called for other in also(name)}
     found = {*_keys(child, called)}
-    if swapped := _swapped(child.dob):
-        found.add(f"d|{swapped}")
+    if other := swapped(child.dob):
+        found.add(f"d|{other}")
     if child.dob_estimated:
         years = [child.dob.year - 1, child.dob.year + 1]
         found |= {f"s|{sound(name)}|{year}" for name in parts(child.surnames) for year in years}
@@ -58,7 +58,8 @@ def _both(surname: str, forename: str) -> str:
     return f"n|{first}|{last}"
 
 
-def _swapped(born: date) -> date | None:
+def swapped(born: date) -> date | None:
+    """The same day as one who writes the month first has it; None where there is none."""
     try:
         return born.replace(day=born.month, month=born.day)
     except ValueError:

@@ -21,6 +21,7 @@ class Choice(StrEnum):
     REMIND = "remind"
     SEND_ON = "send-on"
     LOCATED = "located"
+    CORRECT = "correct"
     WITHDRAW = "withdraw"
 
 
@@ -58,6 +59,7 @@ def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool) -> tupl
         (Choice.REMIND, told and state in _THERE),
         (Choice.HAND_OVER, transfer and can_close and not handed_over),
         (Choice.TOLD, told and can_close),
+        (Choice.CORRECT, live),
         (Choice.WITHDRAW, live),
     )
     return tuple(choice for choice, fits in wanted if fits)

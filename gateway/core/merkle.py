@@ -79,14 +79,23 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 def inclusion(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """RFC 9162, 2.1.3.1: the path that shows the leaf at `index` to be in the tree of all `leaves`."""
-    if not 0 <= index < len(leaves):
+    return roots_of(leaves, inclusion_subtrees(index, len(leaves)))[1:]
+
+
+def inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...]:
+    """The leaf itself, and which subtrees' roots make that path, in its order. Together they are all leaves, each once."""
+    if not 0 <= index < size:
         raise ValueError("no such leaf")
-    if len(leaves) == 1:
-        return ()
-    half = _split(len(leaves))
-    if index < half:
-        return (*inclusion(leaves[:half], index), root(leaves[half:]))
-    return (*inclusion(leaves[half:], index - half), root(leaves[:half]))
+    return _subpath(0, size, index)
+
+
+def _subpath(start: int, end: int, index: int) -> tuple[tuple[int, int], ...]:
+    if end - start == 1:
+        return ((start, end),)
+    middle = start + _split(end - start)
+    if index < middle:
+        return (*_subpath(start, middle, index), (middle, end))
+    return (*_subpath(middle, end, index), (start, middle))
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:

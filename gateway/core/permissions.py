@@ -36,6 +36,7 @@ class Act(StrEnum):
     OWN_ACCOUNT = "use one's own account"
     SEE_WORK = "see what waits, and how each notice stands"
     READ_CHILD = "read what a notice says of a child"
+    FIND = "find notices by name, date of birth, UPN or reference"
     ANSWER = "accept, reject, pass on, answer, conclude"
     SEND = "write, correct and withdraw notices"
     WRITE_DOWN = "write down a call, close a case on it"
@@ -66,6 +67,7 @@ TABLE: Mapping[Act, Mapping[Role, Reach]] = {
     Act.OWN_ACCOUNT: dict.fromkeys(Role, Reach.ALL),
     Act.SEE_WORK: _OFFICERS | _OUTREACH,
     Act.READ_CHILD: _OFFICERS | _OUTREACH,
+    Act.FIND: _OFFICERS,
     Act.ANSWER: _OFFICERS,
     Act.SEND: _OFFICERS,
     Act.WRITE_DOWN: _OFFICERS | _OUTREACH,

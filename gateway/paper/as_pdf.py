@@ -1,10 +1,16 @@
 """A page as a tagged PDF (PDF/UA-1), made of its HTML by WeasyPrint, which is the optional extra `cme-gateway[pdf]`."""
 
+from importlib.util import find_spec
 from typing import NoReturn
 
 from gateway.errors import Unusable
 from gateway.paper import as_html
 from gateway.paper.page import Page
+
+
+def is_installed() -> bool:
+    """Is WeasyPrint here? Whether its libraries are too, only its load tells, which takes a second."""
+    return find_spec("weasyprint") is not None
 
 
 def write(page: Page) -> bytes:

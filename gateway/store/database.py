@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect
 from sqlalchemy.engine import make_url
@@ -85,6 +86,23 @@ class Store:
             yield
         except exc.DBAPIError as error:
             raise _unavailable(error) from error
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the database's file lies; None where it is a server's."""
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        return Path(file).resolve().parent if file else None
+
+    def size(self, tx: Connection) -> int:
+        """How many bytes the database takes."""
+        if self.engine.dialect.name == "sqlite":
+            sizes = [tx.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")]
+            return int(sizes[0] * sizes[1])
+        return int(tx.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+    def is_current(self, tx: Connection) -> bool:
+        """Has the database the shape that this version of the gateway needs?"""
+        return MigrationContext.configure(tx).get_current_revision() == newest_revision()
 
     def migrate(self, *, create: bool = False) -> None:
         """Bring the database to the newest shape. Raises StoreUnavailable where there is none and it is not to be made."""

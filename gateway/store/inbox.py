@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.standing import ENDINGS, WAITING, Standing
@@ -194,6 +194,12 @@ def get(tx: Connection, message_id: str) -> Item:
     return _item(row._mapping)
 
 
+def several(tx: Connection, now: datetime, message_ids: Sequence[str]) -> list[Item]:
+    """Those messages that have these ids and may be shown, a page of them."""
+    mine = and_(inbox.c.message_id.in_(message_ids), inbox.c.shown_from <= now)
+    return [_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
+
+
 def standing(tx: Connection, sender: str, message_id: str) -> Standing:
     """What we have made of a message of this sender."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
@@ -216,15 +222,26 @@ def search(
     conversation_id: str | None = None,
     tests: bool = True,
     unmatched: bool = True,
+    oldest_first: bool = False,
+    beyond: Item | None = None,
     limit: int | None = 100,
 ) -> list[Item]:
     """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all.
 
-    `unmatched`: also searches to which our index has no possible match, which are answered together.
+    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: those that come
+    after this one in the order.
     """
-    query = (
-        select(*_VIEW).where(inbox.c.shown_from <= now).order_by(inbox.c.received_at.desc(), inbox.c.message_id.desc())
-    )
+    order = (inbox.c.received_at, inbox.c.message_id)
+    query = select(*_VIEW).where(inbox.c.shown_from <= now)
+    query = query.order_by(*(order if oldest_first else (column.desc() for column in order)))
+    if beyond is not None:
+        at, same = beyond.received_at, inbox.c.received_at == beyond.received_at
+        farther = (
+            (inbox.c.received_at > at, inbox.c.message_id > beyond.message_id)
+            if oldest_first
+            else (inbox.c.received_at < at, inbox.c.message_id < beyond.message_id)
+        )
+        query = query.where(or_(farther[0], and_(same, farther[1])))
     if states:
         query = query.where(inbox.c.state.in_(states))
     if sender is not None:

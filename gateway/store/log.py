@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from gateway.core.merkle import Frontier, consistency_subtrees, leaf_hash, roots_of
-from gateway.store.tables import audit_checkpoints, audit_entries, audit_head
+from gateway.core.merkle import Frontier, consistency_subtrees, inclusion_subtrees, leaf_hash, roots_of
+from gateway.store.tables import audit_checkpoints, audit_entries, audit_head, audit_mentions
 
 _one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 
@@ -28,6 +28,7 @@ class Entry:
     partner: str | None = None
     digest: str | None = None
     detail: Mapping[str, str | int] = field(default_factory=dict)
+    mentions: Sequence[str] = ()  # of an entry that is about several notices, their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,13 @@ def append(tx: Connection, at: datetime, entries: Sequence[Entry]) -> None:
         for offset, (entry, text, leaf) in enumerate(zip(entries, texts, leaves, strict=True))
     ]
     tx.execute(insert(audit_entries), rows)
+    named = [
+        {"about": one, "number": row["number"]}
+        for entry, row in zip(entries, rows, strict=True)
+        for one in entry.mentions
+    ]
+    if named:
+        tx.execute(insert(audit_mentions), named)
     after = head.append(leaves)
     tx.execute(update(audit_head).where(audit_head.c.number == 1).values(size=after.size, peaks=after.to_bytes()))
 
@@ -78,6 +86,7 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
         "at": at.isoformat(timespec="microseconds"),
         "detail": dict(entry.detail) or None,
         "digest": entry.digest,
+        "mentions": list(entry.mentions) or None,
         "number": number,
         "partner": entry.partner,
     }
@@ -106,6 +115,13 @@ def newest_checkpoint(tx: Connection) -> str | None:
     return tx.scalar(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size.desc()).limit(1))
 
 
+def covered(tx: Connection) -> tuple[int, datetime] | None:
+    """How many entries the newest signed checkpoint covers, and when it was signed."""
+    newest = select(audit_checkpoints.c.size, audit_checkpoints.c.at).order_by(audit_checkpoints.c.size.desc()).limit(1)
+    row = tx.execute(newest).first()
+    return None if row is None else (row.size, row.at)
+
+
 def checkpoints(tx: Connection) -> Iterator[str]:
     """Every signed checkpoint, oldest first."""
     yield from tx.scalars(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size))
@@ -123,17 +139,24 @@ def consistency(tx: Connection, old_size: int, new_size: int) -> tuple[bytes, ..
         return roots_of((bytes(row.leaf) for row in rows), subtrees)
 
 
+def inclusion(tx: Connection, number: int, size: int) -> tuple[bytes, ...]:
+    """RFC 9162, 2.1.3.1: the proof that an entry stands in our log of `size` entries. It reads every leaf."""
+    query = select(audit_entries.c.leaf).where(audit_entries.c.number < size).order_by(audit_entries.c.number)
+    with tx.execute(query.execution_options(yield_per=1000)) as rows:
+        return roots_of((bytes(row.leaf) for row in rows), inclusion_subtrees(number, size))[1:]
+
+
 def entries(tx: Connection) -> Iterator[Kept]:
     """Every entry in order, without holding them all in memory."""
     query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
     for row in tx.execute(query):
-        yield _kept(row._mapping)
+        yield as_kept(row._mapping)
 
 
 def after(tx: Connection, number: int, limit: int) -> list[Kept]:
     """So many entries from this one on, in order. Whoever appends holds the head, so none is ever seen before those before it."""
     query = select(audit_entries).where(audit_entries.c.number >= number).order_by(audit_entries.c.number).limit(limit)
-    return [_kept(row._mapping) for row in tx.execute(query)]
+    return [as_kept(row._mapping) for row in tx.execute(query)]
 
 
 def search(
@@ -159,8 +182,9 @@ def search(
         query = query.where(at.at >= since)
     if until is not None:
         query = query.where(at.at < until)
-    return [_kept(row._mapping) for row in tx.execute(query)]
+    return [as_kept(row._mapping) for row in tx.execute(query)]
 
 
-def _kept(row: RowMapping) -> Kept:
+def as_kept(row: RowMapping) -> Kept:
+    """A row of the table."""
     return Kept(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes

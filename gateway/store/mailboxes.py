@@ -1,5 +1,6 @@
 """What we keep for other authorities: sealed bundles that are not ours to open, and receipts on their way back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -54,6 +55,13 @@ def remove(tx: Connection, owner: str, kind: Kind, name: str) -> None:
 def size(tx: Connection, owner: str) -> int:
     """How many bytes lie in this mailbox."""
     return tx.scalar(select(func.sum(func.length(mailboxes.c.content))).where(mailboxes.c.owner == owner)) or 0
+
+
+def fill(tx: Connection, owners: Collection[str]) -> dict[str, tuple[int, int, datetime]]:
+    """Of each of these mailboxes in which something lies: how many bundles, how many bytes, and since when the oldest."""
+    bytes_in, oldest = func.sum(func.length(mailboxes.c.content)), func.min(mailboxes.c.kept_at)
+    query = select(mailboxes.c.owner, func.count(), bytes_in, oldest).where(mailboxes.c.owner.in_(owners))
+    return {owner: (count, size, since) for owner, count, size, since in tx.execute(query.group_by(mailboxes.c.owner))}
 
 
 def expire(tx: Connection, before: datetime) -> list[tuple[str, str]]:

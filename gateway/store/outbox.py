@@ -36,6 +36,7 @@ class Queued:
     content: bytes
     queued_by: str
     protection: str = "sealed"  # or the class of protection of a letter
+    marks: tuple[int, ...] = ()  # by which it is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Cla
 def handed_over(tx: Connection, ticket: str) -> list[Delivery]:
     """Those that were handed over under this ticket, however they stand now."""
     ids = set(tx.scalars(select(attempts.c.message_id).where(attempts.c.ticket == ticket)))
-    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(ids)))]
+    return several(tx, list(ids))
 
 
 def overdue(tx: Connection, now: datetime) -> bool:
@@ -263,6 +264,14 @@ def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
     return tx.execute(again).rowcount
 
 
+def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
+    """Make one message due at once, whether it waits or was given up; False where it is neither, or is being tried."""
+    free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
+    mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
+    again = update(outbox).where(mine)
+    return tx.execute(again.values(state=State.QUEUED, state_at=now, due_at=outbox.c.queued_at)).rowcount == 1
+
+
 def advance(
     tx: Connection, now: datetime, message_id: str, recipient: str, state: State, *, reason: str | None = None
 ) -> bool:
@@ -293,6 +302,11 @@ def get(tx: Connection, message_id: str) -> Delivery:
     return _delivery(row)
 
 
+def several(tx: Connection, message_ids: Sequence[str]) -> list[Delivery]:
+    """Those deliveries that have these ids, a page of them."""
+    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(message_ids)))]
+
+
 def sealed(tx: Connection, message_id: str) -> bytes:
     """The sealed message as it went out."""
     return bytes(tx.scalars(select(outbox_contents.c.sealed).where(outbox_contents.c.message_id == message_id)).one())
@@ -311,12 +325,16 @@ def search(
     states: Sequence[State] = (),
     recipient: str | None = None,
     conversation_id: str | None = None,
+    older_than: Delivery | None = None,
     limit: int | None = 100,
 ) -> list[Delivery]:
     """The newest deliveries that meet every condition given, newest first; without a `limit`, all."""
     query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
     if states:
         query = query.where(outbox.c.state.in_(states))
+    if older_than is not None:
+        same = and_(outbox.c.queued_at == older_than.queued_at, outbox.c.message_id < older_than.message_id)
+        query = query.where(or_(outbox.c.queued_at < older_than.queued_at, same))
     if recipient is not None:
         query = query.where(outbox.c.recipient == recipient)
     if conversation_id is not None:
@@ -377,16 +395,26 @@ def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def counts(tx: Connection) -> dict[State, int]:
-    """How many deliveries stand in each state."""
-    rows = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
-    return {State(state): count for state, count in rows}
-
-
 def oldest_open(tx: Connection) -> datetime | None:
     """When the oldest notice that is not yet with its partner was queued."""
     oldest: datetime | None = tx.scalar(select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(OPEN)))
     return oldest
+
+
+def standing(tx: Connection, states: Sequence[State]) -> list[tuple[str, State, int, datetime]]:
+    """For each authority and each of these states: how many, and when the oldest was queued. Read from one index."""
+    query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))
+    rows = tx.execute(query.where(outbox.c.state.in_(states)).group_by(outbox.c.state, outbox.c.recipient))
+    return [(recipient, State(state), count, oldest) for state, recipient, count, oldest in rows]
+
+
+def given_up(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
+    """Dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
+    order = (outbox.c.recipient, outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
+    query = select(*_VIEW).where(outbox.c.state == State.FAILED).order_by(*order).limit(limit)
+    if recipient is not None:
+        query = query.where(outbox.c.recipient == recipient)
+    return [_delivery(row) for row in tx.execute(query)]
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -47,3 +47,10 @@ def get(tx: Connection, authority: str) -> Partner:
 def serials(tx: Connection) -> dict[str, int]:
     """The serial of each partner's card: what tells whether the cards in memory are still the newest."""
     return {row.authority: row.serial for row in tx.execute(select(partners.c.authority, partners.c.serial))}
+
+
+def confirmed(tx: Connection) -> dict[str, datetime]:
+    """When the card that we hold of each partner was confirmed."""
+    return {
+        row.authority: row.confirmed_at for row in tx.execute(select(partners.c.authority, partners.c.confirmed_at))
+    }

@@ -23,6 +23,7 @@ class Person:
     through: str  # "local", or "directory"
     made_at: datetime
     made_by: str
+    subject: str | None = None  # theirs for ever in the directory
     password: str | None = field(default=None, repr=False)
     password_until: datetime | None = None  # a one-time password counts until then
     failed: int = 0
@@ -43,6 +44,7 @@ class Kept:
     form_token: str = field(repr=False)
     begun_at: datetime
     seen_at: datetime
+    pending: str | None = field(default=None, repr=False)  # what must come back from the directory
 
 
 def add(tx: Connection, person: Person) -> None:
@@ -69,6 +71,12 @@ def get(tx: Connection, name: str) -> Person:
     if found is None:
         raise NotFound("people.not-found", "Nobody signs in under this name.", "See `cme-gateway people list`.")
     return found
+
+
+def by_subject(tx: Connection, subject: str) -> Person | None:
+    """Whom the directory knows so."""
+    row = tx.execute(select(people).where(people.c.subject == subject)).first()
+    return _person(row) if row else None
 
 
 def every(tx: Connection) -> list[Person]:

@@ -139,6 +139,7 @@ inbox = Table(
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
     Index("inbox_received", "received_at", "message_id"),
+    Index("inbox_standing", "state", "received_at", "message_id"),
     Index(
         "inbox_supersedes",
         "supersedes",
@@ -227,6 +228,23 @@ drafts = Table(  # rows of extracts that wait for an officer, or waited
     Index("drafts_digest", "digest", unique=True),
     Index("drafts_child", "child", "state"),
     Index("drafts_turn", "state", "made_at", "draft_id"),
+)
+
+compositions = Table(  # notices that officers write, until they are sent
+    "compositions",
+    metadata,
+    Column("composition_id", ID, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("draft_id", ID),  # of which it is made
+    Column("corrects", ID),  # in whose place it is sent
+    Column("data_key", LargeBinary),  # destroyed when it has ended
+    Column("content", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("told", Text),  # what became of it: the case, and who was not reached
+    Index("compositions_turn", "state", "changed_at"),
 )
 
 postcodes = Table(
@@ -340,6 +358,38 @@ matches = Table(  # children of ours who may be the one; which child, and what i
     Column("content", LargeBinary, nullable=False),
 )
 
+marked = (
+    Table(  # messages that can be found, the newest has the highest number; those of before the index, numbers below 0
+        "marked",
+        metadata,
+        Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+        Column("message_id", ID, nullable=False),
+        Column("lies", String(4), nullable=False),  # sent, came
+        Column("partner", AUTHORITY, nullable=False),
+        Column("marks", LargeBinary, nullable=False),  # its own, of eight bytes each: by which they are cleared away
+        Index("marked_message", "message_id", "lies", "partner", unique=True),
+    )
+)
+
+marks = Table(  # by which a message is found: digests of its terms under our own key
+    "marks",
+    metadata,
+    Column("mark", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+unmarked = Table(  # messages of before the index that are not yet in it
+    "unmarked",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # below 0, the newest has the highest
+    Column("message_id", ID, nullable=False),
+    Column("lies", String(4), nullable=False),
+    Column("partner", AUTHORITY, nullable=False),
+    Index("unmarked_message", "message_id"),
+    sqlite_with_rowid=False,
+)
+
 audit_entries = Table(
     "audit_entries",
     metadata,
@@ -351,8 +401,20 @@ audit_entries = Table(
     Column("partner", AUTHORITY),
     Column("entry", Text, nullable=False),  # the exact leaf: what is hashed
     Column("leaf", LargeBinary, nullable=False),
-    Index("audit_entries_about", "about"),
+    Index("audit_entries_about", "about", "number"),
+    Index("audit_entries_tail", text("substr(about, 25)")),  # of an id of 36 characters, the last twelve
+    Index("audit_entries_act", "act", "number"),
+    Index("audit_entries_actor", "actor", "number"),
+    Index("audit_entries_partner", "partner", "number"),
     Index("audit_entries_at", "at"),
+)
+
+audit_mentions = Table(  # of an entry that is about several notices, each of them
+    "audit_mentions",
+    metadata,
+    Column("about", String(80), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 audit_head = Table(
@@ -430,6 +492,7 @@ people = Table(  # who may sign in at the console
     Column("roles", String(200), nullable=False),  # with spaces between them
     Column("active", Boolean, nullable=False),
     Column("through", String(10), nullable=False),  # the directory, or an account here
+    Column("subject", String(255), unique=True),  # theirs for ever in the directory
     Column("made_at", Instant, nullable=False),
     Column("made_by", String(80), nullable=False),
     Column("password", Text),
@@ -451,6 +514,7 @@ sessions = Table(  # of people who are signed in, or on the way; the browser hol
     Column("form_token", String(64), nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    Column("pending", Text),  # what must come back from the directory
 )
 
 assignments = Table(  # of cases to people who see no others
@@ -508,6 +572,26 @@ webhooks = Table(  # where case systems want to be told of what happens
     Column("tries", Integer, nullable=False),  # of the event that is to be told next
     Column("failing_since", Instant),
     Column("failed_as", String(80)),
+)
+
+reached = Table(  # how it last went with each partner, by each route; "statement": its statement was asked for
+    "reached",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("route", String(20), primary_key=True),
+    Column("succeeded_at", Instant),
+    Column("failed_at", Instant),
+    Column("failing_since", Instant),  # the first failure after the last success
+    Column("reason", Text),  # of the last failure
+    Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
+)
+
+loops = Table(  # of the gateway that runs: when each last looked
+    "loops",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("looked_at", Instant, nullable=False),
+    Column("late_at", Instant, nullable=False),
 )
 
 APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")

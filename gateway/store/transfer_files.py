@@ -113,9 +113,9 @@ def search(tx: Connection, *, other_than: str, states: Sequence[Stage] = (), lim
     return [_file(row._mapping) for row in tx.execute(query)]
 
 
-def counts(tx: Connection) -> dict[Stage, int]:
-    """How many stand in each state."""
-    return {Stage(state): count for state, count in tx.execute(select(_at.state, func.count()).group_by(_at.state))}
+def count(tx: Connection, state: Stage) -> int:
+    """How many stand in this state."""
+    return tx.scalar(select(func.count()).where(_at.state == state)) or 0
 
 
 def oldest_waiting(tx: Connection) -> datetime | None:

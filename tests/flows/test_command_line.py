@@ -1,6 +1,7 @@
 """What a person meets at the command line: each refusal is a sentence with its code, and the exit code that was promised."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -159,3 +160,36 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     cases = {one.conversation_id for one in here.store.look(outbox.search)}
     here.store.close()
     assert len(cases) == 3
+
+
+def test_a_notice_is_found_by_what_is_typed_asked_for_or_piped(homes: tuple[Path, Path]) -> None:
+    home, sent = ("--home", str(homes[0])), "019aaf00-0000-7000-8000-000000000001"
+    for done in (
+        cme_gateway("find", "testchild 31/3/2016", *home),
+        cme_gateway("find", *home, say="TESTCHILD-EXAMPLE, Ada\n"),
+        cme_gateway("find", *home, say="…000000000001"),
+        cme_gateway("find", "--alike", *home, say="Adda Example"),
+    ):
+        assert done.returncode == 0
+        assert sent in done.stdout
+        assert "Ada" not in done.stdout + done.stderr
+    said = json.loads(cme_gateway("find", "X333210123001", "--json", *home).stdout)
+    assert [hit["message_id"] for hit in said["found"]] == [sent]
+    assert (said["more"], said["complete"]) == (None, True)
+    assert cme_gateway("find", *home, say="nobody").stdout == "Found: nothing.\n"
+
+
+@pytest.mark.parametrize(
+    ("say", "code"),
+    [("", "find.too-little"), ("a", "find.too-little"), ("x" * 5000, "find.too-much"), ("a%1", "find.not-understood")],
+)
+def test_what_cannot_be_found_by_is_refused(homes: tuple[Path, Path], say: str, code: str) -> None:
+    done = cme_gateway("find", "--home", str(homes[0]), say=say)
+    assert done.returncode == 1
+    assert code in done.stderr
+
+
+def test_bytes_that_are_no_text_are_refused(homes: tuple[Path, Path]) -> None:
+    line = [sys.executable, "-m", "gateway", "find", "--home", str(homes[0])]
+    done = subprocess.run(line, input=b"mal\xff\xfek", capture_output=True, check=False)
+    assert b"find.not-understood" in done.stderr

@@ -82,7 +82,7 @@ def log_changed(here: Authority) -> None:
     [
         (exposed, "passphrase", "warn"),
         (without_tls_key, "tls.key", "fail"),
-        (another_certificate, "our certificate", "fail"),
+        (another_certificate, "card and certificate", "fail"),
         (ten_months_on, "our card", "warn"),
         (ten_months_on, "card of 885", "warn"),
         (two_years_on, "our card", "fail"),

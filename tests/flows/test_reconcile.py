@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,3 +178,10 @@ def test_what_cannot_be_written_leaves_nothing_behind(late_home: Path, tmp_path:
         done = cme_gateway("reconcile", "--home", str(late_home), "--csv", str(place))
         assert "report.unwritable" in done.stderr
         assert [file for file in kept.iterdir() if file.name.startswith(".")] == []
+
+
+async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Authority, Authority]) -> None:
+    await exchanged(pair)
+    [one] = owed(pair[0])
+    birmingham, other_case = replace(one, partner="330"), replace(one, case="another", partner="330")
+    assert reconcile.by_case([one, other_case, birmingham]) == [[one, birmingham], [other_case]]

@@ -14,6 +14,7 @@ from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.sign_in import Session, Stage
+from gateway.single_sign_on import Person as Known
 from gateway.store import log
 from keys import one_time_code
 from tests.world import MONDAY, World
@@ -223,14 +224,33 @@ def test_the_last_admin_stays(here: Authority) -> None:
     assert why.value.code == "people.last-admin"
 
 
+def known(subject: str, email: str, *roles: Role) -> Known:
+    return Known(subject, "Olive Testofficer", email, frozenset(roles))
+
+
 def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(here: Authority, first: str) -> None:
-    secret = sign_in.from_directory(here, "Olive@Council.example", "Olive Testofficer", frozenset({Role.CME_OFFICER}))
+    secret = sign_in.from_directory(here, known("s-1", "Olive@Council.example", Role.CME_OFFICER))
     found = sign_in.session(here, secret)
     assert found is not None
     assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
     with pytest.raises(NotAllowed):
         sign_in.begin(here, "olive@council.example", "")
-    with pytest.raises(NotAllowed):  # a local account of the same name is another person until an admin says otherwise
-        sign_in.from_directory(here, NAME, "Ash Example", frozenset({Role.ADMIN}))
-    sign_in.from_directory(here, "olive@council.example", "Olive Testofficer", frozenset({Role.AUDITOR}))
+    sign_in.from_directory(here, known("s-1", "olive@council.example", Role.AUDITOR))
     assert sign_in.session(here, secret) is None
+
+
+def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(here: Authority, first: str) -> None:
+    with pytest.raises(NotAllowed):  # of a local account
+        sign_in.from_directory(here, known("s-1", NAME, Role.ADMIN))
+    sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
+    with pytest.raises(NotAllowed):  # the address was given to a newcomer
+        sign_in.from_directory(here, known("s-3", "olive@council.example", Role.ADMIN))
+
+
+def test_whoever_married_is_known_by_their_subject(here: Authority) -> None:
+    sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
+    found = sign_in.session(
+        here, sign_in.from_directory(here, known("s-2", "olive.new@council.example", Role.CME_OFFICER))
+    )
+    assert found is not None
+    assert found.person.name == "olive@council.example"

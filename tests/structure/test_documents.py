@@ -14,6 +14,7 @@ from gateway.api.problems import OF_HTTP, TooFast
 from gateway.cli import cli
 from gateway.config import ONE_CLOSURES, SECTIONS, LoginSettings
 from gateway.core.acts import WORDS
+from gateway.core.telling import KINDS, SENTENCES, acts_of, title
 from gateway.errors import STORE_SENTENCES
 from gateway.mailbox import FULL
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
@@ -63,7 +64,7 @@ def codes() -> set[str]:
 
 
 def acts() -> set[str]:
-    by_entry = {texts[0] for name, texts in calls() if name in ("Entry", "_note") and texts}
+    by_entry = {texts[0] for name, texts in calls() if name in ("Entry", "_note") and texts and texts[0]}
     return by_entry | {text for name, texts in calls() if name == "_ending" for text in texts if CODE.fullmatch(text)}
 
 
@@ -86,7 +87,13 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
 
 def test_every_act_on_a_notice_is_a_word_in_its_history() -> None:
     about_one = {act for act in acts() if act.split(".")[0] in ("notice", "case", "message", "receipt")}
-    assert about_one - WORDS.keys() == {"notice.released"}  # it is about all that wait
+    assert about_one - WORDS.keys() == {"notice.released", "notice.searched"}  # about all that wait, or no one
+
+
+def test_every_act_has_a_sentence_and_a_kind_by_which_it_is_found() -> None:
+    assert acts() == SENTENCES.keys()
+    assert {act for kind in KINDS for act in acts_of(kind)} == SENTENCES.keys()
+    assert [act for act in SENTENCES if "{" in title(act) or "some." in title(act)] == []
 
 
 def test_every_setting_is_explained_to_operators() -> None:

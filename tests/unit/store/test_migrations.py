@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert
 
-from gateway.store import reviews, tables
+from gateway.store import marks, reviews, tables
 from gateway.store.database import Store
 from gateway.store.tables import metadata
 from tests.conftest import new_database
@@ -25,6 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite does not tell of those
 def test_the_migrations_end_where_the_tables_begin(url: str) -> None:
     store = Store(url)
     store.migrate(create=True)
@@ -54,6 +55,27 @@ def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> Non
         b"key",
         b"content",
     ]
+    store.close()
+
+
+def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None:
+    store = Store(url)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0014")
+        for day, name in ((1, "a"), (3, "c")):
+            at = datetime(2026, 11, day, 9, tzinfo=UTC)
+            row = {"message_id": name, "conversation_id": name, "kind": "TransferNotice", "state": "queued"}
+            connection.execute(insert(tables.outbox).values(**row | SENT | {"queued_at": at}))
+        row = {"sender": "330", "message_id": "b", "conversation_id": "b", "kind": "Outcome", "state": "filed"}
+        when = {name: datetime(2026, 11, 2, 9, tzinfo=UTC) for name in ("received_at", "shown_from", "state_at")}
+        fixed = {"sequence": 1, "restriction": "none", "test": False, "digest": "d", "content": b""}
+        connection.execute(insert(tables.inbox).values(**row, **when, **fixed))
+    store.migrate()
+    listed = [(one.number, one.lies, one.partner, one.message_id) for one in store.look(lambda tx: marks.old(tx, 9))]
+    assert listed == [(-1, "sent", "885", "c"), (-2, "came", "330", "b"), (-3, "sent", "885", "a")]
     store.close()
 
 

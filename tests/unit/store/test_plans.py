@@ -12,12 +12,16 @@ from gateway.core.standing import Standing
 from gateway.store import (
     children,
     drafts,
+    entries,
     inbox,
     intake,
     log,
+    loops,
     mailboxes,
+    marks,
     outbox,
     postcodes,
+    reached,
     repeats,
     reviews,
     searches,
@@ -26,9 +30,11 @@ from gateway.store import (
 )
 from gateway.store.database import Store
 from gateway.store.drafts import Made
+from gateway.store.entries import Sought
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
+from gateway.store.marks import Lying, Marked
 from gateway.store.outbox import Queued, Settled
 from gateway.store.repeats import Kept
 from gateway.store.searches import Found, Possible, Search
@@ -53,6 +59,9 @@ GROWS = (
     "searches",
     "matches",
     "api_answers",
+    "marked",
+    "marks",
+    "unmarked",
 )
 
 
@@ -146,8 +155,40 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what waits, without the unmatched": lambda tx: inbox.search(tx, NOW, unmatched=False),
     "clear away old keys": lambda tx: children.clear_keys(tx, 1, 3),
     "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
+    "health of every partner": lambda tx: (outbox.standing(tx, tuple(State)[:4]), reached.every(tx)),
+    "how a batch went": lambda tx: reached.note_endings(tx, NOW, "885", [("https", "later", "why")]),
+    "dead letters": lambda tx: (outbox.given_up(tx, None, 50), outbox.given_up(tx, "885", 50)),
+    "try one again": lambda tx: outbox.release_one(tx, NOW, "m1"),
+    "health of the rest": lambda tx: (
+        mailboxes.fill(tx, ["885", "330"]),
+        log.covered(tx),
+        witnessed.alarms(tx),
+        transfer_files.count(tx, transfer_files.Stage.WAITING),
+        loops.every(tx),
+    ),
+    "make findable": lambda tx: marks.put(tx, [Marked("came", "885", "m9", (-5, 7))]),
+    "which old ones are to be made findable": lambda tx: marks.old(tx, 100),
+    "make an old one findable": lambda tx: marks.put_old(tx, [(Lying(-1, "sent", "885", "m8"), (-5, 7))]),
+    "old ones are settled": lambda tx: marks.settle_old(tx, [-1, -2]),
+    "find by one mark": lambda tx: marks.find(tx, [[-5]], limit=50),
+    "find by several, the next page": lambda tx: marks.find(tx, [[-5, 8], [7], [6, 9]], limit=50, before=100),
+    "how what was found stands": lambda tx: (outbox.several(tx, ["m1", "m2"]), inbox.several(tx, NOW, ["m1", "m2"])),
+    "forget what is destroyed": lambda tx: marks.forget(tx, ["m1", "m2"]),
     "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: log.search(tx, about="m1"),
+    "the newest of the log": lambda tx: entries.newest(tx, Sought(), 900, 51),
+    "the log by kind": lambda tx: entries.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
+    "the log by person": lambda tx: (
+        entries.newest(tx, Sought(actor="olive"), 900, 51),
+        entries.has_actor(tx, "olive"),
+    ),
+    "the log by partner": lambda tx: entries.newest(tx, Sought(partner="885"), 900, 51),
+    "the log by time": lambda tx: entries.newest(tx, Sought(since=NOW, until=NOW), None, 51),
+    "the log by person and time": lambda tx: entries.newest(tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51),
+    "the log by person and kind": lambda tx: entries.newest(tx, Sought(actor="olive", acts=("notice.read",)), 900, 51),
+    "one entry": lambda tx: (entries.one(tx, 0), entries.checkpoint_over(tx, 0)),
+    "when partners were in touch": lambda tx: entries.last_with(tx, ("message.kept", "receipt.verified")),
+    "an id by its end": lambda tx: entries.ids_ending(tx, "0123456789ab"),
 }
 
 
@@ -159,6 +200,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
+    store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
+    store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
     return store
 
 

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.tables import APPEND_ONLY, Instant
+from gateway.store.migrations.append_only import refuse_changes
+from gateway.store.tables import Instant
 
 revision = "0001"
 down_revision = None
@@ -123,24 +124,5 @@ def upgrade() -> None:
     op.create_index("receipts_digest", "receipts", ["digest"], unique=False)
     op.create_index("receipts_message", "receipts", ["message_id"], unique=False)
     op.get_bind().execute(sa.text("INSERT INTO audit_head (number, size, peaks) VALUES (1, 0, :none)"), {"none": b""})
-    for table in APPEND_ONLY:
-        _append_only(table)
-
-
-def _append_only(table: str) -> None:
-    """Refuse every update and delete of the table, whoever asks."""
-    if op.get_bind().dialect.name == "sqlite":
-        for act in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
-    )
+    for table in ("audit_entries", "audit_checkpoints", "receipts", "attempts"):
+        refuse_changes(table)

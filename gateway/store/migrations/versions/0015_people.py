@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.String(length=200), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("through", sa.String(length=10), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=True),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_by", sa.String(length=80), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
@@ -26,6 +27,7 @@ def upgrade() -> None:
         sa.Column("code_step", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name"),
+        sa.UniqueConstraint("subject"),
     )
     op.create_table(
         "sessions",
@@ -35,6 +37,7 @@ def upgrade() -> None:
         sa.Column("form_token", sa.String(length=64), nullable=False),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("pending", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_index("ix_sessions_person", "sessions", ["person"])

@@ -1,0 +1,193 @@
+"""How long every page of the console takes with a million messages in the store, on SQLite and PostgreSQL.
+
+    python -m benchmarks.pages [messages]
+
+Half of the messages came, half were sent; three in a thousand of each wait for somebody, the others are at their end. Each has its
+entry in the audit log. The newest thousand can be opened, for no page opens an older one unasked. Then every page that may be opened
+by GET is asked for over HTTP, as the person whose work it is, one request after the other; what is found by typing is in `find`.
+"""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection, insert
+
+from gateway import setup
+from gateway.authority import Authority
+from gateway.console.application import ROOMS, application
+from gateway.console.doors import Door
+from gateway.core.permissions import Reach, Role, reach
+from gateway.partners import add
+from gateway.store import log, tables
+from gateway.store.log import Entry
+from keys import at_rest
+from schemas import xml
+from schemas.identifiers import uuid7
+from tests.children import notice
+from tests.conftest import free_port, make, new_database
+from tests.consoles import house, session, sign_in_name
+from tests.postgres import server
+
+STEP = 10_000  # messages in one transaction
+WAITING_IN_A_THOUSAND = 3
+OPENED = 1_000  # of the newest, that can be opened
+ASKED = 40  # times each page
+LIMIT_MS = 150  # issue 5: the 95th percentile of every page
+OUT = Console(highlight=False, width=100)
+
+
+def fill(here: Authority, messages: int) -> Sequence[Mapping[str, object]]:
+    """So many messages up to now, a minute apart; rows of the newest."""
+    chance = Random(3)  # noqa: S311 - the same each time
+    first, newest = datetime.now(UTC) - timedelta(minutes=messages), list[dict[str, object]]()
+    for begin in range(0, messages, STEP):
+        some = [
+            _row(here, n, first + timedelta(minutes=n), chance, opened=n >= messages - OPENED)
+            for n in range(begin, min(begin + STEP, messages))
+        ]
+        here.store.run(lambda tx, some=some: _put(tx, some))  # type: ignore[misc]
+        newest = some[-OPENED:]
+    return newest
+
+
+def _row(here: Authority, number: int, at: datetime, chance: Random, *, opened: bool) -> dict[str, object]:
+    sent = bool(number % 2)
+    message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
+    waits = chance.random() * 1000 < WAITING_IN_A_THOUSAND
+    key, content = b"x", b""
+    if opened:
+        ways = ("333", "885") if sent else ("885", "333")
+        text = xml.write(notice(*ways, message_id=message_id, conversation_id=case, now=at))
+        locked = at_rest.lock(text, about=message_id, ring=here.ring)
+        key, content = locked.data_key or b"", locked.content
+    state = ("received" if waits else "concluded") if sent else ("new" if waits else "concluded")
+    return {
+        "sent": sent,
+        "message_id": message_id,
+        "conversation_id": case,
+        "sequence": 1,
+        "kind": "TransferNotice",
+        "restriction": "none",
+        "test": False,
+        "digest": message_id,
+        "state": state,
+        "at": at,
+        "data_key": key,
+        "content": content,
+    }
+
+
+def _put(tx: Connection, some: list[dict[str, object]]) -> None:
+    came = [
+        row | {"sender": "885", "received_at": row["at"], "shown_from": row["at"], "state_at": row["at"]}
+        for row in some
+        if not row["sent"]
+    ]
+    gone = [
+        row
+        | {
+            "recipient": "885",
+            "queued_at": row["at"],
+            "queued_by": "bench",
+            "state_at": row["at"],
+            "due_at": row["at"],
+            "attempts": 1,
+            "sealed": b"",
+        }
+        for row in some
+        if row["sent"]
+    ]
+    for table, rows in ((tables.inbox, came), (tables.outbox, gone), (tables.outbox_contents, gone)):
+        names = table.c.keys()
+        tx.execute(insert(table), [{name: row[name] for name in names if name in row} for row in rows])
+    entries = [
+        Entry("notice.queued" if row["sent"] else "message.kept", "bench", str(row["message_id"]), "885")
+        for row in some
+    ]
+    at = some[-1]["at"]
+    assert isinstance(at, datetime)
+    log.append(tx, at, entries)
+
+
+def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
+    """Every page, as whom, and its address."""
+    parts = {"case": case, "notice": message_id, "name": sign_in_name(Role.OUTREACH), "number": "5", "code": "885"}
+    for door in (door for room in ROOMS for door in room if door.method == "GET"):
+        role = next((one for one in Role if door.act and reach([one], door.act) is Reach.ALL), None)
+        if role is None:
+            continue
+        try:
+            address = re.sub(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}", lambda part: parts[part[1]], door.path)
+        except KeyError:
+            continue  # of something that this store does not hold
+        yield door, role, address
+
+
+async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title: str) -> Table:
+    """Every page, the slowest first."""
+    chance = Random(4)  # noqa: S311
+    client = TestClient(TestServer(application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True))
+    await client.start_server()
+    took: list[tuple[float, float, str]] = []
+    try:
+        for door, role, _ in pages("", ""):
+            cookies, _token = session(here, role)
+            times = []
+            for _ in range(ASKED):
+                one = chance.choice(newest)
+                address = next(a for d, _, a in pages(str(one["conversation_id"]), str(one["message_id"])) if d is door)
+                began = time.perf_counter()
+                answer = await client.get(address, cookies=cookies, allow_redirects=False)
+                await answer.read()
+                times.append((time.perf_counter() - began) * 1000)
+            assert answer.status < 500, f"{address}: {answer.status}"
+            took.append((sorted(times)[len(times) * 95 // 100], median(times), door.path))
+    finally:
+        await client.close()
+    table = Table(f"{title}: page", "p50, ms", "p95, ms", "", box=None, pad_edge=False)
+    for p95, p50, path in sorted(took, reverse=True):
+        table.add_row(
+            re.sub(r":[^/]*\}(?=/|$)", "}", path),
+            f"{p50:.0f}",
+            f"{p95:.0f}",
+            "over the limit" if p95 > LIMIT_MS else "",
+        )
+    return table
+
+
+async def main(messages: int) -> None:
+    """Both databases, one after the other."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        url = new_database(stack.enter_context(server(free_port())).url)
+        there = make(folder / "885", "885", "Worcestershire")
+        for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
+            here = house(folder / title, "333", "Sandwell", store_url=store_url)
+            add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="bench")
+            here.refresh_trust()
+            began = time.perf_counter()
+            newest = fill(here, messages)
+            if store_url:
+                with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
+            OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
+            OUT.print(await measure(here, newest, title))
+            here.store.close()
+        there.store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))

@@ -1,0 +1,182 @@
+"""The audit log, for auditors and managers: every entry in words, what was looked for, one entry with its proof.
+
+What is looked for comes by a form and is checked before it stands in an address: ids, and names of people who work here.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway import scrutiny
+from gateway.console import questions
+from gateway.console.doors import Door
+from gateway.console.questions import Answers, Question
+from gateway.console.visit import Visit, goto
+from gateway.core import telling
+from gateway.core.acts import READINGS
+from gateway.core.calendar import LONDON, Span
+from gateway.core.periods import moments
+from gateway.core.permissions import Act
+from gateway.errors import NotFound
+from gateway.scrutiny import Asked
+from gateway.store import people
+from schemas import codes
+
+NUMBER = "{number:[0-9]{1,15}}"
+REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}")
+TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
+
+
+def _kinds() -> Sequence[tuple[str, str]]:
+    acts = sorted(((act, telling.title(act)) for act in telling.SENTENCES), key=lambda one: one[1])
+    return (*((kind, label) for kind, (label, _) in telling.KINDS.items()), *acts)
+
+
+def _questions(visit: Visit) -> Sequence[Question]:
+    known = {*visit.here.trust.authorities(), *visit.here.correspondents, visit.request.query.get("partner", "")}
+    named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
+    return (
+        Question("kind", "What was done", "select", options=_kinds, optional=True),
+        Question("person", "By whom", optional=True),
+        Question("partner", "Partner", "select", options=lambda: named, optional=True),
+        Question("reference", "Reference of a notice, a draft or a case", optional=True),
+        Question("since", "From", "day", optional=True),
+        Question("until", "To", "day", optional=True),
+    )
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """The newest entries that meet what the address asks for."""
+    typed = _typed(visit.request.query)
+    answers = _read(visit, typed)
+    before = visit.request.query.get("before", "")
+    number = int(before) if before.isascii() and before.isdecimal() and len(before) <= 15 else None
+    if not answers.wrong:
+        try:
+            asked = _asked(answers)
+            found = await asyncio.to_thread(scrutiny.look, visit.here, asked, number, visit.by)
+            return await _page(visit, answers, typed, found=found, asked=asked, number=number)
+        except NotFound as why:
+            answers = _not_found(answers, why)
+    return await _page(visit, answers, typed)
+
+
+async def seek(visit: Visit) -> web.StreamResponse:
+    """What was typed becomes an address, once it is known to name people and references of ours."""
+    typed = {name: str(value) for name, value in visit.form.items()}
+    answers = _read(visit, typed)
+    if not answers.wrong:
+        try:
+            await asyncio.to_thread(scrutiny.check, visit.here, _asked(answers))
+            return goto(_address(answers))
+        except NotFound as why:
+            answers = _not_found(answers, why)
+    return await _page(visit, answers, typed)
+
+
+def _typed(query: Mapping[str, str]) -> dict[str, str]:
+    """The address, as the form would have it."""
+    typed = {name: query.get(name, "") for name in TEXTS}
+    for name in DAYS:
+        parts = query.get(name, "").split("-")
+        typed |= {f"{name}-{part}": said for part, said in zip(("year", "month", "day"), parts, strict=False)}
+    return typed
+
+
+def _read(visit: Visit, typed: Mapping[str, str]) -> Answers:
+    answers = questions.read(_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
+    wrong, reference = dict(answers.wrong), answers.text("reference").lower()
+    if reference and not REFERENCE.fullmatch(reference):
+        wrong["reference"] = "A whole id, or its last twelve characters, such as 4c1f09a2b3d4"
+    first, last = answers.values.get("since"), answers.values.get("until")
+    if isinstance(first, date) and isinstance(last, date) and last < first:
+        wrong["until"] = "A day that is not before the first"
+    return Answers({**answers.values, "reference": reference}, wrong)
+
+
+def _not_found(answers: Answers, why: NotFound) -> Answers:
+    return Answers(answers.values, {"person" if why.code == "audit.no-person" else "reference": why.sentence})
+
+
+def _asked(answers: Answers) -> Asked:
+    first, last = answers.values.get("since"), answers.values.get("until")
+    since: datetime | None = moments(Span(first, first))[0] if isinstance(first, date) else None
+    until: datetime | None = moments(Span(last, last))[1] if isinstance(last, date) else None
+    kind, person, partner, reference = (answers.text(name) for name in TEXTS)
+    return Asked(kind, person, partner, reference, since, until)
+
+
+def _address(answers: Answers, **more: str | int) -> str:
+    said: dict[str, object] = {name: answers.text(name) for name in TEXTS}
+    said |= {name: answers.values.get(name) for name in DAYS}
+    query = urlencode({name: str(value) for name, value in (said | more).items() if value})
+    return f"/audit?{query}" if query else "/audit"
+
+
+async def _page(
+    visit: Visit,
+    answers: Answers,
+    typed: Mapping[str, str],
+    *,
+    found: scrutiny.Found | None = None,
+    asked: Asked | None = None,
+    number: int | None = None,
+) -> web.Response:
+    staff = await visit.here.store.read(people.every)
+    older = _address(answers, before=found.below) if found and found.below is not None else ""
+    return visit.page(
+        "audit.html",
+        status=422 if answers.wrong else 200,
+        found=found,
+        asked=asked,
+        about=await _in_words(visit, answers) if asked else (),
+        readings=bool(asked and set(telling.acts_of(asked.kind)) == set(READINGS)),
+        older=older,
+        newest=_address(answers) if number is not None else "",
+        questions={one.name: one for one in _questions(visit)},
+        asked_questions=_questions(visit),
+        answers=answers,
+        typed=typed,
+        staff=staff,
+    )
+
+
+async def _in_words(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]:
+    """What is looked for, in words."""
+    said = []
+    for question in _questions(visit):
+        value = answers.values.get(question.name)
+        if isinstance(value, date):
+            said.append((question.label, f"{value.day} {value:%B %Y}"))
+        elif value:
+            said.append(
+                (
+                    question.label,
+                    dict(question.options()).get(str(value), str(value)) if question.options else str(value),
+                )
+            )
+    return said
+
+
+async def entry(visit: Visit) -> web.StreamResponse:
+    """One entry as it stands in the log."""
+    placed = await asyncio.to_thread(scrutiny.place, visit.here, int(visit.part("number")), visit.by)
+    return visit.page("audit-entry.html", placed=placed)
+
+
+async def proof(visit: Visit) -> web.StreamResponse:
+    """Its place in the signed log."""
+    made = await asyncio.to_thread(scrutiny.prove, visit.here, int(visit.part("number")))
+    return visit.page("audit-proof.html", proof=made)
+
+
+DOORS = (
+    Door("GET", "/audit", Act.AUDIT, look),
+    Door("POST", "/audit", Act.AUDIT, seek),
+    Door("GET", f"/audit/entries/{NUMBER}", Act.AUDIT, entry),
+    Door("GET", f"/audit/entries/{NUMBER}/proof", Act.AUDIT, proof),
+)

@@ -1,0 +1,66 @@
+"""The audit log as evidence: checked where it stands, taken out for somebody who trusts nobody here; and what partners' logs show."""
+
+import asyncio
+from tempfile import TemporaryFile
+
+from aiohttp import web
+
+from gateway import audit, scrutiny, witness
+from gateway.checking import Checks
+from gateway.console import files
+from gateway.console.doors import Door
+from gateway.console.visit import Visit, goto
+from gateway.core.permissions import Act
+from gateway.errors import NotAllowed
+from gateway.scrutiny import Asked
+from gateway.store.log import Entry
+
+CHECKS = web.AppKey("checks", Checks)
+SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
+
+
+async def check(visit: Visit) -> web.StreamResponse:
+    """The check that runs, or how the last one ended."""
+    return visit.page("audit-check.html", check=visit.request.app[CHECKS].last, shown_faults=SHOWN_FAULTS)
+
+
+async def begin(visit: Visit) -> web.StreamResponse:
+    """Check the log, in a thread; who waits for it looks at the page again. Where a check runs, there is no second."""
+    checks = visit.request.app[CHECKS]
+    try:
+        checks.begin(visit.here, visit.by)
+    except NotAllowed:
+        return goto("/audit/check")
+    asyncio.get_running_loop().run_in_executor(None, checks.run, visit.here)
+    return goto("/audit/check")
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """What is in the archive, and how it is checked."""
+    return visit.page("audit-export.html")
+
+
+async def export(visit: Visit) -> web.StreamResponse:
+    """The archive. It is written beside first, so that a long log takes no memory, and then sent piece by piece."""
+    await audit.checkpoint(visit.here, Entry("audit.exported", visit.by))
+    file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
+    await asyncio.to_thread(audit.export_zip, visit.here, file)
+    file.seek(0)
+    name = f"audit-log-{visit.here.code}-{visit.here.now():%Y-%m-%d}.zip"
+    return web.Response(body=file, headers=files.headers(name, "application/zip"))
+
+
+async def others(visit: Visit) -> web.StreamResponse:
+    """How far partners' logs are known, what alarms stand, and where their statements differ from our account."""
+    found, alarms = await asyncio.to_thread(witness.known, visit.here)
+    differ = await asyncio.to_thread(scrutiny.look, visit.here, Asked(kind="statement.difference"), None, visit.by)
+    return visit.page("audit-partners.html", found=found, alarms=alarms, differ=differ)
+
+
+DOORS = (
+    Door("GET", "/audit/check", Act.AUDIT, check),
+    Door("POST", "/audit/check", Act.AUDIT, begin),
+    Door("GET", "/audit/export", Act.AUDIT, ask),
+    Door("POST", "/audit/export", Act.AUDIT, export),
+    Door("GET", "/audit/partners", Act.AUDIT, others),
+)

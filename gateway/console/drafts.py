@@ -1,0 +1,66 @@
+"""Drafts: leavers of the case system at whom an officer must look. One is written on as a notice, or discarded with a reason."""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway import drafts
+from gateway.console import questions
+from gateway.console.doors import Door
+from gateway.console.questions import Answers, Question
+from gateway.console.visit import Visit, goto
+from gateway.core.permissions import Act
+from gateway.errors import NotAllowed
+from gateway.store import drafts as kept
+from gateway.store.drafts import State
+from schemas import codes
+from schemas.reading import rows
+
+SHOWN = 50
+DRAFT = "{draft:[0-9a-f-]{36}}"
+REASON = Question(
+    "reason", "Why is nothing to be sent?", "radios", options=lambda: tuple(codes.labels("discard_reasons").items())
+)
+
+
+async def listed(visit: Visit) -> web.StreamResponse:
+    """The drafts that wait, the oldest first. No child is described."""
+    state = State.DISCARDED if "discarded" in visit.request.query else State.OPEN
+    found = await visit.here.store.read(lambda tx: kept.search(tx, state, SHOWN + 1))
+    return visit.page("drafts.html", drafts=found[:SHOWN], more=len(found) > SHOWN, waiting=state is State.OPEN)
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """One draft in full. That it was read is an entry of the audit log."""
+    draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
+    notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
+    return visit.page("draft.html", draft=draft, notice=notice, to=row["destination_la"], rows=rows, State=State)
+
+
+async def ask_discard(visit: Visit) -> web.StreamResponse:
+    """Why is nothing to be sent?"""
+    return _discard(visit, Answers({}, {}))
+
+
+def _discard(visit: Visit, answers: Answers) -> web.Response:
+    return visit.page("draft-discard.html", status=422 if answers.wrong else 200, asked=(REASON,), answers=answers)
+
+
+async def discard(visit: Visit) -> web.StreamResponse:
+    """Nothing is to be sent."""
+    answers = questions.read((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
+    if answers.wrong:
+        return _discard(visit, answers)
+    try:
+        await asyncio.to_thread(drafts.discard, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
+    except NotAllowed:
+        return goto(f"/drafts/{visit.part('draft')}")  # it has ended already; there it says how
+    return goto("/drafts?done=discarded")
+
+
+DOORS = (
+    Door("GET", "/drafts", Act.SEND, listed),
+    Door("GET", f"/drafts/{DRAFT}", Act.SEND, look),
+    Door("GET", f"/drafts/{DRAFT}/discard", Act.SEND, ask_discard),
+    Door("POST", f"/drafts/{DRAFT}/discard", Act.SEND, discard),
+)

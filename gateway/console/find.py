@@ -1,0 +1,38 @@
+"""Finding notices by what an officer types. It is sent by POST, so that no name stands in an address or a history."""
+
+import asyncio
+from functools import partial
+
+from aiohttp import web
+
+from gateway import find
+from gateway.console.doors import Door
+from gateway.console.visit import Visit
+from gateway.core.permissions import Act
+from gateway.errors import Unusable
+
+SHOWN = 50
+MAX_DIGITS = 18
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """The form."""
+    return visit.page("find.html", typed="", alike=False, found=None, wrong=None)
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """What was found; that it was looked for is an entry of the audit log."""
+    typed, alike, before = visit.typed("typed"), bool(visit.typed("alike")), visit.typed("before")
+    older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
+    search = partial(find.find, visit.here, typed, visit.by, alike=alike, limit=SHOWN, before=older)
+    try:
+        found = await asyncio.to_thread(search)
+    except Unusable as why:
+        return visit.page("find.html", status=422, typed=typed, alike=alike, found=None, wrong=why)
+    return visit.page("find.html", typed=typed, alike=alike, found=found, wrong=None)
+
+
+DOORS = (
+    Door("GET", "/find", Act.FIND, ask),
+    Door("POST", "/find", Act.FIND, look),
+)

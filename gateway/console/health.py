@@ -1,0 +1,40 @@
+"""How the gateway is: the same that `doctor` says, without what takes long; and what could not be delivered, to be tried again."""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway import amend, health
+from gateway.console.doors import NOTICE, Door
+from gateway.console.visit import Visit, goto
+from gateway.core.findings import Level
+from gateway.core.permissions import Act
+from gateway.store import outbox
+
+SHOWN = 50
+LEVELS = {  # in words and colours
+    Level.FAIL: ("Does not hold", "red"),
+    Level.WARN: ("Look at it", "yellow"),
+    Level.OK: ("Well", "green"),
+}
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """All of it, what is wrong first."""
+    found = await asyncio.to_thread(health.look, visit.here)
+    stuck = await visit.here.store.read(lambda tx: outbox.given_up(tx, None, SHOWN))
+    findings = sorted(found.findings, key=lambda one: list(LEVELS).index(one.level))
+    return visit.page("health.html", health=found, findings=findings, levels=LEVELS, stuck=stuck)
+
+
+async def retry(visit: Visit) -> web.StreamResponse:
+    """Try one again that was given up."""
+    await asyncio.to_thread(amend.release_one, visit.here, visit.part("notice"), visit.by)
+    visit.here.due.set()
+    return goto("/health")
+
+
+DOORS = (
+    Door("GET", "/health", Act.SEE_HEALTH, look),
+    Door("POST", f"/health/retry/{NOTICE}", Act.REPLAY, retry),
+)

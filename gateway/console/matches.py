@@ -1,0 +1,123 @@
+"""Searches that came, beside those children of ours who may be the one; an officer says whether one is."""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway import respond, trace
+from gateway.authority import Authority
+from gateway.console.doors import CASE, NOTICE, Door
+from gateway.console.visit import Visit, goto
+from gateway.core.matching import REASONS
+from gateway.core.permissions import Act
+from gateway.core.standing import MAY_BECOME, Standing
+from gateway.errors import NotAllowed
+from gateway.store import children, inbox, searches
+from gateway.store.inbox import Item
+from gateway.store.searches import FOR_PEOPLE, Found
+from schemas.message import Acknowledgement, WhereaboutsResponse
+from schemas.reading import rows
+
+SHOWN = 50
+STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))  # in a hundred
+SAID = (  # what an extract says of a child, in words
+    ("surname", "Surname"),
+    ("forename", "Forename"),
+    ("middle_names", "Middle names"),
+    ("preferred_surname", "Preferred surname"),
+    ("preferred_forename", "Preferred forename"),
+    ("former_surname", "Former surname"),
+    ("dob", "Date of birth"),
+    ("sex", "Sex"),
+    ("upn", "UPN"),
+    ("former_upn", "Former UPN"),
+    ("postcode", "Postcode"),
+)
+
+
+def strength(in_hundred: int) -> str:
+    """How strong a match is, in words."""
+    return next(words for least, words in STRENGTHS if in_hundred >= least)
+
+
+async def listed(visit: Visit) -> web.StreamResponse:
+    """The searches at which an officer must look, who has waited longest first. No child is described."""
+    here = visit.here
+    found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, SHOWN + 1))
+    strengths = here.store.look(lambda tx: searches.strengths(tx, found))
+    items = here.store.look(lambda tx: {one.message_id: inbox.get(tx, one.message_id) for one in found})
+    counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
+    return visit.page(
+        "matches.html",
+        found=found[:SHOWN],
+        more=len(found) > SHOWN,
+        items=items,
+        strengths=strengths,
+        strength=strength,
+        counts=counts,
+        near_nobody=len(here.store.look(inbox.unmatched)),
+        indexed=here.store.look(children.current) is not None,
+    )
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """One search beside our children. That they were read is an entry of the audit log."""
+    item, message, search, found = await asyncio.to_thread(trace.read, visit.here, visit.part("notice"), visit.by)
+    return visit.page(
+        "match.html",
+        item=item,
+        body=message.body,
+        search=search,
+        found=found,
+        rows=rows,
+        said=SAID,
+        reasons=REASONS,
+        strength=strength,
+        open=_none_of_these(item) in MAY_BECOME[item.state],
+    )
+
+
+def _none_of_these(item: Item) -> Standing:
+    return Standing.CONCLUDED if item.kind == "WhereaboutsEnquiry" else Standing.ACKNOWLEDGED
+
+
+async def none_of_these(visit: Visit) -> web.StreamResponse:
+    """None of them is the child: an enquiry is answered "no trace", a notice acknowledged."""
+    try:
+        await asyncio.to_thread(_say_none, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
+    except NotAllowed as why:
+        if why.code not in ("reply.overtaken", "reply.already"):
+            raise
+        return goto(f"/cases/{visit.part('case')}")
+    return goto("/matches?done=one")
+
+
+def _say_none(here: Authority, message_id: str, by: str, was: str) -> None:
+    officer = here.officer(by)
+    if here.store.look(lambda tx: inbox.get(tx, message_id)).kind == "WhereaboutsEnquiry":
+        no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
+        respond.answer(here, message_id, no_trace, by, was=was)
+    else:
+        respond.acknowledge(here, message_id, Acknowledgement(decision="accepted", officer=officer), by, was=was)
+
+
+async def ask_all(visit: Visit) -> web.StreamResponse:
+    """Shall all be answered to which nobody is near?"""
+    near_nobody = visit.here.store.look(inbox.unmatched)
+    return visit.page("matches-none.html", enquiries=sum(one.kind == "WhereaboutsEnquiry" for one in near_nobody),
+                      notices=sum(one.kind != "WhereaboutsEnquiry" for one in near_nobody))  # fmt: skip
+
+
+async def answer_all(visit: Visit) -> web.StreamResponse:
+    """Answer them."""
+    await asyncio.to_thread(trace.answer_unmatched, visit.here, visit.by)
+    return goto("/matches?done=all")
+
+
+DOORS = (
+    Door("GET", "/matches", Act.ANSWER, listed),
+    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Act.ANSWER, look),
+    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Act.ANSWER, none_of_these),
+    Door("GET", "/matches/none", Act.ANSWER, ask_all),
+    Door("POST", "/matches/none", Act.ANSWER, answer_all),
+)

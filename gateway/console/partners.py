@@ -1,0 +1,51 @@
+"""Partners, and the authorities to whose officers we write letters: to be looked at, not to be changed."""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway import partners
+from gateway.console.doors import Door
+from gateway.console.visit import Visit
+from gateway.core import ending
+from gateway.core.permissions import Act
+
+CODE = "{authority:[0-9]{3}}"
+PROTECTIONS = {
+    "person-smime": "Letters under S/MIME, which their mail program opens",
+    "person-tls": "Letters that travel under TLS only, as our mail server demands",
+    "notify-only": "Letters that say no more than whom to ring",
+    "sealed": "Sealed notices, which only their gateway opens",
+}
+COLOURS = {
+    ending.Presses.SOON: "yellow",
+    ending.Presses.NOW: "orange",
+    ending.Presses.AT_ONCE: "red",
+    ending.Presses.ENDED: "red",
+}
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """All of them, with what ends first."""
+    found = await asyncio.to_thread(partners.known, visit.here)
+    letters = sorted(visit.here.correspondents.values(), key=lambda one: one.authority)
+    return _page(visit, "partners.html", partners=found, letters=letters)
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """One partner."""
+    found = await asyncio.to_thread(partners.one, visit.here, visit.part("authority"))
+    return _page(visit, "partner.html", partner=found)
+
+
+def _page(visit: Visit, template: str, **values: object) -> web.Response:
+    """A page that says of things when they end."""
+    now = visit.here.now()
+    how = {"ending": ending, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
+    return visit.page(template, status=200, **how, **values)
+
+
+DOORS = (
+    Door("GET", "/partners", Act.SEE_PARTNERS, look),
+    Door("GET", f"/partners/{CODE}", Act.SEE_PARTNERS, one),
+)

@@ -1,0 +1,170 @@
+"""Reports: statistics and timeliness as pages and files, and the list for an inspection, which is a file only and asks first."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway import agreed
+from gateway.authority import Authority
+from gateway.console import files, questions
+from gateway.console.doors import Door
+from gateway.console.questions import Answers, Question
+from gateway.console.visit import Visit, goto
+from gateway.core.calendar import LONDON, Span
+from gateway.core.periods import half_terms, month_before
+from gateway.core.permissions import Act
+from gateway.paper import as_csv, as_html, as_pdf
+from gateway.paper.page import Page
+from gateway.reports import inspection, statistics, timeliness, wording
+
+REPORT = "{report:statistics|timeliness}"
+STATISTICS, TIMELINESS, INSPECTION = "statistics", "timeliness", "inspection"
+TITLES = {
+    STATISTICS: "Statistics: how many notices, of which kinds, with which reasons and outcomes",
+    TIMELINESS: "Timeliness: how long receipts, acknowledgements and outcomes took",
+    INSPECTION: "List of children for an inspection",
+}
+MONTHS = 13  # that are offered
+LONGEST = 366  # days
+OTHER = "other"
+
+
+async def choose(visit: Visit) -> web.StreamResponse:
+    """Which report, and of which days."""
+    newest = await asyncio.to_thread(_periods, visit.here)
+    return await asyncio.to_thread(_form, visit, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]})
+
+
+def _form(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response:
+    asked, status = _questions(visit), 422 if answers.wrong else 200
+    return visit.page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
+
+
+def _questions(visit: Visit) -> Sequence[Question]:
+    open_to_them = [(name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Act.INSPECT)]
+    periods = _periods(visit.here)
+    return (
+        Question("report", "Which report?", "radios", options=lambda: open_to_them, missing="Choose a report"),
+        Question("period", "Of which days?", "select", options=lambda: periods, missing="Choose the days"),
+        Question("first", "First day", "day", "Only with “Other days”", optional=True),
+        Question("last", "Last day", "day", "Only with “Other days”", optional=True),
+    )
+
+
+def _periods(here: Authority) -> Sequence[tuple[str, str]]:
+    """The months that have ended, the half-terms that have begun, and whatever else."""
+    today = here.now().astimezone(LONDON).date()
+    months = [month_before(today)]
+    while len(months) < MONTHS:
+        months.append(month_before(months[-1].first))
+    halves = [one for one in half_terms(agreed.read(here.config).calendar(here.code)) if one.first <= today]
+    said = [(_code(one), f"{one.first:%B %Y}") for one in months]
+    said += [(_code(one), f"Half-term, {wording.said(one)}") for one in reversed(halves)]
+    return [*said, (OTHER, "Other days")]
+
+
+def _code(days: Span) -> str:
+    return f"{days.first.isoformat()}/{days.last.isoformat()}"
+
+
+async def chosen(visit: Visit) -> web.StreamResponse:
+    """See the report; or the question whether the list is really wanted."""
+    return await asyncio.to_thread(_chosen, visit)
+
+
+def _chosen(visit: Visit) -> web.Response:
+    typed = {name: str(value) for name, value in visit.form.items()}
+    today = visit.here.now().astimezone(LONDON).date()
+    answers = questions.read(_questions(visit), typed, today)
+    days, wrong = _days(answers)
+    if answers.wrong or days is None:
+        return _form(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
+    team = {"team": "yes"} if typed.get("team") and visit.may(Act.INSPECT) else {}
+    query = urlencode({"from": days.first.isoformat(), "to": days.last.isoformat()} | team)
+    return goto(f"/reports/{answers.text('report')}?{query}")
+
+
+def _days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
+    """The days that were chosen, or what is wrong with them."""
+    if answers.text("period") != OTHER:
+        return _span(*answers.text("period").partition("/")[::2]), {}
+    first, last = answers.values.get("first"), answers.values.get("last")
+    if not isinstance(first, date):
+        return None, {"first": "The first day: day, month and year"}
+    if not isinstance(last, date):
+        return None, {"last": "The last day: day, month and year"}
+    if last < first:
+        return None, {"last": "A day that is not before the first"}
+    if (last - first).days > LONGEST:
+        return None, {"last": "At most a year"}
+    return Span(first, last), {}
+
+
+def _span(first: str, last: str) -> Span | None:
+    try:
+        days = Span(date.fromisoformat(first), date.fromisoformat(last))
+    except ValueError:
+        return None
+    return days if 0 <= (days.last - days.first).days <= LONGEST else None
+
+
+def _asked(visit: Visit) -> Span | None:
+    return _span(visit.request.query.get("from", ""), visit.request.query.get("to", ""))
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """The report as a page, or as a file."""
+    days, name = _asked(visit), visit.part("report")
+    if days is None:
+        return goto("/reports")
+    team = visit.request.query.get("team") == "yes" and visit.may(Act.INSPECT)
+    page = await asyncio.to_thread(_made, visit, name, days, team)
+    form = visit.request.query.get("as", "")
+    if form in ("csv", "pdf"):
+        return await asyncio.to_thread(_file, page, form, f"{name}-{days.first}-{days.last}")
+    query = urlencode({name: value for name, value in visit.request.query.items() if name in ("from", "to", "team")})
+    return visit.page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
+
+
+def _made(visit: Visit, name: str, days: Span, team: bool) -> Page:
+    if name == STATISTICS:
+        return statistics.make(visit.here, days, visit.by, whole=team)
+    return timeliness.make(visit.here, days, whole=team)
+
+
+def _file(page: Page, form: str, name: str) -> web.Response:
+    if form == "csv":
+        return files.csv_file(as_csv.write(page), name)
+    if form == "html":
+        return web.Response(body=as_html.write(page), headers=files.headers(f"{name}.html", "text/html; charset=utf-8"))
+    return web.Response(body=as_pdf.write(page), headers=files.headers(f"{name}.pdf", "application/pdf"))
+
+
+async def confirm(visit: Visit) -> web.StreamResponse:
+    """The list names children, and reads their records: is it really wanted?"""
+    days = _asked(visit)
+    if days is None:
+        return goto("/reports")
+    return visit.page("report-inspection.html", days=days, said=wording.said(days), pdf=as_pdf.is_installed())
+
+
+async def listed(visit: Visit) -> web.StreamResponse:
+    """The list, as a file: it is never shown where others look on."""
+    days, form = _span(visit.typed("from"), visit.typed("to")), visit.typed("as")
+    if days is None or form not in ("csv", "html", "pdf"):
+        return goto("/reports")
+    page = await asyncio.to_thread(partial(inspection.make, visit.here, days, visit.by))
+    return await asyncio.to_thread(_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
+
+
+DOORS = (
+    Door("GET", "/reports", Act.REPORT, choose),
+    Door("POST", "/reports", Act.REPORT, chosen),
+    Door("GET", f"/reports/{REPORT}", Act.REPORT, show),
+    Door("GET", "/reports/inspection", Act.INSPECT, confirm),
+    Door("POST", "/reports/inspection", Act.INSPECT, listed),
+)

@@ -1,0 +1,157 @@
+"""Searches of ours: who was asked, whom to ask more, and the review every fourteen days until the child is found."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from gateway import amend, enquire, review, search
+from gateway.console import questions
+from gateway.console.acts import FORMS, LOCATED
+from gateway.console.doors import CASE, Door
+from gateway.console.questions import Answers
+from gateway.console.visit import Visit, goto
+from gateway.core.choices import Choice
+from gateway.core.permissions import Act
+from gateway.core.searching import Answering
+from gateway.errors import GatewayError, NotAllowed, NotFound
+from gateway.review import Listed
+from keys.errors import Refusal
+from schemas import codes
+from schemas.message import LocatedNotice
+
+OPEN = (Answering.HAS_IT, Answering.LETTER, Answering.BY_MAIL, Answering.UNDER_WAY, Answering.GIVEN_UP, Answering.RING)
+STAND_DOWN = FORMS[Choice.LOCATED]
+ASKED_AGAIN = (("other-authority", "awaiting-reply"),)  # what is checked by asking again
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """One search as a whole. That its answers were read is an entry of the audit log."""
+    found = await asyncio.to_thread(search.look, visit.here, visit.part("case"), visit.by)
+    return visit.page("search.html", search=found, advice=found.advice("stand down."), open_ones=OPEN)
+
+
+def choice(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every region with its authorities by name, but for ourselves."""
+    names = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    return [
+        (region, sorted(((code, names[code]) for code in those if code != ours), key=lambda one: one[1]))
+        for region, those in codes.regions().items()
+    ]
+
+
+async def ask(visit: Visit) -> web.StreamResponse:
+    """Whom to ask more."""
+    return _ask(visit, "")
+
+
+def _ask(visit: Visit, wrong: str) -> web.Response:
+    return visit.page("ask.html", status=422 if wrong else 200, choice=choice(visit.here.code), wrong=wrong)
+
+
+async def ask_more(visit: Visit) -> web.StreamResponse:
+    """Ask those who were not asked before."""
+    to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
+    if not (to or regions or visit.typed("everyone")):
+        return _ask(visit, "Choose whom to ask")
+    try:
+        meant, not_asked = enquire.whom(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
+        done = await asyncio.to_thread(enquire.ask_more, visit.here, visit.part("case"), meant, not_asked, visit.by)
+    except (GatewayError, Refusal) as why:
+        return _ask(visit, why.sentence)
+    return visit.page("ask-done.html", done=done)
+
+
+async def reviews(visit: Visit) -> web.StreamResponse:
+    """Every child for whom we search: those whose review is due first."""
+    found = await asyncio.to_thread(review.listed, visit.here)
+    return visit.page("reviews.html", listed=found, due=sum(one.due for one in found), checked=checked)
+
+
+def checked(one: Listed) -> list[str]:
+    """What was checked last time, in words."""
+    sources, results = codes.labels("enquiry_sources"), codes.labels("enquiry_results")
+    pairs = [said.partition("=") for said in (one.checked or "").split()]
+    return [f"{sources.get(source, source)}: {results.get(result, result).lower()}" for source, _, result in pairs]
+
+
+async def ask_review(visit: Visit) -> web.StreamResponse:
+    """What was checked?"""
+    return await _review(visit, "")
+
+
+async def _review(visit: Visit, wrong: str) -> web.Response:
+    found = await asyncio.to_thread(review.listed, visit.here)
+    stands = next((one for one in found if one.case == visit.part("case")), None)
+    if stands is None:
+        raise NotFound("review.not-open", "This case is under no review.", "Its search has ended, or it is no search.")
+    sources, results = (list(codes.labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
+    status = 422 if wrong else 200
+    return visit.page(
+        "review.html", status=status, wrong=wrong, one=stands, checked=checked, sources=sources, results=results
+    )
+
+
+async def done(visit: Visit) -> web.StreamResponse:
+    """A review was done."""
+    said = [(source, visit.typed(source)) for source in codes.labels("enquiry_sources") if visit.typed(source)]
+    if not said or any(result not in codes.labels("enquiry_results") for _, result in said):
+        return await _review(visit, "Say of one place at least what came of looking there")
+    try:
+        await _done(visit, said, again=bool(visit.typed("again")))
+    except (GatewayError, Refusal) as why:
+        return await _review(visit, why.sentence)
+    return goto("/reviews?done=review")
+
+
+async def ask_again(visit: Visit) -> web.StreamResponse:
+    """The review in one step: whoever found no trace, or did not answer, is asked again."""
+    await _done(visit, ASKED_AGAIN, again=True)
+    return goto("/reviews?done=again")
+
+
+async def _done(visit: Visit, said: Sequence[tuple[str, str]], *, again: bool) -> None:
+    was = int(visit.typed("was")) if visit.typed("was").isdecimal() else -1
+    await asyncio.to_thread(review.done, visit.here, visit.part("case"), said, visit.by, ask_again=again, was=was)
+
+
+async def ask_stand_down(visit: Visit) -> web.StreamResponse:
+    """How does the search end?"""
+    return _stand_down(visit, Answers({}, {}))
+
+
+def _stand_down(visit: Visit, answers: Answers) -> web.Response:
+    status = 422 if answers.wrong else 200
+    return visit.page("stand-down.html", status=status, form=STAND_DOWN, asked=LOCATED, answers=answers)
+
+
+async def stand_down(visit: Visit) -> web.StreamResponse:
+    """The search ends, and everybody who was asked is told."""
+    typed = {name: str(value) for name, value in visit.form.items()}
+    answers = questions.read(LOCATED, typed, visit.here.now().date())
+    if answers.wrong:
+        return _stand_down(visit, answers)
+    try:
+        await asyncio.to_thread(_end, visit, answers)
+    except NotAllowed as why:
+        name = "decided_by" if why.code == "review.decided-by" else ""
+        return _stand_down(visit, Answers(answers.values, {name: why.sentence}))
+    return goto(f"/cases/{visit.part('case')}?done=located")
+
+
+def _end(visit: Visit, said: Answers) -> None:
+    body = LocatedNotice(located_on=said.day("on"), way=said.text("way"), ring=visit.here.officer(visit.by))
+    amend.stand_down(visit.here, visit.part("case"), body, visit.by, decided_by=said.line("decided_by"))
+
+
+DOORS = (
+    Door("GET", f"/cases/{CASE}/search", Act.READ_CHILD, look),
+    Door("GET", f"/cases/{CASE}/ask", Act.SEARCH, ask),
+    Door("POST", f"/cases/{CASE}/ask", Act.SEARCH, ask_more),
+    Door("GET", "/reviews", Act.SEARCH, reviews),
+    Door("GET", f"/cases/{CASE}/review", Act.SEARCH, ask_review),
+    Door("POST", f"/cases/{CASE}/review", Act.SEARCH, done),
+    Door("POST", f"/cases/{CASE}/ask-again", Act.SEARCH, ask_again),
+    Door("GET", f"/cases/{CASE}/stand-down", Act.SEARCH, ask_stand_down),
+    Door("POST", f"/cases/{CASE}/stand-down", Act.SEARCH, stand_down),
+)

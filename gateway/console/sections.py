@@ -1,0 +1,312 @@
+"""What is asked of whom writes a notice: pages, the fields on each, and the words in which an officer is asked.
+
+Which fields there are, what may stand in them and what must, say the classes of `schemas.message`; here stands only what they cannot
+say. A page is left out for a kind of notice that has none of its fields.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+
+from gateway.console.questions import Kind, Question
+from gateway.core.writing import KINDS, WITHHELD, has_default
+from schemas import codes
+from schemas.layout import Slot, slots
+from schemas.reading import words
+from schemas.shapes import CodeList, Number, Text
+
+MOST_RADIOS = 8  # choices; a longer list is a list
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A page: where its fields lie in the body, and which they are. `many`: the place is a list, and each of it has the page."""
+
+    name: str  # in the address
+    group: str
+    title: str
+    place: str  # of the class that has the fields: fields of the body with dots between them, or empty
+    fields: tuple[str, ...]
+    lead: str = ""
+    many: bool = False
+
+    @property
+    def withheld(self) -> bool:
+        """May nothing of it be sent where the address is withheld?"""
+        return self.place.split(".")[0] in WITHHELD
+
+
+CHILD, MOVE, BEFORE, FAMILY, NEEDS, DONE = (
+    "The child",
+    "The move",
+    "Before",
+    "Family",
+    "Education and needs",
+    "What was done, and whom they ring",
+)
+ADDRESS = ("address_line", "post_code", "country")
+SCHOOL = ("school_name", "lea", "estab", "entry_date", "leaving_date", "last_attended")
+OFFICER = ("name", "role", "phone_no", "email")
+RESTRICTION = Section(
+    "restriction",
+    "Before anything else",
+    "How far this may be shared",
+    "restriction",
+    ("level", "reason", "decided_by", "decided_on", "review_on"),
+    "Decide this before anything else: a restricted child must not be found through this notice.",
+)
+RING = Section("ring", DONE, "Whom they ring", "ring", OFFICER)
+SECTIONS = (
+    RESTRICTION,
+    Section(
+        "names",
+        CHILD,
+        "The child's names",
+        "child",
+        ("surname", "forename", "middle_names", "preferred_surname", "preferred_forename", "former_surname"),
+    ),
+    Section("birth", CHILD, "Birth, sex and language", "child", ("dob", "dob_estimated", "sex", "language")),
+    Section("numbers", CHILD, "UPN and school year", "child", ("upn", "upn_unknown", "nc_year_actual")),
+    Section("move", MOVE, "When the child moved, and how sure that is", "", ("moved_on", "certainty")),
+    Section(
+        "new-address",
+        MOVE,
+        "New address",
+        "destination_address",
+        ADDRESS,
+        "Where the child is now, as far as it is known.",
+    ),
+    Section("new-school", MOVE, "New school, if there is one", "destination_school", SCHOOL[:4]),
+    Section("seen", BEFORE, "When the child was seen, and when you need an answer", "", ("last_seen_on", "reply_by")),
+    Section("unknown", BEFORE, "Since when nobody knows", "", ("unknown_since", "enquiries_completed_on")),
+    Section("old-address", BEFORE, "Previous address", "previous_address", ADDRESS),
+    Section("schools", BEFORE, "Schools", "school", SCHOOL, "The child's schools, the last one first.", many=True),
+    Section(
+        "ground", BEFORE, "Ground for deletion from the register", "ground_for_deletion", ("letter", "regulations")
+    ),
+    Section("siblings", FAMILY, "Brothers and sisters", "sibling", ("surname", "forename", "dob", "upn"), many=True),
+    Section(
+        "contacts",
+        FAMILY,
+        "Parents, carers and other contacts",
+        "contact",
+        ("surname", "forename", "relationship", "phone_no", "email", "lives_with_child"),
+        many=True,
+    ),
+    Section(
+        "reasons",
+        NEEDS,
+        "Why the child misses education, and what provision there is",
+        "",
+        ("cme_reason", "provision_status", "hours_per_week", "exclusion_type", "alternative_provision_start"),
+    ),
+    Section(
+        "needs", NEEDS, "Special needs and risks", "needs", ("sen_provision", "ehcp", "risk_group", "mash_referral")
+    ),
+    Section("care", NEEDS, "Care", "needs.looked_after", ("in_care", "care_authority")),
+    Section("lead", NEEDS, "Lead professional", "needs.lead_professional", OFFICER),
+    Section("social-worker", NEEDS, "Social worker", "needs.social_worker", OFFICER),
+    Section("legal", NEEDS, "Legal steps", "needs.legal_action", ("kind", "status"), many=True),
+    Section(
+        "enquiries",
+        DONE,
+        "Enquiries that were made",
+        "enquiry",
+        ("source", "made_on", "made_by", "result"),
+        "Home, family, the council's records and social care are needed before whereabouts count as unknown.",
+        many=True,
+    ),
+    RING,
+    Section("note", DONE, "Note", "", ("note",)),
+)
+WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it is asked, and a hint
+    ("Restriction", "level"): (
+        "How far may the child's data be shared?",
+        "Ask first wherever there is domestic abuse, a refuge, adoption or a risk from the family.",
+    ),
+    ("Restriction", "reason"): ("Why are they restricted?", "Leave it open where there is no restriction."),
+    ("Restriction", "decided_by"): ("Who decided it?", ""),
+    ("Restriction", "decided_on"): ("When was it decided?", ""),
+    ("Restriction", "review_on"): ("When is it looked at again?", ""),
+    ("Child", "forename"): ("Forename", "Leave it open where the child has one name only."),
+    ("Child", "former_surname"): ("Former surname", ""),
+    ("Child", "dob"): ("Date of birth", "For example, 31 3 2015"),
+    ("Child", "dob_estimated"): ("Is the date of birth estimated?", ""),
+    ("Child", "upn"): ("UPN", "A letter, eleven digits, and a digit. Its first letter is checked."),
+    ("Child", "upn_unknown"): ("Why is there no UPN?", "Only where you leave the UPN open."),
+    ("Child", "nc_year_actual"): ("School year", "R, or 1 to 14"),
+    ("Child", "language"): ("First language", ""),
+    ("TransferNotice", "moved_on"): ("When did the child move?", "For example, 3 9 2026"),
+    ("TransferNotice", "certainty"): ("How sure is it that the child moved there?", ""),
+    ("TransferNotice", "cme_reason"): ("Why does the child miss education?", "In DfE's words"),
+    ("TransferNotice", "provision_status"): ("What provision is there now?", ""),
+    ("TransferNotice", "hours_per_week"): ("How many hours of education a week?", ""),
+    ("TransferNotice", "exclusion_type"): ("Was the child excluded?", "Leave it open if not."),
+    ("TransferNotice", "alternative_provision_start"): ("When did alternative provision begin?", ""),
+    ("WhereaboutsEnquiry", "last_seen_on"): ("When was the child last seen?", "For example, 3 9 2026"),
+    ("WhereaboutsEnquiry", "reply_by"): ("By when do you need an answer?", ""),
+    ("WhereaboutsUnknownNotice", "unknown_since"): ("Since when are the child's whereabouts unknown?", ""),
+    ("WhereaboutsUnknownNotice", "enquiries_completed_on"): ("When was the last enquiry completed?", ""),
+    ("Address", "address_line"): ("Address", "One line for each part, five at most; no postcode"),
+    ("Address", "post_code"): ("Postcode", ""),
+    ("Address", "country"): ("Country, if it is not the United Kingdom", ""),
+    ("School", "school_name"): ("Name of the school", ""),
+    ("School", "lea"): ("Authority of the school", ""),
+    ("School", "estab"): ("Establishment number", "Four digits"),
+    ("School", "entry_date"): ("First day there", ""),
+    ("School", "leaving_date"): ("Taken off the register on", ""),
+    ("School", "last_attended"): ("Last seen there on", ""),
+    ("GroundForDeletion", "letter"): (
+        "Letter of the ground",
+        "A to O. What a letter means depends on the year of the regulations.",
+    ),
+    ("GroundForDeletion", "regulations"): ("Under which regulations?", ""),
+    ("Contact", "relationship"): ("What is this person to the child?", ""),
+    ("Contact", "phone_no"): ("Telephone number", ""),
+    ("Contact", "email"): ("Mail address", ""),
+    ("Contact", "lives_with_child"): ("Does this person live with the child?", ""),
+    ("Sibling", "dob"): ("Date of birth", "For example, 31 3 2015"),
+    ("Needs", "sen_provision"): ("Special needs provision", ""),
+    ("Needs", "ehcp"): ("Education, health and care plan", ""),
+    ("Needs", "risk_group"): ("Is the child at particular risk?", "Choose all that apply."),
+    ("Needs", "mash_referral"): ("When was the child referred to the MASH?", "Leave it open if not."),
+    ("LookedAfter", "in_care"): ("Is the child looked after by an authority?", ""),
+    ("LookedAfter", "care_authority"): ("By which authority?", ""),
+    ("LegalAction", "kind"): ("Which step?", ""),
+    ("LegalAction", "status"): ("How does it stand?", ""),
+    ("Enquiry", "source"): ("Where, or whom, did you ask?", ""),
+    ("Enquiry", "made_on"): ("When?", "For example, 3 9 2026"),
+    ("Enquiry", "made_by"): ("Who asked?", ""),
+    ("Enquiry", "result"): ("What came of it?", ""),
+    ("Officer", "phone_no"): ("Telephone number", ""),
+    ("Officer", "email"): ("Mail address", ""),
+}
+_NOTE = (
+    "Note for the officer there",
+    "At most 2,000 characters. Where an address is withheld, nothing here may give it away.",
+)
+
+
+@cache
+def sections(kind: str) -> tuple[Section, ...]:
+    """The pages of this kind of notice, each with those of its fields that it has."""
+    found = []
+    for section in SECTIONS:
+        cls = _cls(kind, section)
+        there = tuple(name for name in section.fields if cls and name in {slot.field for slot in slots(cls)})
+        if there:
+            found.append(replace(section, fields=there))
+    return tuple(found)
+
+
+def asked(kind: str, level: str) -> tuple[Section, ...]:
+    """The pages that are asked where the child's data are restricted so far: of a child who is phone-only, nothing at all."""
+    if level == "phone-only":
+        return RESTRICTION, RING
+    return tuple(one for one in sections(kind) if level in ("", "none") or not one.withheld)
+
+
+def section(kind: str, name: str) -> Section | None:
+    """The page of this name."""
+    return next((one for one in sections(kind) if one.name == name), None)
+
+
+def _cls(kind: str, section: Section) -> type | None:
+    cls: type = KINDS[kind]
+    for step in filter(None, section.place.split(".")):
+        slot = next((one for one in slots(cls) if one.field == step), None)
+        if slot is None:
+            return None
+        cls = slot.kind
+    return cls
+
+
+def most(kind: str, section: Section) -> int:
+    """How many may stand in a list."""
+    *path, last = section.place.split(".")
+    cls: type = KINDS[kind]
+    for step in path:
+        cls = next(one for one in slots(cls) if one.field == step).kind
+    return next(one for one in slots(cls) if one.field == last).most
+
+
+def fields_of(kind: str, section: Section) -> Mapping[str, Slot]:
+    """The fields of a page, in its order."""
+    cls = _cls(kind, section)
+    assert cls is not None  # noqa: S101 - `sections` left it out
+    by_name = {slot.field: slot for slot in slots(cls)}
+    return {name: by_name[name] for name in section.fields}
+
+
+def elements(kind: str, section: Section) -> Mapping[str, str]:
+    """The path of the element of each field, as findings name it."""
+    cls: type = KINDS[kind]
+    path = f"Message/{kind}"
+    for step in filter(None, section.place.split(".")):
+        slot = next(one for one in slots(cls) if one.field == step)
+        cls, path = slot.kind, f"{path}/{slot.element}"
+    return {name: f"{path}/{slot.element}" for name, slot in fields_of(kind, section).items()}
+
+
+@cache
+def questions(kind: str, section: Section) -> tuple[Question, ...]:
+    """What the page asks."""
+    cls = _cls(kind, section)
+    assert cls is not None  # noqa: S101 - `sections` left it out
+    by_name = {one.name: one for one in fields(cls)}
+    return tuple(
+        _question(cls.__name__, slot, optional=has_default(by_name[name]) or slot.repeated)
+        for name, slot in fields_of(kind, section).items()
+    )
+
+
+def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
+    label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (words(slot.element), "")))
+    kind = _kind(slot)
+    return Question(
+        slot.field,
+        label,
+        kind,
+        hint,
+        options=lambda: (*_options(slot), *((("", "Not said"),) if optional and kind == "radios" else ())),
+        optional=optional,
+        longest=slot.shape.longest if isinstance(slot.shape, Text) else 0,
+        short=isinstance(slot.shape, Number) or (isinstance(slot.shape, Text) and slot.shape.longest <= 30),
+    )
+
+
+def _kind(slot: Slot) -> Kind:
+    shape = slot.shape
+    if slot.repeated:
+        return "checkboxes" if isinstance(shape, CodeList) else "lines"
+    if slot.kind is bool:
+        return "radios"
+    if isinstance(shape, CodeList):
+        return "radios" if len(codes.labels(shape.name)) <= MOST_RADIOS else "select"
+    if isinstance(shape, Text):
+        return "select" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
+    return "text" if isinstance(shape, Number) else "day"
+
+
+def _options(slot: Slot) -> Sequence[tuple[str, str]]:
+    if slot.kind is bool:
+        return ("yes", "Yes"), ("no", "No")
+    if isinstance(slot.shape, CodeList):
+        return tuple(codes.labels(slot.shape.name).items())
+    return *authorities(), *((code, f"{name} (ended)") for code, name in codes.labels("authorities_ended").items())
+
+
+@cache
+def authorities() -> tuple[tuple[str, str], ...]:
+    """Every authority to which a notice may go, by name."""
+    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    return tuple(sorted(live.items(), key=lambda one: one[1]))
+
+
+def normal(slot: Slot, text: str) -> str:
+    """What was typed, in one spelling: one space between words; UPN and postcode in capitals."""
+    said = " ".join(text.split())
+    if slot.field in ("upn", "nc_year_actual", "letter"):
+        return re.sub(r"\s", "", said).upper()
+    return said.upper() if slot.field == "post_code" else said

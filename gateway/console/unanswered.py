@@ -1,0 +1,101 @@
+"""What is owed on notices, by others and by us: the oldest first, with whom to ring; one row for each case."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway import reconcile
+from gateway.console.doors import Door
+from gateway.console.files import csv_file
+from gateway.console.visit import Visit
+from gateway.core.duties import Step
+from gateway.core.permissions import Act, Reach
+from gateway.paper import as_csv
+from gateway.reconcile import Owed
+from gateway.reports import owed
+from gateway.store import assignments
+
+SHOWN = 100  # rows; the spreadsheet has all
+SIDES = {"them": "Others owe it", "us": "We owe it"}
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Which duties are asked for, as the address says it."""
+
+    side: str
+    late: bool
+    partner: str
+
+    def has(self, one: Owed) -> bool:
+        """Is this duty among them?"""
+        late = not self.late or one.step is not Step.WAIT
+        return late and self.side in ("", one.owed_by) and self.partner in ("", one.partner)
+
+    @property
+    def query(self) -> str:
+        """The end of the address that asks for them."""
+        said = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
+        return urlencode({name: value for name, value in said.items() if value})
+
+
+def _narrowed(visit: Visit) -> Narrowed:
+    query = visit.request.query
+    side = query.get("side", "")
+    return Narrowed(side if side in SIDES else "", query.get("late") == "yes", query.get("partner", ""))
+
+
+def _owed(visit: Visit) -> list[Owed]:
+    """What this person may see of what is owed."""
+    found = reconcile.owed(visit.here)
+    if visit.reach is Reach.ALL:
+        return found
+    mine = visit.here.store.look(lambda tx: assignments.of_person(tx, visit.by))
+    return [one for one in found if one.case in mine]
+
+
+async def look(visit: Visit) -> web.StreamResponse:
+    """The page."""
+    return await asyncio.to_thread(_look, visit)
+
+
+def _look(visit: Visit) -> web.Response:
+    every, narrowed = _owed(visit), _narrowed(visit)
+    found = [one for one in every if narrowed.has(one)]
+    rows = reconcile.by_case(found)
+    return visit.page(
+        "unanswered.html",
+        rows=rows[:SHOWN],
+        more=len(rows) - SHOWN,
+        count=len(found),
+        late=_late(found),
+        ageing=owed.ageing(found),
+        narrowed=narrowed,
+        sides=SIDES,
+        partners=sorted({one.partner for one in every}),
+        unmatched=reconcile.unmatched(visit.here) if visit.reach is Reach.ALL else None,
+    )
+
+
+def _late(found: Sequence[Owed]) -> int:
+    return sum(one.step is not Step.WAIT for one in found)
+
+
+async def spreadsheet(visit: Visit) -> web.StreamResponse:
+    """The same duties, each in a row of its own."""
+    return await asyncio.to_thread(_spreadsheet, visit)
+
+
+def _spreadsheet(visit: Visit) -> web.Response:
+    narrowed = _narrowed(visit)
+    page = owed.listing(visit.here, [one for one in _owed(visit) if narrowed.has(one)])
+    return csv_file(as_csv.write(page), "unanswered")
+
+
+DOORS = (
+    Door("GET", "/unanswered", Act.SEE_WORK, look, of_assigned=True),
+    Door("GET", "/unanswered/list.csv", Act.SEE_WORK, spreadsheet, of_assigned=True),
+)

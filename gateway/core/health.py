@@ -1,0 +1,179 @@
+"""How a gateway is, as values: figures only, and nothing of any child. `judging` says what is wrong with them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.core.delivery import State
+from gateway.core.findings import Finding, Level, worst
+
+WAITING = (State.QUEUED, State.SENT)  # not yet with the partner, as far as we know
+STUCK = (State.FAILED, State.REJECTED)  # nothing more is tried
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHealth:
+    """How it last went on one route to a partner."""
+
+    route: str
+    succeeded_at: datetime | None
+    failed_at: datetime | None
+    failing_since: datetime | None  # the first failure after the last success
+    reason: str | None  # of the last failure
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What of an authority's ends, and when."""
+
+    authority: str
+    what: str  # card, certificate, signing key, sealing key
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerHealth:
+    """One partner: what waits for it, how its routes are, when what it has ends, how its clock stands to ours."""
+
+    authority: str
+    counts: dict[State, int]  # of WAITING and STUCK
+    oldest_waiting: datetime | None
+    routes: tuple[RouteHealth, ...]
+    expiries: tuple[Expiry, ...]
+    clock_ahead: timedelta | None  # None: it never told us its time
+    compared_at: datetime | None  # when its statement was last compared with our account
+    due_since: datetime | None  # since when statements could have been compared; None: no route by which it is asked
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not yet with it."""
+        return sum(self.counts.get(state, 0) for state in WAITING)
+
+    @property
+    def succeeded_at(self) -> datetime | None:
+        """When something last went through, by any route."""
+        return max((one.succeeded_at for one in self.routes if one.succeeded_at), default=None)
+
+    @property
+    def failing(self) -> RouteHealth | None:
+        """The route that has failed for longest, where something waits and no route has worked since."""
+        if not self.waiting:
+            return None
+        last = self.succeeded_at
+        since = [(one.failing_since, one.route, one) for one in self.routes if one.failing_since]
+        return min((one for one in since if last is None or one[0] > last), default=(None, "", None))[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system on which we write; the fuller one, where there are two."""
+
+    size: int  # bytes
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The store."""
+
+    trouble: str  # a sentence; empty: it answers
+    size: int  # bytes
+    current: bool  # it has the shape that this version needs
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that we share with ONE."""
+
+    name: str
+    path: str
+    trouble: str  # a sentence; empty: we may read and write there
+    waiting: int
+    oldest: datetime | None  # since when the oldest file lies there
+    taken_at: datetime | None  # when something was last taken, by whoever takes it
+    failed: int  # files that could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxHealth:
+    """A mailbox that we hold for another authority."""
+
+    owner: str
+    bundles: int
+    size: int  # bytes
+    room: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexHealth:
+    """The index of our own children."""
+
+    children: int
+    at: datetime
+    most_days: int  # an older one answers nothing by machine
+
+
+@dataclass(frozen=True, slots=True)
+class LoopHealth:
+    """One of the loops of a gateway that runs."""
+
+    name: str
+    looked_at: datetime
+    late_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogAlarm:
+    """A partner's audit log is not the one that we saw."""
+
+    authority: str
+    sentence: str
+    ring: str  # who there, and the number
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """Our audit log, as far as it can be said without reading it."""
+
+    size: int  # entries
+    covered: int  # by the newest checkpoint
+    checkpoint_at: datetime | None
+    alarms: tuple[LogAlarm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All of it, at one moment."""
+
+    authority: str
+    at: datetime
+    partners: tuple[PartnerHealth, ...]
+    expiries: tuple[Expiry, ...]  # of what is ours
+    disk: Disk
+    database: Database
+    folders: tuple[Folder, ...]
+    mailboxes: tuple[MailboxHealth, ...]
+    index: IndexHealth | None
+    loops: tuple[LoopHealth, ...]
+    log: LogHealth
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """Of the whole."""
+        return worst(self.findings)
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many messages wait or are stuck, by state."""
+        return {state: sum(one.counts.get(state, 0) for one in self.partners) for state in (*WAITING, *STUCK)}
+
+    @property
+    def oldest_waiting(self) -> datetime | None:
+        """Since when the oldest message is not with its partner."""
+        return min((one.oldest_waiting for one in self.partners if one.oldest_waiting), default=None)
+
+    @property
+    def stopped(self) -> tuple[LoopHealth, ...]:
+        """The loops that have not looked when they should have."""
+        return tuple(one for one in self.loops if one.late_at < self.at)

@@ -1,0 +1,201 @@
+"""By which terms a message can be found, and which of them a person means by what they type. No I/O.
+
+    upn, uln         of the child, former ones too; the UPNs of brothers and sisters whom it names
+    surname          the present, preferred and former one; each part of a double-barrelled name, and the whole, written together
+    forename         the same of forename, middle names, and what the child is called
+    ...-sound        how each of these sounds, for who asks for names alike
+    dob              the date of birth
+    reference        the last twelve characters of MessageId and ConversationId, as lists show them
+
+Of a phone-only child nothing can be found but the reference. A surname and a date together are no term of their own: a date has
+so few messages that asking each of them for the name costs less than one more mark in every message (`benchmarks/find.py`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from gateway.core.blocking import swapped
+from gateway.core.names import also, normal, sound
+from gateway.errors import Unusable
+from schemas.message import RESTRICTIONS, Child, Message, Sibling
+
+TAIL = 12  # characters of an id: its last group
+MOST_TYPED = 200  # characters: longer than any name with a date
+MOST_PARTS = 10  # words, dates and numbers
+WAYS = "Type a name, a date of birth such as 03/09/2015, a UPN, a ULN, or the last twelve characters of a reference."
+REFERENCE = re.compile(
+    r"(?<![^\s,;])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|…[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{12})(?![^\s,;])",
+    re.IGNORECASE,
+)
+UPN = re.compile(r"(?<![^\s,;])[A-Z][0-9]{11}[0-9A-Z](?![^\s,;])", re.IGNORECASE)
+ULN = re.compile(r"(?<![^\s,;])[0-9]{10}(?![^\s,;])")
+DATE = re.compile(
+    r"(?<![^\s,;])(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{1,2}([./-])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})"
+    r"|[0-9]{1,2}(?:st|nd|rd|th)? +[a-z]{3,9},? +(?:[0-9]{4}|[0-9]{2}))(?![^\s,;])",
+    re.IGNORECASE,
+)
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%d %B %Y", "%d %b %Y", "%d %B %y", "%d %b %y")
+
+
+class Term(NamedTuple):
+    """One thing by which a message can be found."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a person typed, as it was understood: each part must be met, by any of its terms."""
+
+    parts: tuple[frozenset[Term], ...] = field(repr=False)
+    kinds: tuple[str, ...]  # name, dob, upn, uln, reference
+    ids: frozenset[str] = frozenset()  # references that were typed whole
+
+
+def terms(message: Message) -> set[Term]:
+    """By which terms this message can be found."""
+    head = message.header
+    found = {_reference(head.message_id), _reference(head.conversation_id)}
+    if message.restriction != RESTRICTIONS[-1]:
+        for child in message.each(Child):
+            found.update(_child(child))
+        found.update(Term("upn", one.upn) for one in message.each(Sibling) if one.upn)
+    return found
+
+
+def _reference(written: str) -> Term:
+    return Term("reference", written[-TAIL:])
+
+
+def _child(child: Child) -> Iterator[Term]:
+    yield from (Term("upn", upn) for upn in (child.upn, *child.former_upn) if upn)
+    if child.unique_learner_number:
+        yield Term("uln", child.unique_learner_number)
+    yield Term("dob", child.dob.isoformat())
+    yield from _names("surname", (child.surname, child.preferred_surname, child.former_surname))
+    yield from _names("forename", (child.forename, child.middle_names, child.preferred_forename))
+
+
+def _names(kind: str, names: Iterable[str | None]) -> Iterator[Term]:
+    for name in filter(None, names):
+        parts = normal(name).split()
+        for one in {*parts, _together(name), *(map(_together, name.split()) if len(parts) > 2 else ())}:
+            if _says_enough(one):
+                yield Term(kind, one)
+                yield _alike(kind, one)
+
+
+def _together(name: str) -> str:
+    return normal(name).replace(" ", "")
+
+
+def _alike(kind: str, name: str) -> Term:
+    return Term(f"{kind}-sound", sound(name))
+
+
+def _says_enough(name: str) -> bool:
+    """An initial does not; a name of one letter that is a whole word in its script does."""
+    return len(name) > 1 or not name.isascii()
+
+
+def understood(typed: str, *, alike: bool = False) -> Sought:
+    """What a person means by this, whatever the order; with a comma, what stands before it is a surname. Raises Unusable.
+
+    `alike`: also names that sound alike or are short for each other, and dates with day and month swapped.
+    """
+    text = " ".join(typed.split()).strip(" ,;")
+    if len(text) > MOST_TYPED:
+        raise Unusable("find.too-much", "That is more than anybody can be found by.", WAYS)
+    if not text.isprintable():
+        raise _not_understood()
+    if UPN.fullmatch(together := text.replace(" ", "")):  # people group its digits
+        text = together
+    text, ids = _taken_out(REFERENCE, text)
+    text, upns = _taken_out(UPN, text)
+    text, ulns = _taken_out(ULN, text)
+    text, dates = _taken_out(DATE, text)
+    names = list(_typed_names(text, alike))
+    parts = [
+        *(frozenset((Term("upn", one.upper()),)) for one in upns),
+        *(frozenset((_reference(one.lower()),)) for one in ids),
+        *(frozenset((Term("uln", one),)) for one in ulns),
+        *(_born(one, alike) for one in dates),
+        *names,
+    ]
+    _check(parts)
+    said = {"upn": upns, "reference": ids, "uln": ulns, "dob": dates, "name": names}
+    whole = frozenset(one.lower() for one in ids if "-" in one)
+    return Sought(tuple(parts), tuple(sorted(kind for kind, some in said.items() if some)), whole)
+
+
+def _check(parts: list[frozenset[Term]]) -> None:
+    if not parts:
+        raise Unusable("find.too-little", "One letter, or nothing, is too little to find anybody by.", WAYS)
+    if len(parts) > MOST_PARTS:
+        raise Unusable("find.too-much", "That is more than anybody can be found by.", WAYS)
+
+
+def _not_understood() -> Unusable:
+    return Unusable(
+        "find.not-understood",
+        "A part of what was typed is neither a name nor a date, a UPN, a ULN or a reference.",
+        WAYS,
+    )
+
+
+def _taken_out(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:
+    """The text without what the pattern matches, and that."""
+    return pattern.sub(" ", text), [one.group() for one in pattern.finditer(text)]
+
+
+def _born(written: str, alike: bool) -> frozenset[Term]:
+    plain = re.sub(r"(?<=[0-9])(st|nd|rd|th)\b|,", "", written, flags=re.IGNORECASE)
+    if not re.match("[0-9]{4}-", plain):
+        plain = re.sub("[.-]", "/", plain)
+    for form in DATES:
+        try:
+            born = datetime.strptime(re.sub("(?i)sept ", "Sep ", plain), form).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+        days = {born, swapped(born) or born} if alike else {born}
+        return frozenset(Term("dob", day.isoformat()) for day in days)
+    raise _not_understood()
+
+
+def _typed_names(text: str, alike: bool) -> Iterator[frozenset[Term]]:
+    if any(c.isdigit() for c in text):  # of a date or a number that nothing above could read
+        raise _not_understood()
+    sides = [side for side in text.split(",") if normal(side)]
+    kinds = (("surname",), ("forename",)) if len(sides) == 2 else (("surname", "forename"),) * len(sides)
+    for side, either in zip(sides, kinds, strict=True):
+        for word in _words(side):
+            if alike:
+                yield frozenset(_alike(kind, one) for kind in either for one in _called(kind, word))
+            else:
+                yield frozenset(Term(kind, one) for kind in either for one in word)
+
+
+def _called(kind: str, word: set[str]) -> set[str]:
+    """A surname is what it is; who is called by a forename may be called otherwise too."""
+    return word | {other for one in word for other in also(one)} if kind == "forename" else word
+
+
+def _words(text: str) -> Iterator[set[str]]:
+    """Each word, in the ways in which it may be written.
+
+    An initial is written together with what follows, or passed over: O Brien is O'Brien, A Malik a Malik. Of a double-barrelled
+    name the whole, written together, is found, or each part.
+    """
+    before = ""
+    for word in re.split(r"[\s;]+", text):
+        name = _together(word)
+        if name and not _says_enough(name):
+            before += name
+        elif name:
+            for part in [one for one in normal(word).split() if _says_enough(one)] or [name]:
+                yield {part, name, before + name}
+            before = ""

@@ -1,0 +1,138 @@
+"""A message half written: what was typed, as text under the names of the fields, and the message that it makes. No I/O.
+
+What lies in a form may be incomplete, so it is kept as text: a value of a class is a mapping of its fields, a repeated field a list.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, replace
+from datetime import date
+from typing import Any
+
+from schemas import codes
+from schemas.layout import Slot, is_ours, slots
+from schemas.message import BODIES, Address, Body, TransferNotice
+from schemas.shapes import CodeList, Number, Text
+
+Said = dict[str, Any]  # str, list of str, Said, or list of Said
+KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in BODIES}
+FILL = ("Specimen", "01632 960101", "A", "333")  # stands where something is lacking, so that the rules can be asked
+FILL_DAY = date(2015, 6, 1)
+WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
+MUST = ("child",)  # it may be left out of a class, but only where nothing may be said of a child at all
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def said(value: object) -> Said:
+    """What a value of one of our classes says, as it would be typed."""
+    cls: type = type(value)
+    found: Said = {}
+    for slot in slots(cls):
+        inner = getattr(value, slot.field)
+        if inner is not None:
+            found[slot.field] = [_said(slot, one) for one in inner] if slot.repeated else _said(slot, inner)
+    return found
+
+
+def _said(slot: Slot, value: object) -> Any:
+    if isinstance(value, Address):
+        return said(in_lines(value))
+    if is_ours(slot.kind):
+        return said(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def in_lines(address: Address) -> Address:
+    """The address in lines, as people write one; a UPRN is lost by it."""
+    parts = address.bs7666_address
+    if parts is None or address.address_line:
+        return replace(address, bs7666_address=None)
+    first = " ".join(filter(None, (parts.paon, parts.street)))
+    lines = [parts.saon, first, parts.locality, parts.town, parts.administrative_area]
+    return replace(address, bs7666_address=None, address_line=tuple(line[:100] for line in lines if line))
+
+
+def is_empty(typed: object) -> bool:
+    """Does it say nothing at all?"""
+    if isinstance(typed, Mapping):
+        return all(is_empty(one) for one in typed.values())
+    return not typed
+
+
+def value(slot: Slot, text: str) -> object:
+    """What a text means in this field. Raises ValueError with a sentence for a person."""
+    if CONTROL.search(text):
+        raise ValueError("Leave out what is no letter, digit or sign")
+    match slot.shape:
+        case CodeList(name) if text not in codes.labels(name):
+            raise ValueError("Choose one of the list")
+        case Number(least, most):
+            if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
+                raise ValueError(f"Write a whole number from {least} to {most}")
+            return int(text)
+        case Text(longest, pattern, says):
+            if len(text) > longest:
+                raise ValueError(f"At most {longest} characters; this has {len(text)}")
+            if pattern and not re.fullmatch(pattern, text):
+                raise ValueError(f"Write {says}")
+    if slot.kind is date:
+        return date.fromisoformat(text)
+    return text == "yes" if slot.kind is bool else text
+
+
+def body(kind: str, typed: Said) -> tuple[Body, list[str]]:
+    """The body that was typed, and the paths of the fields that are lacking; in their place stands something that fits.
+
+    What the restriction forbids is left out, whatever was typed of it.
+    """
+    lacking: list[str] = []
+    found: Any
+    level = (typed.get("restriction") or {}).get("level")
+    if level == "phone-only" and kind == TransferNotice.__name__:
+        typed = {name: typed.get(name) for name in ("restriction", "ring")}
+        typed |= {"certainty": "possible", "cme_reason": "not-recorded", "provision_status": "unknown"}
+        found = replace(_built(TransferNotice, typed, lacking, ""), child=None)
+        return found, [path for path in lacking if not path.startswith("child.")]
+    found = _built(KINDS[kind], typed, lacking, "")
+    if found.restriction.level != "none":
+        cls: type = type(found)
+        there = {slot.field: () if slot.repeated else None for slot in slots(cls) if slot.field in WITHHELD}
+        found = replace(found, **there)
+        lacking = [path for path in lacking if path.split(".")[0] not in WITHHELD]
+    return found, lacking
+
+
+def _built(cls: type, typed: Mapping[str, Any], lacking: list[str], at: str) -> Any:
+    values: dict[str, object] = {}
+    defaults = {one.name: one for one in fields(cls)}
+    for slot in slots(cls):
+        inner, path = typed.get(slot.field), f"{at}.{slot.field}".lstrip(".")
+        if slot.repeated:
+            values[slot.field] = tuple(_one(slot, one, lacking, path) for one in inner or () if not is_empty(one))
+        elif not is_empty(inner):
+            values[slot.field] = _one(slot, inner, lacking, path)
+        elif not has_default(defaults[slot.field]) or path in MUST:
+            values[slot.field] = _one(slot, {}, lacking, path) if is_ours(slot.kind) else _fill(slot)
+            if not is_ours(slot.kind):
+                lacking.append(path)
+    return cls(**values)
+
+
+def has_default(field: "Field[Any]") -> bool:
+    """May the field be left out?"""
+    return field.default is not MISSING
+
+
+def _one(slot: Slot, typed: Any, lacking: list[str], path: str) -> object:
+    return _built(slot.kind, typed, lacking, path) if is_ours(slot.kind) else value(slot, typed)
+
+
+def _fill(slot: Slot) -> object:
+    match slot.shape:
+        case CodeList(name):
+            return next(iter(codes.labels(name)))
+        case Number(least, _):
+            return least
+        case Text(longest, pattern):
+            return next(one for one in FILL if len(one) <= longest and re.fullmatch(pattern or ".*", one))
+    return FILL_DAY if slot.kind is date else False

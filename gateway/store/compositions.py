@@ -1,0 +1,82 @@
+"""Notices that officers write. What one says is locked, and its key destroyed when it is sent or given up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.errors import NotAllowed, NotFound
+from gateway.store.tables import compositions
+
+
+class State(StrEnum):
+    """How a composition stands."""
+
+    WRITING = "writing"
+    SENT = "sent"
+    GIVEN_UP = "given-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A composition as it stands, without what it says."""
+
+    composition_id: str
+    kind: str
+    by: str
+    draft_id: str | None
+    corrects: str | None
+    state: State
+    changes: int
+    changed_at: datetime
+    told: str | None
+
+
+_at = compositions.c
+_VIEW = [_at[name] for name in Composition.__dataclass_fields__]
+
+
+def put(tx: Connection, made: Composition, data_key: bytes, content: bytes) -> None:
+    """Keep a new one."""
+    values = {name: getattr(made, name) for name in Composition.__dataclass_fields__}
+    tx.execute(insert(compositions).values(**values, data_key=data_key, content=content))
+
+
+def change(tx: Connection, now: datetime, name: str, was: int, data_key: bytes, content: bytes) -> None:
+    """Let it say something else. Raises NotAllowed where it was changed since, or has ended."""
+    mine = update(compositions).where(_at.composition_id == name, _at.changes == was, _at.state == State.WRITING)
+    values = {"data_key": data_key, "content": content, "changes": was + 1, "changed_at": now}
+    if tx.execute(mine.values(values)).rowcount != 1:
+        raise NotAllowed(
+            "composition.overtaken",
+            "This was changed or sent since you opened the page, perhaps in another window.",
+            "Look at it as it is now.",
+        )
+
+
+def end(tx: Connection, now: datetime, name: str, state: State, told: str | None = None) -> bool:
+    """End it, and destroy its key; False where it has ended already."""
+    mine = update(compositions).where(_at.composition_id == name, _at.state == State.WRITING)
+    values = {"state": state, "data_key": None, "content": b"", "changed_at": now, "told": told}
+    return tx.execute(mine.values(values)).rowcount == 1
+
+
+def get(tx: Connection, name: str) -> Composition:
+    """One of them. Raises NotFound."""
+    row = tx.execute(select(*_VIEW).where(_at.composition_id == name)).first()
+    if row is None:
+        raise NotFound("composition.not-found", "There is no such notice being written.", "Look at the list.")
+    return Composition(**{**row._mapping, "state": State(row.state)})
+
+
+def locked(tx: Connection, name: str) -> tuple[bytes | None, bytes]:
+    """The data key (None when destroyed) and the content."""
+    row = tx.execute(select(_at.data_key, _at.content).where(_at.composition_id == name)).one()
+    return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
+
+
+def writing(tx: Connection, limit: int) -> list[Composition]:
+    """Those that are being written, the one that was changed last first."""
+    query = select(*_VIEW).where(_at.state == State.WRITING).order_by(_at.changed_at.desc()).limit(limit)
+    return [Composition(**{**row._mapping, "state": State(row.state)}) for row in tx.execute(query)]

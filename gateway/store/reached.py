@@ -1,0 +1,94 @@
+"""How it last went with each partner, by each route: one row for each, however many messages there are.
+
+Written with what became of the tries, in one transaction; the table is small, so whoever looks reads all of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.tables import reached
+
+STATEMENT = "statement"  # stands in place of a route: its statement was compared with our account
+REACHED = frozenset({"receipted", "handed over", "rejected"})  # endings in which the route did its work
+MOST_SKEW = 2**30  # seconds, some thirty years: what a clock says may be anything
+
+_at = reached.c
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How it stands with one partner, by one route."""
+
+    authority: str
+    route: str
+    succeeded_at: datetime | None
+    failed_at: datetime | None
+    failing_since: datetime | None
+    reason: str | None
+    clock_ahead: int | None
+
+
+def note_endings(
+    tx: Connection,
+    now: datetime,
+    authority: str,
+    endings: Iterable[tuple[str, str, str | None]],
+    clock: timedelta | None = None,
+) -> None:
+    """Note how a batch of tries ended (route, ending, reason). Where one of a route went through, the route works."""
+    worked: set[str] = set()
+    failed: dict[str, str | None] = {}
+    for route, ending, reason in endings:
+        if ending in REACHED:
+            worked.add(route)
+        else:
+            failed[route] = reason
+    for route in sorted(worked | failed.keys()):  # in order, so that two processes cannot wait for each other
+        if route in worked:
+            note_success(tx, now, authority, route, clock)
+        else:
+            note_failure(tx, now, authority, route, failed[route], clock)
+
+
+def note_success(tx: Connection, now: datetime, authority: str, route: str, clock: timedelta | None = None) -> None:
+    """It went through."""
+    _put(tx, authority, route, {"succeeded_at": now, "failing_since": None}, clock)
+
+
+def note_failure(
+    tx: Connection, now: datetime, authority: str, route: str, reason: str | None, clock: timedelta | None = None
+) -> None:
+    """It did not; since when, stands from the first failure on."""
+    since = {"failing_since": func.coalesce(_at.failing_since, literal(now, _at.failing_since.type))}
+    _put(tx, authority, route, {"failed_at": now, "failing_since": now, "reason": reason}, clock, since)
+
+
+def _put(
+    tx: Connection,
+    authority: str,
+    route: str,
+    values: dict[str, object],
+    clock: timedelta | None,
+    instead: Mapping[str, object] | None = None,
+) -> None:
+    if clock is not None:
+        seconds = int(clock.total_seconds())
+        values["clock_ahead"] = max(-MOST_SKEW, min(MOST_SKEW, seconds))
+    made = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    tx.execute(
+        made(reached)
+        .values(authority=authority, route=route, **values)
+        .on_conflict_do_update(index_elements=["authority", "route"], set_={**values, **(instead or {})})
+    )
+
+
+def every(tx: Connection) -> dict[str, list[Reached]]:
+    """All of them, by authority."""
+    found: dict[str, list[Reached]] = {}
+    for row in tx.execute(select(reached).order_by(_at.authority, _at.route)):
+        found.setdefault(row.authority, []).append(Reached(**row._mapping))
+    return found

@@ -1,0 +1,114 @@
+"""Every page as every role, in Debian's Chromium: axe, 320 pixels (which is 400 % of 1280), the keyboard, no JavaScript.
+
+axe finds only part of what can be wrong; docs/accessibility.md says what was not tested.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from gateway.authority import Authority
+from gateway.console.application import ROOMS
+from gateway.core.permissions import Reach, Role, reach
+from gateway.send import send
+from tests.children import notice
+from tests.consoles import Desk, assert_accessible, chromium, desk, settled, two_houses
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[str, str]]]:
+    """Worcestershire, to which a notice came and which sent one; and what stands in addresses."""
+    async with two_houses(tmp_path, tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
+        sent = notice(name="transfer-notice-siblings")
+        await send(sandwell, [sent], "test")
+        await send(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
+        await settled(sandwell, worcestershire)
+        head = sent.header
+        parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
+        yield worcestershire, browser, parts
+
+
+def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
+    """Every page that this role may open."""
+    doors = [door for room in ROOMS for door in room if door.method == "GET"]
+    roles = [role] if role else []
+    mine = [door for door in doors if door.act is None or reach(roles, door.act) is Reach.ALL]
+    whole = [
+        re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
+    ]
+    return [one for one in whole if one not in ("/sign-in/directory", "/sign-in/answer")]  # which lead elsewhere
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
+    there: tuple[Authority, Browser, dict[str, str]], role: Role | None
+) -> None:
+    here, browser, parts = there
+    before = await desk(browser, here, role)
+    for address in addresses(role, parts):
+        await before.open(address)
+        for size in (WIDE, NARROW):
+            await before.page.set_viewport_size(size)  # type: ignore[arg-type]  # of playwright's own shape
+            await assert_accessible(before)
+
+
+async def test_a_page_that_says_what_is_wrong_is_accessible_too(
+    there: tuple[Authority, Browser, dict[str, str]],
+) -> None:
+    here, browser, parts = there
+    officer = await desk(browser, here, Role.CME_OFFICER)
+    await officer.open(f"/cases/{parts['case']}/notices/{parts['notice']}/reject")
+    await officer.page.get_by_role("button", name="Reject").click()
+    await officer.page.get_by_role("heading", name="There is a problem").wait_for()
+    await assert_accessible(officer)
+
+
+async def test_an_officer_accepts_a_notice_with_the_keyboard_alone(
+    there: tuple[Authority, Browser, dict[str, str]],
+) -> None:
+    here, browser, _ = there
+    officer = await desk(browser, here, Role.CME_OFFICER)
+    await officer.open("/inbox")
+    await _tab_to(officer, "Testchild-Example, Ada")
+    await officer.page.keyboard.press("Enter")
+    await officer.page.get_by_text("What has happened").wait_for()
+    await _tab_to(officer, "Accept the notice")
+    await officer.page.keyboard.press("Enter")
+    await officer.page.get_by_role("heading", name="Accept the notice").wait_for()
+    await _tab_to(officer, "Accept")
+    await officer.page.keyboard.press("Enter")
+    await officer.page.get_by_text("It is done").wait_for()
+
+
+async def _tab_to(desk: Desk, text: str) -> None:
+    """By the tabulator alone; what has the focus can be seen to have it."""
+    for _ in range(40):
+        await desk.page.keyboard.press("Tab")
+        focused = desk.page.locator(":focus")
+        if (await focused.inner_text()).strip() == text:
+            return
+    raise AssertionError(f"the keyboard does not reach {text}")
+
+
+async def test_everything_works_without_javascript(there: tuple[Authority, Browser, dict[str, str]]) -> None:
+    here, browser, _ = there
+    officer = await desk(browser, here, Role.CME_OFFICER, java_script_enabled=False)
+    await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
+    await officer.page.get_by_role("button", name="Accept the notice").click()
+    await officer.page.get_by_role("button", name="Accept").click()
+    assert await officer.page.get_by_text("It is done").is_visible()
+
+
+async def test_axe_does_find_what_is_wrong(there: tuple[Authority, Browser, dict[str, str]]) -> None:
+    here, browser, _ = there
+    visitor = await desk(browser, here, None)
+    await visitor.open("/sign-in")
+    await visitor.page.evaluate("document.querySelector('label').remove(); document.documentElement.lang = ''")
+    with pytest.raises(AssertionError, match="html-has-lang"):
+        await assert_accessible(visitor)

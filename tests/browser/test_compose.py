@@ -1,0 +1,211 @@
+"""An officer writes a notice in a real browser: the whole way, warnings, what is refused, what a stranger typed, and twice the same."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+
+from gateway import compose, intake, postcodes, respond
+from gateway.core.permissions import Role
+from gateway.send import prepare, queue
+from gateway.store import drafts as kept
+from gateway.store import outbox
+from schemas.message import TransferNotice
+from tests.children import notice
+from tests.consoles import Desk, chromium, desk, two_houses
+from tests.flows.test_intake import NOWHERE, put
+from tests.flows.test_postcodes import directory
+
+OLIVE = "cme.officer@council.example"
+HOSTILE = '<script>alert(1)</script>O\'Test & "Co"'
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Desk]:
+    """Sandwell's officer; Worcestershire's gateway runs too."""
+    async with two_houses(tmp_path) as (sandwell, _), chromium() as browser:
+        postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
+        yield await desk(browser, sandwell, Role.CME_OFFICER)
+
+
+async def accessible(here: Desk) -> None:
+    found = await Axe().run(here.page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+    assert [one for one in here.said if "422" not in one] == []  # a form that is refused is no fault of the page
+
+
+async def on_to(here: Desk, *names: str) -> None:
+    for name in names:
+        await here.page.get_by_role("link", name=name).click()
+
+
+async def go_on(here: Desk) -> None:
+    await here.page.get_by_role("button", name="Continue", exact=True).click()
+
+
+async def fill(here: Desk, **fields: str) -> None:
+    for label, value in fields.items():
+        await here.page.get_by_label(label.replace("_", " "), exact=False).first.fill(value)
+
+
+async def day(here: Desk, name: str, on: tuple[int, int, int]) -> None:
+    for part, value in zip(("day", "month", "year"), on, strict=True):
+        await here.page.locator(f"#{name}-{part}").fill(str(value))
+
+
+async def begin(here: Desk, kind: str = "A transfer notice") -> None:
+    await here.open("/compositions")
+    await here.page.get_by_label(kind).check()
+    await go_on(here)
+
+
+async def write_child(here: Desk, surname: str = "Testchild-Example", upn: str = "X333210123001") -> None:
+    """The three pages about the child, one after the other."""
+    await on_to(here, "The child's names")
+    await here.page.locator("#surname").fill(surname)
+    await here.page.locator("#forename").fill("Ada")
+    await go_on(here)
+    await day(here, "dob", (31, 3, 2016))
+    await here.page.get_by_label("Female").check()
+    await go_on(here)
+    await here.page.locator("#upn").fill(upn)
+    await go_on(here)
+
+
+async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here: Desk) -> None:
+    await begin(here)
+    await accessible(here)
+    await on_to(here, "How far this may be shared")
+    await here.page.get_by_label("No restriction").check()
+    await go_on(here)
+    await write_child(here, HOSTILE, "Y333210123001")
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    await accessible(here)
+    await here.page.locator("#upn").fill("x3332 1012 3001")
+    await go_on(here)
+    await on_to(here, "When the child moved")
+    await here.page.get_by_label("Believed").check()
+    await go_on(here)
+    await on_to(here, "New address")
+    await here.page.locator("#address_line").fill("Flat 3\n44 Placeholder Road")
+    await here.page.locator("#post_code").fill("wr1 9zz")
+    await go_on(here)
+    await on_to(here, "Why the child misses education")
+    await here.page.locator("#cme_reason").select_option("unknown")
+    await here.page.get_by_label("No provision").check()
+    await go_on(here)
+    await on_to(here, "Brothers and sisters")
+    await here.page.get_by_role("button", name="Add one").click()
+    await here.page.locator("#surname").fill("Testchild-Example")
+    await day(here, "dob", (1, 2, 2018))
+    await go_on(here)
+    await accessible(here)
+    await go_on(here)
+    await on_to(here, "To whom it goes")
+    assert await here.page.get_by_text("The new postcode lies in Worcestershire").count() == 1
+    await accessible(here)
+    await go_on(here)
+    await here.page.get_by_role("button", name="Check your answers").click()
+    assert await here.page.get_by_text(HOSTILE).count() == 1
+    await accessible(here)
+    await here.page.get_by_role("button", name="Send it").click()
+    await accessible(here)
+    await here.page.go_back()
+    assert await here.page.get_by_text("It is on its way").count() == 1  # the page before leads there too
+    [sent] = here.here.store.look(lambda tx: outbox.search(tx))
+    body = respond.read_outgoing(here.here, sent.message_id, OLIVE).body
+    assert isinstance(body, TransferNotice)
+    assert body.child
+    assert body.destination_address
+    assert (body.child.surname, body.child.upn) == (HOSTILE, "X333210123001")
+    assert body.destination_address.post_code == "WR1 9ZZ"
+    assert [one.dob.year for one in body.sibling] == [2018]
+    await on_to(here, "See how it stands")
+    assert await here.page.get_by_role("heading", name=HOSTILE).count() == 1
+
+
+async def test_of_a_child_who_is_phone_only_nothing_is_asked(here: Desk) -> None:
+    await begin(here)
+    await on_to(here, "How far this may be shared")
+    await here.page.get_by_label("No data about the child by machine").check()
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("A restriction must say its reason").count() == 1
+    await here.page.get_by_label("Lives in a refuge").check()
+    await here.page.locator("#decided_by").fill("Olive Invented")
+    await day(here, "review_on", (1, 5, 2027))
+    await go_on(here)
+    assert await here.page.locator(".govuk-task-list__link").all_inner_texts() == [
+        "To whom it goes", "How far this may be shared", "Whom they ring"
+    ]  # fmt: skip
+    await here.open(f"{here.page.url.split(str(here.here.config.console.port))[1]}/names")
+    assert await here.page.get_by_text("There is no such page in this notice").count() == 1
+    await begin(here, "A whereabouts enquiry")
+    await on_to(here, "How far this may be shared")
+    await here.page.get_by_label("No data about the child by machine").check()
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("nobody can be asked").count() == 1
+
+
+async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: Desk) -> None:
+    old = notice()
+    [ready] = prepare(here.here, [old], OLIVE)
+    here.here.store.run(lambda tx: queue(tx, here.here, [ready]))
+    await here.open(f"/cases/{old.header.conversation_id}")
+    await here.page.get_by_role("button", name="Correct the notice").click()
+    await here.page.get_by_role("button", name="Write the correction").click()
+    await on_to(here, "New address")
+    await here.page.locator("#post_code").fill("WS1 1TP")
+    await go_on(here)
+    await on_to(here, "Birth, sex")
+    await day(here, "dob", (31, 3, 2024))
+    await go_on(here)
+    assert await here.page.get_by_text("not of compulsory school age").count() == 1
+    await go_on(here)
+    await here.page.get_by_role("button", name="Check your answers").click()
+    assert await here.page.get_by_text("lies in Walsall (335)").count() >= 1
+    await here.page.get_by_role("button", name="Send it").click()
+    assert await here.page.get_by_role("alert").get_by_text("A warning was not looked at").count() == 1
+    await accessible(here)
+    await here.page.get_by_label("I have looked at it").check()
+    await here.page.get_by_role("button", name="Send it").click()
+    new, before = here.here.store.look(lambda tx: outbox.search(tx))
+    assert (new.conversation_id, before.state) == (old.header.conversation_id, "withdrawn")
+
+
+async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> None:
+    name = compose.begin(here.here, "TransferNotice", OLIVE)
+    await here.open(f"/compositions/{name}/names")
+    now = compose.look(here.here, name, OLIVE)
+    compose.keep(here.here, now, OLIVE)
+    await here.page.locator("#surname").fill("x" * 151)
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("At most 150 characters").count() == 1
+    await here.open(f"/compositions/{name}/names")
+    compose.keep(here.here, compose.look(here.here, name, OLIVE), OLIVE)
+    await here.page.locator("#surname").fill("Testchild")
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("changed or sent since you opened").count() == 1
+    await go_on(here)
+    assert compose.look(here.here, name, OLIVE).body["child"]["surname"] == "Testchild"
+
+
+async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    put(tmp_path, NOWHERE)
+    await intake.take_in(here.here, tmp_path / "one")
+    await here.open("/drafts")
+    await accessible(here)
+    await here.page.locator("tbody a").click()
+    await accessible(here)
+    await here.page.get_by_role("button", name="Complete and send it").click()
+    await on_to(here, "To whom it goes")
+    await here.page.locator("#to").select_option("885")
+    await go_on(here)
+    await here.page.get_by_role("button", name="Check your answers").click()
+    await here.page.get_by_role("button", name="Send it").click()
+    [sent] = here.here.store.look(lambda tx: outbox.search(tx))
+    [draft] = here.here.store.look(lambda tx: kept.search(tx, kept.State.SENT, 10))
+    assert draft.message_id == sent.message_id

@@ -1,0 +1,113 @@
+"""Searches in a real browser: those that came beside our own children, and ours with its review."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway import enquire, review, trace
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.core.standing import Standing
+from gateway.receive import receive
+from gateway.send import prepare
+from gateway.store import inbox, log, outbox
+from schemas.message import Message
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.consoles import Desk, chromium, desk, two_houses
+from tests.flows.test_matches import EVE, enquiry, load
+
+OLIVE = "cme.officer@council.example"
+
+
+@pytest.fixture
+async def desks(tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
+    """An officer of Sandwell's and one of Worcestershire's."""
+    async with two_houses(tmp_path) as (sandwell, worcestershire), chromium() as browser:
+        yield await desk(browser, sandwell, Role.CME_OFFICER), await desk(browser, worcestershire, Role.CME_OFFICER)
+
+
+async def come(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
+    await receive(worcestershire, [one.sealed for one in prepare(sandwell, messages, "test")], "333")
+    await trace.match_due(worcestershire)
+
+
+async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks: tuple[Desk, Desk]) -> None:
+    sandwell, here = desks
+    load(here.here, EVE)
+    asked = enquiry()
+    await come(sandwell.here, here.here, asked)
+    await here.open("/matches")
+    await here.page.get_by_role("link", name="Whereabouts enquiry").click()
+    for reason in ("same UPN", "same date of birth", "Very strong: 99 in 100"):
+        assert await here.page.get_by_text(reason).count() == 1
+    await here.page.get_by_role("button", name="None of these: no trace").click()
+    assert await here.page.get_by_text("The answer is on its way").count() == 1
+    item = here.here.store.look(lambda tx: inbox.get(tx, asked.header.message_id))
+    assert item.state is Standing.CONCLUDED
+    [read] = here.here.store.look(lambda tx: log.search(tx, act="match.read"))
+    assert (read.actor, read.about) == (OLIVE, item.message_id)
+    assert here.said == []
+
+
+async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks: tuple[Desk, Desk]) -> None:
+    sandwell, here = desks
+    load(here.here)
+    await come(sandwell.here, here.here, enquiry(), enquiry())
+    await here.open("/matches")
+    await here.page.get_by_role("button", name="Answer them all").click()
+    assert await here.page.get_by_text("2 enquiries are answered").count() == 1
+    await here.page.get_by_role("button", name="Answer them").click()
+    assert await here.page.get_by_text("0 wait for an officer's word").count() == 1
+    assert len(here.here.store.look(lambda tx: outbox.search(tx))) == 2
+
+
+async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk, Desk]) -> None:
+    here, _ = desks
+    done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
+    await here.open("/reviews")
+    await here.page.get_by_role("link", name="Review the search").click()
+    await here.page.get_by_label("Police").select_option("no-information")
+    await here.page.get_by_role("button", name="Write it down").click()
+    assert await here.page.get_by_text("Police: nothing learnt").count() == 1
+    stale = await here.page.content()
+    await here.page.get_by_role("button", name="Ask again").click()
+    assert await here.page.get_by_text("1 asked again").count() == 1
+    await here.page.set_content(stale)  # as after the back button
+    await here.page.evaluate("document.querySelector('form[action$=ask-again]').action = location.origin + "
+                             f"'/cases/{done.case}/ask-again'")  # fmt: skip
+    await here.page.get_by_role("button", name="Ask again").click()
+    assert await here.page.get_by_text("A review was written down just now").count() == 1
+    assert [one.reviews for one in review.listed(here.here)] == [2]
+    await here.open(f"/cases/{done.case}/search")
+    await here.page.get_by_role("button", name="Stand down").click()
+    await here.page.get_by_label("In education").check()
+    today = here.here.now()
+    for part, value in (("Day", today.day), ("Month", today.month), ("Year", today.year)):
+        await here.page.get_by_label(part).fill(str(value))
+    await here.page.get_by_role("button", name="Stand down").click()
+    assert await here.page.get_by_role("heading", name="What has happened").count() == 1
+    assert review.listed(here.here) == []
+
+
+async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_notice(
+    desks: tuple[Desk, Desk], tmp_path: Path
+) -> None:
+    here, _ = desks
+    for code, name in (("330", "Birmingham"), ("332", "Dudley")):
+        there = make(tmp_path / code, code, name)
+        introduce(here.here, there)
+        there.store.close()
+    done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
+    await here.open(f"/cases/{done.case}")
+    assert await here.page.get_by_role("heading", name="3 authorities were asked").count() == 1
+    assert await here.page.locator("section.message").count() == 1
+    assert await here.page.get_by_text("Whereabouts enquiry: queued, 3 times").count() == 1
+    assert len(here.here.store.look(lambda tx: log.search(tx, act="notice.read"))) == 1
+    await here.page.get_by_role("button", name="Look at the search").click()
+    assert await here.page.locator("tbody tr").count() == 3
+    await here.page.get_by_role("button", name="Ask more authorities").click()
+    await here.page.get_by_label("Wales (22)").check()
+    await here.page.get_by_role("button", name="Ask them").click()
+    assert await here.page.get_by_text("neither a partner nor entered for letters").count() == 1

@@ -1,0 +1,194 @@
+"""An officer writes a notice in pages: nothing is lost, nothing is sent twice, and of a restricted child no more is said than may be."""
+
+import io
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from gateway import compose, postcodes, respond
+from gateway.authority import Authority
+from gateway.compose import Writing
+from gateway.core import writing
+from gateway.core.delivery import State as Delivered
+from gateway.core.writing import Said
+from gateway.errors import NotAllowed, Unfit
+from gateway.send import prepare, queue
+from gateway.store import compositions, log, outbox
+from gateway.store.compositions import State
+from schemas.layout import slots
+from schemas.message import TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
+from tests.children import notice
+from tests.flows.test_exchange import Pair
+from tests.flows.test_postcodes import directory
+
+CHILD: Said = {
+    "surname": "Testchild-Example",
+    "forename": "Ada",
+    "dob": "2016-03-31",
+    "sex": "F",
+    "upn": "X333210123001",
+}
+WHOLE: Said = {
+    "restriction": {"level": "none"},
+    "child": CHILD,
+    "certainty": "believed",
+    "cme_reason": "unknown",
+    "provision_status": "none",
+    "destination_address": {"address_line": ["44 Placeholder Road"], "post_code": "WR1 9ZZ"},
+}
+REFUGE = {"reason": "refuge", "decided_by": "Olive Invented", "review_on": "2027-05-01"}
+
+
+def written(here: Authority, kind: str = "TransferNotice", to: Said | None = None, **body: object) -> str:
+    """A notice that is whole, but for what is changed."""
+    name = compose.begin(here, kind, "olive")
+    now = compose.look(here, name, "olive")
+    compose.keep(
+        here, replace(now, to={"to": "885"} if to is None else to, body={**now.body, **WHOLE, **body}), "olive"
+    )
+    return name
+
+
+def sent_of(here: Authority) -> list[outbox.Delivery]:
+    return here.store.look(lambda tx: outbox.search(tx))
+
+
+def test_what_was_written_is_there_when_the_officer_comes_back_and_lies_locked(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    assert compose.look(sandwell, name, "olive").body["child"] == CHILD
+    _, content = sandwell.store.look(lambda tx: compositions.locked(tx, name))
+    assert b"Testchild" not in content
+    acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=name))]
+    assert acts.count("composition.read") == 2
+
+
+def test_it_is_sent_once_and_a_second_time_says_what_became_of_it(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    first, second = (compose.send(sandwell, name, [], "olive") for _ in range(2))
+    assert first == second
+    [one] = sent_of(sandwell)
+    assert (one.recipient, one.conversation_id) == ("885", first.case)
+    body = respond.read_outgoing(sandwell, one.message_id, "olive").body
+    assert isinstance(body, TransferNotice)
+    assert body.child
+    assert (body.child.dob, body.ring.name) == (date(2016, 3, 31), "olive")
+    assert sandwell.store.look(lambda tx: compositions.locked(tx, name)) == (None, b"")
+
+
+def test_who_was_slower_in_another_window_changes_nothing(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    one, other = (compose.look(sandwell, name, "olive") for _ in range(2))
+    compose.keep(sandwell, replace(one, to={"to": "330"}), "olive")
+    with pytest.raises(NotAllowed, match=r"composition\.overtaken"):
+        compose.keep(sandwell, replace(other, to={"to": "332"}), "olive")
+    assert compose.look(sandwell, name, "olive").to == {"to": "330"}
+
+
+def test_what_is_given_up_can_be_read_by_nobody(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    compose.give_up(sandwell, name, "olive")
+    with pytest.raises(NotAllowed, match=r"composition\.ended"):
+        compose.look(sandwell, name, "olive")
+    with pytest.raises(NotAllowed, match=r"composition\.ended"):
+        compose.send(sandwell, name, [], "olive")
+    assert sent_of(sandwell) == []
+
+
+def test_nothing_is_sent_while_something_is_lacking_or_wrong(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = compose.begin(sandwell, "TransferNotice", "olive")
+    lacking = compose.check(sandwell, compose.look(sandwell, name, "olive")).lacking
+    assert set(lacking) == {
+        "to", "restriction.level", "child.surname", "child.dob", "child.sex", "certainty", "cme_reason", "provision_status"
+    }  # fmt: skip
+    with pytest.raises(NotAllowed, match=r"composition\.lacking"):
+        compose.send(sandwell, name, [], "olive")
+    with pytest.raises(Unfit, match="first letter does not fit"):
+        compose.send(sandwell, written(sandwell, child={**CHILD, "upn": "Y333210123001"}), [], "olive")
+    assert sent_of(sandwell) == []
+
+
+def test_a_postcode_in_another_authority_is_a_warning_that_an_officer_weighs(pair: Pair) -> None:
+    sandwell, _ = pair
+    postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
+    name = written(sandwell, destination_address={"post_code": "WS1 1TP"})
+    now = compose.look(sandwell, name, "olive")
+    [warning] = compose.check(sandwell, now).warnings
+    assert (warning.code, compose.suggested(sandwell, now)) == ("address.astray", "335")
+    with pytest.raises(NotAllowed, match=r"composition\.unweighed"):
+        compose.send(sandwell, name, [], "olive")
+    assert compose.send(sandwell, name, ["address.astray"], "olive").asked == 1
+
+
+@pytest.mark.parametrize("level", ["address-withheld", "phone-only"])
+def test_of_a_restricted_child_no_more_is_sent_than_may_be_whatever_was_written(pair: Pair, level: str) -> None:
+    sandwell, _ = pair
+    name = written(
+        sandwell, restriction={"level": level, **REFUGE}, note="She is well." if level != "phone-only" else ""
+    )
+    compose.send(sandwell, name, [], "olive")
+    [one] = sent_of(sandwell)
+    body = respond.read_outgoing(sandwell, one.message_id, "olive").body
+    assert isinstance(body, TransferNotice)
+    assert body.destination_address is None
+    assert (body.child is None) == (level == "phone-only")
+
+
+def test_an_enquiry_goes_to_all_who_can_be_reached_and_names_the_others(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell, "WhereaboutsEnquiry", {"to": ["885", "330"]})
+    told = compose.send(sandwell, name, [], "olive")
+    assert (told.asked, told.not_asked) == (1, {"330": "neither a partner nor entered for letters"})
+    assert compose.send(sandwell, name, [], "olive") == told
+    [one] = sent_of(sandwell)
+    assert (one.kind, one.conversation_id) == ("WhereaboutsEnquiry", told.case)
+
+
+def test_nobody_asks_more_than_one_about_a_restricted_child(pair: Pair) -> None:
+    sandwell, _ = pair
+    restriction = {"level": "address-withheld", **REFUGE}
+    name = written(sandwell, "WhereaboutsEnquiry", {"region": ["West Midlands"]}, restriction=restriction)
+    with pytest.raises(NotAllowed, match=r"enquire\.restricted"):
+        compose.send(sandwell, name, [], "olive")
+    assert sandwell.store.look(lambda tx: compositions.get(tx, name)).state is State.WRITING
+
+
+def test_a_correction_begins_as_the_notice_was_and_takes_its_place(pair: Pair) -> None:
+    sandwell, _ = pair
+    old = notice()
+    [ready] = prepare(sandwell, [old], "olive")
+    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    name = compose.correction(sandwell, ready.message_id, "olive")
+    now = compose.look(sandwell, name, "olive")
+    compose.keep(sandwell, _named(now, "Adah"), "olive")
+    told = compose.send(sandwell, name, ["address.astray"], "olive")
+    new, before = sent_of(sandwell)
+    assert (told.case, before.state) == (old.header.conversation_id, Delivered.WITHDRAWN)
+    message = respond.read_outgoing(sandwell, new.message_id, "olive")
+    assert message.header.supersedes == ready.message_id
+    assert isinstance(message.body, TransferNotice)
+    assert isinstance(old.body, TransferNotice)
+    assert message.body.child
+    assert message.body.child.forename == "Adah"
+    assert (message.body.needs, message.body.contact) == (old.body.needs, old.body.contact)
+
+
+def _named(now: Writing, forename: str) -> Writing:
+    return replace(now, body={**now.body, "child": {**now.body["child"], "forename": forename}})
+
+
+@pytest.mark.parametrize("name", ["transfer-notice", "whereabouts-enquiry", "whereabouts-unknown-notice"])
+def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
+    body = notice(name=name).body
+    assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)
+    kind: type = type(body)
+    again, lacking = writing.body(type(body).__name__, writing.said(body))
+    assert lacking == []
+    for slot in slots(kind):
+        if "address" not in slot.field:
+            assert getattr(again, slot.field) == getattr(body, slot.field), slot.field

@@ -1,0 +1,256 @@
+"""What managers, auditors and operators see: what is owed, partners, reports, and the audit log checked and taken out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Connection
+
+from gateway import audit, partners, people
+from gateway.authority import Authority
+from gateway.checking import Checks
+from gateway.console.application import application
+from gateway.core.permissions import Role
+from gateway.core.witnessing import Alarm, Seen
+from gateway.errors import NotAllowed
+from gateway.store import log, witnessed
+from gateway.store.log import Entry
+from keys import card
+from keys.trust import Trust
+from tests.conftest import introduce
+from tests.consoles import house, session, sign_in_name
+from tests.flows.reporting import exchange, transfer
+
+
+class Visitor:
+    """The console of Sandwell, as somebody of a role has it."""
+
+    def __init__(self, here: Authority, there: Authority, client: "TestClient[web.Request, web.Application]") -> None:
+        self.here, self.there, self.client = here, there, client
+
+    async def get(self, role: Role, path: str, status: int = 200) -> str:
+        cookies, _ = session(self.here, role)
+        got = await self.client.get(path, cookies=cookies)
+        assert got.status == status, await got.text()
+        return await got.text()
+
+    async def post(self, role: Role, path: str, status: int = 200, **typed: str) -> bytes:
+        cookies, token = session(self.here, role)
+        got = await self.client.post(path, cookies=cookies, data={"form_token": token, **typed}, allow_redirects=False)
+        assert got.status == status, await got.text()
+        return await got.read()
+
+
+@pytest.fixture
+async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
+    here, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
+    introduce(here, there)
+    client = TestClient(TestServer(application(here), port=here.config.console.port))
+    await client.start_server()
+    yield Visitor(here, there, client)
+    await client.close()
+    for one in (here, there):
+        one.store.close()
+
+
+def later(visitor: Visitor, days: float) -> None:
+    """It is so many days later, for both."""
+    moment = visitor.here.now() + timedelta(days=days)
+    for one in (visitor.here, visitor.there):
+        one.now = lambda: moment
+
+
+async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    later(visitor, 14)
+    young = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    whole = await visitor.get(Role.CME_OFFICER, "/unanswered")
+    assert "2 answers are missing, <strong>1 of them late</strong>" in whole
+    assert young[-12:] in whole
+    assert young[-12:] not in await visitor.get(Role.CME_OFFICER, "/unanswered?late=yes")
+    assert "Nothing is owed, of what you asked for." in await visitor.get(Role.CME_OFFICER, "/unanswered?side=us")
+    assert "Nothing is owed" in await visitor.get(Role.CME_OFFICER, "/unanswered?partner=330")
+    sheet = await visitor.get(Role.CME_OFFICER, "/unanswered/list.csv?late=yes")
+    assert len(sheet.splitlines()) == 2
+
+
+async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:
+    messages = [transfer(visitor.here.now()) for _ in range(2)]
+    mine, other = [await exchange(visitor.here, visitor.there, message) for message in messages]
+    people.assign(visitor.here, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
+    for path in ("/unanswered", "/unanswered/list.csv"):
+        text = await visitor.get(Role.OUTREACH, path)
+        assert mine[-12:] in text
+        assert other[-12:] not in text
+
+
+async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    listed = await visitor.get(Role.OPERATOR, "/partners")
+    assert "Worcestershire" in listed
+    assert "left</strong>" not in listed
+    [known] = partners.known(visitor.here)
+    later(visitor, (known.ends[0].at - visitor.here.now()) / timedelta(days=1) - 29.5)
+    assert ">29 days left</strong>" in await visitor.get(Role.OPERATOR, "/partners")
+    page = await visitor.get(Role.AUDITOR, "/partners/885")
+    assert known.confirmed.fingerprint in page
+    assert "govuk-tag--orange" in page
+    assert "is not one of our partners" in await visitor.get(Role.AUDITOR, "/partners/330", 404)
+
+
+async def test_a_partner_was_in_touch_when_something_of_theirs_came(visitor: Visitor) -> None:
+    assert [one.last_contact for one in partners.known(visitor.there)] == [None]
+    at = visitor.there.now()
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    [known] = partners.known(visitor.there)
+    assert known.last_contact is not None
+    assert known.last_contact >= at
+
+
+async def checked(visitor: Visitor) -> str:
+    """The page, once the check has ended."""
+    await visitor.post(Role.AUDITOR, "/audit/check", 303)
+    for _ in range(200):
+        text = await visitor.get(Role.AUDITOR, "/audit/check")
+        if "It is being checked" not in text:
+            return text
+        await asyncio.sleep(0.05)
+    raise AssertionError("the check does not end")
+
+
+async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
+    await audit.checkpoint(visitor.here)
+    assert "The log is whole" in await checked(visitor)
+    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="audit.verified"))
+    assert entry.actor == sign_in_name(Role.AUDITOR)
+
+
+async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
+    await audit.checkpoint(visitor.here)
+
+    def change(tx: Connection) -> None:
+        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'best') WHERE number = 1")
+
+    visitor.here.store.run(change)
+    text = await checked(visitor)
+    assert "The log is not whole" in text
+    assert "Entry 1: " in text
+
+
+async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
+    checks = Checks()
+    checks.begin(visitor.here, "ada")
+    with pytest.raises(NotAllowed, match="being checked already"):
+        checks.begin(visitor.here, "mona")
+    checks.run(visitor.here)
+    assert checks.last is not None
+    assert checks.last.verdict is not None
+    checks.begin(visitor.here, "mona")
+
+
+async def test_a_check_that_breaks_off_says_that_nothing_is_known_and_gives_its_turn_back(visitor: Visitor) -> None:
+    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE audit_checkpoints RENAME TO gone"))
+    assert "broke off" in await checked(visitor)
+    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE gone RENAME TO audit_checkpoints"))
+    assert "broke off" not in await checked(visitor)
+
+
+async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(visitor: Visitor, tmp_path: Path) -> None:
+    archive = await visitor.post(Role.AUDITOR, "/audit/export")
+    with ZipFile(BytesIO(archive)) as unpacked:
+        unpacked.extractall(tmp_path / "out")
+    theirs = card.read((tmp_path / "out" / "card.jwt").read_text().strip())
+    verdict = audit.verify_export(tmp_path / "out", Trust({"333": theirs}), "333")
+    assert (verdict.faults, verdict.size) == ((), verdict.covered)
+    assert "audit.exported" in (tmp_path / "out" / audit.ENTRIES).read_text().splitlines()[-1]
+
+
+async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
+    assert "No alarm" in await visitor.get(Role.AUDITOR, "/audit/partners")
+    now = visitor.here.now()
+    seen = Seen(7, b"r" * 32, "the note of today", now)
+    visitor.here.store.run(
+        lambda tx: witnessed.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
+    )
+    text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
+    assert "Alarm about Worcestershire: it signed two different logs of the same length" in text
+    assert "the note of yesterday" in text
+
+
+MAY = {
+    "period": "other",
+    **{f"{end}-{part}": said for end in ("first", "last") for part, said in (("month", "5"), ("year", "2026"))},
+}
+
+
+async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    for name, said in (("statistics", "Notices by kind"), ("timeliness", "Their receipts for our notices")):
+        address = f"/reports/{name}?from={today}&to={today}"
+        assert said in await visitor.get(Role.AUDITOR, address)
+        assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
+    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="report.statistics", limit=1))
+    assert entry.actor == sign_in_name(Role.AUDITOR)
+
+
+async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_auditor(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    address = f"/reports/statistics?from={today}&to={today}&team=yes"
+    assert "FOR THE TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
+    assert "FOR THE TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
+
+
+async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:
+    for first, last, said in (
+        ("3", "", "in digits"),
+        ("3", "2", "not before the first"),
+        ("3", "32", "There is no such day"),
+    ):
+        typed = {"report": "statistics", **MAY, "first-day": first, "last-day": last}
+        assert said in (await visitor.post(Role.AUDITOR, "/reports", 422, **typed)).decode(), (first, last)
+    assert "Choose the days" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="statistics")).decode()
+    assert "Choose one of the list" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="inspection")).decode()
+    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=today&to=")
+    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=1026-01-01&to=2026-01-01")
+
+
+async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_log(visitor: Visitor) -> None:
+    message = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
+    assert "under your name" in asked
+    assert visitor.here.store.look(lambda tx: log.search(tx, act="notice.read")) == []
+    days = {"from": today, "to": today, "as": "csv"}
+    sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
+    assert "Date of birth" in sheet
+    [read] = visitor.here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
+
+
+async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
+    visitor.here.store.run(
+        lambda tx: log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
+    )
+    assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
+    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
+    assert "There is no such day" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)
+
+
+async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:
+    pytest.importorskip("weasyprint")
+    today = f"{visitor.here.now():%Y-%m-%d}"
+    cookies, _ = session(visitor.here, Role.AUDITOR)
+    got = await visitor.client.get(f"/reports/timeliness?from={today}&to={today}&as=pdf", cookies=cookies)
+    assert (await got.read()).startswith(b"%PDF-")
+    assert got.headers["Content-Disposition"] == f'attachment; filename="timeliness-{today}-{today}.pdf"'
+    assert "default-src 'none'" in got.headers["Content-Security-Policy"]

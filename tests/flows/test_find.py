@@ -1,0 +1,272 @@
+"""Finding notices: what was sent or came is found by what it says of the child, and by nobody who lacks our key."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from gateway import amend, find, respond
+from gateway.authority import Authority
+from gateway.errors import Unusable
+from gateway.find import Hit
+from gateway.receive import receive
+from gateway.send import prepare, queue, send
+from gateway.store import inbox, log, marks, outbox, tables
+from schemas.message import Acknowledgement, Child, Message, Restriction, TransferNotice, Withdrawal
+from tests.children import notice
+
+Pair = tuple[Authority, Authority]
+DOB = date(2015, 9, 3)
+
+
+def about(surname: str, forename: str = "Ada", dob: date = DOB, *, restriction: str = "none", **header: str) -> Message:
+    """A notice about this child."""
+    made = notice(**header)  # type: ignore[arg-type]
+    body = made.body
+    assert isinstance(body, TransferNotice)
+    child = Child(surname=surname, forename=forename, dob=dob, sex="F", upn_unknown="not-known")
+    level = Restriction(level=restriction) if restriction == "none" else _restricted(restriction)
+    said = None if restriction == "phone-only" else child
+    bare = TransferNotice(
+        restriction=level,
+        child=said,
+        certainty=body.certainty,
+        cme_reason=body.cme_reason,
+        provision_status=body.provision_status,
+        ring=body.ring,
+    )
+    return Message(made.header, bare)
+
+
+def _restricted(level: str) -> Restriction:
+    day = date(2026, 1, 5)
+    return Restriction(level=level, reason="domestic-abuse", decided_by="Mara", decided_on=day, review_on=day)
+
+
+async def exchange(pair: Pair, *notices: Message) -> list[str]:
+    """Sandwell sends these, and Worcestershire has them."""
+    sandwell, worcestershire = pair
+    await send(sandwell, notices, "olive")
+    ids = [one.header.message_id for one in notices]
+    sealed = [sandwell.store.look(lambda tx, one=one: outbox.sealed(tx, one)) for one in ids]  # type: ignore[misc]
+    await receive(worcestershire, sealed, "333")
+    return ids
+
+
+def hits(here: Authority, typed: str, **more: bool) -> Sequence[Hit]:
+    return find.find(here, typed, "otto", **more).hits
+
+
+def found(here: Authority, typed: str, **more: bool) -> list[str]:
+    return [hit.message_id for hit in hits(here, typed, **more)]
+
+
+def unfindable(here: Authority) -> None:
+    """As a database of before the index is after its migration."""
+    rows = here.store.look(lambda tx: list(tx.scalars(select(tables.marked.c.message_id).order_by("number"))))
+    lying = here.store.look(
+        lambda tx: [
+            {"number": -n, "message_id": row.message_id, "lies": row.lies, "partner": row.partner}
+            for n, row in enumerate(tx.execute(select(tables.marked).order_by(tables.marked.c.number.desc())), 1)
+        ]
+    )
+    here.store.run(lambda tx: marks.forget(tx, rows))
+    here.store.run(lambda tx: tx.execute(insert(tables.unmarked), lying))
+
+
+async def test_both_find_the_notice_the_newest_first(pair: Pair) -> None:
+    first, second, other = await exchange(
+        pair, about("Malik-Invented", "Aisha"), about("Malik", "Zoë"), about("Testchild", "Malik", date(2016, 1, 1))
+    )
+    for here in pair:
+        assert found(here, "malik") == [other, second, first]
+        assert found(here, "malik 3.9.15") == [second, first]
+        assert found(here, "INVENTED, aisha") == [first]
+        assert found(here, "zoe malik 2015-09-03") == [second]
+        assert found(here, "nobody") == []
+        assert found(here, "mallik") == []
+        assert found(here, "mallik", alike=True) == [other, second, first]
+    [hit] = hits(pair[1], "zoe")
+    assert (hit.lies, hit.partner, hit.kind, hit.state, hit.restriction) == (
+        "came",
+        "333",
+        "TransferNotice",
+        "new",
+        "none",
+    )
+    [hit] = hits(pair[0], "zoe")
+    assert (hit.lies, hit.partner, hit.state) == ("sent", "885", "queued")
+
+
+async def test_a_case_is_found_whole_by_its_reference(pair: Pair) -> None:
+    _, worcestershire = pair
+    [one] = await exchange(pair, about("Testchild"))
+    reply = Acknowledgement(decision="accepted", officer=worcestershire.officer("otto"))
+    answer = respond.acknowledge(worcestershire, one, reply, "otto")
+    [hit] = hits(worcestershire, f"…{one[-12:]}")
+    assert found(worcestershire, hit.case[-12:]) == [answer, one]
+    assert found(worcestershire, hit.case) == [answer, one]
+    assert found(worcestershire, answer) == [answer]
+    assert found(worcestershire, f"testchild {one[-12:]}") == [one]
+    assert found(worcestershire, "0" * 8 + one[8:]) == [], "the end agrees, and the rest does not"
+
+
+async def test_a_restricted_child_is_found_and_marked_and_a_phone_only_one_by_reference(pair: Pair) -> None:
+    withheld, phone = await exchange(
+        pair, about("Testchild", restriction="address-withheld"), about("Testchild", restriction="phone-only")
+    )
+    for here in pair:
+        [hit] = hits(here, "testchild")
+        assert (hit.message_id, hit.restriction) == (withheld, "address-withheld")
+        [hit] = hits(here, phone[-12:])
+        assert (hit.message_id, hit.restriction) == (phone, "phone-only")
+
+
+async def test_a_long_list_says_that_there_is_more_and_goes_on_without_a_gap(pair: Pair) -> None:
+    sandwell, _ = pair
+    ids = await exchange(pair, *(about("Testchild") for _ in range(7)))
+    pages, before = [], None
+    while True:
+        page = find.find(sandwell, "testchild 3/9/2015", "otto", limit=3, before=before)
+        pages.append([hit.message_id for hit in page.hits])
+        if page.more is None:
+            break
+        before = page.more
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [one for page in pages for one in page] == ids[::-1]
+
+
+async def test_a_search_is_an_entry_of_the_audit_log_without_what_was_typed(pair: Pair) -> None:
+    sandwell, _ = pair
+    await exchange(pair, about("Testchild"))
+    found(sandwell, "testchild 2015-09-03")
+    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="notice.searched"))
+    assert (entry.actor, entry.about) == ("otto", None)
+    assert '"detail":{"by":"dob name","found":1}' in entry.entry
+    assert "testchild" not in entry.entry.casefold()
+    assert "2015-09-03" not in entry.entry
+    with pytest.raises(Unusable, match="too little"):
+        found(sandwell, "t")
+    assert len(sandwell.store.look(lambda tx: log.search(tx, act="notice.searched"))) == 1
+
+
+async def test_nothing_that_names_the_child_lies_in_the_index(pair: Pair) -> None:
+    await exchange(pair, about("Testchild"))
+    for here in pair:
+        rows = here.store.look(lambda tx: [*tx.execute(select(tables.marks)), *tx.execute(select(tables.marked))])
+        assert "testchild" not in repr(rows).casefold()
+    mine, theirs = (
+        {row.mark for row in here.store.look(lambda tx: tx.execute(select(tables.marks)).all())} for here in pair
+    )
+    assert not mine & theirs, "each has a key of its own"
+
+
+async def test_what_is_refused_or_comes_twice_is_not_in_the_index(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    [one] = await exchange(pair, about("Testchild"))
+    sealed = sandwell.store.look(lambda tx: outbox.sealed(tx, one))
+    await receive(worcestershire, [sealed, sealed, b"nonsense"], "333")
+    again = prepare(sandwell, [about("Other", message_id=one)], "olive")[0].sealed
+    await receive(worcestershire, [again], "333")
+    assert found(worcestershire, "testchild") == [one]
+    assert found(worcestershire, "other") == []
+
+
+async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pair) -> None:
+    sandwell, _ = pair
+    [one] = await exchange(pair, about("Testchild"))
+    amend.withdraw(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
+    [hit] = hits(sandwell, "testchild")
+    assert hit.state == "withdrawn"
+
+
+async def test_what_came_before_its_turn_is_not_found_until_it_is_shown(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    early = about("Testchild", conversation_id="019aaf00-0000-7000-8000-0000000000c1", sequence=2)  # type: ignore[arg-type]
+    [sealed] = [one.sealed for one in prepare(sandwell, [early], "olive")]
+    await receive(worcestershire, [sealed], "333")
+    assert found(worcestershire, "testchild") == []
+    later = worcestershire.now() + inbox.ORDER_WAIT
+    worcestershire.now = lambda: later
+    assert found(worcestershire, "testchild") == [early.header.message_id]
+
+
+async def test_messages_of_before_are_made_findable_in_their_order(pair: Pair) -> None:
+    _, worcestershire = pair
+    old = await exchange(pair, about("Testchild"), about("Testchild"), about("Testchild", restriction="phone-only"))
+    unfindable(worcestershire)
+    [new] = await exchange(pair, about("Testchild"))
+    page = find.find(worcestershire, "testchild", "otto")
+    assert ([hit.message_id for hit in page.hits], page.complete) == ([new], False)
+    assert await find.mark_old(worcestershire) == 3
+    assert await find.mark_old(worcestershire) == 0
+    page = find.find(worcestershire, "testchild", "otto")
+    assert ([hit.message_id for hit in page.hits], page.complete) == ([new, old[1], old[0]], True)
+    assert found(worcestershire, old[2]) == [old[2]]
+
+
+async def test_a_running_gateway_makes_them_findable_until_all_are_or_until_told_to_stop(pair: Pair) -> None:
+    _, worcestershire = pair
+    await exchange(pair, about("Testchild"))
+    unfindable(worcestershire)
+    stop = asyncio.Event()
+    stop.set()
+    await find.mark_forever(worcestershire, stop)
+    assert found(worcestershire, "testchild") == []
+    await find.mark_forever(worcestershire, asyncio.Event())
+    assert len(found(worcestershire, "testchild")) == 1
+
+
+async def test_one_that_cannot_be_opened_does_not_hold_up_the_others(pair: Pair) -> None:
+    _, worcestershire = pair
+    damaged, destroyed, whole = await exchange(pair, about("Testchild"), about("Testchild"), about("Testchild"))
+    unfindable(worcestershire)
+    of = tables.inbox.c.message_id
+    worcestershire.store.run(
+        lambda tx: tx.execute(tables.inbox.update().where(of == damaged).values(content=b"x" * 40))
+    )
+    worcestershire.store.run(lambda tx: tx.execute(tables.inbox.update().where(of == destroyed).values(data_key=None)))
+    assert await find.mark_old(worcestershire) == 3
+    assert await find.mark_old(worcestershire) == 0
+    assert found(worcestershire, "testchild") == [whole]
+
+
+async def test_two_processes_may_make_the_same_messages_findable(pair: Pair) -> None:
+    _, worcestershire = pair
+    [one] = await exchange(pair, about("Testchild"))
+    unfindable(worcestershire)
+    [lying] = worcestershire.store.look(lambda tx: marks.old(tx, 5))
+    for _ in range(2):
+        worcestershire.store.run(lambda tx: marks.put_old(tx, [(lying, (-5, 7))]))
+    assert worcestershire.store.look(lambda tx: marks.find(tx, [[7], [-5]], limit=5)) == [lying]
+    assert await find.mark_old(worcestershire) == 1
+    assert lying.message_id == one
+
+
+async def test_what_is_forgotten_leaves_no_mark(pair: Pair) -> None:
+    _, worcestershire = pair
+    gone, stays = await exchange(pair, about("Testchild"), about("Testchild"))
+    worcestershire.store.run(lambda tx: marks.forget(tx, [gone]))
+    assert found(worcestershire, "testchild") == [stays]
+    assert found(worcestershire, gone[-12:]) == []
+    left = worcestershire.store.look(lambda tx: tx.scalar(select(func.count(tables.marks.c.number.distinct()))))
+    assert left == 1
+
+
+async def test_a_notice_and_its_marks_are_queued_together_or_not_at_all(pair: Pair) -> None:
+    sandwell, _ = pair
+    ready = prepare(sandwell, [about("Testchild")], "olive")
+
+    def broken(tx: object) -> None:
+        queue(tx, sandwell, ready)  # type: ignore[arg-type]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        sandwell.store.run(broken)
+    assert found(sandwell, "testchild") == []
+    assert sandwell.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.marks))) == 0
+    sandwell.store.run(lambda tx: queue(tx, sandwell, [replace(one) for one in ready]))
+    assert len(found(sandwell, "testchild")) == 1

@@ -1,0 +1,216 @@
+"""How a gateway is: what `health` says as things go wrong, and that `doctor` says the same; dead letters, one by one."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway import app, doctor, health
+from gateway.amend import release_one
+from gateway.authority import Authority
+from gateway.config import OneSettings
+from gateway.core.delivery import State
+from gateway.core.findings import Level
+from gateway.core.health import Health
+from gateway.deliver import deliver_now
+from gateway.errors import NotAllowed, NotFound
+from gateway.send import prepare, queue, send
+from gateway.store import log, loops, outbox, reached
+from gateway.store.database import Store
+from gateway.store.loops import Looked
+from gateway.store.outbox import Settled
+from tests.children import notice
+from tests.flows.test_bad_input import command
+from tests.flows.test_exchange import Pair, state, until
+from tests.world import World
+
+
+def found(here: Authority, name: str) -> tuple[Level, str, str]:
+    """The level, sentence and next step of one finding."""
+    [one] = [one for one in health.look(here).findings if one.name == name]
+    return one.level, one.sentence, one.next_step
+
+
+def names(seen: Health) -> set[str]:
+    """What is not well."""
+    return {one.name for one in seen.findings if one.level is not Level.OK}
+
+
+def given_up(here: Authority, count: int = 1) -> list[str]:
+    """Notices that nobody tries any more."""
+    ready = prepare(here, [notice(now=here.now()) for _ in range(count)], "olive")
+    here.store.run(lambda tx: queue(tx, here, ready))
+    ends = [Settled(one.message_id, State.FAILED, "https", "gave up", "nobody answers") for one in ready]
+    here.store.run(lambda tx: outbox.settle(tx, here.now(), ends))
+    return [one.message_id for one in ready]
+
+
+async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_why(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    sandwell, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
+    began = world.now
+    sandwell.store.run(lambda tx: queue(tx, sandwell, prepare(sandwell, [notice(now=world.now)], "olive")))
+    world.wire.down.add("885")
+    await world.carry()
+    assert "delivery to 885" not in names(health.look(sandwell))
+    world.now += timedelta(minutes=61)
+    await world.carry()
+    level, says, next_step = found(sandwell, "delivery to 885")
+    assert (level, next_step) == (Level.WARN, "ring them; then cme-gateway retry --to 885")
+    assert says == f"1 wait; https fails since {began:%d %b %Y %H:%M} (lost on its way)"
+
+    world.wire.down.clear()
+    world.now += timedelta(hours=5)
+    await world.carry()
+    [partner] = health.look(sandwell).partners
+    [route] = partner.routes
+    assert (route.succeeded_at, route.failing_since, partner.waiting) == (world.now, None, 0)
+    assert route.failed_at == began + timedelta(minutes=61)
+    assert "delivery to 885" not in names(health.look(sandwell))
+    world.close()
+
+
+def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> None:
+    here, _ = pair
+    began = here.now()
+    for hours in (0, 1, 2):
+        then = began + timedelta(hours=hours)
+        here.store.run(lambda tx, at=then: reached.note_endings(tx, at, "885", [("https", "later", "away")]))  # type: ignore[misc]
+    [one] = here.store.look(reached.every)["885"]
+    assert (one.failing_since, one.failed_at, one.succeeded_at) == (began, began + timedelta(hours=2), None)
+    ends = [("https", "later", "away"), ("https", "receipted", None)]
+    here.store.run(lambda tx: reached.note_endings(tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9)))
+    [one] = here.store.look(reached.every)["885"]
+    assert (one.failing_since, one.succeeded_at, one.clock_ahead) == (None, began + timedelta(hours=3), 7)
+
+
+async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    clock = sandwell.now
+    sandwell.now = lambda: clock() + timedelta(minutes=3)
+    async with app.running(sandwell), app.running(worcestershire):
+        [sent] = await send(sandwell, [notice(now=sandwell.now())], by="olive")
+        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+    [partner] = health.look(sandwell).partners
+    assert partner.clock_ahead is not None
+    assert abs(partner.clock_ahead + timedelta(minutes=3)) < timedelta(seconds=30)
+    level, says, _ = found(sandwell, "clock of 885")
+    assert (level, says) in {
+        (Level.WARN, f"is {minutes} minutes behind ours") for minutes in (2, 3)
+    }  # in whole seconds
+
+
+async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandwell, _ = pair
+    monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
+    async with app.running(sandwell):
+        await until(lambda: len(sandwell.store.look(loops.every)) > 6)
+        seen = health.look(sandwell)
+        assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
+        assert seen.stopped == ()
+        sandwell.looks("delivering", timedelta(seconds=-1))
+        assert "loop: delivering" in names(health.look(sandwell))
+    assert sandwell.store.look(loops.every) == []  # it was stopped in order: nothing is late
+
+
+def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) -> None:
+    sandwell, _ = pair
+    long_ago = sandwell.now() - timedelta(hours=2)
+    sandwell.store.run(lambda tx: loops.put(tx, [Looked("collecting", long_ago, long_ago + timedelta(minutes=5))]))
+    shown = json.loads(command(sandwell.config.home, "doctor", "--json").stdout)["checks"]
+    [check] = [one for one in shown if one["check"] == "loop: collecting"]
+    assert check["result"] == "fail"
+    assert "restart the gateway" in check["detail"]
+
+
+def test_doctor_shows_every_finding_of_health(pair: Pair) -> None:
+    sandwell, _ = pair
+    given_up(sandwell)
+    checks = {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert {(one.name, one.level) for one in health.look(sandwell).findings} <= checks
+
+
+def test_where_the_database_is_away_that_is_said_and_the_rest_stands(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    there, sandwell.store = sandwell.store, Store(f"sqlite:///{tmp_path / 'nowhere' / 'store.db'}")
+    seen = health.look(sandwell)
+    sandwell.store.close()
+    sandwell.store = there
+    assert (seen.level, seen.database.size) == (Level.FAIL, 0)
+    assert "database" in names(seen)
+    assert [one.what for one in seen.expiries] == ["card", "signing key", "sealing key", "certificate"]
+
+
+@pytest.mark.parametrize(
+    ("days_left", "level"), [(61, Level.OK), (59, Level.WARN), (29, Level.WARN), (6, Level.FAIL), (-1, Level.FAIL)]
+)
+def test_what_ends_is_told_sixty_days_before_and_fails_in_the_last_seven(
+    tmp_path: Path, days_left: int, level: Level
+) -> None:
+    world = World(tmp_path)
+    sandwell, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
+    world.now = sandwell.own_card.expires_at - timedelta(days=days_left, hours=-1)
+    seen = {one.name: one.level for one in health.look(sandwell).findings}
+    assert seen["our card"] == level
+    assert seen.get("card of 885", Level.OK) == level
+    world.close()
+
+
+async def test_one_dead_letter_is_tried_again_and_the_others_are_not(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    one, other = given_up(sandwell, 2)
+    letters = sandwell.store.look(lambda tx: outbox.given_up(tx, None, 50))
+    assert {(it.message_id, it.reason) for it in letters} == {(one, "nobody answers"), (other, "nobody answers")}
+    release_one(sandwell, one, "olive")
+    async with app.running(worcestershire):
+        await deliver_now(sandwell)
+    assert (state(sandwell, one), state(sandwell, other)) == (State.RECEIVED, State.FAILED)
+    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="notice.retried"))
+    assert (entry.actor, entry.about, entry.partner) == ("olive", one, "885")
+    with pytest.raises(NotAllowed, match="received"):
+        release_one(sandwell, one, "olive")
+    for carrier in sandwell.carriers.values():
+        await carrier.close()
+
+
+def test_a_letter_that_is_being_tried_is_not_tried_twice(pair: Pair) -> None:
+    sandwell, _ = pair
+    ready = prepare(sandwell, [notice()], "olive")
+    sandwell.store.run(lambda tx: queue(tx, sandwell, ready))
+    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 10))
+    with pytest.raises(NotAllowed) as said:
+        release_one(sandwell, ready[0].message_id, "olive")
+    assert said.value.code == "retry.not-now"
+    with pytest.raises(NotFound):
+        release_one(sandwell, "no-such-id", "olive")
+
+
+def test_the_terminal_lists_dead_letters_and_tries_one(pair: Pair) -> None:
+    sandwell, _ = pair
+    [one] = given_up(sandwell)
+    home = sandwell.config.home
+    listed = json.loads(command(home, "retry", "--list", "--json").stdout)["given_up"]
+    assert [(it["message_id"], it["reason"]) for it in listed] == [(one, "nobody answers")]
+    assert "nobody answers" in command(home, "retry", "--list").stdout
+    assert json.loads(command(home, "retry", one, "--json").stdout) == {"released": 1}
+    assert state(sandwell, one) is State.QUEUED
+    assert command(home, "retry", one, "--to", "885").returncode == 2
+
+
+def test_a_file_that_lies_for_a_day_in_a_folder_of_ones_is_told_but_not_what_it_is_called(
+    pair: Pair, tmp_path: Path
+) -> None:
+    sandwell, _ = pair
+    folder = tmp_path / "one"
+    folder.mkdir()
+    sandwell.config = replace(sandwell.config, one=OneSettings(folder=str(folder)))
+    file = folder / "Testchild.csv"
+    file.write_text("half written")
+    yesterday = sandwell.now().timestamp() - 90_000
+    os.utime(file, (yesterday, yesterday))
+    level, says, _ = found(sandwell, "ONE's folder")
+    assert (level, says) == (Level.WARN, "a file has lain there for 1 day")
+    assert "Testchild" not in repr(health.look(sandwell))

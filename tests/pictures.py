@@ -1,0 +1,67 @@
+"""The pictures of the console in the README and the docs, made anew: `make screenshots`. Children and officers are invented."""
+
+import asyncio
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.async_api import Browser, ViewportSize
+
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.send import send
+from tests.children import notice
+from tests.consoles import Desk, chromium, desk, settled, sign_in_name, two_houses
+
+FOLDER = Path(__file__).parents[1] / "docs" / "console"
+SIZE = ViewportSize(width=1200, height=900)
+SAMPLES = ("transfer-notice", "transfer-notice-siblings", "transfer-notice-without-upn", "whereabouts-enquiry")
+
+
+async def take(desk: Desk, name: str, height: int = SIZE["height"]) -> None:
+    """One picture of the page that is open, from its top."""
+    await desk.page.screenshot(
+        path=FOLDER / f"{name}.png", clip={"x": 0, "y": 0, "width": SIZE["width"], "height": height}, full_page=True
+    )
+    print(f"docs/console/{name}.png")
+
+
+async def pictures(here: Authority, there: Authority, browser: Browser, case: str) -> None:
+    """Of the main pages, each as the person whose work it is."""
+    visitor = await desk(browser, here, None, viewport=SIZE)
+    await visitor.open("/sign-in")
+    await take(visitor, "sign-in")
+    officer = await desk(browser, here, Role.CME_OFFICER, viewport=SIZE)
+    await officer.open("/inbox")
+    await take(officer, "inbox")
+    await officer.open(f"/cases/{case}")
+    await officer.page.get_by_role("button", name="Accept the notice").click()
+    await officer.page.get_by_label("Note for the officer there").fill("A place at Exampleton Primary is being sought.")
+    await take(officer, "accept")
+    await officer.page.get_by_role("button", name="Accept").click()
+    await officer.page.get_by_text("It is done").wait_for()
+    await officer.open(f"/cases/{case}")
+    await take(officer, "case", 1500)
+    await officer.open("/find")
+    await officer.page.get_by_label("Name, date of birth").fill("testchild-example 31.3.2016")
+    await officer.page.get_by_role("button", name="Find").click()
+    await take(officer, "find")
+    operator = await desk(browser, here, Role.OPERATOR, viewport=SIZE)
+    await operator.open("/health")
+    await take(operator, "health")
+
+
+async def main() -> None:
+    """Two authorities, some notices, and a browser before Worcestershire's console."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with two_houses(Path(folder), tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
+            now = sandwell.now()
+            sent = [notice(name=name, now=now + timedelta(milliseconds=at)) for at, name in enumerate(SAMPLES)]
+            await send(sandwell, sent, sign_in_name(Role.CME_OFFICER))
+            await settled(sandwell, worcestershire)
+            await pictures(worcestershire, sandwell, browser, sent[1].header.conversation_id)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
