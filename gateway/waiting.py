@@ -1,4 +1,4 @@
-"""What waits for an officer, or for ONE, on our side: drafts, files to be imported, possible matches, case systems that are told. Counts and ages only."""
+"""What waits on our side, for an officer, for ONE, or to be told: drafts, imports, possible matches, webhooks. Counts and ages only."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -69,17 +69,18 @@ def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: str) 
 
 
 def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
-    """Are case systems told of what happens?"""
-    name, found = "webhooks", webhooks.every(tx)
     try:
         here.config.webhook_ca()
     except ConfigProblem as why:
-        yield warn(name, why.sentence, why.next_step)
+        yield warn("webhooks", why.sentence, why.next_step)
+    found = webhooks.every(tx)
     ended = [one for one in found if not one.active]
     late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
     for one in ended:
-        yield warn(name, f"{one.client} was told nothing more: {one.failed_as}", f"cme-gateway api resume {one.id}")
+        yield warn(
+            "webhooks", f"{one.client} is told nothing more ({one.failed_as})", f"cme-gateway api resume {one.id}"
+        )
     for one in late:
-        yield warn(name, f"{one.client} has not taken what it is told for an hour or more: {one.failed_as}")
+        yield warn("webhooks", f"{one.client} has not taken what it is told for an hour or more ({one.failed_as})")
     if found and not (ended or late):
-        yield ok(name, f"{len(found)} are told of what happens")
+        yield ok("webhooks", f"{len(found)} are told of what happens")

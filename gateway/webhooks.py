@@ -33,6 +33,7 @@ from schemas.xml import TO_TEXT
 
 Also = Callable[[Connection, Webhook, str], None]  # what is written with a new webhook, or not at all
 LOOK_SECONDS = 2.0  # between two looks into the log
+LATE = timedelta(minutes=5)  # since the last look: something is wrong with the loop
 DEAD_AFTER = timedelta(days=3)
 CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
 AT_ONCE = 100  # entries of the log
@@ -96,6 +97,7 @@ def resume(here: Authority, name: str, by: str) -> None:
 async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
     """Tell what there is, until told to stop."""
     while here.config.api.webhook_hosts and not stop.is_set():
+        here.looks("webhooks", LATE)
         try:
             await tell_now(here)
         except StoreUnavailable as why:  # the log keeps it for the next time

@@ -5,8 +5,9 @@
     call          one request of one client, and the answers that a room may give
     shapes        what is answered, as dataclasses; the description is made of them
     description   OpenAPI 3.1, from the operations, the shapes and the classes of a message
+    table         the operations as docs/api.md shows them
     problems      every error in one form (RFC 9457)
-    ...           one module for each room: token, notices, replies, others, webhooks
+    ...           one module for each room: token, notices, replies, authorities, webhooks
 
 No address holds anything about a child. Every reading of a notice is an entry of the audit log, which names the client.
 """

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway import clients
+from gateway.api import application as api
 from gateway.api.application import operations
 from gateway.api.guard import PARTS
 from gateway.authority import Authority
@@ -274,6 +275,17 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
                 f"{scope} at {operation.name}: {got.status}"
             )
             assert got.status < 500
+
+
+async def test_without_a_token_there_is_only_the_description_and_where_to_get_one(there: Served) -> None:
+    here, _, _ = there
+    routes = api.application(here).router.routes()
+    open_to_all = {
+        f"{one.method} {one.resource.canonical}"
+        for one in routes
+        if one.resource and not hasattr(one.handler, "operation")
+    }
+    assert open_to_all == {"POST /token", "GET /openapi.json"}
 
 
 def test_no_scope_is_more_than_a_person_could_do_and_none_manages_anything() -> None:

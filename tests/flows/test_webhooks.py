@@ -335,3 +335,20 @@ async def test_a_client_has_no_more_than_ten(told: Told) -> None:
         hooked(here, receiver.url)
     with pytest.raises(NotAllowed, match="at most 10"):
         hooked(here, receiver.url)
+
+
+def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: tuple[Authority, Authority]) -> None:
+    here, _ = pair
+    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
+    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    made, _ = hooked(here, "https://cases.example/hook", Event.RECEIVED)
+    now = here.now()
+    [hook] = here.store.look(lambda tx: kept.due(tx, now))
+    assert (hook.id, hook.events, hook.next_entry) == (made.id, (Event.RECEIVED,), made.next_entry)
+    until = now + timedelta(minutes=1)
+    assert [here.store.run(lambda tx: kept.claim(tx, hook, now, until)) for _ in range(2)] == [True, False]
+    assert here.store.look(lambda tx: kept.due(tx, now)) == []
+    here.store.run(lambda tx: kept.failed(tx, hook, now, now, "answered 500"))
+    here.store.run(lambda tx: kept.told(tx, hook, 7, now))
+    assert (stands(here).next_entry, stands(here).tries, stands(here).failing_since) == (7, 0, None)
+    assert [one.number for one in here.store.look(lambda tx: log.after(tx, 1, 2))] == [1, 2]
