@@ -163,7 +163,9 @@ def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message
 
 def _name(message: Message | None) -> str:
     child: Child | None = getattr(message.body, "child", None) if message else None
-    return f"{child.surname}, {child.forename or '-'}" if child else ""
+    if child is None:
+        return ""
+    return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
 def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:

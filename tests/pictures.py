@@ -46,9 +46,26 @@ async def pictures(here: Authority, there: Authority, browser: Browser, case: st
     await officer.page.get_by_label("Name, date of birth").fill("testchild-example 31.3.2016")
     await officer.page.get_by_role("button", name="Find").click()
     await take(officer, "find")
+    await officer.open("/unanswered")
+    await take(officer, "unanswered", 1150)
+    await compose(officer)
+    auditor = await desk(browser, here, Role.AUDITOR, viewport=SIZE)
+    await auditor.open("/audit")
+    await take(auditor, "audit", 1150)
     operator = await desk(browser, here, Role.OPERATOR, viewport=SIZE)
     await operator.open("/health")
     await take(operator, "health")
+
+
+async def compose(officer: Desk) -> None:
+    """The list of what a notice asks, and one of its pages."""
+    await officer.open("/compositions")
+    await officer.page.get_by_label("A transfer notice").check()
+    await officer.page.get_by_role("button", name="Continue", exact=True).click()
+    await take(officer, "compose", 1150)
+    await officer.page.get_by_role("link", name="The child's names").click()
+    await officer.page.locator("#surname").fill("Testchild-Example")
+    await take(officer, "compose-child")
 
 
 async def main() -> None:

@@ -29,7 +29,7 @@ from schemas.identifiers import uuid7
 
 TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}  # Ofcom's numbers for drama
 NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
-PORTS = (*TELEPHONE, "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
+PORTS = (*TELEPHONE, "333 console", "885 console", "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
 WAIT_SECONDS = 60
 
 
@@ -97,7 +97,8 @@ def make(folder: Path, code: str, plan: Plan) -> None:
     servers.mkdir(exist_ok=True)
     routes.make_keys(servers)
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
-    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code])
+    console = ports.get(f"{code} console", 0)
+    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console)
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:
         settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))

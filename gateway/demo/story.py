@@ -23,9 +23,10 @@ from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import audit, imports, respond, setup
+from gateway import audit, imports, people, respond, setup
 from gateway.authority import Authority, wall_clock
 from gateway.core.delivery import State
+from gateway.core.permissions import Role
 from gateway.demo import mail, one
 from gateway.demo.one import Student
 from gateway.demo.routes import Wire
@@ -43,6 +44,7 @@ from gateway.demo.stage import (
 from gateway.errors import NotAllowed, Unusable
 from gateway.send import prepare, send
 from gateway.store import inbox, outbox, transfer_files
+from gateway.store import people as kept
 from gateway.store.transfer_files import Stage
 from keys import card, envelope, receipt
 from keys.ring import Ring
@@ -113,6 +115,7 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
                 needs = mail.wanting() or "to be asked for"
                 out.print(f"  [dim]secure email is not shown here: it needs {needs}[/dim]")
             if keep:
+                _open_consoles(both, out)
                 out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
@@ -125,6 +128,18 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     return {"folder": str(folder), "notices": notices, "refused": refused, "routes": by_route, "audit": verdicts}
 
 
+def _open_consoles(both: tuple[Authority, Authority], out: Console) -> None:
+    """Somebody who may do everything, on either side; anew, where an earlier demo made them."""
+    out.print("\n[bold]The consoles[/bold]: sign in with the one-time password, and choose another\n")
+    for here in both:
+        name = f"olive@{here.own_card.name.lower()}.example"
+        if here.store.look(lambda tx, name=name: kept.find(tx, name)):  # type: ignore[misc]
+            password = people.reset(here, name, "demo")
+        else:
+            password = people.make(here, name, "Olive Invented", Role, "demo")
+        out.print(f"  {here.config.console_url}  {name}  [green]{password}[/green]", soft_wrap=True)
+
+
 def _what_next(folder: Path, out: Console) -> None:
     command = os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "cme-gateway" else "cme-gateway"
     out.print("\n[bold]Try next[/bold]")
@@ -132,7 +147,7 @@ def _what_next(folder: Path, out: Console) -> None:
         ("what Worcestershire has", f"inbox --home {folder}/885"),
         ("every act: who, when, about what", f"audit search --home {folder}/333"),
         ("what is wrong with a notice, and where", "validate schemas/samples/invalid/upn.check-letter.xml"),
-        ("the demo again, and leave both running", f"demo --keep --folder {folder}"),
+        ("the demo again, and open both consoles in a browser", f"demo --keep --folder {folder}"),
     ):
         out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
