@@ -10,14 +10,28 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from gateway import compose
 from gateway.authority import Authority
 from gateway.console.application import ROOMS
 from gateway.core.permissions import Reach, Role, reach
 from gateway.send import send
 from tests.children import notice
-from tests.consoles import Desk, assert_accessible, chromium, desk, settled, two_houses
+from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+NO_PAGES = ("/sign-in/directory", "/sign-in/answer", "/unanswered/list.csv")  # they lead elsewhere, or are files
+SECTIONS = (
+    "restriction",
+    "birth",
+    "numbers",
+    "move",
+    "new-address",
+    "schools",
+    "reasons",
+    "needs",
+    "enquiries",
+    "note",
+)
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
 
 
@@ -31,7 +45,9 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
         await settled(sandwell, worcestershire)
         head = sent.header
         parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
-        yield worcestershire, browser, parts
+        parts |= {"number": "1", "authority": "333", "report": "timeliness", "section": "names"}
+        written = compose.begin(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
+        yield worcestershire, browser, parts | {"composition": written}
 
 
 def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
@@ -42,7 +58,9 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]
-    return [one for one in whole if one not in ("/sign-in/directory", "/sign-in/answer")]  # which lead elsewhere
+    if role is Role.CME_OFFICER:
+        whole += [f"/compositions/{parts['composition']}/{section}" for section in SECTIONS]
+    return [one for one in whole if one not in NO_PAGES]
 
 
 @pytest.mark.parametrize("role", [None, *Role])

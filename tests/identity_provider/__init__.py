@@ -33,6 +33,7 @@ class Made:
     accounts: Mapping[str, Mapping[str, object]]
     algorithms: Mapping[str, str]  # with which ID tokens are signed, by client
     methods: Sequence[str] = ("client_secret_basic", "client_secret_post")
+    answer: str = ANSWER
 
     def told(self, port: int) -> str:
         """As the program is told."""
@@ -40,7 +41,7 @@ class Made:
             {
                 "client_id": client,
                 "client_secret": SECRET,
-                "redirect_uris": [ANSWER],
+                "redirect_uris": [self.answer],
                 "id_token_signed_response_alg": algorithm,
                 "token_endpoint_auth_method": self.methods[0],
             }
