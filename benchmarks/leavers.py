@@ -30,8 +30,8 @@ from sqlalchemy import func, select
 
 from gateway import app, intake
 from gateway.authority import Authority
-from gateway.config import OneSettings
 from gateway.forward import STEP
+from gateway.settings import OneSettings
 from gateway.store import postcodes, tables
 from keys import algorithms
 from tests.conftest import introduce, make

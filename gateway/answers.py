@@ -19,10 +19,10 @@ from sqlalchemy import Connection
 
 from gateway import table
 from gateway.authority import SYSTEM, Authority
-from gateway.config import OneAnswersSettings
 from gateway.drop import alone, claim, look_forever, put_away
 from gateway.errors import GatewayError
 from gateway.logs import failed
+from gateway.settings import OneAnswersSettings
 from gateway.store import log, transfer_files
 from gateway.store.log import Entry
 from gateway.store.transfer_files import ANSWERS, Stage

@@ -32,11 +32,12 @@ from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.authority import SYSTEM, Authority
 from gateway.collect import collect_forever
-from gateway.config import Config, ConsoleSettings, ListenSettings, MetricsSettings
+from gateway.config import Config
 from gateway.console import application as console
 from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.logs import failed, serving
+from gateway.settings import ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store import loops
 from gateway.store.log import Entry

@@ -11,8 +11,8 @@ from datetime import date
 from typing import BinaryIO
 
 from gateway import table
-from gateway.config import OneColumnsSettings
 from gateway.errors import Unusable
+from gateway.settings import OneColumnsSettings
 from gateway.table import MAX_ROWS, Cells, NotATable, Unread
 from schemas import ctf
 from schemas.findings import Unreadable

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from gateway.config import OneSettings
 from gateway.extracts import UNSAID, Row
+from gateway.settings import OneSettings
 from gateway.table import Unread
 from schemas import codes
 from schemas.message import (

@@ -1,25 +1,21 @@
 """How a person comes in: name and password, a second factor where they have one, a new password where they must; then a session.
 
-A session is a random secret in the browser; the store holds its digest, so whoever reads the database can use none. At each step
-the secret changes. It ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
-What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
+At each step the session has another secret. What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
 from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 from zxcvbn import zxcvbn
 
 from gateway.authority import SYSTEM, Authority
-from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
+from gateway.sessions import Session, Stage, at_stage, begin_again, digest_of, open_for
 from gateway.single_sign_on import Pending
 from gateway.single_sign_on import Person as Known
 from gateway.store import log, people
@@ -28,42 +24,9 @@ from gateway.store.people import Kept, Person
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
 
-IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
-ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
-TOUCH_EVERY = timedelta(minutes=1)  # when it was used last is kept no finer, which spares a write for each page
 TRIES, LOCKED = 5, timedelta(minutes=15)
 LEAST_PASSWORD = 12  # characters
 STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
-
-
-class Stage(StrEnum):
-    """How far somebody has come."""
-
-    CODE = "code"  # the password was right; the second factor is missing
-    NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
-    DIRECTORY = "directory"  # they are at the council's directory, and will be back
-    IN = "in"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Somebody who is signed in, or on the way."""
-
-    person: Person
-    stage: Stage
-    digest: str
-    form_token: str = field(repr=False)
-    begun_at: datetime
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """What they may do; nothing before they are in."""
-        return self.person.roles if self.stage is Stage.IN else frozenset()
-
-
-def digest_of(secret: str) -> str:
-    """The digest under which the store keeps a session."""
-    return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def begin(here: Authority, name: str, password: str) -> str:
@@ -78,7 +41,7 @@ def begin(here: Authority, name: str, password: str) -> str:
             _refuse(tx, here, person, why if person else "unknown")
             return None
         stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
-        return _session(tx, here, person, stage)
+        return open_for(tx, here, person, stage)
 
     secret = here.store.run(write)
     if secret is None:
@@ -123,7 +86,7 @@ def give_code(here: Authority, secret: str, code: str) -> str:
     """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
 
     def write(tx: Connection) -> str | None:
-        session = _at(tx, here, secret, Stage.CODE)
+        session = at_stage(tx, here, secret, Stage.CODE)
         person = session.person
         if person.locked_until and person.locked_until > here.now():
             _refuse(tx, here, person, "locked")
@@ -134,7 +97,7 @@ def give_code(here: Authority, secret: str, code: str) -> str:
             return None
         people.end(tx, session.digest)
         fresh = replace(person, code_step=step)
-        return _session(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
+        return open_for(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
 
     found = here.store.run(write)
     if found is None:
@@ -148,16 +111,16 @@ def give_code(here: Authority, secret: str, code: str) -> str:
 
 def give_new_password(here: Authority, secret: str, password: str) -> str:
     """The last step, for who signs in with a one-time password. Raises NotAllowed."""
-    person = here.store.look(lambda tx: _at(tx, here, secret, Stage.NEW_PASSWORD)).person
+    person = here.store.look(lambda tx: at_stage(tx, here, secret, Stage.NEW_PASSWORD)).person
     _check_password(here, person, password)
     kept = passwords.hashed(password)
 
     def write(tx: Connection) -> str:
-        session = _at(tx, here, secret, Stage.NEW_PASSWORD)
+        session = at_stage(tx, here, secret, Stage.NEW_PASSWORD)
         fresh = replace(session.person, password=kept, password_until=None)
         people.end_all(tx, fresh.name)
         log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
-        return _session(tx, here, fresh, Stage.IN)
+        return open_for(tx, here, fresh, Stage.IN)
 
     return here.store.run(write)
 
@@ -253,7 +216,7 @@ def take_pending(here: Authority, secret: str) -> Pending:
 
     kept = here.store.run(write)
     if kept is None or kept.pending is None:
-        raise _begin_again()
+        raise begin_again()
     return Pending(**json.loads(kept.pending), begun_at=kept.begun_at)
 
 
@@ -280,7 +243,7 @@ def from_directory(here: Authority, known: Known) -> str:
             people.end_all(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
             log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
-        return _session(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
+        return open_for(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
 
     found = here.store.run(write)
     if found is None:
@@ -306,64 +269,3 @@ def _newcomer(here: Authority, known: Known) -> Person:
     return Person(
         name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, here.now(), SYSTEM, subject=known.subject
     )
-
-
-def _session(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
-    """A new session, and its secret; whoever is in by it has signed in."""
-    secret, now = token_urlsafe(32), here.now()
-    people.forget(tx, now - ABSOLUTE)
-    if stage is Stage.IN:
-        person = replace(person, seen_at=now, failed=0, locked_until=None)
-        log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
-    people.put(tx, person)
-    people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
-    return secret
-
-
-def session(here: Authority, secret: str) -> Session | None:
-    """Whose session this is, if it counts still. It is marked as used."""
-    found = here.store.look(lambda tx: _live(tx, here, secret))
-    if found is None:
-        return None
-    session, seen_at = found
-    if here.now() - seen_at >= TOUCH_EVERY:
-        here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
-    return session
-
-
-def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
-    kept, now = people.session(tx, digest_of(secret)), here.now()
-    if kept is None:
-        return None
-    stage = Stage(kept.stage)
-    longest = ABSOLUTE if stage is Stage.IN else ON_THE_WAY
-    if now - kept.seen_at >= IDLE or now - kept.begun_at >= longest:
-        return None
-    person = people.find(tx, kept.person)
-    if person is None or not person.active:
-        return None
-    return Session(person, stage, kept.digest, kept.form_token, kept.begun_at), kept.seen_at
-
-
-def _at(tx: Connection, here: Authority, secret: str, stage: Stage) -> Session:
-    found = _live(tx, here, secret)
-    if found is None or found[0].stage is not stage:
-        raise _begin_again()
-    return found[0]
-
-
-def _begin_again() -> NotAllowed:
-    return NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
-
-
-def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:
-    """The session ends; or all of theirs."""
-    name = session.person.name
-
-    def write(tx: Connection) -> None:
-        people.end(tx, session.digest)
-        if everywhere:
-            people.end_all(tx, name)
-        log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
-
-    here.store.run(write)

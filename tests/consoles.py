@@ -11,13 +11,13 @@ from secrets import token_urlsafe
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
-from gateway import setup, sign_in
+from gateway import sessions, setup
 from gateway.app import running
 from gateway.authority import Authority
 from gateway.console.visit import SESSION_COOKIE
 from gateway.core.permissions import Role
 from gateway.people import LOCAL
-from gateway.sign_in import Stage
+from gateway.sessions import Stage
 from gateway.store import outbox
 from gateway.store import people as store
 from gateway.store.outbox import OPEN
@@ -149,7 +149,7 @@ async def desk(browser: Browser, here: Authority, role: Role | None, **options: 
 def session(here: Authority, role: Role) -> tuple[dict[str, str], str]:
     """A session of this person, made in the store: its cookie, and the token of its forms."""
     secret, token, now = token_urlsafe(32), token_urlsafe(32), here.now()
-    kept = Kept(sign_in.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
+    kept = Kept(sessions.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
     here.store.run(lambda tx: store.begin(tx, kept))
     return {SESSION_COOKIE: secret}, token
 

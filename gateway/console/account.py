@@ -7,7 +7,7 @@ from binascii import Error
 import segno
 from aiohttp import web
 
-from gateway import sign_in
+from gateway import sessions, sign_in
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.sign_in import AT_ONCE
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
@@ -76,7 +76,7 @@ def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Res
 
 async def end_everywhere(visit: Visit) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
-    await asyncio.to_thread(lambda: sign_in.sign_out(visit.here, signed_in(visit), everywhere=True))
+    await asyncio.to_thread(lambda: sessions.sign_out(visit.here, signed_in(visit), everywhere=True))
     answer = goto(SIGN_IN)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer

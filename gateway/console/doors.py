@@ -13,11 +13,11 @@ from hmac import compare_digest
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from gateway import case, sign_in
+from gateway import case, sessions
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
 from gateway.core.permissions import Act, Reach, reach
 from gateway.errors import NotAllowed, NotFound
-from gateway.sign_in import Session, Stage
+from gateway.sessions import Session, Stage
 from gateway.store import assignments
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
@@ -51,7 +51,7 @@ def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def answer(request: web.Request) -> web.StreamResponse:
         here, secret = request.app[HERE], request.cookies.get(SESSION_COOKIE, "")
-        session = await asyncio.to_thread(sign_in.session, here, secret) if secret else None
+        session = await asyncio.to_thread(sessions.session, here, secret) if secret else None
         if door.act is not None and (session is None or session.stage is not Stage.IN):
             return _to_sign_in(request)
         how_far = Reach.ALL if door.act is None else reach(session.roles if session else (), door.act)

@@ -4,12 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import sign_in, single_sign_on
+from gateway import sessions, sign_in, single_sign_on
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
-from gateway.sign_in import Stage
+from gateway.sessions import Stage
 from keys.errors import Refusal
 
 AT_ONCE = asyncio.Semaphore(2)  # passwords that are checked: each takes 64 MiB, and an eighth of a second
@@ -103,7 +103,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
 
 async def _on(visit: Visit, secret: str) -> web.Response:
     """To the next step, with the secret of the new session."""
-    session = await asyncio.to_thread(sign_in.session, visit.here, secret)
+    session = await asyncio.to_thread(sessions.session, visit.here, secret)
     answer = goto(NEXT[session.stage] if session else SIGN_IN)
     keep(answer, secret)
     return answer
@@ -116,7 +116,7 @@ def keep(answer: web.Response, secret: str) -> None:
 
 async def go(visit: Visit) -> web.StreamResponse:
     """Sign out."""
-    await asyncio.to_thread(sign_in.sign_out, visit.here, signed_in(visit))
+    await asyncio.to_thread(sessions.sign_out, visit.here, signed_in(visit))
     answer = visit.page("signed-out.html", session=None)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer

@@ -19,7 +19,7 @@ from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT
 from gateway.console.questions import Question
 from gateway.console.visit import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
-from gateway.sign_in import IDLE
+from gateway.sessions import IDLE
 from gateway.store import people as store
 from tests.consoles import house, session, sign_in_name
 from tests.world import MONDAY

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway import doctor, drafts, intake, leavers, respond
-from gateway.config import OneSettings
 from gateway.errors import NotAllowed, NotFound, Unfit
+from gateway.settings import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import log, outbox
 from gateway.store.drafts import State

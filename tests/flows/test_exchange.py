@@ -13,13 +13,13 @@ from adapters.https import Https
 from adapters.route import Address, Attempt, Parcel
 from gateway import amend, app, audit, respond
 from gateway.authority import Authority
-from gateway.config import LimitsSettings
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
 from gateway.deliver import BATCH, IN_FLIGHT
 from gateway.errors import NotAllowed, Unfit
 from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
 from gateway.send import prepare, send
+from gateway.settings import LimitsSettings
 from gateway.store import inbox, log, outbox
 from keys import envelope, receipt
 from keys.trust import Trust

@@ -15,9 +15,10 @@ import pytest
 
 from gateway import extracts, forward, intake, respond
 from gateway.authority import Authority
-from gateway.config import OneColumnsSettings, parse
+from gateway.config import parse
 from gateway.errors import ConfigProblem, Unusable
 from gateway.send import prepare
+from gateway.settings import OneColumnsSettings
 from gateway.store import outbox
 from gateway.store.outbox import Queued
 from gateway.table import MAX_ROWS, Unread

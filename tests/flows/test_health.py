@@ -11,13 +11,13 @@ import pytest
 from gateway import app, doctor, health
 from gateway.amend import release_one
 from gateway.authority import Authority
-from gateway.config import OneSettings
 from gateway.core.delivery import State
 from gateway.core.findings import Level
 from gateway.core.health import Health
 from gateway.deliver import deliver_now
 from gateway.errors import NotAllowed, NotFound
 from gateway.send import prepare, queue, send
+from gateway.settings import OneSettings
 from gateway.store import log, loops, outbox, reached
 from gateway.store.database import Store
 from gateway.store.loops import Looked

@@ -19,12 +19,13 @@ from sqlalchemy import Connection, Update, update
 
 from gateway import amend, answers, app, doctor, drop, imports, logs, respond, school2school
 from gateway.authority import Authority
-from gateway.config import OneAnswersSettings, OneSettings, parse
+from gateway.config import parse
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.receive import receive
 from gateway.send import prepare, queue, send
+from gateway.settings import OneAnswersSettings, OneSettings
 from gateway.store import log, outbox, transfer_files
 from gateway.store.tables import inbox
 from gateway.store.transfer_files import Stage, TransferFile

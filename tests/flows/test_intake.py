@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import app, doctor, drop, extracts, intake, leavers, postcodes, respond
-from gateway.config import OneColumnsSettings, OneSettings
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, Unusable
 from gateway.extracts import Ignored, Row
+from gateway.settings import OneColumnsSettings, OneSettings
 from gateway.store import log, outbox
 from gateway.table import Unread
 from schemas import ctf

@@ -11,12 +11,12 @@ from adapters.mailbox import Mailbox
 from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryLater
 from gateway import app, collect, doctor, mailbox, setup
 from gateway.authority import Authority
-from gateway.config import HostingSettings, ListenSettings
 from gateway.core.delivery import State
 from gateway.mailbox import KEPT_FOR
 from gateway.partners import add
 from gateway.receive import receive
 from gateway.send import prepare, send
+from gateway.settings import HostingSettings, ListenSettings
 from gateway.store import inbox, log, mailboxes, outbox
 from keys import bearer
 from tests.children import notice

@@ -15,12 +15,12 @@ from sqlalchemy import update
 
 from gateway import amend, app, children, config, doctor, reconcile, respond, trace
 from gateway.authority import Authority
-from gateway.config import OneSettings, SearchSettings
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import ConfigProblem, Unusable
 from gateway.receive import receive
 from gateway.send import prepare, send
+from gateway.settings import OneSettings, SearchSettings
 from gateway.store import children as index
 from gateway.store import inbox, log, searches, tables
 from gateway.store.searches import Found

@@ -12,11 +12,12 @@ import pytest
 
 from gateway import amend, app, health, statements
 from gateway.authority import Authority
-from gateway.config import HostingSettings, MetricsSettings, OneSettings, parse
+from gateway.config import parse
 from gateway.core.delivery import State
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
 from gateway.send import send
+from gateway.settings import HostingSettings, MetricsSettings, OneSettings
 from gateway.store import mailboxes, reached
 from gateway.store.mailboxes import Held
 from gateway.web import scraped

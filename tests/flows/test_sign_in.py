@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from gateway import people, sign_in
+from gateway import people, sessions, sign_in
 from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.sign_in import Session, Stage
+from gateway.sessions import Session, Stage
 from gateway.single_sign_on import Person as Known
 from gateway.store import log
 from keys import one_time_code
@@ -42,7 +42,7 @@ def first(here: Authority) -> str:
 
 
 def come_in(here: Authority, password: str = GOOD) -> Session:
-    found = sign_in.session(here, sign_in.begin(here, NAME, password))
+    found = sessions.session(here, sign_in.begin(here, NAME, password))
     assert found is not None
     return found
 
@@ -68,7 +68,7 @@ def test_a_one_time_password_lets_in_as_far_as_choosing_another(here: Authority,
     assert session.stage is Stage.NEW_PASSWORD
     assert not session.roles
     secret = chosen(here, first)
-    found = sign_in.session(here, secret)
+    found = sessions.session(here, secret)
     assert found is not None
     assert (found.stage, found.roles) == (Stage.IN, frozenset({Role.CME_OFFICER}))
     assert refused(here, first) == "sign-in.refused"
@@ -104,49 +104,49 @@ def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_w
 
 def test_a_session_ends_after_half_an_hour_without_use(world: World, here: Authority, first: str) -> None:
     secret = chosen(here, first)
-    world.now += sign_in.IDLE - timedelta(minutes=1)
-    assert sign_in.session(here, secret) is not None
-    world.now += sign_in.IDLE - timedelta(minutes=1)
-    assert sign_in.session(here, secret) is not None  # it was used in between
-    world.now += sign_in.IDLE
-    assert sign_in.session(here, secret) is None
+    world.now += sessions.IDLE - timedelta(minutes=1)
+    assert sessions.session(here, secret) is not None
+    world.now += sessions.IDLE - timedelta(minutes=1)
+    assert sessions.session(here, secret) is not None  # it was used in between
+    world.now += sessions.IDLE
+    assert sessions.session(here, secret) is None
 
 
 def test_a_session_ends_after_ten_hours_whatever_is_done(world: World, here: Authority, first: str) -> None:
     secret = chosen(here, first)
-    for _ in range(int(sign_in.ABSOLUTE / timedelta(minutes=20)) - 1):
+    for _ in range(int(sessions.ABSOLUTE / timedelta(minutes=20)) - 1):
         world.now += timedelta(minutes=20)
-        assert sign_in.session(here, secret) is not None
+        assert sessions.session(here, secret) is not None
     world.now += timedelta(minutes=20)
-    assert sign_in.session(here, secret) is None
+    assert sessions.session(here, secret) is None
 
 
 def test_whose_roles_change_signs_in_again(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     people.set_roles(here, NAME, [Role.AUDITOR], "test")
-    assert sign_in.session(here, secret) is None
+    assert sessions.session(here, secret) is None
     assert come_in(here).roles == {Role.AUDITOR}
 
 
 def test_who_has_left_is_out_at_once_and_does_not_come_in(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     people.set_active(here, NAME, False, "test")
-    assert sign_in.session(here, secret) is None
+    assert sessions.session(here, secret) is None
     assert refused(here, GOOD) == "sign-in.refused"
 
 
 def test_signing_out_ends_the_session_for_whoever_copied_its_secret_too(here: Authority, first: str) -> None:
     secret = chosen(here, first)
-    found = sign_in.session(here, secret)
+    found = sessions.session(here, secret)
     assert found is not None
-    sign_in.sign_out(here, found)
-    assert sign_in.session(here, secret) is None
+    sessions.sign_out(here, found)
+    assert sessions.session(here, secret) is None
 
 
 def test_a_forged_secret_is_nobody(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     for forged in ("", "x", secret[:-1], secret.swapcase(), "\x00", "é" * 43):
-        assert sign_in.session(here, forged) is None
+        assert sessions.session(here, forged) is None
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_co
     sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=30)
     begun = sign_in.begin(here, NAME, GOOD)
-    waiting = sign_in.session(here, begun)
+    waiting = sessions.session(here, begun)
     assert waiting is not None
     assert (waiting.stage, waiting.roles) == (Stage.CODE, frozenset())
     with pytest.raises(NotAllowed):
         sign_in.give_code(here, begun, "000000")
     code = code_at(shared, world.now)
-    inside = sign_in.session(here, sign_in.give_code(here, begun, code))
+    inside = sessions.session(here, sign_in.give_code(here, begun, code))
     assert inside is not None
     assert inside.stage is Stage.IN
     again = sign_in.begin(here, NAME, GOOD)
@@ -230,13 +230,13 @@ def known(subject: str, email: str, *roles: Role) -> Known:
 
 def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(here: Authority, first: str) -> None:
     secret = sign_in.from_directory(here, known("s-1", "Olive@Council.example", Role.CME_OFFICER))
-    found = sign_in.session(here, secret)
+    found = sessions.session(here, secret)
     assert found is not None
     assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
     with pytest.raises(NotAllowed):
         sign_in.begin(here, "olive@council.example", "")
     sign_in.from_directory(here, known("s-1", "olive@council.example", Role.AUDITOR))
-    assert sign_in.session(here, secret) is None
+    assert sessions.session(here, secret) is None
 
 
 def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(here: Authority, first: str) -> None:
@@ -249,7 +249,7 @@ def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(h
 
 def test_whoever_married_is_known_by_their_subject(here: Authority) -> None:
     sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
-    found = sign_in.session(
+    found = sessions.session(
         here, sign_in.from_directory(here, known("s-2", "olive.new@council.example", Role.CME_OFFICER))
     )
     assert found is not None

@@ -1,0 +1,116 @@
+"""Sessions: a random secret in the browser, of which the store holds the digest, so that whoever reads the database can use none.
+
+A session ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from secrets import token_urlsafe
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.permissions import Role
+from gateway.errors import NotAllowed
+from gateway.store import log, people
+from gateway.store.log import Entry
+from gateway.store.people import Kept, Person
+
+IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
+ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
+TOUCH_EVERY = timedelta(minutes=1)  # when it was used last is kept no finer, which spares a write for each page
+
+
+class Stage(StrEnum):
+    """How far somebody has come."""
+
+    CODE = "code"  # the password was right; the second factor is missing
+    NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
+    DIRECTORY = "directory"  # they are at the council's directory, and will be back
+    IN = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in, or on the way."""
+
+    person: Person
+    stage: Stage
+    digest: str
+    form_token: str = field(repr=False)
+    begun_at: datetime
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """What they may do; nothing before they are in."""
+        return self.person.roles if self.stage is Stage.IN else frozenset()
+
+
+def digest_of(secret: str) -> str:
+    """The digest under which the store keeps a session."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
+    """A new session, and its secret; whoever is in by it has signed in."""
+    secret, now = token_urlsafe(32), here.now()
+    people.forget(tx, now - ABSOLUTE)
+    if stage is Stage.IN:
+        person = replace(person, seen_at=now, failed=0, locked_until=None)
+        log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
+    people.put(tx, person)
+    people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
+    return secret
+
+
+def session(here: Authority, secret: str) -> Session | None:
+    """Whose session this is, if it counts still. It is marked as used."""
+    found = here.store.look(lambda tx: _live(tx, here, secret))
+    if found is None:
+        return None
+    session, seen_at = found
+    if here.now() - seen_at >= TOUCH_EVERY:
+        here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
+    return session
+
+
+def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
+    kept, now = people.session(tx, digest_of(secret)), here.now()
+    if kept is None:
+        return None
+    stage = Stage(kept.stage)
+    longest = ABSOLUTE if stage is Stage.IN else ON_THE_WAY
+    if now - kept.seen_at >= IDLE or now - kept.begun_at >= longest:
+        return None
+    person = people.find(tx, kept.person)
+    if person is None or not person.active:
+        return None
+    return Session(person, stage, kept.digest, kept.form_token, kept.begun_at), kept.seen_at
+
+
+def at_stage(tx: Connection, here: Authority, secret: str, stage: Stage) -> Session:
+    """The session of this secret, which must stand at this stage. Raises NotAllowed."""
+    found = _live(tx, here, secret)
+    if found is None or found[0].stage is not stage:
+        raise begin_again()
+    return found[0]
+
+
+def begin_again() -> NotAllowed:
+    """Of a step that came too late, or twice."""
+    return NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
+
+
+def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:
+    """The session ends; or all of theirs."""
+    name = session.person.name
+
+    def write(tx: Connection) -> None:
+        people.end(tx, session.digest)
+        if everywhere:
+            people.end_all(tx, name)
+        log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
+
+    here.store.run(write)
