@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway import sessions, sign_in
 from gateway.console.doors import SIGN_IN, Door, signed_in
-from gateway.console.sign_in import AT_ONCE
+from gateway.console.sign_in import CHECKING
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
@@ -34,7 +34,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
-        async with AT_ONCE:
+        async with visit.request.app[CHECKING]:
             await asyncio.to_thread(sign_in.change_password, visit.here, signed_in(visit), old, new)
     except NotAllowed as why:
         return visit.page("account-password.html", status=422, wrong=why)

@@ -1,7 +1,6 @@
 """The rooms put together: what every answer carries, and what is shown when something is refused or goes wrong."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from gateway.console import (
 )
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
-from gateway.console.pages import PAGES, Pages
+from gateway.console.pages import PAGES, Pages, for_a_page
 from gateway.console.visit import HERE, Visit, nothing_typed
 from gateway.core.permissions import Reach
 from gateway.errors import ConfigProblem, GatewayError, NotFound, StoreUnavailable
@@ -145,11 +144,3 @@ async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse
 def _problem(request: web.Request, status: int, code: str, sentence: str, next_step: str) -> web.Response:
     visit = Visit(request, request.app[HERE], None, "", Reach.NONE, nothing_typed())
     return visit.page("problem.html", status=status, code=code, sentence=sentence, next_step=for_a_page(next_step))
-
-
-def for_a_page(next_step: str) -> str:
-    """What to do next, for somebody at a page: commands of the terminal are not for them."""
-    with suppress(ValueError):
-        next_step.index("cme-gateway")
-        return ""
-    return next_step

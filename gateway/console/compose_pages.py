@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway import compose
 from gateway.compose import Writing
 from gateway.console import asking, sections, typed
+from gateway.console.pages import for_a_page
 from gateway.console.questions import Answers
 from gateway.console.sections import Section
 from gateway.console.tasks import address, asked, place, said_on, with_said
@@ -31,7 +32,7 @@ async def keep(visit: Visit, new: Writing) -> dict[str, str]:
     try:
         await asyncio.to_thread(compose.keep, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by)
     except NotAllowed as why:
-        return {"": f"{why.sentence} {why.next_step}"}
+        return {"": f"{why.sentence} {for_a_page(why.next_step)}".strip()}
     return {}
 
 

@@ -12,7 +12,8 @@ from gateway.errors import GatewayError, NotAllowed
 from gateway.sessions import Stage
 from keys.errors import Refusal
 
-AT_ONCE = asyncio.Semaphore(2)  # passwords that are checked: each takes 64 MiB, and an eighth of a second
+AT_ONCE = 2  # passwords that are checked: each takes 64 MiB, and an eighth of a second
+CHECKING = web.AppKey("passwords that are checked", asyncio.Semaphore)
 NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password", Stage.IN: "/"}
 
 
@@ -28,7 +29,7 @@ async def come_in(visit: Visit) -> web.StreamResponse:
     """The name and the password."""
     name = visit.typed("name")
     try:
-        async with AT_ONCE:
+        async with visit.request.app[CHECKING]:
             secret = await asyncio.to_thread(sign_in.begin, visit.here, name, str(visit.form.get("password", "")))
     except NotAllowed as why:
         return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
@@ -92,7 +93,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
-        async with AT_ONCE:
+        async with visit.request.app[CHECKING]:
             secret = await asyncio.to_thread(sign_in.give_new_password, visit.here, visit.secret, new)
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
