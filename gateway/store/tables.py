@@ -417,6 +417,13 @@ audit_mentions = Table(  # of an entry that is about several notices, each of th
     sqlite_with_rowid=False,
 )
 
+audit_blocks = Table(  # roots of complete blocks of entries, of which proofs are made
+    "audit_blocks",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+)
+
 audit_head = Table(
     "audit_head",
     metadata,

@@ -1,0 +1,40 @@
+"""Proofs are made of the roots of blocks that are kept, and are the same as if every leaf had been read."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.core import merkle
+from gateway.store import log
+from gateway.store.database import Store
+from gateway.store.log import BLOCK, Entry
+from tests.conftest import new_database
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+BATCHES = (1, BLOCK - 2, 1, 1, BLOCK, 2 * BLOCK + 5, 3)  # some end at a block, some in the midst of one, one holds two
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    made = Store(new_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else url)
+    made.migrate(create=True)
+    yield made
+    made.close()
+
+
+def test_proofs_from_blocks_are_those_of_all_the_leaves(store: Store) -> None:
+    for size in BATCHES:
+        entries = [Entry("notice.queued", "test", f"m{number}") for number in range(size)]
+        store.run(lambda tx, entries=entries: log.append(tx, NOW, entries))  # type: ignore[misc]
+    leaves = [one.leaf for one in store.look(lambda tx: list(log.entries(tx)))]
+    whole = sum(BATCHES)
+    assert store.look(log.head).root() == merkle.root(leaves)
+    for size in (1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + 17, whole):
+        for number in {0, size // 2, size - 1, min(BLOCK, size - 1)}:
+            path = store.look(lambda tx, number=number, size=size: log.inclusion(tx, number, size))  # type: ignore[misc]
+            assert path == merkle.inclusion(leaves[:size], number)
+        proof = store.look(lambda tx, size=size: log.consistency(tx, size, whole))  # type: ignore[misc]
+        assert proof == merkle.consistency(leaves, size)
