@@ -1,5 +1,6 @@
 """The rooms put together: what every answer carries, and what is shown when something is refused or goes wrong."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +31,7 @@ from gateway.console import (
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages, for_a_page
+from gateway.console.sign_in import AT_ONCE, CHECKING
 from gateway.console.visit import HERE, Visit, nothing_typed
 from gateway.core.permissions import Reach
 from gateway.errors import ConfigProblem, GatewayError, NotFound, StoreUnavailable
@@ -78,6 +80,7 @@ def application(here: Authority) -> web.Application:
     """The console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
     app[HERE], app[PAGES], app[CHECKS] = here, Pages(), Checks()
+    app[CHECKING] = asyncio.Semaphore(AT_ONCE)
     for doors in ROOMS:
         hang(app, doors)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))

@@ -26,6 +26,7 @@ class Pages:
         loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
         self._environment = Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
         self._environment.filters |= {
+            "for_a_page": for_a_page,
             "day": day,
             "moment": moment,
             "second": second,

@@ -1,0 +1,76 @@
+"""The whole of it: Sandwell's officer writes and sends, Worcestershire's accepts, and the auditors on both sides follow it."""
+
+import io
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from gateway import audit, postcodes
+from gateway.core.permissions import Role
+from tests.browser.test_compose import begin, go_on, on_to, write_child
+from tests.consoles import chromium, desk, settled, two_houses
+from tests.flows.test_postcodes import directory
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_notice_is_written_sent_accepted_and_followed_by_the_auditors(tmp_path: Path) -> None:
+    roles = (Role.CME_OFFICER, Role.AUDITOR)
+    async with two_houses(tmp_path, roles) as (sandwell, worcestershire), chromium() as browser:
+        postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
+
+        ours = await desk(browser, sandwell, Role.CME_OFFICER)
+        await begin(ours)
+        await on_to(ours, "How far this may be shared")
+        await ours.page.get_by_label("No restriction").check()
+        await go_on(ours)
+        await write_child(ours)
+        await on_to(ours, "When the child moved")
+        await ours.page.get_by_label("Believed").check()
+        await go_on(ours)
+        await on_to(ours, "New address")
+        await ours.page.locator("#post_code").fill("WR1 9ZZ")
+        await go_on(ours)
+        await on_to(ours, "Why the child misses education")
+        await ours.page.locator("#cme_reason").select_option("unknown")
+        await ours.page.get_by_label("No provision").check()
+        await go_on(ours)
+        await on_to(ours, "To whom it goes")
+        await go_on(ours)
+        await ours.page.get_by_role("button", name="Check your answers").click()
+        await ours.page.get_by_role("button", name="Send it").click()
+        await ours.page.get_by_text("It is on its way").wait_for()
+        await settled(sandwell, worcestershire)
+
+        theirs = await desk(browser, worcestershire, Role.CME_OFFICER)
+        await theirs.page.get_by_role("link", name="Testchild-Example, Ada").click()
+        await theirs.page.get_by_role("button", name="Accept the notice").click()
+        await theirs.page.get_by_role("button", name="Accept").click()
+        await theirs.page.get_by_text("It is done").wait_for()
+        reference = await theirs.page.locator(".reference").first.inner_text()
+        await settled(sandwell, worcestershire)
+        await on_to(ours, "See how it stands")
+        await expect(ours.page.get_by_text("Acknowledged", exact=True).first).to_be_visible()
+
+        for here in (sandwell, worcestershire):
+            await audit.checkpoint(here)
+            ada = await desk(browser, here, Role.AUDITOR)
+            await ada.page.get_by_text("Look for something").click()
+            await ada.page.get_by_label("Reference of a notice").fill(reference)
+            await ada.page.get_by_role("button", name="Look").click()
+            sentence = (
+                "sent a message to Worcestershire." if here is sandwell else "A message of Sandwell came, and was kept."
+            )
+            await expect(ada.page.locator("tbody")).to_contain_text(sentence)
+            await expect(ada.page.locator("tbody")).to_contain_text("Olive Testofficer")
+            assert "Testchild" not in await ada.page.content()
+            await ada.open("/audit/check")
+            await ada.page.get_by_role("button", name="Check").click()
+            for _ in range(20):
+                if await ada.page.locator(".verdict").count():
+                    break
+                await ada.page.get_by_role("button", name="See how far it is").click()
+            await expect(ada.page.locator(".verdict--whole")).to_be_visible()
+            await ada.open(f"/cases/{'0' * 36}")
+            await expect(ada.page.get_by_text("Your role does not open this page.")).to_be_visible()
