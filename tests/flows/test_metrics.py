@@ -130,6 +130,9 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
         "none",
         "01632 960101",
     }  # a word; our own number
+    said = {
+        word for word in said if not (word.isdecimal() and len(word) < 6)
+    }  # a year, or a size, may have these digits
     assert {"Testchild-Example", sent} <= said
     assert len(said) > 10
     assert [(word, text[:80]) for text in seen for word in said if word in text] == []

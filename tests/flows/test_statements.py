@@ -19,7 +19,7 @@ from gateway.core.comparing import Differs
 from gateway.core.delivery import State
 from gateway.send import send
 from gateway.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told, compare_with
-from gateway.store import inbox, log, witnessed
+from gateway.store import inbox, log, marks, witnessed
 from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
 from keys.errors import StatementMalformed, StatementSignature
@@ -58,6 +58,7 @@ def lose(there: Authority, message_id: str) -> None:
 
     def work(tx: Connection) -> None:
         tx.execute(delete(inbox_table).where(inbox_table.c.message_id == message_id))
+        marks.forget(tx, [message_id])
         tx.exec_driver_sql(
             "DROP TRIGGER "
             + {"sqlite": "receipts_no_delete", "postgresql": "receipts_append_only ON receipts"}[tx.dialect.name]
