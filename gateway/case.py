@@ -157,8 +157,13 @@ def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[s
 
 def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
     if isinstance(one, Delivery):
-        return _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
-    return _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
+        locked = Locked(*outbox.locked(tx, one.message_id))
+    else:
+        locked = Locked(*inbox.locked(tx, one.sender, one.message_id))
+    try:
+        return xml.read(at_rest.unlock(locked, about=one.message_id, ring=here.ring))
+    except Destroyed:
+        return None
 
 
 def _name(message: Message | None) -> str:
@@ -205,8 +210,7 @@ def notice(here: Authority, case: str, message_id: str) -> Notice:
 
 
 def _sent(tx: Connection, here: Authority, one: Delivery, owed: Owed | None) -> Notice:
-    opened = _opened(here, Locked(*outbox.locked(tx, one.message_id)), one.message_id)
-    return _sent_as_it_stands(one, opened, owed)
+    return _sent_as_it_stands(one, _opened_of(tx, here, one), owed)
 
 
 def _sent_as_it_stands(one: Delivery, opened: Message | None, owed: Owed | None) -> Notice:
@@ -229,8 +233,7 @@ def _sent_as_it_stands(one: Delivery, opened: Message | None, owed: Owed | None)
 
 
 def _came(tx: Connection, here: Authority, one: Item, owed: Owed | None) -> Notice:
-    opened = _opened(here, Locked(*inbox.locked(tx, one.sender, one.message_id)), one.message_id)
-    return _came_as_it_stands(one, opened, owed)
+    return _came_as_it_stands(one, _opened_of(tx, here, one), owed)
 
 
 def _came_as_it_stands(one: Item, opened: Message | None, owed: Owed | None) -> Notice:
@@ -249,13 +252,6 @@ def _came_as_it_stands(one: Item, opened: Message | None, owed: Owed | None) -> 
         may,
         owed,
     )
-
-
-def _opened(here: Authority, locked: Locked, message_id: str) -> Message | None:
-    try:
-        return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
-    except Destroyed:
-        return None
 
 
 def _steps(tx: Connection, here: Authority, case: str, sent: Sequence[Delivery]) -> tuple[list[Step], list[Step]]:

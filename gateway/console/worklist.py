@@ -56,9 +56,10 @@ async def sent(visit: Visit) -> web.StreamResponse:
 
 def _sent(visit: Visit) -> web.Response:
     here, mine = visit.here, _assigned(visit)
-    older_than = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    last = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
     if mine is None:
-        found = here.store.look(lambda tx: outbox.search(tx, older_than=older_than, limit=SHOWN + 1))
+        before = (last.queued_at, last.message_id) if last else None
+        found = here.store.look(lambda tx: outbox.page(tx, before=before, limit=SHOWN + 1))
     else:
         found = [one for name in mine for one in here.store.look(partial(outbox.search, conversation_id=name))]
         found.sort(key=lambda one: (one.queued_at, one.message_id), reverse=True)

@@ -325,16 +325,12 @@ def search(
     states: Sequence[State] = (),
     recipient: str | None = None,
     conversation_id: str | None = None,
-    older_than: Delivery | None = None,
     limit: int | None = 100,
 ) -> list[Delivery]:
     """The newest deliveries that meet every condition given, newest first; without a `limit`, all."""
     query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
     if states:
         query = query.where(outbox.c.state.in_(states))
-    if older_than is not None:
-        same = and_(outbox.c.queued_at == older_than.queued_at, outbox.c.message_id < older_than.message_id)
-        query = query.where(or_(outbox.c.queued_at < older_than.queued_at, same))
     if recipient is not None:
         query = query.where(outbox.c.recipient == recipient)
     if conversation_id is not None:
