@@ -29,8 +29,8 @@ from gateway import app, setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.marks import terms
-from gateway.deliver import BATCH
-from gateway.send import send
+from gateway.exchange.deliver import BATCH
+from gateway.exchange.send import send
 from gateway.store import outbox, tables
 from keys import at_rest, blind, envelope, receipt
 from schemas import rules, xml

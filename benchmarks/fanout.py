@@ -24,10 +24,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select, text
 
-from gateway import amend, app, enquire, setup
+from gateway import app, setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.partners import add
+from gateway.exchange import amend, enquire
 from gateway.store import tables
 from schemas import codes
 from schemas.message import LocatedNotice

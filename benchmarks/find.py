@@ -4,7 +4,7 @@
 
 The children are invented (`tests/population.py`), their surnames borne as unevenly as real ones; one in fifty is given the commonest
 name, so that a search for it has 20,000 hits. Half of the messages name a child, the others are replies. Their marks are made as the
-gateway makes them, and written in bulk; then `gateway.find.find` is timed whole: marks, questions, how each hit stands, and the entry
+gateway makes them, and written in bulk; then `gateway.casework.find.find` is timed whole: marks, questions, how each hit stands, and the entry
 of the audit log, which waits for the disk. So that the messages stand somewhere, each has a row in the inbox, without its content.
 """
 
@@ -25,12 +25,13 @@ from rich.table import Table
 from sqlalchemy import Connection, insert
 
 from benchmarks.limit import median_us
-from gateway import find, setup
+from gateway import setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
+from gateway.casework import find
 from gateway.core.marks import Term, terms
 from gateway.core.matching import Described
-from gateway.partners import add
-from gateway.send import prepare, queue
+from gateway.exchange.send import prepare, queue
 from gateway.store import marks, tables
 from gateway.store.marks import Marked
 from keys import blind

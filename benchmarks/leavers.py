@@ -28,9 +28,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
-from gateway import app, intake
+from gateway import app
 from gateway.authority import Authority
-from gateway.forward import STEP
+from gateway.one import intake
+from gateway.one.forward import STEP
 from gateway.settings import OneSettings
 from gateway.store import postcodes, tables
 from keys import algorithms

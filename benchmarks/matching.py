@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from gateway import children
 from gateway.authority import Authority
 from gateway.core import blocking, matching
 from gateway.core.matching import Described
+from gateway.searches import children
 from gateway.store import children as kept
 from gateway.store.children import Load
 from tests.conftest import make

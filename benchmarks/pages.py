@@ -25,12 +25,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, insert
 
-from gateway import audit, setup
+from gateway import setup
+from gateway.auditing import audit
+from gateway.authorities.partners import add
 from gateway.authority import Authority
 from gateway.console.application import ROOMS, application
 from gateway.console.doors import Door
 from gateway.core.permissions import Reach, Role, reach
-from gateway.partners import add
 from gateway.store import log, tables
 from gateway.store.log import Entry
 from keys import at_rest

@@ -30,10 +30,11 @@ from adapters import email, mail
 from adapters.client import Client
 from adapters.imap import Inbox
 from adapters.route import Address
-from gateway import app, collect
+from gateway import app
 from gateway.core.delivery import State
-from gateway.deliver import BATCH
-from gateway.send import prepare, send
+from gateway.exchange import collect
+from gateway.exchange.deliver import BATCH
+from gateway.exchange.send import prepare, send
 from gateway.store import tables
 from tests.children import notice
 from tests.contract.test_hostile_servers import server

@@ -14,29 +14,22 @@ from functools import partial
 from aiohttp import web
 from sqlalchemy import Connection
 
-from gateway import (
-    answers,
-    audit,
-    chase,
-    children,
-    find,
-    imports,
-    intake,
-    mailbox,
-    statements,
-    trace,
-    webhooks,
-    witness,
-)
+from gateway import webhooks
 from gateway.api import application as api
 from gateway.api.call import PREFIX
+from gateway.auditing import audit, witness
 from gateway.authority import SYSTEM, Authority
-from gateway.collect import collect_forever
+from gateway.casework import find
 from gateway.config import Config
 from gateway.console import application as console
-from gateway.deliver import deliver_forever
 from gateway.errors import StoreUnavailable, Unusable
+from gateway.exchange import mailbox, statements
+from gateway.exchange.collect import collect_forever
+from gateway.exchange.deliver import deliver_forever
 from gateway.logs import failed, serving
+from gateway.one import answers, imports, intake
+from gateway.reconciliation import chase
+from gateway.searches import children, trace
 from gateway.settings import ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store import loops

@@ -1,7 +1,7 @@
 """The log that operators read: one JSON object a line on stderr, with the few members that are listed here.
 
 What is not listed is not written, so that nothing about a child gets into a log by way of an exception or a careless
-call. The audit log is another thing: see `gateway.audit`.
+call. The audit log is another thing: see `gateway.auditing.audit`.
 """
 
 import sys

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from adapters.openid import IdentityProvider
 from adapters.route import carriers
-from gateway import audit
+from gateway.auditing import audit
 from gateway.authority import SYSTEM, Authority, wall_clock
 from gateway.config import FILE, LOOPBACK, Config, load, parse
 from gateway.errors import ConfigProblem, NotAllowed, Unusable

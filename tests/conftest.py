@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from gateway import setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
-from gateway.partners import add
 from tests.postgres import server
 
 

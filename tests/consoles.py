@@ -11,13 +11,14 @@ from secrets import token_urlsafe
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
-from gateway import sessions, setup
+from gateway import setup
+from gateway.access import sessions
+from gateway.access.people import LOCAL
+from gateway.access.sessions import Stage
 from gateway.app import running
 from gateway.authority import Authority
 from gateway.console.visit import SESSION_COOKIE
 from gateway.core.permissions import Role
-from gateway.people import LOCAL
-from gateway.sessions import Stage
 from gateway.store import outbox
 from gateway.store import people as store
 from gateway.store.outbox import OPEN

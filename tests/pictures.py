@@ -9,7 +9,7 @@ from playwright.async_api import Browser, ViewportSize
 
 from gateway.authority import Authority
 from gateway.core.permissions import Role
-from gateway.send import send
+from gateway.exchange.send import send
 from tests.children import notice
 from tests.consoles import Desk, chromium, desk, settled, sign_in_name, two_houses
 

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway import clients
+from gateway.access import clients
 from gateway.app import site
 from gateway.authority import Authority
 from gateway.core.permissions import Scope

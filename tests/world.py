@@ -16,14 +16,15 @@ from urllib.parse import parse_qsl
 from sqlalchemy import Connection
 
 from adapters.route import Address, Answer, Attempt, NotReached, Parcel, Receipted, TryLater
-from gateway import setup, statements
+from gateway import setup
+from gateway.auditing.witness import NO_SUCH_SIZE
+from gateway.authorities.partners import add
 from gateway.authority import Authority
-from gateway.deliver import deliver_now
-from gateway.partners import add
-from gateway.receive import receive
+from gateway.exchange import statements
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.receive import receive
 from gateway.store import log, partners
 from gateway.store.partners import Partner
-from gateway.witness import NO_SUCH_SIZE
 from keys import card
 from keys.statement import Window
 from keys.trust import Trust

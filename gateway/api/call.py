@@ -6,10 +6,10 @@ from datetime import datetime
 
 from aiohttp import web
 
-from gateway import clients
+from gateway.access import clients
+from gateway.access.once import Answer, Claim
 from gateway.authority import Authority
 from gateway.errors import GatewayError
-from gateway.once import Answer, Claim
 from gateway.store.clients import Client
 from schemas import xml
 

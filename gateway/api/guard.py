@@ -14,12 +14,12 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway import clients, once
+from gateway.access import clients, once
+from gateway.access.once import Answer
 from gateway.api.call import HERE, JSON, Call, Malformed, Reply, answered
 from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.authority import Authority
 from gateway.core.permissions import Act, Scope, allows
-from gateway.once import Answer
 from gateway.store.clients import Client
 from gateway.web.callers import READ_SECONDS, Budget
 from schemas.xml import MAX_BYTES

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from gateway import once, respond, send
+from gateway.access import once
+from gateway.access.once import Answer
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import Listed, Page, Signed, Status, Taken, Try
 from gateway.core.delivery import State
 from gateway.core.permissions import Act
 from gateway.core.standing import Standing
-from gateway.once import Answer
+from gateway.exchange import respond, send
 from gateway.store import inbox, outbox
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery

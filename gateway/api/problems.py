@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 
+from gateway.access.clients import NotLetIn
+from gateway.access.once import OtherRequest
 from gateway.api.call import HERE, Malformed, NotAcceptable, Reply, text_of
 from gateway.api.shapes import Fault, Problem
-from gateway.clients import NotLetIn
 from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unfit
 from gateway.logs import failed
-from gateway.once import OtherRequest
 from keys.errors import Destroyed, Refusal
 from schemas.findings import Finding, Unreadable
 

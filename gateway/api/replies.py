@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway import amend, once, respond
+from gateway.access import once
 from gateway.api.call import Call, Reply, answered
 from gateway.api.guard import Operation
 from gateway.api.notices import taken
 from gateway.api.shapes import Taken
 from gateway.core.permissions import Act
-from gateway.send import Also
+from gateway.exchange import amend, respond
+from gateway.exchange.send import Also
 from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 

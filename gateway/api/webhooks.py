@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from gateway import once
 from gateway import webhooks as flow
+from gateway.access import once
+from gateway.access.once import Answer
 from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
 from gateway.core.happenings import Event
 from gateway.core.permissions import Act
-from gateway.once import Answer
 from gateway.store import webhooks
 from gateway.store.webhooks import Webhook
 from schemas import json

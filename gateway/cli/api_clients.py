@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import clients, webhooks
+from gateway import webhooks
+from gateway.access import clients
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
 from gateway.core.permissions import Scope
 from gateway.store import clients as kept

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway import audit, witness
+from gateway.auditing import audit, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.errors import ConfigProblem, Unusable
 from gateway.store import log

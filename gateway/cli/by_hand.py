@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from gateway import amend, by_hand, chase
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.cli.notices import NoteFile
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, note_text, opened, who
 from gateway.core.calendar import LONDON
+from gateway.exchange import amend
+from gateway.reconciliation import chase
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="With whom. It is locked, like a notice.")]
 At = Annotated[

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import correspondents, partners, setup
+from gateway import setup
+from gateway.authorities import correspondents, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
 from gateway.errors import Unusable
 from gateway.store import partners as kept_partners

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import children, school2school
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, who
 from gateway.errors import Unusable
+from gateway.searches import children, school2school
 from gateway.store import transfer_files
 from gateway.store.transfer_files import Stage
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from gateway import drafts
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
+from gateway.one import drafts
 from gateway.store import drafts as kept_drafts
 from gateway.store import log
 from gateway.store.drafts import Draft, State

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gateway import find
+from gateway.casework import find
+from gateway.casework.find import Hit
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, table, who
 from gateway.core.marks import MOST_TYPED
-from gateway.find import Hit
 from schemas.reading import words
 
 MOST = 500  # in one answer

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from gateway import trace
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, out, table, who
 from gateway.cli.page import matches_page
 from gateway.core.matching import REASONS
+from gateway.searches import trace
 from gateway.store import children, searches
 from gateway.store.searches import FOR_PEOPLE, Found, Search
 from schemas import xml

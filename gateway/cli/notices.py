@@ -12,9 +12,11 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway import amend, audit, by_hand, postcodes, respond
+from gateway.auditing import audit
+from gateway.authorities import postcodes
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -37,7 +39,8 @@ from gateway.cli.page import page
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import Unusable
-from gateway.send import prepare_notices, queue
+from gateway.exchange import amend, respond
+from gateway.exchange.send import prepare_notices, queue
 from gateway.store import inbox, outbox, partners
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item

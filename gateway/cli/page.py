@@ -6,9 +6,9 @@ from rich.markup import escape
 
 from gateway.core.acts import in_words
 from gateway.core.matching import REASONS
+from gateway.searches.trace import Candidate
 from gateway.store.log import Kept
 from gateway.store.searches import Found, Search
-from gateway.trace import Candidate
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows, words
 

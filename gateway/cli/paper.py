@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.output import answer
-from gateway.drop import put_hidden, show
 from gateway.errors import Unusable
+from gateway.one.drop import put_hidden, show
 from gateway.paper import as_csv, as_html, as_pdf, bars
 from gateway.paper.bars import Bars
 from gateway.paper.page import Page

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import people
+from gateway.access import people
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, who
 from gateway.core.permissions import Role
 from gateway.store import people as kept

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import wrap_file
 
-from gateway import postcodes
+from gateway.authorities import postcodes
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, who
 from gateway.errors import NotFound
 from schemas import codes

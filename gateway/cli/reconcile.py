@@ -7,11 +7,11 @@ from dataclasses import asdict
 import typer
 from rich.table import Table
 
-from gateway import reconcile
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.duties import Missing, Step
-from gateway.reconcile import Owed
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from schemas.reading import words
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from gateway import review
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, DecidedBy, Home, answer, opened, table, who
 from gateway.cli.searches import asked
-from gateway.review import Done, Listed
+from gateway.searches import review
+from gateway.searches.review import Done, Listed
 from schemas import codes
 
 Case = Annotated[str, typer.Argument(help="The case, or one of its notices.")]

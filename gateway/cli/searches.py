@@ -8,12 +8,13 @@ import typer
 from rich.console import Group
 from rich.markup import escape
 
-from gateway import enquire, search
 from gateway.cli.notices import message_in
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, table, who
 from gateway.core.searching import Answering
-from gateway.enquire import Enquired
-from gateway.search import Asked, Search
+from gateway.exchange import enquire
+from gateway.exchange.enquire import Enquired
+from gateway.searches import search
+from gateway.searches.search import Asked, Search
 from schemas import codes
 
 commands = typer.Typer()

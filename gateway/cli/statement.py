@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from adapters.route import NotReached
-from gateway import statements
 from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.errors import Unusable
-from gateway.statements import FOR_A_PERSON, Told
+from gateway.exchange import statements
+from gateway.exchange.statements import FOR_A_PERSON, Told
 
 commands = typer.Typer()
 

@@ -7,7 +7,7 @@ from binascii import Error
 import segno
 from aiohttp import web
 
-from gateway import sessions, sign_in
+from gateway.access import sessions, sign_in
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.sign_in import CHECKING
 from gateway.console.visit import SESSION_COOKIE, Visit, goto

@@ -11,9 +11,9 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway import amend, by_hand, case, chase, compose, respond
-from gateway.by_hand import Call
-from gateway.case import Notice
+from gateway.casework import by_hand, case, compose
+from gateway.casework.by_hand import Call
+from gateway.casework.case import Notice
 from gateway.console import questions
 from gateway.console.doors import CASE, NOTICE, Door
 from gateway.console.questions import Answers, Question
@@ -21,6 +21,8 @@ from gateway.console.visit import Visit, goto
 from gateway.core.choices import Choice
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
+from gateway.exchange import amend, respond
+from gateway.reconciliation import chase
 from keys.errors import Refusal
 from schemas import codes
 from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal

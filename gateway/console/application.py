@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.auditing.checking import Checks
 from gateway.authority import Authority
-from gateway.checking import Checks
 from gateway.console import (
     account,
     acts,

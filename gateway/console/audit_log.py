@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway import scrutiny
+from gateway.auditing import scrutiny
+from gateway.auditing.scrutiny import Asked
 from gateway.console import questions
 from gateway.console.doors import Door
 from gateway.console.questions import Answers, Question
@@ -22,7 +23,6 @@ from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import moments
 from gateway.core.permissions import Act
 from gateway.errors import NotFound
-from gateway.scrutiny import Asked
 from gateway.store import people
 from schemas import codes
 

@@ -5,14 +5,14 @@ from tempfile import TemporaryFile
 
 from aiohttp import web
 
-from gateway import audit, scrutiny, witness
-from gateway.checking import Checks
+from gateway.auditing import audit, scrutiny, witness
+from gateway.auditing.checking import Checks
+from gateway.auditing.scrutiny import Asked
 from gateway.console import files
 from gateway.console.doors import Door
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
-from gateway.scrutiny import Asked
 from gateway.store.log import Entry
 
 CHECKS = web.AppKey("checks", Checks)

@@ -4,7 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import case, people
+from gateway.access import people
+from gateway.casework import case
 from gateway.console.acts import FORMS
 from gateway.console.doors import CASE, Door
 from gateway.console.visit import Visit, goto

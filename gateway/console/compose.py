@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway import compose
-from gateway.compose import Writing
+from gateway.casework import compose
+from gateway.casework.compose import Writing
 from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
 from gateway.console.compose_whom import ask_whom, whom
 from gateway.console.doors import Door

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway import compose
-from gateway.compose import Writing
+from gateway.casework import compose
+from gateway.casework.compose import Writing
 from gateway.console import asking, sections, typed
 from gateway.console.pages import for_a_page
 from gateway.console.questions import Answers

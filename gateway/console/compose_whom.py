@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway import compose
-from gateway.compose import Writing
+from gateway.casework import compose
+from gateway.casework.compose import Writing
 from gateway.console import asking
 from gateway.console.compose_pages import keep, opened
 from gateway.console.questions import Answers

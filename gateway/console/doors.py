@@ -13,11 +13,12 @@ from hmac import compare_digest
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from gateway import case, sessions
+from gateway.access import sessions
+from gateway.access.sessions import Session, Stage
+from gateway.casework import case
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
 from gateway.core.permissions import Act, Reach, reach
 from gateway.errors import NotAllowed, NotFound
-from gateway.sessions import Session, Stage
 from gateway.store import assignments
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]

@@ -4,7 +4,6 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import drafts
 from gateway.console import asking, questions
 from gateway.console.doors import Door
 from gateway.console.questions import Answers, Question
@@ -13,6 +12,7 @@ from gateway.console.visit import Visit, goto
 from gateway.core import writing
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
+from gateway.one import drafts
 from gateway.store import drafts as kept
 from gateway.store.drafts import State
 from schemas import codes

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway import find
+from gateway.casework import find
 from gateway.console.doors import Door
 from gateway.console.visit import Visit
 from gateway.core.permissions import Act

@@ -4,11 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import amend, health
 from gateway.console.doors import NOTICE, Door
 from gateway.console.visit import Visit, goto
 from gateway.core.findings import Level
 from gateway.core.permissions import Act
+from gateway.exchange import amend
+from gateway.monitoring import health
 from gateway.store import outbox
 
 SHOWN = 50

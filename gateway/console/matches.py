@@ -4,14 +4,16 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import case, respond, trace
 from gateway.authority import Authority
+from gateway.casework import case
 from gateway.console.doors import CASE, NOTICE, Door
 from gateway.console.visit import Visit, goto
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Act
 from gateway.core.standing import MAY_BECOME, Standing
 from gateway.errors import NotAllowed, NotFound
+from gateway.exchange import respond
+from gateway.searches import trace
 from gateway.store import children, inbox, searches
 from gateway.store.inbox import Item
 from gateway.store.searches import FOR_PEOPLE, Found

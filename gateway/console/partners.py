@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import partners
+from gateway.authorities import partners
 from gateway.console.doors import Door
 from gateway.console.visit import Visit
 from gateway.core import ending

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway import people
+from gateway.access import people
 from gateway.console.doors import Door
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Role

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway import agreed
 from gateway.authority import Authority
 from gateway.console import files, questions
 from gateway.console.doors import Door
@@ -19,6 +18,7 @@ from gateway.core.periods import half_terms, month_before
 from gateway.core.permissions import Act
 from gateway.paper import as_csv, as_html, as_pdf
 from gateway.paper.page import Page
+from gateway.reconciliation import agreed
 from gateway.reports import inspection, statistics, timeliness, wording
 
 REPORT = "{report:statistics|timeliness}"

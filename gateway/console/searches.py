@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway import amend, enquire, review, search
 from gateway.console import questions
 from gateway.console.acts import FORMS, LOCATED
 from gateway.console.doors import CASE, Door
@@ -15,7 +14,9 @@ from gateway.core.choices import Choice
 from gateway.core.permissions import Act
 from gateway.core.searching import Answering
 from gateway.errors import GatewayError, NotAllowed, NotFound
-from gateway.review import Listed
+from gateway.exchange import amend, enquire
+from gateway.searches import review, search
+from gateway.searches.review import Listed
 from keys.errors import Refusal
 from schemas import codes
 from schemas.message import LocatedNotice

@@ -4,12 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from gateway import sessions, sign_in, single_sign_on
+from gateway.access import sessions, sign_in, single_sign_on
+from gateway.access.sessions import Stage
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
-from gateway.sessions import Stage
 from keys.errors import Refusal
 
 AT_ONCE = 2  # passwords that are checked: each takes 64 MiB, and an eighth of a second

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.compose import Checked, Writing
+from gateway.casework.compose import Checked, Writing
 from gateway.console import asking, sections, typed
 from gateway.console.sections import Section
 from gateway.core import writing

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway import reconcile
 from gateway.console.doors import Door
 from gateway.console.files import csv_file
 from gateway.console.visit import Visit
 from gateway.core.duties import Step
 from gateway.core.permissions import Act, Reach
 from gateway.paper import as_csv
-from gateway.reconcile import Owed
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from gateway.store import assignments
 

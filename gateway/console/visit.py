@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
 
+from gateway.access.sessions import Session
 from gateway.authority import Authority
 from gateway.console.pages import PAGES, Pages
 from gateway.core.permissions import Act, Reach, reach
-from gateway.sessions import Session
 
 NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
     (Act.SEE_WORK, "/inbox", "Inbox"),

@@ -5,11 +5,12 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway import case, reconcile
+from gateway.casework import case
 from gateway.console.doors import Door, signed_in
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Reach
 from gateway.core.standing import WAITING
+from gateway.reconciliation import reconcile
 from gateway.store import assignments, inbox, outbox
 
 SHOWN = 25

@@ -18,7 +18,8 @@ from secrets import token_bytes
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from gateway import partners, setup
+from gateway import setup
+from gateway.authorities import partners
 from gateway.authority import Authority, wall_clock
 from gateway.config import FILE
 from gateway.demo import mail, routes

@@ -23,7 +23,9 @@ from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import audit, imports, people, respond, setup
+from gateway import setup
+from gateway.access import people
+from gateway.auditing import audit
 from gateway.authority import Authority, wall_clock
 from gateway.core.delivery import State
 from gateway.core.permissions import Role
@@ -42,7 +44,9 @@ from gateway.demo.stage import (
     wired,
 )
 from gateway.errors import NotAllowed, Unusable
-from gateway.send import prepare, send
+from gateway.exchange import respond
+from gateway.exchange.send import prepare, send
+from gateway.one import imports
 from gateway.store import inbox, outbox, transfer_files
 from gateway.store import people as kept
 from gateway.store.transfer_files import Stage

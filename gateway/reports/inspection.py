@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from gateway import reconcile
 from gateway.authority import Authority
 from gateway.core.calendar import Span
 from gateway.core.periods import moments
 from gateway.paper.page import Column, Page, Table
-from gateway.reconcile import Owed
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports.opening import Copy, copy, is_held, opened
 from gateway.reports.wording import day, named, said, whose
 from gateway.store import log, periods

@@ -12,12 +12,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.agreed import Agreed
 from gateway.core.calendar import Calendar, Span
 from gateway.core.delivery import State
 from gateway.core.duties import FIRST_WORD, Missing
 from gateway.core.periods import moments
 from gateway.core.standing import Standing
+from gateway.reconciliation.agreed import Agreed
 from gateway.store import periods
 from gateway.store.periods import Direction, Notice, Reply
 

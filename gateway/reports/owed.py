@@ -8,7 +8,7 @@ from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
-from gateway.reconcile import Owed
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import named, whose
 from schemas.reading import words
 

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway import agreed
 from gateway.authority import Authority
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import percentile
 from gateway.core.small_numbers import SIGN, SMALL, Cell, hidden, with_totals
 from gateway.paper.page import Column, Page, Table
+from gateway.reconciliation import agreed
 from gateway.reports import counts
 from gateway.reports.journeys import Leg, legs, past
 from gateway.reports.wording import named, said, whose

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.authority import Authority
-from gateway.receive import receive
+from gateway.exchange.receive import receive
 from gateway.store import log
 from gateway.web import mailboxes, questions
 from gateway.web.callers import BUDGETS, HERE, caller, read_body, too_much

@@ -9,8 +9,8 @@ from functools import partial
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE
-from gateway import mailbox
 from gateway.errors import NotAllowed, NotFound
+from gateway.exchange import mailbox
 from gateway.store.mailboxes import Held
 from gateway.web.callers import HERE, caller, read_body, too_much
 from gateway.web.problems import problem

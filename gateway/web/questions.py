@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from gateway.statements import MAX_PAGES, issue
+from gateway.auditing.witness import NO_SUCH_SIZE
+from gateway.exchange.statements import MAX_PAGES, issue
 from gateway.store import log
 from gateway.web.callers import HERE, caller, too_much
 from gateway.web.problems import problem
-from gateway.witness import NO_SUCH_SIZE
 from keys.jose import MAX_SECONDS
 from keys.statement import Window
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway import health, metrics
 from gateway.authority import Authority
+from gateway.monitoring import health, metrics
 from gateway.web.problems import one_error_page
 
 KEEP_SECONDS = 10.0  # below the 15 seconds in which scrapers are usually told to come

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from gateway import compose
 from gateway.authority import Authority
+from gateway.casework import compose
 from gateway.console.application import ROOMS
 from gateway.core.permissions import Reach, Role, reach
-from gateway.send import send
+from gateway.exchange.send import send
 from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 

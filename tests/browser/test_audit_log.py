@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
-from gateway import audit, case
+from gateway.auditing import audit
+from gateway.casework import case
 from gateway.core.permissions import Role
-from gateway.receive import receive
-from gateway.send import prepare
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
 from tests.children import notice
 from tests.consoles import Desk, chromium, desk, sign_in_name, two_houses
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import compose, intake, postcodes, respond
+from gateway.authorities import postcodes
+from gateway.casework import compose
 from gateway.core.permissions import Role
-from gateway.send import prepare, queue
+from gateway.exchange import respond
+from gateway.exchange.send import prepare, queue
+from gateway.one import intake
 from gateway.store import drafts as kept
 from gateway.store import outbox
 from schemas.message import TransferNotice

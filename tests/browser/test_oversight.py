@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
-from gateway import audit
+from gateway.auditing import audit
 from gateway.core.permissions import Role
 from gateway.store import log
 from gateway.store.log import Entry

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway import enquire, review, trace
 from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.core.standing import Standing
-from gateway.receive import receive
-from gateway.send import prepare
+from gateway.exchange import enquire
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
+from gateway.searches import review, trace
 from gateway.store import inbox, log, outbox
 from schemas.message import Message
 from tests.children import notice

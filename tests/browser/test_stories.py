@@ -12,7 +12,7 @@ from gateway.authority import Authority
 from gateway.core.calendar import LONDON
 from gateway.core.delivery import State
 from gateway.core.permissions import Role
-from gateway.send import send
+from gateway.exchange.send import send
 from gateway.store import log, outbox
 from schemas.message import Message, TransferNotice
 from tests.children import notice

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from gateway import audit, postcodes
+from gateway.auditing import audit
+from gateway.authorities import postcodes
 from gateway.core.permissions import Role
 from tests.browser.test_compose import begin, go_on, on_to, write_child
 from tests.consoles import chromium, desk, settled, two_houses

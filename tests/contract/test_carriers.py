@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientTimeout
 
 from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, carriers
-from gateway.send import prepare
+from gateway.exchange.send import prepare
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
 

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from gateway import clients
+from gateway.access import clients
 from gateway.api.application import operations
 from gateway.api.description import described
 from gateway.api.guard import KEY

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from adapters.route import Address, Carrier
 from gateway import app, setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
-from gateway.collect import collect
-from gateway.partners import add
+from gateway.exchange.collect import collect
 from gateway.store import inbox
 from keys import tls
 from tests import mail

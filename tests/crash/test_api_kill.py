@@ -11,7 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway import clients, setup
+from gateway import setup
+from gateway.access import clients
 from gateway.core.permissions import Scope
 from gateway.store import outbox
 from keys import api_token

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Table, func, select
 
-from gateway import intake, setup
+from gateway import setup
+from gateway.one import intake
 from gateway.store import log, tables
 from tests.conftest import introduce, make
 

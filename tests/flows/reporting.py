@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway import respond, setup
+from gateway import setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.receive import receive
-from gateway.send import prepare, queue
+from gateway.exchange import respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue
 from gateway.store import inbox, outbox
 from gateway.store.outbox import Settled
 from schemas.message import Acknowledgement, Message, Outcome, TransferNotice

@@ -5,12 +5,13 @@ from datetime import date
 
 import pytest
 
-from gateway import amend, app, respond
+from gateway import app
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
 from gateway.errors import NotAllowed
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import amend, respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
 from gateway.store import inbox, outbox
 from keys import at_rest
 from keys.at_rest import Locked

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from gateway import clients
+from gateway.access import clients
 from gateway.api import application as api
 from gateway.api.application import operations
 from gateway.api.guard import PARTS
 from gateway.authority import Authority
 from gateway.core.permissions import Act, Role, Scope, allows
-from gateway.deliver import deliver_now
-from gateway.receive import receive
-from gateway.send import prepare
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
 from gateway.store import inbox, log, outbox
 from keys import api_token
 from schemas import json, xml

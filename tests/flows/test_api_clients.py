@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import clients, setup
+from gateway import setup
+from gateway.access import clients
 from gateway.config import parse
 from gateway.core.permissions import Scope
 from gateway.errors import ConfigProblem, NotAllowed

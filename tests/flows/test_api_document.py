@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import clients
+from gateway.access import clients
 from gateway.api import table
 from gateway.api.problems import OF_HTTP
 from gateway.core.permissions import Scope

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from gateway import amend, app, setup
+from gateway import app, setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import StoreUnavailable
-from gateway.partners import add
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import amend
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
 from gateway.store import inbox, log, outbox
 from keys import tls
 from keys.errors import CardExpired, RingExposed, RingUnreadable

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import amend, by_hand, reconcile, respond
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
-from gateway.receive import receive
-from gateway.send import send
+from gateway.exchange import amend, respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import send
+from gateway.reconciliation import reconcile
 from gateway.store import inbox, log, outbox
 from schemas.message import Acknowledgement, Outcome, Withdrawal
 from tests.children import notice

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import by_hand, chase, reconcile, respond
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.errors import ConfigProblem, NotAllowed
-from gateway.send import send
+from gateway.exchange import respond
+from gateway.exchange.send import send
+from gateway.reconciliation import chase, reconcile
 from gateway.store import inbox, log, outbox
 from schemas.message import Acknowledgement, Reminder
 from tests.children import notice

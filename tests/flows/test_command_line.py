@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway import setup
-from gateway.receive import receive
-from gateway.send import prepare, queue
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
 from tests.children import notice, sample
 from tests.conftest import introduce, make

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import compose, intake, postcodes, respond
+from gateway.authorities import postcodes
 from gateway.authority import Authority
-from gateway.compose import Writing
+from gateway.casework import compose
+from gateway.casework.compose import Writing
 from gateway.console import asking
 from gateway.core import writing
 from gateway.core.delivery import State as Delivered
 from gateway.core.writing import Said
 from gateway.errors import NotAllowed, Unfit
-from gateway.send import prepare, queue
+from gateway.exchange import respond
+from gateway.exchange.send import prepare, queue
+from gateway.one import intake
 from gateway.store import compositions, log, outbox
 from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import State

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from gateway import people
+from gateway.access import people
+from gateway.access.sessions import IDLE
 from gateway.console import questions
 from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT, application
 from gateway.console.questions import Question
 from gateway.console.visit import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
-from gateway.sessions import IDLE
 from gateway.store import people as store
 from tests.consoles import house, session, sign_in_name
 from tests.world import MONDAY

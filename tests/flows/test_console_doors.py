@@ -9,13 +9,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway import people
+from gateway.access import people
 from gateway.console.application import application
 from gateway.console.doors import Door
 from gateway.console.visit import HERE
 from gateway.core.permissions import TABLE, Act, Reach, Role, reach
-from gateway.receive import receive
-from gateway.send import prepare
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.consoles import NAMES, house, session

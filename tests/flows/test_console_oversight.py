@@ -12,9 +12,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Connection
 
-from gateway import audit, partners, people
+from gateway.access import people
+from gateway.auditing import audit
+from gateway.auditing.checking import Checks
+from gateway.authorities import partners
 from gateway.authority import Authority
-from gateway.checking import Checks
 from gateway.console.application import application
 from gateway.core.permissions import Role
 from gateway.core.witnessing import Alarm, Seen

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from gateway import doctor, setup
+from gateway import setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.send import prepare, queue
+from gateway.exchange.send import prepare, queue
+from gateway.monitoring import doctor
 from gateway.store import outbox
 from gateway.store.outbox import Settled
 from keys import tls

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import doctor, drafts, intake, leavers, respond
 from gateway.errors import NotAllowed, NotFound, Unfit
+from gateway.exchange import respond
+from gateway.monitoring import doctor
+from gateway.one import drafts, intake, leavers
 from gateway.settings import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import log, outbox

@@ -11,9 +11,9 @@ from adapters.route import Bundle, Collector, HandedOver, Parcel, Refused, TryLa
 from gateway import app
 from gateway.config import parse
 from gateway.core.delivery import State
-from gateway.deliver import _carry_sealed  # the fallback, over routes that answer as told
 from gateway.errors import ConfigProblem
-from gateway.send import prepare, send
+from gateway.exchange.deliver import _carry_sealed  # the fallback, over routes that answer as told
+from gateway.exchange.send import prepare, send
 from gateway.store import inbox, outbox
 from gateway.store.outbox import Claimed
 from tests import mail
@@ -27,7 +27,7 @@ from tests.mail import Servers
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
-    monkeypatch.setattr("gateway.collect.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("gateway.exchange.collect.LOOK_EVERY", 0.1)
 
 
 @pytest.fixture

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from gateway import amend, app, correspondents, enquire, respond, search, setup
+from gateway import app, setup
+from gateway.authorities import correspondents
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.searching import Answering
 from gateway.core.standing import Standing
-from gateway.enquire import Enquired
 from gateway.errors import NotAllowed, Unfit
-from gateway.receive import receive
-from gateway.send import prepare
-from gateway.send import queue as put
+from gateway.exchange import amend, enquire, respond
+from gateway.exchange.enquire import Enquired
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
+from gateway.exchange.send import queue as put
+from gateway.searches import search
 from gateway.store import inbox, log, outbox
 from gateway.store.outbox import Delivery
 from schemas.message import (

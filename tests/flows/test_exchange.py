@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 
 from adapters.https import Https
 from adapters.route import Address, Attempt, Parcel
-from gateway import amend, app, audit, respond
+from gateway import app
+from gateway.auditing import audit
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
-from gateway.deliver import BATCH, IN_FLIGHT
 from gateway.errors import NotAllowed, Unfit
-from gateway.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
-from gateway.send import prepare, send
+from gateway.exchange import amend, respond
+from gateway.exchange.deliver import BATCH, IN_FLIGHT
+from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
+from gateway.exchange.send import prepare, send
 from gateway.settings import LimitsSettings
 from gateway.store import inbox, log, outbox
 from keys import envelope, receipt
@@ -160,7 +162,7 @@ async def test_a_message_on_which_our_code_fails_is_refused_alone(pair: Pair, mo
         return read(data)
 
     read = xml.read
-    monkeypatch.setattr("gateway.receive.xml.read", stumble)
+    monkeypatch.setattr("gateway.exchange.receive.xml.read", stumble)
     parcels = [seal(sandwell, bad), seal(sandwell, good)]
     first, second = await receive(worcestershire, parcels, "333")
     assert codes(sandwell, worcestershire, first, parcels[0]) == (UNFORESEEN,)

@@ -13,15 +13,16 @@ from typing import BinaryIO
 
 import pytest
 
-from gateway import extracts, forward, intake, respond
 from gateway.authority import Authority
 from gateway.config import parse
 from gateway.errors import ConfigProblem, Unusable
-from gateway.send import prepare
+from gateway.exchange import respond
+from gateway.exchange.send import prepare
+from gateway.one import extracts, forward, intake
+from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings import OneColumnsSettings
 from gateway.store import outbox
 from gateway.store.outbox import Queued
-from gateway.table import MAX_ROWS, Unread
 from schemas import xml
 from schemas.message import Message, TransferNotice
 from tests.flows.test_exchange import Pair

@@ -8,12 +8,13 @@ from datetime import date
 import pytest
 from sqlalchemy import func, insert, select
 
-from gateway import amend, find, respond
 from gateway.authority import Authority
+from gateway.casework import find
+from gateway.casework.find import Hit
 from gateway.errors import Unusable
-from gateway.find import Hit
-from gateway.receive import receive
-from gateway.send import prepare, queue, send
+from gateway.exchange import amend, respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue, send
 from gateway.store import inbox, log, marks, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, TransferNotice, Withdrawal
 from tests.children import notice

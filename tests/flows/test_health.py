@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app, doctor, health
-from gateway.amend import release_one
+from gateway import app
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.findings import Level
 from gateway.core.health import Health
-from gateway.deliver import deliver_now
 from gateway.errors import NotAllowed, NotFound
-from gateway.send import prepare, queue, send
+from gateway.exchange.amend import release_one
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.send import prepare, queue, send
+from gateway.monitoring import doctor, health
 from gateway.settings import OneSettings
 from gateway.store import log, loops, outbox, reached
 from gateway.store.database import Store

@@ -17,14 +17,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Update, update
 
-from gateway import amend, answers, app, doctor, drop, imports, logs, respond, school2school
+from gateway import app, logs
 from gateway.authority import Authority
 from gateway.config import parse
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
-from gateway.receive import receive
-from gateway.send import prepare, queue, send
+from gateway.exchange import amend, respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue, send
+from gateway.monitoring import doctor
+from gateway.one import answers, drop, imports
+from gateway.searches import school2school
 from gateway.settings import OneAnswersSettings, OneSettings
 from gateway.store import log, outbox, transfer_files
 from gateway.store.tables import inbox
@@ -348,7 +352,8 @@ ls "$1"
 WRITE = """
 import asyncio, sys
 from pathlib import Path
-from gateway import imports, setup
+from gateway import setup
+from gateway.one import imports
 here = setup.open_authority(Path(sys.argv[1]))
 try:
     print(asyncio.run(imports.write_due(here)), "written")

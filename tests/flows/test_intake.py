@@ -14,13 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import app, doctor, drop, extracts, intake, leavers, postcodes, respond
+from gateway import app
+from gateway.authorities import postcodes
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, Unusable
-from gateway.extracts import Ignored, Row
+from gateway.exchange import respond
+from gateway.monitoring import doctor
+from gateway.one import drop, extracts, intake, leavers
+from gateway.one.extracts import Ignored, Row
+from gateway.one.table import Unread
 from gateway.settings import OneColumnsSettings, OneSettings
 from gateway.store import log, outbox
-from gateway.table import Unread
 from schemas import ctf
 from schemas.message import Officer, TransferNotice
 from tests.conftest import introduce, make

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from adapters.route import HandedOver, TryLater
-from gateway import amend, app, correspondents, doctor, enquire, letters, setup
+from gateway import app, setup
+from gateway.authorities import correspondents
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, GatewayError, NotFound
-from gateway.send import send
+from gateway.exchange import amend, enquire, letters
+from gateway.exchange.send import send
+from gateway.monitoring import doctor
 from gateway.store import log, outbox
 from gateway.store.correspondents import Protection
 from keys.errors import Refusal, SmimeNotForMail, SmimeOtherAddress, SmimeOutOfDate, SmimeRefused, SmimeUnreadable
@@ -36,7 +39,7 @@ RING = "0121 496 0303"
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
-    monkeypatch.setattr("gateway.collect.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("gateway.exchange.collect.LOOK_EVERY", 0.1)
 
 
 @pytest.fixture

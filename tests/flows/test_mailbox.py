@@ -9,13 +9,15 @@ import pytest
 
 from adapters.mailbox import Mailbox
 from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryLater
-from gateway import app, collect, doctor, mailbox, setup
+from gateway import app, setup
+from gateway.authorities.partners import add
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.mailbox import KEPT_FOR
-from gateway.partners import add
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import collect, mailbox
+from gateway.exchange.mailbox import KEPT_FOR
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
+from gateway.monitoring import doctor
 from gateway.settings import HostingSettings, ListenSettings
 from gateway.store import inbox, log, mailboxes, outbox
 from keys import bearer

@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway import amend, app, children, config, doctor, reconcile, respond, trace
+from gateway import app, config
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import ConfigProblem, Unusable
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import amend, respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
+from gateway.monitoring import doctor
+from gateway.reconciliation import reconcile
+from gateway.searches import children, trace
 from gateway.settings import OneSettings, SearchSettings
 from gateway.store import children as index
 from gateway.store import inbox, log, searches, tables

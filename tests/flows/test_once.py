@@ -9,10 +9,11 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, select
 
-from gateway import once, send
+from gateway.access import once
+from gateway.access.once import Answer, Claim, OtherRequest
 from gateway.authority import Authority
 from gateway.errors import NotAllowed
-from gateway.once import Answer, Claim, OtherRequest
+from gateway.exchange import send
 from gateway.store import outbox
 from gateway.store.tables import api_answers
 from schemas import json

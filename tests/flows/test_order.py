@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from gateway.authority import Authority
 from gateway.core.delivery import State
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ORDER_WAIT, Item
 from tests.children import notice

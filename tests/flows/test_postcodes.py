@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import postcodes
+from gateway.authorities import postcodes
 from gateway.authority import Authority
 from gateway.errors import Unusable
 from gateway.store import log

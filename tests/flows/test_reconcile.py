@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import reconcile, respond, setup
+from gateway import setup
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
-from gateway.receive import receive
-from gateway.reconcile import Owed
-from gateway.send import prepare, queue
+from gateway.exchange import respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.store import outbox
 from gateway.store.outbox import Settled
 from schemas.message import Acknowledgement

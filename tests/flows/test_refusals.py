@@ -18,8 +18,8 @@ from gateway.authority import Authority
 from gateway.cli import main
 from gateway.config import parse
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
-from gateway.receive import receive
-from gateway.send import prepare, queue
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue
 from gateway.store import inbox, log
 from gateway.web.callers import Budget
 from keys import bearer

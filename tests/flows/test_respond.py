@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from gateway import app, respond
+from gateway import app
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import NotAllowed
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
 from gateway.store import inbox
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
 from tests.children import notice

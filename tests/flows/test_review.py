@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import amend, doctor, enquire, respond, review, search
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.searching import Answering
 from gateway.core.standing import WAITING
 from gateway.errors import NotAllowed
-from gateway.send import prepare
-from gateway.send import queue as put
+from gateway.exchange import amend, enquire, respond
+from gateway.exchange.send import prepare
+from gateway.exchange.send import queue as put
+from gateway.monitoring import doctor
+from gateway.searches import review, search
 from gateway.store import inbox, log, outbox, reviews
 from schemas import xml
 from schemas.message import LocatedNotice, Message, WhereaboutsResponse, Withdrawal

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from gateway import app, audit, setup
-from gateway.audit import Verdict
+from gateway import app, setup
+from gateway.auditing import audit
+from gateway.auditing.audit import Verdict
 from gateway.authority import Authority
 from gateway.store import log
 from gateway.store.log import Entry

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
-from gateway import audit, case, scrutiny
+from gateway.auditing import audit, scrutiny
+from gateway.auditing.scrutiny import PAGE, Asked
 from gateway.authority import Authority
+from gateway.casework import case
 from gateway.errors import NotAllowed, NotFound
-from gateway.receive import receive
-from gateway.scrutiny import PAGE, Asked
-from gateway.send import prepare
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
 from gateway.store import log
 from gateway.store.entries import RARE
 from gateway.store.log import Entry

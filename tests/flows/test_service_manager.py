@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import chase, setup
+from gateway import setup
 from gateway.authority import Authority
-from gateway.send import send
+from gateway.exchange.send import send
+from gateway.reconciliation import chase
 from schemas.message import Child
 from tests import mail
 from tests.children import notice

@@ -11,12 +11,14 @@ import pytest
 
 from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
 from adapters.sftp import CLAIM_SECONDS, Sftp
-from gateway import app, collect, doctor, setup
+from gateway import app, setup
 from gateway.authority import Authority
-from gateway.collect import collect as visit
 from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
 from gateway.errors import ConfigProblem
-from gateway.send import prepare, queue, send
+from gateway.exchange import collect
+from gateway.exchange.collect import collect as visit
+from gateway.exchange.send import prepare, queue, send
+from gateway.monitoring import doctor
 from gateway.store import inbox, log, outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.delivery import State
-from gateway.send import prepare, queue
+from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database

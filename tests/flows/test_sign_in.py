@@ -9,12 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from gateway import people, sessions, sign_in
+from gateway.access import people, sessions, sign_in
+from gateway.access.sessions import Session, Stage
+from gateway.access.single_sign_on import Person as Known
 from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.sessions import Session, Stage
-from gateway.single_sign_on import Person as Known
 from gateway.store import log
 from keys import one_time_code
 from tests.world import MONDAY, World

@@ -13,12 +13,15 @@ from sqlalchemy import Connection, delete, update
 
 from adapters.https import Https
 from adapters.route import Address, Answer, NotReached
-from gateway import app, audit, doctor, respond, setup, statements, witness
+from gateway import app, setup
+from gateway.auditing import audit, witness
 from gateway.authority import Authority
 from gateway.core.comparing import Differs
 from gateway.core.delivery import State
-from gateway.send import send
-from gateway.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told, compare_with
+from gateway.exchange import respond, statements
+from gateway.exchange.send import send
+from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told, compare_with
+from gateway.monitoring import doctor
 from gateway.store import inbox, log, marks, witnessed
 from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
@@ -152,7 +155,7 @@ async def test_other_bytes_and_other_states_are_named_with_what_each_side_has(pa
 
 
 async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("gateway.statements", "gateway.store.accounts"):
+    for module in ("gateway.exchange.statements", "gateway.store.accounts"):
         monkeypatch.setattr(f"{module}.ROWS", 3)
     sandwell, worcestershire = pair
     async with app.running(worcestershire), app.running(sandwell):

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import agreed, by_hand
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.core.duties import Missing
 from gateway.core.periods import month
+from gateway.exchange.send import prepare, queue
 from gateway.paper.page import Cell, Page
+from gateway.reconciliation import agreed
 from gateway.reports import timeliness
 from gateway.reports.journeys import Leg, legs, past
-from gateway.send import prepare, queue
 from tests.children import notice
 from tests.flows.reporting import MONDAY, acknowledge, at, conclude, exchange, pair_of, transfer
 from tests.flows.test_command_line import cme_gateway

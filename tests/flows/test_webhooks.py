@@ -17,14 +17,17 @@ import pytest
 from aiohttp import web
 
 from adapters import webhook as carrier
-from gateway import clients, doctor, respond, webhooks
+from gateway import webhooks
+from gateway.access import clients
 from gateway.authority import Authority
 from gateway.core.happenings import Event
 from gateway.core.permissions import Scope
-from gateway.deliver import deliver_now
 from gateway.errors import NotAllowed
-from gateway.receive import receive
-from gateway.send import prepare, send
+from gateway.exchange import respond
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, send
+from gateway.monitoring import doctor
 from gateway.store import log, outbox
 from gateway.store import webhooks as kept
 from gateway.store.webhooks import Webhook

@@ -8,12 +8,14 @@ import pytest
 
 from adapters.https import Https
 from adapters.route import Address, Answer, NotReached
-from gateway import app, audit, doctor, witness
+from gateway import app
+from gateway.auditing import audit, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.core.delivery import State
 from gateway.core.witnessing import GRACE, Alarm, Brought
 from gateway.errors import NotFound
-from gateway.send import send
+from gateway.exchange.send import send
+from gateway.monitoring import doctor
 from gateway.store import log, witnessed
 from gateway.store.log import Entry
 from gateway.store.witnessed import Summary

@@ -3,13 +3,16 @@
 from datetime import timedelta
 from random import Random
 
-from gateway import amend, by_hand, reconcile, respond, witness
+from gateway.auditing import witness
 from gateway.authority import Authority
-from gateway.by_hand import Call
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.core.standing import WAITING, Standing
-from gateway.reconcile import Owed
+from gateway.exchange import amend, respond
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, witnessed
 from gateway.store.inbox import Item
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal

@@ -19,14 +19,16 @@ from random import Random
 import pytest
 
 from adapters.route import NotReached
-from gateway import audit, chase, reconcile, statements, witness
+from gateway.auditing import audit, witness
 from gateway.authority import Authority
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
-from gateway.deliver import deliver_now
-from gateway.reconcile import Owed
-from gateway.send import send
+from gateway.exchange import statements
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.send import send
+from gateway.reconciliation import chase, reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, log, outbox
 from gateway.store.log import Kept
 from schemas import codes
@@ -209,7 +211,7 @@ def entries(here: Authority, act: str) -> list[Kept]:
 @pytest.fixture
 def year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Year]:
     monkeypatch.setattr("keys.key_file.SCRYPT", {"n": 2**10, "r": 8, "p": 1})  # 153 passphrases that guard nothing
-    monkeypatch.setattr("gateway.deliver.random", Random(5))
+    monkeypatch.setattr("gateway.exchange.deliver.random", Random(5))
     world = World(tmp_path, now=FIRST)
     chance = Random(333)
     names = dict(codes.labels("authorities_live"))

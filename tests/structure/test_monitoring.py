@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway import metrics
 from gateway.core.health import Database, Disk, Health, LogHealth
+from gateway.monitoring import metrics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "monitoring"

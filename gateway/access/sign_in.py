@@ -1,0 +1,271 @@
+"""How a person comes in: name and password, a second factor where they have one, a new password where they must; then a session.
+
+At each step the session has another secret. What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+
+from sqlalchemy import Connection
+from zxcvbn import zxcvbn
+
+from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
+from gateway.access.sessions import Session, Stage, at_stage, begin_again, digest_of, open_for
+from gateway.access.single_sign_on import Pending
+from gateway.access.single_sign_on import Person as Known
+from gateway.authority import SYSTEM, Authority
+from gateway.errors import NotAllowed
+from gateway.store import log, people
+from gateway.store.log import Entry
+from gateway.store.people import Kept, Person
+from keys import at_rest, one_time_code, passwords
+from keys.at_rest import Locked
+
+TRIES, LOCKED = 5, timedelta(minutes=15)
+LEAST_PASSWORD = 12  # characters
+STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
+
+
+def begin(here: Authority, name: str, password: str) -> str:
+    """The first step: the secret of a session at the stage that comes next. Raises NotAllowed."""
+    name = name.strip().casefold()
+    before = here.store.look(lambda tx: people.find(tx, name))
+    right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
+
+    def write(tx: Connection) -> str | None:
+        person, now = people.find(tx, name), here.now()
+        if person is None or (why := _refused(person, right, before, now)):
+            _refuse(tx, here, person, why if person else "unknown")
+            return None
+        stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
+        return open_for(tx, here, person, stage)
+
+    secret = here.store.run(write)
+    if secret is None:
+        raise _no()
+    return secret
+
+
+def _refused(person: Person, right: bool, before: Person | None, now: datetime) -> str:
+    """Why this person does not come in; empty where they do."""
+    if not person.active:
+        return "ended"
+    if person.locked_until and person.locked_until > now:
+        return "locked"
+    if not right or before is None or before.password != person.password:
+        return "password"
+    if person.password_until and person.password_until <= now:
+        return "expired"
+    return ""
+
+
+def _refuse(tx: Connection, here: Authority, person: Person | None, why: str) -> None:
+    """One try more; after some, none for a while. What was typed is written nowhere: it may be a password."""
+    if person is not None and why in ("password", "code"):
+        failed = person.failed + 1
+        until = here.now() + LOCKED if failed >= TRIES else None
+        people.put(tx, replace(person, failed=0 if until else failed, locked_until=until))
+        if until:
+            log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
+    name = person.name if person else None
+    log.append(tx, here.now(), [Entry("person.refused", SYSTEM, name, detail={"why": why})])
+
+
+def _no() -> NotAllowed:
+    return NotAllowed(
+        "sign-in.refused",
+        "The name or the password is wrong, or the account is locked.",
+        "Check both. After five wrong tries an account is locked for fifteen minutes; an admin can give a new password.",
+    )
+
+
+def give_code(here: Authority, secret: str, code: str) -> str:
+    """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
+
+    def write(tx: Connection) -> str | None:
+        session = at_stage(tx, here, secret, Stage.CODE)
+        person = session.person
+        if person.locked_until and person.locked_until > here.now():
+            _refuse(tx, here, person, "locked")
+            return None
+        step = one_time_code.step(_secret_of(here, person), code, here.now(), after=person.code_step)
+        if step is None:
+            _refuse(tx, here, person, "code")
+            return None
+        people.end(tx, session.digest)
+        fresh = replace(person, code_step=step)
+        return open_for(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
+
+    found = here.store.run(write)
+    if found is None:
+        raise NotAllowed(
+            "sign-in.one-time-code",
+            "This code is not the one that counts now.",
+            "Type the newest code of your app; each counts once. Is the clock of your telephone right?",
+        )
+    return found
+
+
+def give_new_password(here: Authority, secret: str, password: str) -> str:
+    """The last step, for who signs in with a one-time password. Raises NotAllowed."""
+    person = here.store.look(lambda tx: at_stage(tx, here, secret, Stage.NEW_PASSWORD)).person
+    _check_password(here, person, password)
+    kept = passwords.hashed(password)
+
+    def write(tx: Connection) -> str:
+        session = at_stage(tx, here, secret, Stage.NEW_PASSWORD)
+        fresh = replace(session.person, password=kept, password_until=None)
+        people.end_all(tx, fresh.name)
+        log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
+        return open_for(tx, here, fresh, Stage.IN)
+
+    return here.store.run(write)
+
+
+def change_password(here: Authority, session: Session, old: str, new: str) -> None:
+    """Another password; every other session of theirs ends. Raises NotAllowed."""
+    person = here.store.look(lambda tx: people.get(tx, session.person.name))
+    if person.through != LOCAL or not passwords.matches(old, person.password):
+        here.store.run(lambda tx: _refuse(tx, here, people.get(tx, person.name), "password"))
+        raise NotAllowed("sign-in.old-password", "The present password is wrong.", "Type it again.")
+    _check_password(here, person, new)
+    kept = passwords.hashed(new)
+
+    def write(tx: Connection) -> None:
+        people.put(tx, replace(people.get(tx, person.name), password=kept, password_until=None))
+        people.end_all(tx, person.name, but=session.digest)
+        log.append(tx, here.now(), [Entry("person.password", person.name, person.name)])
+
+    here.store.run(write)
+
+
+def _check_password(here: Authority, person: Person, password: str) -> None:
+    if not LEAST_PASSWORD <= len(password) <= passwords.MAX_PASSWORD:
+        raise NotAllowed(
+            "password.length",
+            f"A password has {LEAST_PASSWORD} to {passwords.MAX_PASSWORD} characters.",
+            "Try three words.",
+        )
+    if passwords.matches(password, person.password):
+        raise NotAllowed("password.same", "This is the password that you have.", "Choose another.")
+    ours = here.config.authority
+    known = [person.name, person.called, *person.called.split(), ours.name, "cme", "gateway", "council"]
+    guesses = zxcvbn(_without(password, known), max_length=passwords.MAX_PASSWORD)
+    if guesses["score"] < STRONG:
+        raise NotAllowed(
+            "password.weak",
+            "This password would soon be guessed.",
+            "Three words that do not belong together are a good one.",
+        )
+
+
+def _without(password: str, known: Sequence[str]) -> str:
+    """The password without the words that anybody here would try first."""
+    left = password.casefold()
+    for word in sorted(known, key=len, reverse=True):
+        left = left.replace(word.casefold(), "")
+    return left
+
+
+def set_code(here: Authority, session: Session, secret: bytes, code: str) -> None:
+    """From now on they sign in with a second factor too: the code shows that their app has the secret. Raises NotAllowed."""
+    step = one_time_code.step(secret, code, here.now())
+    if step is None:
+        raise NotAllowed(
+            "sign-in.one-time-code", "This code is not the one that counts now.", "Type the newest code of your app."
+        )
+    locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
+
+    def write(tx: Connection) -> None:
+        person = people.get(tx, session.person.name)
+        people.put(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
+        people.end_all(tx, person.name, but=session.digest)
+        log.append(tx, here.now(), [Entry("person.second-factor", person.name, person.name)])
+
+    here.store.run(write)
+
+
+def _secret_of(here: Authority, person: Person) -> bytes:
+    assert person.code_secret is not None  # noqa: S101 - only who has one comes to this stage
+    return at_rest.unlock(Locked(person.code_key, person.code_secret), about=_about(person.name), ring=here.ring)
+
+
+def _about(name: str) -> str:
+    return f"second factor/{name}"
+
+
+def to_directory(here: Authority, pending: Pending) -> str:
+    """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
+    secret, now = token_urlsafe(32), here.now()
+    said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
+    kept = Kept(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
+    here.store.run(lambda tx: people.begin(tx, kept))
+    return secret
+
+
+def take_pending(here: Authority, secret: str) -> Pending:
+    """What must have come back; an answer counts once. Raises NotAllowed."""
+
+    def write(tx: Connection) -> Kept | None:
+        kept = people.session(tx, digest_of(secret))
+        people.end(tx, digest_of(secret))
+        return kept
+
+    kept = here.store.run(write)
+    if kept is None or kept.pending is None:
+        raise begin_again()
+    return Pending(**json.loads(kept.pending), begun_at=kept.begun_at)
+
+
+def from_directory(here: Authority, known: Known) -> str:
+    """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed.
+
+    They are known by their subject for ever; the mail address by which the audit log calls them is that of the first time.
+    """
+
+    def write(tx: Connection) -> str | None:
+        person = people.by_subject(tx, known.subject)
+        if person is None:
+            person = _newcomer(here, known)
+            if other := people.find(tx, person.name):
+                _refuse(tx, here, other, "another")
+                return None
+            people.add(tx, person)
+            roles = " ".join(sorted(known.roles))
+            log.append(tx, here.now(), [Entry("person.added", SYSTEM, person.name, detail={"roles": roles})])
+        if not person.active:
+            _refuse(tx, here, person, "ended")
+            return None
+        if person.roles != known.roles:
+            people.end_all(tx, person.name)
+            detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
+            log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
+        return open_for(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
+
+    found = here.store.run(write)
+    if found is None:
+        raise NotAllowed(
+            "sign-in.not-here",
+            "The directory knows you, but you may not come in here.",
+            "Ask an admin of this gateway.",
+        )
+    return found
+
+
+def note_refused(here: Authority, code: str) -> None:
+    """Somebody came back from the directory, and does not come in: an entry of the audit log."""
+    here.store.run(lambda tx: log.append(tx, here.now(), [Entry("person.refused", SYSTEM, detail={"why": code})]))
+
+
+def _newcomer(here: Authority, known: Known) -> Person:
+    name = (
+        known.email.casefold()
+        if NAME.fullmatch(known.email.casefold())
+        else f"directory-{digest_of(known.subject)[:12]}"
+    )
+    return Person(
+        name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, here.now(), SYSTEM, subject=known.subject
+    )

@@ -1,0 +1,1 @@
+"""The audit log: it is checked, read by auditors, and held against those of partners."""

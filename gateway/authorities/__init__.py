@@ -1,0 +1,1 @@
+"""Which authorities there are: partners, those without a gateway, and where a postcode lies."""

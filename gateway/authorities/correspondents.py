@@ -1,0 +1,104 @@
+"""Authorities that have no gateway: which mailbox of theirs people read, entered by a person who has asked them."""
+
+import re
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.config import MAIL_ADDRESS
+from gateway.errors import ConfigProblem, NotAllowed, NotFound
+from gateway.exchange import letters
+from gateway.store import correspondents, log
+from gateway.store.correspondents import Correspondent, Protection
+from gateway.store.log import Entry
+from keys import smime
+from schemas import codes
+
+ENDED = re.compile(
+    r"(?i)(^|\.)(gsi|gse|gsx|gcsx|gscx)\.gov\.uk$"
+)  # closed since 2019; the last is a misspelling often copied
+TELEPHONE = re.compile(r"[+0-9][0-9 ()]{6,38}")
+
+
+def enter(
+    here: Authority,
+    authority: str,
+    address: str,
+    how: Protection,
+    *,
+    telephone: str,
+    certificate: str | None = None,
+    by: str,
+) -> Correspondent:
+    """Write to this mailbox from now on. Raises NotAllowed, ConfigProblem, or SmimeRefused for the certificate."""
+    _check(here, authority, address, how, telephone)
+    if how == "person-smime":
+        letters.signer(here)
+        smime.check_recipient((certificate or "").encode(), address=address, now=here.now())
+    kept = Correspondent(
+        authority, address, how, certificate if how == "person-smime" else None, telephone, here.now(), by
+    )
+
+    def write(tx: Connection) -> None:
+        correspondents.put(tx, kept)
+        log.append(
+            tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail={"protection": how})]
+        )
+
+    here.store.run(write)
+    here.refresh_trust()
+    return kept
+
+
+def remove(here: Authority, authority: str, by: str) -> None:
+    """Write there no more; what waits for it is given up. Raises NotFound."""
+
+    def write(tx: Connection) -> None:
+        if not correspondents.remove(tx, authority):
+            raise NotFound(
+                "correspondent.not-found",
+                f"No mailbox of authority {authority} is entered.",
+                "See `cme-gateway partner list` for those that are.",
+            )
+        log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
+
+    here.store.run(write)
+    here.refresh_trust()
+
+
+def _check(here: Authority, authority: str, address: str, how: Protection, telephone: str) -> None:
+    if authority == here.code or codes.authority_name(authority) is None:
+        raise NotAllowed(
+            "correspondent.authority",
+            f"{authority} is not the code of another authority.",
+            "Give its DfE code, as 330.",
+        )
+    if here.trust.knows(authority):
+        raise NotAllowed(
+            "correspondent.has-gateway",
+            f"Authority {authority} has a gateway, and what goes there is sealed.",
+            "Just send it.",
+        )
+    if not MAIL_ADDRESS.fullmatch(address):
+        raise NotAllowed("correspondent.address", "This is no mail address.", "Give one as cme@birmingham.gov.uk.")
+    domain = address.rpartition("@")[2].lower()
+    if ENDED.search(domain):
+        raise NotAllowed(
+            "correspondent.ended", f"The domain {domain} ended in 2019.", "Ask the authority for its address of today."
+        )
+    if not TELEPHONE.fullmatch(telephone):
+        raise NotAllowed(
+            "correspondent.telephone",
+            "This is no telephone number.",
+            "Give the one on which their CME officer is rung.",
+        )
+    if here.mail is None:
+        raise ConfigProblem(
+            "config.email", "This gateway has no mail account.", "Set [email] address, smtp and imap in gateway.toml."
+        )
+    if how == "person-tls" and domain not in here.mail.tls_domains:
+        raise NotAllowed(
+            "correspondent.tls",
+            f"Nobody vouches that our mail server demands TLS to {domain}, and such letters can be read without.",
+            "Have your mail team enforce it and add the domain to [email] tls_domains; or use notify-only.",
+        )

@@ -1,0 +1,1 @@
+"""Everything that goes to another authority, or comes from one."""

@@ -1,0 +1,272 @@
+"""Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.delivery import State, may_send_on
+from gateway.core.review import Act, Kind, standing
+from gateway.errors import NotAllowed, too_late
+from gateway.exchange.send import Also, first_header, next_header, prepare, queue
+from gateway.store import log, outbox, reviews
+from gateway.store.log import Entry
+from gateway.store.outbox import Delivery, Queued
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import codes, xml
+from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
+
+ENDED = {  # how a search ends, as it stands beside each of its notices
+    row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
+    for row in codes.rows("located_ways")
+}
+
+
+def withdraw(here: Authority, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
+    """Take a notice back. The id of the withdrawal, or None where the notice had not left us and nobody need be told.
+
+    Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the notice.
+    """
+    sent = _amendable(here, message_id)
+    head = next_header(here, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
+    [ready] = prepare(here, [Message(head, body)], by)
+
+    def write(tx: Connection) -> bool:
+        _take_back(tx, here, sent, by, "withdrawn")
+        if sent.kind in SEARCHES and not _searched(tx, sent.conversation_id):
+            end_review(tx, here, sent.conversation_id, "withdrawn", by)
+        told = outbox.get(tx, message_id).attempts > 0  # read after the change, so that no claim is in between
+        if told:
+            queue(tx, here, [ready])
+        if also:
+            also(tx, ready.message_id if told else message_id)
+        return told
+
+    told = here.store.run(write)
+    here.due.set()
+    return ready.message_id if told else None
+
+
+def _searched(tx: Connection, conversation_id: str) -> bool:
+    case = outbox.search(tx, conversation_id=conversation_id, limit=None)
+    return any(one.kind in SEARCHES and one.state is not State.WITHDRAWN for one in case)
+
+
+def correct(
+    here: Authority, message_id: str, notice: Message, by: str, *, also: Callable[[Connection], None] | None = None
+) -> str:
+    """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
+
+    `also` is done in the same transaction.
+
+    Raises NotFound, Unfit, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
+    """
+    sent = _amendable(here, message_id)
+    if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
+        raise NotAllowed(
+            "correction.other-notice",
+            f"The notice to be corrected is a {sent.kind} to {sent.recipient}; this one is not.",
+            "Withdraw the old one, and send the new one by itself.",
+        )
+    head = next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
+    theirs = notice.header
+    head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
+    [ready] = prepare(here, [Message(head, notice.body)], by)
+
+    def write(tx: Connection) -> None:
+        if also:
+            also(tx)
+        _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.due.set()
+    return head.message_id
+
+
+def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
+    """Send a transfer notice that is stuck, or was passed on, to another authority, in the same case. The id of the new one.
+
+    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
+    """
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
+        raise NotAllowed(
+            "send-on.not-now",
+            f"This {sent.kind} to {sent.recipient} is {sent.state}, so it is not sent on to {to}.",
+            "Only a transfer notice that was passed on, rejected, or given up goes to another authority.",
+        )
+    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
+    notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    head = next_header(here, sent.conversation_id, to, test=sent.test)
+    head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
+    [ready] = prepare(here, [Message(head, notice.body)], by)
+
+    def write(tx: Connection) -> None:
+        reason = f"sent on to {to} as {head.message_id}"
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+            raise too_late(outbox.get(tx, message_id).state)
+        detail = {"to": to, "as": head.message_id}
+        log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.due.set()
+    return head.message_id
+
+
+def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None) -> list[str]:
+    """The search in a case ends: tell everybody to whom one of its notices went, and conclude it. The ids of what tells them.
+
+    What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that of one of
+    its notices. Raises NotFound,
+    or NotAllowed where it is no search, everybody was told before, or a manager's decision does not say whose it is.
+    """
+    if body.way == "manager-decision" and not decided_by:
+        raise NotAllowed(
+            "review.decided-by",
+            "A manager's decision names who decided.",
+            "Use `cme-gateway review end CASE --reason manager-decision --decided-by NAME`.",
+        )
+    case = here.store.look(lambda tx: outbox.case_of(tx, name))
+    searches = [one.message_id for one in case if one.kind in SEARCHES]
+    if not searches:
+        raise NotAllowed(
+            "amend.not-a-search", "Nobody was asked to look for this child.", "Use `cme-gateway withdraw` for a notice."
+        )
+    open_ones, conversation = _untold(case), case[0].conversation_id
+    if not open_ones and standing(here.store.look(lambda tx: reviews.of_case(tx, conversation))) is None:
+        raise NotAllowed("amend.told-already", "Everybody was told already.", "See `cme-gateway outbox`.")
+    ready = prepare(here, _stand_downs(here, case, open_ones, body), by)
+
+    def write(tx: Connection) -> list[str]:
+        now = here.now()
+        if {one.message_id for one in outbox.case_of(tx, conversation)} != {one.message_id for one in case}:
+            raise NotAllowed("amend.overtaken", "Somebody else wrote in this case just now.", "Do it again.")
+        left = _conclude(tx, now, case, ENDED[body.way])
+        known = _one_each([one for one in ready if one.in_reply_to in left])
+        detail: dict[str, str | int] = {"told": len(known), "way": body.way}
+        log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
+        end_review(tx, here, conversation, body.way, by, decided_by)
+        if known:
+            queue(tx, here, known)
+        return [one.message_id for one in known]
+
+    ids = here.store.run(write)
+    here.due.set()
+    return ids
+
+
+def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str) -> set[str]:
+    """Conclude every search of a case, or keep it back. The ids of what had left: read afterwards, so that no claim is in between."""
+    searches = [one for one in case if one.kind in SEARCHES]
+    outbox.keep_back(tx, now, [one.message_id for one in searches], reason)  # or a statement would miss it there
+    for one in searches:
+        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason)
+    return {one.message_id for one in outbox.case_of(tx, case[0].conversation_id) if one.attempts > 0}
+
+
+def _who(decided_by: str | None) -> dict[str, str | int]:
+    return {"decided_by": decided_by} if decided_by else {}
+
+
+def _untold(case: Sequence[Delivery]) -> list[Delivery]:
+    """The searches of a case, newest first, of which their recipients may have to be told.
+
+    A notice that came there took the place of those before it; one that has not left may leave at any moment. So of each
+    authority these count: the newest that has left, and those after it.
+    """
+    ended = {one.in_reply_to for one in case if one.kind in ("LocatedNotice", "Withdrawal")}
+    found: list[Delivery] = []
+    done: set[str] = set()
+    for one in case:
+        if one.kind in SEARCHES and one.recipient not in done:
+            if one.message_id not in ended and not (
+                one.state in (State.WITHDRAWN, State.CONCLUDED) and one.attempts == 0
+            ):
+                found.append(one)
+            if one.attempts > 0:
+                done.add(one.recipient)
+    return found
+
+
+def _stand_downs(
+    here: Authority, case: Sequence[Delivery], open_ones: Sequence[Delivery], body: LocatedNotice
+) -> list[Message]:
+    sequence = {one.recipient: one.sequence for one in sorted(case, key=lambda one: one.sequence)}
+    return [
+        Message(
+            replace(
+                first_header(here, one.conversation_id, one.recipient),
+                sequence=sequence[one.recipient] + 1,
+                in_reply_to=one.message_id,
+                test=one.test,
+            ),
+            body,
+        )
+        for one in open_ones
+    ]
+
+
+def _one_each(told: Sequence[Queued]) -> list[Queued]:
+    """The first for each authority: the newest of the notices that left is the one that stands there."""
+    return list({one.recipient: one for one in reversed(told)}.values())
+
+
+def end_review(
+    tx: Connection, here: Authority, conversation_id: str, reason: str, by: str, decided_by: str | None = None
+) -> None:
+    """The review of this case, if it is under one, has ended."""
+    if standing(reviews.of_case(tx, conversation_id)):
+        reviews.add(tx, Act(conversation_id, here.now(), Kind.ENDED, by, reason=reason, decided_by=decided_by))
+
+
+def release(here: Authority, recipient: str | None, by: str) -> int:
+    """Try now what waits, and what was given up: how many."""
+
+    def write(tx: Connection) -> int:
+        count = outbox.release(tx, here.now(), recipient)
+        log.append(tx, here.now(), [Entry("notice.released", by, partner=recipient, detail={"count": count})])
+        return count
+
+    count = here.store.run(write)
+    here.due.set()
+    return count
+
+
+def release_one(here: Authority, message_id: str, by: str) -> None:
+    """Try one message now, though it was given up. Raises NotFound, or NotAllowed where it neither waits nor was given up."""
+
+    def write(tx: Connection) -> None:
+        sent = outbox.get(tx, message_id)
+        if not outbox.release_one(tx, here.now(), message_id):
+            raise NotAllowed(
+                "retry.not-now",
+                f"This {sent.kind} to {sent.recipient} is {sent.state}, or is being tried at this moment.",
+                "Only what waits or was given up is tried again; what was refused is corrected, or sent on.",
+            )
+        log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
+
+    here.store.run(write)
+    here.due.set()
+
+
+def _amendable(here: Authority, message_id: str) -> Delivery:
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.kind not in OPENS_A_CASE:
+        raise NotAllowed(
+            "amend.not-a-notice",
+            f"A message of the kind {sent.kind} is neither withdrawn nor corrected.",
+            "Ring the authority that has it, and write down that you did.",
+        )
+    return sent
+
+
+def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
+    if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
+        raise too_late(outbox.get(tx, sent.message_id).state)
+    entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
+    log.append(tx, here.now(), [entry])

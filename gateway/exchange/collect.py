@@ -1,0 +1,142 @@
+"""The loop in, for routes where things are left and fetched: messages at our own addresses, receipts at our partners'.
+
+What lies there is taken away only when it is durable here. A gateway that dies in between fetches it again, to no effect.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from adapters.route import Address, Bundle, Collector, NotReached, Receipted, Reply, Returned, Strange
+from gateway.authority import SYSTEM, Authority
+from gateway.exchange.deliver import write_endings
+from gateway.exchange.hear import heard
+from gateway.exchange.receive import receive
+from gateway.exchange.settle import settle
+from gateway.logs import failed, not_ours
+from gateway.store import log, outbox
+from gateway.store.log import Entry
+from keys import receipt
+from keys.card import Route
+from keys.errors import Refusal
+
+LOOK_EVERY = 2.0  # seconds
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+MOST_LINES = 1000  # of one bundle; ours hold a hundred
+
+
+async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Fetch until told to stop. A server that is away is looked for again; it holds up no other."""
+    under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+    away: set[str] = set()
+    while not stop.is_set():
+        here.looks("collecting", LATE)
+        try:
+            await _send_again(here)
+            for kind, address in await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx)))):
+                where = address.authority, address.url
+                if where not in under_way or under_way[where].done():
+                    under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            failed("collecting", why)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+    for task in under_way.values():
+        task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
+    await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+async def collect(here: Authority, kind: str, address: Address) -> int:
+    """Fetch what lies at one address now: how many things of ours. Raises NotReached, StoreUnavailable."""
+    carrier = here.carriers[kind]
+    assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
+    found = await carrier.collect(address)
+    strange = 0
+    for one in found:
+        match one:
+            case Strange(count):
+                strange = count
+            case Bundle(holds="messages"):
+                receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
+                await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))
+            case Bundle():
+                await _settle(here, kind, one)
+                await carrier.finish(address, one)
+            case Reply() | Returned():
+                await here.store.write(partial(heard, here=here, kind=kind, said=one))
+                await carrier.finish(address, one)
+    await _say_if_new(here, kind, address, strange)
+    return sum(not isinstance(one, Strange) for one in found)
+
+
+def _way_back(here: Authority, kind: str, sender: str) -> Address | None:
+    with suppress(Refusal):
+        for route in here.trust.card(sender).routes:
+            if route.kind == kind:
+                return here.address(sender, route)
+    return None
+
+
+async def _say_if_new(here: Authority, kind: str, address: Address, count: int) -> None:
+    """That something lies there which is nothing of ours is said once, and again when it is more or less."""
+    where = kind, address.authority
+    if here.strange.get(where, 0) != count:
+        not_ours(kind, count)
+        entry = Entry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
+        await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+        here.strange[where] = count
+
+
+async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
+    """Fetch until nothing lies there. A server that is away is said once, when it went."""
+    try:
+        while await collect(here, kind, address):
+            continue
+    except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
+        if not isinstance(why, NotReached) or address.url not in away:
+            failed(f"collecting by {kind}", why)
+        if isinstance(why, NotReached):
+            away.add(address.url)
+    else:
+        away.discard(address.url)
+
+
+def _places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:
+    """Where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
+    for route in _collected(here, here.own_card.routes):
+        yield route.kind, here.address(here.code, route)
+    for partner in sent_to:
+        with suppress(Refusal):
+            for route in _collected(here, here.trust.card(partner).routes):
+                yield route.kind, here.address(partner, route)
+
+
+def _collected(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
+    return [route for route in routes if isinstance(here.carriers.get(route.kind), Collector)]
+
+
+async def _settle(here: Authority, kind: str, bundle: Bundle) -> None:
+    """Receipts that a partner left for us move on what we sent; one that is for nothing of ours changes nothing."""
+    partner = bundle.sender
+    tokens: dict[str, str] = {}
+    for line in bundle.lines:
+        with suppress(Refusal):
+            token = line.decode("ascii", "replace")
+            tokens[receipt.claimed_digest(token)] = token
+    awaited = await here.store.read(lambda tx: outbox.awaiting(tx, partner, list(tokens)))
+    endings = [
+        settle(here, one, Receipted(tokens[one.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
+        for one in awaited
+    ]
+    if endings:
+        await here.store.write(lambda tx: write_endings(tx, here, partner, endings))
+
+
+async def _send_again(here: Authority) -> None:
+    """What was handed over an hour ago, and for which no receipt came, is delivered again."""
+    if await here.store.read(lambda tx: outbox.overdue(tx, here.now())):
+        await here.store.write(lambda tx: outbox.queue_overdue(tx, here.now()))
+        here.due.set()

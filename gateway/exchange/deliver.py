@@ -1,0 +1,191 @@
+"""The loop out: claim what is due, carry it, settle it; each partner has places of its own, so a dead one slows nobody else.
+
+A few batches to a partner may be under way at once, each in a lane: while it judges one, we verify the receipts of another.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
+from gateway.auditing.witness import witness
+from gateway.authority import Authority
+from gateway.exchange import letters
+from gateway.exchange.settle import Ending, settle
+from gateway.logs import failed
+from gateway.store import inbox, log, outbox, reached
+from gateway.store.outbox import Claimed
+from keys.card import Route
+from keys.errors import Refusal
+
+BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
+IN_FLIGHT = 4  # batches to one partner at once
+YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
+LETTERS = "email"  # the kind of route by which they go
+LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+
+Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
+
+
+async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
+    lanes: dict[str, set[asyncio.Task[None]]] = {}
+    loop = asyncio.get_running_loop()
+    refresh_at = loop.time()
+    while not stop.is_set():
+        here.looks("delivering", LATE)
+        here.due.clear()
+        try:
+            if loop.time() >= refresh_at:  # other processes add partners; not with every batch
+                await loop.run_in_executor(None, here.refresh_trust)
+                refresh_at = loop.time() + LOOK_EVERY
+            for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+                _add_lane(here, partner, lanes.setdefault(partner, set()), stop)
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            failed("delivery", why)
+        await _first_of(here.due, stop, LOOK_EVERY)
+    await asyncio.gather(*(lane for several in lanes.values() for lane in several))
+
+
+def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """One more lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
+
+    def ended(lane: asyncio.Task[None]) -> None:
+        if len(lanes) == IN_FLIGHT:
+            here.due.set()  # something may have come due that found no place
+        lanes.discard(lane)
+
+    if len(lanes) < IN_FLIGHT:
+        lane = asyncio.create_task(_deliver(here, partner, lanes, stop))
+        lanes.add(lane)
+        lane.add_done_callback(ended)
+
+
+async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+        with suppress(asyncio.CancelledError):
+            await wait
+
+
+async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Batch after batch for one partner, until nothing is due. What ended is written with the claim of what comes next."""
+    endings: list[Ending] = []
+    try:
+        while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
+            if len(claimed) == BATCH:  # there is more
+                _add_lane(here, partner, lanes, stop)
+            endings = await _settled(here, claimed, await _carry(here, partner, claimed))
+    except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
+        failed(f"delivery to {partner}", why)
+
+
+async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
+    endings = []
+    for number, (one, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
+        endings.append(settle(here, one, attempt, route=route, jitter=random.random()))  # noqa: S311 - spreads load only
+        if number % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+    return endings
+
+
+async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
+    """What is sealed by the routes of their card; the rest as letters to people."""
+    parcels = [one for one in claimed if one.protection == "sealed"]
+    ends = dict(zip((one.message_id for one in parcels), await _carry_sealed(here, partner, parcels), strict=True))
+    for one in claimed:
+        if one.protection != "sealed":
+            ends[one.message_id] = LETTERS, await letters.post(here, one)
+    return [ends[one.message_id] for one in claimed]
+
+
+async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
+    """By the first route of their card that takes it; what one does not take, the next of the same class may."""
+    if not claimed:
+        return []
+    try:
+        routes = routes_to(here, partner)
+    except Refusal as why:
+        return [("none", TryLater(why.sentence))] * len(claimed)
+    ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
+    for route in routes:
+        left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater | Refused)]
+        if not left:
+            break
+        parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
+        attempts = await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
+        _note_clock(here, partner, attempts)
+        for at, attempt in zip(left, attempts, strict=True):
+            ends[at] = route.kind, _both(ends[at], (route.kind, attempt))
+        if route is not routes[-1]:  # the last one's endings are written with the deliveries
+            await _note_if_none_went(here, partner, route, attempts)
+    return ends
+
+
+def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> None:
+    """By how much their clock is before ours; measured as they answer, so by some milliseconds too little."""
+    for attempt in attempts[:1]:
+        if not isinstance(attempt, HandedOver) and attempt.answered_at is not None:
+            here.clocks[partner] = attempt.answered_at - here.now()
+
+
+async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
+    """A route that fails is seen, though the next one takes what it did not."""
+    why = [one.reason for one in attempts if isinstance(one, TryLater | Refused)]
+    if len(why) == len(attempts):
+        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, why[0]))
+
+
+def _both(before: Carried, after: Carried) -> Attempt:
+    """How a second route ended; where neither took it, with what each of them said. It may be tried again if one may."""
+    (first, said), (second, says) = before, after
+    if first == "none" or not isinstance(said, TryLater | Refused) or not isinstance(says, TryLater | Refused):
+        return says
+    reason = f"{first}: {said.reason}; {second}: {says.reason}"
+    waits = [one for one in (says, said) if isinstance(one, TryLater)]
+    if not waits:
+        return Refused("route.refused-by-all", reason)
+    return TryLater(reason, next((one.after for one in waits if one.after), None))
+
+
+def routes_to(here: Authority, partner: str) -> list[Route]:
+    """The routes of their card that we serve and that keep the message sealed. Weaker ones are never a fallback."""
+    card = here.trust.current_card(partner, here.now())
+    return [r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"]
+
+
+def _settle_and_claim(
+    here: Authority, partner: str, endings: Sequence[Ending], stop: asyncio.Event, tx: Connection
+) -> list[Claimed]:
+    now = here.now()
+    if endings:
+        write_endings(tx, here, partner, endings)
+    return [] if stop.is_set() else outbox.claim(tx, now, partner, BATCH)
+
+
+def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequence[Ending]) -> None:
+    """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the caller's transaction."""
+    now = here.now()
+    outbox.settle(tx, now, [ending.settled for ending in endings])
+    waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
+    if waits:
+        outbox.postpone(tx, partner, min(waits))
+    inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
+    log.append(tx, now, [ending.entry for ending in endings if ending.entry])
+    witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
+    tried = [(one.settled.route, one.settled.ending, one.settled.reason) for one in endings]
+    reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
+
+
+async def deliver_now(here: Authority) -> None:
+    """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
+    for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+        await _deliver(here, partner, set(), asyncio.Event())

@@ -1,0 +1,130 @@
+"""An officer's acts on what came: read it, acknowledge it, say what became of the child."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.standing import DECIDED, MAY_BECOME, Standing
+from gateway.errors import NotAllowed
+from gateway.exchange import for_import
+from gateway.exchange.send import Also, next_header, prepare, queue
+from gateway.store import inbox, log, outbox
+from gateway.store.inbox import Item
+from gateway.store.log import Entry
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import xml
+from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
+
+
+def read_incoming(here: Authority, message_id: str, by: str) -> tuple[Item, Message]:
+    """A message that came, opened for a person. That it was read is an entry of the audit log."""
+
+    def look(tx: Connection) -> tuple[Item, Locked]:
+        item = inbox.get(tx, message_id)
+        log.append(tx, here.now(), [Entry("notice.read", by, message_id, item.sender)])
+        return item, Locked(*inbox.locked(tx, item.sender, message_id))
+
+    item, locked = here.store.run(look)
+    return item, xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+
+
+def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
+    """Our own copy of a notice that we sent, opened for a person."""
+
+    def look(tx: Connection) -> Locked:
+        sent = outbox.get(tx, message_id)
+        log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
+        return Locked(*outbox.locked(tx, message_id))
+
+    return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
+
+
+def acknowledge(
+    here: Authority,
+    message_id: str,
+    body: Acknowledgement,
+    by: str,
+    *,
+    was: str | None = None,
+    also: Also | None = None,
+) -> str:
+    """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement.
+
+    `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
+    `also`: what is written with it, or not at all.
+    """
+    return _reply(here, message_id, body, DECIDED[body.decision], by, was, also)
+
+
+def conclude(
+    here: Authority, message_id: str, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
+) -> str:
+    """Tell the sender what became of the child. The id of the outcome."""
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
+
+
+def answer(
+    here: Authority,
+    message_id: str,
+    body: WhereaboutsResponse,
+    by: str,
+    *,
+    was: str | None = None,
+    also: Also | None = None,
+) -> str:
+    """Answer an enquiry: found, no trace, or ring us. The id of the answer."""
+    if here.store.look(lambda tx: inbox.get(tx, message_id)).kind != "WhereaboutsEnquiry":
+        raise NotAllowed(
+            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
+        )
+    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
+
+
+def _reply(
+    here: Authority, message_id: str, body: Body, standing: Standing, by: str, was: str | None, also: Also | None
+) -> str:
+    item = here.store.look(lambda tx: inbox.get(tx, message_id))
+    if item.kind not in OPENS_A_CASE:
+        raise NotAllowed(
+            "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
+        )
+    if was is not None and item.state != was:
+        raise _overtaken()
+    if standing not in MAY_BECOME[item.state]:
+        raise NotAllowed(
+            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
+        )
+    if item.restriction != "none" and _says_more(body, item.restriction):
+        raise NotAllowed(
+            "reply.restricted",
+            "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
+            "Leave it out, and ring the sender.",
+        )
+    head = next_header(here, item.conversation_id, item.sender, in_reply_to=message_id, test=item.test)
+    [ready] = prepare(here, [Message(head, body)], by)
+    ready = replace(ready, restriction=item.restriction)
+
+    def write(tx: Connection) -> None:
+        if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
+            raise _overtaken()
+        queue(tx, here, [ready])
+        if isinstance(body, Acknowledgement) and body.decision == "accepted":
+            for_import.note_due(tx, here, [item])
+        if also:
+            also(tx, ready.message_id)
+
+    here.store.run(write)
+    here.due.set()
+    return ready.message_id
+
+
+def _overtaken() -> NotAllowed:
+    return NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
+
+
+def _says_more(body: Body, restriction: str) -> bool:
+    """Does the answer hold more than may be said of a restricted child?"""
+    places = ("passed_to", "moved_to") if restriction == "phone-only" else ()
+    return any(getattr(body, part, None) for part in ("note", *places))

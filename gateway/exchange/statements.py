@@ -1,0 +1,231 @@
+"""Once a day, each pair of gateways compares what was sent and received; what differs is healed, or named to a person.
+
+We read our own account, ask the partner's gateway for its signed statement over the same days, page by page, and compare
+(`core.comparing`). What they do not have, or we hold no receipt for, is delivered again: the same sealed bytes, of which
+the receiver keeps one. What we do not have, they are asked to send: they compare with our statement, and find it missing
+there. What only one side knows, or both know differently, becomes an entry, once, with their signed statement as evidence.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from adapters.route import Answer, NotReached
+from gateway.auditing.witness import way_to_ask, witness
+from gateway.authority import SYSTEM, Authority
+from gateway.core.comparing import Account, Difference, Differs, compare
+from gateway.core.witnessing import Brought
+from gateway.errors import StoreUnavailable
+from gateway.logs import failed
+from gateway.store import accounts, log, reached
+from gateway.store.log import Entry
+from keys import statement
+from keys.envelope import MAX_AGE
+from keys.errors import Refusal
+from keys.jose import CLOCK_SKEW
+from keys.statement import ROWS, Row, Statement, Window
+
+DAYS = timedelta(days=8)  # that are compared each day: a backup may be a week old
+EVERY = 86_400.0  # seconds
+AGAIN_AFTER = 3600.0  # seconds, where a partner could not be asked
+FIRST_AFTER = 60.0  # seconds after the start: what was queued goes first
+LATE = timedelta(
+    hours=3
+)  # a loop that has not looked for so long has stopped: many pages from many partners take a while
+LOOK_EVERY = 2.0  # seconds: has a partner asked us to compare?
+ASKED_EVERY = 60.0  # seconds: not more often, however often it asks
+MAX_PAGES = 400  # of one comparison: two hundred thousand messages each way
+SEALED_SINCE = MAX_AGE - timedelta(hours=1)  # older sealed bytes are refused by their receiver
+
+SENT_AGAIN, ASKED_FOR, FOR_A_PERSON = "sent again", "asked for", "for a person"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A difference, and what was done about it."""
+
+    difference: Difference
+    done: str
+
+
+def issue(tx: Connection, here: Authority, partner: str, window: Window) -> str:
+    """One page of our statement for a partner."""
+    sent, received = accounts.sent(tx, partner, window), accounts.received(tx, partner, window)
+    return statement.issue(
+        audience=partner,
+        window=window,
+        following=window.page + 1 if max(len(sent), len(received)) > ROWS else None,
+        sent=sent[:ROWS],
+        received=received[:ROWS],
+        checkpoint=here.checkpoint or log.newest_checkpoint(tx),
+        ring=here.ring,
+        now=here.now(),
+    )
+
+
+async def compare_with(here: Authority, partner: str, since: datetime) -> list[Told]:
+    """Compare with a partner what was exchanged since then, and heal what can be.
+
+    Raises NotReached, StoreUnavailable, or a keys.errors.Refusal of their statement.
+    """
+    now = here.now().replace(microsecond=0)
+    since = min(since.replace(microsecond=0), now)
+    listed = await here.store.read(partial(_listed, partner=partner, since=since, until=now + CLOCK_SKEW))
+    tokens, pages = await _ask(here, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
+    theirs = Account(_by_id(row for page in pages for row in page.sent), _by_id(r for p in pages for r in p.received))
+
+    def ours(tx: Connection) -> Account:
+        sent = accounts.known_sent(tx, partner, [*{*listed, *theirs.received}])
+        return Account(sent, accounts.known_received(tx, partner, list(theirs.sent)))
+
+    differences = list(compare(await here.store.read(ours), theirs, listed=listed, now=here.now()))
+    told = await here.store.write(
+        partial(_heal, here=here, partner=partner, differences=differences, pages=pages, tokens=tokens)
+    )
+    here.due.set()
+    if any(one.done == ASKED_FOR for one in told):
+        await _ask_them_to_compare(here, partner, since)
+    return told
+
+
+def _by_id(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.message_id: row for row in rows}
+
+
+def _listed(tx: Connection, partner: str, since: datetime, until: datetime) -> list[str]:
+    listed: list[str] = []
+    for page in range(MAX_PAGES):
+        rows = accounts.sent(tx, partner, Window(since, until, page))
+        listed += [row.message_id for row in rows[:ROWS]]
+        if len(rows) <= ROWS:
+            break
+    return listed
+
+
+async def _ask(here: Authority, partner: str, since: datetime, until: datetime) -> tuple[list[str], list[Statement]]:
+    tokens: list[str] = []
+    pages: list[Statement] = []
+    asker, address = way_to_ask(here, partner)
+    for page in range(MAX_PAGES):
+        window = Window(since, until, page)
+        question = f"/statements?since={int(since.timestamp())}&until={int(until.timestamp())}&page={page}"
+        answer = await asker.ask(address, question, statement.MAX_STATEMENT_BYTES)
+        tokens.append(_ok(answer).body.decode("ascii", "replace"))
+        pages.append(
+            statement.verify(
+                tokens[-1], issuer=partner, audience=here.code, window=window, trust=here.trust, now=here.now()
+            )
+        )
+        if pages[-1].following is None:
+            return tokens, pages
+    raise NotReached("the partner's statement does not end; compare fewer days")
+
+
+def _ok(answer: Answer) -> Answer:
+    if answer.status not in (200, 202):
+        raise NotReached(f"the partner's gateway answered {answer.status}")
+    return answer
+
+
+async def _ask_them_to_compare(here: Authority, partner: str, since: datetime) -> None:
+    asker, address = way_to_ask(here, partner)
+    _ok(await asker.ask(address, f"/statements/missing?since={int(since.timestamp())}", 0))
+
+
+def _heal(
+    tx: Connection,
+    here: Authority,
+    partner: str,
+    differences: Sequence[Difference],
+    pages: Sequence[Statement],
+    tokens: Sequence[str],
+) -> list[Told]:
+    now = here.now()
+    told = [Told(one, _done(tx, now, one)) for one in differences]
+    entries = [_entry(partner, one.difference) for one in told if one.done == FOR_A_PERSON]
+    new = [entry for entry in entries if not _said_before(tx, entry)]
+    if new:
+        accounts.keep(tx, now, partner, tokens)
+    log.append(tx, now, new)
+    witness(tx, here, partner, [Brought(page.checkpoint, page.issued_at) for page in pages if page.checkpoint])
+    return told
+
+
+def _done(tx: Connection, now: datetime, one: Difference) -> str:
+    match one.differs:
+        case Differs.MISSING_THERE | Differs.RECEIPT_LOST:
+            was = one.here.state if one.here else ""
+            reason = f"{one.differs.value}, as their statement says; was {was}"
+            since = now - SEALED_SINCE
+            return (
+                SENT_AGAIN
+                if accounts.queue_again(tx, now, one.message_id, sealed_since=since, reason=reason)
+                else FOR_A_PERSON
+            )
+        case Differs.MISSING_HERE:
+            return ASKED_FOR
+        case _:
+            return FOR_A_PERSON
+
+
+def _entry(partner: str, one: Difference) -> Entry:
+    known = one.here or one.there
+    assert known is not None  # noqa: S101 - one of them has it
+    detail = {"difference": one.differs.value, "kind": known.kind, "case": known.case}
+    for side, row in (("here", one.here), ("there", one.there)):
+        if row is not None:
+            detail |= {side: row.state, f"digest-{side}": row.sha256}
+    return Entry("statement.difference", SYSTEM, one.message_id, partner, detail=detail)
+
+
+def _said_before(tx: Connection, entry: Entry) -> bool:
+    before = log.search(tx, about=entry.about, act=entry.act)
+    return any(f'"difference":"{entry.detail["difference"]}"' in one.entry for one in before)
+
+
+async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Compare with every partner each day, and with one that asks for it soon, until told to stop."""
+    loop = asyncio.get_running_loop()
+    due: dict[str, float] = {}
+    asked_at: dict[str, float] = {}
+    first = loop.time() + FIRST_AFTER
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+        here.looks("comparing statements", LATE)
+        now = loop.time()
+        wanted = [one for one in here.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
+        asked_at |= dict.fromkeys(wanted, now)
+        days = {one: here.asked.pop(one) for one in wanted}
+        days |= {one: here.now() - DAYS for one in here.trust.authorities() if now >= due.get(one, first)}
+        done = await asyncio.gather(*(_compare_one(here, one, since) for one, since in days.items()))
+        due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
+
+
+async def _compare_one(here: Authority, partner: str, since: datetime) -> bool:
+    try:
+        await compare_with(here, partner, since)
+    except NotReached as why:
+        return await _note(here, partner, str(why))
+    except Refusal as why:
+        failed(f"reading the statement of {partner}", why)
+        return await _note(here, partner, why.sentence)
+    except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+        failed(f"comparing with {partner}", why)
+        return False
+    return await _note(here, partner, "")
+
+
+async def _note(here: Authority, partner: str, trouble: str) -> bool:
+    """Note whether we could compare with this partner, for `health`; was it well?"""
+    note = partial(reached.note_failure, reason=trouble) if trouble else reached.note_success
+    try:
+        await here.store.write(lambda tx: note(tx, here.now(), partner, reached.STATEMENT))
+    except StoreUnavailable as why:
+        failed(f"noting the comparison with {partner}", why)
+    return not trouble

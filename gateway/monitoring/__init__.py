@@ -1,0 +1,1 @@
+"""How this gateway is: figures, findings, metrics, and what `doctor` says."""

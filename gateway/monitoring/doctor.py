@@ -1,0 +1,79 @@
+"""What `health` says, and what takes longer or asks another machine: does anything answer, is the whole log whole, what is owed?"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from adapters import email
+from gateway.auditing import audit
+from gateway.authority import Authority
+from gateway.core.duties import Step
+from gateway.core.findings import Finding, Level, fail, ok, warn
+from gateway.errors import ConfigProblem
+from gateway.monitoring import health
+from gateway.reconciliation import reconcile
+from gateway.searches import review
+from keys.trust import Trust
+
+ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A finding as the terminal shows it."""
+
+    name: str
+    result: Level
+    detail: str
+
+
+def examine(here: Authority) -> list[Check]:
+    """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
+    return [_shown(one) for one in (*health.look(here).findings, *probe(here))]
+
+
+def _shown(one: Finding) -> Check:
+    parting = " " if one.sentence.endswith(".") else ": "
+    return Check(one.name, one.level, one.sentence + (parting + one.next_step if one.next_step else ""))
+
+
+def probe(here: Authority) -> Iterator[Finding]:
+    """What a look does not do."""
+    yield _answers(here)
+    if here.mail is not None:
+        for server, why in email.try_servers(here.mail):  # nothing is sent
+            yield fail(server, why) if why else ok(server, "lets us in")
+    yield from _owed(here)
+    yield _log(here)
+
+
+def _answers(here: Authority) -> Finding:
+    listen = here.config.listen
+    try:
+        with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
+            return ok("gateway", f"answers on port {listen.port}")
+    except OSError:
+        return warn("gateway", f"nothing answers on port {listen.port}", "cme-gateway serve")
+
+
+def _owed(here: Authority) -> Iterator[Finding]:
+    try:
+        late = [one for one in reconcile.owed(here) if one.step is not Step.WAIT]
+        overdue = review.overdue(here)
+    except ConfigProblem as why:
+        yield fail("what is owed", why.sentence, why.next_step)
+        return
+    above = sum(one.step is Step.ESCALATE for one in late)
+    says = f"{len(late)} late, {above} of them for the service manager"
+    yield warn("what is owed", says, "cme-gateway reconcile") if late else ok("what is owed", "nothing is late")
+    name = "reviews of searches"
+    yield warn(name, f"{overdue} overdue", "cme-gateway review list") if overdue else ok(name, "none is overdue")
+
+
+def _log(here: Authority) -> Finding:
+    trust = Trust({here.code: here.own_card})
+    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code))
+    if verdict.faults:
+        return fail("audit log", verdict.faults[0], "See cme-gateway audit verify.")
+    return ok("audit log", f"{verdict.size} entries, whole")

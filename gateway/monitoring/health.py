@@ -1,0 +1,225 @@
+"""How this gateway is, now: one look, which reads figures and ages, and nothing about any child.
+
+`doctor`, the metrics and the console's health page all show what this says. A look asks the database a dozen small
+questions, each answered from an index, however many messages there are; so it may be repeated every few seconds. What takes
+longer, or asks another machine, only `doctor` does.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from gateway import setup
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.core.findings import Finding
+from gateway.core.health import (
+    STUCK,
+    WAITING,
+    Database,
+    Disk,
+    Expiry,
+    Folder,
+    Health,
+    IndexHealth,
+    LogAlarm,
+    LogHealth,
+    LoopHealth,
+    MailboxHealth,
+    PartnerHealth,
+    RouteHealth,
+)
+from gateway.core.judging import judge
+from gateway.errors import ConfigProblem, StoreUnavailable
+from gateway.monitoring.installed import installed
+from gateway.monitoring.waiting import waiting
+from gateway.store import children, log, loops, mailboxes, outbox, partners, reached, witnessed
+from gateway.store.loops import Looked
+from gateway.store.reached import STATEMENT, Reached
+from keys import tls
+from keys.card import Card
+
+KEYS = {"sig": "signing key", "enc": "sealing key"}
+NO_LOG = LogHealth(0, 0, None, ())
+OURS = (".", "~")  # how names begin that whoever writes a file has not finished
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database says."""
+
+    database: Database
+    partners: tuple[PartnerHealth, ...] = ()
+    mailboxes: tuple[MailboxHealth, ...] = ()
+    index: IndexHealth | None = None
+    loops: tuple[Looked, ...] = ()
+    log: LogHealth = NO_LOG
+    waiting: tuple[Finding, ...] = ()
+
+
+def look(here: Authority) -> Health:
+    """Everything, with what follows from it. Where the database is away, that is said, and the rest stands."""
+    try:
+        stored = here.store.look(lambda tx: _stored(tx, here))
+    except StoreUnavailable as why:
+        stored = _Stored(Database(why.sentence, 0, current=False))
+    found = Health(
+        here.code,
+        here.now(),
+        stored.partners,
+        tuple(_our_expiries(here)),
+        _disk(here),
+        stored.database,
+        tuple(_folders(here)),
+        stored.mailboxes,
+        stored.index,
+        tuple(LoopHealth(one.name, one.looked_at, one.late_at) for one in here.looked.values() or stored.loops),
+        stored.log,
+    )
+    return replace(found, findings=(*installed(here), *judge(found), *stored.waiting))
+
+
+def _stored(tx: Connection, here: Authority) -> _Stored:
+    database = Database("", here.store.size(tx), here.store.is_current(tx))
+    if not database.current:
+        return _Stored(database)
+    index = children.current(tx)
+    return _Stored(
+        database,
+        tuple(_partners(tx, here)),
+        tuple(_mailboxes(tx, here)),
+        IndexHealth(index.children, index.at, here.config.search.index_days) if index else None,
+        tuple(loops.every(tx)),
+        _log(tx, here),
+        tuple(waiting(tx, here)),
+    )
+
+
+def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
+    """Partners, those we write letters to, and whoever something still waits for."""
+    counts: dict[str, dict[State, int]] = {}
+    oldest: dict[str, datetime] = {}
+    for authority, state, count, since in outbox.standing(tx, (*WAITING, *STUCK)):
+        counts.setdefault(authority, {})[state] = count
+        if state in WAITING:
+            oldest[authority] = min(since, oldest.get(authority, since))
+    tried = reached.every(tx)
+    confirmed = partners.confirmed(tx)
+    for code in sorted({*here.trust.authorities(), *here.correspondents, *counts}):
+        card = here.trust.card(code) if here.trust.knows(code) else None
+        asked = card is not None and any(route.kind == "https" for route in card.routes)
+        rows = {one.route: one for one in tried.get(code, [])}
+        compared = rows.pop(STATEMENT, None)
+        ahead = next((one.clock_ahead for one in rows.values() if one.clock_ahead is not None), None)
+        yield PartnerHealth(
+            code,
+            counts.get(code, {}),
+            oldest.get(code),
+            tuple(_route(one) for one in rows.values()),
+            tuple(_expiries(card)) if card else (),
+            None if ahead is None else timedelta(seconds=ahead),
+            compared.succeeded_at if compared else None,
+            confirmed.get(code) if asked else None,
+        )
+
+
+def _route(one: Reached) -> RouteHealth:
+    return RouteHealth(one.route, one.succeeded_at, one.failed_at, one.failing_since, one.reason)
+
+
+def _expiries(card: Card) -> Iterator[Expiry]:
+    """When a card ends, the certificates that it pins, and of each use the key that lasts longest."""
+    yield Expiry(card.authority, "card", card.expires_at)
+    yield from _key_expiries(card)
+    for route in card.routes:
+        if route.kind == "https" and route.certificate and (ends := tls.pinned_ends(route.certificate)):
+            yield Expiry(card.authority, "certificate", ends)
+
+
+def _key_expiries(card: Card) -> Iterator[Expiry]:
+    for use, what in KEYS.items():
+        ends = [key.not_after for key in card.keys if key.use == use and key.status == "active"]
+        if ends:
+            yield Expiry(card.authority, what, max(ends))
+
+
+def _our_expiries(here: Authority) -> Iterator[Expiry]:
+    yield Expiry(here.code, "card", here.own_card.expires_at)
+    yield from _key_expiries(here.own_card)
+    with suppress(ConfigProblem):  # `installed` says that it cannot be read
+        yield Expiry(here.code, "certificate", tls.ends(setup.read_certificate(here.config.home)))
+
+
+def _disk(here: Authority) -> Disk:
+    """Of the home folder and of the database's, the one with less room."""
+    places = [place for place in (here.config.home, here.store.folder) if place and place.is_dir()]
+    found = [shutil.disk_usage(place) for place in places]
+    fullest = min(found, key=lambda one: one.free, default=None)
+    return Disk(fullest.total, fullest.free) if fullest else Disk(0, 0)
+
+
+def _folders(here: Authority) -> Iterator[Folder]:
+    ours = here.config.one
+    for name, setting in (
+        ("ONE's folder", ours.folder),
+        ("ONE's import folder", ours.import_folder),
+        ("ONE's answers folder", ours.answers_folder),
+        ("ONE's children folder", ours.children_folder),
+    ):
+        if setting:
+            yield _folder(name, here.config.home / setting)
+
+
+def _folder(name: str, path: Path) -> Folder:
+    """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
+    trouble = ""
+    if not path.is_dir():
+        trouble = f"{path} is not there"
+    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        trouble = f"this user may not write into {path}"
+    if trouble:
+        return Folder(name, str(path), trouble, 0, None, None, 0)
+    lie = [*_moments(path), *_moments(path / "working")]
+    taken = [at for at in (_moment(path / "done"), _moment(path / "failed")) if at]
+    failed = len(list((path / "failed").glob("*.report.csv")))
+    return Folder(name, str(path), "", len(lie), min(lie, default=None), max(taken, default=None), failed)
+
+
+def _moments(folder: Path) -> list[datetime]:
+    """Since when each file has lain in this folder."""
+    if not folder.is_dir():
+        return []
+    found = []
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # it was taken just now
+            if file.is_file() and not file.name.startswith(OURS):
+                found.append(datetime.fromtimestamp(file.stat().st_mtime, UTC))
+    return found
+
+
+def _moment(folder: Path) -> datetime | None:
+    """When something was last put into a folder."""
+    return datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.is_dir() else None
+
+
+def _mailboxes(tx: Connection, here: Authority) -> Iterator[MailboxHealth]:
+    owners = here.config.hosting.owners.split()
+    found = mailboxes.fill(tx, owners) if owners else {}
+    for owner in owners:
+        count, size, oldest = found.get(owner, (0, 0, None))
+        yield MailboxHealth(owner, count, size, here.config.hosting.megabytes * 2**20, oldest)
+
+
+def _log(tx: Connection, here: Authority) -> LogHealth:
+    covered, at = log.covered(tx) or (0, None)
+    alarms = (
+        LogAlarm(one.authority, one.alarm.sentence, here.whom_to_ring(one.authority) or one.authority)
+        for one in witnessed.alarms(tx)
+    )
+    return LogHealth(log.head(tx).size, covered, at, tuple(alarms))

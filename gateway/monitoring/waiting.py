@@ -1,0 +1,86 @@
+"""What waits on our side, for an officer, for ONE, or to be told: drafts, imports, possible matches, webhooks. Counts and ages only."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.findings import Finding, ok, warn
+from gateway.core.judging import LATE
+from gateway.errors import ConfigProblem
+from gateway.reconciliation import agreed
+from gateway.store import children, drafts, searches, transfer_files, webhooks
+from gateway.store.searches import Found
+from gateway.store.transfer_files import Stage
+
+
+def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """Every check of what waits on our side."""
+    if here.config.one.import_folder:
+        yield from _imports(tx, here)
+    if here.config.one.folder:
+        yield _drafts(tx, here)
+    yield from _matches(tx, here)
+    yield from _webhooks(tx, here)
+
+
+def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:
+    oldest, name = transfer_files.oldest_waiting(tx), "notices to be imported"
+    if oldest is None:
+        yield ok(name, "none")
+    else:
+        says = f"{transfer_files.count(tx, Stage.WAITING)} since {oldest:%d %b %Y %H:%M}"
+        yield warn(name, says, "see ONE's import folder") if here.now() - oldest > LATE else ok(name, says)
+    unmatched = transfer_files.count(tx, Stage.UNMATCHED)
+    yield ok("imports without a match", _listed(unmatched, "cme-gateway one imports --state unmatched"))
+
+
+def _listed(count: int, command: str) -> str:
+    return f"{count}: {command}" if count else "none"
+
+
+def _drafts(tx: Connection, here: Authority) -> Finding:
+    count, oldest = drafts.waiting(tx)
+    if not count or not oldest:
+        return ok("drafts", "none waits")
+    says = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}"
+    return _by_age(here, "drafts", says, oldest, "cme-gateway drafts list")
+
+
+def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
+    if children.current(tx) is None:
+        if here.config.one.children_folder:
+            yield warn("index of our children", "no extract was taken in yet: no search is matched")
+        return
+    count, oldest = searches.count(tx, Found.MATCHED)
+    if count and oldest:
+        says = f"{count} since {oldest:%d %b %Y %H:%M}"
+        yield _by_age(here, "possible matches", says, oldest, "cme-gateway matches list")
+
+
+def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: str) -> Finding:
+    """It may wait for a working day."""
+    try:
+        late = here.now() > agreed.read(here.config).calendar(here.code).add_working_days(oldest, 1)
+    except ConfigProblem:
+        return warn(name, f"{says}; whether that is late is not known, for the calendars cannot be read", show)
+    return warn(name, says, show) if late else ok(name, f"{says}: {show}")
+
+
+def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
+    try:
+        here.config.webhook_ca()
+    except ConfigProblem as why:
+        yield warn("webhooks", why.sentence, why.next_step)
+    found = webhooks.every(tx)
+    ended = [one for one in found if not one.active]
+    late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
+    for one in ended:
+        yield warn(
+            "webhooks", f"{one.client} is told nothing more ({one.failed_as})", f"cme-gateway api resume {one.id}"
+        )
+    for one in late:
+        yield warn("webhooks", f"{one.client} has not taken what it is told for an hour or more ({one.failed_as})")
+    if found and not (ended or late):
+        yield ok("webhooks", f"{len(found)} are told of what happens")

@@ -1,0 +1,1 @@
+"""Files from and for ONE, or another case system."""

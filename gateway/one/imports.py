@@ -1,0 +1,158 @@
+"""Notices that came are written for import into ONE, each as a Common Transfer File of its own.
+
+That a notice is due is noted in the transaction that accepts it (or keeps it: [one] import_when). Then, whatever stops us:
+
+    1. the file is written under a hidden name, and is on the disk
+    2. one transaction gives it its name and says in the audit log that it was written
+    3. it is given that name
+
+Before 2 it is done anew, after 2 only the name is missing; so ONE sees each file once. One that was taken back, corrected or
+rejected before 2 is not written. Test messages, and children of whom nothing may go by machine, never are.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from gateway.authority import SYSTEM, Authority
+from gateway.core.standing import Standing
+from gateway.errors import GatewayError, Unusable
+from gateway.one.drop import alone, look_forever, put_hidden, show
+from gateway.store import inbox, log, transfer_files
+from gateway.store.log import Entry
+from gateway.store.transfer_files import Stage
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.errors import Destroyed
+from schemas import ctf_write, xml
+from schemas.ctf_write import Written
+
+LOOK_EVERY = 1.0  # seconds
+LOCK = ".cme-gateway"  # whoever holds it writes into the folder
+HIDDEN = ".cme"  # ends the names of files that are not yet shown
+LET_GO = (Standing.REJECTED, Standing.PASSED_ON)  # by our officer: it is not for our case system
+WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
+
+
+async def write_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Write what is due, until told to stop."""
+    if here.config.one.import_folder:
+        await look_forever(partial(write_due, here), "writing for import", LOOK_EVERY, stop, here.looks)
+
+
+async def write_due(here: Authority) -> int:
+    """Write every notice that is due: how many files ONE finds.
+
+    Raises Unusable where the folder is away, full or not ours to write; a notice that does not open holds up no other.
+    """
+    folder = here.config.home / here.config.one.import_folder
+    shown = 0
+    trouble: Exception | None = None
+    try:
+        await asyncio.to_thread((folder / LOCK).touch)
+        with alone(folder / LOCK) as ours:
+            if not ours:
+                return 0
+            await asyncio.to_thread(_show_those_left, here, folder)
+            for sender, message_id in await here.store.read(transfer_files.waiting):
+                try:
+                    shown += await _write_one(here, folder, sender, message_id)
+                except (OSError, GatewayError):
+                    raise  # the folder or the database stands in the way of them all
+                except Exception as why:  # noqa: BLE001 - or it would hold up every other
+                    trouble = why
+    except OSError as why:
+        raise unusable(folder, why) from None
+    if trouble:
+        raise trouble
+    return shown
+
+
+def unusable(folder: Path, why: OSError) -> Unusable:
+    """What a person is told of a folder that cannot be written."""
+    return Unusable(
+        "one.folder",
+        f"No file can be written into {folder} ({why.strerror}).",
+        "Look whether it is there, has room, and is this user's to write; what waits is written by itself then.",
+    )
+
+
+async def _write_one(here: Authority, folder: Path, sender: str, message_id: str) -> bool:
+    locked = await here.store.read(lambda tx: Locked(*inbox.locked(tx, sender, message_id)))
+    try:
+        notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    except Destroyed:
+        await here.store.write(lambda tx: transfer_files.drop(tx, here.now(), sender, message_id))
+        return False
+    made = ctf_write.write(notice, (here.code, ctf_write.AUTHORITY), on_the_wall(here.now()))
+    hidden = folder / f".{sender}-{message_id}{HIDDEN}"
+    await asyncio.to_thread(put_hidden, hidden, made.text)
+    lying = await asyncio.to_thread(names_in, folder)
+    name = await here.store.write(lambda tx: _name(tx, here, sender, message_id, made, lying))
+    await (asyncio.to_thread(show, hidden, name) if name else asyncio.to_thread(hidden.unlink))
+    return name is not None
+
+
+def _name(
+    tx: Connection, here: Authority, sender: str, message_id: str, made: Written, lying: Sequence[str]
+) -> str | None:
+    """The name of the file, from now on; None where it is not to be written any more, or by another process."""
+    if not transfer_files.still_waits(tx, sender, message_id):
+        return None
+    if inbox.taken_back(tx, sender, [message_id]) or inbox.standing(tx, sender, message_id) in LET_GO:
+        transfer_files.drop(tx, here.now(), sender, message_id)
+        return None
+    return set_written(tx, here, sender, message_id, (here.code, ctf_write.AUTHORITY), made, lying)
+
+
+def set_written(
+    tx: Connection,
+    here: Authority,
+    sender: str,
+    message_id: str,
+    destination: tuple[str, str],
+    made: Written,
+    lying: Sequence[str],
+    by: str = SYSTEM,
+) -> str:
+    """Give a file the next name that none has which still lies there, and note that it is written.
+
+    Raises Unusable where all 999 lie there.
+    """
+    first = transfer_files.next_number(tx, sender)
+    for number in range(first, first + ctf_write.NUMBERS):
+        name = ctf_write.file_name(sender, destination, number)
+        if name.casefold() not in lying:
+            break
+    else:
+        raise Unusable("one.folder-full", "All 999 file names for this sender are in use.", "Let ONE take them in.")
+    transfer_files.set_written(tx, here.now(), sender, message_id, number, name, made.shortened)
+    detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
+    log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])
+    return name
+
+
+def names_in(folder: Path) -> Sequence[str]:
+    """What lies there, in small letters, as ONE's machine may not tell small from capital ones."""
+    return [file.name.casefold() for file in folder.iterdir()]
+
+
+def on_the_wall(now: datetime) -> datetime:
+    """The time as a clock in England shows it."""
+    return now.astimezone(WALL_CLOCK)
+
+
+def _show_those_left(here: Authority, folder: Path) -> None:
+    """Those of a process that died: what has its name is shown under it, what is not to be written is taken away."""
+    for hidden in folder.glob(f".*{HIDDEN}"):
+        sender, _, message_id = hidden.name.removeprefix(".").removesuffix(HIDDEN).partition("-")
+        noted = here.store.look(partial(transfer_files.get, sender=sender, message_id=message_id))
+        if noted and noted.file and noted.state is not Stage.WAITING:
+            show(hidden, noted.file)
+        elif noted is None or noted.state is Stage.DROPPED:
+            hidden.unlink()

@@ -1,0 +1,254 @@
+"""Who left, and what is to be done about it: a row of an extract to a notice, an enquiry, or a reason to wait. No I/O.
+
+Why a row waits is said without a word about the child.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+
+from gateway.one.extracts import UNSAID, Row
+from gateway.one.table import Unread
+from gateway.settings import OneSettings
+from schemas import codes
+from schemas.message import (
+    Address,
+    Child,
+    GroundForDeletion,
+    Officer,
+    Restriction,
+    School,
+    TransferNotice,
+    WhereaboutsEnquiry,
+)
+
+NO = ("", "n", "no", "0", "false")
+UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"  # no I, O or S: schemas.shapes
+MOST_DAYS = 8192  # that are remembered: the birthdays of all who are of school age, in one spelling
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
+REGULATIONS = (
+    (date(2024, 8, 19), "2024"),
+    (date(2016, 9, 1), "2016"),
+    (date.min, "2006"),
+)  # since when, the newest first
+ASKED = "The checklist for removal from the register is complete; nobody who was asked knows where the child is."
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A row that can be read: who moved, and where to as far as the row says."""
+
+    child: tuple[str, ...]  # what tells one child from another
+    destination: str  # a DfE code, or empty
+    postcode: str  # of the new address, or empty
+    left_on: date | None
+    restricted: bool
+    unsaid: bool  # nothing says whether it is
+    closure: str  # the authority's own word, in small letters, or empty
+    checked: bool  # whatever can be asked before removal from roll was asked
+    notice: TransferNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The authority to which the child moved is told."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enquire:
+    """Other authorities are asked whether they know the child."""
+
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An officer must look, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Nothing is done, and why."""
+
+    reason: str
+
+
+Decision = Transfer | Enquire | Hold | Ignore
+
+
+def decide(read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str]) -> Decision:
+    """What is done about a leaver whose new postcode lies in that authority. Restricted children wait for an officer.
+
+    The authority's own word for why the case was closed comes first: what it ignores is not looked at.
+    """
+    done = closures.get(read.closure) if read.closure else "transfer"
+    if done is None:
+        return Hold("The closure value is not in [one_closures].")
+    if done == "ignore":
+        return Ignore("Nothing is done with this closure value ([one_closures]).")
+    if done == "hold":
+        return Hold("An officer decides about this closure value ([one_closures]).")
+    if read.restricted:
+        return Hold("The child's data are restricted: an officer decides what may be sent, and how.")
+    if read.unsaid and one.unsaid != "send":
+        return Hold("The file does not say whether the child's data are restricted: an officer decides.")
+    there = read.destination or lies_in
+    if not there:
+        return _search(read, tuple(one.enquire_of.split()))
+    if done == "enquire":
+        return Hold("The closure value says that the child is lost, but the row says where the child moved.")
+    if codes.authority_name(there) is None:
+        return Hold("The authority that is stated does not exist.")
+    if there == ours:
+        return Hold("The child moved within our own area.")
+    return Transfer(there)
+
+
+def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
+    unknown = "Where the child moved is not known: no authority is stated, and the postcode is not in the directory"
+    if not read.checked:
+        return Hold(f"{unknown}; and the checklist for removal from the register is not complete.")
+    if read.unsaid:
+        return Hold(
+            f"{unknown}; and nobody is asked about a child of whom the file does not say whether data are restricted."
+        )
+    if not neighbours:
+        return Hold(f"{unknown}; and nobody is named who could be asked ([one] enquire_of).")
+    return Enquire(neighbours)
+
+
+def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
+    """The question whether another authority knows this child, in the place of the notice; it says how widely it goes."""
+    assert notice.child is not None  # noqa: S101 - a leaver's notice has one
+    return WhereaboutsEnquiry(
+        restriction=notice.restriction,
+        child=notice.child,
+        circulation=circulation,
+        last_seen_on=notice.moved_on,
+        previous_address=notice.previous_address,
+        school=notice.school,
+        ring=notice.ring,
+        note=ASKED,
+    )
+
+
+def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNotice:
+    """The notice with what this restriction lets stand (schemas.rules, `restriction.address` and `restriction.phone-only`)."""
+    if restriction.level == "phone-only":
+        return TransferNotice(
+            restriction=restriction,
+            certainty=notice.certainty,
+            cme_reason="not-recorded",
+            provision_status="unknown",
+            ring=notice.ring,
+        )
+    if restriction.level == "none":
+        return replace(notice, restriction=restriction)
+    return replace(
+        notice,
+        restriction=restriction,
+        destination_address=None,
+        previous_address=None,
+        destination_school=None,
+        school=(),
+        contact=(),
+    )
+
+
+def leaver(row: Row, ring: Officer) -> Leaver | Unread:
+    """What a row says, with the officer whom the other authority is to ring."""
+    if not row["surname"]:
+        return Unread("There is no surname.")
+    born, left = day(row["dob"]), day(row["left_on"])
+    if born is None:
+        return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
+    if left is None and row["left_on"]:
+        return Unread("The date of leaving is not written as 31/03/2015 or 2015-03-31.")
+    upn = row["upn"].upper()
+    if upn and not re.fullmatch(UPN_FORM, upn):
+        return Unread("The UPN does not have the form of one.")
+    sex = row["sex"][:1].upper()
+    child = Child(
+        upn=upn or None,
+        upn_unknown=None if upn else "not-known",
+        surname=row["surname"],
+        forename=row["forename"] or None,
+        dob=born,
+        sex=sex if sex in ("F", "M") else "U",
+        nc_year_actual=row["nc_year"].casefold().removeprefix("year").strip().upper() or None,
+    )
+    notice = TransferNotice(
+        restriction=Restriction(level="none"),
+        child=child,
+        moved_on=left,
+        certainty="believed" if row["confirmed"].casefold() in NO else "confirmed",
+        destination_address=_address(row["new_address"], row["new_postcode"]),
+        previous_address=_address(row["old_address"], row["old_postcode"]),
+        destination_school=_destination_school(row),
+        school=_school(row, left),
+        ground_for_deletion=_ground(row["ground"], left),
+        cme_reason="believed-other-authority",
+        provision_status="unknown",
+        ring=ring,
+    )
+    who = (upn,) if upn else (row["surname"].casefold(), row["forename"].casefold(), born.isoformat())
+    return Leaver(
+        child=who,
+        destination=row["destination_la"],
+        postcode=row["new_postcode"],
+        left_on=left,
+        restricted=row["restricted"].casefold() not in NO,
+        unsaid=UNSAID in row,
+        closure=row["closure"].casefold(),
+        checked=row["checklist"].casefold() not in NO,
+        notice=notice,
+    )
+
+
+@lru_cache(MOST_DAYS)
+def day(text: str) -> date | None:
+    """The day that a cell of an extract names; None where it names none."""
+    for form in DATES:
+        try:
+            return datetime.strptime(text.split(" 00:00")[0], form).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _address(lines: str, postcode: str) -> Address | None:
+    parts = [part.strip()[:100] for part in lines.split(",") if part.strip()]
+    if not parts and not postcode:
+        return None
+    kept = (*parts[:4], ", ".join(parts[4:])[:100]) if len(parts) > 5 else tuple(parts)
+    return Address(address_line=kept, post_code=postcode[:10] or None)
+
+
+def _school(row: Row, left: date | None) -> tuple[School, ...]:
+    if not row["school_name"]:
+        return ()
+    lea = row["school_lea"] if re.fullmatch("[0-9]{3}", row["school_lea"]) else None
+    estab = row["school_estab"] if re.fullmatch("[0-9]{4}", row["school_estab"]) else None
+    return (School(lea=lea, estab=estab, school_name=row["school_name"], leaving_date=left),)
+
+
+def _destination_school(row: Row) -> School | None:
+    lea, estab = row["destination_la"], row["destination_estab"]
+    if not re.fullmatch("[0-9]{3}/[0-9]{4}", f"{lea}/{estab}"):
+        return None
+    return School(lea=lea, estab=estab, school_name=row["destination_school"] or f"{lea}/{estab}")
+
+
+def _ground(text: str, left: date | None) -> GroundForDeletion | None:
+    """The letter, as the regulations in force on that day have it; what is no letter is not guessed at."""
+    letter = re.fullmatch("[A-O]", text.strip("() ").upper())
+    if not letter:
+        return None
+    year = next(year for since, year in REGULATIONS if left is None or left >= since)
+    return GroundForDeletion(letter=letter[0], regulations=year)

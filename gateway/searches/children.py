@@ -1,0 +1,305 @@
+"""The index of our own children, against whom searches are matched: made of the case system's extract of all of them.
+
+    <folder>/children.csv           put there by ONE
+    <folder>/working/children.csv   taken, by one process
+    <folder>/done/ or failed/       with children.csv.report.csv beside it: which rows could not be read, and why
+
+An extract takes the place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing.
+Each child is locked under a data key of its own. It is found by keys (`core/blocking.py`), of which only digests under our own key
+are kept, and in each load other ones. Whether a child's data are restricted is locked too: nothing that can be read tells.
+"""
+
+import asyncio
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection
+
+from gateway.authority import SYSTEM, Authority
+from gateway.core import blocking
+from gateway.core.matching import Described
+from gateway.core.names import normal
+from gateway.errors import GatewayError, Unusable
+from gateway.logs import failed
+from gateway.one import table
+from gateway.one.drop import alone, claim, look_forever, put_away
+from gateway.one.leavers import NO, UPN_FORM, day
+from gateway.one.table import NotATable, Unread
+from gateway.store import children, log
+from gateway.store.children import Kept
+from gateway.store.log import Entry
+from keys import at_rest, blind
+from keys.at_rest import Locked
+from schemas.message import Child
+
+LOOK_EVERY = 2.0  # seconds
+STEP = 1_000  # children in one transaction: some tens of milliseconds for the database
+KEY_STEP = 20_000  # keys in one
+MAX_BYTES = 104_857_600
+LEAST = 0.5  # of the index that counts: an extract with less is taken for a part of one
+MOST_UNREAD = 0.1  # of the rows: with more, the extract is not what it should be
+COLUMNS = (
+    *("upn", "former_upn", "surname", "forename", "middle_names", "preferred_surname", "preferred_forename"),
+    *("former_surname", "dob", "dob_estimated", "sex", "nc_year", "postcode", "restricted"),
+)
+NUMBER_BITS = 20  # of a child's number, beside a key: more than table.MAX_ROWS
+UNFORESEEN = (
+    "Something went wrong that should not have: please report it, with the line in the log. The index is as it was."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A child of ours, opened: as the extract says, and as it is compared."""
+
+    said: Mapping[str, str]
+    described: Described
+    restricted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of an extract."""
+
+    children: int
+    unread: tuple[tuple[int, str], ...]  # lines, and why
+
+
+async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder, until told to stop."""
+    if here.config.one.children_folder:
+        folder = here.config.home / here.config.one.children_folder
+        await look_forever(partial(take_in, here, folder), "taking in our children", LOOK_EVERY, stop, here.looks)
+
+
+async def take_in(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole: how many."""
+    taken = 0
+    for file in await asyncio.to_thread(claim, folder, (".csv",)):
+        with alone(file) as ours:
+            if ours:
+                await asyncio.to_thread(_one_file, here, folder, file)
+                taken += 1
+    return taken
+
+
+def _one_file(here: Authority, folder: Path, file: Path) -> None:
+    place, lines = "done", [(0, "")]
+    try:
+        with file.open("rb") as stream:
+            lines = list(load(here, stream, SYSTEM).unread)
+    except Unusable as why:
+        place, lines = "failed", [(0, f"{why.sentence} {why.next_step}")]
+    except GatewayError:
+        raise  # the database stands in the way: the file waits
+    except Exception as why:  # noqa: BLE001 - or it would hold up every other file
+        failed("taking in our children", why)
+        place, lines = "failed", [(0, UNFORESEEN)]
+    put_away(folder / place, file, _report(lines))
+
+
+def _report(lines: Iterable[tuple[int, str]]) -> str:
+    text = io.StringIO()
+    report = csv.writer(text, quoting=csv.QUOTE_ALL)
+    report.writerow(("Row", "Result", "Reason"))
+    report.writerows((line or "", "refused", reason) for line, reason in lines)
+    return text.getvalue()
+
+
+def load(here: Authority, stream: BinaryIO, by: str, *, fewer: bool = False) -> Loaded:
+    """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
+
+    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read; then all is as before.
+    """
+    readable, unread = _whole(here, stream)
+    before = here.store.look(children.current)
+    _check(readable, len(unread), before.children if before and not fewer else 0)
+    _clear(here)
+    now = int(here.now().timestamp() * 1000)
+    number = max(now, before.load + 1) if before else now
+    keys: list[int] = []
+    rows = enumerate(row for _, row in _rows(here, stream) if not isinstance(row, Unread))
+    while some := list(islice(rows, STEP)):
+        here.store.run(partial(children.put, load=number, some=[_locked(here, number, n, row) for n, row in some]))
+        keys += [key << NUMBER_BITS | n for n, row in some for key in _filed(here, number, row)]
+    keys.sort()  # a database writes what is in order much faster
+    for at in range(0, len(keys), KEY_STEP):
+        pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
+        here.store.run(partial(children.put_keys, load=number, some=pairs))
+    here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
+    _clear(here)
+    return Loaded(readable, tuple(unread))
+
+
+def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
+    children.let_count(tx, here.now(), load, size)
+    log.append(tx, here.now(), [Entry("children.loaded", by, detail={"children": size, "unread": unread})])
+
+
+def _whole(here: Authority, stream: BinaryIO) -> tuple[int, list[tuple[int, str]]]:
+    """How many rows can be read, and which cannot; the file was read to its end then."""
+    readable, unread = 0, []
+    for line, row in _rows(here, stream):
+        if isinstance(row, Unread):
+            unread.append((line, row.reason))
+        else:
+            readable += 1
+    return readable, unread
+
+
+def _check(readable: int, unread: int, before: int) -> None:
+    if not readable or unread > MOST_UNREAD * (readable + unread):
+        raise Unusable(
+            "children.unread",
+            f"Of {readable + unread} rows {unread} cannot be read.",
+            "Look whether [one_columns] names the columns, and export it again; the index is as it was.",
+        )
+    if readable < LEAST * before:
+        raise Unusable(
+            "children.too-few",
+            f"The extract holds {readable} children, and the index {before}: it seems to be a part only.",
+            "Export all children; if it is right, run cme-gateway one children FILE --fewer. The index is as it was.",
+        )
+
+
+def _rows(here: Authority, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
+    settings = here.config.one_columns
+    columns = {name: getattr(settings, name) for name in COLUMNS}
+    try:
+        _, rows = table.read(
+            stream, columns, needed=("surname", "forename", "dob"), section="one_columns", at_most=MAX_BYTES
+        )
+        for line, row in rows:
+            yield line, row if isinstance(row, Unread) else _read(row)
+    except NotATable as why:
+        raise Unusable(
+            "children.not-a-table",
+            f"The extract cannot be read: {why}.",
+            "Export it again as CSV; the index is as it was.",
+        ) from None
+
+
+def _read(row: Mapping[str, str]) -> Mapping[str, str] | Unread:
+    if not normal(row["surname"]) and not normal(row["forename"]):
+        return Unread("There is no name.")
+    if day(row["dob"]) is None:
+        return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
+    return {name: value for name, value in row.items() if value}
+
+
+def ours(said: Mapping[str, str]) -> Ours:
+    """A child as a row of the extract says."""
+    surname, forename = normal(said.get("surname", "")), normal(said.get("forename", ""))
+    born = day(said["dob"])
+    assert born is not None  # noqa: S101 - `_read` let no other in
+    found = Described(
+        surname=surname or forename,
+        forename=forename if surname else "",
+        other_surnames=_names(said, "preferred_surname", "former_surname"),
+        other_forenames=_names(said, "preferred_forename"),
+        middle_names=_parts(said.get("middle_names", "")),
+        dob=born,
+        dob_estimated=_yes(said, "dob_estimated"),
+        sex=said.get("sex", "")[:1].upper(),
+        upns=(_upn(said.get("upn", "")), *filter(None, map(_upn, said.get("former_upn", "").split()))),
+        postcode=_postcode(said.get("postcode")),
+    )
+    return Ours(said, found, _yes(said, "restricted"))
+
+
+def theirs(child: Child, postcode: str | None) -> Described:
+    """A child for whom another authority searches, as it is compared."""
+    surname, forename = normal(child.surname), normal(child.forename or "")
+    return Described(
+        surname=surname or forename,
+        forename=forename if surname else "",
+        other_surnames=tuple(filter(None, (normal(n or "") for n in (child.preferred_surname, child.former_surname)))),
+        other_forenames=tuple(filter(None, (normal(child.preferred_forename or ""),))),
+        middle_names=_parts(child.middle_names or ""),
+        dob=child.dob,
+        dob_estimated=child.dob_estimated,
+        sex=child.sex,
+        upns=(child.upn or "", *child.former_upn),
+        postcode=_postcode(postcode),
+    )
+
+
+def _names(said: Mapping[str, str], *columns: str) -> tuple[str, ...]:
+    return tuple(filter(None, (normal(said.get(column, "")) for column in columns)))
+
+
+def _parts(names: str) -> tuple[str, ...]:
+    return tuple(part for part in normal(names).split() if len(part) > 1)
+
+
+def _yes(said: Mapping[str, str], column: str) -> bool:
+    return said.get(column, "").casefold() not in NO
+
+
+def _upn(text: str) -> str:
+    upn = text.strip(" ,;").upper()
+    return upn if re.fullmatch(UPN_FORM, upn) else ""
+
+
+def _postcode(text: str | None) -> str:
+    return "".join((text or "").split()).upper()
+
+
+def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> Kept:
+    locked = at_rest.lock(json.dumps(row).encode(), about=_about(load, number), ring=here.ring)
+    assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
+    return Kept(number, locked.data_key, locked.content)
+
+
+def _about(load: int, number: int) -> str:
+    return f"child {load} {number}"
+
+
+def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
+    return digests(here, load, blocking.keys(ours(row).described))
+
+
+def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
+    """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
+    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
+
+
+def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:
+    """Our children who lie under any of these keys, opened."""
+    found = children.locked(tx, load, children.numbers(tx, load, digests(here, load, asked)))
+    return [ours(json.loads(_opened(here, load, one))) for one in found]
+
+
+def _opened(here: Authority, load: int, one: Kept) -> bytes:
+    return at_rest.unlock(Locked(one.data_key, one.content), about=_about(load, one.number), ring=here.ring)
+
+
+def namesakes(tx: Connection, here: Authority, load: int, some: Iterable[Described]) -> dict[str, int]:
+    """How many of our children bear names that sound alike, by `blocking.namesakes`."""
+    keys = {blocking.namesakes(one) for one in some}
+    by_digest = {digest: key for key in keys for digest in digests(here, load, [key])}
+    counted = children.counts(tx, load, by_digest)
+    return {key: counted[digest] for digest, key in by_digest.items()}
+
+
+def _clear(here: Authority) -> None:
+    """Clear away what loads before the one that counts have left."""
+    counts = here.store.look(children.current)
+    for load in here.store.look(partial(children.left, before=counts.load)) if counts else ():
+        for part in range(children.RANGES):
+            here.store.run(partial(children.clear_keys, load=load, part=part))
+        while here.store.run(partial(children.clear_children, load=load, at_most=STEP * 10)):
+            continue
+
+
+def is_fresh(here: Authority, counts: children.Load) -> bool:
+    """Is the index young enough for the machine to answer by?"""
+    return (here.now() - counts.at).days < here.config.search.index_days

@@ -1,0 +1,55 @@
+"""A child whose destination nobody knows, as a Common Transfer File for upload to School2School's Lost Pupil Database.
+
+One pupil a file, its destination XXXXXXX. Every school and authority can search there, so never for a restricted child.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.errors import NotAllowed
+from gateway.exchange import respond
+from gateway.one import imports
+from gateway.one.drop import put_hidden, show
+from gateway.store import outbox, transfer_files
+from schemas import ctf_write
+from schemas.ctf_write import Written
+from schemas.message import SEARCHES
+
+
+def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path, Written]:
+    """Write the file of a child for whom we search: where it lies, and what had to be shortened in it.
+
+    Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be written.
+    """
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    if sent.restriction != "none":
+        raise NotAllowed(
+            "one.restricted",
+            "This child's data are restricted, and School2School shows them to every school and authority.",
+            "Ask single authorities, by telephone.",
+        )
+    if sent.kind not in SEARCHES or sent.test or sent.state is State.WITHDRAWN:
+        raise NotAllowed(
+            "one.not-a-search",
+            "This is no search of ours for a child: it is another kind of notice, a test, or taken back.",
+            "Name a WhereaboutsEnquiry or a WhereaboutsUnknownNotice; see `cme-gateway outbox`.",
+        )
+    notice = respond.read_outgoing(here, message_id, by)
+    made = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(here.now()))
+    hidden = folder / f".{here.code}-{message_id}{imports.HIDDEN}"
+    try:
+        put_hidden(hidden, made.text)
+        lying = imports.names_in(folder)
+
+        def name(tx: Connection) -> str:
+            transfer_files.due(tx, here.now(), [(here.code, message_id)])
+            return imports.set_written(tx, here, here.code, message_id, ctf_write.NOT_KNOWN, made, lying, by)
+
+        file = here.store.run(name)
+        show(hidden, file)
+    except OSError as why:
+        raise imports.unusable(folder, why) from None
+    return folder / file, made
