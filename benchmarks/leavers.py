@@ -32,7 +32,7 @@ from gateway import app
 from gateway.authority import Authority
 from gateway.one import intake
 from gateway.one.forward import STEP
-from gateway.settings import OneSettings
+from gateway.settings.sections import OneSettings
 from gateway.store import postcodes, tables
 from keys import algorithms
 from tests.conftest import introduce, make

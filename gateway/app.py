@@ -20,7 +20,6 @@ from gateway.api.call import PREFIX
 from gateway.auditing import audit, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.casework import find
-from gateway.config import Config
 from gateway.console import application as console
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
@@ -30,7 +29,8 @@ from gateway.logs import failed, serving
 from gateway.one import answers, imports, intake
 from gateway.reconciliation import chase
 from gateway.searches import children, trace
-from gateway.settings import ConsoleSettings, ListenSettings, MetricsSettings
+from gateway.settings.config import Config
+from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store import loops
 from gateway.store.log import Entry

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount
-from gateway.config import Config
 from gateway.errors import ConfigProblem
+from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store

@@ -1,4 +1,4 @@
-"""The home folder: made, opened, given a new card or new keys. `config` says what lies in it."""
+"""The home folder: made, opened, given a new card or new keys. `settings.file` says what lies in it."""
 
 import os
 import shutil
@@ -14,8 +14,10 @@ from adapters.openid import IdentityProvider
 from adapters.route import carriers
 from gateway.auditing import audit
 from gateway.authority import SYSTEM, Authority, wall_clock
-from gateway.config import FILE, LOOPBACK, Config, load, parse
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
+from gateway.settings.config import Config
+from gateway.settings.file import load, parse
+from gateway.settings.rules import FILE, LOOPBACK
 from gateway.store import log
 from gateway.store.database import Store
 from gateway.store.log import Entry

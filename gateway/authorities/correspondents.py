@@ -5,9 +5,9 @@ import re
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
-from gateway.config import MAIL_ADDRESS
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
+from gateway.settings.rules import MAIL_ADDRESS
 from gateway.store import correspondents, log
 from gateway.store.correspondents import Correspondent, Protection
 from gateway.store.log import Entry

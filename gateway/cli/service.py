@@ -16,9 +16,9 @@ from rich.markup import escape
 from gateway import app, setup
 from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, who
-from gateway.config import STORE_URL
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
+from gateway.settings.rules import STORE_URL
 from keys import card
 from schemas import codes
 from schemas.shapes import Email, Line, Telephone, Text

@@ -21,10 +21,10 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from gateway import setup
 from gateway.authorities import partners
 from gateway.authority import Authority, wall_clock
-from gateway.config import FILE
 from gateway.demo import mail, routes
 from gateway.demo.routes import Wire
 from gateway.errors import NotAllowed, Unusable
+from gateway.settings.rules import FILE
 from keys.errors import CardOlder
 from schemas.identifiers import uuid7
 

@@ -23,7 +23,7 @@ from gateway.logs import failed
 from gateway.one import table
 from gateway.one.drop import alone, claim, look_forever, put_away
 from gateway.one.table import Cells, NotATable, Unread
-from gateway.settings import OneAnswersSettings
+from gateway.settings.sections import OneAnswersSettings
 from gateway.store import log, transfer_files
 from gateway.store.log import Entry
 from gateway.store.transfer_files import ANSWERS, Stage

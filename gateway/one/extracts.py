@@ -13,7 +13,7 @@ from typing import BinaryIO
 from gateway.errors import Unusable
 from gateway.one import table
 from gateway.one.table import MAX_ROWS, Cells, NotATable, Unread
-from gateway.settings import OneColumnsSettings
+from gateway.settings.sections import OneColumnsSettings
 from schemas import ctf
 from schemas.findings import Unreadable
 

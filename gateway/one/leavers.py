@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from gateway.one.extracts import UNSAID, Row
 from gateway.one.table import Unread
-from gateway.settings import OneSettings
+from gateway.settings.sections import OneSettings
 from schemas import codes
 from schemas.message import (
     Address,

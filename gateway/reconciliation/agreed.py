@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.config import Config
 from gateway.core import duties
 from gateway.core.calendar import Calendar
 from gateway.core.duties import Deadlines, Duty, Missing
 from gateway.reconciliation import terms
+from gateway.settings.config import Config
 
 
 @dataclass(frozen=True, slots=True)

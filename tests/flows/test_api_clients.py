@@ -7,9 +7,9 @@ import pytest
 
 from gateway import setup
 from gateway.access import clients
-from gateway.config import parse
 from gateway.core.permissions import Scope
 from gateway.errors import ConfigProblem, NotAllowed
+from gateway.settings.file import parse
 from gateway.store import log
 from tests.conftest import make
 from tests.flows.test_command_line import cme_gateway

@@ -11,7 +11,7 @@ from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
 from gateway.one import drafts, intake, leavers
-from gateway.settings import OneSettings
+from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import log, outbox
 from gateway.store.drafts import State

@@ -9,11 +9,11 @@ import pytest
 
 from adapters.route import Bundle, Collector, HandedOver, Parcel, Refused, TryLater
 from gateway import app
-from gateway.config import parse
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
 from gateway.exchange.deliver import _carry_sealed  # the fallback, over routes that answer as told
 from gateway.exchange.send import prepare, send
+from gateway.settings.file import parse
 from gateway.store import inbox, outbox
 from gateway.store.outbox import Claimed
 from tests import mail

@@ -21,7 +21,7 @@ from gateway.exchange import amend, respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
 from gateway.exchange.send import prepare, send
-from gateway.settings import LimitsSettings
+from gateway.settings.sections import LimitsSettings
 from gateway.store import inbox, log, outbox
 from keys import envelope, receipt
 from keys.trust import Trust

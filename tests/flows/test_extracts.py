@@ -14,13 +14,13 @@ from typing import BinaryIO
 import pytest
 
 from gateway.authority import Authority
-from gateway.config import parse
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare
 from gateway.one import extracts, forward, intake
 from gateway.one.table import MAX_ROWS, Unread
-from gateway.settings import OneColumnsSettings
+from gateway.settings.file import parse
+from gateway.settings.sections import OneColumnsSettings
 from gateway.store import outbox
 from gateway.store.outbox import Queued
 from schemas import xml

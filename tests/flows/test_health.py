@@ -18,7 +18,7 @@ from gateway.exchange.amend import release_one
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor, health
-from gateway.settings import OneSettings
+from gateway.settings.sections import OneSettings
 from gateway.store import log, loops, outbox, reached
 from gateway.store.database import Store
 from gateway.store.loops import Looked

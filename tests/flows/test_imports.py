@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Update, update
 
 from gateway import app, logs
 from gateway.authority import Authority
-from gateway.config import parse
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -29,7 +28,8 @@ from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor
 from gateway.one import answers, drop, imports
 from gateway.searches import school2school
-from gateway.settings import OneAnswersSettings, OneSettings
+from gateway.settings.file import parse
+from gateway.settings.sections import OneAnswersSettings, OneSettings
 from gateway.store import log, outbox, transfer_files
 from gateway.store.tables import inbox
 from gateway.store.transfer_files import Stage, TransferFile

@@ -23,7 +23,7 @@ from gateway.monitoring import doctor
 from gateway.one import drop, extracts, intake, leavers
 from gateway.one.extracts import Ignored, Row
 from gateway.one.table import Unread
-from gateway.settings import OneColumnsSettings, OneSettings
+from gateway.settings.sections import OneColumnsSettings, OneSettings
 from gateway.store import log, outbox
 from schemas import ctf
 from schemas.message import Officer, TransferNotice

@@ -13,9 +13,9 @@ from aiohttp import web
 from adapters.email import Email
 from adapters.route import MailAccount, NotReached, TokenSource
 from adapters.tokens import Tokens
-from gateway.config import parse
 from gateway.demo.mail import prepare
 from gateway.errors import ConfigProblem
+from gateway.settings.file import parse
 from tests import mail
 from tests.conftest import free_port
 from tests.mail import Servers

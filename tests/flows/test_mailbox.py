@@ -18,7 +18,7 @@ from gateway.exchange.mailbox import KEPT_FOR
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor
-from gateway.settings import HostingSettings, ListenSettings
+from gateway.settings.sections import HostingSettings, ListenSettings
 from gateway.store import inbox, log, mailboxes, outbox
 from keys import bearer
 from tests.children import notice

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway import app, config
+from gateway import app
 from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
@@ -24,7 +24,8 @@ from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor
 from gateway.reconciliation import reconcile
 from gateway.searches import children, trace
-from gateway.settings import OneSettings, SearchSettings
+from gateway.settings.file import parse
+from gateway.settings.sections import OneSettings, SearchSettings
 from gateway.store import children as index
 from gateway.store import inbox, log, searches, tables
 from gateway.store.searches import Found
@@ -369,7 +370,7 @@ def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
 
 def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblem, match="officer, machine"):
-        config.parse('[authority]\ncode = "333"\nname = "S"\n[search]\nno_trace = "nobody"\n', tmp_path)
+        parse('[authority]\ncode = "333"\nname = "S"\n[search]\nno_trace = "nobody"\n', tmp_path)
 
 
 def test_the_commands(tmp_path: Path) -> None:

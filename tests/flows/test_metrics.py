@@ -12,14 +12,14 @@ import pytest
 
 from gateway import app
 from gateway.authority import Authority
-from gateway.config import parse
 from gateway.core.delivery import State
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, statements
 from gateway.exchange.send import send
 from gateway.monitoring import health
-from gateway.settings import HostingSettings, MetricsSettings, OneSettings
+from gateway.settings.file import parse
+from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings
 from gateway.store import mailboxes, reached
 from gateway.store.mailboxes import Held
 from gateway.web import scraped

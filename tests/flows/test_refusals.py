@@ -16,10 +16,10 @@ from adapters.https import MESSAGES_TYPE
 from gateway import app, setup
 from gateway.authority import Authority
 from gateway.cli import main
-from gateway.config import parse
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
+from gateway.settings.file import parse
 from gateway.store import inbox, log
 from gateway.web.callers import Budget
 from keys import bearer

@@ -12,9 +12,9 @@ from adapters.openid import IdentityProvider
 from gateway import setup
 from gateway.access.single_sign_on import Pending, Person, begin, finish
 from gateway.authority import Authority
-from gateway.config import parse
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
+from gateway.settings.file import parse
 from keys import errors, id_token
 from tests.conftest import free_port, make
 from tests.identity_provider import ANSWER, SECRET, Made, browse, running

@@ -13,13 +13,13 @@ from adapters.route import NotReached
 from gateway.api.problems import OF_HTTP, TooFast
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
-from gateway.config import ONE_CLOSURES, SECTIONS
 from gateway.core.acts import WORDS
 from gateway.core.telling import KINDS, SENTENCES, acts_of, title
 from gateway.errors import STORE_SENTENCES
 from gateway.exchange.mailbox import FULL
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
-from gateway.settings import LoginSettings
+from gateway.settings.file import ONE_CLOSURES, SECTIONS
+from gateway.settings.sections import LoginSettings
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()

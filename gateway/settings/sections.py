@@ -1,4 +1,4 @@
-"""What may be set in gateway.toml, a dataclass for each section, with what counts where nothing is said. `config` reads and checks it."""
+"""What may be set in gateway.toml, a dataclass for each section, with what counts where nothing is said. `file` reads it, `rules` checks it."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,148 @@
+"""`Config`: every setting of one gateway, and the secrets that its settings point to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.openid import Registration
+from adapters.route import Login, MailAccount, TokenSource
+from gateway.core.permissions import Role
+from gateway.errors import ConfigProblem
+from gateway.settings.sections import (
+    ApiSettings,
+    AuthoritySettings,
+    ConsoleSettings,
+    DeadlinesSettings,
+    EmailSettings,
+    HostingSettings,
+    KeysSettings,
+    LimitsSettings,
+    ListenSettings,
+    LoginSettings,
+    MailboxSettings,
+    MetricsSettings,
+    OneAnswersSettings,
+    OneColumnsSettings,
+    OneSettings,
+    SearchSettings,
+    SftpSettings,
+    SignInSettings,
+    StoreSettings,
+)
+
+CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, and the home folder that relative paths start from."""
+
+    home: Path
+    authority: AuthoritySettings
+    listen: ListenSettings = field(default_factory=ListenSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    keys: KeysSettings = field(default_factory=KeysSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
+    sftp: SftpSettings = field(default_factory=SftpSettings)
+    mailbox: MailboxSettings = field(default_factory=MailboxSettings)
+    hosting: HostingSettings = field(default_factory=HostingSettings)
+    email: EmailSettings = field(default_factory=EmailSettings)
+    one: OneSettings = field(default_factory=OneSettings)
+    one_columns: OneColumnsSettings = field(default_factory=OneColumnsSettings)
+    one_answers: OneAnswersSettings = field(default_factory=OneAnswersSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
+    logins: Mapping[str, LoginSettings] = field(default_factory=dict)
+    deadlines: DeadlinesSettings = field(default_factory=DeadlinesSettings)
+    deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by DfE code, or kind of message
+    calendars: Mapping[str, str] = field(default_factory=dict)  # files with term dates, by DfE code; ours under our own
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    sign_in_roles: Mapping[str, Role] = field(default_factory=dict)  # by what the identity provider calls them
+
+    @property
+    def store_url(self) -> str:
+        """The database as SQLAlchemy names it."""
+        return self.store.url or f"sqlite:///{self.home / 'store.db'}"
+
+    @property
+    def exchange_url(self) -> str:
+        """Our exchange endpoint as partners see it."""
+        return self.listen.url or f"https://{self.listen.host}:{self.listen.port}/exchange/v1"
+
+    @property
+    def console_url(self) -> str:
+        """The console as browsers see it, without a slash at its end."""
+        ours = self.console
+        scheme = "https" if ours.tls_certificate_file else "http"
+        return ours.url.rstrip("/") or f"{scheme}://{ours.host}:{ours.port}"
+
+    def passphrase(self) -> bytes:
+        """The passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
+        return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
+
+    def sign_ins(self) -> dict[str, Login]:
+        """How we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
+        return {code: self._login(f"[logins.{code}]", found) for code, found in self.logins.items()}
+
+    def mail_account(self) -> MailAccount | None:
+        """Our mail account, if there is one. Raises ConfigProblem where a file cannot be read."""
+        ours = self.email
+        if not ours.address:
+            return None
+        login = LoginSettings(user=ours.user, password_file=ours.password_file)
+        return MailAccount(
+            ours.address,
+            ours.smtp,
+            ours.imap,
+            self._login("[email]", login) if ours.user else None,
+            self._tokens() if ours.token_url else None,
+            self._secret(ours.ca_file, "[email] ca_file").decode("ascii", "replace") if ours.ca_file else None,
+            frozenset(ours.tls_domains.lower().split()),
+        )
+
+    def _tokens(self) -> TokenSource:
+        ours = self.email
+        secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
+        return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
+
+    def webhook_ca(self) -> str | None:
+        """Who issued the certificates of the hosts of webhooks, if it is said. Raises ConfigProblem where it cannot be read."""
+        file = self.api.webhook_ca_file
+        return self._secret(file, "[api] webhook_ca_file").decode("ascii", "replace") if file else None
+
+    def registration(self) -> Registration | None:
+        """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
+        ours = self.sign_in
+        if not ours.issuer:
+            return None
+        secret = self._secret(ours.client_secret_file, "[sign_in] client_secret_file").decode("utf-8", "replace")
+        return Registration(ours.issuer, ours.client_id, secret.strip())
+
+    def smime_files(self) -> tuple[bytes, bytes] | None:
+        """The key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
+        ours = self.email
+        if not (ours.smime_key_file and ours.smime_certificate_file):
+            return None
+        return (
+            self._secret(ours.smime_key_file, "[email] smime_key_file"),
+            self._secret(ours.smime_certificate_file, "[email] smime_certificate_file"),
+        )
+
+    def _login(self, where: str, found: LoginSettings) -> Login:
+        key = self._secret(found.key_file, f"{where} key_file") if found.key_file else None
+        password = self._secret(found.password_file, f"{where} password_file") if found.password_file else None
+        return Login(found.user, key, password.decode().strip() if password else None)
+
+    def _secret(self, file: str, setting: str) -> bytes:
+        path = self.home / file
+        try:
+            return path.read_bytes()
+        except OSError as why:
+            raise ConfigProblem(
+                "config.secret",
+                f"The secret file {path} cannot be read ({why.strerror}).",
+                f"Check {setting} in gateway.toml, and the file's rights.",
+            ) from None

@@ -1,0 +1,187 @@
+"""One TOML file to the frozen dataclasses of `sections`. A wrong setting is named, with its line and what to write instead.
+
+home/
+  gateway.toml     these settings; no secret stands in it
+  passphrase       unlocks the keys (or another file, or the environment: [keys] passphrase_file)
+  keys/            ring.json, identity.json
+  tls.key tls.pem  the exchange port's certificate, pinned through our card
+  card.jwt         our card, as partners get it
+  store.db         unless [store] url says otherwise
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from gateway.core.permissions import Role
+from gateway.errors import ConfigProblem
+from gateway.settings.config import CLOSURES, Config
+from gateway.settings.rules import FILE, check, check_deadlines, problem
+from gateway.settings.sections import (
+    ApiSettings,
+    AuthoritySettings,
+    ConsoleSettings,
+    DeadlinesSettings,
+    EmailSettings,
+    HostingSettings,
+    KeysSettings,
+    LimitsSettings,
+    ListenSettings,
+    LoginSettings,
+    MailboxSettings,
+    MetricsSettings,
+    OneAnswersSettings,
+    OneColumnsSettings,
+    OneSettings,
+    SearchSettings,
+    SftpSettings,
+    SignInSettings,
+    StoreSettings,
+)
+from schemas.message import OPENS_A_CASE
+
+DONE_WITH = ("transfer", "enquire", "hold", "ignore")
+SECTIONS = {
+    "authority": AuthoritySettings,
+    "listen": ListenSettings,
+    "console": ConsoleSettings,
+    "metrics": MetricsSettings,
+    "api": ApiSettings,
+    "store": StoreSettings,
+    "keys": KeysSettings,
+    "limits": LimitsSettings,
+    "sftp": SftpSettings,
+    "mailbox": MailboxSettings,
+    "hosting": HostingSettings,
+    "email": EmailSettings,
+    "one": OneSettings,
+    "one_columns": OneColumnsSettings,
+    "one_answers": OneAnswersSettings,
+    "deadlines": DeadlinesSettings,
+    "search": SearchSettings,
+    "sign_in": SignInSettings,
+}
+LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
+CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
+ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
+
+
+def load(home: Path) -> Config:
+    """Read gateway.toml in the home folder. Raises ConfigProblem."""
+    path = home / FILE
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigProblem(
+            "config.missing",
+            f"There is no gateway in {home}.",
+            "Run `cme-gateway init`, or name its folder with --home.",
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigProblem(
+            "config.unreadable", f"{path} cannot be read.", "It must be UTF-8 text that this user may read."
+        ) from None
+    return parse(text, home)
+
+
+def parse(text: str, home: Path) -> Config:
+    """The settings in this text. Raises ConfigProblem for the first that is wrong."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as why:
+        raise ConfigProblem(
+            "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
+        ) from None
+    logins, closures, calendars = (tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS))
+    for name in tables:
+        if name not in SECTIONS:
+            raise problem(
+                text,
+                name,
+                f"[{name}] is not a section",
+                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
+            )
+    special, within = _taken_out(tables.get("deadlines", {})), _taken_out(tables.get("sign_in", {}))
+    parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
+    if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
+        raise problem(
+            text, LOGINS, "logins is no section for an authority", "[logins.885], and under it user and key_file"
+        )
+    parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
+    parts[ONE_CLOSURES] = _closures(text, closures)
+    parts["deadlines_of"] = {name: _deadlines(text, name, said) for name, said in special.items()}
+    parts[CALENDARS] = _calendars(text, calendars)
+    parts["sign_in_roles"] = _roles(text, within)
+    config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
+    check(text, config)
+    return config
+
+
+def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> object:
+    known = {setting.name: setting for setting in fields(cls)}
+    for key, value in values.items():
+        if key not in known:
+            raise problem(text, key, f"[{name}] has no setting {key}", f"its settings are {', '.join(known)}")
+        wanted = known[key].type
+        if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]  # str or int
+            example = '"text"' if wanted is str else "8443"
+            raise problem(text, key, f"{key} has the wrong type", f"{key} = {example}")
+    if name == "authority" and not {"code", "name"} <= values.keys():
+        raise problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
+    return cls(**values)
+
+
+def _taken_out(section: object) -> dict[str, Mapping[str, object]]:
+    """The sections within this one, which are taken out of it."""
+    if not isinstance(section, dict):
+        return {}
+    return {name: section.pop(name) for name, value in list(section.items()) if isinstance(value, dict)}
+
+
+def _deadlines(text: str, name: str, said: Mapping[str, object]) -> dict[str, int]:
+    section = f"deadlines.{name}"
+    if not (name in OPENS_A_CASE or re.fullmatch("[0-9]{3}", name)):
+        wrong = f"[{section}] names neither an authority nor a kind of notice"
+        raise problem(text, section, wrong, f"[deadlines.885], or one of {', '.join(OPENS_A_CASE)}")
+    if "service_manager" in said:
+        raise problem(text, "service_manager", f"[{section}] has no service_manager", "it under [deadlines]", section)
+    checked = _section(text, section, DeadlinesSettings, said)
+    assert isinstance(checked, DeadlinesSettings)  # noqa: S101 - that is what was asked for
+    check_deadlines(text, checked, section)
+    return {key: getattr(checked, key) for key in said}
+
+
+def _calendars(text: str, said: object) -> dict[str, str]:
+    example = f'[{CALENDARS}], and under it 333 = "terms.csv"'
+    if not isinstance(said, dict):
+        raise problem(text, CALENDARS, f"{CALENDARS} is no section", example)
+    for code, file in said.items():
+        if not (re.fullmatch("[0-9]{3}", code) and isinstance(file, str) and file):
+            raise problem(text, code, f"[{CALENDARS}] names no authority, or no file", example, CALENDARS)
+    return said
+
+
+def _roles(text: str, within: Mapping[str, Mapping[str, object]]) -> dict[str, Role]:
+    for name in within.keys() - {"roles"}:
+        section = f"sign_in.{name}"
+        raise problem(text, section, f"[{section}] is not a section", "[sign_in.roles]", section)
+    said, known = within.get("roles", {}), [role.value for role in Role]
+    for value, role in said.items():
+        if role not in known:
+            wrong = f"[sign_in.roles] gives something else than one of {', '.join(known)}"
+            raise problem(text, value, wrong, f'"{value}" = "cme_officer"', "sign_in.roles")
+    return {value: Role(str(role)) for value, role in said.items()}
+
+
+def _closures(text: str, said: object) -> dict[str, str]:
+    if not isinstance(said, dict):
+        raise problem(
+            text, ONE_CLOSURES, f"{ONE_CLOSURES} is no section", f'[{ONE_CLOSURES}], and under it LOST = "enquire"'
+        )
+    for word, done in said.items():
+        if done not in DONE_WITH:
+            wrong = f"[{ONE_CLOSURES}] says of a closure value none of {', '.join(DONE_WITH)}"
+            raise problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
+    return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in said.items()}

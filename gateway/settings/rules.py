@@ -1,0 +1,164 @@
+"""Which settings may stand, each by itself and beside others; the first that may not is named, with its line and what to write instead."""
+
+import re
+
+from gateway.errors import ConfigProblem
+from gateway.settings.config import Config
+from gateway.settings.sections import ApiSettings, ConsoleSettings, DeadlinesSettings, EmailSettings, SignInSettings
+
+FILE = "gateway.toml"
+SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
+SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
+CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?/?")
+WEBHOOK_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
+STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
+LOOPBACK_URL = r"http://(localhost|127\.0\.0\.1|\[::1\])"
+ISSUER = re.compile(rf"(https://[A-Za-z0-9.-]+|{LOOPBACK_URL})(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?")
+ENTRA = re.compile(r"https://login\.(microsoftonline\.(com|us)|partner\.microsoftonline\.cn)(/.*)?")
+ENTRA_TENANT = re.compile(r"https://[a-z.]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")  # as its tokens spell it
+LONGEST_DEADLINE = 365  # days, or hours for a receipt
+
+
+def check(text: str, config: Config) -> None:
+    """Raises ConfigProblem for the first that may not stand."""
+    if not (config.authority.code.isdecimal() and len(config.authority.code) == 3):
+        raise problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
+    if not 1 <= config.listen.port <= 65535:
+        raise problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
+    _check_console(text, config.console)
+    if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
+        wrong = "[metrics] port is not a port of its own"
+        raise problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
+    _check_api(text, config.api)
+    if config.store.url and not STORE_URL.match(config.store.url):
+        raise problem(
+            text,
+            "url",
+            "[store] url is no database that we use",
+            'url = "postgresql+psycopg://gateway@store/gateway"',
+            "store",
+        )
+    if config.one.unsaid not in ("hold", "send"):
+        raise problem(text, "unsaid", "unsaid is neither hold nor send", 'unsaid = "hold"', "one")
+    if config.one.import_when not in ("accepted", "arrived"):
+        raise problem(
+            text, "import_when", "import_when is neither accepted nor arrived", 'import_when = "accepted"', "one"
+        )
+    ours = config.one
+    folders = [one for one in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if one]
+    if len({config.home / one for one in folders}) < len(folders):
+        raise problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the four", "one")
+    if not all(
+        re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
+    ):
+        raise problem(
+            text, "enquire_of", "enquire_of does not hold codes of other authorities", 'enquire_of = "330 885"', "one"
+        )
+    if config.search.no_trace not in ("officer", "machine") or config.search.index_days < 1:
+        raise problem(
+            text,
+            "no_trace",
+            "[search] says none of officer, machine, or no number of days",
+            'no_trace = "officer", index_days = 7',
+            "search",
+        )
+    if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
+        raise problem(
+            text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
+        )
+    _check_email(text, config.email)
+    _check_sign_in(text, config)
+    check_deadlines(text, config.deadlines, "deadlines")
+    if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
+        raise problem(
+            text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
+        )
+
+
+def check_deadlines(text: str, said: DeadlinesSettings, section: str) -> None:
+    """Raises ConfigProblem for a deadline out of its range."""
+    for key in ("receipt_hours", "acknowledgement_days", "answer_days", "outcome_days"):
+        if not 1 <= getattr(said, key) <= LONGEST_DEADLINE:
+            wrong = f"[{section}] {key} is not between 1 and {LONGEST_DEADLINE}"
+            raise problem(text, key, wrong, f"{key} = {getattr(DeadlinesSettings(), key)}", section)
+    if said.service_manager and not MAIL_ADDRESS.fullmatch(said.service_manager):
+        example = 'service_manager = "manager@sandwell.gov.uk"'
+        raise problem(text, "service_manager", "service_manager is no mail address", example, section)
+
+
+def _check_console(text: str, ours: ConsoleSettings) -> None:
+    if not 0 <= ours.port <= 65535:
+        raise problem(text, "port", "[console] port is not a port", "port = 8480, or 0 for no console", "console")
+    if bool(ours.tls_certificate_file) != bool(ours.tls_key_file):
+        wrong, instead = (
+            "[console] has a certificate without its key, or a key without its certificate",
+            "both, or none",
+        )
+        raise problem(text, "tls_", wrong, instead, "console")
+    if ours.host not in LOOPBACK and not ours.tls_certificate_file:
+        wrong = "[console] would send children's data over the network in clear"
+        raise problem(text, "host", wrong, "tls_certificate_file and tls_key_file too", "console")
+    if ours.url and not CONSOLE_URL.fullmatch(ours.url):
+        wrong = "[console] url is no address that a browser may use"
+        raise problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
+
+
+def _check_api(text: str, ours: ApiSettings) -> None:
+    if not 1 <= ours.requests_per_minute <= 100_000:
+        wrong = "[api] requests_per_minute is out of range"
+        raise problem(text, "requests_per_minute", wrong, "requests_per_minute = 300", "api")
+    if not all(WEBHOOK_HOST.fullmatch(host) for host in ours.webhook_hosts.split()):
+        wrong = "[api] webhook_hosts holds something that is no name of a host"
+        raise problem(text, "webhook_hosts", wrong, 'webhook_hosts = "cases.sandwell.gov.uk"', "api")
+
+
+def _check_email(text: str, ours: EmailSettings) -> None:
+    if ours.token_url and not (ours.token_url.startswith("https://") and ours.client_id and ours.client_secret_file):
+        raise problem(
+            text,
+            "token_url",
+            "[email] token_url is no HTTPS address, or client_id and client_secret_file are not beside it",
+            'token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"',
+            "email",
+        )
+    if not any((ours.address, ours.smtp, ours.imap)):
+        return
+    for key, form, instead in (
+        ("address", MAIL_ADDRESS, "cme-gateway@sandwell.gov.uk"),
+        ("smtp", SMTP_URL, "smtp://relay.sandwell.gov.uk:587"),
+        ("imap", IMAP_URL, "imaps://post.sandwell.gov.uk:993"),
+    ):
+        if not form.fullmatch(getattr(ours, key)):
+            raise problem(
+                text, key, f"[email] {key} is missing, or not written as it must be", f'{key} = "{instead}"', "email"
+            )
+
+
+def _check_sign_in(text: str, config: Config) -> None:
+    ours = config.sign_in
+    if ours == SignInSettings() and not config.sign_in_roles:
+        return
+    if ENTRA.fullmatch(ours.issuer) and not ENTRA_TENANT.fullmatch(ours.issuer):
+        wrong = "[sign_in] issuer is not that of one council; with common or organizations, everybody's accounts would count"
+        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0", the tenant by its id in small letters'
+        raise problem(text, "issuer", wrong, instead, "sign_in")
+    if not ISSUER.fullmatch(ours.issuer):
+        wrong = "[sign_in] issuer is missing, or no https address"
+        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0"'
+        raise problem(text, "issuer", wrong, instead, "sign_in")
+    for key, example in (("client_id", "the id"), ("client_secret_file", "client_secret"), ("roles_claim", "roles")):
+        if not getattr(ours, key):
+            raise problem(text, key, f"[sign_in] {key} is missing", f'{key} = "{example}"', "sign_in")
+    if not config.sign_in_roles:
+        wrong = "[sign_in] lets people sign in, and [sign_in.roles] gives none of them a role"
+        raise problem(text, "sign_in", wrong, '[sign_in.roles], and under it CmeOfficer = "cme_officer"', "sign_in")
+
+
+def problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
+    """What a person is told of a setting: the line in which it stands, what is wrong, and what to write."""
+    rows = text.splitlines()
+    start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
+    line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip('["').startswith(key)), 1)
+    return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")
