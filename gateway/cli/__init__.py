@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from gateway import logs
 from gateway.cli import (
+    answers,
     api_clients,
     audit_log,
     by_hand,
@@ -29,6 +30,7 @@ from gateway.cli import (
     report,
     reviews,
     searches,
+    second_thoughts,
     service,
     statement,
 )
@@ -42,28 +44,40 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Exchange Children Missing Education notices between local authorities.",
 )
-for room in (
-    service.commands,
-    notices.commands,
-    find.commands,
-    searches.commands,
-    by_hand.commands,
-    reconcile.commands,
-    statement.commands,
-):
-    cli.add_typer(room)
-cli.add_typer(reviews.commands, name="review")
-cli.add_typer(drafts.commands, name="drafts")
-cli.add_typer(matches.commands, name="matches")
-cli.add_typer(report.commands, name="report")
-cli.add_typer(cards.partner_commands, name="partner")
-cli.add_typer(cards.card_commands, name="card")
-cli.add_typer(cards.keys_commands, name="keys")
-cli.add_typer(places.commands, name="postcodes")
-cli.add_typer(case_system.commands, name="one")
-cli.add_typer(people.commands, name="people")
-cli.add_typer(api_clients.commands, name="api")
-cli.add_typer(audit_log.commands, name="audit")
+PANELS = {
+    "The gateway": [service.commands],
+    "Notices": [notices.commands, find.commands, drafts.commands],
+    "Answer, take back, write down": [answers.commands, second_thoughts.commands, by_hand.commands],
+    "Searches": [searches.commands, matches.commands, reviews.commands],
+    "Who owes what": [reconcile.commands, statement.commands, report.commands],
+    "Authorities, keys, case systems": [
+        cards.partner_commands,
+        cards.card_commands,
+        cards.keys_commands,
+        places.commands,
+        case_system.commands,
+    ],
+    "Who may come in, and what was done": [people.commands, api_clients.commands, audit_log.commands],
+}
+NAMES = {  # of rooms whose commands are two words
+    drafts.commands: "drafts",
+    matches.commands: "matches",
+    reviews.commands: "review",
+    report.commands: "report",
+    cards.partner_commands: "partner",
+    cards.card_commands: "card",
+    cards.keys_commands: "keys",
+    places.commands: "postcodes",
+    case_system.commands: "one",
+    people.commands: "people",
+    api_clients.commands: "api",
+    audit_log.commands: "audit",
+}
+for panel, rooms in PANELS.items():
+    for room in rooms:
+        for command in room.registered_commands:
+            command.rich_help_panel = None if room in NAMES else panel
+        cli.add_typer(room, name=NAMES.get(room), rich_help_panel=panel)
 
 
 def _version(wanted: bool) -> None:

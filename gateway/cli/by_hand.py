@@ -8,8 +8,7 @@ import typer
 from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
-from gateway.cli.notices import NoteFile
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, note_text, opened, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, NoteFile, answer, note_text, opened, who
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
 from gateway.reconciliation import chase

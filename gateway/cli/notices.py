@@ -1,8 +1,7 @@
-"""Commands on notices: check, send, take back, read, answer."""
+"""Commands on notices: check, send, list, read."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
 from textwrap import fill, indent
@@ -14,7 +13,6 @@ from rich.progress import track
 
 from gateway.auditing import audit
 from gateway.authorities import postcodes
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import (
@@ -24,10 +22,9 @@ from gateway.cli.output import (
     Home,
     Limit,
     answer,
-    coded,
     day,
     err,
-    note_text,
+    lines,
     opened,
     out,
     read_bytes,
@@ -39,27 +36,19 @@ from gateway.cli.page import page
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import Unusable
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.send import prepare_notices, queue
-from gateway.store import inbox, outbox, partners
+from gateway.store import inbox, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery, Queued
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.inspection import Inspection, inspect
-from schemas.message import Acknowledgement, LocatedNotice, Message, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.message import Message
 from schemas.reading import words
 
 MAX_FILES = 10_000  # in one call of send
-
-Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day; today if not given.")]
-NoteFile = Annotated[
-    Path | None,
-    typer.Option(
-        allow_dash=True, help="A text file with a note for the other officer, or - to type it; nobody else may read it."
-    ),
-]
 
 commands = typer.Typer()
 
@@ -159,96 +148,8 @@ def send(
     )
 
 
-@commands.command()
-def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
-    with opened(home) as here:
-        new = amend.correct(here, message_id, message_in(file), by)
-    answer(
-        as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
-    )
-
-
-@commands.command()
-def withdraw(
-    message_id: str,
-    reason: Annotated[str, coded(typer.Argument, "withdrawal_reasons", "Why.")],
-    home: Home = DEFAULT_HOME,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Take back a notice that we sent."""
-    with opened(home) as here:
-        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
-    answer(
-        as_json,
-        {"withdrawn": message_id, "message_id": told},
-        lambda: f"Withdrawn; they are told by {told}" if told else "Withdrawn before it left; nobody was told of it.",
-    )
-
-
-@commands.command()
-def located(
-    case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
-    way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
-    home: Home = DEFAULT_HOME,
-    on: Day = None,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Stand down: the child of our enquiry is found. Everybody who was asked in its case is told; where is not said."""
-    with opened(home) as here:
-        body = LocatedNotice(located_on=_day(here, on), way=way, ring=here.officer(by))
-        told = amend.stand_down(here, case, body, by)
-    answer(
-        as_json,
-        {"located": case, "message_ids": told},
-        lambda: f"The search is concluded; {len(told)} who were asked are told.",
-    )
-
-
-@commands.command()
-def retry(
-    message_id: Annotated[str | None, typer.Argument(help="Only this message; without it, all.")] = None,
-    home: Home = DEFAULT_HOME,
-    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
-    given_up: Annotated[
-        bool, typer.Option("--list", help="Try nothing; list what was given up, by authority, and why.")
-    ] = False,
-    limit: Limit = 50,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Try now what waits for a partner, and what was given up."""
-    if message_id and (to or given_up):
-        raise typer.BadParameter("name a message, or --to, or --list")
-    with opened(home) as here:
-        if given_up:
-            _dead_letters(here.store.look(lambda tx: outbox.given_up(tx, to, limit)), as_json)
-            return
-        if message_id:
-            amend.release_one(here, message_id, by)
-            answer(as_json, {"released": 1}, lambda: "It will be tried now, if the gateway is running.")
-            return
-        if to is not None and here.letters_go_to(to) is None:
-            here.store.look(lambda tx: partners.get(tx, to))
-        count = amend.release(here, to, by)
-    answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
-
-
-def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
-    rows = [(one.message_id, day(one.state_at), one.recipient, _lines(words(one.kind), one.reason)) for one in found]
-    columns = ("Id", "When", "To", "What, and why it was given up")
-    answer(as_json, {"given_up": [asdict(one) for one in found]}, lambda: table("Given up", columns, rows))
-
-
 def _as_letter(sent: Delivery) -> str | None:
     return None if sent.protection == "sealed" else f"a letter, {sent.protection}"
-
-
-def _lines(*said: str | None) -> str:
-    first, *rest = (one for one in said if one)
-    return "\n  ".join((first, *rest))
 
 
 @commands.command("outbox")
@@ -263,7 +164,7 @@ def outbox_command(
     with opened(home) as here:
         found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
     rows = [
-        (d.message_id, day(d.queued_at), d.recipient, _lines(words(d.kind), d.state.value, _as_letter(d), d.reason))
+        (d.message_id, day(d.queued_at), d.recipient, lines(words(d.kind), d.state.value, _as_letter(d), d.reason))
         for d in found
     ]
     columns = ("Id", "When", "To", "What, and how it stands")
@@ -292,7 +193,7 @@ def inbox_command(
             i.message_id,
             day(i.received_at),
             i.sender,
-            _lines(
+            lines(
                 words(i.kind),
                 i.state.value,
                 f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
@@ -352,79 +253,3 @@ def _told(kept: Kept, call: Call | None) -> tuple[str, str]:
     note = f"; {call.note}" if call and call.note else ""
     said = f"told {kept.result}" if kept.result else "handed over"
     return "Call", f"{when(kept.at)}, {said}, with {with_whom}, as {kept.recorded_by} wrote down{note}"
-
-
-def _day(here: Authority, on: datetime | None) -> date:
-    return on.date() if on else here.now().date()
-
-
-@commands.command()
-def acknowledge(
-    message_id: str,
-    home: Home = DEFAULT_HOME,
-    reject: Annotated[
-        str | None,
-        coded(typer.Option, "rejection_reasons", "Reject it, and why."),
-    ] = None,
-    pass_to: Annotated[str | None, typer.Option(help="It was passed on to the authority with this DfE code.")] = None,
-    note_file: NoteFile = None,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Tell the sender that an officer has it: accepted, unless rejected or passed on."""
-    if reject and pass_to:
-        raise typer.BadParameter("a notice is rejected or passed on, not both", param_hint="--reject, --pass-to")
-    decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
-    with opened(home) as here:
-        body = Acknowledgement(
-            decision=decision, reason=reject, passed_to=pass_to, officer=here.officer(by), note=note_text(note_file)
-        )
-        reply = respond.acknowledge(here, message_id, body, by)
-    answer(as_json, {"message_id": reply, "decision": decision}, lambda: f"Queued: {decision}, {reply}")
-
-
-@commands.command("respond")
-def respond_command(
-    message_id: str,
-    result: Annotated[
-        str,
-        coded(typer.Argument, "whereabouts_results", "What we know of the child."),
-    ],
-    home: Home = DEFAULT_HOME,
-    note_file: NoteFile = None,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Answer an enquiry: do we know this child?"""
-    with opened(home) as here:
-        body = WhereaboutsResponse(
-            result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
-        )
-        reply = respond.answer(here, message_id, body, by)
-    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
-
-
-@commands.command("outcome")
-def outcome_command(
-    message_id: str,
-    result: Annotated[str, coded(typer.Argument, "outcomes", "What became of the child.")],
-    home: Home = DEFAULT_HOME,
-    on: Day = None,
-    moved_to: Annotated[
-        str | None, typer.Option(help="With moved-on: the DfE code of the authority to which the child moved.")
-    ] = None,
-    note_file: NoteFile = None,
-    by: By = who(),
-    as_json: AsJson = False,
-) -> None:
-    """Tell the sender what became of the child."""
-    with opened(home) as here:
-        body = Outcome(
-            result=result,
-            confirmed_on=_day(here, on),
-            moved_to=moved_to,
-            officer=here.officer(by),
-            note=note_text(note_file),
-        )
-        reply = respond.conclude(here, message_id, body, by)
-    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")

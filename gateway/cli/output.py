@@ -29,6 +29,13 @@ MAX_NAME = 80  # as the audit log keeps it
 DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The gateway's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+OnDay = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day; today if not given.")]
+NoteFile = Annotated[
+    Path | None,
+    typer.Option(
+        allow_dash=True, help="A text file with a note for the other officer, or - to type it; nobody else may read it."
+    ),
+]
 
 
 def _name(said: str | None) -> str | None:
@@ -103,6 +110,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     return made
+
+
+def on_day(here: Authority, on: datetime | None) -> date:
+    """The day that was named, or today."""
+    return on.date() if on else here.now().date()
+
+
+def lines(*said: str | None) -> str:
+    """One cell of a table, a line for each thing that there is to say."""
+    first, *rest = (one for one in said if one)
+    return "\n  ".join((first, *rest))
 
 
 def when(moment: datetime) -> str:
