@@ -25,6 +25,8 @@ from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
 CARD = "card.jwt"  # ours, as `setup` writes it
+COLUMNS = ("number", "at", "act", "actor", "about", "partner")  # members of an entry that stand in columns too
+NO_MORE: tuple[float, set[str]] = (float("inf"), set())
 FAST = 1  # of zip's levels: hashes do not get much shorter with another
 HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle tree (RFC 9162).
 {CHECKPOINTS} holds the signed checkpoints, parted by lines of three hyphens. {CARD} is the card of the authority.
@@ -91,15 +93,18 @@ def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
 
 
 def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwatched) -> Verdict:
-    """Check the log in the database: every entry against its leaf and its columns, the head, and every checkpoint."""
+    """Check the log in the database: every entry against its leaf and all that it is found by, the head, every checkpoint."""
     faults: list[str] = []
 
     def lines() -> Iterator[str]:
-        for kept in watch(log.entries(tx), log.head(tx).size):
+        entries = watch(log.entries(tx), log.head(tx).size)
+        for kept, mentioned in _with_mentions(entries, log.mentions(tx)):
             fields = json.loads(kept.entry)
-            columns = (kept.number, kept.act, kept.actor, kept.about, kept.partner)
-            if columns != tuple(fields.get(name) for name in ("number", "act", "actor", "about", "partner")):
+            columns = (kept.number, log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
+            if columns != tuple(fields.get(name) for name in COLUMNS):
                 faults.append(f"Entry {kept.number}: its columns do not say what its text says.")
+            if mentioned != set(fields.get("mentions", ())):
+                faults.append(f"Entry {kept.number}: it is not found by the notices that its text mentions.")
             if kept.leaf != leaf_hash(kept.entry.encode()):
                 faults.append(f"Entry {kept.number}: its text was changed after it was written.")
             yield kept.entry
@@ -109,6 +114,17 @@ def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwa
     if (head.size, head.root()) != (verdict.size, verdict.root):
         faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
     return replace(verdict, faults=(*faults, *verdict.faults))
+
+
+def _with_mentions(
+    entries: Iterable[Kept], mentions: Iterator[tuple[int, set[str]]]
+) -> Iterator[tuple[Kept, set[str]]]:
+    """Each entry with the notices by which it is found; both come in the order of their numbers."""
+    number, mentioned = next(mentions, NO_MORE)
+    for kept in entries:
+        while number < kept.number:
+            number, mentioned = next(mentions, NO_MORE)
+        yield kept, mentioned if number == kept.number else set()
 
 
 def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -104,7 +105,7 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
         "about": entry.about,
         "act": entry.act,
         "actor": entry.actor,
-        "at": at.isoformat(timespec="microseconds"),
+        "at": moment(at),
         "detail": dict(entry.detail) or None,
         "digest": entry.digest,
         "mentions": list(entry.mentions) or None,
@@ -112,6 +113,11 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
         "partner": entry.partner,
     }
     return _one_line.encode({name: value for name, value in members.items() if value is not None})
+
+
+def moment(at: datetime) -> str:
+    """A time as an entry has it."""
+    return at.isoformat(timespec="microseconds")
 
 
 def head(tx: Connection) -> Frontier:
@@ -163,6 +169,14 @@ def entries(tx: Connection) -> Iterator[Kept]:
     query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
     for row in tx.execute(query):
         yield as_kept(row._mapping)
+
+
+def mentions(tx: Connection) -> Iterator[tuple[int, set[str]]]:
+    """The notices that entries mention, as they are found by: for each such entry in order, its number and their ids."""
+    at = audit_mentions.c
+    query = select(at.number, at.about).order_by(at.number).execution_options(yield_per=1000)
+    for number, rows in groupby(tx.execute(query), key=lambda row: row.number):
+        yield number, {row.about for row in rows}
 
 
 def after(tx: Connection, number: int, limit: int) -> list[Kept]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from gateway.store import log
 from gateway.store.entries import RARE
 from gateway.store.log import Entry
 from gateway.store.tables import audit_entries
+from keys.trust import Trust
 from schemas.message import Message
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -141,6 +143,39 @@ async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Author
     here.store.run(change)
     assert not scrutiny.prove(here, number).holds
     assert not scrutiny.place(here, number, "ada").whole
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("DELETE FROM audit_mentions WHERE about = 'm2'", "Entry 2: it is not found by the notices"),
+        ("INSERT INTO audit_mentions VALUES ('m3', 3)", "Entry 3: it is not found by the notices"),
+        (
+            "UPDATE audit_entries SET at = '2020-01-01 00:00:00.000000' WHERE number = 3",
+            "Entry 3: its columns do not say",
+        ),
+        ("UPDATE audit_entries SET actor = 'nobody' WHERE number = 2", "Entry 2: its columns do not say"),
+    ],
+)
+async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority, change: str, fault: str) -> None:
+    here = alone
+    many = [
+        Entry("list.read", "olive", mentions=("m1", "m2")),
+        Entry("notice.read", "olive", "m1"),
+    ]
+    here.store.run(lambda tx: log.append(tx, here.now(), many))
+    await audit.checkpoint(here)
+    trust = Trust({here.code: here.own_card})
+    assert here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults == ()
+
+    def quietly(tx: Connection) -> None:
+        for table, forbidden in product(("audit_mentions", "audit_entries"), ("update", "delete")):
+            tx.exec_driver_sql(f"DROP TRIGGER {table}_no_{forbidden}")
+        tx.exec_driver_sql(change)
+
+    here.store.run(quietly)
+    [said] = here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults
+    assert said.startswith(fault)
 
 
 def test_common_and_rare_acts_of_a_person_stand_in_one_order(alone: Authority) -> None:
