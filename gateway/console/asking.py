@@ -142,6 +142,6 @@ def authorities() -> tuple[tuple[str, str], ...]:
 def normal(slot: Slot, text: str) -> str:
     """What was typed, in one spelling: one space between words; UPN and postcode in capitals."""
     said = " ".join(text.split())
-    if slot.field in ("upn", "nc_year_actual", "letter"):
+    if slot.field in ("upn", "former_upn", "unique_learner_number", "nc_year_actual", "letter"):
         return re.sub(r"\s", "", said).upper()
     return said.upper() if slot.field == "post_code" else said

@@ -58,7 +58,13 @@ SECTIONS = (
         ("surname", "forename", "middle_names", "preferred_surname", "preferred_forename", "former_surname"),
     ),
     Section("birth", CHILD, "Birth, sex and language", "child", ("dob", "dob_estimated", "sex", "language")),
-    Section("numbers", CHILD, "UPN and school year", "child", ("upn", "upn_unknown", "nc_year_actual")),
+    Section(
+        "numbers",
+        CHILD,
+        "UPN and school year",
+        "child",
+        ("upn", "upn_unknown", "former_upn", "unique_learner_number", "nc_year_actual"),
+    ),
     Section("move", MOVE, "When the child moved, and how sure that is", "", ("moved_on", "certainty")),
     Section(
         "new-address",
@@ -126,6 +132,8 @@ WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it 
     ("Child", "dob_estimated"): ("Is the date of birth estimated?", ""),
     ("Child", "upn"): ("UPN", "A letter, eleven digits, and a digit. Its first letter is checked."),
     ("Child", "upn_unknown"): ("Why is there no UPN?", "Only where you leave the UPN open."),
+    ("Child", "former_upn"): ("Former UPNs", "One line for each, where there was one and it may be given."),
+    ("Child", "unique_learner_number"): ("Unique learner number (ULN)", "Ten digits, of a child of fourteen or more"),
     ("Child", "nc_year_actual"): ("School year", "R, or 1 to 14"),
     ("Child", "language"): ("First language", ""),
     ("TransferNotice", "moved_on"): ("When did the child move?", "For example, 3 9 2026"),

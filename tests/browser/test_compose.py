@@ -80,6 +80,11 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
     await assert_accessible(here)
     await here.page.locator("#upn").fill("x3332 1012 3001")
+    await here.page.locator("#former_upn").fill("y333 2101 23001")
+    await go_on(here)
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    await here.page.locator("#former_upn").fill("")
+    await here.page.locator("#unique_learner_number").fill("1000 000 043")
     await go_on(here)
     await on_to(here, "When the child moved")
     await here.page.get_by_label("Believed").check()
@@ -116,6 +121,7 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     assert body.child
     assert body.destination_address
     assert (body.child.surname, body.child.upn) == (HOSTILE, "X333210123001")
+    assert body.child.unique_learner_number == "1000000043"
     assert body.destination_address.post_code == "WR1 9ZZ"
     assert [one.dob.year for one in body.sibling] == [2018]
     await on_to(here, "See how it stands")
