@@ -12,57 +12,18 @@ home/
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem
 from gateway.settings.config import CLOSURES, Config
 from gateway.settings.rules import FILE, check, check_deadlines, problem
-from gateway.settings.sections import (
-    ApiSettings,
-    AuthoritySettings,
-    ConsoleSettings,
-    DeadlinesSettings,
-    EmailSettings,
-    HostingSettings,
-    KeysSettings,
-    LimitsSettings,
-    ListenSettings,
-    LoginSettings,
-    MailboxSettings,
-    MetricsSettings,
-    OneAnswersSettings,
-    OneColumnsSettings,
-    OneSettings,
-    SearchSettings,
-    SftpSettings,
-    SignInSettings,
-    StoreSettings,
-)
+from gateway.settings.sections import DeadlinesSettings, LoginSettings
 from schemas.message import OPENS_A_CASE
 
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
-SECTIONS = {
-    "authority": AuthoritySettings,
-    "listen": ListenSettings,
-    "console": ConsoleSettings,
-    "metrics": MetricsSettings,
-    "api": ApiSettings,
-    "store": StoreSettings,
-    "keys": KeysSettings,
-    "limits": LimitsSettings,
-    "sftp": SftpSettings,
-    "mailbox": MailboxSettings,
-    "hosting": HostingSettings,
-    "email": EmailSettings,
-    "one": OneSettings,
-    "one_columns": OneColumnsSettings,
-    "one_answers": OneAnswersSettings,
-    "deadlines": DeadlinesSettings,
-    "search": SearchSettings,
-    "sign_in": SignInSettings,
-}
+SECTIONS = {one.name: one.type for one in fields(Config) if isinstance(one.type, type) and is_dataclass(one.type)}
 LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
 CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
 ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
