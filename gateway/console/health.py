@@ -24,8 +24,11 @@ async def look(visit: Visit) -> web.StreamResponse:
     """All of it, what is wrong first."""
     found = await asyncio.to_thread(health.look, visit.here)
     stuck = await visit.here.store.read(lambda tx: outbox.given_up(tx, None, SHOWN))
-    findings = sorted(found.findings, key=lambda one: list(LEVELS).index(one.level))
-    return visit.page("health.html", health=found, findings=findings, levels=LEVELS, stuck=stuck)
+    wrong = sorted(
+        (one for one in found.findings if one.level is not Level.OK), key=lambda one: list(LEVELS).index(one.level)
+    )
+    well = [one for one in found.findings if one.level is Level.OK]
+    return visit.page("health.html", health=found, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
 async def retry(visit: Visit) -> web.StreamResponse:

@@ -94,7 +94,9 @@ def _clock(found: Health) -> Iterator[Finding]:
     if len(ahead) > 1 and abs(ours) > SKEW:
         yield fail("our clock", f"is {lasted(abs(ours))} {_fast(ours)}, as most partners' clocks show", MIND_CLOCK)
     else:
-        yield ok("our clock", f"held against {len(ahead)} partners'")
+        yield ok(
+            "our clock", f"held against {len(ahead)} partners'" if len(ahead) > 1 else "held against one partner's"
+        )
 
 
 def _fast(by: timedelta) -> str:
