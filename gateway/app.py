@@ -19,7 +19,7 @@ from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, witness
 from gateway.authority import SYSTEM, Authority
-from gateway.casework import find
+from gateway.casework import find, lapse
 from gateway.console import application as console
 from gateway.errors import StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
@@ -71,6 +71,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
             statements.compare_forever,
             chase.chase_forever,
             find.mark_forever,
+            lapse.lapse_forever,
             webhooks.tell_forever,
             _checkpoints,
             _expire_mailboxes,

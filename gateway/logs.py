@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port", "count"})
+MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port", "count", "reference"})
 _logger = structlog.get_logger()
 
 
@@ -37,13 +37,16 @@ def serving(authority: str, port: int) -> None:
     _logger.info("serving", authority=authority, port=port)
 
 
-def failed(what: str, why: BaseException) -> None:
-    """Something did not work: its code if it has one, its kind, and where; never its own words, which may quote."""
+def failed(what: str, why: BaseException, **more: str) -> None:
+    """Something did not work: its code if it has one, its kind, and where; never its own words, which may quote.
+
+    `more`: a `reference` by which a person finds it.
+    """
     place = why.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     at = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
-    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at)
+    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at, **more)
 
 
 def alarmed(authority: str, kind: str) -> None:

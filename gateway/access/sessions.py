@@ -76,6 +76,12 @@ def session(here: Authority, secret: str) -> Session | None:
     return session
 
 
+def glance(here: Authority, secret: str) -> Session | None:
+    """Whose session this is, without marking it as used."""
+    found = here.store.look(lambda tx: _live(tx, here, secret))
+    return found[0] if found else None
+
+
 def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
     kept, now = people.session(tx, digest_of(secret)), here.now()
     if kept is None:

@@ -2,6 +2,7 @@
 
     begin, or from a draft, or to correct what was sent --keep--> ... --send--> sent: its key is destroyed, the notice lies in the outbox
                                                           \\--give_up--> given up: its key is destroyed
+                                                           \\--28 days untouched (`lapse.py`)--> lapsed: its key is destroyed
 
 That it was sent is written in the transaction that queues the notice. So whoever sends a second time, in another window or by a
 double click, gets the answer of the first.
@@ -325,4 +326,6 @@ def _remembered(here: Authority, draft_id: str, what: str, by: str) -> str:
 
 
 def _ended() -> NotAllowed:
-    return NotAllowed("composition.ended", "This notice was sent or given up already.", "Look at what was sent.")
+    return NotAllowed(
+        "composition.ended", "This notice was sent or given up, or was left for too long.", "Look at what was sent."
+    )

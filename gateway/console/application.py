@@ -22,6 +22,7 @@ from gateway.console import (
     matches,
     partners,
     people,
+    problems,
     reports,
     searches,
     sign_in,
@@ -30,12 +31,10 @@ from gateway.console import (
 )
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
-from gateway.console.pages import PAGES, Pages, for_a_page
+from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import AT_ONCE, CHECKING
-from gateway.console.visit import HERE, Visit, nothing_typed
-from gateway.core.permissions import Reach
-from gateway.errors import ConfigProblem, GatewayError, NotFound, StoreUnavailable
-from gateway.logs import failed
+from gateway.console.visit import HERE
+from gateway.errors import ConfigProblem, GatewayError, StoreUnavailable
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -113,37 +112,13 @@ async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse
     """What a room raises, as a page that says what happened and what to do next."""
     try:
         return await handler(request)
-    except web.HTTPRequestEntityTooLarge:
-        return _problem(request, 413, "form.too-large", "What you sent is too large.", "Shorten the note.")
     except web.HTTPException as why:
-        if why.status in (404, 405):
-            return _problem(
-                request, why.status, "page.none", "There is no such page.", "Begin with the work that waits."
-            )
-        if why.status >= 400:
-            return _problem(request, why.status, f"http.{why.status}", "This request cannot be answered.", "")
-        raise
-    except NotFound as why:
-        return _problem(request, 404, why.code, why.sentence, why.next_step)
-    except StoreUnavailable as why:
-        failed("page", why)
-        return _problem(
-            request, 503, why.code, "Nothing can be read or kept now.", "Try again in a minute; nothing is lost."
-        )
-    except ConfigProblem as why:
-        failed("page", why)
-        return _problem(request, 500, why.code, why.sentence, "Tell whoever runs this gateway.")
-    except GatewayError as why:
-        return _problem(request, 403, why.code, why.sentence, why.next_step)
-    except Refusal as why:
-        return _problem(request, 409, why.code, why.sentence, why.next_step)
+        if why.status < 400:
+            raise
+        return await problems.refused(request, why)
+    except (StoreUnavailable, ConfigProblem) as why:
+        return await problems.fault(request, why)
+    except (GatewayError, Refusal) as why:
+        return await problems.said_no(request, why)
     except Exception as why:  # noqa: BLE001 - the last line before a person
-        failed("page", why)
-        return _problem(
-            request, 500, "console.internal", "Something went wrong here.", "Try again; tell whoever runs it."
-        )
-
-
-def _problem(request: web.Request, status: int, code: str, sentence: str, next_step: str) -> web.Response:
-    visit = Visit(request, request.app[HERE], None, "", Reach.NONE, nothing_typed())
-    return visit.page("problem.html", status=status, code=code, sentence=sentence, next_step=for_a_page(next_step))
+        return await problems.fault(request, why)

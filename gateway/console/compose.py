@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway.casework import compose
+from gateway.casework import compose, lapse
 from gateway.casework.compose import Writing
 from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
 from gateway.console.compose_whom import ask_whom, whom
@@ -29,7 +29,7 @@ ONE = f"/compositions/{COMPOSITION}"
 async def begin(visit: Visit) -> web.StreamResponse:
     """What is being written, and what may be begun."""
     found = await visit.here.store.read(lambda tx: compositions.writing(tx, SHOWN))
-    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE)
+    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE, ends_on=lapse.ends_on)
 
 
 async def begun(visit: Visit) -> web.StreamResponse:
@@ -54,7 +54,7 @@ async def look(visit: Visit) -> web.StreamResponse:
         return goto(f"/compositions/{visit.part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check, visit.here, now)
     ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
-    return visit.page("compose.html", now=now, tasks=tasks(now, checked), ready=ready)
+    return visit.page("compose.html", now=now, tasks=tasks(now, checked), ready=ready, ends_on=lapse.ends_on)
 
 
 async def check(visit: Visit) -> web.StreamResponse:

@@ -7,7 +7,7 @@ a page of ours. A door without an act is open to everybody; a test holds the lis
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from multidict import MultiDictProxy
 from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
 from gateway.casework import case
+from gateway.console import navigation
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
 from gateway.core.permissions import Act, Reach, reach
 from gateway.errors import NotAllowed, NotFound
@@ -24,6 +25,7 @@ from gateway.store import assignments
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
 CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:[0-9a-f-]{36}}"
+_WITH_COUNTS = frozenset(room.address for room in navigation.WORK.rooms)
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -61,6 +63,8 @@ def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         await asyncio.to_thread(_check_case, door, visit)
         if request.method == "POST":
             _check_form(visit)
+        if how_far is Reach.ALL and door.path in _WITH_COUNTS:
+            visit = replace(visit, counts=await asyncio.to_thread(navigation.counts, here))
         return await door.answer(visit)
 
     answer.door = door  # type: ignore[attr-defined]  # for the test that walks through all

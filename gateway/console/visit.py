@@ -9,24 +9,10 @@ from multidict import MultiDict, MultiDictProxy
 
 from gateway.access.sessions import Session
 from gateway.authority import Authority
+from gateway.console import navigation
 from gateway.console.pages import PAGES, Pages
 from gateway.core.permissions import Act, Reach, reach
 
-NAVIGATION = (  # the rooms in the head of every page, for those to whom they are open
-    (Act.SEE_WORK, "/inbox", "Inbox"),
-    (Act.SEE_WORK, "/sent", "Sent"),
-    (Act.SEE_WORK, "/unanswered", "Unanswered"),
-    (Act.SEND, "/compositions", "Write"),
-    (Act.SEND, "/drafts", "Drafts"),
-    (Act.ANSWER, "/matches", "Matches"),
-    (Act.SEARCH, "/reviews", "Reviews"),
-    (Act.FIND, "/find", "Find"),
-    (Act.REPORT, "/reports", "Reports"),
-    (Act.SEE_PARTNERS, "/partners", "Partners"),
-    (Act.AUDIT, "/audit", "Audit log"),
-    (Act.SEE_HEALTH, "/health", "Health"),
-    (Act.MANAGE_PEOPLE, "/people", "People"),
-)
 SESSION_COOKIE = "__Host-session"
 HERE = web.AppKey("here", Authority)
 
@@ -41,6 +27,7 @@ class Visit:
     secret: str = field(repr=False)
     reach: Reach
     form: MultiDictProxy[str] = field(repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)  # how much waits in the rooms beside this one
 
     @property
     def by(self) -> str:
@@ -66,7 +53,7 @@ class Visit:
             "visit": self,
             "here": self.here,
             "session": self.session,
-            "navigation": NAVIGATION,
+            "head": navigation.head(self.may, self.request.path, self.counts),
             **values,
         }
         pages: Pages = self.request.app[PAGES]

@@ -28,6 +28,7 @@ SENTENCES = {
     "composition.begun": "{who} began to write a notice.",
     "composition.changed": "{who} wrote at a notice.",
     "composition.given-up": "{who} gave up a notice that was being written.",
+    "composition.lapsed": "What {by} was writing was left for too long: it ended, and what it said was destroyed.",
     "composition.read": "{who} read a notice that is being written.",
     "composition.sent": "{who} sent what was written.",
     "correspondent.entered": "{who} entered the mailbox to which letters to {partner} go.",

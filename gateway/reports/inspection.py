@@ -16,7 +16,7 @@ from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.opening import Copy, copy, is_held, opened
-from gateway.reports.wording import day, named, said, whose
+from gateway.reports.wording import day, moment, named, said, whose
 from gateway.store import log, periods
 from gateway.store.log import Entry
 from gateway.store.periods import Notice
@@ -55,12 +55,13 @@ def make(here: Authority, days: Span, by: str) -> Page:
     found = here.store.run(lambda tx: _read(tx, here, days, by))
     bodies = {case: message.body for case, message in opened(here, found.copies)}
     rows = [_row(one, bodies.get(one.conversation_id), owed.get(one.message_id, ())) for one in found.notices]
+    made = f"Made for {by}, {moment(here.now())}."
     note = "One row for each case, by its newest transfer notice that stands. A restricted child is a reference only."
     return Page(
         title="Children missing education: list for an inspection",
         authority=whose(here),
         about=said(days),
-        notes=(f"{len(rows)} children. Made for {by}; each record that was read for it stands in the audit log.", note),
+        notes=(f"{len(rows)} children. {made} Each record that was read for it stands in the audit log.", note),
         tables=(Table("Children", [Column(name) for name in COLUMNS], rows),),
     )
 

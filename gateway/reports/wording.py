@@ -1,9 +1,9 @@
 """How authorities and periods are called on a page."""
 
-from datetime import date
+from datetime import date, datetime
 
 from gateway.authority import Authority
-from gateway.core.calendar import Span
+from gateway.core.calendar import LONDON, Span
 from schemas import codes
 
 
@@ -25,3 +25,8 @@ def said(days: Span) -> str:
 def day(one: date) -> str:
     """A day as people write it."""
     return f"{one.day} {one:%B %Y}"
+
+
+def moment(at: datetime) -> str:
+    """A moment as people here write it, in their time."""
+    return f"{day(at.astimezone(LONDON))}, {at.astimezone(LONDON):%H:%M}"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.tables import compositions
@@ -16,6 +17,7 @@ class State(StrEnum):
     WRITING = "writing"
     SENT = "sent"
     GIVEN_UP = "given-up"
+    LAPSED = "lapsed"  # nobody touched it for too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,22 @@ def change(tx: Connection, now: datetime, name: str, was: int, data_key: bytes, 
         )
 
 
-def end(tx: Connection, now: datetime, name: str, state: State, told: str | None = None) -> bool:
-    """End it, and destroy its key; False where it has ended already."""
+def end(
+    tx: Connection, now: datetime, name: str, state: State, told: str | None = None, *, was: int | None = None
+) -> bool:
+    """End it, and destroy its key; False where it has ended already, or `was` is given and it was changed since."""
     mine = update(compositions).where(_at.composition_id == name, _at.state == State.WRITING)
+    if was is not None:
+        mine = mine.where(_at.changes == was)
     values = {"state": state, "data_key": None, "content": b"", "changed_at": now, "told": told}
     return tx.execute(mine.values(values)).rowcount == 1
+
+
+def end_untouched(tx: Connection, now: datetime, since: datetime, limit: int) -> list[Composition]:
+    """End those that nobody has changed since then, the oldest first, and destroy their keys: which they were."""
+    old = select(*_VIEW).where(_at.state == State.WRITING, _at.changed_at <= since)
+    found = [_composition(row) for row in tx.execute(old.order_by(_at.changed_at).limit(limit))]
+    return [one for one in found if end(tx, now, one.composition_id, State.LAPSED, was=one.changes)]
 
 
 def get(tx: Connection, name: str) -> Composition:
@@ -67,6 +80,10 @@ def get(tx: Connection, name: str) -> Composition:
     row = tx.execute(select(*_VIEW).where(_at.composition_id == name)).first()
     if row is None:
         raise _not_found()
+    return _composition(row)
+
+
+def _composition(row: Row[Any]) -> Composition:
     return Composition(**{**row._mapping, "state": State(row.state)})
 
 
@@ -87,4 +104,4 @@ def _not_found() -> NotFound:
 def writing(tx: Connection, limit: int) -> list[Composition]:
     """Those that are being written, the one that was changed last first."""
     query = select(*_VIEW).where(_at.state == State.WRITING).order_by(_at.changed_at.desc()).limit(limit)
-    return [Composition(**{**row._mapping, "state": State(row.state)}) for row in tx.execute(query)]
+    return [_composition(row) for row in tx.execute(query)]

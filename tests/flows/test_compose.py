@@ -3,7 +3,8 @@
 import asyncio
 import io
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.authorities import postcodes
-from gateway.authority import Authority
-from gateway.casework import compose
+from gateway.authority import SYSTEM, Authority
+from gateway.casework import compose, lapse
 from gateway.casework.compose import Writing
 from gateway.console import asking
 from gateway.core import writing
@@ -98,6 +99,55 @@ def test_who_was_slower_in_another_window_changes_nothing(pair: Pair) -> None:
     with pytest.raises(NotAllowed, match=r"composition\.overtaken"):
         compose.keep(sandwell, replace(other, to={"to": "332"}), "olive")
     assert compose.look(sandwell, name, "olive").to == {"to": "330"}
+
+
+def test_what_nobody_touches_for_28_days_ends_and_can_be_read_by_nobody(pair: Pair) -> None:
+    sandwell, _ = pair
+    left, touched = written(sandwell), written(sandwell)
+    clock, begun = sandwell.now, sandwell.now()
+    sandwell.now = lambda: clock() + lapse.UNTOUCHED / 2
+    compose.keep(sandwell, compose.look(sandwell, touched, "olive"), "olive")
+    compose.look(sandwell, left, "percy")  # to look at it keeps nothing alive
+    sandwell.now = lambda: begun + lapse.UNTOUCHED - timedelta(seconds=1)
+    assert lapse.lapse(sandwell) == 0
+    sandwell.now = lambda: clock() + lapse.UNTOUCHED
+    assert (lapse.lapse(sandwell), lapse.lapse(sandwell)) == (1, 0)
+
+    kept, data_key, content = sandwell.store.look(lambda tx: compositions.opened(tx, left))
+    assert (kept.state, data_key, content) == (State.LAPSED, None, b"")
+    assert compose.told(sandwell, left) is None
+    with pytest.raises(NotAllowed, match=r"composition\.ended"):
+        compose.look(sandwell, left, "olive")
+    assert compose.look(sandwell, touched, "olive").body["child"] == CHILD
+    [entry] = sandwell.store.look(lambda tx: log.search(tx, about=left, act="composition.lapsed"))
+    assert (entry.actor, '"by":"olive"' in entry.entry) == (SYSTEM, True)
+
+
+def test_what_was_changed_at_the_last_moment_does_not_end(pair: Pair) -> None:
+    sandwell, _ = pair
+    name = written(sandwell)
+    was = compose.look(sandwell, name, "olive").kept.changes
+    compose.keep(sandwell, compose.look(sandwell, name, "olive"), "olive")
+    end = partial(compositions.end, now=sandwell.now(), name=name, state=State.LAPSED, was=was)
+    assert sandwell.store.run(end) is False
+
+
+async def test_the_loop_ends_all_of_them_at_once(pair: Pair) -> None:
+    sandwell, _ = pair
+    some = [written(sandwell) for _ in range(3)]
+    clock, stop = sandwell.now, asyncio.Event()
+    sandwell.now = lambda: clock() + lapse.UNTOUCHED
+    loop = asyncio.create_task(lapse.lapse_forever(sandwell, stop))
+    async with asyncio.timeout(10):
+        while await sandwell.store.read(lambda tx: compositions.writing(tx, 1)):
+            await asyncio.sleep(0.02)
+    stop.set()
+    await loop
+    assert {compose.told(sandwell, one) for one in some} == {None}
+
+
+def test_the_day_on_which_it_ends_is_a_day_of_ours() -> None:
+    assert lapse.ends_on(datetime(2026, 6, 1, 23, 30, tzinfo=UTC)) == date(2026, 6, 30)  # summer: past midnight here
 
 
 def test_what_is_given_up_can_be_read_by_nobody(pair: Pair) -> None:

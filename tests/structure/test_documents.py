@@ -43,7 +43,7 @@ def codes() -> set[str]:
     used = {
         texts[0]
         for name, texts in calls()
-        if name in ERRORS | OF_THE_API | {"_problem", "problem"} and texts and CODE.fullmatch(texts[0])
+        if name in ERRORS | OF_THE_API | {"Problem", "problem"} and texts and CODE.fullmatch(texts[0])
     }
     return (
         used

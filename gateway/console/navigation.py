@@ -1,0 +1,146 @@
+"""The rooms of the console as a person finds them: a few sections in the head of every page, and the rooms of one on a second level.
+
+What is not open to somebody is not shown. A section of which one room is open is called as that room is; who has one section only
+has its rooms in the head.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.authority import Authority
+from gateway.core.permissions import Act
+from gateway.core.standing import WAITING
+from gateway.store import drafts, inbox, searches
+from gateway.store.searches import Found
+
+MOST_COUNTED = 99  # what is more is "99+", so that no page counts a hundred thousand
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A page that somebody goes to by itself, and the act for which it is open."""
+
+    act: Act
+    address: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rooms that belong together. `also`: what is reached through them, and has no name of its own in the head."""
+
+    text: str
+    rooms: Sequence[Room]
+    also: Sequence[str] = ()
+
+    def holds(self, path: str) -> bool:
+        """Is this page one of its pages?"""
+        addresses = (*(room.address for room in self.rooms), *self.also)
+        return any(path == one or path.startswith(f"{one}/") for one in addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A link of the head or of the second level. `current`: it is this very page; `active`: this page belongs to it."""
+
+    text: str
+    href: str
+    current: bool
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What leads somebody from this page to others: the sections, and beside this room the others of its section."""
+
+    sections: Sequence[Entry]
+    section: str
+    rooms: Sequence[Entry]
+
+
+SECTIONS = (
+    Section(
+        "Work",
+        (
+            Room(Act.SEE_WORK, "/inbox", "Inbox"),
+            Room(Act.ANSWER, "/matches", "Possible matches"),
+            Room(Act.SEARCH, "/reviews", "14-day reviews"),
+            Room(Act.SEE_WORK, "/unanswered", "Unanswered"),
+            Room(Act.SEND, "/drafts", "Drafts"),
+            Room(Act.SEE_WORK, "/sent", "Sent"),
+        ),
+        also=("/cases",),
+    ),
+    Section("Find", (Room(Act.FIND, "/find", "Find"),)),
+    Section("Write a notice", (Room(Act.SEND, "/compositions", "Write a notice"),)),
+    Section("Reports", (Room(Act.REPORT, "/reports", "Reports"),)),
+    Section(
+        "Audit log",
+        (
+            Room(Act.AUDIT, "/audit", "Entries"),
+            Room(Act.AUDIT, "/audit/check", "Check it"),
+            Room(Act.AUDIT, "/audit/export", "Take it out"),
+            Room(Act.AUDIT, "/audit/partners", "Partners' logs"),
+        ),
+    ),
+    Section(
+        "Administration",
+        (
+            Room(Act.SEE_PARTNERS, "/partners", "Partners"),
+            Room(Act.MANAGE_PEOPLE, "/people", "People"),
+            Room(Act.SEE_HEALTH, "/health", "Health"),
+        ),
+    ),
+)
+WORK = SECTIONS[0]
+
+
+def head(may: Callable[[Act], bool], path: str, counts: Mapping[str, int]) -> Head:
+    """The head of this page, for who may do this."""
+    mine = [replace(one, rooms=[room for room in one.rooms if may(room.act)]) for one in SECTIONS]
+    mine = [one for one in mine if one.rooms]
+    if len(mine) == 1:
+        return Head(_rooms(mine[0], path, counts), "", ())
+    here = next((one for one in mine if one.holds(path)), None)
+    among = here is not None and len(here.rooms) > 1 and path in [room.address for room in here.rooms]
+    return Head(
+        [_section(one, path) for one in mine],
+        here.text if here else "",
+        _rooms(here, path, counts) if here and among else (),
+    )
+
+
+def _section(section: Section, path: str) -> Entry:
+    text = section.text if len(section.rooms) > 1 else section.rooms[0].text
+    first = section.rooms[0].address
+    return Entry(text, first, len(section.rooms) == 1 and path == first, section.holds(path))
+
+
+def _rooms(section: Section, path: str, counts: Mapping[str, int]) -> list[Entry]:
+    return [
+        Entry(
+            room.text + _counted(counts.get(room.address, 0)),
+            room.address,
+            path == room.address,
+            path.startswith(f"{room.address}/"),
+        )
+        for room in section.rooms
+    ]
+
+
+def _counted(number: int) -> str:
+    if not number:
+        return ""
+    return f" ({number})" if number <= MOST_COUNTED else f" ({MOST_COUNTED}+)"
+
+
+def counts(here: Authority) -> dict[str, int]:
+    """How much waits in the rooms of work, for who sees all of it."""
+    most, now = MOST_COUNTED + 1, here.now()
+    return here.store.look(
+        lambda tx: {
+            "/inbox": len(inbox.search(tx, now, states=WAITING, unmatched=False, oldest_first=True, limit=most)),
+            "/matches": searches.count(tx, Found.MATCHED)[0],
+            "/drafts": drafts.waiting(tx)[0],
+        }
+    )

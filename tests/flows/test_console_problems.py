@@ -1,0 +1,149 @@
+"""What somebody sees when something is refused or goes wrong: what to do next, and, who is signed in, the way on."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import text as sql
+
+from gateway import logs
+from gateway.access.sessions import digest_of
+from gateway.console.application import MAX_FORM_BYTES, application
+from gateway.console.visit import HERE, SESSION_COOKIE
+from gateway.core.permissions import Role
+from gateway.errors import ConfigProblem, StoreUnavailable
+from gateway.store import people as store
+from tests.consoles import NAMES, house, session, sign_in_name
+
+Client = TestClient[web.Request, web.Application]
+CASE = "0" * 36
+LATER = timedelta(minutes=2)  # a page marks a session as used once a minute
+HEAD = 'href="/inbox"'  # of an officer's navigation
+FAULTS = {
+    "/breaks": (ValueError("Ada Testchild-Example"), 500, "Sorry, there is a problem with the service"),
+    "/away": (StoreUnavailable("store.unreachable"), 503, "Sorry, the service is unavailable"),
+    "/unset": (
+        ConfigProblem("config.wrong", "[listen] port is no number."),
+        500,
+        "there is a problem with the service",
+    ),
+    "/gives-up": (web.HTTPInternalServerError(), 500, "Sorry, there is a problem with the service"),
+}
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    """Worcestershire's console, with rooms in which something goes wrong."""
+    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OPERATOR))
+    app = application(here)
+    for path, (why, _, _) in FAULTS.items():
+        app.router.add_get(path, _raises(why))
+    app.router.add_get("/too-often", _raises(web.HTTPTooManyRequests()))
+    made = TestClient(TestServer(app, port=here.config.console.port))
+    await made.start_server()
+    yield made
+    await made.close()
+    here.store.close()
+
+
+def _raises(why: Exception) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def room(request: web.Request) -> web.StreamResponse:
+        raise why
+
+    return room
+
+
+REFUSED = [
+    ("GET", "/no-such-page", 404, "Page not found"),
+    ("GET", "/cases/x", 404, "Page not found"),
+    ("DELETE", "/sign-in", 405, "This page opens from a form only"),
+    ("PUT", "/inbox", 405, "This page opens from a form only"),
+    ("POST", "/sign-in", 413, "What you sent is too large"),
+    ("GET", "/too-often", 429, "You have asked too often"),
+    *[("GET", path, status, title) for path, (_, status, title) in FAULTS.items()],
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "title"), REFUSED)
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_each_page_of_a_problem_says_what_to_do_and_shows_the_way_on_to_who_is_signed_in(
+    client: Client, method: str, path: str, status: int, title: str, signed_in: bool
+) -> None:
+    cookies, _ = session(client.app[HERE], Role.CME_OFFICER) if signed_in else ({}, "")
+    data = {"name": "x" * MAX_FORM_BYTES} if status == 413 else None
+    answer = await client.request(method, path, data=data, cookies=cookies)
+    text = await answer.text()
+    assert (answer.status, title in text) == (status, True)
+    assert (HEAD in text, NAMES[Role.CME_OFFICER] in text, 'href="/sign-in">Sign in' in text) == (
+        signed_in,
+        signed_in,
+        not signed_in,
+    )
+    assert (await client.get("/static/console.css")).status == 200  # and the page looks like one of ours
+
+
+async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: Client) -> None:
+    cookies, _ = session(client.app[HERE], Role.OPERATOR)
+    answer = await client.get("/inbox", cookies=cookies)
+    text = await answer.text()
+    assert answer.status == 403
+    assert "Your role does not open this page." in text
+    assert ('href="/health"' in text, HEAD in text) == (True, False)
+
+
+async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(client: Client) -> None:
+    cookies, token = session(client.app[HERE], Role.CME_OFFICER)
+    stale = await client.post("/find", data={"form_token": "of before"}, cookies=cookies)
+    none = await client.get(f"/cases/{CASE}", cookies=cookies)
+    assert (stale.status, none.status) == (403, 404)
+    for answer, said in ((stale, "Open the page again"), (none, "There is no such case here.")):
+        text = await answer.text()
+        assert said in text
+        assert HEAD in text
+        assert token in text  # of the button with which they sign out
+
+
+async def test_a_session_that_was_lost_shows_nothing_of_the_person(client: Client) -> None:
+    cookies, _ = session(client.app[HERE], Role.CME_OFFICER)
+    client.app[HERE].store.run(lambda tx: store.end_all(tx, sign_in_name(Role.CME_OFFICER)))
+    text = await (await client.get("/no-such-page", cookies=cookies)).text()
+    assert "Page not found" in text
+    assert NAMES[Role.CME_OFFICER] not in text
+
+
+async def test_a_page_of_a_problem_does_not_keep_a_session_alive(client: Client) -> None:
+    here = client.app[HERE]
+    cookies, _ = session(here, Role.CME_OFFICER)
+    then = here.now()
+    here.now = lambda: then + LATER
+    await client.get("/no-such-page", cookies=cookies)
+    kept = here.store.look(lambda tx: store.session(tx, digest_of(cookies[SESSION_COOKIE])))
+    assert kept is not None
+    assert kept.seen_at < then + LATER
+
+
+@pytest.mark.parametrize("path", list(FAULTS))
+async def test_the_reference_on_the_page_stands_in_the_log_and_what_went_wrong_does_not_stand_on_the_page(
+    client: Client, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure()
+    text = await (await client.get(path)).text()
+    found = re.search(r'with this reference: <strong class="code">([0-9a-f]{8})</strong>', text)
+    assert found
+    written = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [one["event"] for one in written if one.get("reference") == found[1]] == ["page failed"]
+    assert "Testchild" not in text + json.dumps(written)
+
+
+async def test_where_nobody_can_be_looked_up_the_page_is_that_of_a_stranger(client: Client) -> None:
+    here = client.app[HERE]
+    cookies, _ = session(here, Role.CME_OFFICER)
+    here.store.run(lambda tx: tx.execute(sql("DROP TABLE sessions")))
+    answer = await client.get("/no-such-page", cookies=cookies)
+    assert answer.status == 404
+    assert HEAD not in await answer.text()

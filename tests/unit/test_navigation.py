@@ -1,0 +1,84 @@
+"""The head of a page: few sections for everybody, what is open to them and nothing else, and where they are."""
+
+import pytest
+
+from gateway.console.application import ROOMS
+from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, head
+from gateway.core.permissions import Act, Reach, Role, reach
+
+PATHS = [room.address for section in SECTIONS for room in section.rooms]
+
+
+def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
+    return head(lambda act: reach(roles, act) > Reach.NONE, path, counts or {})
+
+
+def test_every_room_is_a_door_that_needs_the_same_act() -> None:
+    doors = {door.path: door.act for room in ROOMS for door in room if door.method == "GET"}
+    assert {room.address: room.act for section in SECTIONS for room in section.rooms}.items() <= doors.items()
+    assert len(PATHS) == len(set(PATHS))
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_has_more_than_six_sections_and_everybody_reaches_each_room_that_is_open_to_them(role: Role) -> None:
+    sections = of("/", role).sections
+    assert 1 <= len(sections) <= 6
+    open_to_them = {room.address for one in SECTIONS for room in one.rooms if reach([role], room.act) > Reach.NONE}
+    reached = {entry.href for entry in sections} | {
+        room.href for entry in sections for room in of(entry.href, role).rooms
+    }
+    assert reached == open_to_them
+
+
+def test_somebody_with_every_role_has_six_sections() -> None:
+    assert [one.text for one in of("/", *Role).sections] == [
+        "Work",
+        "Find",
+        "Write a notice",
+        "Reports",
+        "Audit log",
+        "Administration",
+    ]
+
+
+def test_a_section_of_which_one_room_is_open_is_called_as_the_room() -> None:
+    assert [one.text for one in of("/", Role.AUDITOR).sections] == ["Reports", "Audit log", "Partners"]
+
+
+def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
+    assert [one.text for one in of("/health", Role.OPERATOR).sections] == ["Partners", "Health"]
+    assert [one.text for one in of("/inbox", Role.OUTREACH).sections] == ["Inbox", "Unanswered", "Sent"]
+    assert of("/health", Role.OPERATOR).rooms == ()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_one_entry_says_where_somebody_is(path: str) -> None:
+    here = of(path, *Role)
+    assert [one.current or one.active for one in here.sections].count(True) == 1
+    assert [one.href for one in (*here.sections, *here.rooms) if one.current] == [path]
+
+
+def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level() -> None:
+    for path, section in (("/cases/0/search", "Work"), ("/partners/333", "Administration"), ("/audit/1", "Audit log")):
+        here = of(path, *Role)
+        assert [one.text for one in here.sections if one.active] == [section]
+        assert here.rooms == ()
+    assert not any(one.active for one in of("/account", *Role).sections)
+    assert not any(one.active for one in of("/findings", *Role).sections)
+
+
+def test_what_waits_is_counted_beside_its_room() -> None:
+    many = {"/inbox": MOST_COUNTED + 1, "/matches": 3, "/drafts": 0}
+    here = of("/sent", Role.CME_OFFICER, counts=many)
+    assert [one.text for one in here.rooms] == [
+        "Inbox (99+)",
+        "Possible matches (3)",
+        "14-day reviews",
+        "Unanswered",
+        "Drafts",
+        "Sent",
+    ]
+
+
+def test_no_act_opens_nothing() -> None:
+    assert head(lambda act: act is Act.OWN_ACCOUNT, "/", {}).sections == []
