@@ -13,7 +13,7 @@ from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.receive import receive
-from gateway.reconcile import Owed
+from gateway.reconcile import Pursued
 from gateway.send import prepare, queue
 from gateway.store import outbox
 from gateway.store.outbox import Settled
@@ -38,9 +38,10 @@ def pair(tmp_path: Path) -> tuple[Authority, Authority]:
     return both
 
 
-def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
+def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Pursued]:
     here.now = lambda: MONDAY + after
-    return reconcile.owed(here)
+    found = reconcile.owed(here)
+    return here.store.look(lambda tx: reconcile.pursued(tx, found))
 
 
 async def exchanged(pair: tuple[Authority, Authority]) -> str:
