@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from schemas import codes
 from schemas.layout import Slot, is_ours, slots
 from schemas.shapes import CodeList
 
 WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
+WORDS_KEPT = 1_024  # more than there are elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def _slots(value: object) -> Sequence[Slot]:
     return slots(cls)
 
 
+@lru_cache(WORDS_KEPT)
 def words(element: str) -> str:
     """An element's name as a person writes it: DestinationAddress, destination address; DOB and UPN as they are."""
     if element in WORDS:

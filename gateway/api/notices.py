@@ -82,13 +82,13 @@ def _came(call: Call, limit: int) -> list[Listed]:
         return []
     since, before = _since(call), _before(call)
     found = call.here.store.look(
-        lambda tx: inbox.page(
+        lambda tx: inbox.search(
             tx,
             call.here.now(),
-            state=Standing(state) if state else None,
+            states=(Standing(state),) if state else (),
             sender=call.query.get("partner"),
             since=since,
-            before=before,
+            beyond=before,
             limit=limit,
         )
     )

@@ -105,7 +105,7 @@ def look(here: Authority, case: str, by: str) -> Case:
 
     def read(tx: Connection) -> tuple[Case, bool]:
         sent, came = _messages(tx, here, case)
-        duties = {one.message_id: one for one in reconcile.about(tx, here, terms, sent, came)}
+        duties = {one.message_id: one for one in reconcile.about(here, terms, sent, came)}
         shown_sent, shown_came = _shown(sent, came)
         notices = [_sent(tx, here, one, duties.get(one.message_id)) for one in shown_sent]
         notices += [_came(tx, here, one, duties.get(one.message_id)) for one in shown_came]
@@ -145,11 +145,13 @@ def _together(steps: Iterable[Step]) -> Iterator[Step]:
             yield same[1]
 
 
-def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[str, str]:
+def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) -> dict[str, str]:
     """How the children are called whom these notices are about, for a list of them. It is one entry, which mentions each notice."""
+    opens = [one for one in listed if one.kind in OPENS_A_CASE]
 
     def read(tx: Connection) -> dict[str, str]:
-        found = {one.message_id: _name(_opened_of(tx, here, one)) for one in listed if one.kind in OPENS_A_CASE}
+        copies = _copies(tx, opens).items()
+        found = {message_id: _name(_opened(here, message_id, locked)) for message_id, locked in copies}
         shown = {message_id: name for message_id, name in found.items() if name}
         if shown:
             log.append(tx, here.now(), [Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(shown))])
@@ -158,13 +160,27 @@ def names(here: Authority, listed: Sequence[Delivery | Item], by: str) -> dict[s
     return here.store.run(read)
 
 
+def _copies(tx: Connection, some: Sequence[Delivery | Item | Owed]) -> dict[str, Locked]:
+    """Our locked copies of all of these, in two questions however many there are."""
+    sent = outbox.all_locked(tx, [one.message_id for one in some if _sender(one) is None])
+    came = inbox.all_locked(tx, {one.message_id: sender for one in some if (sender := _sender(one))})
+    return {message_id: Locked(*copy) for message_id, copy in (sent | came).items()}
+
+
+def _sender(one: Delivery | Item | Owed) -> str | None:
+    """Who sent it to us; None where we did."""
+    if isinstance(one, Owed):
+        return one.partner if one.lies == "came" else None
+    return one.sender if isinstance(one, Item) else None
+
+
 def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
-    if isinstance(one, Delivery):
-        locked = Locked(*outbox.locked(tx, one.message_id))
-    else:
-        locked = Locked(*inbox.locked(tx, one.sender, one.message_id))
+    return _opened(here, one.message_id, _copies(tx, [one])[one.message_id])
+
+
+def _opened(here: Authority, message_id: str, locked: Locked) -> Message | None:
     try:
-        return xml.read(at_rest.unlock(locked, about=one.message_id, ring=here.ring))
+        return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
     except Destroyed:
         return None
 

@@ -11,7 +11,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.duties import Missing, Step
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Owed
+from gateway.reconciliation.reconcile import Pursued
 from gateway.reports import owed
 from schemas.reading import words
 
@@ -32,7 +32,8 @@ def reconcile_command(
     """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
     wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
-        found = reconcile.owed(here)
+        duties = reconcile.owed(here)
+        found = here.store.look(lambda tx: reconcile.pursued(tx, duties))
         unmatched = reconcile.unmatched(here)
         written = wanted.write(owed.page(here, found), owed.listing(here, found), picture=owed.ageing(found).picture)
     late = sum(one.step is not Step.WAIT for one in found)
@@ -47,7 +48,7 @@ def reconcile_command(
         raise typer.Exit(LATE)
 
 
-def _shown(found: Sequence[Owed]) -> Table | str:
+def _shown(found: Sequence[Pursued]) -> Table | str:
     if not found:
         return "[green]Nothing is owed, by anybody.[/green]"
     rows = [(one.message_id, one.partner, _what(one), _next(one)) for one in found]
@@ -56,7 +57,7 @@ def _shown(found: Sequence[Owed]) -> Table | str:
     return table(title, ("Id", "LA", "What is missing", "Next"), rows)
 
 
-def _what(one: Owed) -> str:
+def _what(one: Pursued) -> str:
     whose = "theirs" if one.owed_by == "them" else "ours"
     days = f"{one.working_days} working day{'' if one.working_days == 1 else 's'}"
     done = (
@@ -69,7 +70,7 @@ def _what(one: Owed) -> str:
     return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried, *done)))
 
 
-def _next(one: Owed) -> str:
+def _next(one: Pursued) -> str:
     if one.step is Step.WAIT:
         return f"late from {one.late_at:%d %b %H:%M}"
     if one.missing is Missing.DECISION:
@@ -80,5 +81,5 @@ def _next(one: Owed) -> str:
     return "\n".join((f"LATE: {who}", _number(one)))
 
 
-def _number(one: Owed) -> str:
+def _number(one: Pursued) -> str:
     return one.ring.replace(", ", "\n") or "no number is known"

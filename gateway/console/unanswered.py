@@ -1,4 +1,8 @@
-"""What is owed on notices, by others and by us: the oldest first, with whom to ring; one row for each case."""
+"""What is owed on notices, by others and by us: the oldest first, with whom to ring; one row for each case.
+
+All of it is reckoned for the counts and the picture. The children's names, and what was done so far, are asked for those rows
+that the page shows: there may be thousands.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,18 +11,20 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from gateway.casework import case
 from gateway.console.doors import Door
 from gateway.console.files import csv_file
+from gateway.console.paging import paged
 from gateway.console.visit import Visit
 from gateway.core.duties import Step
 from gateway.core.permissions import Act, Reach
 from gateway.paper import as_csv
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Owed
+from gateway.reconciliation.reconcile import Owed, Pursued
 from gateway.reports import owed
 from gateway.store import assignments
 
-SHOWN = 100  # rows; the spreadsheet has all
+SHOWN = 50  # cases on one page
 SIDES = {"them": "Others owe it", "us": "We owe it"}
 
 
@@ -41,6 +47,10 @@ class Narrowed:
         said = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
         return urlencode({name: value for name, value in said.items() if value})
 
+    def page(self, number: int) -> str:
+        """Where this page of them lies."""
+        return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
+
 
 def _narrowed(visit: Visit) -> Narrowed:
     query = visit.request.query
@@ -57,6 +67,10 @@ def _owed(visit: Visit) -> list[Owed]:
     return [one for one in found if one.case in mine]
 
 
+def _pursued(visit: Visit, found: Sequence[Owed]) -> list[Pursued]:
+    return visit.here.store.look(lambda tx: reconcile.pursued(tx, found))
+
+
 async def look(visit: Visit) -> web.StreamResponse:
     """The page."""
     return await asyncio.to_thread(_look, visit)
@@ -65,11 +79,13 @@ async def look(visit: Visit) -> web.StreamResponse:
 def _look(visit: Visit) -> web.Response:
     every, narrowed = _owed(visit), _narrowed(visit)
     found = [one for one in every if narrowed.has(one)]
-    rows = reconcile.by_case(found)
+    page = paged(reconcile.by_case(found), visit.request.query.get("page", ""), SHOWN)
     return visit.page(
         "unanswered.html",
-        rows=rows[:SHOWN],
-        more=len(rows) - SHOWN,
+        page=page,
+        links=page.links(narrowed.page),
+        rows=reconcile.by_case(_pursued(visit, [one for group in page.rows for one in group])),
+        names=case.names(visit.here, [group[0] for group in page.rows], visit.by),
         count=len(found),
         late=_late(found),
         ageing=owed.ageing(found),
@@ -91,8 +107,8 @@ async def spreadsheet(visit: Visit) -> web.StreamResponse:
 
 def _spreadsheet(visit: Visit) -> web.Response:
     narrowed = _narrowed(visit)
-    page = owed.listing(visit.here, [one for one in _owed(visit) if narrowed.has(one)])
-    return csv_file(as_csv.write(page), "unanswered")
+    found = _pursued(visit, [one for one in _owed(visit) if narrowed.has(one)])
+    return csv_file(as_csv.write(owed.listing(visit.here, found)), "unanswered")
 
 
 DOORS = (

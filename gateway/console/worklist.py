@@ -35,7 +35,8 @@ async def came(visit: Visit) -> web.StreamResponse:
 
 def _came(visit: Visit, whole: bool) -> web.Response:
     here, mine = visit.here, _assigned(visit)
-    beyond = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    last = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    beyond = (last.received_at, last.message_id) if last else None
     search = partial(
         inbox.search, now=here.now(), states=() if whole else WAITING, unmatched=whole, oldest_first=not whole
     )

@@ -3,18 +3,24 @@
 Days are those of England, Europe/London; moments are UTC. A deadline falls at the same time of day as what it is counted
 from; that hour always exists, because the clocks change on Sundays. Bank holidays are those that the `holidays` package
 knows; its load takes half a second, so it is loaded with the first question.
+
+The days of each year that count are found once for a calendar and kept in order; then to add days and to count them is to
+find a place in that order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from calendar import isleap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
 SATURDAY = 5
 A_DAY = timedelta(days=1)
+YEARS_KEPT = 1024  # of all calendars together, some three for each authority of England
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Span:
         return self.first <= day <= self.last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # its days are kept by which calendar it is, not by all that it holds
 class Calendar:
     """Which days count. Beyond the terms that are given, a school day is a working day."""
 
@@ -50,25 +56,52 @@ class Calendar:
 
     def add_working_days(self, moment: datetime, days: int) -> datetime:
         """The same time of day so many working days later."""
-        return _add(moment, days, self.is_working_day)
+        return _add(moment, days, self, _working_days)
 
     def add_school_days(self, moment: datetime, days: int) -> datetime:
         """The same time of day so many school days later."""
-        return _add(moment, days, self.is_school_day)
+        return _add(moment, days, self, _school_days)
 
     def working_days_between(self, start: datetime, end: datetime) -> int:
         """How many working days began after `start`, up to and with the day of `end`."""
-        first, last = (moment.astimezone(LONDON).date() for moment in (start, end))
-        return sum(self.is_working_day(first + A_DAY * n) for n in range(1, (last - first).days + 1))
+        first, last = start.astimezone(LONDON).date(), end.astimezone(LONDON).date()
+        if last <= first:
+            return 0
+        count = bisect_right(_working_days(self, last.year), last) - bisect_right(
+            _working_days(self, first.year), first
+        )
+        for year in range(first.year, last.year):
+            count += len(_working_days(self, year))
+        return count
 
 
-def _add(moment: datetime, days: int, counts: Callable[[date], bool]) -> datetime:
+def _add(
+    moment: datetime, days: int, calendar: Calendar, of_year: Callable[[Calendar, int], Sequence[date]]
+) -> datetime:
+    if days <= 0:
+        return moment
     local = moment.astimezone(LONDON)
-    day = local.date()
-    while days > 0:
-        day += A_DAY
-        days -= counts(day)
-    return datetime.combine(day, local.timetz()).astimezone(UTC)
+    year, counted = local.year, of_year(calendar, local.year)
+    place = bisect_right(counted, local.date()) + days - 1
+    while place >= len(counted):
+        year, place = year + 1, place - len(counted)
+        counted = of_year(calendar, year)
+    return datetime.combine(counted[place], local.timetz()).astimezone(UTC)
+
+
+@lru_cache(YEARS_KEPT)
+def _working_days(calendar: Calendar, year: int) -> Sequence[date]:
+    return [day for day in _days(year) if calendar.is_working_day(day)]
+
+
+@lru_cache(YEARS_KEPT)
+def _school_days(calendar: Calendar, year: int) -> Sequence[date]:
+    return [day for day in _working_days(calendar, year) if calendar.is_school_day(day)]
+
+
+def _days(year: int) -> Iterator[date]:
+    first = date(year, 1, 1)
+    return (first + A_DAY * number for number in range(366 if isleap(year) else 365))
 
 
 @cache

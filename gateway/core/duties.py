@@ -23,9 +23,11 @@ A duty waits until it is late; from then on they are reminded, and somebody is r
 is told.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 
 from gateway.core.calendar import Calendar
@@ -53,6 +55,7 @@ class Step(StrEnum):
     ESCALATE = "escalate"
 
 
+DUTIES_KEPT = 16_384  # more than are open in an authority, a few megabytes
 FIRST_WORD = {"TransferNotice": Missing.ACKNOWLEDGEMENT, "WhereaboutsEnquiry": Missing.ANSWER}
 LAST_WORD = {"TransferNotice": Missing.OUTCOME, "WhereaboutsEnquiry": Missing.ANSWER}
 FROM_AN_OFFICER = (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, Missing.OUTCOME)  # of whom a reminder can ask it
@@ -114,21 +117,27 @@ def of_received(kind: str, standing: Standing) -> Missing | None:
     return LAST_WORD.get(kind) if standing is Standing.ACKNOWLEDGED else None
 
 
+@lru_cache(DUTIES_KEPT)
 def duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadlines) -> Duty:
-    """The duty with its dates. A decision is due at once, and escalated as an acknowledgement is."""
+    """The duty with its dates, which do not change: whoever looks again asks for the same ones.
+
+    A decision is due at once, and escalated as an acknowledgement is.
+    """
     match missing:
         case Missing.RECEIPT | Missing.DELIVERY:
-            return Duty(missing, since, since + deadlines.receipt, since + 2 * deadlines.receipt)
+            late, later = since + deadlines.receipt, since + 2 * deadlines.receipt
         case Missing.ACKNOWLEDGEMENT:
-            late, later = (calendar.add_working_days(since, n * deadlines.acknowledgement) for n in (1, 2))
-            return Duty(missing, since, late, later)
+            late, later = _twice(calendar.add_working_days, since, deadlines.acknowledgement)
         case Missing.ANSWER:
-            late, later = (calendar.add_working_days(since, n * deadlines.answer) for n in (1, 2))
-            return Duty(missing, since, late, later)
+            late, later = _twice(calendar.add_working_days, since, deadlines.answer)
         case Missing.OUTCOME:
-            late, later = (calendar.add_school_days(since, n * deadlines.outcome) for n in (1, 2))
-            return Duty(missing, since, late, later)
+            late, later = _twice(calendar.add_school_days, since, deadlines.outcome)
         case Missing.DECISION:
-            return Duty(missing, since, since, calendar.add_working_days(since, deadlines.acknowledgement))
+            late, later = since, calendar.add_working_days(since, deadlines.acknowledgement)
         case _:
             assert_never(missing)
+    return Duty(missing, since, late, later)
+
+
+def _twice(add: Callable[[datetime, int], datetime], since: datetime, days: int) -> tuple[datetime, datetime]:
+    return add(since, days), add(since, 2 * days)

@@ -1,9 +1,9 @@
 """How long each may take: the gateway's own deadlines, those of a kind of message, and those agreed with one partner."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
 
 from gateway.core import duties
 from gateway.core.calendar import Calendar
@@ -11,24 +11,20 @@ from gateway.core.duties import Deadlines, Duty, Missing
 from gateway.reconciliation import terms
 from gateway.settings.config import Config
 
+PLAIN = Calendar()  # neither closed days nor terms are known
+
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """Deadlines and calendars, as the settings have them."""
 
     own: str
-    usual: Mapping[str, int]
-    special: Mapping[str, Mapping[str, int]]  # by DfE code or kind of message; what a partner agreed to comes first
+    deadlines: Callable[[str, str], Deadlines]  # for a message of this kind, with this partner; each is made once
     calendars: Mapping[str, Calendar]
-
-    def deadlines(self, kind: str, partner: str) -> Deadlines:
-        """How long this partner and we give each other for a message of this kind."""
-        said = {**self.usual, **self.special.get(kind, {}), **self.special.get(partner, {})}
-        return replace(Deadlines(), **_named(said))
 
     def calendar(self, authority: str) -> Calendar:
         """The days of the authority that owes something; where we have no file for it, our own."""
-        return self.calendars.get(authority) or self.calendars.get(self.own) or Calendar()
+        return self.calendars.get(authority) or self.calendars.get(self.own) or PLAIN
 
     def duty(self, missing: Missing, since: datetime, *, kind: str, partner: str, owed_by: str) -> Duty:
         """The duty with its dates."""
@@ -37,17 +33,24 @@ class Agreed:
 
 def read(config: Config) -> Agreed:
     """What is agreed. Raises ConfigProblem where a calendar cannot be read."""
-    ours = config.deadlines
+    ours, special = config.deadlines, config.deadlines_of
     usual = {
         "receipt_hours": ours.receipt_hours,
         "acknowledgement_days": ours.acknowledgement_days,
         "answer_days": ours.answer_days,
         "outcome_days": ours.outcome_days,
     }
+
+    @cache
+    def deadlines(kind: str, partner: str) -> Deadlines:
+        """What a partner agreed to comes before what holds for a kind of message, and that before what is usual."""
+        return _deadlines({**usual, **special.get(kind, {}), **special.get(partner, {})})
+
     calendars = {code: terms.read(config.home / file) for code, file in config.calendars.items()}
-    return Agreed(config.authority.code, usual, config.deadlines_of, calendars)
+    return Agreed(config.authority.code, deadlines, calendars)
 
 
-def _named(said: Mapping[str, int]) -> dict[str, Any]:
-    days = {name.removesuffix("_days"): count for name, count in said.items() if name.endswith("_days")}
-    return days | {"receipt": timedelta(hours=said["receipt_hours"])}
+def _deadlines(said: Mapping[str, int]) -> Deadlines:
+    return Deadlines(
+        timedelta(hours=said["receipt_hours"]), said["acknowledgement_days"], said["answer_days"], said["outcome_days"]
+    )

@@ -24,7 +24,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange.send import next_header, prepare, queue
 from gateway.logs import failed
 from gateway.reconciliation import agreed
-from gateway.reconciliation.reconcile import Owed, find
+from gateway.reconciliation.reconcile import Owed, about, find, pursued
 from gateway.store import chased, inbox, log, outbox
 from gateway.store.chased import ESCALATED, REMINDED, Chase
 from gateway.store.log import Entry
@@ -50,8 +50,9 @@ class Chased:
 async def chase(here: Authority) -> Chased:
     """Do everything that is due now. Raises StoreUnavailable, or ConfigProblem."""
     terms = agreed.read(here.config)
-    owed = await here.store.read(lambda tx: find(tx, here, terms))
-    late = [one for one in owed if one.step is not Step.WAIT]
+    late = await here.store.read(
+        lambda tx: pursued(tx, [one for one in find(tx, here, terms) if one.step is not Step.WAIT])
+    )
     reminded: list[str] = []
     wanted = [one for one in late if _may_remind(one) and one.reminded_at is None]
     for at in range(0, len(wanted), AT_ONCE):
@@ -68,10 +69,8 @@ def remind(here: Authority, message_id: str, by: str) -> str:
 
     Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
     """
-    here.store.look(lambda tx: outbox.get(tx, message_id))
-    terms = agreed.read(here.config)
-    owed = here.store.look(lambda tx: find(tx, here, terms))
-    found = next((one for one in owed if one.message_id == message_id and _may_remind(one)), None)
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    found = next(filter(_may_remind, about(here, agreed.read(here.config), [sent], ())), None)
     if found is None:
         raise NotAllowed(
             "reminder.nothing-missing",

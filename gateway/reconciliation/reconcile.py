@@ -4,10 +4,12 @@ Test messages are owed nothing. Searches that came and to which our index has no
 answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from operator import attrgetter
+from typing import Literal, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,13 +17,10 @@ from gateway.authority import Authority
 from gateway.core import duties
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
-from gateway.core.standing import WAITING
 from gateway.reconciliation import agreed
 from gateway.reconciliation.agreed import Agreed
 from gateway.store import chased, inbox, outbox
 from gateway.store.chased import ESCALATED, REMINDED
-from gateway.store.inbox import Item
-from gateway.store.outbox import Delivery
 
 OPEN = (
     State.QUEUED,
@@ -32,8 +31,10 @@ OPEN = (
     State.FAILED,
     State.REJECTED,
 )
+Sent: TypeAlias = outbox.Owing | outbox.Delivery  # in short, or with all that is known of it
+Came: TypeAlias = inbox.Owing | inbox.Item
+SENT = (outbox.Owing, outbox.Delivery)
 FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)  # what is waited for since the notice was sent
-MOST = 10_000  # that came and wait for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Owed:
     """One duty: who owes it, what it is, since when, and what is to be done about it now."""
 
     owed_by: Literal["them", "us"]
+    lies: Literal["sent", "came"]  # the message that it is about
     partner: str
     message_id: str
     case: str
@@ -52,17 +54,125 @@ class Owed:
     late_at: datetime
     escalate_at: datetime
     step: Step
-    tried: str  # how the last try ended, and by which route
     ring: str  # who, and the number, where we know them
-    handed_over_at: datetime | None = None  # by telephone
-    reminded_at: datetime | None = None  # they by us, or we by them
-    escalated_at: datetime | None = None  # the service manager was told
+    handed_over_at: datetime | None  # by telephone
+
+
+@dataclass(frozen=True, slots=True)
+class Pursued(Owed):
+    """One duty with what was done about it so far."""
+
+    tried: str  # how the last try ended, and by which route
+    reminded_at: datetime | None  # they by us, or we by them
+    escalated_at: datetime | None  # the service manager was told
+
+
+D = TypeVar("D", bound=Owed)
+_owed_of = attrgetter(*Owed.__dataclass_fields__)
 
 
 def owed(here: Authority) -> list[Owed]:
     """Every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
     terms = agreed.read(here.config)
     return here.store.look(lambda tx: find(tx, here, terms))
+
+
+def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
+    """The same, within a transaction."""
+    return about(here, terms, outbox.owing(tx, OPEN), inbox.owing(tx, here.now()))
+
+
+def of_came(here: Authority, came: Sequence[Came]) -> list[Owed]:
+    """What is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
+    return about(here, agreed.read(here.config), (), came)
+
+
+def by_case(found: Sequence[D]) -> list[Sequence[D]]:
+    """The same things that are owed in one case by many, together: a search that went to all of England is one row."""
+    groups: dict[tuple[str, str, Missing], list[D]] = {}
+    for one in found:
+        groups.setdefault((one.case, one.owed_by, one.missing), []).append(one)
+    return list(groups.values())
+
+
+def about(here: Authority, terms: Agreed, sent: Sequence[Sent], came: Sequence[Came]) -> list[Owed]:
+    """What is owed on these messages, the oldest first."""
+    reckoning = _Reckoning(terms, here.code, here.now(), cache(here.whom_to_ring))
+    found = [*reckoning.of_sent(sent), *reckoning.of_came(came)]
+    return sorted(found, key=lambda one: (one.since, one.message_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reckoning:
+    """What does not change from one message to the next; whom to ring is looked up once for each partner."""
+
+    terms: Agreed
+    own: str
+    now: datetime
+    ring: Callable[[str], str]
+
+    def of_sent(self, sent: Sequence[Sent]) -> Iterator[Owed]:
+        """What is owed on what we sent. Only a decision is ours."""
+        for one in sent:
+            if one.test or one.state not in OPEN:
+                continue
+            sealed, handed_over = one.protection == "sealed", one.handed_over_at is not None
+            missing = duties.of_sent(one.kind, one.state, sealed=sealed, handed_over=handed_over)
+            if missing is not None:
+                owed_by = self.own if missing is Missing.DECISION else one.recipient
+                yield self._owed(one, one.recipient, owed_by, missing, _since(one, missing))
+
+    def of_came(self, came: Sequence[Came]) -> Iterator[Owed]:
+        """What we owe on what came."""
+        for one in came:
+            missing = None if one.test else duties.of_received(one.kind, one.state)
+            if missing is not None:
+                since = one.state_at if missing is Missing.OUTCOME else one.received_at
+                yield self._owed(one, one.sender, self.own, missing, since)
+
+    def _owed(self, one: Sent | Came, partner: str, owed_by: str, missing: Missing, since: datetime) -> Owed:
+        sent = one if isinstance(one, SENT) else None
+        duty = self.terms.duty(missing, since, kind=one.kind, partner=partner, owed_by=owed_by)
+        return Owed(
+            owed_by="us" if owed_by == self.own else "them",
+            lies="sent" if sent else "came",
+            partner=partner,
+            message_id=one.message_id,
+            case=one.conversation_id,
+            kind=one.kind,
+            state=one.state,
+            missing=missing,
+            since=since,
+            working_days=self.terms.calendar(owed_by).working_days_between(since, self.now),
+            late_at=duty.late_at,
+            escalate_at=duty.escalate_at,
+            step=duty.step(self.now),
+            ring=self.ring(partner),
+            handed_over_at=sent.handed_over_at if sent else None,
+        )
+
+
+def _since(sent: Sent, missing: Missing) -> datetime:
+    if missing in FROM_THE_START:
+        return sent.queued_at
+    if missing is Missing.OUTCOME and sent.state is not State.ACKNOWLEDGED and sent.handed_over_at:
+        return sent.handed_over_at
+    return sent.state_at
+
+
+def pursued(tx: Connection, found: Sequence[Owed]) -> list[Pursued]:
+    """The same duties with what was done about each. It is asked for those that somebody is shown, for there may be thousands."""
+    sent, came = ([one.message_id for one in found if one.lies == lies] for lies in ("sent", "came"))
+    tries, chases, asked = outbox.last_tries(tx, sent), chased.about(tx, sent), inbox.reminders(tx, came)
+
+    def known(one: Owed) -> Pursued:
+        if one.lies == "came":
+            return Pursued(*(*_owed_of(one), "", asked.get((one.partner, one.message_id)), None))
+        steps = (chases.get((one.message_id, one.missing, step)) for step in (REMINDED, ESCALATED))
+        tried = tries.get(one.message_id, "not tried yet")
+        return Pursued(*(*_owed_of(one), tried, *(chase and chase.at for chase in steps)))
+
+    return [known(one) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,100 +195,3 @@ def unmatched(here: Authority) -> Unmatched | None:
         Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=here.code
     )
     return Unmatched(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))
-
-
-def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
-    """The same, within a transaction."""
-    sent = outbox.search(tx, states=OPEN, limit=None)
-    came = inbox.search(tx, here.now(), states=WAITING, tests=False, unmatched=False, limit=MOST)
-    return about(tx, here, terms, sent, came)
-
-
-def of_came(here: Authority, came: Sequence[Item]) -> list[Owed]:
-    """What is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
-    terms = agreed.read(here.config)
-    return here.store.look(lambda tx: about(tx, here, terms, (), came))
-
-
-def by_case(found: Sequence[Owed]) -> list[Sequence[Owed]]:
-    """The same things that are owed in one case by many, together: a search that went to all of England is one row."""
-    groups: dict[tuple[str, str, Missing], list[Owed]] = {}
-    for one in found:
-        groups.setdefault((one.case, one.owed_by, one.missing), []).append(one)
-    return list(groups.values())
-
-
-def about(tx: Connection, here: Authority, terms: Agreed, sent: Sequence[Delivery], came: Sequence[Item]) -> list[Owed]:
-    """The same, about these messages alone."""
-    live = [one for one in sent if one.state in OPEN and not one.test]
-    waiting = [one for one in came if one.state in WAITING and not one.test]
-    found = [*_sent(tx, here, terms, live), *_came(tx, here, terms, waiting)]
-    return sorted(found, key=lambda one: (one.since, one.message_id))
-
-
-def _sent(tx: Connection, here: Authority, terms: Agreed, live: Sequence[Delivery]) -> Iterator[Owed]:
-    ids = [one.message_id for one in live]
-    tries, chases = outbox.last_tries(tx, ids), chased.about(tx, ids)
-    for sent in live:
-        sealed, handed_over = sent.protection == "sealed", sent.handed_over_at is not None
-        missing = duties.of_sent(sent.kind, sent.state, sealed=sealed, handed_over=handed_over)
-        if missing is None:
-            continue
-        owed_by = here.code if missing is Missing.DECISION else sent.recipient
-        since = _since(sent, missing)
-        duty = terms.duty(missing, since, kind=sent.kind, partner=sent.recipient, owed_by=owed_by)
-        reminded, escalated = (chases.get((sent.message_id, missing, step)) for step in (REMINDED, ESCALATED))
-        yield Owed(
-            owed_by="us" if owed_by == here.code else "them",
-            partner=sent.recipient,
-            message_id=sent.message_id,
-            case=sent.conversation_id,
-            kind=sent.kind,
-            state=sent.state,
-            missing=missing,
-            since=since,
-            working_days=terms.calendar(owed_by).working_days_between(since, here.now()),
-            late_at=duty.late_at,
-            escalate_at=duty.escalate_at,
-            step=duty.step(here.now()),
-            tried=tries.get(sent.message_id, "not tried yet"),
-            ring=here.whom_to_ring(sent.recipient),
-            handed_over_at=sent.handed_over_at,
-            reminded_at=reminded.at if reminded else None,
-            escalated_at=escalated.at if escalated else None,
-        )
-
-
-def _since(sent: Delivery, missing: Missing) -> datetime:
-    if missing in FROM_THE_START:
-        return sent.queued_at
-    if missing is Missing.OUTCOME and sent.state is not State.ACKNOWLEDGED and sent.handed_over_at:
-        return sent.handed_over_at
-    return sent.state_at
-
-
-def _came(tx: Connection, here: Authority, terms: Agreed, waiting: Sequence[Item]) -> Iterator[Owed]:
-    asked = inbox.reminders(tx, [one.message_id for one in waiting])
-    for came in waiting:
-        missing = duties.of_received(came.kind, came.state)
-        if missing is None:
-            continue
-        since = came.state_at if missing is Missing.OUTCOME else came.received_at
-        duty = terms.duty(missing, since, kind=came.kind, partner=came.sender, owed_by=here.code)
-        yield Owed(
-            owed_by="us",
-            partner=came.sender,
-            message_id=came.message_id,
-            case=came.conversation_id,
-            kind=came.kind,
-            state=came.state,
-            missing=missing,
-            since=since,
-            working_days=terms.calendar(here.code).working_days_between(since, here.now()),
-            late_at=duty.late_at,
-            escalate_at=duty.escalate_at,
-            step=duty.step(here.now()),
-            tried="",
-            ring=here.whom_to_ring(came.sender),
-            reminded_at=asked.get((came.sender, came.message_id)),
-        )

@@ -7,27 +7,36 @@ closed,2026-12-24,              one day; the office is closed, besides bank holi
 
 import csv
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from gateway.core.calendar import A_DAY, Calendar, Span
 from gateway.errors import ConfigProblem
 
 MOST = 100_000  # bytes
+FILES_KEPT = 256  # an authority of England has one at most
 LONGEST = timedelta(days=366)
 HEADINGS = ["what", "from", "to"]
 WHAT = ("term", "half-term", "closed")
 
 
 def read(path: Path) -> Calendar:
-    """The calendar in this file. Raises ConfigProblem, which names the line."""
+    """The calendar in this file, read once for as long as the file is the same. Raises ConfigProblem, which names the line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.reader(stream.read(MOST).splitlines()))
+        stamp = path.stat()
+        return _read(path, stamp.st_mtime_ns, stamp.st_size)
     except (OSError, UnicodeDecodeError, csv.Error) as why:
         reason = getattr(why, "strerror", None) or "it is no CSV in UTF-8"
         raise ConfigProblem(
             "config.calendar", f"The calendar {path} cannot be read ({reason}).", "Check [calendars] in gateway.toml."
         ) from None
+
+
+@lru_cache(FILES_KEPT)
+def _read(path: Path, changed_ns: int, size: int) -> Calendar:
+    """`changed_ns` and `size` tell one state of the file from the next."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.reader(stream.read(MOST).splitlines()))
     if not rows or [cell.strip().lower() for cell in rows[0]] != HEADINGS:
         raise _problem(path, 1, "does not name the columns", "what,from,to")
     spans: dict[str, list[Span]] = {what: [] for what in WHAT}

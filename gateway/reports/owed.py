@@ -8,7 +8,7 @@ from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
-from gateway.reconciliation.reconcile import Owed
+from gateway.reconciliation.reconcile import Owed, Pursued
 from gateway.reports.wording import named, whose
 from schemas.reading import words
 
@@ -17,7 +17,7 @@ COLUMNS = ("Id", "Owed by", "Kind", "Missing", "Since", "Working days", "Late fr
 NUMBERS = ("Working days",)
 
 
-def page(here: Authority, found: Sequence[Owed]) -> Page:
+def page(here: Authority, found: Sequence[Pursued]) -> Page:
     """Both, for print."""
     late = sum(one.step is not Step.WAIT for one in found)
     return Page(
@@ -32,7 +32,7 @@ def page(here: Authority, found: Sequence[Owed]) -> Page:
     )
 
 
-def listing(here: Authority, found: Sequence[Owed]) -> Page:
+def listing(here: Authority, found: Sequence[Pursued]) -> Page:
     """The duties alone, for a spreadsheet."""
     return Page("What is owed", whose(here), "", (), (duties(found),))
 
@@ -53,14 +53,14 @@ def ageing(found: Iterable[Owed]) -> Table:
     return Table(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
-def duties(found: Sequence[Owed]) -> Table:
+def duties(found: Sequence[Pursued]) -> Table:
     """Every duty in a row."""
     late = frozenset(number for number, one in enumerate(found) if one.step is not Step.WAIT)
     columns = [Column(name, number=name in NUMBERS) for name in COLUMNS]
     return Table("Every duty, the oldest first", columns, [_row(one) for one in found], marked=late)
 
 
-def _row(one: Owed) -> tuple[str | int, ...]:
+def _row(one: Pursued) -> tuple[str | int, ...]:
     ours = one.owed_by == "us"
     who = f"us, to {named(one.partner)}" if ours else named(one.partner)
     late = one.step is not Step.WAIT
@@ -81,7 +81,7 @@ def _row(one: Owed) -> tuple[str | int, ...]:
     )
 
 
-def _done(one: Owed) -> str:
+def _done(one: Pursued) -> str:
     done = (
         ("handed over by telephone", one.handed_over_at),
         ("reminded" if one.owed_by == "them" else "they reminded us", one.reminded_at),

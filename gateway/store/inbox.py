@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, and_, exists, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.standing import ENDINGS, WAITING, Standing
@@ -56,6 +57,19 @@ class Item:
     state_at: datetime
 
 
+class Owing(NamedTuple):
+    """As much of a message as says what is owed on it."""
+
+    sender: str
+    message_id: str
+    conversation_id: str
+    kind: str
+    test: bool
+    received_at: datetime
+    state_at: datetime
+    state: Standing
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A receipt as it is kept: ours for what came, theirs for what we sent."""
@@ -68,6 +82,9 @@ class Receipt:
 
 
 _VIEW = [inbox.c[name] for name in Item.__dataclass_fields__]
+_OWING = [inbox.c[name] for name in Owing._fields]
+_TRACED = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
+_UNMATCHED = exists().where(_TRACED, traced.c.state == Found.NONE)
 
 
 def receipts_for(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
@@ -213,6 +230,14 @@ def locked(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, 
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
+def all_locked(tx: Connection, senders: Mapping[str, str]) -> dict[str, tuple[bytes | None, bytes]]:
+    """The same of all of these messages, a page of them, by id; each is told with its sender."""
+    query = select(inbox.c.sender, inbox.c.message_id, inbox.c.data_key, inbox.c.content)
+    found = tx.execute(query.where(inbox.c.message_id.in_(senders)))
+    mine = [r for r in found if senders[r.message_id] == r.sender]
+    return {r.message_id: (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
+
+
 def search(
     tx: Connection,
     now: datetime,
@@ -220,63 +245,39 @@ def search(
     states: Sequence[Standing] = (),
     sender: str | None = None,
     conversation_id: str | None = None,
-    tests: bool = True,
+    since: datetime | None = None,
     unmatched: bool = True,
     oldest_first: bool = False,
-    beyond: Item | None = None,
+    beyond: tuple[datetime, str] | None = None,
     limit: int | None = 100,
 ) -> list[Item]:
     """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all.
 
-    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: those that come
-    after this one in the order.
+    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: when the last
+    one of the page before came, and its id.
     """
     order = (inbox.c.received_at, inbox.c.message_id)
-    query = select(*_VIEW).where(inbox.c.shown_from <= now)
+    query = select(*_VIEW).where(inbox.c.shown_from <= now).limit(limit)
     query = query.order_by(*(order if oldest_first else (column.desc() for column in order)))
     if beyond is not None:
-        at, same = beyond.received_at, inbox.c.received_at == beyond.received_at
-        farther = (
-            (inbox.c.received_at > at, inbox.c.message_id > beyond.message_id)
-            if oldest_first
-            else (inbox.c.received_at < at, inbox.c.message_id < beyond.message_id)
-        )
-        query = query.where(or_(farther[0], and_(same, farther[1])))
+        query = query.where(tuple_(*order) > beyond if oldest_first else tuple_(*order) < beyond)
     if states:
         query = query.where(inbox.c.state.in_(states))
     if sender is not None:
         query = query.where(inbox.c.sender == sender)
     if conversation_id is not None:
         query = query.where(inbox.c.conversation_id == conversation_id)
-    if not tests:
-        query = query.where(inbox.c.test.is_(False))
-    if not unmatched:
-        same = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
-        query = query.where(~exists().where(same, traced.c.state == Found.NONE))
-    return [_item(row._mapping) for row in tx.execute(query.limit(limit))]
-
-
-def page(
-    tx: Connection,
-    now: datetime,
-    *,
-    state: Standing | None = None,
-    sender: str | None = None,
-    since: datetime | None = None,
-    before: tuple[datetime, str] | None = None,
-    limit: int,
-) -> list[Item]:
-    """The newest messages that may be shown and meet every condition given, newest first; `before` is where the page before ended."""
-    at = (inbox.c.received_at, inbox.c.message_id)
-    query = select(*_VIEW).where(inbox.c.shown_from <= now).order_by(*(column.desc() for column in at)).limit(limit)
-    for column, value in ((inbox.c.state, state), (inbox.c.sender, sender)):
-        if value is not None:
-            query = query.where(column == value)
     if since is not None:
         query = query.where(inbox.c.received_at >= since)
-    if before is not None:
-        query = query.where(tuple_(*at) < before)
+    if not unmatched:
+        query = query.where(~_UNMATCHED)
     return [_item(row._mapping) for row in tx.execute(query)]
+
+
+def owing(tx: Connection, now: datetime) -> list[Owing]:
+    """All that wait for us and may be shown, in no order, without tests and unmatched searches: little is asked of each."""
+    waits = (inbox.c.state.in_(WAITING), inbox.c.test.is_(False), inbox.c.shown_from <= now, ~_UNMATCHED)
+    return [Owing._make((*said, Standing(state))) for *said, state in tx.execute(select(*_OWING).where(*waits))]
 
 
 def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
@@ -285,8 +286,9 @@ def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str
     for at in range(0, len(message_ids), AT_ONCE):
         named = inbox.c.in_reply_to.in_(message_ids[at : at + AT_ONCE])
         query = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.received_at).where(named)
-        came = tx.execute(query.order_by(inbox.c.received_at))
-        found |= {(r.sender, r.in_reply_to): r.received_at for r in came if r.kind == "Reminder"}
+        came = [row for row in tx.execute(query) if row.kind == "Reminder"]
+        came.sort(key=lambda row: row.received_at)
+        found |= {(row.sender, row.in_reply_to): row.received_at for row in came}
     return found
 
 
@@ -298,8 +300,7 @@ def answered_later(tx: Connection, sender: str, in_reply_to: str, sequence: int)
 
 def unmatched(tx: Connection) -> list[Item]:
     """The searches to which our index has no possible match, and which wait for an officer's word; the oldest first."""
-    same = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
-    query = select(*_VIEW).join(traced, same).where(traced.c.state == Found.NONE)
+    query = select(*_VIEW).join(traced, _TRACED).where(traced.c.state == Found.NONE)
     items = [_item(row._mapping) for row in tx.execute(query)]
     owed = [one for one in items if one.state is Standing.NEW or one.kind == "WhereaboutsEnquiry"]
     return sorted(owed, key=lambda one: (one.received_at, one.message_id))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
@@ -63,6 +63,21 @@ class Delivery:
     handed_over_at: datetime | None  # by telephone
 
 
+class Owing(NamedTuple):
+    """As much of a delivery as says what is owed on it."""
+
+    message_id: str
+    conversation_id: str
+    recipient: str
+    kind: str
+    test: bool
+    queued_at: datetime
+    state_at: datetime
+    protection: str
+    handed_over_at: datetime | None  # by telephone
+    state: State
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A delivery that this process, and no other, may try now."""
@@ -93,6 +108,7 @@ _CONTENTS = [column.name for column in outbox_contents.c]
 _QUEUED = [name for name in Queued.__dataclass_fields__ if name in outbox.c]
 _earlier = outbox.alias("earlier")
 _VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
+_OWING = [outbox.c[name] for name in Owing._fields]
 
 
 def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
@@ -319,6 +335,13 @@ def locked(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
+def all_locked(tx: Connection, message_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
+    """The same of all of these, a page of them."""
+    kept = outbox_contents.c
+    query = select(kept.message_id, kept.data_key, kept.content).where(kept.message_id.in_(message_ids))
+    return {r.message_id: (r.data_key and bytes(r.data_key), bytes(r.content)) for r in tx.execute(query)}
+
+
 def search(
     tx: Connection,
     *,
@@ -336,6 +359,12 @@ def search(
     if conversation_id is not None:
         query = query.where(outbox.c.conversation_id == conversation_id)
     return [_delivery(row) for row in tx.execute(query)]
+
+
+def owing(tx: Connection, states: Sequence[State]) -> list[Owing]:
+    """All that stand so, in no order, without tests: there may be thousands, of which little is asked."""
+    query = select(*_OWING).where(outbox.c.state.in_(states), outbox.c.test.is_(False))
+    return [Owing._make((*said, State(state))) for *said, state in tx.execute(query)]
 
 
 def page(
@@ -387,7 +416,8 @@ def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     for at in range(0, len(message_ids), AT_ONCE):
         mine = attempts.c.message_id.in_(message_ids[at : at + AT_ONCE])
         query = select(attempts.c.message_id, attempts.c.route, attempts.c.ending).where(mine)
-        found |= {r.message_id: f"{r.route}: {r.ending}" for r in tx.execute(query.order_by(attempts.c.number))}
+        in_turn = tx.execute(query.order_by(attempts.c.message_id, attempts.c.number))
+        found |= {r.message_id: f"{r.route}: {r.ending}" for r in in_turn}
     return found
 
 

@@ -21,7 +21,7 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         mona = await desk(browser, here, Role.SERVICE_MANAGER, viewport={"width": 320, "height": 800})
         page = mona.page
         await mona.open("/unanswered")
-        await expect(page.get_by_role("link", name="Transfer notice")).to_be_visible()
+        await expect(page.get_by_role("row").get_by_role("link")).to_be_visible()
         await accessible(mona)
         await page.get_by_label("Who owes it").select_option("We owe it")
         await page.get_by_role("button", name="Show").click()

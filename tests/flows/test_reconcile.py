@@ -16,7 +16,7 @@ from gateway.exchange import respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Owed
+from gateway.reconciliation.reconcile import Pursued
 from gateway.store import outbox
 from gateway.store.outbox import Settled
 from schemas.message import Acknowledgement
@@ -40,9 +40,10 @@ def pair(tmp_path: Path) -> tuple[Authority, Authority]:
     return both
 
 
-def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
+def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Pursued]:
     here.now = lambda: MONDAY + after
-    return reconcile.owed(here)
+    found = reconcile.owed(here)
+    return here.store.look(lambda tx: reconcile.pursued(tx, found))
 
 
 async def exchanged(pair: tuple[Authority, Authority]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event
 from gateway.core.delivery import State
 from gateway.core.standing import Standing
 from gateway.store import (
+    chased,
     children,
     drafts,
     entries,
@@ -105,8 +106,19 @@ WORK: dict[str, Callable[[Connection], object]] = {
         outbox.page(tx, limit=50),
     ),
     "a page of what came": lambda tx: (
-        inbox.page(tx, NOW, since=NOW, before=(NOW, "m1"), limit=50),
-        inbox.page(tx, NOW, limit=50),
+        inbox.search(tx, NOW, since=NOW, beyond=(NOW, "m1"), limit=50),
+        inbox.search(tx, NOW, beyond=(NOW, "m1"), oldest_first=True, limit=50),
+        inbox.search(tx, NOW, limit=50),
+    ),
+    "what is owed": lambda tx: (outbox.owing(tx, tuple(State)), inbox.owing(tx, NOW)),
+    "what was done about it": lambda tx: (
+        outbox.last_tries(tx, ["m1", "m2"]),
+        chased.about(tx, ["m1", "m2"]),
+        inbox.reminders(tx, ["m1", "m2"]),
+    ),
+    "the copies of a page": lambda tx: (
+        outbox.all_locked(tx, ["m1", "m2"]),
+        inbox.all_locked(tx, {"m1": "885", "m2": "885"}),
     ),
     "forget old answers": lambda tx: repeats.forget(tx, NOW),
     "was this request answered": lambda tx: (

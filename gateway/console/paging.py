@@ -1,0 +1,52 @@
+"""A long list, a page at a time. Which page stands in the address as a number, so that it can be kept and sent on."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+DIGITS = 6  # of a page's number; no list is longer
+BESIDE = 1  # pages that are named before and after this one
+
+
+@dataclass(frozen=True, slots=True)
+class Paged(Generic[T]):
+    """One page of a list, and how many there are."""
+
+    rows: Sequence[T]
+    number: int
+    pages: int
+    first: int  # the place of its first row in the whole list
+    whole: int
+
+    def links(self, address: Callable[[int], str]) -> Mapping[str, object]:
+        """What GOV.UK's pagination is made of; `address` is where a page lies."""
+        around = {"previous": self.number - 1, "next": self.number + 1}
+        named = {what: {"href": address(page)} for what, page in around.items() if 1 <= page <= self.pages}
+        return {"items": list(self._items(address)), **named}
+
+    def _items(self, address: Callable[[int], str]) -> Iterator[Mapping[str, object]]:
+        """The first, the last, and those around this one; an ellipsis stands for two or more."""
+        near = range(self.number - BESIDE, self.number + BESIDE + 1)
+        shown = sorted({1, self.pages, *near} & set(range(1, self.pages + 1)))
+        before = 0
+        for page in shown:
+            if page - before == 2:
+                yield _item(before + 1, address)
+            elif page - before > 2:
+                yield {"ellipsis": True}
+            yield _item(page, address) | {"current": page == self.number}
+            before = page
+
+
+def paged(rows: Sequence[T], asked: str, size: int) -> Paged[T]:
+    """The page that was asked for; the first where that is no number, the last where there are not so many."""
+    pages = max(1, -(-len(rows) // size))
+    wanted = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= DIGITS else 1
+    number = min(max(wanted, 1), pages)
+    begin = (number - 1) * size
+    return Paged(rows[begin : begin + size], number, pages, begin + 1, len(rows))
+
+
+def _item(page: int, address: Callable[[int], str]) -> dict[str, object]:
+    return {"number": page, "href": address(page)}
