@@ -44,6 +44,15 @@ def api_add(
     answer(as_json, {"client_id": name, "client_secret": secret, "token_url": f"{address}/token"}, lambda: said)
 
 
+@commands.command("new-secret")
+def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Give a client another secret, shown this once; the old one counts no more."""
+    with opened(home) as here:
+        secret = clients.renew(here, name, by)
+    said = f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
+    answer(as_json, {"client_id": name, "client_secret": secret}, lambda: said)
+
+
 @commands.command("end")
 def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """A client is let in no more, from this moment."""

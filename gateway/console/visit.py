@@ -26,6 +26,7 @@ NAVIGATION = (  # the rooms in the head of every page, for those to whom they ar
     (Act.AUDIT, "/audit", "Audit log"),
     (Act.SEE_HEALTH, "/health", "Health"),
     (Act.MANAGE_PEOPLE, "/people", "People"),
+    (Act.SEE_SYSTEMS, "/case-systems", "Case systems"),
 )
 SESSION_COOKIE = "__Host-session"
 HERE = web.AppKey("here", Authority)

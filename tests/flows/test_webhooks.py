@@ -331,8 +331,8 @@ async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secr
 
 async def test_a_client_has_no_more_than_ten(told: Told) -> None:
     here, _, receiver = told
-    for _ in range(webhooks.MOST):
-        hooked(here, receiver.url)
+    for number in range(webhooks.MOST):
+        hooked(here, f"{receiver.url}/{number}")
     with pytest.raises(NotAllowed, match="at most 10"):
         hooked(here, receiver.url)
 
