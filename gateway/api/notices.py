@@ -53,7 +53,7 @@ def listed(call: Call) -> Reply:
     more = None
     if len(found) > limit:
         last = found[limit - 1]
-        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': _cursor(last.at, last.id)})}"
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, last.id)})}"
     return given(Page(tuple(found[:limit]), more))
 
 
@@ -139,7 +139,8 @@ def _moment(text: str, name: str) -> datetime:
         raise _wrong(name) from None
 
 
-def _cursor(at: datetime, message_id: str) -> str:
+def cursor(at: datetime, message_id: str) -> str:
+    """Where a page ends, as the next one is asked for: nothing that a client could not know."""
     return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
 
 
