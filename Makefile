@@ -37,7 +37,7 @@ lock: # Resolve the newest allowed versions into requirements.lock
 clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data
 
-bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched; finding, and every page, among a million notices
+bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched; finding, every page, and every call of the API, among a million notices
 	@$(BIN)/python -m benchmarks.exchange $(ARGS)
 	@$(BIN)/python -m benchmarks.routes
 	@$(BIN)/python -m benchmarks.leavers
@@ -45,6 +45,7 @@ bench: .venv/.installed ## Messages a second for the whole way and each route, r
 	@$(BIN)/python -m benchmarks.matching
 	@$(BIN)/python -m benchmarks.find
 	@$(BIN)/python -m benchmarks.pages
+	@$(BIN)/python -m benchmarks.api
 
 screenshots: .venv/.installed ## Pictures of the console for the README and the docs, taken in Chromium
 	@$(BIN)/python -m tests.pictures

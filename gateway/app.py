@@ -14,11 +14,11 @@ from functools import partial
 from aiohttp import web
 from sqlalchemy import Connection
 
-from gateway import webhooks
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, witness
 from gateway.authority import SYSTEM, Authority
+from gateway.case_systems import webhooks
 from gateway.casework import find, lapse
 from gateway.console import application as console
 from gateway.errors import StoreUnavailable, Unusable

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.access import clients
 from gateway.app import site
 from gateway.authority import Authority
+from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 
 Http = TestClient[web.Request, web.Application]

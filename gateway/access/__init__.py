@@ -1,1 +1,1 @@
-"""Who may come in: people by a password or their council's directory, case systems by a secret."""
+"""How people come in: by a password of ours, or by their council's directory."""

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from aiohttp import web
 
-from gateway.access import clients
-from gateway.access.once import Answer, Claim
 from gateway.authority import Authority
+from gateway.case_systems import clients
+from gateway.case_systems.once import Answer, Claim
 from gateway.errors import GatewayError
 from gateway.store.clients import Client
 from schemas import xml

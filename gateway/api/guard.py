@@ -14,11 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.access import clients, once
-from gateway.access.once import Answer
 from gateway.api.call import HERE, JSON, Call, Malformed, Reply, answered
 from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.authority import Authority
+from gateway.case_systems import clients, once
+from gateway.case_systems.once import Answer
 from gateway.core.permissions import Act, Scope, allows
 from gateway.store.clients import Client
 from gateway.web.callers import READ_SECONDS, Budget

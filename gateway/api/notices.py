@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from gateway.access import once
-from gateway.access.once import Answer
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import Listed, Page, Signed, Status, Taken, Try
+from gateway.case_systems import once
+from gateway.case_systems.once import Answer
 from gateway.core.delivery import State
 from gateway.core.permissions import Act
 from gateway.core.standing import Standing
@@ -54,7 +54,7 @@ def listed(call: Call) -> Reply:
     more = None
     if len(found) > limit:
         last = found[limit - 1]
-        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': _cursor(last.at, last.id)})}"
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, last.id)})}"
     return given(Page(tuple(found[:limit]), more))
 
 
@@ -140,7 +140,8 @@ def _moment(text: str, name: str) -> datetime:
         raise _wrong(name) from None
 
 
-def _cursor(at: datetime, message_id: str) -> str:
+def cursor(at: datetime, message_id: str) -> str:
+    """Where a page ends, as the next one is asked for: nothing that a client could not know."""
     return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
 
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from gateway.access.clients import NotLetIn
-from gateway.access.once import OtherRequest
 from gateway.api.call import HERE, Malformed, NotAcceptable, Reply, text_of
 from gateway.api.shapes import Fault, Problem
+from gateway.case_systems.clients import NotLetIn
+from gateway.case_systems.once import OtherRequest
 from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unfit
 from gateway.logs import failed
 from keys.errors import Destroyed, Refusal

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.access import once
 from gateway.api.call import Call, Reply, answered
 from gateway.api.guard import Operation
 from gateway.api.notices import taken
 from gateway.api.shapes import Taken
+from gateway.case_systems import once
 from gateway.core.permissions import Act
 from gateway.exchange import amend, respond
 from gateway.exchange.send import Also

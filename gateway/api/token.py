@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
-from gateway.access import clients
-from gateway.access.clients import NotLetIn
 from gateway.api.call import FORM, HERE, given
 from gateway.api.guard import read, take
 from gateway.api.problems import problem, response
 from gateway.api.shapes import Token
+from gateway.case_systems import clients
+from gateway.case_systems.clients import NotLetIn
 from gateway.errors import NotAllowed
 from gateway.store import clients as kept
 from keys.api_token import LIFE

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from gateway import webhooks as flow
-from gateway.access import once
-from gateway.access.once import Answer
 from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
+from gateway.case_systems import once
+from gateway.case_systems import webhooks as flow
+from gateway.case_systems.once import Answer
 from gateway.core.happenings import Event
 from gateway.core.permissions import Act
 from gateway.store import webhooks

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import webhooks
-from gateway.access import clients
+from gateway.case_systems import clients, webhooks
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
 from gateway.core.permissions import Scope
 from gateway.store import clients as kept
@@ -43,6 +42,15 @@ def api_add(
         address = clients.audience(here)
     said = f"At {escape(address)}/token: client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
     answer(as_json, {"client_id": name, "client_secret": secret, "token_url": f"{address}/token"}, lambda: said)
+
+
+@commands.command("new-secret")
+def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Give a client another secret, shown this once; the old one counts no more."""
+    with opened(home) as here:
+        secret = clients.renew(here, name, by)
+    said = f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
+    answer(as_json, {"client_id": name, "client_secret": secret}, lambda: said)
 
 
 @commands.command("end")

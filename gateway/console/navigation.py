@@ -88,6 +88,7 @@ SECTIONS = (
         (
             Room(Act.SEE_PARTNERS, "/partners", "Partners"),
             Room(Act.MANAGE_PEOPLE, "/people", "People"),
+            Room(Act.SEE_SYSTEMS, "/case-systems", "Case systems"),
             Room(Act.SEE_HEALTH, "/health", "Health"),
         ),
     ),

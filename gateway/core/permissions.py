@@ -17,7 +17,7 @@ class Role(StrEnum):
     SERVICE_MANAGER = "service_manager"
     AUDITOR = "auditor"  # reads the log, not the children
     OPERATOR = "operator"  # keeps it running; sees nothing about a child
-    ADMIN = "admin"  # people and their roles
+    ADMIN = "admin"  # people and their roles, and case systems
 
 
 class Scope(StrEnum):
@@ -49,6 +49,9 @@ class Act(StrEnum):
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"
     MANAGE_PEOPLE = "manage people and their roles"
+    SEE_SYSTEMS = "see case systems, and how they are told of what happens"
+    MANAGE_SYSTEMS = "let case systems call, and end them"
+    RESUME_WEBHOOK = "tell a case system again what it did not take"
     WEBHOOKS = "be told of what happens"
 
 
@@ -80,6 +83,9 @@ TABLE: Mapping[Act, Mapping[Role, Reach]] = {
     Act.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Act.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Act.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
+    Act.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
+    Act.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
+    Act.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
     Act.WEBHOOKS: {},  # for case systems only
 }
 SCOPES: Mapping[Scope, frozenset[Act]] = {

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from gateway import setup
-from gateway.access import clients
+from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 from gateway.store import outbox
 from keys import api_token

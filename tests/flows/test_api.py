@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway.access import clients
 from gateway.api import application as api
 from gateway.api.application import operations
 from gateway.api.guard import PARTS
 from gateway.authority import Authority
+from gateway.case_systems import clients
 from gateway.core.permissions import Act, Role, Scope, allows
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive

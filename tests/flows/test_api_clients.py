@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway import setup
-from gateway.access import clients
+from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.settings.file import parse

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access import clients
 from gateway.api import table
 from gateway.api.problems import OF_HTTP
+from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 from gateway.store import inbox, outbox
 from gateway.store import webhooks as kept

@@ -45,7 +45,14 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     client = TestClient(TestServer(application(here), port=here.config.console.port))
     await client.start_server()
     head = sent.header
-    parts = {"case": head.conversation_id, "notice": head.message_id, "name": "spare@council.example", "number": "0"}
+    parts = {
+        "case": head.conversation_id,
+        "notice": head.message_id,
+        "name": "spare@council.example",
+        "number": "0",
+        "system": "one-test",
+        "webhook": f"wh-{'0' * 24}",
+    }
     parts |= {"authority": "333", "draft": str(UUID(int=1)), "composition": str(UUID(int=2))}
     yield client, parts | {"section": "child", "at": "0", "report": "timeliness"}
     await client.close()

@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, select
 
-from gateway.access import once
-from gateway.access.once import Answer, Claim, OtherRequest
 from gateway.authority import Authority
+from gateway.case_systems import once
+from gateway.case_systems.once import Answer, Claim, OtherRequest
 from gateway.errors import NotAllowed
 from gateway.exchange import send
 from gateway.store import outbox

@@ -17,9 +17,8 @@ import pytest
 from aiohttp import web
 
 from adapters import webhook as carrier
-from gateway import webhooks
-from gateway.access import clients
 from gateway.authority import Authority
+from gateway.case_systems import clients, webhooks
 from gateway.core.happenings import Event
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
@@ -334,8 +333,8 @@ async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secr
 
 async def test_a_client_has_no_more_than_ten(told: Told) -> None:
     here, _, receiver = told
-    for _ in range(webhooks.MOST):
-        hooked(here, receiver.url)
+    for number in range(webhooks.MOST):
+        hooked(here, f"{receiver.url}/{number}")
     with pytest.raises(NotAllowed, match="at most 10"):
         hooked(here, receiver.url)
 

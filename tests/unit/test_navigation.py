@@ -46,7 +46,7 @@ def test_a_section_of_which_one_room_is_open_is_called_as_the_room() -> None:
 
 
 def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
-    assert [one.text for one in of("/health", Role.OPERATOR).sections] == ["Partners", "Health"]
+    assert [one.text for one in of("/health", Role.OPERATOR).sections] == ["Partners", "Case systems", "Health"]
     assert [one.text for one in of("/inbox", Role.OUTREACH).sections] == ["Inbox", "Unanswered", "Sent"]
     assert of("/health", Role.OPERATOR).rooms == ()
 

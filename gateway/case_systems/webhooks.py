@@ -22,9 +22,11 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import happenings
 from gateway.core.delivery import next_attempt
 from gateway.core.happenings import Event, Happening
+from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.logs import failed
-from gateway.store import log, webhooks
+from gateway.store import clients, log, webhooks
+from gateway.store.clients import Client
 from gateway.store.log import Entry, Kept
 from gateway.store.webhooks import Webhook
 from keys import at_rest, webhook
@@ -50,8 +52,13 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
 
     def write(tx: Connection) -> Webhook:
+        _check_scope(clients.get(tx, client))
         if webhooks.count(tx, client) >= MOST:
             raise NotAllowed("webhook.too-many", f"A client has at most {MOST} webhooks.", "Take one away first.")
+        if any((one.url, one.events) == (url, wanted) for one in webhooks.of_client(tx, client)):
+            raise NotAllowed(
+                "webhook.exists", "This address is told of the same already.", "Take the other away first."
+            )
         begins = replace(hook, next_entry=log.head(tx).size)
         webhooks.add(tx, begins)
         log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
@@ -71,6 +78,15 @@ def _check(here: Authority, url: str, events: Collection[Event]) -> None:
     if not events:
         raise NotAllowed(
             "webhook.no-event", "It is not said of what is to be told.", f"One or more of: {', '.join(Event)}."
+        )
+
+
+def _check_scope(client: Client) -> None:
+    if not (client.active and Scope.WEBHOOKS in client.scopes):
+        raise NotAllowed(
+            "webhook.no-scope",
+            "This case system may not have itself told of what happens.",
+            f"It needs the scope {Scope.WEBHOOKS}, which is given when it is added.",
         )
 
 
@@ -115,7 +131,7 @@ async def tell_now(here: Authority) -> None:
 
 
 async def _tell(here: Authority, hook: Webhook) -> None:
-    entries = await here.store.read(lambda tx: _entries(tx, hook))
+    entries = await here.store.read(lambda tx: ahead(tx, hook))
     if not entries:
         return
     now = here.now()
@@ -136,8 +152,8 @@ def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timede
     return webhooks.told(tx, hook, to, here.now() + wait)
 
 
-def _entries(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
-    """The next entries of the log, each with what it tells of."""
+def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
+    """The next entries of the log, each with what it tells of; so many as are read at once."""
     return [
         (one, happenings.of_entry(one.act, one.about, webhooks.changed_by(tx, one.act, one.about, one.partner)))
         for one in log.after(tx, hook.next_entry, AT_ONCE)

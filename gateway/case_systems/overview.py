@@ -1,0 +1,59 @@
+"""Case systems as a page shows them: each client with its webhooks, how far these were told, and what waits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.case_systems import webhooks as flow
+from gateway.store import clients, log, webhooks
+from gateway.store.clients import Client
+from gateway.store.webhooks import Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One webhook, and how it stands."""
+
+    hook: Webhook
+    until: datetime | None  # everything that happened up to then was told; None: nothing yet
+    waiting: int  # events
+    more: bool  # there are further entries, which were not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One case system."""
+
+    client: Client
+    told: tuple[Told, ...]
+
+
+def every(here: Authority) -> list[tuple[Client, list[Webhook]]]:
+    """All, those that may call first; each with its webhooks."""
+
+    def read(tx: Connection) -> tuple[list[Client], list[Webhook]]:
+        return clients.every(tx), webhooks.every(tx)
+
+    found, hooks = here.store.look(read)
+    by_use = sorted(found, key=lambda one: (not one.active, one.id))
+    return [(one, [hook for hook in hooks if hook.client == one.id]) for one in by_use]
+
+
+def look(here: Authority, name: str) -> System:
+    """One of them. Raises NotFound."""
+
+    def read(tx: Connection) -> System:
+        client = clients.get(tx, name)
+        return System(client, tuple(_told(tx, hook) for hook in webhooks.of_client(tx, name)))
+
+    return here.store.look(read)
+
+
+def _told(tx: Connection, hook: Webhook) -> Told:
+    before = log.after(tx, hook.next_entry - 1, 1) if hook.next_entry else []
+    entries = flow.ahead(tx, hook)
+    waiting = sum(one.event in hook.events for _, happened in entries for one in happened)
+    until = before[0].at if before and before[0].at >= hook.made_at else None
+    return Told(hook, until, waiting, more=len(entries) >= flow.AT_ONCE)

@@ -1,0 +1,153 @@
+"""An admin lets a case system in, gives it an address and ends it; an operator has what was held up told again. In a real browser."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from gateway.app import running
+from gateway.authority import Authority
+from gateway.case_systems import clients, webhooks
+from gateway.core.happenings import Event
+from gateway.core.permissions import Role, Scope
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
+from gateway.store import log
+from gateway.store import webhooks as kept
+from gateway.store.clients import find
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.consoles import assert_accessible, chromium, desk, house, sign_in_name
+
+HOOK = "https://cases.example/hook"
+HOSTILE = "<script>alert(1)</script><b onclick=alert(2)>"
+NARROW = {"width": 320, "height": 800}
+AGNES = sign_in_name(Role.ADMIN)
+
+
+@asynccontextmanager
+async def sandwell(folder: Path, before: Callable[[Authority], None] = lambda here: None) -> AsyncIterator[Authority]:
+    """A gateway that may tell a host which is not there; what happened before it runs."""
+    here = house(folder / "333", "333", "Sandwell", (Role.ADMIN, Role.OPERATOR))
+    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
+    before(here)
+    async with running(here):
+        yield here
+    here.store.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    """For whoever wants to look: `PICTURES=folder pytest ...`."""
+    if folder := os.environ.get("PICTURES"):
+        for width in (1200, 320):
+            await page.set_viewport_size({"width": width, "height": 800})
+            await page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
+
+
+def acts(here: Authority) -> list[tuple[str, str]]:
+    found = here.store.look(lambda tx: [one for act in ("client.", "webhook.") for one in log.search(tx, act=act)])
+    return [(one.act, one.actor) for one in sorted(found, key=lambda one: one.number) if one.act != "client.let-in"]
+
+
+async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_path: Path) -> None:
+    async with sandwell(tmp_path) as here, chromium() as browser:
+        agnes = await desk(browser, here, Role.ADMIN, viewport=NARROW)
+        page, look = agnes.page, partial(assert_accessible, agnes)
+        await agnes.open("/case-systems")
+        await expect(page.get_by_text("There is none yet.")).to_be_visible()
+        await look()
+        await page.get_by_role("button", name="Add a case system").click()
+        await page.get_by_label("What it is called").fill(HOSTILE)
+        await page.get_by_role("button", name="Add, and show the secret").click()
+        await expect(page.get_by_role("alert")).to_contain_text("3 to 40 small letters")
+        await look()
+        await page.get_by_label("Id", exact=True).fill("one-sandwell")
+        await page.get_by_role("button", name="Add, and show the secret").click()
+        await expect(page.get_by_role("alert")).to_contain_text("A client needs a scope.")
+        await picture(page, "add")
+        await page.get_by_label("See how notices stand").check()
+        await page.get_by_label("Be told of what happens").check()
+        await page.get_by_role("button", name="Add, and show the secret").click()
+        await expect(page.get_by_text("The secret is shown only now")).to_be_visible()
+        await look()
+        await picture(page, "secret")
+        secret = await page.locator("dd").nth(1).inner_text()
+        assert clients.let_in(here, "one-sandwell", secret, ())[1] == (Scope.STATUS_READ, Scope.WEBHOOKS)
+
+        await page.get_by_role("link", name="Look at this case system").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
+        assert secret not in await page.content()
+        await page.get_by_role("button", name="Add an address").click()
+        await page.get_by_label("Address").fill("http://127.0.0.1/hook")
+        await page.get_by_label("A message came").check()
+        await page.get_by_role("button", name="Add, and show the secret").click()
+        await expect(page.get_by_role("alert")).to_contain_text("no https address of a host that is listed")
+        await look()
+        await page.get_by_label("Address").fill(HOOK)
+        await page.get_by_role("button", name="Add, and show the secret").click()
+        await expect(page.get_by_role("heading", name="It is told there from now on")).to_be_visible()
+        await look()
+        await page.get_by_role("link", name="Look at this case system").click()
+        await expect(page.get_by_role("heading", name=HOOK)).to_be_visible()
+        await look()
+        await picture(page, "one")
+
+        await page.get_by_role("button", name="Give a new secret").click()
+        await look()
+        await page.get_by_role("button", name="Give a new secret").click()
+        newer = await page.locator("dd").nth(1).inner_text()
+        assert newer != secret
+        await page.get_by_role("link", name="Look at this case system").click()
+        await page.get_by_role("button", name="Tell nothing there any more").click()
+        await look()
+        await page.get_by_role("button", name="Take the address away").click()
+        await expect(page.get_by_text("Nowhere.")).to_be_visible()
+        await page.get_by_role("button", name="End this case system").click()
+        await picture(page, "end")
+        await page.get_by_role("button", name="End it").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Ended")
+        assert await page.get_by_role("button", name="Give a new secret").count() == 0
+        await agnes.open("/case-systems")
+        await look()
+        assert acts(here) == [
+            (act, AGNES)
+            for act in ("client.added", "webhook.added", "client.new-secret", "webhook.removed", "client.ended")
+        ]
+
+
+def given_up(here: Authority) -> None:
+    """Its case system has not taken what it was told."""
+    clients.make(here, "one-sandwell", "ONE", Scope, "agnes")
+    hook = webhooks.make(here, "one-sandwell", "agnes", HOOK, [Event.RECEIVED], also=lambda *_: None)
+    here.store.run(lambda tx: kept.failed(tx, hook, here.now(), None, "answered 500"))
+
+
+async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_changes_nothing_else(tmp_path: Path) -> None:
+    async with sandwell(tmp_path, given_up) as here, chromium() as browser:
+        there = make(tmp_path / "885", "885", "Worcestershire")
+        introduce(here, there)
+        for _ in range(2):
+            await receive(here, [one.sealed for one in prepare(there, [notice("885", "333")], "test")], "885")
+        there.store.close()
+        oscar = await desk(browser, here, Role.OPERATOR, viewport=NARROW)
+        page = oscar.page
+        await oscar.open("/case-systems")
+        await expect(page.locator("tbody")).to_contain_text("Given up")
+        await assert_accessible(oscar)
+        await picture(page, "list")
+        await page.get_by_role("link", name="ONE", exact=True).click()
+        await expect(page.get_by_text("(answered 500)")).to_be_visible()
+        await expect(page.get_by_text("2 events")).to_be_visible()
+        await assert_accessible(oscar)
+        await picture(page, "held-up")
+        assert await page.get_by_role("button").all_inner_texts() == ["Sign out", "Menu", "Try it again now"]
+        await page.get_by_role("button", name="Try it again now").click()
+        await expect(page.get_by_text("Given up")).to_have_count(0)
+        assert acts(here)[-1] == ("webhook.resumed", sign_in_name(Role.OPERATOR))
+        client = here.store.look(lambda tx: find(tx, "one-sandwell"))
+        assert client is not None
+        assert client.active

@@ -1,0 +1,164 @@
+"""What must not get through the pages of case systems: too much of everything, the same twice, a page that is no more true."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.authority import Authority
+from gateway.case_systems import clients, overview, webhooks
+from gateway.console.application import application
+from gateway.console.visit import HERE
+from gateway.core.happenings import Event
+from gateway.core.permissions import Role, Scope
+from gateway.errors import NotAllowed
+from gateway.store import clients as kept
+from gateway.store import log
+from gateway.store import webhooks as hooks
+from tests.conftest import introduce, make
+from tests.consoles import house, session
+from tests.flows.test_webhooks import came
+
+Client = TestClient[web.Request, web.Application]
+GOOD = [("id", "one-test"), ("called", "ONE"), ("scopes", "status:read"), ("scopes", "webhooks")]
+HOOK = "https://cases.example/hook"
+
+
+@pytest.fixture
+async def console(tmp_path: Path) -> AsyncIterator[Client]:
+    """Worcestershire's console, which may tell one host."""
+    here = house(tmp_path / "885", "885", "Worcestershire", (Role.ADMIN, Role.OPERATOR))
+    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example 127.0.0.1:8443"))
+    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    await made.start_server()
+    yield made
+    await made.close()
+    here.store.close()
+
+
+async def post(console: Client, path: str, typed: list[tuple[str, str]]) -> tuple[int, str]:
+    cookies, token = session(console.app[HERE], Role.ADMIN)
+    answer = await console.post(path, data=[("form_token", token), *typed], cookies=cookies, allow_redirects=False)
+    return answer.status, await answer.text()
+
+
+def acts(here: Authority) -> list[str]:
+    found = here.store.look(lambda tx: [one for act in ("client.", "webhook.") for one in log.search(tx, act=act)])
+    return [one.act for one in sorted(found, key=lambda one: one.number)]
+
+
+async def test_a_form_that_is_sent_twice_lets_in_one_case_system_and_the_second_shows_no_secret(
+    console: Client,
+) -> None:
+    first, second = [await post(console, "/add-case-system", GOOD) for _ in range(2)]
+    assert (first[0], "shown only now" in first[1]) == (200, True)
+    assert (second[0], "shown only now" in second[1]) == (422, False)
+    assert "There is, or was, a client one-test." in second[1]
+    assert acts(console.app[HERE]) == ["client.added"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [("id", "o" * 41)],
+        [("id", "../people")],
+        [("id", "one-test"), ("called", "O" * 81)],
+        [("id", "one-test"), ("called", "O\x00NE")],
+        [("id", "one-test"), ("called", "ONE")],
+        [("id", "one-test"), ("called", "ONE"), ("scopes", "admin")],
+    ],
+)
+async def test_what_is_not_as_it_must_be_lets_nobody_in(console: Client, typed: list[tuple[str, str]]) -> None:
+    status, text = await post(console, "/add-case-system", typed)
+    assert (status, "There is a problem" in text, acts(console.app[HERE])) == (422, True, [])
+
+
+async def test_a_form_of_more_than_64_kib_is_refused(console: Client) -> None:
+    assert (await post(console, "/add-case-system", [("id", "o" * 70_000)]))[0] == 413
+
+
+async def test_a_secret_is_on_one_page_and_nobody_keeps_that_page(console: Client) -> None:
+    cookies, token = session(console.app[HERE], Role.ADMIN)
+    answer = await console.post("/add-case-system", data=[("form_token", token), *GOOD], cookies=cookies)
+    secret = (await answer.text()).partition("Client secret")[2].partition('code">')[2].partition("<")[0]
+    assert len(secret) > 20
+    assert answer.headers["Cache-Control"] == "no-store"
+    for address in ("/case-systems", "/case-systems/one-test", "/case-systems/one-test/secret"):
+        assert secret not in await (await console.get(address, cookies=cookies)).text()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://cases.example/hook", "https://other.example/hook", "https://127.0.0.1/hook", "https://[::1]/", "https://a@cases.example/", "javascript:alert(1)", HOOK + "/" + "x" * 500, ""],
+)  # fmt: skip
+async def test_an_address_that_is_not_https_or_not_listed_is_told_nothing(console: Client, url: str) -> None:
+    await post(console, "/add-case-system", GOOD)
+    status, text = await post(console, "/case-systems/one-test/tell", [("url", url), ("events", Event.RECEIVED)])
+    assert (status, "no https address of a host that is listed" in text) == (422, True)
+    assert console.app[HERE].store.look(hooks.every) == []
+
+
+async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console: Client) -> None:
+    await post(console, "/add-case-system", GOOD)
+    typed = [("url", HOOK), ("events", Event.RECEIVED)]
+    assert [(await post(console, "/case-systems/one-test/tell", typed))[0] for _ in range(2)] == [200, 422]
+    assert (await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", "all")]))[0] == 422
+    assert len(console.app[HERE].store.look(hooks.every)) == 1
+
+
+async def test_who_was_not_given_the_scope_is_told_nothing(console: Client) -> None:
+    clients.make(console.app[HERE], "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    status, text = await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", Event.RECEIVED)])
+    assert (status, "may not have itself told" in text) == (422, True)
+
+
+async def test_on_a_page_that_is_no_more_true_nothing_happens_twice(console: Client) -> None:
+    here = console.app[HERE]
+    await post(console, "/add-case-system", GOOD)
+    await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", Event.RECEIVED)])
+    [hook] = here.store.look(hooks.every)
+    assert [(await post(console, f"/case-systems/one-test/{hook.id}/remove", []))[0] for _ in range(2)] == [303, 404]
+    assert (await post(console, f"/case-systems/one-test/{hook.id}/resume", []))[0] == 404
+    assert [(await post(console, "/case-systems/one-test/end", []))[0] for _ in range(2)] == [303, 303]
+    assert (await post(console, "/case-systems/one-test/secret", []))[0] == 403
+    assert acts(here) == ["client.added", "webhook.added", "webhook.removed", "client.ended"]
+
+
+async def test_with_a_new_secret_the_old_one_counts_no_more_and_a_lock_is_off(console: Client) -> None:
+    here = console.app[HERE]
+    old = clients.make(here, "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    for _ in range(5):
+        with pytest.raises(NotAllowed):
+            clients.let_in(here, "one-test", "wrong", ())
+    cookies, _ = session(here, Role.OPERATOR)
+    assert "Locked" in await (await console.get("/case-systems", cookies=cookies)).text()
+    new = clients.renew(here, "one-test", "agnes")
+    assert clients.let_in(here, "one-test", new, ())
+    with pytest.raises(NotAllowed):
+        clients.let_in(here, "one-test", old, ())
+
+
+async def test_a_page_says_up_to_when_a_webhook_was_told_and_how_much_waits(tmp_path: Path) -> None:
+    here, there = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
+    introduce(here, there)
+    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
+    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    made = webhooks.make(here, "one-test", "agnes", HOOK, [Event.RECEIVED], also=lambda *_: None)
+    [told] = overview.look(here, "one-test").told
+    assert (told.until, told.waiting, told.more) == (None, 0, False)
+    await came(here, there)
+    await came(here, there)
+    [told] = overview.look(here, "one-test").told
+    assert (told.until, told.waiting) == (None, 2)
+    size = here.store.look(lambda tx: log.head(tx).size)
+    here.store.run(lambda tx: hooks.told(tx, made, size, here.now()))
+    [told] = overview.look(here, "one-test").told
+    assert told.until is not None
+    assert (told.waiting, told.until >= made.made_at) == (0, True)
+    ended = [one.id for one, _ in overview.every(here)]
+    assert ended == [one.id for one in here.store.look(kept.every)]
+    for one in (here, there):
+        one.store.close()
