@@ -12,6 +12,7 @@ from gateway.core.permissions import Act, Reach
 from gateway.core.standing import WAITING
 from gateway.reconciliation import reconcile
 from gateway.store import assignments, inbox, outbox
+from schemas.message import OPENS_A_CASE
 
 SHOWN = 25
 FIRST_PAGES = (  # where somebody begins: the first that is open to them
@@ -52,21 +53,23 @@ def _came(visit: Visit, whole: bool) -> web.Response:
 
 
 async def sent(visit: Visit) -> web.StreamResponse:
-    """What we sent, the newest first, and how each notice stands."""
-    return await asyncio.to_thread(_sent, visit)
+    """The notices that we sent, the newest first, and how each stands; with what we answered where it is asked for."""
+    return await asyncio.to_thread(_sent, visit, "all" in visit.request.query)
 
 
-def _sent(visit: Visit) -> web.Response:
+def _sent(visit: Visit, whole: bool) -> web.Response:
     here, mine = visit.here, _assigned(visit)
     last = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    kinds = () if whole else OPENS_A_CASE
     if mine is None:
         before = (last.queued_at, last.message_id) if last else None
-        found = here.store.look(lambda tx: outbox.page(tx, before=before, limit=SHOWN + 1))
+        found = here.store.look(lambda tx: outbox.page(tx, kinds=kinds, before=before, limit=SHOWN + 1))
     else:
         found = [one for name in mine for one in here.store.look(partial(outbox.search, conversation_id=name))]
+        found = [one for one in found if whole or one.kind in kinds]
         found.sort(key=lambda one: (one.queued_at, one.message_id), reverse=True)
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
-    return visit.page("sent.html", items=items, names=case.names(here, items, visit.by), more=more)
+    return visit.page("sent.html", items=items, names=case.names(here, items, visit.by), whole=whole, more=more)
 
 
 def _goes_on(visit: Visit) -> bool:

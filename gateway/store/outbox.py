@@ -370,6 +370,7 @@ def owing(tx: Connection, states: Sequence[State]) -> list[Owing]:
 def page(
     tx: Connection,
     *,
+    kinds: Sequence[str] = (),
     state: State | None = None,
     recipient: str | None = None,
     since: datetime | None = None,
@@ -382,6 +383,8 @@ def page(
     for column, value in ((outbox.c.state, state), (outbox.c.recipient, recipient)):
         if value is not None:
             query = query.where(column == value)
+    if kinds:
+        query = query.where(outbox.c.kind.in_(kinds))
     if since is not None:
         query = query.where(outbox.c.queued_at >= since)
     if before is not None:

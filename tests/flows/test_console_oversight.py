@@ -21,10 +21,13 @@ from gateway.console.application import application
 from gateway.core.permissions import Role
 from gateway.core.witnessing import Alarm, Seen
 from gateway.errors import NotAllowed
-from gateway.store import log, witnessed
+from gateway.exchange import respond
+from gateway.store import inbox, log, witnessed
 from gateway.store.log import Entry
 from keys import card
 from keys.trust import Trust
+from schemas.message import Acknowledgement
+from tests.children import notice
 from tests.conftest import introduce
 from tests.consoles import house, session, sign_in_name
 from tests.flows.reporting import exchange, transfer
@@ -66,6 +69,17 @@ def later(visitor: Visitor, days: float) -> None:
     moment = visitor.here.now() + timedelta(days=days)
     for one in (visitor.here, visitor.there):
         one.now = lambda: moment
+
+
+async def test_sent_lists_notices_and_our_answers_where_they_are_asked_for(visitor: Visitor) -> None:
+    await exchange(visitor.there, visitor.here, notice("885", "333", now=visitor.here.now()))
+    [came] = visitor.here.store.look(lambda tx: inbox.search(tx, visitor.here.now()))
+    officer = visitor.here.officer("olive")
+    respond.acknowledge(visitor.here, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive")
+    assert "Nothing was sent yet" in await visitor.get(Role.CME_OFFICER, "/sent")
+    assert ">Acknowledgement<" in await visitor.get(Role.CME_OFFICER, "/sent?all")
+    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    assert "Transfer notice, " in await visitor.get(Role.CME_OFFICER, "/sent")
 
 
 async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visitor: Visitor) -> None:
