@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import by_hand, chase, reconcile, respond
+from gateway import agreed, by_hand, chase, reconcile, respond
 from gateway.authority import Authority
 from gateway.by_hand import Call
 from gateway.core.delivery import State
@@ -183,6 +183,15 @@ async def test_a_wrong_calendar_is_named_with_its_line(world: World, tmp_path: P
     here = sandwell(world, '[calendars]\n333 = "../terms.csv"')
     with pytest.raises(ConfigProblem, match=wrong):
         reconcile.owed(here)
+
+
+async def test_a_calendar_that_was_changed_is_read_again(world: World, tmp_path: Path) -> None:
+    here = sandwell(world, '[calendars]\n885 = "../terms.csv"')
+    late_at = []
+    for rows in ("", f"closed,{world.now + A_DAY:%Y-%m-%d},\n"):
+        (tmp_path / "terms.csv").write_text(f"what,from,to\n{rows}")
+        late_at.append(agreed.read(here.config).calendar("885").add_working_days(world.now, 1))
+    assert late_at[0] < late_at[1]
 
 
 async def test_a_reminder_that_is_given_up_is_nobodys_duty(world: World) -> None:
