@@ -3,8 +3,9 @@
     python -m benchmarks.pages [messages]
 
 Half of the messages came, half were sent; three in a thousand of each wait for somebody, the others are at their end. Each has its
-entry in the audit log. The newest thousand and those that wait can be opened; no page opens another unasked. Then every page that may
-be opened by GET is asked for over HTTP, as the person whose work it is, one request after the other; what is found by typing is in `find`.
+entry in the audit log, and what was sent was tried once. The newest thousand and those that wait can be opened; no page opens another
+unasked. Then every page that may be opened by GET is asked for over HTTP, as the person whose work it is, one request after the other;
+what is found by typing is in `find`.
 """
 
 import asyncio
@@ -111,7 +112,15 @@ def _put(tx: Connection, some: list[dict[str, object]]) -> None:
         for row in some
         if row["sent"]
     ]
-    for table, rows in ((tables.inbox, came), (tables.outbox, gone), (tables.outbox_contents, gone)):
+    tried = [
+        {"message_id": row["message_id"], "at": row["at"], "route": "https", "ending": "receipted"} for row in gone
+    ]
+    for table, rows in (
+        (tables.inbox, came),
+        (tables.outbox, gone),
+        (tables.outbox_contents, gone),
+        (tables.attempts, tried),
+    ):
         names = table.c.keys()
         tx.execute(insert(table), [{name: row[name] for name in names if name in row} for row in rows])
     entries = [

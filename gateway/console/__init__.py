@@ -4,6 +4,7 @@
     doors         every address with the act that it needs: who may come in is settled here and nowhere else
     visit         one request of one person: who, how far, what they typed
     questions     what a form asks, and what was answered
+    paging        a long list, a page at a time
     ...           one module for each room: worklist, case, acts, compose, searches, unanswered, audit_log, reports, health, people, ...
 
 It works without JavaScript. No asset comes from elsewhere, and no address holds anything about a child.

@@ -28,14 +28,12 @@ class Paged(Generic[T]):
     def _items(self, address: Callable[[int], str]) -> Iterator[Mapping[str, object]]:
         """The first, the last, and those around this one; an ellipsis stands for two or more."""
         near = range(self.number - BESIDE, self.number + BESIDE + 1)
-        shown = sorted({1, self.pages, *near} & set(range(1, self.pages + 1)))
         before = 0
-        for page in shown:
-            if page - before == 2:
-                yield _item(before + 1, address)
-            elif page - before > 2:
+        for page in sorted({1, self.pages, *near} & set(range(1, self.pages + 1))):
+            if page - before > 2:
                 yield {"ellipsis": True}
-            yield _item(page, address) | {"current": page == self.number}
+            for each in (page - 1, page) if page - before == 2 else (page,):
+                yield {"number": each, "href": address(each), "current": each == self.number}
             before = page
 
 
@@ -46,7 +44,3 @@ def paged(rows: Sequence[T], asked: str, size: int) -> Paged[T]:
     number = min(max(wanted, 1), pages)
     begin = (number - 1) * size
     return Paged(rows[begin : begin + size], number, pages, begin + 1, len(rows))
-
-
-def _item(page: int, address: Callable[[int], str]) -> dict[str, object]:
-    return {"number": page, "href": address(page)}

@@ -1,15 +1,18 @@
 """The manager's and the auditor's pages in a real browser: they can be used by everybody, on a narrow window, and say nothing by markup."""
 
+import re
 from pathlib import Path
 
 from playwright.async_api import expect
 
 from gateway.auditing import audit
+from gateway.console.unanswered import SHOWN
 from gateway.core.permissions import Role
+from gateway.exchange.send import send
 from gateway.store import log
 from gateway.store.log import Entry
 from tests.browser.test_audit_log import accessible
-from tests.consoles import chromium, desk, two_houses
+from tests.consoles import chromium, desk, settled, two_houses
 from tests.flows.reporting import exchange, transfer
 
 HOSTILE = "<script>alert(1)</script><b onclick=alert(2)>"
@@ -21,7 +24,7 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         mona = await desk(browser, here, Role.SERVICE_MANAGER, viewport={"width": 320, "height": 800})
         page = mona.page
         await mona.open("/unanswered")
-        await expect(page.get_by_role("row").get_by_role("link")).to_be_visible()
+        await expect(page.get_by_role("link", name="Testchild-Example, Ada")).to_be_visible()
         await accessible(mona)
         await page.get_by_label("Who owes it").select_option("We owe it")
         await page.get_by_role("button", name="Show").click()
@@ -50,6 +53,32 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         for address in ("/partners", "/partners/885"):
             await mona.open(address)
             await accessible(mona)
+
+
+async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_for(tmp_path: Path) -> None:
+    async with two_houses(tmp_path) as (here, there), chromium() as browser:
+        messages = [transfer(here.now()) for _ in range(SHOWN + 1)]
+        await send(here, messages, "olive")
+        await settled(here, there)
+        olive = await desk(browser, here, Role.CME_OFFICER, viewport={"width": 320, "height": 800})
+        page = olive.page
+        await olive.open("/unanswered")
+        await page.get_by_label("Who owes it").select_option("Others owe it")
+        await page.get_by_role("button", name="Show").click()
+        pages = page.get_by_role("navigation", name="Pagination")
+        await expect(pages.get_by_role("link", name="Page 1")).to_have_attribute("aria-current", "page")
+        await accessible(olive)
+        await pages.get_by_role("link", name="Next page").click()
+        await expect(page).to_have_title(re.compile("page 2 of 2"))
+        await expect(page.get_by_label("Who owes it")).to_have_value("them")
+        await expect(page.get_by_text("Cases 51 to 51 of 51")).to_be_visible()
+        await expect(page.get_by_text("51 answers are missing")).to_be_visible()
+        await accessible(olive)
+        await page.get_by_role("link", name="Testchild-Example, Ada").click()
+        await expect(page).to_have_url(re.compile("/cases/"))
+        await page.go_back()
+        await pages.get_by_role("link", name="Previous page").click()
+        await expect(page.get_by_role("link", name="Testchild-Example, Ada")).to_have_count(SHOWN)
 
 
 async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_text(tmp_path: Path) -> None:

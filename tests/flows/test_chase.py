@@ -14,7 +14,7 @@ from gateway.core.duties import Missing, Step
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.send import send
-from gateway.reconciliation import chase, reconcile
+from gateway.reconciliation import agreed, chase, reconcile
 from gateway.store import inbox, log, outbox
 from schemas.message import Acknowledgement, Reminder
 from tests.children import notice
@@ -185,6 +185,15 @@ async def test_a_wrong_calendar_is_named_with_its_line(world: World, tmp_path: P
     here = sandwell(world, '[calendars]\n333 = "../terms.csv"')
     with pytest.raises(ConfigProblem, match=wrong):
         reconcile.owed(here)
+
+
+async def test_a_calendar_that_was_changed_is_read_again(world: World, tmp_path: Path) -> None:
+    here = sandwell(world, '[calendars]\n885 = "../terms.csv"')
+    late_at = []
+    for rows in ("", f"closed,{world.now + A_DAY:%Y-%m-%d},\n"):
+        (tmp_path / "terms.csv").write_text(f"what,from,to\n{rows}")
+        late_at.append(agreed.read(here.config).calendar("885").add_working_days(world.now, 1))
+    assert late_at[0] < late_at[1]
 
 
 async def test_a_reminder_that_is_given_up_is_nobodys_duty(world: World) -> None:

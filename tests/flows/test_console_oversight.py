@@ -1,6 +1,7 @@
 """What managers, auditors and operators see: what is owed, partners, reports, and the audit log checked and taken out."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
@@ -18,15 +19,18 @@ from gateway.auditing.checking import Checks
 from gateway.authorities import partners
 from gateway.authority import Authority
 from gateway.console.application import application
+from gateway.console.unanswered import SHOWN
 from gateway.core.permissions import Role
 from gateway.core.witnessing import Alarm, Seen
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.store import inbox, log, witnessed
+from gateway.exchange.send import prepare, queue
+from gateway.store import entries, inbox, log, witnessed
+from gateway.store.entries import Sought
 from gateway.store.log import Entry
 from keys import card
 from keys.trust import Trust
-from schemas.message import Acknowledgement
+from schemas.message import Acknowledgement, Message
 from tests.children import notice
 from tests.conftest import introduce
 from tests.consoles import house, session, sign_in_name
@@ -94,6 +98,62 @@ async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visit
     assert "Nothing is owed" in await visitor.get(Role.CME_OFFICER, "/unanswered?partner=330")
     sheet = await visitor.get(Role.CME_OFFICER, "/unanswered/list.csv?late=yes")
     assert len(sheet.splitlines()) == 2
+
+
+async def many(visitor: Visitor) -> list[Message]:
+    """Notices in more cases than stand on one page, the oldest first, each a second after the other; none has its receipt."""
+    messages = [transfer(visitor.here.now()) for _ in range(SHOWN + 2)]
+    began = visitor.here.now()
+    for seconds, message in enumerate(messages):
+        visitor.here.now = lambda at=began + timedelta(seconds=seconds): at  # type: ignore[misc]
+        [ready] = prepare(visitor.here, [message], "olive")
+        visitor.here.store.run(lambda tx, ready=ready: queue(tx, visitor.here, [ready]))  # type: ignore[misc]
+    return messages
+
+
+def cases_on(page: str) -> list[str]:
+    return re.findall(r'href="/cases/([^"]+)"', page)
+
+
+async def test_what_is_owed_stands_on_pages_of_fifty_cases_the_oldest_first(visitor: Visitor) -> None:
+    cases = [message.header.conversation_id for message in await many(visitor)]
+    first, second = [await visitor.get(Role.CME_OFFICER, f"/unanswered?page={number}") for number in (1, 2)]
+    assert cases_on(first) == cases[:SHOWN]
+    assert cases_on(second) == cases[SHOWN:]
+    assert "Cases 51 to 52 of 52" in second
+    for page in (first, second):
+        assert f"{SHOWN + 2} answers are missing" in page
+    for wrong in ("", "0", "x", "-3", "1" * 500):
+        assert cases_on(await visitor.get(Role.CME_OFFICER, f"/unanswered?page={wrong}")) == cases[:SHOWN]
+    assert cases_on(await visitor.get(Role.CME_OFFICER, "/unanswered?page=999")) == cases[SHOWN:]
+    assert len((await visitor.get(Role.CME_OFFICER, "/unanswered/list.csv")).splitlines()) == 1 + len(cases)
+
+
+async def test_the_next_page_is_narrowed_as_this_one_is(visitor: Visitor) -> None:
+    await many(visitor)
+    later(visitor, 14)
+    page = await visitor.get(Role.CME_OFFICER, "/unanswered?late=yes&partner=885&side=them")
+    assert 'href="/unanswered?side=them&amp;late=yes&amp;partner=885&amp;page=2"' in page
+    hostile = await visitor.get(Role.CME_OFFICER, '/unanswered?partner="><script>alert(1)</script>')
+    assert "<script>alert(1)" not in hostile
+
+
+async def test_the_children_of_one_page_are_named_and_that_is_one_entry_of_the_log(visitor: Visitor) -> None:
+    messages = await many(visitor)
+    page = await visitor.get(Role.CME_OFFICER, "/unanswered?page=2")
+    assert page.count(">Testchild-Example, Ada</a>") == 2
+    [entry] = visitor.here.store.look(lambda tx: entries.newest(tx, Sought(acts=("list.read",)), None, 9))
+    assert entry.actor == sign_in_name(Role.CME_OFFICER)
+    for message in messages:
+        sought = Sought(acts=("list.read",), abouts=(message.header.message_id,))
+        read = visitor.here.store.look(lambda tx, sought=sought: entries.newest(tx, sought, None, 9))  # type: ignore[misc]
+        assert bool(read) == (message in messages[SHOWN:])
+
+
+async def test_a_child_about_whom_only_a_call_may_tell_has_no_name_in_the_list(visitor: Visitor) -> None:
+    await exchange(visitor.here, visitor.there, notice(now=visitor.here.now(), name="transfer-notice-phone-only"))
+    page = await visitor.get(Role.CME_OFFICER, "/unanswered")
+    assert ">Transfer notice</a>" in page
 
 
 async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:

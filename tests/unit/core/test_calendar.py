@@ -1,12 +1,13 @@
 """Working days and school days in England: over Christmas, Easter, a leap day and the change of the clocks."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.calendar import LONDON, Calendar, Span
+from gateway.core.calendar import A_DAY, LONDON, Calendar, Span
 
 PLAIN = Calendar()
 TERMS = Calendar(
@@ -66,3 +67,47 @@ def test_a_deadline_falls_on_a_working_day_at_the_same_hour_and_is_as_many_days_
 def test_what_begins_later_ends_no_earlier(start: datetime, days: int, hours: int) -> None:
     later = start + timedelta(hours=24 * hours)
     assert PLAIN.add_school_days(later, days) >= PLAIN.add_school_days(start, days)
+
+
+def spans(longest: int) -> st.SearchStrategy[Span]:
+    """From some day of these two years, for so many days at most."""
+    first = st.dates(date(2026, 1, 1), date(2027, 12, 31))
+    return st.builds(lambda day, length: Span(day, day + timedelta(days=length)), first, st.integers(0, longest))
+
+
+CALENDARS = st.builds(
+    Calendar,
+    st.frozensets(st.dates(date(2026, 1, 1), date(2027, 12, 31)), max_size=20),
+    st.lists(spans(120), max_size=4).map(tuple),
+    st.lists(spans(10), max_size=3).map(tuple),
+)
+SOON = st.datetimes(datetime(2025, 11, 1), datetime(2028, 2, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+
+
+def day_by_day(moment: datetime, days: int, counts: Callable[[date], bool]) -> datetime:
+    """What adding days means: one day after another, until so many have counted."""
+    local = moment.astimezone(LONDON)
+    day = local.date()
+    while days > 0:
+        day += A_DAY
+        days -= counts(day)
+    return datetime.combine(day, local.timetz()).astimezone(UTC)
+
+
+@given(CALENDARS, SOON, st.integers(0, 60))
+def test_days_are_added_as_they_would_be_one_by_one(calendar: Calendar, start: datetime, days: int) -> None:
+    assert calendar.add_working_days(start, days) == day_by_day(start, days, calendar.is_working_day)
+    assert calendar.add_school_days(start, days) == day_by_day(start, days, calendar.is_school_day)
+
+
+@given(CALENDARS, SOON, SOON)
+def test_days_are_counted_as_they_would_be_one_by_one(calendar: Calendar, start: datetime, end: datetime) -> None:
+    first, last = start.astimezone(LONDON).date(), end.astimezone(LONDON).date()
+    one_by_one = sum(calendar.is_working_day(first + A_DAY * n) for n in range(1, (last - first).days + 1))
+    assert calendar.working_days_between(start, end) == one_by_one
+
+
+def test_each_calendar_keeps_its_own_days() -> None:
+    friday, one, other = datetime(2026, 11, 27, 9, tzinfo=UTC), Calendar(), Calendar(frozenset({date(2026, 11, 30)}))
+    assert one.add_working_days(friday, 1).day == 30
+    assert other.add_working_days(friday, 1).day == 1
