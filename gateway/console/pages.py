@@ -11,6 +11,7 @@ from markupsafe import Markup
 from gateway.core.calendar import LONDON
 from gateway.core.permissions import Act
 from gateway.paper import bars
+from gateway.sessions import IDLE
 from schemas import codes
 from schemas.reading import sections, words
 
@@ -35,7 +36,7 @@ class Pages:
             "tail": tail,
         }
         self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
-        self._environment.globals |= {"brand_colour": BRAND_COLOUR}
+        self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """A whole page."""
