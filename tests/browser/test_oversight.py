@@ -8,8 +8,7 @@ from gateway import audit
 from gateway.core.permissions import Role
 from gateway.store import log
 from gateway.store.log import Entry
-from tests.browser.test_audit_log import accessible
-from tests.consoles import chromium, desk, two_houses
+from tests.consoles import assert_accessible, chromium, desk, two_houses
 from tests.flows.reporting import exchange, transfer
 
 HOSTILE = "<script>alert(1)</script><b onclick=alert(2)>"
@@ -22,18 +21,18 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         page = mona.page
         await mona.open("/unanswered")
         await expect(page.get_by_role("link", name="Transfer notice")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         await page.get_by_label("Who owes it").select_option("We owe it")
         await page.get_by_role("button", name="Show").click()
         await expect(page.get_by_text("Nothing is owed, of what you asked for.")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
 
         await mona.open("/reports")
-        await accessible(mona)
+        await assert_accessible(mona)
         await page.get_by_label("Timeliness: how long").check()
         await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Timeliness, 1")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         async with page.expect_download() as got:
             await page.get_by_role("link", name="Spreadsheet").click()
         assert (await got.value).suggested_filename.startswith("timeliness-")
@@ -42,14 +41,14 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         await page.get_by_label("List of children").check()
         await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Make the list")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         async with page.expect_download() as listed:
             await page.get_by_role("button", name="spreadsheet").click()
         assert (await listed.value).suggested_filename.startswith("inspection-")
 
         for address in ("/partners", "/partners/885"):
             await mona.open(address)
-            await accessible(mona)
+            await assert_accessible(mona)
 
 
 async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_text(tmp_path: Path) -> None:
@@ -61,20 +60,20 @@ async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_te
         page = ada.page
         await ada.open("/audit?kind=notice.failed")
         await expect(page.locator("tbody")).to_contain_text(f"reason: {HOSTILE}")
-        await accessible(ada)
+        await assert_accessible(ada)
 
         await ada.open("/audit/check")
         await page.get_by_role("button", name="Check it now").click()
         while await page.get_by_role("button", name="See how far it is").count():
-            await accessible(ada)
+            await assert_accessible(ada)
             await page.get_by_role("button", name="See how far it is").click()
         await expect(page.get_by_role("heading", name="The log is whole")).to_be_visible()
-        await accessible(ada)
+        await assert_accessible(ada)
 
         await ada.open("/audit/export")
-        await accessible(ada)
+        await assert_accessible(ada)
         async with page.expect_download() as got:
             await page.get_by_role("button", name="Download").click()
         assert (await got.value).suggested_filename.endswith(".zip")
         await ada.open("/audit/partners")
-        await accessible(ada)
+        await assert_accessible(ada)

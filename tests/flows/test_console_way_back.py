@@ -42,7 +42,7 @@ async def signed_in_from(client: Client, cookies: dict[str, str]) -> str:
 
 async def way(client: Client, method: str, path: str, cookies: dict[str, str] | None = None) -> dict[str, str]:
     """What the browser keeps when somebody who must sign in asks for this."""
-    data = {} if method == "POST" else None
+    data: dict[str, str] | None = {} if method == "POST" else None
     base = str(client.make_url("/")).rstrip("/")
     url = URL(f"{base}{path}", encoded=True)
     answer = await client.session.request(method, url, data=data, cookies=cookies, allow_redirects=False)

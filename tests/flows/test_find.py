@@ -11,9 +11,9 @@ from sqlalchemy import func, insert, select
 from gateway import amend, find, respond
 from gateway.authority import Authority
 from gateway.errors import Unusable
-from gateway.find import Hit
 from gateway.receive import receive
 from gateway.send import prepare, queue, send
+from gateway.stands import Stands
 from gateway.store import inbox, log, marks, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, TransferNotice, Withdrawal
 from tests.children import notice
@@ -56,7 +56,7 @@ async def exchange(pair: Pair, *notices: Message) -> list[str]:
     return ids
 
 
-def hits(here: Authority, typed: str, **more: bool) -> Sequence[Hit]:
+def hits(here: Authority, typed: str, **more: bool) -> Sequence[Stands]:
     return find.find(here, typed, "otto", **more).hits
 
 
