@@ -102,7 +102,7 @@ def close(here: Authority, message_id: str, by: str) -> None:
 
 def recorded(here: Authority, message_id: str) -> list[tuple[Kept, Call | None]]:
     """The calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
-    return [(kept, _opened(here, kept)) for kept in here.store.look(lambda tx: calls.about(tx, message_id))]
+    return [(kept, opened(here, kept)) for kept in here.store.look(lambda tx: calls.about(tx, message_id))]
 
 
 def _kept(here: Authority, message_id: str, call: Call, result: str | None, by: str) -> Kept:
@@ -111,7 +111,8 @@ def _kept(here: Authority, message_id: str, call: Call, result: str | None, by: 
     return Kept(message_id, call.at, result, here.now(), by, locked.data_key, locked.content)
 
 
-def _opened(here: Authority, kept: Kept) -> Call | None:
+def opened(here: Authority, kept: Kept) -> Call | None:
+    """One of them."""
     if kept.data_key is None:
         return None
     locked = Locked(kept.data_key, kept.content)

@@ -8,22 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Literal
+from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway.auditing import audit
 from gateway.authority import Authority
 from gateway.casework import by_hand
+from gateway.casework.stands import Stands, stands
 from gateway.core import choices
 from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
 from gateway.errors import NotFound
 from gateway.reconciliation import agreed, reconcile
+from gateway.reconciliation.agreed import Agreed
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import Search
-from gateway.store import assignments, inbox, log, outbox, people
+from gateway.store import assignments, calls, inbox, log, outbox, people
 from gateway.store.inbox import Item
 from gateway.store.log import Entry, Kept
 from gateway.store.outbox import Delivery
@@ -38,21 +40,12 @@ THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the oth
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Stands):
     """One message of the case, and what may be done with it."""
 
-    lies: Literal["sent", "came"]
-    message_id: str
-    kind: str
-    partner: str
-    at: datetime
-    state: str
-    restriction: str
-    test: bool
-    in_reply_to: str | None
-    message: Message | None = field(repr=False)  # None: its key was destroyed
-    choices: Sequence[Choice] = ()
-    owed: Owed | None = None
+    message: Message | None = field(repr=False)  # None: it was not opened, or its key was destroyed
+    choices: Sequence[Choice]
+    owed: Owed | None
 
     @property
     def partner_name(self) -> str:
@@ -99,24 +92,55 @@ class Case:
         return next((body.child for body in bodies if getattr(body, "child", None)), None)  # type: ignore[union-attr]  # asked for
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one look into the store found, still locked."""
+
+    shown: Sequence[tuple[Delivery | Item, Locked]]
+    duties: Mapping[str, Owed]
+    done: Sequence[Step]
+    readings: Sequence[Step]
+    calls: Sequence[calls.Kept]
+    called: Mapping[str, str]
+    assigned: Sequence[str]
+    wide: bool
+
+
 def look(here: Authority, case: str, by: str) -> Case:
     """The case, opened for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = agreed.read(here.config)
+    found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
+    notices = [
+        _notice(one, _opened(here, one.message_id, copy), found.duties.get(one.message_id)) for one, copy in found.shown
+    ]
+    done = [*found.done, *(_call(here, kept, found.called) for kept in found.calls)]
+    return Case(
+        case,
+        sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True),
+        list(_together(_newest_first(done))),
+        list(_together(_newest_first(found.readings))),
+        found.assigned,
+        search.look(here, case, by) if found.wide else None,
+    )
 
-    def read(tx: Connection) -> tuple[Case, bool]:
-        sent, came = _messages(tx, here, case)
-        duties = {one.message_id: one for one in reconcile.about(here, terms, sent, came)}
-        shown_sent, shown_came = _shown(sent, came)
-        notices = [_sent(tx, here, one, duties.get(one.message_id)) for one in shown_sent]
-        notices += [_came(tx, here, one, duties.get(one.message_id)) for one in shown_came]
-        done, readings = _steps(tx, here, case, sent)
-        log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, one.partner) for one in notices])
-        newest_first = sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True)
-        steps, read_by = list(_together(done)), list(_together(readings))
-        return Case(case, newest_first, steps, read_by, assignments.of_case(tx, case)), _is_wide(sent)
 
-    found, wide = here.store.run(read)
-    return replace(found, search=search.look(here, case, by)) if wide else found
+def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) -> _Read:
+    """Everything that the case shows; that it was read is written with it, before anything is opened."""
+    sent, came = _messages(tx, here, case)
+    duties = {one.message_id: one for one in reconcile.about(here, terms, sent, came)}
+    shown_sent, shown_came = _shown(sent, came)
+    in_full: list[Delivery | Item] = [*shown_sent, *shown_came]
+    copies = _copies(tx, in_full)
+    called = {one.name: one.called for one in people.every(tx)}
+    done, readings = _steps(tx, case, sent, called)
+    told = [kept for one in sent for kept in calls.about(tx, one.message_id)]
+    log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
+    shown = [(one, copies[_key(one)]) for one in in_full]
+    return _Read(shown, duties, done, readings, told, called, assignments.of_case(tx, case), _is_wide(sent))
+
+
+def _newest_first(steps: Iterable[Step]) -> list[Step]:
+    return sorted(steps, key=lambda step: step.at, reverse=True)
 
 
 def _shown(sent: Sequence[Delivery], came: Sequence[Item]) -> tuple[list[Delivery], list[Item]]:
@@ -145,42 +169,38 @@ def _together(steps: Iterable[Step]) -> Iterator[Step]:
             yield same[1]
 
 
-def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) -> dict[str, str]:
-    """How the children are called whom these notices are about, for a list of them. It is one entry, which mentions each notice."""
-    opens = [one for one in listed if one.kind in OPENS_A_CASE]
+def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) -> list[str]:
+    """How the children are called whom these are about, in their order; empty where no name may be said, or it is no notice.
 
-    def read(tx: Connection) -> dict[str, str]:
-        copies = _copies(tx, opens).items()
-        found = {message_id: _name(_opened(here, message_id, locked)) for message_id, locked in copies}
-        shown = {message_id: name for message_id, name in found.items() if name}
-        if shown:
-            log.append(tx, here.now(), [Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(shown))])
-        return shown
-
-    return here.store.run(read)
-
-
-def _copies(tx: Connection, some: Sequence[Delivery | Item | Owed]) -> dict[str, Locked]:
-    """Our locked copies of all of these, in two questions however many there are."""
-    sent = outbox.all_locked(tx, [one.message_id for one in some if _sender(one) is None])
-    came = inbox.all_locked(tx, {one.message_id: sender for one in some if (sender := _sender(one))})
-    return {message_id: Locked(*copy) for message_id, copy in (sent | came).items()}
+    It is one entry of the log, which mentions each notice.
+    """
+    some = [one if one.kind in OPENS_A_CASE else None for one in listed]
+    copies = here.store.look(lambda tx: _copies(tx, [one for one in some if one]))
+    found = [_name(_opened(here, one.message_id, copies[_key(one)])) if one else "" for one in some]
+    shown = [one.message_id for one, name in zip(listed, found, strict=True) if name]
+    if shown:
+        entry = Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
+        here.store.run(lambda tx: log.append(tx, here.now(), [entry]))
+    return found
 
 
-def _sender(one: Delivery | Item | Owed) -> str | None:
-    """Who sent it to us; None where we did."""
+def _copies(tx: Connection, some: Sequence[Delivery | Item | Owed]) -> dict[tuple[str, str], Locked]:
+    """Our locked copies of all of these by sender and id, in two questions however many there are; we are the empty sender."""
+    keys = [_key(one) for one in some]
+    sent = {("", one): copy for one, copy in outbox.all_locked(tx, [one for sender, one in keys if not sender]).items()}
+    came = inbox.all_locked(tx, {key for key in keys if key[0]})
+    return {key: Locked(*copy) for key, copy in (sent | came).items()}
+
+
+def _key(one: Delivery | Item | Owed) -> tuple[str, str]:
     if isinstance(one, Owed):
-        return one.partner if one.lies == "came" else None
-    return one.sender if isinstance(one, Item) else None
+        return (one.partner if one.lies == "came" else ""), one.message_id
+    return (one.sender if isinstance(one, Item) else ""), one.message_id
 
 
-def _opened_of(tx: Connection, here: Authority, one: Delivery | Item) -> Message | None:
-    return _opened(here, one.message_id, _copies(tx, [one])[one.message_id])
-
-
-def _opened(here: Authority, message_id: str, locked: Locked) -> Message | None:
+def _opened(here: Authority, message_id: str, copy: Locked) -> Message | None:
     try:
-        return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+        return xml.read(at_rest.unlock(copy, about=message_id, ring=here.ring))
     except Destroyed:
         return None
 
@@ -204,87 +224,44 @@ def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery
 
 def holds(here: Authority, case: str, message_id: str) -> bool:
     """Does this message belong to this case?"""
-
-    def look(tx: Connection) -> bool:
-        sent, came = _messages(tx, here, case)
-        return message_id in {one.message_id for one in sent} | {item.message_id for item in came}
-
-    return here.store.look(look)
+    return here.store.look(lambda tx: _one_of(tx, here, case, message_id)) is not None
 
 
 def notice(here: Authority, case: str, message_id: str) -> Notice:
     """One message of the case as it stands now, not opened. Raises NotFound."""
-
-    def read(tx: Connection) -> Notice:
-        sent, came = _messages(tx, here, case)
-        for one in sent:
-            if one.message_id == message_id:
-                return _sent_as_it_stands(one, None, None)
-        for item in came:
-            if item.message_id == message_id:
-                return _came_as_it_stands(item, None, None)
+    found = here.store.look(lambda tx: _one_of(tx, here, case, message_id))
+    if found is None:
         raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
-
-    return here.store.look(read)
-
-
-def _sent(tx: Connection, here: Authority, one: Delivery, owed: Owed | None) -> Notice:
-    return _sent_as_it_stands(one, _opened_of(tx, here, one), owed)
+    return _notice(found, None, None)
 
 
-def _sent_as_it_stands(one: Delivery, opened: Message | None, owed: Owed | None) -> Notice:
+def _one_of(tx: Connection, here: Authority, case: str, message_id: str) -> Delivery | Item | None:
+    found: list[Delivery | Item] = [*outbox.several(tx, [message_id]), *inbox.several(tx, here.now(), [message_id])]
+    return next((one for one in found if one.conversation_id == case), None)
+
+
+def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None) -> Notice:
+    how = stands(one)
+    values: dict[str, Any] = {name: getattr(how, name) for name in Stands.__dataclass_fields__}
+    return Notice(**values, message=message, choices=_choices(one), owed=owed)
+
+
+def _choices(one: Delivery | Item) -> Sequence[Choice]:
+    if isinstance(one, Item):
+        return choices.of_received(one.kind, one.state)
     sealed, told = one.protection == "sealed", one.handed_over_at is not None
-    may = choices.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
-    return Notice(
-        "sent",
-        one.message_id,
-        one.kind,
-        one.recipient,
-        one.queued_at,
-        one.state,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
-        opened,
-        may,
-        owed,
-    )
+    return choices.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
 
 
-def _came(tx: Connection, here: Authority, one: Item, owed: Owed | None) -> Notice:
-    return _came_as_it_stands(one, _opened_of(tx, here, one), owed)
-
-
-def _came_as_it_stands(one: Item, opened: Message | None, owed: Owed | None) -> Notice:
-    may = choices.of_received(one.kind, one.state)
-    return Notice(
-        "came",
-        one.message_id,
-        one.kind,
-        one.sender,
-        one.received_at,
-        one.state,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
-        opened,
-        may,
-        owed,
-    )
-
-
-def _steps(tx: Connection, here: Authority, case: str, sent: Sequence[Delivery]) -> tuple[list[Step], list[Step]]:
-    """What was done, and who read it; both the newest first."""
-    called = {one.name: one.called for one in people.every(tx)}
+def _steps(
+    tx: Connection, case: str, sent: Sequence[Delivery], called: Mapping[str, str]
+) -> tuple[list[Step], list[Step]]:
+    """What was done, and who read it."""
     done: list[Step] = []
     readings: list[Step] = []
     for kind, entry in audit.of_case(tx, case):
         (readings if entry.act in READINGS else done).append(_step(kind, entry, called))
-    for one in sent:
-        done += [*_tries(tx, one), *_calls(here, one, called)]
-    for some in (done, readings):
-        some.sort(key=lambda step: step.at, reverse=True)
-    return done, readings
+    return [*done, *(step for one in sent for step in _tries(tx, one))], readings
 
 
 def _step(kind: str, entry: Kept, called: Mapping[str, str]) -> Step:
@@ -302,8 +279,8 @@ def _tries(tx: Connection, one: Delivery) -> Iterator[Step]:
             yield Step(at, what, "cme-gateway", str(tried["reason"] or ""))
 
 
-def _calls(here: Authority, one: Delivery, called: Mapping[str, str]) -> Iterator[Step]:
-    for kept, call in by_hand.recorded(here, one.message_id):
-        whom = f"Spoken to {call.spoken_to}. {call.note or ''}" if call else "With whom: the key was destroyed."
-        what = "Call: the outcome was told" if kept.result else "Call: handed over by telephone"
-        yield Step(kept.at, what, called.get(kept.recorded_by, kept.recorded_by), whom.strip())
+def _call(here: Authority, kept: calls.Kept, called: Mapping[str, str]) -> Step:
+    call = by_hand.opened(here, kept)
+    whom = f"Spoken to {call.spoken_to}. {call.note or ''}" if call else "With whom: the key was destroyed."
+    what = "Call: the outcome was told" if kept.result else "Call: handed over by telephone"
+    return Step(kept.at, what, called.get(kept.recorded_by, kept.recorded_by), whom.strip())

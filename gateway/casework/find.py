@@ -11,19 +11,17 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
+from gateway.casework.stands import Stands, stands
 from gateway.core.marks import Sought, terms, understood
 from gateway.errors import GatewayError
 from gateway.logs import failed
 from gateway.store import inbox, log, marks, outbox
-from gateway.store.inbox import Item
 from gateway.store.log import Entry
 from gateway.store.marks import Lies, Lying
-from gateway.store.outbox import Delivery
 from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.errors import Destroyed
@@ -35,25 +33,10 @@ AGAIN = 60.0  # seconds after which it is tried again where the database stands 
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A message that was found, and how it stands; nothing of what it says."""
-
-    lies: Lies
-    message_id: str
-    case: str
-    kind: str
-    partner: str
-    state: str
-    at: datetime  # when it was queued here, or came
-    restriction: str
-    test: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """The newest messages that were found."""
 
-    hits: tuple[Hit, ...]
+    hits: tuple[Stands, ...]
     more: int | None  # there are more, before this
     complete: bool  # False: messages of before the index are still being put into it
 
@@ -76,43 +59,15 @@ def find(
     return found
 
 
-def _hits(tx: Connection, here: Authority, sought: Sought, lying: Sequence[Lying]) -> tuple[Hit, ...]:
+def _hits(tx: Connection, here: Authority, sought: Sought, lying: Sequence[Lying]) -> tuple[Stands, ...]:
     """How these stand; without those that may not be shown yet, and those of which only the end of the id agrees."""
     ids: dict[Lies, list[str]] = {
         lies: [one.message_id for one in lying if one.lies == lies] for lies in ("sent", "came")
     }
-    known = {("sent", one.recipient, one.message_id): _sent(one) for one in outbox.several(tx, ids["sent"])}
-    known |= {("came", one.sender, one.message_id): _came(one) for one in inbox.several(tx, here.now(), ids["came"])}
+    known = {("sent", one.recipient, one.message_id): stands(one) for one in outbox.several(tx, ids["sent"])}
+    known |= {("came", one.sender, one.message_id): stands(one) for one in inbox.several(tx, here.now(), ids["came"])}
     hits = [known.get((one.lies, one.partner, one.message_id)) for one in lying]
     return tuple(hit for hit in hits if hit and sought.ids <= {hit.message_id, hit.case})
-
-
-def _sent(one: Delivery) -> Hit:
-    return Hit(
-        lies="sent",
-        message_id=one.message_id,
-        case=one.conversation_id,
-        kind=one.kind,
-        partner=one.recipient,
-        state=one.state.value,
-        at=one.queued_at,
-        restriction=one.restriction,
-        test=one.test,
-    )
-
-
-def _came(one: Item) -> Hit:
-    return Hit(
-        lies="came",
-        message_id=one.message_id,
-        case=one.conversation_id,
-        kind=one.kind,
-        partner=one.sender,
-        state=one.state.value,
-        at=one.received_at,
-        restriction=one.restriction,
-        test=one.test,
-    )
 
 
 async def mark_forever(here: Authority, stop: asyncio.Event) -> None:

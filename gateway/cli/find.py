@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.casework import find
-from gateway.casework.find import Hit
+from gateway.casework.stands import Stands
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, table, who
 from gateway.core.marks import MOST_TYPED
 from schemas.reading import words
@@ -59,15 +59,15 @@ def _asked() -> str:
     return sys.stdin.buffer.readline(MOST_TYPED * 4).decode(sys.stdin.encoding, "surrogateescape")
 
 
-def _shown(hits: Sequence[Hit]) -> object:
+def _shown(hits: Sequence[Stands]) -> object:
     rows = [(hit.message_id, day(hit.at), _with(hit), _said(hit)) for hit in hits]
     return table("Found", ("Id", "When", "With", "What, and how it stands"), rows)
 
 
-def _with(hit: Hit) -> str:
+def _with(hit: Stands) -> str:
     return f"{'to' if hit.lies == 'sent' else 'from'} {hit.partner}"
 
 
-def _said(hit: Hit) -> str:
+def _said(hit: Stands) -> str:
     restricted = hit.restriction if hit.restriction != "none" else None
     return "\n  ".join(filter(None, (words(hit.kind), hit.state, restricted, "test" if hit.test else None)))

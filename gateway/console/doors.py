@@ -16,7 +16,7 @@ from multidict import MultiDictProxy
 from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
 from gateway.casework import case
-from gateway.console import navigation
+from gateway.console import navigation, way_back
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
 from gateway.core.permissions import Act, Reach, reach
 from gateway.errors import NotAllowed, NotFound
@@ -72,8 +72,10 @@ def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
-    """Whoever was signed in and is no more is told so."""
-    return goto(f"{SIGN_IN}?ended" if SESSION_COOKIE in request.cookies else SIGN_IN)
+    """Whoever was signed in and is no more is told so; then they come back to this page."""
+    answer = goto(f"{SIGN_IN}?ended" if SESSION_COOKIE in request.cookies else SIGN_IN)
+    way_back.remember(request, answer)
+    return answer
 
 
 async def _form(request: web.Request) -> MultiDictProxy[str]:

@@ -8,6 +8,7 @@ from aiohttp import web
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
+from gateway.access.sessions import IDLE
 from gateway.core.calendar import LONDON
 from gateway.core.permissions import Act
 from gateway.paper import bars
@@ -35,7 +36,7 @@ class Pages:
             "tail": tail,
         }
         self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
-        self._environment.globals |= {"brand_colour": BRAND_COLOUR}
+        self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """A whole page."""

@@ -1,11 +1,13 @@
 """Coming in and going out."""
 
 import asyncio
+from datetime import timedelta
 
 from aiohttp import web
 
 from gateway.access import sessions, sign_in, single_sign_on
 from gateway.access.sessions import Stage
+from gateway.console import way_back
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
@@ -14,14 +16,18 @@ from keys.errors import Refusal
 
 AT_ONCE = 2  # passwords that are checked: each takes 64 MiB, and an eighth of a second
 CHECKING = web.AppKey("passwords that are checked", asyncio.Semaphore)
-NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password", Stage.IN: "/"}
+ENDED = (
+    f"Your session has ended, as it does after {sessions.IDLE // timedelta(minutes=1)} minutes without use. Sign in to go back to "
+    "the page where you were; nothing that you had sent is lost."
+)
+NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
 
 async def ask(visit: Visit) -> web.StreamResponse:
     """The form; for who is in, where they begin."""
     if visit.session is not None and visit.session.stage is Stage.IN:
         return goto("/")
-    ended = "Your session has ended. Sign in again; nothing that you had sent is lost." if visit.request.query else ""
+    ended = ENDED if visit.request.query else ""
     return visit.page("sign-in.html", ended=ended, name="", wrong=None)
 
 
@@ -105,7 +111,9 @@ async def give_password(visit: Visit) -> web.StreamResponse:
 async def _on(visit: Visit, secret: str) -> web.Response:
     """To the next step, with the secret of the new session."""
     session = await asyncio.to_thread(sessions.session, visit.here, secret)
-    answer = goto(NEXT[session.stage] if session else SIGN_IN)
+    answer = goto(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
+    if session and session.stage is Stage.IN:
+        answer.headers["Location"] = way_back.take(visit.request, answer)
     keep(answer, secret)
     return answer
 
@@ -123,6 +131,12 @@ async def go(visit: Visit) -> web.StreamResponse:
     return answer
 
 
+async def stay(visit: Visit) -> web.StreamResponse:
+    """To ask is to use the session. A page that stood open while somebody signed in again gets the token for its forms."""
+    session = signed_in(visit)
+    return web.json_response({"person": session.person.name, "form_token": session.form_token})
+
+
 async def accessibility(visit: Visit) -> web.StreamResponse:
     """How far everybody can use the console."""
     return visit.page("accessibility.html")
@@ -137,6 +151,7 @@ DOORS = (
     Door("POST", f"{SIGN_IN}/password", None, give_password),
     Door("GET", f"{SIGN_IN}/directory", None, to_directory),
     Door("GET", f"{SIGN_IN}/answer", None, from_directory),
+    Door("GET", "/session", Act.OWN_ACCOUNT, stay),
     Door("POST", "/sign-out", Act.OWN_ACCOUNT, go),
     Door("GET", "/accessibility", None, accessibility),
 )

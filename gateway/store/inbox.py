@@ -1,6 +1,6 @@
 """What came: kept once for each (sender, id), each with its receipt; and what was refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -230,12 +230,14 @@ def locked(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, 
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def all_locked(tx: Connection, senders: Mapping[str, str]) -> dict[str, tuple[bytes | None, bytes]]:
-    """The same of all of these messages, a page of them, by id; each is told with its sender."""
+def all_locked(
+    tx: Connection, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[bytes | None, bytes]]:
+    """The same of all of these, a page of them, by sender and id: two authorities may use one id."""
     query = select(inbox.c.sender, inbox.c.message_id, inbox.c.data_key, inbox.c.content)
-    found = tx.execute(query.where(inbox.c.message_id.in_(senders)))
-    mine = [r for r in found if senders[r.message_id] == r.sender]
-    return {r.message_id: (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
+    found = tx.execute(query.where(inbox.c.message_id.in_([message_id for _, message_id in wanted])))
+    mine = [r for r in found if (r.sender, r.message_id) in wanted]
+    return {(r.sender, r.message_id): (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
 
 
 def search(

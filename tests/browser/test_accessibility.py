@@ -19,7 +19,12 @@ from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-NO_PAGES = ("/sign-in/directory", "/sign-in/answer", "/unanswered/list.csv")  # they lead elsewhere, or are files
+NO_PAGES = (
+    "/sign-in/directory",
+    "/sign-in/answer",
+    "/unanswered/list.csv",
+    "/session",
+)  # they lead elsewhere, or are files
 SECTIONS = (
     "restriction",
     "birth",

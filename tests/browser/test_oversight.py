@@ -11,8 +11,7 @@ from gateway.core.permissions import Role
 from gateway.exchange.send import send
 from gateway.store import log
 from gateway.store.log import Entry
-from tests.browser.test_audit_log import accessible
-from tests.consoles import chromium, desk, settled, two_houses
+from tests.consoles import assert_accessible, chromium, desk, settled, two_houses
 from tests.flows.reporting import exchange, transfer
 
 HOSTILE = "<script>alert(1)</script><b onclick=alert(2)>"
@@ -25,18 +24,18 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         page = mona.page
         await mona.open("/unanswered")
         await expect(page.get_by_role("link", name="Testchild-Example, Ada")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         await page.get_by_label("Who owes it").select_option("We owe it")
         await page.get_by_role("button", name="Show").click()
         await expect(page.get_by_text("Nothing is owed, of what you asked for.")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
 
         await mona.open("/reports")
-        await accessible(mona)
+        await assert_accessible(mona)
         await page.get_by_label("Timeliness: how long").check()
         await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Timeliness, 1")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         async with page.expect_download() as got:
             await page.get_by_role("link", name="Spreadsheet").click()
         assert (await got.value).suggested_filename.startswith("timeliness-")
@@ -45,14 +44,14 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         await page.get_by_label("List of children").check()
         await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Make the list")).to_be_visible()
-        await accessible(mona)
+        await assert_accessible(mona)
         async with page.expect_download() as listed:
             await page.get_by_role("button", name="spreadsheet").click()
         assert (await listed.value).suggested_filename.startswith("inspection-")
 
         for address in ("/partners", "/partners/885"):
             await mona.open(address)
-            await accessible(mona)
+            await assert_accessible(mona)
 
 
 async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_for(tmp_path: Path) -> None:
@@ -67,13 +66,13 @@ async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_f
         await page.get_by_role("button", name="Show").click()
         pages = page.get_by_role("navigation", name="Pagination")
         await expect(pages.get_by_role("link", name="Page 1")).to_have_attribute("aria-current", "page")
-        await accessible(olive)
+        await assert_accessible(olive)
         await pages.get_by_role("link", name="Next page").click()
         await expect(page).to_have_title(re.compile("page 2 of 2"))
         await expect(page.get_by_label("Who owes it")).to_have_value("them")
         await expect(page.get_by_text("Cases 51 to 51 of 51")).to_be_visible()
         await expect(page.get_by_text("51 answers are missing")).to_be_visible()
-        await accessible(olive)
+        await assert_accessible(olive)
         await page.get_by_role("link", name="Testchild-Example, Ada").click()
         await expect(page).to_have_url(re.compile("/cases/"))
         await page.go_back()
@@ -90,20 +89,20 @@ async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_te
         page = ada.page
         await ada.open("/audit?kind=notice.failed")
         await expect(page.locator("tbody")).to_contain_text(f"reason: {HOSTILE}")
-        await accessible(ada)
+        await assert_accessible(ada)
 
         await ada.open("/audit/check")
         await page.get_by_role("button", name="Check it now").click()
         while await page.get_by_role("button", name="See how far it is").count():
-            await accessible(ada)
+            await assert_accessible(ada)
             await page.get_by_role("button", name="See how far it is").click()
         await expect(page.get_by_role("heading", name="The log is whole")).to_be_visible()
-        await accessible(ada)
+        await assert_accessible(ada)
 
         await ada.open("/audit/export")
-        await accessible(ada)
+        await assert_accessible(ada)
         async with page.expect_download() as got:
             await page.get_by_role("button", name="Download").click()
         assert (await got.value).suggested_filename.endswith(".zip")
         await ada.open("/audit/partners")
-        await accessible(ada)
+        await assert_accessible(ada)

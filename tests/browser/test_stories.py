@@ -59,7 +59,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
     await ours.page.get_by_role("link", name="Testchild-Example, Ada").click()
     assert await ours.page.get_by_text("Concluded").first.is_visible()
     assert await ours.page.get_by_text("A place at Exampleton Primary is being sought.").is_visible()
-    assert await ours.page.get_by_text("Olive Testofficer").first.is_visible()
+    assert await ours.page.locator("main").get_by_text("Olive Testofficer").first.is_visible()
     assert await state_of(sandwell, sent.header.message_id) is State.CONCLUDED
     assert (ours.said, theirs.said) == ([], [])
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from gateway.authority import Authority
 from gateway.casework import find
-from gateway.casework.find import Hit
+from gateway.casework.stands import Stands
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
@@ -57,7 +57,7 @@ async def exchange(pair: Pair, *notices: Message) -> list[str]:
     return ids
 
 
-def hits(here: Authority, typed: str, **more: bool) -> Sequence[Hit]:
+def hits(here: Authority, typed: str, **more: bool) -> Sequence[Stands]:
     return find.find(here, typed, "otto", **more).hits
 
 

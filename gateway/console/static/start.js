@@ -1,3 +1,4 @@
 import { initAll } from "./govuk.js";
+import "./stay.js";
 
 initAll();

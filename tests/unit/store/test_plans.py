@@ -118,7 +118,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "the copies of a page": lambda tx: (
         outbox.all_locked(tx, ["m1", "m2"]),
-        inbox.all_locked(tx, {"m1": "885", "m2": "885"}),
+        inbox.all_locked(tx, {("885", "m1"), ("885", "m2")}),
     ),
     "forget old answers": lambda tx: repeats.forget(tx, NOW),
     "was this request answered": lambda tx: (
