@@ -104,7 +104,7 @@ async def measure(here: Authority, asked: Sequence[Asked], token: str, title: st
         f"{title}: call", "p50, ms", "p95, ms", "limit p50", "limit p95", "bytes", "", box=None, pad_edge=False
     )
     for p95, p50, bare50, bare95, size, says in sorted(rows, reverse=True):
-        over = "over the limit" if p95 > LIMIT_MS else ""
+        over = "over" if p95 > LIMIT_MS else ""
         table.add_row(says, f"{p50:.1f}", f"{p95:.1f}", f"{bare50:.1f}", f"{bare95:.1f}", f"{size:,}", over)
     return table
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.store import assignments, log, people
+from gateway.store import assignments, devices, log, people
 from gateway.store.log import Entry
 from gateway.store.people import Person
 from keys import passwords
@@ -89,6 +89,7 @@ def set_active(here: Authority, name: str, active: bool, by: str) -> None:
     def write(tx: Connection) -> None:
         _put(tx, replace(people.get(tx, name), active=active, failed=0, locked_until=None))
         people.end_all(tx, name)
+        devices.forget_all(tx, name)
         if active:
             _note(tx, here, "person.back", by, name)
         else:
@@ -136,6 +137,7 @@ def reset(here: Authority, name: str, by: str) -> str:
         )
         people.put(tx, fresh)
         people.end_all(tx, name)
+        devices.forget_all(tx, name)
         _note(tx, here, "person.reset", by, name)
 
     here.store.run(write)

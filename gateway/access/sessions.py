@@ -12,6 +12,7 @@ from secrets import token_urlsafe
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
+from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import log, people
@@ -58,7 +59,10 @@ def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> s
     secret, now = token_urlsafe(32), here.now()
     people.forget(tx, now - ABSOLUTE)
     if stage is Stage.IN:
-        person = replace(person, seen_at=now, failed=0, locked_until=None)
+        locked = (
+            person.locked_until if lockout.is_locked(person.locked_until, now) else None
+        )  # for others than this browser
+        person = replace(person, seen_at=now, failed=0, locked_until=locked)
         log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
     people.put(tx, person)
     people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))

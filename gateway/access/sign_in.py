@@ -6,39 +6,45 @@ At each step the session has another secret. What is refused is said in one sent
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 from zxcvbn import zxcvbn
 
+from gateway.access import devices
 from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
 from gateway.access.sessions import Session, Stage, at_stage, begin_again, digest_of, open_for
 from gateway.access.single_sign_on import Pending
 from gateway.access.single_sign_on import Person as Known
 from gateway.authority import SYSTEM, Authority
+from gateway.core import lockout
 from gateway.errors import NotAllowed
+from gateway.store import devices as browsers
 from gateway.store import log, people
+from gateway.store.devices import Device
 from gateway.store.log import Entry
 from gateway.store.people import Kept, Person
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
 
-TRIES, LOCKED = 5, timedelta(minutes=15)
 LEAST_PASSWORD = 12  # characters
 STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
 
 
-def begin(here: Authority, name: str, password: str) -> str:
-    """The first step: the secret of a session at the stage that comes next. Raises NotAllowed."""
+def begin(here: Authority, name: str, password: str, device: str = "") -> str:
+    """The first step: the secret of a session at the stage that comes next. Raises NotAllowed.
+
+    `device` is what the browser keeps: from one that is known, wrong tries of others do not count.
+    """
     name = name.strip().casefold()
     before = here.store.look(lambda tx: people.find(tx, name))
     right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
 
     def write(tx: Connection) -> str | None:
-        person, now = people.find(tx, name), here.now()
-        if person is None or (why := _refused(person, right, before, now)):
-            _refuse(tx, here, person, why if person else "unknown")
+        person, browser = people.find(tx, name), devices.known(tx, here, device, name)
+        if person is None or (why := _refused(person, browser, right, before, here.now())):
+            _refuse(tx, here, person, why if person else "unknown", browser)
             return None
         stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
         return open_for(tx, here, person, stage)
@@ -49,11 +55,11 @@ def begin(here: Authority, name: str, password: str) -> str:
     return secret
 
 
-def _refused(person: Person, right: bool, before: Person | None, now: datetime) -> str:
+def _refused(person: Person, browser: Device | None, right: bool, before: Person | None, now: datetime) -> str:
     """Why this person does not come in; empty where they do."""
     if not person.active:
         return "ended"
-    if person.locked_until and person.locked_until > now:
+    if lockout.is_locked((browser or person).locked_until, now):
         return "locked"
     if not right or before is None or before.password != person.password:
         return "password"
@@ -62,12 +68,14 @@ def _refused(person: Person, right: bool, before: Person | None, now: datetime) 
     return ""
 
 
-def _refuse(tx: Connection, here: Authority, person: Person | None, why: str) -> None:
+def _refuse(tx: Connection, here: Authority, person: Person | None, why: str, browser: Device | None = None) -> None:
     """One try more; after some, none for a while. What was typed is written nowhere: it may be a password."""
     if person is not None and why in ("password", "code"):
-        failed = person.failed + 1
-        until = here.now() + LOCKED if failed >= TRIES else None
-        people.put(tx, replace(person, failed=0 if until else failed, locked_until=until))
+        failed, until = lockout.after_wrong((browser or person).failed, here.now())
+        if browser is not None:
+            browsers.put(tx, replace(browser, failed=failed, locked_until=until))
+        else:
+            people.put(tx, replace(person, failed=failed, locked_until=until))
         if until:
             log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
     name = person.name if person else None
@@ -78,22 +86,23 @@ def _no() -> NotAllowed:
     return NotAllowed(
         "sign-in.refused",
         "The name or the password is wrong, or the account is locked.",
-        "Check both. After five wrong tries an account is locked for fifteen minutes; an admin can give a new password.",
+        "Check both. After five wrong tries an account is locked for fifteen minutes, except in browsers in which you have signed in before; an admin can give a new password.",
     )
 
 
-def give_code(here: Authority, secret: str, code: str) -> str:
+def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
     """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
 
     def write(tx: Connection) -> str | None:
         session = at_stage(tx, here, secret, Stage.CODE)
         person = session.person
-        if person.locked_until and person.locked_until > here.now():
+        browser = devices.known(tx, here, device, person.name)
+        if lockout.is_locked((browser or person).locked_until, here.now()):
             _refuse(tx, here, person, "locked")
             return None
         step = one_time_code.step(_secret_of(here, person), code, here.now(), after=person.code_step)
         if step is None:
-            _refuse(tx, here, person, "code")
+            _refuse(tx, here, person, "code", browser)
             return None
         people.end(tx, session.digest)
         fresh = replace(person, code_step=step)

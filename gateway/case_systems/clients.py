@@ -7,11 +7,11 @@ token grants is never more than the client may do at the moment of the call, so 
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.core import lockout
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
 from gateway.store import clients, log
@@ -22,7 +22,6 @@ from keys.errors import Refusal
 
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]")
 MAX_NAME = 80  # characters
-TRIES, LOCKED = 5, timedelta(minutes=15)
 ACTOR = "api:"  # before a client's id in the audit log, so that no person is called so
 
 
@@ -128,16 +127,15 @@ def let_in(here: Authority, name: str, secret: str, wanted: Iterable[str]) -> tu
 def _refused(here: Authority, client: Client, right: bool) -> str:
     if not client.active:
         return "ended"
-    if client.locked_until and client.locked_until > here.now():
+    if lockout.is_locked(client.locked_until, here.now()):
         return "locked"
     return "" if right else "secret"
 
 
 def _refuse(tx: Connection, here: Authority, client: Client | None, why: str) -> None:
     if client is not None and why == "secret":
-        failed = client.failed + 1
-        until = here.now() + LOCKED if failed >= TRIES else None
-        clients.put(tx, replace(client, failed=0 if until else failed, locked_until=until))
+        failed, until = lockout.after_wrong(client.failed, here.now())
+        clients.put(tx, replace(client, failed=failed, locked_until=until))
         if until:
             _note(tx, here, Entry("client.locked", SYSTEM, client.id))
     _note(tx, here, Entry("client.refused", SYSTEM, client.id if client else None, detail={"why": why}))

@@ -34,6 +34,7 @@ from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import AT_ONCE, CHECKING
+from gateway.console.tries import TRIES, Tries
 from gateway.console.visit import HERE
 from gateway.errors import ConfigProblem, GatewayError, StoreUnavailable
 from keys.errors import Refusal
@@ -81,7 +82,7 @@ def application(here: Authority) -> web.Application:
     """The console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
     app[HERE], app[PAGES], app[CHECKS] = here, Pages(), Checks()
-    app[CHECKING] = asyncio.Semaphore(AT_ONCE)
+    app[CHECKING], app[TRIES] = asyncio.Semaphore(AT_ONCE), Tries()
     for doors in ROOMS:
         hang(app, doors)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))

@@ -1,20 +1,25 @@
 """Coming in and going out."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from aiohttp import web
 
-from gateway.access import sessions, sign_in, single_sign_on
+from gateway.access import devices, sessions, sign_in, single_sign_on
+from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
-from gateway.console import way_back
+from gateway.console import problems, way_back
 from gateway.console.doors import SIGN_IN, Door, signed_in
+from gateway.console.problems import Problem
+from gateway.console.tries import TRIES, address_of
 from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
 from keys.errors import Refusal
 
 AT_ONCE = 2  # passwords that are checked: each takes 64 MiB, and an eighth of a second
+DEVICE_COOKIE = "__Host-device"
 CHECKING = web.AppKey("passwords that are checked", asyncio.Semaphore)
 ENDED = (
     f"Your session has ended, as it does after {sessions.IDLE // timedelta(minutes=1)} minutes without use. Sign in to go back to "
@@ -33,13 +38,34 @@ async def ask(visit: Visit) -> web.StreamResponse:
 
 async def come_in(visit: Visit) -> web.StreamResponse:
     """The name and the password."""
-    name = visit.typed("name")
+    name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _device(visit)
+    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console.address_header)
+    wait = tries.wait(address, time.monotonic())
+    if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
+        return await _wait(visit, wait)
     try:
         async with visit.request.app[CHECKING]:
-            secret = await asyncio.to_thread(sign_in.begin, visit.here, name, str(visit.form.get("password", "")))
+            secret = await asyncio.to_thread(sign_in.begin, visit.here, name, password, device)
     except NotAllowed as why:
+        tries.wrong(address, time.monotonic())
         return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
     return await _on(visit, secret)
+
+
+async def _wait(visit: Visit, seconds: int) -> web.Response:
+    problem = Problem(
+        429,
+        "sign-in.wait",
+        "Too many passwords were wrong from where you are, so none is looked at for now",
+        (f"Try again in {-(-seconds // 60)} minutes, or in a browser in which you have signed in before.",),
+    )
+    answer = await problems.page(visit.request, problem)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def _device(visit: Visit) -> str:
+    return visit.request.cookies.get(DEVICE_COOKIE, "")
 
 
 async def to_directory(visit: Visit) -> web.StreamResponse:
@@ -76,7 +102,9 @@ async def ask_code(visit: Visit) -> web.StreamResponse:
 async def give_code(visit: Visit) -> web.StreamResponse:
     """The second factor."""
     try:
-        secret = await asyncio.to_thread(sign_in.give_code, visit.here, visit.secret, visit.typed("code"))
+        secret = await asyncio.to_thread(
+            sign_in.give_code, visit.here, visit.secret, visit.typed("code"), _device(visit)
+        )
     except NotAllowed as why:
         return (
             goto(SIGN_IN)
@@ -115,6 +143,10 @@ async def _on(visit: Visit, secret: str) -> web.Response:
     if session and session.stage is Stage.IN:
         answer.headers["Location"] = way_back.take(visit.request, answer)
     keep(answer, secret)
+    if session and session.stage is Stage.IN and session.person.through == LOCAL:
+        device = await asyncio.to_thread(devices.remember, visit.here, _device(visit), session.person.name)
+        life = int(devices.LIFE.total_seconds())
+        answer.set_cookie(DEVICE_COOKIE, device, path="/", max_age=life, secure=True, httponly=True, samesite="Strict")
     return answer
 
 

@@ -30,6 +30,7 @@ class ConsoleSettings:
     host: str = "127.0.0.1"
     port: int = 0
     url: str = ""  # as browsers see it, where a proxy stands before it; empty: http://host:port, or https
+    address_header: str = ""  # in which that proxy says who asks, such as X-Forwarded-For; empty: none is believed
     tls_certificate_file: str = ""  # without a certificate it is served to this machine alone
     tls_key_file: str = ""
 

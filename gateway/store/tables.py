@@ -524,6 +524,16 @@ sessions = Table(  # of people who are signed in, or on the way; the browser hol
     Column("pending", Text),  # what must come back from the directory
 )
 
+devices = Table(  # browsers from which people signed in before; the browser holds the secret, we its digest
+    "devices",
+    metadata,
+    Column("digest", DIGEST, primary_key=True),
+    Column("person", String(80), primary_key=True, index=True),
+    Column("seen_at", Instant, nullable=False, index=True),
+    Column("failed", Integer, nullable=False),  # times in a row, from there
+    Column("locked_until", Instant),
+)
+
 assignments = Table(  # of cases to people who see no others
     "assignments",
     metadata,

@@ -9,10 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from gateway.access import people, sessions, sign_in
+from gateway.access import devices, people, sessions, sign_in
 from gateway.access.sessions import Session, Stage
 from gateway.access.single_sign_on import Person as Known
 from gateway.authority import Authority
+from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import log
@@ -83,10 +84,10 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_for_a_quarter_of_an
     world: World, here: Authority, first: str
 ) -> None:
     chosen(here, first)
-    for _ in range(sign_in.TRIES):
+    for _ in range(lockout.TRIES):
         assert refused(here, "wrong") == "sign-in.refused"
     assert refused(here, GOOD) == "sign-in.refused"
-    world.now += sign_in.LOCKED
+    world.now += lockout.LOCKED
     assert come_in(here).stage is Stage.IN
     assert ("person.locked", {}) in acts(here)
 
@@ -198,11 +199,29 @@ def test_five_wrong_codes_lock_the_account_too(world: World, here: Authority, fi
     sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
     begun = sign_in.begin(here, NAME, GOOD)
-    for _ in range(sign_in.TRIES):
+    for _ in range(lockout.TRIES):
         with pytest.raises(NotAllowed):
             sign_in.give_code(here, begun, "000000")
     with pytest.raises(NotAllowed):
         sign_in.give_code(here, begun, code_at(shared, world.now))
+
+
+def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(
+    world: World, here: Authority, first: str
+) -> None:
+    chosen(here, first)
+    shared, device = one_time_code.new_secret(), devices.remember(here, "", NAME)
+    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+    world.now += timedelta(seconds=60)
+    stranger, ours = sign_in.begin(here, NAME, GOOD), sign_in.begin(here, NAME, GOOD, device)
+    for _ in range(lockout.TRIES):
+        with pytest.raises(NotAllowed):
+            sign_in.give_code(here, stranger, "000000")
+    with pytest.raises(NotAllowed):
+        sign_in.give_code(here, stranger, code_at(shared, world.now))
+    found = sessions.session(here, sign_in.give_code(here, ours, code_at(shared, world.now), device))
+    assert found is not None
+    assert found.stage is Stage.IN
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(59, "94287082"), (1111111109, "07081804"), (2000000000, "69279037")])

@@ -1,0 +1,41 @@
+"""Browsers from which somebody has signed in before, so that wrong tries of others cannot keep them out (OWASP's device cookies).
+
+Wrong tries from any other browser lock the account for all of those; a browser that is known has a count of its own, and is not held
+up by that lock. The browser keeps a secret and the store its digest; it opens nothing: the password and the code are asked as ever.
+"""
+
+from datetime import timedelta
+from secrets import token_urlsafe
+
+from sqlalchemy import Connection
+
+from gateway.access.sessions import digest_of
+from gateway.authority import Authority
+from gateway.store import devices
+from gateway.store.devices import Device
+
+LIFE = timedelta(days=180)  # since they came in from there last
+
+
+def known(tx: Connection, here: Authority, secret: str, name: str) -> Device | None:
+    """The browser with this secret, if this person came in from it before."""
+    found = devices.find(tx, digest_of(secret), name) if secret else None
+    return found if found and here.now() - found.seen_at < LIFE else None
+
+
+def is_known(here: Authority, secret: str, name: str) -> bool:
+    """Did this person come in from this browser before?"""
+    return here.store.look(lambda tx: known(tx, here, secret, name.strip().casefold())) is not None
+
+
+def remember(here: Authority, secret: str, name: str) -> str:
+    """They came in from this browser: the secret that it keeps. One secret serves everybody who shares the browser."""
+
+    def write(tx: Connection) -> str:
+        now = here.now()
+        devices.forget(tx, now - LIFE)
+        kept = secret if secret and devices.holds(tx, digest_of(secret)) else token_urlsafe(32)
+        devices.put(tx, Device(digest_of(kept), name, now))
+        return kept
+
+    return here.store.run(write)
