@@ -49,12 +49,19 @@ NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know y
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
+def collect_less() -> None:
+    """Let Python's collector pass over what is loaded by now, and look less often: a look at all of it stops every request."""
+    gc.set_threshold(*COLLECT_AFTER)
+    gc.collect()
+    gc.freeze()
+
+
 @asynccontextmanager
 async def running(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
-    gc.set_threshold(*COLLECT_AFTER)
     stop = asyncio.Event()
     ports = await _open_ports(here)
+    collect_less()
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
     here.looked.clear()
     running_loops = [

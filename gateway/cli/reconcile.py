@@ -11,7 +11,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.duties import Missing, Step
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Pursued
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from schemas.reading import words
 
@@ -42,13 +42,13 @@ def reconcile_command(
     if unmatched:
         when = "LATE" if unmatched.step is not Step.WAIT else f"late from {unmatched.late_at:%d %b %H:%M}"
         err.print(f"{unmatched.searches} searches have no possible match here ({when}): cme-gateway matches none")
-    value = {"owed": [asdict(one) for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
+    value = {"owed": [one._asdict() for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
     written.answer(value | written.value(), lambda: _shown(found))
     if late:
         raise typer.Exit(LATE)
 
 
-def _shown(found: Sequence[Pursued]) -> Table | str:
+def _shown(found: Sequence[Owed]) -> Table | str:
     if not found:
         return "[green]Nothing is owed, by anybody.[/green]"
     rows = [(one.message_id, one.partner, _what(one), _next(one)) for one in found]
@@ -57,7 +57,7 @@ def _shown(found: Sequence[Pursued]) -> Table | str:
     return table(title, ("Id", "LA", "What is missing", "Next"), rows)
 
 
-def _what(one: Pursued) -> str:
+def _what(one: Owed) -> str:
     whose = "theirs" if one.owed_by == "them" else "ours"
     days = f"{one.working_days} working day{'' if one.working_days == 1 else 's'}"
     done = (
@@ -70,7 +70,7 @@ def _what(one: Pursued) -> str:
     return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried, *done)))
 
 
-def _next(one: Pursued) -> str:
+def _next(one: Owed) -> str:
     if one.step is Step.WAIT:
         return f"late from {one.late_at:%d %b %H:%M}"
     if one.missing is Missing.DECISION:
@@ -81,5 +81,5 @@ def _next(one: Pursued) -> str:
     return "\n".join((f"LATE: {who}", _number(one)))
 
 
-def _number(one: Pursued) -> str:
+def _number(one: Owed) -> str:
     return one.ring.replace(", ", "\n") or "no number is known"

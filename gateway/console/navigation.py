@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from gateway.authority import Authority
 from gateway.core.permissions import Act
-from gateway.core.standing import WAITING
 from gateway.store import drafts, inbox, searches
 from gateway.store.searches import Found
 
@@ -140,7 +139,7 @@ def counts(here: Authority) -> dict[str, int]:
     most, now = MOST_COUNTED + 1, here.now()
     return here.store.look(
         lambda tx: {
-            "/inbox": len(inbox.search(tx, now, states=WAITING, unmatched=False, oldest_first=True, limit=most)),
+            "/inbox": inbox.waiting(tx, now, most),
             "/matches": searches.count(tx, Found.MATCHED)[0],
             "/drafts": drafts.waiting(tx)[0],
         }

@@ -20,7 +20,7 @@ from gateway.core.duties import Step
 from gateway.core.permissions import Act, Reach
 from gateway.paper import as_csv
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Owed, Pursued
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from gateway.store import assignments
 
@@ -67,7 +67,7 @@ def _owed(visit: Visit) -> list[Owed]:
     return [one for one in found if one.case in mine]
 
 
-def _pursued(visit: Visit, found: Sequence[Owed]) -> list[Pursued]:
+def _pursued(visit: Visit, found: Sequence[Owed]) -> list[Owed]:
     return visit.here.store.look(lambda tx: reconcile.pursued(tx, found))
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -37,9 +36,8 @@ SENT = (outbox.Owing, outbox.Delivery)
 FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)  # what is waited for since the notice was sent
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """One duty: who owes it, what it is, since when, and what is to be done about it now."""
+class Owed(NamedTuple):
+    """One duty: who owes it, what it is, since when, what is to be done about it now; and what was, once it is `pursued`."""
 
     owed_by: Literal["them", "us"]
     lies: Literal["sent", "came"]  # the message that it is about
@@ -56,19 +54,9 @@ class Owed:
     step: Step
     ring: str  # who, and the number, where we know them
     handed_over_at: datetime | None  # by telephone
-
-
-@dataclass(frozen=True, slots=True)
-class Pursued(Owed):
-    """One duty with what was done about it so far."""
-
-    tried: str  # how the last try ended, and by which route
-    reminded_at: datetime | None  # they by us, or we by them
-    escalated_at: datetime | None  # the service manager was told
-
-
-D = TypeVar("D", bound=Owed)
-_owed_of = attrgetter(*Owed.__dataclass_fields__)
+    tried: str = ""  # how the last try ended, and by which route
+    reminded_at: datetime | None = None  # they by us, or we by them
+    escalated_at: datetime | None = None  # the service manager was told
 
 
 def owed(here: Authority) -> list[Owed]:
@@ -87,9 +75,9 @@ def of_came(here: Authority, came: Sequence[Came]) -> list[Owed]:
     return about(here, agreed.read(here.config), (), came)
 
 
-def by_case(found: Sequence[D]) -> list[Sequence[D]]:
+def by_case(found: Sequence[Owed]) -> list[Sequence[Owed]]:
     """The same things that are owed in one case by many, together: a search that went to all of England is one row."""
-    groups: dict[tuple[str, str, Missing], list[D]] = {}
+    groups: dict[tuple[str, str, Missing], list[Owed]] = {}
     for one in found:
         groups.setdefault((one.case, one.owed_by, one.missing), []).append(one)
     return list(groups.values())
@@ -160,17 +148,20 @@ def _since(sent: Sent, missing: Missing) -> datetime:
     return sent.state_at
 
 
-def pursued(tx: Connection, found: Sequence[Owed]) -> list[Pursued]:
+def pursued(tx: Connection, found: Sequence[Owed]) -> list[Owed]:
     """The same duties with what was done about each. It is asked for those that somebody is shown, for there may be thousands."""
     sent, came = ([one.message_id for one in found if one.lies == lies] for lies in ("sent", "came"))
     tries, chases, asked = outbox.last_tries(tx, sent), chased.about(tx, sent), inbox.reminders(tx, came)
 
-    def known(one: Owed) -> Pursued:
+    def known(one: Owed) -> Owed:
         if one.lies == "came":
-            return Pursued(*(*_owed_of(one), "", asked.get((one.partner, one.message_id)), None))
-        steps = (chases.get((one.message_id, one.missing, step)) for step in (REMINDED, ESCALATED))
-        tried = tries.get(one.message_id, "not tried yet")
-        return Pursued(*(*_owed_of(one), tried, *(chase and chase.at for chase in steps)))
+            return one._replace(reminded_at=asked.get((one.partner, one.message_id)))
+        reminded, escalated = (chases.get((one.message_id, one.missing, step)) for step in (REMINDED, ESCALATED))
+        return one._replace(
+            tried=tries.get(one.message_id, "not tried yet"),
+            reminded_at=reminded.at if reminded else None,
+            escalated_at=escalated.at if escalated else None,
+        )
 
     return [known(one) for one in found]
 

@@ -1,6 +1,8 @@
 """What is owed, as a page: how long acknowledgements have been waited for, and every duty, the oldest first."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
 
 from gateway.authority import Authority
 from gateway.core.ageing import ages
@@ -8,16 +10,17 @@ from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
-from gateway.reconciliation.reconcile import Owed, Pursued
+from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import named, whose
 from schemas.reading import words
 
 STEPS = {Step.WAIT: "wait", Step.RING: "ring", Step.ESCALATE: "the service manager rings"}
 COLUMNS = ("Id", "Owed by", "Kind", "Missing", "Since", "Working days", "Late from", "Next", "Last try", "Done", "Ring")
 NUMBERS = ("Working days",)
+MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
 
 
-def page(here: Authority, found: Sequence[Pursued]) -> Page:
+def page(here: Authority, found: Sequence[Owed]) -> Page:
     """Both, for print."""
     late = sum(one.step is not Step.WAIT for one in found)
     return Page(
@@ -32,7 +35,7 @@ def page(here: Authority, found: Sequence[Pursued]) -> Page:
     )
 
 
-def listing(here: Authority, found: Sequence[Pursued]) -> Page:
+def listing(here: Authority, found: Sequence[Owed]) -> Page:
     """The duties alone, for a spreadsheet."""
     return Page("What is owed", whose(here), "", (), (duties(found),))
 
@@ -53,14 +56,14 @@ def ageing(found: Iterable[Owed]) -> Table:
     return Table(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
-def duties(found: Sequence[Pursued]) -> Table:
+def duties(found: Sequence[Owed]) -> Table:
     """Every duty in a row."""
     late = frozenset(number for number, one in enumerate(found) if one.step is not Step.WAIT)
     columns = [Column(name, number=name in NUMBERS) for name in COLUMNS]
     return Table("Every duty, the oldest first", columns, [_row(one) for one in found], marked=late)
 
 
-def _row(one: Pursued) -> tuple[str | int, ...]:
+def _row(one: Owed) -> tuple[str | int, ...]:
     ours = one.owed_by == "us"
     who = f"us, to {named(one.partner)}" if ours else named(one.partner)
     late = one.step is not Step.WAIT
@@ -71,9 +74,9 @@ def _row(one: Pursued) -> tuple[str | int, ...]:
         who,
         words(one.kind),
         str(one.missing),
-        f"{one.since.astimezone(LONDON):%d %b %Y %H:%M}",
+        _moment(one.since),
         one.working_days,
-        f"{one.late_at.astimezone(LONDON):%d %b %Y %H:%M}",
+        _moment(one.late_at),
         f"LATE: {what}" if late else "wait",
         one.tried,
         _done(one),
@@ -81,7 +84,14 @@ def _row(one: Pursued) -> tuple[str | int, ...]:
     )
 
 
-def _done(one: Pursued) -> str:
+@lru_cache(MOMENTS)
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(LONDON):%d %b %Y %H:%M}"
+
+
+def _done(one: Owed) -> str:
+    if not (one.handed_over_at or one.reminded_at or one.escalated_at):
+        return ""
     done = (
         ("handed over by telephone", one.handed_over_at),
         ("reminded" if one.owed_by == "them" else "they reminded us", one.reminded_at),

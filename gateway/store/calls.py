@@ -6,9 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from gateway.store.database import among
 from gateway.store.tables import calls, outbox
-
-AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,7 @@ def about(tx: Connection, message_id: str) -> list[Kept]:
 
 def results(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     """What was told of these, the newest word of each."""
-    found: dict[str, str] = {}
-    for at in range(0, len(message_ids), AT_ONCE):
-        mine = calls.c.message_id.in_(message_ids[at : at + AT_ONCE])
-        query = select(calls.c.message_id, calls.c.result).where(mine, calls.c.result.is_not(None))
-        found |= {row.message_id: row.result for row in tx.execute(query.order_by(calls.c.number))}
-    return found
+    query = select(calls.c.message_id, calls.c.result).where(
+        among(tx, calls.c.message_id, message_ids), calls.c.result.is_not(None)
+    )
+    return {row.message_id: row.result for row in tx.execute(query.order_by(calls.c.number))}

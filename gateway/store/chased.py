@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.database import among
 from gateway.store.tables import chased
 
 REMINDED, ESCALATED = "reminded", "escalated"
-AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,8 @@ def add(tx: Connection, chase: Chase) -> bool:
 
 def about(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:
     """What was chased of these, by id, what is missing, and step."""
-    found: dict[tuple[str, str, str], Chase] = {}
-    for at in range(0, len(message_ids), AT_ONCE):
-        query = select(chased).where(chased.c.message_id.in_(message_ids[at : at + AT_ONCE]))
-        found |= {(r.message_id, r.missing, r.step): Chase(**r._mapping) for r in tx.execute(query)}
-    return found
+    query = select(chased).where(among(tx, chased.c.message_id, message_ids))
+    return {(r.message_id, r.missing, r.step): Chase(**r._mapping) for r in tx.execute(query).all()}
 
 
 def told(tx: Connection, now: datetime, keys: Sequence[tuple[str, str]]) -> None:

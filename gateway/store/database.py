@@ -6,8 +6,9 @@ wait for each other anyhow, and PostgreSQL shares the work between processes, no
 """
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -18,7 +19,21 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    String,
+    any_,
+    create_engine,
+    event,
+    exc,
+    func,
+    inspect,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -199,3 +214,10 @@ def _unavailable(error: exc.DBAPIError) -> Exception:
     if state == "25006":
         return StoreUnavailable("store.read-only")
     return StoreUnavailable("store.unreachable") if isinstance(error, exc.OperationalError) else error
+
+
+def among(tx: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """That a column holds one of these. However many there are, they are one parameter: thousands of them take long to write and read."""
+    if tx.dialect.name == "sqlite":
+        return column.in_(select(func.json_each(json.dumps(values)).table_valued("value").c.value))
+    return column == any_(literal(list(values), ARRAY(String)))

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.standing import ENDINGS, WAITING, Standing
 from gateway.errors import NotFound
 from gateway.store import searches
+from gateway.store.database import among
 from gateway.store.searches import Found
 from gateway.store.tables import inbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import OPENS_A_CASE
 
-AT_ONCE = 500  # ids in one question
 REPLIES = ("Acknowledgement", "Outcome", "WhereaboutsResponse")  # which move what they answer
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
 
@@ -276,22 +276,25 @@ def search(
     return [_item(row._mapping) for row in tx.execute(query)]
 
 
+def waiting(tx: Connection, now: datetime, most: int) -> int:
+    """How many wait for us and may be shown, without unmatched searches; it is counted up to `most`."""
+    waits = (inbox.c.state.in_(WAITING), inbox.c.shown_from <= now, ~_UNMATCHED)
+    some = select(inbox.c.message_id).where(*waits).limit(most).subquery()
+    return tx.scalar(select(func.count()).select_from(some)) or 0
+
+
 def owing(tx: Connection, now: datetime) -> list[Owing]:
     """All that wait for us and may be shown, in no order, without tests and unmatched searches: little is asked of each."""
     waits = (inbox.c.state.in_(WAITING), inbox.c.test.is_(False), inbox.c.shown_from <= now, ~_UNMATCHED)
-    return [Owing._make((*said, Standing(state))) for *said, state in tx.execute(select(*_OWING).where(*waits))]
+    return [Owing._make((*said, Standing(state))) for *said, state in tx.execute(select(*_OWING).where(*waits)).all()]
 
 
 def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
     """When each of these messages, by sender and id, was last asked about by its sender."""
-    found: dict[tuple[str, str], datetime] = {}
-    for at in range(0, len(message_ids), AT_ONCE):
-        named = inbox.c.in_reply_to.in_(message_ids[at : at + AT_ONCE])
-        query = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.received_at).where(named)
-        came = [row for row in tx.execute(query) if row.kind == "Reminder"]
-        came.sort(key=lambda row: row.received_at)
-        found |= {(row.sender, row.in_reply_to): row.received_at for row in came}
-    return found
+    at = inbox.c
+    query = select(at.sender, at.kind, at.in_reply_to, at.received_at).where(among(tx, at.in_reply_to, message_ids))
+    came = [row for row in tx.execute(query).all() if row.kind == "Reminder"]
+    return {(row.sender, row.in_reply_to): row.received_at for row in sorted(came, key=lambda row: row.received_at)}
 
 
 def answered_later(tx: Connection, sender: str, in_reply_to: str, sequence: int) -> bool:

@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import State, may_come_from
 from gateway.errors import NotAllowed, NotFound
+from gateway.store.database import among
 from gateway.store.tables import attempts, correspondents, outbox, outbox_contents, partners
 
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
 OPEN = (State.QUEUED, State.SENT)
-AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +364,7 @@ def search(
 def owing(tx: Connection, states: Sequence[State]) -> list[Owing]:
     """All that stand so, in no order, without tests: there may be thousands, of which little is asked."""
     query = select(*_OWING).where(outbox.c.state.in_(states), outbox.c.test.is_(False))
-    return [Owing._make((*said, State(state))) for *said, state in tx.execute(query)]
+    return [Owing._make((*said, State(state))) for *said, state in tx.execute(query).all()]
 
 
 def page(
@@ -415,13 +415,9 @@ def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
 
 def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     """How the last try of each of these ended, and by which route."""
-    found: dict[str, str] = {}
-    for at in range(0, len(message_ids), AT_ONCE):
-        mine = attempts.c.message_id.in_(message_ids[at : at + AT_ONCE])
-        query = select(attempts.c.message_id, attempts.c.route, attempts.c.ending).where(mine)
-        in_turn = tx.execute(query.order_by(attempts.c.message_id, attempts.c.number))
-        found |= {r.message_id: f"{r.route}: {r.ending}" for r in in_turn}
-    return found
+    at = attempts.c
+    query = select(at.message_id, at.route, at.ending).where(among(tx, at.message_id, message_ids))
+    return {r.message_id: f"{r.route}: {r.ending}" for r in tx.execute(query.order_by(at.message_id, at.number)).all()}
 
 
 def oldest_open(tx: Connection) -> datetime | None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from gateway.exchange import respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
 from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Pursued
+from gateway.reconciliation.reconcile import Owed
 from gateway.store import outbox
 from gateway.store.outbox import Settled
 from schemas.message import Acknowledgement
@@ -40,7 +39,7 @@ def pair(tmp_path: Path) -> tuple[Authority, Authority]:
     return both
 
 
-def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Pursued]:
+def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
     here.now = lambda: MONDAY + after
     found = reconcile.owed(here)
     return here.store.look(lambda tx: reconcile.pursued(tx, found))
@@ -186,5 +185,5 @@ def test_what_cannot_be_written_leaves_nothing_behind(late_home: Path, tmp_path:
 async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Authority, Authority]) -> None:
     await exchanged(pair)
     [one] = owed(pair[0])
-    birmingham, other_case = replace(one, partner="330"), replace(one, case="another", partner="330")
+    birmingham, other_case = one._replace(partner="330"), one._replace(case="another", partner="330")
     assert reconcile.by_case([one, other_case, birmingham]) == [[one, birmingham], [other_case]]

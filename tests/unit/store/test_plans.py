@@ -110,7 +110,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.search(tx, NOW, beyond=(NOW, "m1"), oldest_first=True, limit=50),
         inbox.search(tx, NOW, limit=50),
     ),
-    "what is owed": lambda tx: (outbox.owing(tx, tuple(State)), inbox.owing(tx, NOW)),
+    "what is owed": lambda tx: (outbox.owing(tx, tuple(State)), inbox.owing(tx, NOW), inbox.waiting(tx, NOW, 100)),
     "what was done about it": lambda tx: (
         outbox.last_tries(tx, ["m1", "m2"]),
         chased.about(tx, ["m1", "m2"]),
