@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 LONDON = ZoneInfo("Europe/London")
 SATURDAY = 5
 A_DAY = timedelta(days=1)
+MOMENTS_KEPT = 16_384  # since when something is owed: the same are asked about day after day
 YEARS_KEPT = 1024  # of all calendars together, some three for each authority of England
 
 
@@ -64,7 +65,7 @@ class Calendar:
 
     def working_days_between(self, start: datetime, end: datetime) -> int:
         """How many working days began after `start`, up to and with the day of `end`."""
-        first, last = start.astimezone(LONDON).date(), end.astimezone(LONDON).date()
+        first, last = _day_of(start), _day_of(end)
         if last <= first:
             return 0
         count = bisect_right(_working_days(self, last.year), last) - bisect_right(
@@ -87,6 +88,11 @@ def _add(
         year, place = year + 1, place - len(counted)
         counted = of_year(calendar, year)
     return datetime.combine(counted[place], local.timetz()).astimezone(UTC)
+
+
+@lru_cache(MOMENTS_KEPT)
+def _day_of(moment: datetime) -> date:
+    return moment.astimezone(LONDON).date()
 
 
 @lru_cache(YEARS_KEPT)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.paper.page import Cell, Page, Table
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = frozenset("=+-@\t\r")
 BOM = "\ufeff"
 
 
@@ -19,14 +19,14 @@ def write(page: Page) -> bytes:
     text.seek(len(BOM))
     lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     for line in _as_it_is(page.tables[0]) if len(page.tables) == 1 else _long(page.tables):
-        lines.writerow([defused(cell) for cell in line])
+        lines.writerow(map(defused, line))
     return text.getvalue().encode()
 
 
 def defused(cell: Cell) -> str:
     """The cell as text that no spreadsheet reckons with."""
     said = str(cell)
-    return f"'{said}" if said.startswith(FORMULA) else said
+    return f"'{said}" if said[:1] in FORMULA else said
 
 
 def _as_it_is(table: Table) -> Iterator[Sequence[Cell]]:
