@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -33,6 +34,14 @@ SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows b
 MOMENTS = 16  # that are remembered as the database wants them: more than one batch holds
 
 
+def _read_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
+
+
+def _read_moment(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
 class Instant(TypeDecorator[datetime]):
     """A moment in UTC. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
 
@@ -53,11 +62,9 @@ class Instant(TypeDecorator[datetime]):
             raise ValueError("a moment without a zone")
         return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """From the database: SQLite has text, PostgreSQL a moment. Lists are made of thousands of them, so this is one call."""
+        return _read_text if dialect.name == "sqlite" else _read_moment
 
 
 outbox = Table(
