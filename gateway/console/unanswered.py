@@ -24,7 +24,7 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from gateway.store import assignments
 
-SHOWN = 50  # cases on one page
+SHOWN = 25  # cases on one page, as in the inbox
 SIDES = {"them": "Others owe it", "us": "We owe it"}
 
 
