@@ -9,6 +9,7 @@ what is found by typing is in `find`.
 """
 
 import asyncio
+import gc
 import re
 import sys
 import time
@@ -27,7 +28,7 @@ from rich.table import Table
 from sqlalchemy import Connection, insert
 
 from gateway import setup
-from gateway.app import collect_less
+from gateway.app import COLLECT_AFTER, collect_less
 from gateway.auditing import audit
 from gateway.authorities.partners import add
 from gateway.authority import Authority
@@ -152,7 +153,8 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
     chance = Random(4)  # noqa: S311
     client = TestClient(TestServer(application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True))
     await client.start_server()
-    collect_less()  # as `serve` does
+    gc.set_threshold(*COLLECT_AFTER)  # as `serve` does
+    collect_less()
     took: list[tuple[float, float, int, str]] = []
     try:
         for door, role, _ in pages("", ""):

@@ -50,8 +50,7 @@ STOP_SECONDS = 20  # for requests under way when told to stop
 
 
 def collect_less() -> None:
-    """Let Python's collector pass over what is loaded by now, and look less often: a look at all of it stops every request."""
-    gc.set_threshold(*COLLECT_AFTER)
+    """Let Python's collector pass over what is loaded by now: a look at all of it stops every request. Once for each process."""
     gc.collect()
     gc.freeze()
 
@@ -61,7 +60,7 @@ async def running(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
     stop = asyncio.Event()
     ports = await _open_ports(here)
-    collect_less()
+    gc.set_threshold(*COLLECT_AFTER)
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
     here.looked.clear()
     running_loops = [
@@ -223,5 +222,6 @@ async def serve(here: Authority, *, until: asyncio.Event | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(here):
+        collect_less()
         serving(here.code, here.config.listen.port)
         await stop.wait()

@@ -59,9 +59,8 @@ def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> s
     secret, now = token_urlsafe(32), here.now()
     people.forget(tx, now - ABSOLUTE)
     if stage is Stage.IN:
-        locked = (
-            person.locked_until if lockout.is_locked(person.locked_until, now) else None
-        )  # for others than this browser
+        # a lock that holds now holds on for other browsers than this one
+        locked = person.locked_until if lockout.is_locked(person.locked_until, now) else None
         person = replace(person, seen_at=now, failed=0, locked_until=locked)
         log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
     people.put(tx, person)
