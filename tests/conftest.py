@@ -1,17 +1,82 @@
-"""Two authorities that trust each other, each with its own folder, keys, database and port."""
+"""Two authorities that trust each other, each with its own folder, keys, database and port.
 
+What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases are derived at
+the lowest cost, PostgreSQL does not wait for the disk, and a new database is a copy of one that was migrated once. Where
+such a cost is the subject, a test asks for it: `real_costs`, `disk_path`, or a PostgreSQL server that is `durable`.
+"""
+
+import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from gateway import setup
 from gateway.authorities.partners import add
 from gateway.authority import Authority
+from gateway.store.database import Store
+from keys import key_file
 from tests.postgres import server
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
+ENOUGH_MEMORY = 2 * 2**30  # bytes that must be free there; the whole suite takes less than one GiB at a time
+PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
+CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary folders in memory, unless somebody has said where they are to lie."""
+    said = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
+    if not said and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passphrases() -> Iterator[None]:
+    key_file.SCRYPT.update(CHEAP_SCRYPT)
+    yield
+    key_file.SCRYPT.update(PRODUCTS_SCRYPT)
+
+
+@pytest.fixture
+def real_costs(_cheap_passphrases: None) -> Iterator[None]:
+    """Passphrases cost what they cost in the product."""
+    key_file.SCRYPT.update(PRODUCTS_SCRYPT)
+    yield
+    key_file.SCRYPT.update(CHEAP_SCRYPT)
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder on the disk, for tests whose subject is what a disk does."""
+    with TemporaryDirectory(prefix="cme-disk-", dir=gettempdir()) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new SQLite database begins as a copy of one that went through every migration."""
+    template = tmp_path_factory.mktemp("migrated") / "store.db"
+    migrate = Store.migrate
+
+    def copy_or_migrate(store: Store, *, create: bool = False) -> None:
+        file = Path(store.engine.url.database or "") if store.engine.dialect.name == "sqlite" else None
+        if create and file and not file.exists():
+            if not template.exists():
+                made = Store(f"sqlite:///{template}")
+                migrate(made, create=True)
+                made.close()
+            shutil.copyfile(template, file)
+        migrate(store, create=create)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "migrate", copy_or_migrate)
+        yield
 
 
 def free_port() -> int:
@@ -40,14 +105,34 @@ def postgres() -> Iterator[str]:
         yield made.url
 
 
-def new_database(server_url: str) -> str:
-    """An empty database in that server."""
+TEMPLATE = "migrated"
+
+
+def new_database(server_url: str, *, migrated: bool = True) -> str:
+    """A database in that server: empty, or with every table made and nothing in them."""
     name = f"gateway_{token_hex(6)}"
     engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        if not migrated:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        else:
+            known = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": TEMPLATE})
+            if known is None:
+                _make_template(server_url)
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     engine.dispose()
     return f"{server_url}/{name}"
+
+
+def _make_template(server_url: str) -> None:
+    made = new_database(server_url, migrated=False)
+    store = Store(made)
+    store.migrate(create=True)
+    store.close()
+    engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {made.rsplit('/', 1)[1]} RENAME TO {TEMPLATE}")
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

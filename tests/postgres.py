@@ -28,11 +28,15 @@ def _run(*words: str) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server on loopback, in a folder of its own. `url` lacks the name of the database."""
+    """A server on loopback, in a folder of its own. `url` lacks the name of the database.
+
+    One that is not `durable` never waits for the disk: no test may kill it and count on what it had committed.
+    """
 
     programs: Path
     folder: str
     port: int
+    durable: bool
 
     @property
     def url(self) -> str:
@@ -42,6 +46,8 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        if not self.durable:
+            options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         self._control("-w", "-o", options, "-l", f"{self.folder}/log", "start")
 
     def stop(self) -> None:
@@ -53,7 +59,7 @@ class Server:
 
 
 @contextmanager
-def server(port: int) -> Iterator[Server]:
+def server(port: int, *, durable: bool = False) -> Iterator[Server]:
     """Make a server and start it; remove it afterwards."""
     bin_folder = programs()
     if bin_folder is None:
@@ -64,7 +70,7 @@ def server(port: int) -> Iterator[Server]:
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     _run(str(bin_folder / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", OWNER)
-    made = Server(bin_folder, folder, port)
+    made = Server(bin_folder, folder, port, durable)
     made.start()
     try:
         yield made

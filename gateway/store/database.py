@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TypeVar
@@ -123,6 +124,8 @@ class Store:
         """Bring the database to the newest shape. Raises StoreUnavailable where there is none and it is not to be made."""
         if not create and not self._is_made():
             raise StoreUnavailable("store.missing")
+        if self._is_made() and self.look(self.is_current):
+            return  # the usual case, which needs no lock
         with (
             as_file(files("gateway.store") / "migrations") as scripts,
             self._translated(),
@@ -145,6 +148,7 @@ class Store:
         self.engine.dispose()
 
 
+@cache
 def newest_revision() -> str:
     """The revision that this version of the gateway needs."""
     with as_file(files("gateway.store") / "migrations") as scripts:

@@ -111,7 +111,7 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
 
 
 async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_good(tmp_path: Path) -> None:
-    with server(free_port()) as database:
+    with server(free_port(), durable=True) as database:  # it is killed
         sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(database.url))
         worcestershire = make(tmp_path / "885", "885", "Worcestershire")
         introduce(sandwell, worcestershire)

@@ -195,3 +195,11 @@ def test_classical_ring(tmp_path: Path) -> None:
 def test_no_key_material_lies_in_the_package() -> None:
     names = {file.suffix for file in (Path(__file__).parents[3] / "keys").rglob("*") if file.is_file()}
     assert names <= {".py", ".md", ".pyc"}
+
+
+@pytest.mark.usefixtures("real_costs")
+def test_a_passphrase_costs_what_an_attacker_is_to_pay(tmp_path: Path) -> None:
+    Ring.create(tmp_path / "keys", authority="333", passphrase=b"long enough", now=NOW)
+    kdf = json.loads((tmp_path / "keys" / "ring.json").read_text())["kdf"]
+    assert (kdf["name"], kdf["n"], kdf["r"], kdf["p"]) == ("scrypt", 2**15, 8, 1)
+    Ring.unlock(tmp_path / "keys", passphrase=b"long enough")

@@ -21,7 +21,7 @@ MIGRATIONS = Path(__file__).parents[3] / "gateway" / "store" / "migrations"
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        return new_database(request.getfixturevalue("postgres"))
+        return new_database(request.getfixturevalue("postgres"), migrated=False)
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
