@@ -19,13 +19,11 @@ def find_dangers(text: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in MODULES:
             yield node.module or ""
         elif isinstance(node, ast.Call):
-            called = node.func
-            name = called.id if isinstance(called, ast.Name) else ""
-            owner = called.value if isinstance(called, ast.Attribute) else None
-            if isinstance(owner, ast.Name) and owner.id in {"os", "subprocess", "builtins"}:
-                name = called.attr  # type: ignore[union-attr]  # it has an owner
-            if name in CALLS:
-                yield name
+            match node.func:
+                case ast.Name(id=name) if name in CALLS:
+                    yield name
+                case ast.Attribute(value=ast.Name(id="os" | "subprocess" | "builtins"), attr=name) if name in CALLS:
+                    yield name
             if any(one.arg == "shell" for one in node.keywords):
                 yield "shell"
 
