@@ -40,7 +40,7 @@ async def ask(visit: Visit) -> web.StreamResponse:
 async def come_in(visit: Visit) -> web.StreamResponse:
     """The name and the password."""
     name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _device(visit)
-    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console.address_header)
+    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console)
     wait = tries.wait(address, time.monotonic())
     if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
         return await _wait(visit, wait)
