@@ -94,7 +94,7 @@ def _owed(here: Authority) -> Iterator[Finding]:
 
 def _log(here: Authority) -> Finding:
     trust = Trust({here.code: here.own_card})
-    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code))
+    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring))
     if verdict.faults:
         return fail("audit log", verdict.faults[0], "See cme-gateway audit verify.")
     return ok("audit log", f"{verdict.size} entries, whole")

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.store.migrations.append_only import refuse_changes
 
 revision = "0024"
-down_revision = "0023"
+down_revision = "0025"
 
 
 def upgrade() -> None:
