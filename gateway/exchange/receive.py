@@ -28,7 +28,7 @@ from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
-from schemas.message import OPENS_A_CASE, SEARCHES, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
@@ -210,7 +210,7 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str]
     if here.config.one.import_when == "arrived":
         for_import.note_due(tx, here, [one.arrived for one in new])
     without = [_without_effect(arrived, why) for arrived, why in misfits if why]
-    log.append(tx, now, [*(_kept_entry(one.arrived) for one in new), *without])
+    log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
     return kept, unlike
 
 
@@ -218,8 +218,13 @@ def _is_search(came: Arrived) -> bool:
     return came.kind in SEARCHES and not came.test  # a test is no case
 
 
-def _kept_entry(arrived: Arrived) -> Entry:
-    detail = {"kind": arrived.kind, "case": arrived.conversation_id}
+def _kept_entry(one: Fit) -> Entry:
+    """The digests of our copy and of our receipt stand in it, so that `audit verify` sees what was changed later."""
+    arrived, body = one.arrived, one.message.body
+    detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
+    detail["receipt"] = log.digest_of(one.receipt)
+    if isinstance(body, Acknowledgement):
+        detail["decision"] = body.decision
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
 
 
@@ -235,6 +240,14 @@ def _note_refusals(
         tx, now, [inbox.Receipt(here.code, o.digest, o.message_id, "rejected", rejections[o.digest]) for o in refused]
     )
     entries = [
-        Entry("message.refused", SYSTEM, o.message_id, caller, o.digest, {"codes": " ".join(o.codes)}) for o in refused
+        Entry(
+            "message.refused",
+            SYSTEM,
+            o.message_id,
+            caller,
+            o.digest,
+            {"codes": " ".join(o.codes), "receipt": log.digest_of(rejections[o.digest])},
+        )
+        for o in refused
     ]
     log.append(tx, now, entries)
