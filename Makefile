@@ -1,9 +1,11 @@
 # Every target does its own set-up: Python 3.11 or newer with venv, and make, are all that must be there.
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than a machine of two cores has: many tests wait for servers and browsers.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots lock clean
+.PHONY: help demo test needs lint bench screenshots lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +21,11 @@ help: ## Show what can be made
 demo: .venv/.installed ## Two authorities exchange notices about invented children, before your eyes
 	@$(BIN)/cme-gateway demo $(ARGS)
 
-test: .venv/.installed ## Every test (real peers are started by the tests themselves)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+test: needs .venv/.installed ## Every test; on Debian, as root, it installs the servers that they start (SETUP=no leaves that)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+needs:
+	@test "$(SETUP)" = no || bash tests/install-needs
 
 lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose file
 	@$(BIN)/ruff format --check .

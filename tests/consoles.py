@@ -25,6 +25,7 @@ from gateway.store.outbox import OPEN
 from gateway.store.people import Kept, Person
 from keys import passwords
 from tests.conftest import free_port, introduce
+from tests.needs import need
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "purple-tractor-wednesday"
@@ -109,6 +110,7 @@ async def settled(*houses: Authority) -> None:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's browser."""
+    need("Chromium", "fonts")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM)
         try:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-import pytest
+from tests.needs import need
 
 OWNER = "postgres"  # the server refuses to run as root
 
 
-def programs() -> Path | None:
-    """The folder of the newest server installed, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    return found[-1].parent if found else None
+def programs() -> Path:
+    """The folder of the newest server installed."""
+    return max(Path("/usr/lib/postgresql").glob("*/bin/postgres")).parent
 
 
 def _run(*words: str) -> None:
@@ -61,16 +60,12 @@ class Server:
 @contextmanager
 def server(port: int, *, durable: bool = False) -> Iterator[Server]:
     """Make a server and start it; remove it afterwards."""
-    bin_folder = programs()
-    if bin_folder is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is not installed, and CI must have it")
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    need("PostgreSQL")
     folder = mkdtemp(prefix="cme-postgres-")
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
-    _run(str(bin_folder / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", OWNER)
-    made = Server(bin_folder, folder, port, durable)
+    _run(str(programs() / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", OWNER)
+    made = Server(programs(), folder, port, durable)
     made.start()
     try:
         yield made

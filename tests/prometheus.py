@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from tests.conftest import free_port
+from tests.needs import need
 
 RULES = Path(__file__).parents[1] / "docs" / "monitoring" / "alerts.yml"
 
@@ -38,6 +39,7 @@ class Prometheus:
 @contextmanager
 def scraping(folder: Path, target: int) -> Iterator[Prometheus]:
     """A server that scrapes this port every second, as docs/monitoring says."""
+    need("Prometheus")
     port = free_port()
     (folder / "prometheus.yml").write_text(
         f"rule_files: [{RULES}]\nscrape_configs:\n  - job_name: cme-gateway\n    scrape_interval: 1s\n"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.needs import need
 
 SSHD, SFTP_SERVER = Path("/usr/sbin/sshd"), Path("/usr/lib/openssh/sftp-server")
 
@@ -45,10 +45,7 @@ def sshd(home: Path, port: int, *options: str, disk: str = "") -> Iterator[Sshd]
 
     With `disk`, such as 64k, what is left in `in` lies on a disk of that size, which only the server sees.
     """
-    if not SSHD.exists():
-        if os.environ.get("CI"):
-            pytest.fail("OpenSSH's server is not installed, and CI must have it")
-        pytest.skip("OpenSSH's server is not installed (Debian: apt-get install openssh-server)")
+    need("OpenSSH")
     home.mkdir(exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(

@@ -6,13 +6,14 @@ from statistics import median
 
 from gateway.core.delivery import State
 from gateway.core.findings import Finding, Level, ends, fail, lasted, ok, warn
-from gateway.core.health import Disk, Folder, Health, PartnerHealth
+from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, PartnerHealth
 
 LATE = timedelta(hours=1)  # what has not left by then, or a partner that has failed for so long, is worth a look
 FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)  # statements are compared each day
 CHECKPOINT_LATE = timedelta(minutes=10)  # one is signed every ten seconds in which the log grew
 SKEW = timedelta(minutes=2)  # from five on, messages are refused
+OVERTAKEN = timedelta(minutes=10)  # a reply may come before what it is about, by another route
 LITTLE_SPACE, NO_SPACE = 2**30, 2**27  # bytes free
 LITTLE_SHARE = 0.1  # of the disk
 FULL_SHARE = 0.9  # of a mailbox
@@ -61,10 +62,17 @@ def _space(disk: Disk) -> Finding:
 
 def _loops(found: Health) -> Iterator[Finding]:
     for one in found.stopped:
-        since = f"has not looked since {one.looked_at:%d %b %Y %H:%M}"
-        yield fail(f"loop: {one.name}", since, "restart the gateway, and report what its log says")
+        yield _stopped(one)
     if found.loops and not found.stopped:
         yield ok("loops", f"all {len(found.loops)} run")
+
+
+def _stopped(one: LoopHealth) -> Finding:
+    if one.name == PASSWORDS:
+        says = f"a password check that began on {one.looked_at:%d %b %Y %H:%M} took far too long"
+        return fail("signing in", says, "if nobody can sign in, restart the gateway; report what its log says")
+    since = f"has not looked since {one.looked_at:%d %b %Y %H:%M}"
+    return fail(f"loop: {one.name}", since, "restart the gateway, and report what its log says")
 
 
 def _queue(found: Health) -> Iterator[Finding]:
@@ -120,6 +128,13 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
         says = f"{since} ({failing.reason})" if failing.reason else since
         yield warn(f"delivery to {one.authority}", says, f"ring them; then cme-gateway retry --to {one.authority}")
     yield from _weak_routes(one)
+    if one.about_nothing and one.about_nothing_since and now - one.about_nothing_since > OVERTAKEN:
+        count = f"{one.about_nothing} {'is' if one.about_nothing == 1 else 'are'} about nothing that is known here"
+        yield warn(
+            f"replies of {one.authority}",
+            f"{count}, {_since(one.about_nothing_since)}",
+            "ring them: cme-gateway inbox --state about-nothing; then cme-gateway put-aside",
+        )
     ahead = one.clock_ahead
     if ahead is not None and abs(ahead) > SKEW:
         yield warn(f"clock of {one.authority}", f"is {lasted(abs(ahead))} {_before(ahead)} ours", MIND_CLOCK)

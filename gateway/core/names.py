@@ -48,7 +48,8 @@ class Likeness(IntEnum):
 @lru_cache(REMEMBERED)
 def normal(name: str) -> str:
     """A name in small letters without accents; its parts with one space between them, whatever stood there."""
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(LETTERS))
+    # Some letters are capitals only once they are taken apart, such as the raised A of U+1D2C.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold().translate(LETTERS))
     letters = "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’`´.")
     return " ".join("".join(c if c.isalpha() else " " for c in letters).split())
 

@@ -1,1 +1,1 @@
-"""Attacks, each named for its class: what a hostile hand may do, drawn anew in every run."""
+"""Attacks, by class: each draws what it sends, and says what must be true of it."""

@@ -107,6 +107,7 @@ async def test_an_officer_accepts_a_notice_with_the_keyboard_alone(
     await _tab_to(officer, "Accept")
     await officer.page.keyboard.press("Enter")
     await officer.page.get_by_text("It is done").wait_for()
+    assert officer.said == []
 
 
 async def _tab_to(desk: Desk, text: str) -> None:

@@ -13,6 +13,7 @@ from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
 from tests.children import notice
 from tests.consoles import NAMES, Desk, chromium, desk, two_houses
+from tests.needs import need
 
 MANY = 24  # rows: more than fit on one page
 OF_A_SCREEN = ("Sign out", "Find", "Administration", "Show", "Download", "http", "/cases/", "/audit", "Menu", "Back")
@@ -21,6 +22,7 @@ REFERENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
 async def printed(desk: Desk, folder: Path) -> list[str]:
     """The text of each page, as Chromium prints the page that is open."""
+    need("pdftotext")
     await desk.page.pdf(path=folder / "printed.pdf", format="A4")
     reader = await asyncio.create_subprocess_exec("pdftotext", "-layout", folder / "printed.pdf", "-", stdout=PIPE)
     said, _ = await reader.communicate()

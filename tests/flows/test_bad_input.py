@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from keys import tls
 from keys.errors import CardExpired, RingExposed, RingUnreadable
 from keys.jose import decode, encode
 from tests.children import notice
+from tests.command import run_command
 from tests.conftest import free_port, introduce, make, new_database
 from tests.flows.test_exchange import Pair, codes, state, until
 from tests.postgres import server
@@ -200,8 +200,7 @@ async def test_what_is_cut_short_or_not_ascii_is_refused_by_name(pair: Pair) -> 
 
 
 def command(home: Path, *words: str, say: str = "") -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "gateway", *words, "--home", str(home)]
-    return subprocess.run(line, input=say, capture_output=True, text=True, check=False)
+    return run_command(*words, "--home", str(home), say=say)
 
 
 def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: Path) -> None:

@@ -14,13 +14,18 @@ from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
 from tests.children import notice, sample
+from tests.command import run_command
 from tests.conftest import introduce, make
 
 
-def cme_gateway(*words: str, say: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+def in_a_process(*words: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own, for what takes signals or a whole process."""
     line = [sys.executable, "-m", "gateway", *words]
-    whole = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | env
-    done = subprocess.run(line, input=say, capture_output=True, text=True, check=False, env=whole)
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "80"})
+
+
+def cme_gateway(*words: str, say: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    done = run_command(*words, say=say, **env)
     assert "Traceback" not in done.stderr
     assert "internal" not in done.stderr
     return done
@@ -120,7 +125,7 @@ def test_a_second_gateway_in_one_folder_is_told_that_one_runs_already(homes: tup
     ) as first:  # fmt: skip
         assert first.stderr is not None
         assert b"serving" in first.stderr.readline()
-        done = cme_gateway("serve", "--home", str(homes[0]))
+        done = in_a_process("serve", "--home", str(homes[0]))
         first.terminate()
     assert done.returncode == 1
     assert "running already" in done.stderr

@@ -35,6 +35,7 @@ from tests.children import notice
 from tests.conftest import introduce
 from tests.consoles import house, session, sign_in_name
 from tests.flows.reporting import exchange, transfer
+from tests.needs import need
 
 
 class Visitor:
@@ -323,7 +324,7 @@ async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nob
 
 
 async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:
-    pytest.importorskip("weasyprint")
+    need("Pango", "fonts")
     today = f"{visitor.here.now():%Y-%m-%d}"
     cookies, _ = session(visitor.here, Role.AUDITOR)
     got = await visitor.client.get(f"/reports/timeliness?from={today}&to={today}&as=pdf", cookies=cookies)

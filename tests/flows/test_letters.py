@@ -31,6 +31,7 @@ from tests.conftest import free_port, introduce, make
 from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_exchange import state, until
 from tests.mail import Servers
+from tests.needs import need
 
 OURS, THEIRS = "gateway@sandwell.example", "cme@birmingham.example"
 RING = "0121 496 0303"
@@ -104,6 +105,7 @@ def opened(tmp_path: Path, raw: bytes, key: bytes, theirs: bytes, ours: bytes) -
         ["-decrypt", "-in", "mail.eml", "-recip", "theirs.pem", "-inkey", "key.pem", "-out", "signed.eml"],
         ["-verify", "-in", "signed.eml", "-CAfile", "ours.pem", "-purpose", "smimesign", "-out", "plain.eml"],
     ):
+        need("OpenSSL")
         subprocess.run(["openssl", "cms", *words], cwd=tmp_path, check=True, capture_output=True)
     return message_from_bytes((tmp_path / "plain.eml").read_bytes(), _class=EmailMessage, policy=policy.SMTP)
 
@@ -206,6 +208,7 @@ async def test_a_reply_with_the_reference_acknowledges_it_as_what_it_is(sandwell
 
 def signed_by(folder: Path, content: bytes, options: list[str]) -> bytes:
     """As a mail program signs what is sent."""
+    need("OpenSSL")
     words = ["openssl", "cms", "-sign", *options, "-signer", "theirs.pem", "-inkey", "key.pem"]
     return subprocess.run(words, cwd=folder, input=content, capture_output=True, check=True).stdout
 

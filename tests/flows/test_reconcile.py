@@ -22,6 +22,7 @@ from schemas.message import Acknowledgement
 from tests.children import notice
 from tests.conftest import free_port, introduce
 from tests.flows.test_command_line import cme_gateway
+from tests.needs import need
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -149,6 +150,7 @@ def late_home(tmp_path: Path) -> Path:
 
 
 def test_it_is_written_in_every_form_for_its_owner_only(late_home: Path, tmp_path: Path) -> None:
+    need("Pango", "fonts")
     forms = {name: tmp_path / f"owed.{name}" for name in ("csv", "html", "pdf")}
     picture = tmp_path / "ageing.svg"
     words = [word for name, file in forms.items() for word in (f"--{name}", str(file))]

@@ -20,6 +20,7 @@ from schemas.message import School
 from tests.children import notice
 from tests.flows.reporting import MONDAY, acknowledge, at, conclude, exchange, pair_of, transfer
 from tests.flows.test_command_line import cme_gateway
+from tests.needs import need
 
 NOVEMBER = month(2026, 11)
 
@@ -139,6 +140,7 @@ async def test_the_command_gives_it_in_every_form(pair: tuple[Authority, Authori
     told = json.loads(cme_gateway(*words, "--for-the-team", "--json").stdout)
     assert told["about"] == "1 November 2026 to 30 November 2026"
     assert told["tables"][0]["rows"][0] == {"Kind": "Transfer notice", "Sent": 1, "Received": 0, "Together": 1}
+    need("Pango", "fonts")
     files = [word for form in ("html", "pdf", "csv") for word in (f"--{form}", str(tmp_path / f"s.{form}"))]
     assert cme_gateway(*words, *files).stdout.count("Written") == 3
     assert "Notices by kind" in (tmp_path / "s.html").read_text()

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.core.health import Database, Disk, Health, LogHealth
 from gateway.monitoring import metrics
+from tests.needs import need
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "monitoring"
@@ -48,6 +49,7 @@ def asked() -> set[str]:
 
 
 def promtool(*words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    need("Prometheus")
     return subprocess.run(["promtool", *words], cwd=FOLDER, input=text, capture_output=True, text=True, timeout=60)
 
 

@@ -68,4 +68,7 @@ def test_no_character_of_a_card_can_be_changed(at: int, character: str) -> None:
 
 
 def test_newer_card_replaces(sandwell: Party) -> None:
-    card.replaces(replace(sandwell.card, serial=8), sandwell.card, NOW)
+    newer = replace(sandwell.card, serial=sandwell.card.serial + 1)
+    card.replaces(newer, sandwell.card, NOW)
+    with pytest.raises(errors.CardRefused):
+        card.replaces(sandwell.card, newer, NOW)

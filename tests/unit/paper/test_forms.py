@@ -17,6 +17,7 @@ from pypdf import PdfReader
 from gateway.paper import as_csv, as_html, as_pdf, bars
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
+from tests.needs import need
 
 PICTURE = Bars("How long", "Seven wait.", [Bar("0 days", 3, 0), Bar("1 day", 2, 2), Bar("more", 0, 0)])
 TABLE = Table(
@@ -87,6 +88,7 @@ def test_what_others_wrote_is_text_and_never_markup() -> None:
 
 
 def test_the_pdf_is_tagged_and_every_page_of_it_marked_and_numbered() -> None:
+    need("Pango", "fonts")
     long = replace(PAGE, tables=(replace(TABLE, rows=[(f"row {n}", n) for n in range(120)]),))
     pdf = PdfReader(io.BytesIO(as_pdf.write(long)))
     texts = [page.extract_text() for page in pdf.pages]
