@@ -32,7 +32,7 @@ from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
 from gateway.logs import failed
-from gateway.one.drop import look_forever
+from gateway.one.watched_folder import look_forever
 from gateway.searches import children
 from gateway.searches.children import Ours
 from gateway.store import children as kept
