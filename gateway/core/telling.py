@@ -97,6 +97,16 @@ SENTENCES = {
     "witness.accepted": "{who} accepted that the audit log of {partner} began anew.",
     "witness.alarm": "The audit log of {partner} is not the one that we saw ({alarm}).",
 }
+TOGETHER = {  # of entries that stand for many, with how many
+    "caller.refused": "Callers who could not show who they are were not let in, {count} times ({code}).",
+    "client.let-in": "The case system {about} got tokens, {count} times.",
+    "client.refused": "Case systems were not let in, {count} times ({why}).",
+    "mailbox.kept": "Bundles by {partner} were kept for {owner} in its mailbox: {count}.",
+    "message.refused": "Messages of {partner} came, and were refused: {count} ({codes}).",
+    "person.refused": "Somebody was not let in, {count} times ({why}).",
+    "reply.unknown": "Mails came that are about nothing of ours: {count}.",
+    "statement.difference": "Our account and that of {partner} differ on {count} messages ({difference}).",
+}
 NOT_SAID = "not said"
 
 KINDS: Mapping[
@@ -132,12 +142,18 @@ KINDS: Mapping[
 
 def told(act: str, parts: Mapping[str, str]) -> str:
     """The sentence on an act; one that has none is named as it is called."""
-    return SENTENCES.get(act, f"{{who}} did: {act}").format_map(_Parts(parts))
+    return _sentence(act, parts).format_map(_Parts(parts))
+
+
+def _sentence(act: str, parts: Mapping[str, object]) -> str:
+    """The sentence on one of its kind, or on many."""
+    many = TOGETHER.get(act) if "count" in parts else None
+    return many or SENTENCES.get(act, f"{{who}} did: {act}")
 
 
 def untold(act: str, detail: Mapping[str, object]) -> dict[str, str]:
     """What the sentence leaves out of the detail."""
-    used = {name for _, name, _, _ in Formatter().parse(SENTENCES.get(act, "")) if name}
+    used = {name for _, name, _, _ in Formatter().parse(_sentence(act, detail)) if name}
     return {name.replace("-", " "): str(value) for name, value in detail.items() if name not in used}
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
 from gateway.core.marks import terms
@@ -32,6 +33,7 @@ from schemas.message import SEARCHES, Acknowledgement, Message
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
 UNFORESEEN = "message.unforeseen"  # a fault of ours, which must not hold up what came with it
+REFUSED_SINGLY = 20  # messages of one caller in a minute; more of them are one entry
 TOGETHER = 32  # messages that go through each step together (some 19 ms); after them, other work has its turn
 
 
@@ -237,11 +239,13 @@ def _take_effect(tx: Connection, here: Authority, message: Message) -> None:
 def _note_refusals(
     tx: Connection, here: Authority, refused: Sequence[Unfit], rejections: dict[str, str], caller: str
 ) -> None:
-    now = here.now()
-    inbox.add_receipts(
-        tx, now, [inbox.Receipt(here.code, o.digest, o.message_id, "rejected", rejections[o.digest]) for o in refused]
-    )
-    entries = [
-        Entry("message.refused", SYSTEM, o.message_id, caller, o.digest, {"codes": " ".join(o.codes)}) for o in refused
-    ]
+    """Note them, and keep their receipts. After some in a minute, those of which not even an id could be read are counted only."""
+    now, entries = here.now(), list[Entry]()
+    for one in refused:
+        entry = Entry("message.refused", SYSTEM, one.message_id, caller, one.digest, {"codes": " ".join(one.codes)})
+        written = bursts.counted(here, entry, singly=REFUSED_SINGLY)
+        entries += written
+        if written or one.message_id:
+            token = rejections[one.digest]
+            inbox.add_receipts(tx, now, [inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)])
     log.append(tx, now, entries)
