@@ -4,14 +4,14 @@ What is known of each, for people: when its card, its keys and the certificates 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import entries, log, partners
+from gateway.store import entries, inbox, log, partners
 from gateway.store.log import Entry
 from gateway.store.partners import Partner
 from keys import card, tls
@@ -36,6 +36,7 @@ class Known:
     card: Card
     ends: Sequence[End]  # the first to end first
     last_contact: datetime | None
+    about_nothing: int = 0  # its replies to what we do not know
 
 
 def known(here: Authority) -> list[Known]:
@@ -52,7 +53,8 @@ def one(here: Authority, authority: str) -> Known:
     """One partner. Raises NotFound."""
 
     def look(tx: Connection) -> Known:
-        return _known(partners.get(tx, authority), entries.last_with(tx, IN_TOUCH).get(authority))
+        found = _known(partners.get(tx, authority), entries.last_with(tx, IN_TOUCH).get(authority))
+        return replace(found, about_nothing=inbox.about_nothing(tx).get(authority, (0,))[0])
 
     return here.store.look(look)
 

@@ -19,6 +19,8 @@ from gateway.casework.stands import Stands, stands
 from gateway.core import choices
 from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
+from gateway.core.replies import SENTENCES
+from gateway.core.standing import UNFIT
 from gateway.errors import NotFound
 from gateway.reconciliation import agreed, reconcile
 from gateway.reconciliation.agreed import Agreed
@@ -33,7 +35,7 @@ from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed
 from schemas import codes, xml
-from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 from schemas.reading import words
 
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
@@ -43,9 +45,9 @@ THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the oth
 class Notice(Stands):
     """One message of the case, and what may be done with it."""
 
-    message: Message | None = field(repr=False)  # None: it was not opened, or its key was destroyed
-    choices: Sequence[Choice]
-    owed: Owed | None
+    message: Message | None = field(repr=False, kw_only=True)  # None: it was not opened, or its key was destroyed
+    choices: Sequence[Choice] = field(kw_only=True)
+    owed: Owed | None = field(kw_only=True)
 
     @property
     def partner_name(self) -> str:
@@ -56,6 +58,23 @@ class Notice(Stands):
     def title(self) -> str:
         """What it is, in words."""
         return words(self.kind)
+
+    @property
+    def is_task(self) -> bool:
+        """Is it a reply that does not fit, and nobody has looked at it?"""
+        return self.state in UNFIT
+
+    @property
+    def why(self) -> str:
+        """Why it has no effect."""
+        return SENTENCES[self.misfit] if self.misfit else ""
+
+    @property
+    def ring(self) -> str:
+        """Who there wrote it; nobody where it does not say."""
+        body = self.message.body if self.message else None
+        officer: Officer | None = getattr(body, "officer", None) or getattr(body, "ring", None)
+        return f"{officer.name}, {officer.phone_no}" if officer else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,7 @@ class Case:
     readings: Sequence[Step]
     assigned: Sequence[str]
     search: Search | None = None  # where one went to more than one authority
+    opener: str = ""  # who opened it: an authority, or nobody where we did
 
     @property
     def openings(self) -> Sequence[Notice]:
@@ -86,10 +106,32 @@ class Case:
         return [one for one in self.notices if one.kind in OPENS_A_CASE]
 
     @property
+    def misfits(self) -> Sequence[Notice]:
+        """The replies at which somebody has to look, the newest first."""
+        return [one for one in self.notices if one.is_task]
+
+    @property
+    def head(self) -> Notice | None:
+        """The notice that opened the case here, or the newest in its place, by the same authority.
+
+        A correction takes its place; so does whatever we ask of others about the child for whom we search. What anybody else
+        adds to the case never does.
+        """
+        mine = [one for one in reversed(self.openings) if (one.partner if one.lies == "came" else "") == self.opener]
+        if not mine:
+            return None
+        head, places = mine[0], {mine[0].message_id}
+        for one in mine[1:]:
+            replaces = one.message.header.supersedes if one.message else None
+            if replaces in places or (not self.opener and head.kind in SEARCHES and one.kind in SEARCHES):
+                head = one
+                places.add(one.message_id)
+        return head
+
+    @property
     def child(self) -> Child | None:
-        """Whom it is about; None where no child is named in it."""
-        bodies = (one.message.body for one in self.openings if one.message)
-        return next((body.child for body in bodies if getattr(body, "child", None)), None)  # type: ignore[union-attr]  # asked for
+        """Whom it is about; None where no child is named at its head."""
+        return getattr(self.head.message.body, "child", None) if self.head and self.head.message else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +146,7 @@ class _Read:
     called: Mapping[str, str]
     assigned: Sequence[str]
     wide: bool
+    opener: str
 
 
 def look(here: Authority, case: str, by: str) -> Case:
@@ -121,6 +164,7 @@ def look(here: Authority, case: str, by: str) -> Case:
         list(_together(_newest_first(found.readings))),
         found.assigned,
         search.look(here, case, by) if found.wide else None,
+        found.opener,
     )
 
 
@@ -136,7 +180,16 @@ def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) ->
     told = [kept for one in sent for kept in calls.about(tx, one.message_id)]
     log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
     shown = [(one, copies[_key(one)]) for one in in_full]
-    return _Read(shown, duties, done, readings, told, called, assignments.of_case(tx, case), _is_wide(sent))
+    return _Read(
+        shown, duties, done, readings, told, called, assignments.of_case(tx, case), _is_wide(sent), _opener(sent, came)
+    )
+
+
+def _opener(sent: Sequence[Delivery], came: Sequence[Item]) -> str:
+    """Who wrote the first notice in it, of those that lie here; nobody where it was us."""
+    ours = [(one.queued_at, "") for one in sent if one.kind in OPENS_A_CASE]
+    theirs = [(one.received_at, one.sender) for one in came if one.kind in OPENS_A_CASE]
+    return min([*ours, *theirs], default=(None, ""))[1]
 
 
 def _newest_first(steps: Iterable[Step]) -> list[Step]:
@@ -150,7 +203,7 @@ def _shown(sent: Sequence[Delivery], came: Sequence[Item]) -> tuple[list[Deliver
         return list(sent), list(came)
     told = {one.message_id for one in searches}
     others = [one for one in sent if one.kind not in SEARCHES and one.in_reply_to not in told]
-    return [searches[0], *others], [one for one in came if one.in_reply_to not in told]
+    return [searches[0], *others], [one for one in came if one.in_reply_to not in told or one.state in UNFIT]
 
 
 def _is_wide(sent: Sequence[Delivery]) -> bool:

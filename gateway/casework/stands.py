@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.core.replies import Misfit
 from gateway.store.inbox import Item
 from gateway.store.marks import Lies
 from gateway.store.outbox import Delivery
@@ -22,6 +23,7 @@ class Stands:
     restriction: str
     test: bool
     in_reply_to: str | None
+    misfit: Misfit | None = None  # why it has no effect on what it names
 
 
 def stands(one: Delivery | Item) -> Stands:
@@ -38,4 +40,5 @@ def stands(one: Delivery | Item) -> Stands:
         restriction=one.restriction,
         test=one.test,
         in_reply_to=one.in_reply_to,
+        misfit=one.misfit if isinstance(one, Item) else None,
     )

@@ -61,13 +61,21 @@ def respond_command(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Answer an enquiry: do we know this child?"""
+    """Answer a search: do we know this child?"""
     with opened(home) as here:
         body = WhereaboutsResponse(
             result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
         )
         reply = respond.answer(here, message_id, body, by)
     answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
+
+
+@commands.command("put-aside")
+def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """A reply that does not fit was looked at, and its sender rung where that was needed: it waits no more."""
+    with opened(home) as here:
+        respond.put_aside(here, message_id, by)
+    answer(as_json, {"put_aside": message_id}, lambda: "Put aside.")
 
 
 @commands.command("outcome")

@@ -87,12 +87,12 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
 
 @commands.command("none")
 def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Answer every enquiry with no possible match "no trace", as an officer; acknowledge every notice with none."""
+    """Answer every search with no possible match "no trace", as an officer."""
     with opened(home) as here:
         done = trace.answer_unmatched(here, by)
-    enquiries, notices = done["WhereaboutsEnquiry"], done["WhereaboutsUnknownNotice"]
+    count = sum(done.values())
     answer(
         as_json,
-        {"answered": enquiries, "acknowledged": notices},
-        lambda: f"{enquiries} enquiries are answered: no trace. {notices} notices are acknowledged.",
+        {"answered": count},
+        lambda: f"{count} searches are answered: no trace.",
     )

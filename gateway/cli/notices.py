@@ -34,7 +34,8 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.core.delivery import State
-from gateway.core.standing import WAITING, Standing
+from gateway.core.replies import SENTENCES
+from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_notices, queue
@@ -181,7 +182,7 @@ def inbox_command(
     as_json: AsJson = False,
 ) -> None:
     """What came in, and what we made of it. Restricted children are marked, never described."""
-    states = WAITING if waiting else state or ()
+    states = TASKS if waiting else state or ()
     with opened(home) as here:
         found = here.store.look(
             lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit)
@@ -198,6 +199,7 @@ def inbox_command(
                 i.state.value,
                 f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 i.restriction if i.restriction != "none" else None,
+                SENTENCES[i.misfit] if i.misfit else None,
                 "an earlier one is missing" if i.message_id in early else None,
                 "test" if i.test else None,
             ),
@@ -235,9 +237,11 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         else:
             stands, message = respond.read_incoming(here, message_id, by)
             shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
+            if stands.misfit:
+                shown.append(("No effect", f"{SENTENCES[stands.misfit]} Ring them."))
         tries = here.store.look(lambda tx: outbox.tries(tx, message_id))
         signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id))
-        history = here.store.look(lambda tx: audit.of_case(tx, message.header.conversation_id))
+        history = here.store.look(lambda tx: audit.of_case(tx, stands.conversation_id))
     value = {
         "standing": asdict(stands),
         "tries": tries,

@@ -151,7 +151,7 @@ FORMS: Mapping[Choice, Form] = {
     ),
     Choice.ANSWER: Form(
         Act.ANSWER,
-        "Answer the enquiry",
+        "Answer the search",
         "Send the answer",
         "You tell the other authority whether we know this child. Where the child is goes by telephone only.",
         lambda notice: _no_note_if_restricted(
@@ -271,6 +271,14 @@ FORMS: Mapping[Choice, Form] = {
         "You get the notice as it was sent, and change what is wrong. It takes the place of this one when you send it.",
         _nothing,
         _correct,
+    ),
+    Choice.PUT_ASIDE: Form(
+        Act.ANSWER,
+        "Put aside the reply that does not fit",
+        "Put it aside",
+        "You have read it, and rung whoever wrote it where that was needed. Nothing is sent.",
+        _nothing,
+        lambda visit, notice, _: respond.put_aside(visit.here, notice.message_id, visit.by, was=notice.state),
     ),
     Choice.WITHDRAW: Form(
         Act.SEND,

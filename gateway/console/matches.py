@@ -15,9 +15,8 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import trace
 from gateway.store import children, inbox, searches
-from gateway.store.inbox import Item
 from gateway.store.searches import FOR_PEOPLE, Found
-from schemas.message import SEARCHES, Acknowledgement, WhereaboutsResponse
+from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
 
 SHOWN = 50
@@ -76,12 +75,8 @@ async def look(visit: Visit) -> web.StreamResponse:
         said=SAID,
         reasons=REASONS,
         strength=strength,
-        open=_none_of_these(item) in MAY_BECOME[item.state],
+        open=Standing.CONCLUDED in MAY_BECOME[item.state],
     )
-
-
-def _none_of_these(item: Item) -> Standing:
-    return Standing.CONCLUDED if item.kind == "WhereaboutsEnquiry" else Standing.ACKNOWLEDGED
 
 
 def _check_search(visit: Visit) -> None:
@@ -91,7 +86,7 @@ def _check_search(visit: Visit) -> None:
 
 
 async def none_of_these(visit: Visit) -> web.StreamResponse:
-    """None of them is the child: an enquiry is answered "no trace", a notice acknowledged."""
+    """None of them is the child: the search is answered "no trace"."""
     _check_search(visit)
     try:
         await asyncio.to_thread(_say_none, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
@@ -103,19 +98,13 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
 
 
 def _say_none(here: Authority, message_id: str, by: str, was: str) -> None:
-    officer = here.officer(by)
-    if here.store.look(lambda tx: inbox.get(tx, message_id)).kind == "WhereaboutsEnquiry":
-        no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
-        respond.answer(here, message_id, no_trace, by, was=was)
-    else:
-        respond.acknowledge(here, message_id, Acknowledgement(decision="accepted", officer=officer), by, was=was)
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=here.officer(by))
+    respond.answer(here, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Shall all be answered to which nobody is near?"""
-    near_nobody = visit.here.store.look(inbox.unmatched)
-    return visit.page("matches-none.html", enquiries=sum(one.kind == "WhereaboutsEnquiry" for one in near_nobody),
-                      notices=sum(one.kind != "WhereaboutsEnquiry" for one in near_nobody))  # fmt: skip
+    return visit.page("matches-none.html", searches=len(visit.here.store.look(inbox.unmatched)))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:

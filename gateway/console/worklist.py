@@ -9,7 +9,7 @@ from gateway.casework import case
 from gateway.console.doors import Door, signed_in
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Reach
-from gateway.core.standing import WAITING
+from gateway.core.standing import TASKS
 from gateway.reconciliation import reconcile
 from gateway.store import assignments, inbox, outbox
 from schemas.message import OPENS_A_CASE
@@ -39,7 +39,7 @@ def _came(visit: Visit, whole: bool) -> web.Response:
     last = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
     beyond = (last.received_at, last.message_id) if last else None
     search = partial(
-        inbox.search, now=here.now(), states=() if whole else WAITING, unmatched=whole, oldest_first=not whole
+        inbox.search, now=here.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
     )
     if mine is None:
         found = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))

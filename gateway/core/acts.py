@@ -30,6 +30,8 @@ WORDS = {  # of what was done to a notice, a draft, a case
     "statement.difference": "differs from the partner's statement",
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
+    "reply.without-effect": "does not fit, so it has no effect",
+    "reply.put-aside": "does not fit; it was looked at",
     "one.written": "written as a Common Transfer File",
     "one.answered": "answered by ONE",
     "draft.made": "made of a row",

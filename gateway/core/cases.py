@@ -1,8 +1,10 @@
-"""The life of a notice as a drawing, made of `delivery.EVENTS`: `python -m gateway.core.cases` prints it for docs/cases.md."""
+"""The life of a notice as a drawing, made of `delivery.EVENTS`, and what may be said of it, of `replies.ROWS`: `python -m gateway.core.cases` prints it for docs/cases.md."""
 
 from collections.abc import Iterator
 
 from gateway.core.delivery import EVENTS, MOVES, Event, State
+from gateway.core.replies import ROWS, By, Who
+from schemas.message import OPENS_A_CASE
 
 GROUPS = {  # states from which an event leads to the same place are drawn as one
     "under_way": ("under way", (State.QUEUED, State.SENT)),
@@ -21,6 +23,28 @@ def table() -> str:
     """The same as a table in Markdown, for those who do not see it."""
     rows = [f"| {e.name} | {e.by} | {', '.join(e.come_from)} | {e.to} |" for e in EVENTS]
     return "\n".join(["| what happens | who does it | from | to |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def reply_table() -> str:
+    """What may be said about a message, made of `replies.ROWS`: corrections as one line, for they are alike."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for row in ROWS:
+        if row.by is By.REPLY:
+            reply = row.reply if row.decision is None else f"{row.reply}, {row.decision}"
+            states, effect = ", ".join(row.states) or "none", str(row.effect or "is noted")
+            said.setdefault((reply, row.who, states, effect, ", ".join(row.agrees) or "none"), []).append(row.answers)
+    rows = [
+        f"| {reply} | {', '.join(kinds)} | {who} | {states} | {effect} | {agrees} |"
+        for (reply, who, states, effect, agrees), kinds in said.items()
+    ]
+    head = "| reply | to | who says it | moves it from | to the state | says what stands already in |"
+    corrects = [row for row in ROWS if row.by is By.CORRECTION and row.answers in OPENS_A_CASE]
+    states, agrees = ", ".join(corrects[0].states), ", ".join(corrects[0].agrees)
+    rows.append(
+        f"| a correction (Supersedes) | {', '.join(row.answers for row in corrects)}, of the same kind | {Who.SENDER} "
+        f"| {states} | {corrects[0].effect} | {agrees} |"
+    )
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows]) + "\n"
 
 
 def _lines() -> Iterator[str]:
@@ -54,4 +78,4 @@ def _name(state: State) -> str:
 
 
 if __name__ == "__main__":
-    print(f"```mermaid\n{diagram()}```\n\n{table()}", end="")
+    print(f"```mermaid\n{diagram()}```\n\n{table()}\n{reply_table()}", end="")

@@ -3,7 +3,8 @@
 from enum import StrEnum
 
 from gateway.core.delivery import MOVES, State, may_send_on
-from gateway.core.standing import MAY_BECOME, Standing
+from gateway.core.replies import answers
+from gateway.core.standing import MAY_BECOME, UNFIT, Standing
 from schemas.message import OPENS_A_CASE, SEARCHES
 
 
@@ -23,6 +24,7 @@ class Choice(StrEnum):
     LOCATED = "located"
     CORRECT = "correct"
     WITHDRAW = "withdraw"
+    PUT_ASIDE = "put-aside"
 
 
 _THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.SENT)
@@ -30,16 +32,18 @@ _THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.SENT)
 
 def of_received(kind: str, standing: Standing) -> tuple[Choice, ...]:
     """With one that came: the likeliest first."""
+    if standing in UNFIT:
+        return (Choice.PUT_ASIDE,)
     if kind not in OPENS_A_CASE:
         return ()
     open_to = MAY_BECOME[standing]
-    ends = Choice.ANSWER if kind == "WhereaboutsEnquiry" else Choice.CONCLUDE
+    search = answers(kind, "WhereaboutsResponse")
     wanted = (
-        (Choice.ANSWER, Standing.CONCLUDED, kind == "WhereaboutsEnquiry"),
-        (Choice.ACCEPT, Standing.ACKNOWLEDGED, kind != "WhereaboutsEnquiry"),
-        (Choice.CONCLUDE, Standing.CONCLUDED, ends is Choice.CONCLUDE and standing is not Standing.NEW),
-        (Choice.REJECT, Standing.REJECTED, kind == "TransferNotice"),
-        (Choice.PASS_ON, Standing.PASSED_ON, True),
+        (Choice.ANSWER, Standing.CONCLUDED, search),
+        (Choice.ACCEPT, Standing.ACKNOWLEDGED, not search),
+        (Choice.CONCLUDE, Standing.CONCLUDED, not search and standing is not Standing.NEW),
+        (Choice.REJECT, Standing.REJECTED, not search),
+        (Choice.PASS_ON, Standing.PASSED_ON, answers(kind, "Acknowledgement", "passed-on")),
     )
     return tuple(choice for choice, becomes, fits in wanted if fits and becomes in open_to)
 

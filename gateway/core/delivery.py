@@ -61,7 +61,7 @@ EVENTS = (
     Event("refused by receipt", By.PARTNER, _UNDER_WAY, State.REJECTED),
     Event("accepted", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.ACKNOWLEDGED),
     Event("passed on", By.THEIR_OFFICER, _LIVE, State.PASSED_ON),
-    Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE), State.REJECTED),
+    Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE, State.FAILED), State.REJECTED),
     Event("outcome, or answer", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.CONCLUDED),
     Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CLOSED),
     Event("located", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
@@ -116,14 +116,3 @@ def next_attempt(
     tried.attempt_number = max(1, attempts)
     wait = timedelta(seconds=BACKOFF(tried) * (1 + jitter / 2))
     return now + max(wait, min(after or timedelta(0), LONGEST_WAIT))
-
-
-def after_reply(kind: str, decision: str | None = None) -> State | None:
-    """What an officer's reply of this kind makes of the notice it answers; None where it changes nothing."""
-    match kind:
-        case "Acknowledgement":
-            return DECIDED[decision or "accepted"]
-        case "Outcome" | "WhereaboutsResponse" | "LocatedNotice":
-            return State.CONCLUDED
-        case _:
-            return None

@@ -43,6 +43,8 @@ class PartnerHealth:
     clock_ahead: timedelta | None  # None: it never told us its time
     compared_at: datetime | None  # when its statement was last compared with our account
     due_since: datetime | None  # since when statements could have been compared; None: no route by which it is asked
+    about_nothing: int = 0  # replies of it to what we do not know
+    about_nothing_since: datetime | None = None
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)  # statements are compared each day
 CHECKPOINT_LATE = timedelta(minutes=10)  # one is signed every ten seconds in which the log grew
 SKEW = timedelta(minutes=2)  # from five on, messages are refused
+OVERTAKEN = timedelta(minutes=10)  # a reply may come before what it is about, by another route
 LITTLE_SPACE, NO_SPACE = 2**30, 2**27  # bytes free
 LITTLE_SHARE = 0.1  # of the disk
 FULL_SHARE = 0.9  # of a mailbox
@@ -126,6 +127,13 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
         says = f"{since} ({failing.reason})" if failing.reason else since
         yield warn(f"delivery to {one.authority}", says, f"ring them; then cme-gateway retry --to {one.authority}")
     yield from _weak_routes(one)
+    if one.about_nothing and one.about_nothing_since and now - one.about_nothing_since > OVERTAKEN:
+        count = f"{one.about_nothing} {'is' if one.about_nothing == 1 else 'are'} about nothing that is known here"
+        yield warn(
+            f"replies of {one.authority}",
+            f"{count}, {_since(one.about_nothing_since)}",
+            "ring them: cme-gateway inbox --state about-nothing; then cme-gateway put-aside",
+        )
     ahead = one.clock_ahead
     if ahead is not None and abs(ahead) > SKEW:
         yield warn(f"clock of {one.authority}", f"is {lasted(abs(ahead))} {_before(ahead)} ours", MIND_CLOCK)

@@ -15,10 +15,13 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"  # by its sender
     SUPERSEDED = "superseded"  # by a correction of its sender
     FILED = "filed"  # a reply: it has had its effect, and nothing is to be done
+    DOES_NOT_FIT = "does-not-fit"  # a reply without effect: an officer of ours rings its sender
+    ABOUT_NOTHING = "about-nothing"  # a reply to what we do not know: counted for its sender
 
 
 WAITING = (Standing.NEW, Standing.ACKNOWLEDGED)  # for an officer of ours to answer, or to say what became of the child
-ENDINGS = {"Withdrawal": Standing.WITHDRAWN, "LocatedNotice": Standing.CONCLUDED}  # by the sender of what they name
+UNFIT = (Standing.DOES_NOT_FIT, Standing.ABOUT_NOTHING)
+TASKS = (*WAITING, Standing.DOES_NOT_FIT)  # what an officer of ours has to look at
 DECIDED = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.PASSED_ON, "rejected": Standing.REJECTED}
 
 # An officer may think better of it, until the sender took it back or the end is known.
@@ -32,4 +35,6 @@ MAY_BECOME: Mapping[Standing, frozenset[Standing]] = {
     Standing.WITHDRAWN: frozenset(),
     Standing.SUPERSEDED: frozenset(),
     Standing.FILED: frozenset(),
+    Standing.DOES_NOT_FIT: frozenset(),
+    Standing.ABOUT_NOTHING: frozenset(),
 }

@@ -81,6 +81,8 @@ SENTENCES = {
     "person.signed-out": "{who} signed out.",
     "postcodes.imported": "{who} took in a directory of {postcodes} postcodes.",
     "receipt.verified": "The signed receipt of {partner} came, and holds.",
+    "reply.put-aside": "{who} put aside a reply of {partner} that does not fit.",
+    "reply.without-effect": "A reply of {partner} was kept, and has no effect ({why}).",
     "reply.unknown": "A mail came that is about nothing of ours.",
     "report.inspection": "{who} made the list for an inspection: {listed} children, {opened} records read.",
     "report.statistics": "{who} made statistics (records counted by machine: {opened}).",

@@ -7,19 +7,20 @@ What was refused is judged again when it comes again: the reason may have passed
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
-from gateway.core import delivery
+from gateway.core import replies
 from gateway.core.marks import terms
-from gateway.core.standing import ENDINGS, Standing
-from gateway.exchange import for_import
+from gateway.core.replies import Misfit
+from gateway.core.standing import Standing
+from gateway.exchange import for_import, naming
 from gateway.logs import failed
-from gateway.store import inbox, log, marks, outbox, searches
+from gateway.store import inbox, log, marks, searches
 from gateway.store.inbox import Arrived
 from gateway.store.log import Entry
 from gateway.store.marks import Marked
@@ -28,7 +29,7 @@ from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
-from schemas.message import SEARCHES, Acknowledgement, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
@@ -83,8 +84,9 @@ async def receive(here: Authority, parcels: Sequence[bytes], caller: str) -> lis
     fit = [one for one in judged if isinstance(one, Fit)]
     refused = [one for one in judged if isinstance(one, Unfit)]
     if fit:
-        kept = await here.store.write(lambda tx: _keep(tx, here, fit))
-        raced = [one for one in fit if one.digest not in kept]
+        kept, unlike = await here.store.write(lambda tx: _keep(tx, here, fit))
+        refused += [Unfit(one.digest, one.arrived.message_id, (replies.REFUSED,)) for one in unlike]
+        raced = [one for one in fit if one.digest not in kept and one not in unlike]
         standing |= {one.digest: one.receipt for one in fit if one.digest in kept}
         if raced:  # another copy was quicker, or the id is taken by other bytes
             standing |= await here.store.read(
@@ -170,6 +172,8 @@ def _arrived(here: Authority, said: Said) -> Arrived:
         digest=said.digest,
         data_key=copy.data_key,
         content=copy.content,
+        created_at=head.created_at,
+        state=Standing.NEW if message.kind in OPENS_A_CASE else Standing.FILED,
     )
 
 
@@ -185,24 +189,31 @@ def _receipt(here: Authority, digest: str, message_id: str | None, to: str, code
     )
 
 
-def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> set[str]:
-    """Keep what is new, with its receipts, its effects on what it answers, and its audit entries: all or nothing."""
+def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str], list[Fit]]:
+    """Keep what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
+
+    The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it names.
+    """
     now = here.now()
-    kept = inbox.keep(tx, now, [one.arrived for one in fit])
+    known = naming.look(tx, [(one.arrived, one.message) for one in fit])
+    placed = [(one, naming.place(known, one.arrived, one.message)) for one in fit]
+    unlike = [one for one, arrived in placed if arrived is None]
+    fit = [replace(one, arrived=arrived) for one, arrived in placed if arrived is not None]
+    kept = inbox.keep(tx, now, [one.arrived for one in fit]) if fit else set()
     new = [one for one in fit if one.digest in kept]
     inbox.add_receipts(
         tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
     marks.put(tx, [Marked("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new])
     searches.note(tx, now, [(m.sender, m.message_id, m.kind) for m in (one.arrived for one in new) if _is_search(m)])
+    misfits = [(one.arrived, naming.take_effect(tx, now, known, one.arrived, one.message)) for one in new]
     if new:
-        _put_aside_what_was_taken_back(tx, here, new)
-    for one in new:
-        _take_effect(tx, here, one.message)
+        naming.catch_up(tx, now, known, [one.arrived for one in new])
     if here.config.one.import_when == "arrived":
         for_import.note_due(tx, here, [one.arrived for one in new])
-    log.append(tx, now, [_kept_entry(one.arrived) for one in new])
-    return kept
+    without = [_without_effect(arrived, why) for arrived, why in misfits if why]
+    log.append(tx, now, [*(_kept_entry(one.arrived) for one in new), *without])
+    return kept, unlike
 
 
 def _is_search(came: Arrived) -> bool:
@@ -214,26 +225,8 @@ def _kept_entry(arrived: Arrived) -> Entry:
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
 
 
-def _put_aside_what_was_taken_back(tx: Connection, here: Authority, new: Sequence[Fit]) -> None:
-    """A withdrawal or a correction may overtake its notice on the way."""
-    sender = new[0].arrived.sender  # the caller's own, all of them: (10)
-    for message_id, standing in inbox.taken_back(tx, sender, [one.arrived.message_id for one in new]).items():
-        inbox.mark(tx, here.now(), sender, message_id, standing)
-
-
-def _take_effect(tx: Connection, here: Authority, message: Message) -> None:
-    """Move on the notice of ours that this one answers, or theirs that it takes back or corrects."""
-    head, now = message.header, here.now()
-    if head.supersedes:
-        inbox.mark(tx, now, head.sender.authority, head.supersedes, Standing.SUPERSEDED)
-    if not head.in_reply_to:
-        return
-    if message.kind in ENDINGS:
-        inbox.mark(tx, now, head.sender.authority, head.in_reply_to, ENDINGS[message.kind])
-    decision = message.body.decision if isinstance(message.body, Acknowledgement) else None
-    state = delivery.after_reply(message.kind, decision)
-    if state and not inbox.answered_later(tx, head.sender.authority, head.in_reply_to, head.sequence):
-        outbox.advance(tx, now, head.in_reply_to, head.sender.authority, state)
+def _without_effect(arrived: Arrived, why: Misfit) -> Entry:
+    return Entry("reply.without-effect", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, {"why": why.value})
 
 
 def _note_refusals(

@@ -5,7 +5,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
-from gateway.core.standing import DECIDED, MAY_BECOME, Standing
+from gateway.core import replies
+from gateway.core.standing import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import for_import
 from gateway.exchange.send import Also, next_header, prepare, queue
@@ -74,11 +75,7 @@ def answer(
     was: str | None = None,
     also: Also | None = None,
 ) -> str:
-    """Answer an enquiry: found, no trace, or ring us. The id of the answer."""
-    if here.store.look(lambda tx: inbox.get(tx, message_id)).kind != "WhereaboutsEnquiry":
-        raise NotAllowed(
-            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
-        )
+    """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us. The id of the answer."""
     return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
 
 
@@ -90,6 +87,8 @@ def _reply(
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
         )
+    if not replies.answers(item.kind, type(body).__name__, getattr(body, "decision", None)):
+        raise _does_not_fit(item, body)
     if was is not None and item.state != was:
         raise _overtaken()
     if standing not in MAY_BECOME[item.state]:
@@ -102,9 +101,9 @@ def _reply(
             "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
             "Leave it out, and ring the sender.",
         )
-    head = next_header(here, item.conversation_id, item.sender, in_reply_to=message_id, test=item.test)
+    head = next_header(here, item.case_said, item.sender, in_reply_to=message_id, test=item.test)
     [ready] = prepare(here, [Message(head, body)], by)
-    ready = replace(ready, restriction=item.restriction)
+    ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
@@ -118,6 +117,39 @@ def _reply(
     here.store.run(write)
     here.due.set()
     return ready.message_id
+
+
+def _does_not_fit(item: Item, body: Body) -> NotAllowed:
+    if isinstance(body, WhereaboutsResponse):
+        return NotAllowed(
+            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
+        )
+    return NotAllowed(
+        "reply.does-not-fit",
+        f"A {item.kind} is not answered with {'an' if type(body).__name__[0] in 'AO' else 'a'} {type(body).__name__}.",
+        "Answer a search with `cme-gateway respond`, and a transfer notice with `acknowledge` and `outcome`.",
+    )
+
+
+def put_aside(here: Authority, message_id: str, by: str, *, was: str | None = None) -> None:
+    """An officer looked at a reply that does not fit, and rang its sender where that was needed: it is no task any more.
+
+    Raises NotFound, or NotAllowed where it is no such reply, or somebody was faster.
+    """
+
+    def write(tx: Connection) -> None:
+        item = inbox.get(tx, message_id)
+        if was is not None and item.state != was:
+            raise _overtaken()
+        if item.misfit is None or item.state not in UNFIT:
+            raise NotAllowed(
+                "reply.fits", "This is no reply that waits to be looked at.", "See `cme-gateway inbox --waiting`."
+            )
+        inbox.set_aside(tx, here.now(), item.sender, message_id, Standing.FILED, item.misfit)
+        detail = {"why": item.misfit.value}
+        log.append(tx, here.now(), [Entry("reply.put-aside", by, message_id, item.sender, item.digest, detail)])
+
+    here.store.run(write)
 
 
 def _overtaken() -> NotAllowed:

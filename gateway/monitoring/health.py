@@ -39,7 +39,7 @@ from gateway.core.judging import judge
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.monitoring.installed import installed
 from gateway.monitoring.waiting import waiting
-from gateway.store import children, log, loops, mailboxes, outbox, partners, reached, witnessed
+from gateway.store import children, inbox, log, loops, mailboxes, outbox, partners, reached, witnessed
 from gateway.store.loops import Looked
 from gateway.store.reached import STATEMENT, Reached
 from keys import tls
@@ -111,7 +111,8 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
             oldest[authority] = min(since, oldest.get(authority, since))
     tried = reached.every(tx)
     confirmed = partners.confirmed(tx)
-    for code in sorted({*here.trust.authorities(), *here.correspondents, *counts}):
+    nothing = inbox.about_nothing(tx)
+    for code in sorted({*here.trust.authorities(), *here.correspondents, *counts, *nothing}):
         card = here.trust.card(code) if here.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
         rows = {one.route: one for one in tried.get(code, [])}
@@ -126,6 +127,7 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
             None if ahead is None else timedelta(seconds=ahead),
             compared.succeeded_at if compared else None,
             confirmed.get(code) if asked else None,
+            *nothing.get(code, (0, None)),
         )
 
 

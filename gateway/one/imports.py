@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.core.replies import GONE
 from gateway.core.standing import Standing
 from gateway.errors import GatewayError, Unusable
 from gateway.one.drop import alone, look_forever, put_hidden, show
@@ -35,7 +36,10 @@ from schemas.ctf_write import Written
 LOOK_EVERY = 1.0  # seconds
 LOCK = ".cme-gateway"  # whoever holds it writes into the folder
 HIDDEN = ".cme"  # ends the names of files that are not yet shown
-LET_GO = (Standing.REJECTED, Standing.PASSED_ON)  # by our officer: it is not for our case system
+LET_GO = (  # by our officer: it is not for our case system; or by its sender
+    *(Standing.REJECTED, Standing.PASSED_ON),
+    *GONE,
+)
 WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
 
 
@@ -104,7 +108,7 @@ def _name(
     """The name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.still_waits(tx, sender, message_id):
         return None
-    if inbox.taken_back(tx, sender, [message_id]) or inbox.standing(tx, sender, message_id) in LET_GO:
+    if inbox.standing(tx, sender, message_id) in LET_GO:
         transfer_files.drop(tx, here.now(), sender, message_id)
         return None
     return set_written(tx, here, sender, message_id, (here.code, ctf_write.AUTHORITY), made, lying)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core import review, searching
 from gateway.core.delivery import State
+from gateway.core.replies import Misfit, answers
 from gateway.core.searching import Answering
 from gateway.errors import NotAllowed
 from gateway.store import calls, inbox, log, outbox, reviews
@@ -93,7 +94,9 @@ def look(here: Authority, name: str, by: str) -> Search:
         if not any(one.kind in SEARCHES for one in sent):
             raise NotAllowed("search.none", "Nobody is asked in this case about a child.", "See `cme-gateway outbox`.")
         came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
-        replies = [(one, Locked(*inbox.locked(tx, one.sender, one.message_id))) for one in came if one.in_reply_to]
+        asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
+        fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
+        replies = [(one, Locked(*inbox.locked(tx, one.sender, one.message_id))) for one in fitting]
         log.append(tx, here.now(), [Entry("search.read", by, case, detail={"answers": len(replies)})])
         return (
             sent,
@@ -104,6 +107,16 @@ def look(here: Authority, name: str, by: str) -> Search:
 
     sent, replies, under, told = here.store.run(read)
     return _search(sent, _answers(here, replies), under, told)
+
+
+def _fits(came: Item, asked: Delivery | None) -> bool:
+    """Is it an answer to this search, by who was asked? One that came too late to move it still says what they know."""
+    return (
+        asked is not None
+        and came.sender == asked.recipient
+        and came.misfit in (None, Misfit.LATE)
+        and answers(asked.kind, came.kind)
+    )
 
 
 def _answers(here: Authority, replies: Sequence[tuple[Item, Locked]]) -> dict[str, _Answer]:
@@ -132,7 +145,7 @@ def _answer(item: Item, message: Message) -> _Answer | None:
 
 
 def _search(
-    sent: Sequence[Delivery], answers: dict[str, _Answer], under: review.Review | None, told: Mapping[str, str]
+    sent: Sequence[Delivery], said: dict[str, _Answer], under: review.Review | None, told: Mapping[str, str]
 ) -> Search:
     stood_down = {one.recipient for one in sent if one.kind == "LocatedNotice"}
     by_authority: dict[str, list[Delivery]] = {}
@@ -140,7 +153,7 @@ def _search(
         if one.kind in SEARCHES:
             by_authority.setdefault(one.recipient, []).append(one)
     asked = [
-        _asked(those, answers.get(code), told.get(those[0].message_id), code in stood_down)
+        _asked(those, said.get(code), told.get(those[0].message_id), code in stood_down)
         for code, those in sorted(by_authority.items())
     ]
     order = list(Answering)

@@ -46,7 +46,6 @@ from keys.errors import Destroyed
 from schemas import xml
 from schemas.message import (
     SEARCHES,
-    Acknowledgement,
     Child,
     Message,
     WhereaboutsEnquiry,
@@ -219,7 +218,7 @@ def _candidate(here: Authority, search: Search, one: Possible) -> Candidate:
 
 
 def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
-    """An officer's word on every search to which nothing of ours is near: enquiries are answered "no trace", notices acknowledged.
+    """An officer's word on every search to which nothing of ours is near: each is answered "no trace".
 
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """
@@ -228,9 +227,6 @@ def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
     done = dict.fromkeys(SEARCHES, 0)
     for item in here.store.look(inbox.unmatched):
         with suppress(NotAllowed):
-            if item.kind == "WhereaboutsEnquiry":
-                respond.answer(here, item.message_id, no_trace, by)
-            else:
-                respond.acknowledge(here, item.message_id, Acknowledgement(decision="accepted", officer=officer), by)
+            respond.answer(here, item.message_id, no_trace, by)
             done[item.kind] += 1
     return done

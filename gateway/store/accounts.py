@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, func, insert, select, update
 
 from gateway.core.delivery import LOST, State
 from gateway.store.tables import inbox, outbox, statements
@@ -56,7 +56,8 @@ def keep(tx: Connection, now: datetime, issuer: str, tokens: Sequence[str]) -> N
 
 def _query(table: Table) -> Select[Any]:
     at = table.c
-    return select(at.message_id, at.kind, at.conversation_id, at.digest, at.state, at.state_at)
+    case = func.coalesce(at.said_case, at.conversation_id)
+    return select(at.message_id, at.kind, case, at.digest, at.state, at.state_at)
 
 
 def _page(query: Select[Any], window: Window) -> Select[Any]:

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.standing import ENDINGS, WAITING, Standing
+from gateway.core.replies import FINAL, By, Misfit, Named, Said
+from gateway.core.standing import TASKS, WAITING, Standing
 from gateway.errors import NotFound
 from gateway.store import searches
 from gateway.store.database import among
 from gateway.store.searches import Found
 from gateway.store.tables import inbox, receipts
 from gateway.store.tables import searches as traced
-from schemas.message import OPENS_A_CASE
 
-REPLIES = ("Acknowledgement", "Outcome", "WhereaboutsResponse")  # which move what they answer
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
+
+MOST_COUNTED = 1000  # replies about nothing: more say no more, and health is looked at every few seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Arrived:
     digest: str
     data_key: bytes
     content: bytes
+    created_at: datetime
+    said_case: str | None = None  # as it names it, where it lies in another case here
+    state: Standing = Standing.FILED
+    misfit: Misfit | None = None  # why it has no effect on what it names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,43 @@ class Item:
     received_at: datetime
     state: Standing
     state_at: datetime
+    said_case: str | None
+    misfit: Misfit | None
+
+    @property
+    def case_said(self) -> str:
+        """The case as its sender names it, and as it is answered."""
+        return self.said_case or self.conversation_id
+
+
+@dataclass(frozen=True, slots=True)
+class InCase:
+    """As much of a message as says who opened a case, and whether a search in it has ended."""
+
+    sender: str
+    message_id: str
+    case: str
+    said_case: str | None
+    kind: str
+    in_reply_to: str | None
+    test: bool
+    state: Standing
+    received_at: datetime
+    created_at: datetime
+
+    @property
+    def named(self) -> Named:
+        """As something may be said of it."""
+        case = self.said_case or self.case
+        return Named(self.kind, False, self.sender, case, self.test, self.state, self.case)
+
+
+class Overtaker(NamedTuple):
+    """A message that names one which came after it."""
+
+    message_id: str
+    names: str
+    said: Said
 
 
 class Owing(NamedTuple):
@@ -98,8 +140,7 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
     rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
     early = _early(tx, messages)
     for row in rows:
-        standing = Standing.NEW if row["kind"] in OPENS_A_CASE else Standing.FILED
-        row |= {"received_at": now, "shown_from": now, "state": standing, "state_at": now}
+        row |= {"received_at": now, "shown_from": now, "state_at": now}
         if row["digest"] in early:
             row["shown_from"] = now + ORDER_WAIT
     taken = _taken(tx, messages)
@@ -127,20 +168,27 @@ def _early(tx: Connection, messages: Sequence[Arrived]) -> set[str]:
     later = [message for message in messages if message.sequence > 1]
     if not later:
         return set()
-    cases = inbox.c.conversation_id.in_([message.conversation_id for message in later])
-    found = tx.execute(select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence).where(cases))
-    here = {tuple(row) for row in found} | {(m.sender, m.conversation_id, m.sequence) for m in messages}
-    return {m.digest for m in later if (m.sender, m.conversation_id, m.sequence - 1) not in here}
+    cases = [_case_said(message) for message in later]
+    at = inbox.c
+    lying = select(at.sender, at.conversation_id, at.sequence).where(at.conversation_id.in_(cases))
+    elsewhere = select(at.sender, at.said_case, at.sequence).where(at.said_case.in_(cases))
+    here = {tuple(row) for row in tx.execute(union_all(lying, elsewhere))}
+    here |= {(m.sender, _case_said(m), m.sequence) for m in messages}
+    return {m.digest for m in later if (m.sender, _case_said(m), m.sequence - 1) not in here}
+
+
+def _case_said(message: Arrived) -> str:
+    return message.said_case or message.conversation_id
 
 
 def _show_those_that_waited(tx: Connection, now: datetime, new: Sequence[Arrived]) -> None:
-    waits = and_(inbox.c.shown_from > now, inbox.c.conversation_id.in_([message.conversation_id for message in new]))
-    found = tx.execute(
-        select(inbox.c.sender, inbox.c.conversation_id, inbox.c.sequence, inbox.c.message_id).where(waits)
-    )
-    successors = {(m.sender, m.conversation_id, m.sequence + 1) for m in new}
-    for row in found.all():
-        if (row.sender, row.conversation_id, row.sequence) in successors:
+    at = inbox.c
+    found = select(at.sender, at.conversation_id, at.said_case, at.sequence, at.message_id).where(at.shown_from > now)
+    cases = [_case_said(message) for message in new]
+    successors = {(m.sender, _case_said(m), m.sequence + 1) for m in new}
+    waits = union_all(found.where(at.conversation_id.in_(cases)), found.where(at.said_case.in_(cases)))
+    for row in tx.execute(waits).all():
+        if (row.sender, row.said_case or row.conversation_id, row.sequence) in successors:
             mine = and_(inbox.c.sender == row.sender, inbox.c.message_id == row.message_id)
             tx.execute(update(inbox).where(mine).values(shown_from=now))
 
@@ -182,22 +230,58 @@ def mark(
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
-    marked = tx.execute(update(inbox).where(mine).values(state=state, state_at=now)).rowcount == 1
+    change = {"state": state, "state_at": now} | ({"misfit": None} if state is Standing.FILED else {})
+    marked = tx.execute(update(inbox).where(mine).values(change)).rowcount == 1
     if marked and state not in WAITING:
         searches.end(tx, now, sender, message_id)
     return marked
 
 
-def taken_back(tx: Connection, sender: str, message_ids: Sequence[str]) -> dict[str, Standing]:
-    """Those of these messages that their sender has ended or replaced, by a message that came before them."""
-    named = select(inbox.c.sender, inbox.c.kind, inbox.c.in_reply_to, inbox.c.supersedes)
-    found: dict[str, Standing] = {}
-    for row in tx.execute(named.where(inbox.c.supersedes.in_(message_ids))):
-        if row.sender == sender:
-            found[row.supersedes] = Standing.SUPERSEDED
-    for row in tx.execute(named.where(inbox.c.in_reply_to.in_(message_ids))):
-        if row.sender == sender and row.kind in ENDINGS:
-            found[row.in_reply_to] = ENDINGS[row.kind]
+def set_aside(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, misfit: Misfit) -> None:
+    """A reply has no effect."""
+    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
+    tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit))
+
+
+def named(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, Named]:
+    """Those of these messages that came from this sender, as far as it is asked whether another one fits them."""
+    at = inbox.c
+    query = select(at.sender, at.message_id, at.kind, at.conversation_id, at.said_case, at.test, at.state)
+    return {
+        r.message_id: Named(
+            r.kind, False, r.sender, r.said_case or r.conversation_id, r.test, Standing(r.state), r.conversation_id
+        )
+        for r in tx.execute(query.where(at.message_id.in_(message_ids)))
+        if r.sender == sender
+    }
+
+
+def in_cases(tx: Connection, cases: Collection[str]) -> list[InCase]:
+    """All that came and lies in these cases here, or names one of them, the first first."""
+    at = inbox.c
+    query = select(
+        *(at.sender, at.message_id, at.conversation_id, at.said_case, at.kind, at.in_reply_to),
+        *(at.test, at.state, at.received_at, func.coalesce(at.created_at, at.received_at)),
+    )
+    both = union_all(query.where(at.conversation_id.in_(cases)), query.where(at.said_case.in_(cases)))
+    found = {InCase(r[0], r[1], r[2], r[3], r[4], r[5], r[6], Standing(r[7]), r[8], r[9]) for r in tx.execute(both)}
+    return sorted(found, key=lambda one: (one.received_at, one.message_id))
+
+
+def overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -> list[Overtaker]:
+    """What this sender said of these messages, in messages that came before them."""
+    at = inbox.c
+    query = select(
+        *(at.sender, at.message_id, at.kind, at.in_reply_to, at.supersedes),
+        *(at.conversation_id, at.said_case, at.test, at.received_at, at.sequence),
+    )
+    found = []
+    for by, column in ((By.REPLY, at.in_reply_to), (By.CORRECTION, at.supersedes)):
+        rows = [row for row in tx.execute(query.where(column.in_(message_ids))) if row.sender == sender]
+        for row in sorted(rows, key=lambda row: (row.received_at, row.sequence)):
+            names = row.in_reply_to if by is By.REPLY else row.supersedes
+            said = Said(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
+            found.append(Overtaker(row.message_id, names, said))
     return found
 
 
@@ -278,7 +362,7 @@ def search(
 
 def waiting(tx: Connection, now: datetime, most: int) -> int:
     """How many wait for us and may be shown, without unmatched searches; it is counted up to `most`."""
-    waits = (inbox.c.state.in_(WAITING), inbox.c.shown_from <= now, ~_UNMATCHED)
+    waits = (inbox.c.state.in_(TASKS), inbox.c.shown_from <= now, ~_UNMATCHED)
     some = select(inbox.c.message_id).where(*waits).limit(most).subquery()
     return tx.scalar(select(func.count()).select_from(some)) or 0
 
@@ -292,15 +376,40 @@ def owing(tx: Connection, now: datetime) -> list[Owing]:
 def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
     """When each of these messages, by sender and id, was last asked about by its sender."""
     at = inbox.c
-    query = select(at.sender, at.kind, at.in_reply_to, at.received_at).where(among(tx, at.in_reply_to, message_ids))
-    came = [row for row in tx.execute(query).all() if row.kind == "Reminder"]
+    query = select(at.sender, at.kind, at.misfit, at.in_reply_to, at.received_at).where(
+        among(tx, at.in_reply_to, message_ids)
+    )
+    came = [row for row in tx.execute(query).all() if row.kind == "Reminder" and row.misfit is None]
     return {(row.sender, row.in_reply_to): row.received_at for row in sorted(came, key=lambda row: row.received_at)}
 
 
-def answered_later(tx: Connection, sender: str, in_reply_to: str, sequence: int) -> bool:
-    """Did this sender say something newer about the same message of ours, which came first?"""
-    query = select(inbox.c.sender, inbox.c.sequence, inbox.c.kind).where(inbox.c.in_reply_to == in_reply_to)
-    return any(r.sender == sender and r.sequence > sequence and r.kind in REPLIES for r in tx.execute(query))
+def said_later(
+    tx: Connection, sender: str, in_reply_to: str, message_id: str, created_at: datetime, sequence: int
+) -> bool:
+    """Did this sender write a newer acknowledgement of the same message, or the last word on it, which came first?
+
+    What was written later is the newer one; the number decides only between two of one moment, for a sender that was
+    restored from a backup counts again from before.
+    """
+    at = inbox.c
+    query = select(at.sender, at.message_id, at.kind, at.misfit, at.sequence, at.created_at, at.received_at)
+    for row in tx.execute(query.where(at.in_reply_to == in_reply_to)):
+        if row.sender == sender and row.message_id != message_id and row.misfit is None:
+            newer = (row.created_at or row.received_at, row.sequence) > (created_at, sequence)
+            if newer and row.kind in ("Acknowledgement", *FINAL):
+                return True
+    return False
+
+
+def about_nothing(tx: Connection) -> dict[str, tuple[int, datetime]]:
+    """For each sender, how many of its replies are about nothing that we know, and since when; they are counted up to MOST_COUNTED."""
+    at = inbox.c
+    query = select(at.sender, at.received_at).where(at.state == Standing.ABOUT_NOTHING)
+    found: dict[str, tuple[int, datetime]] = {}
+    for sender, received_at in tx.execute(query.order_by(at.received_at).limit(MOST_COUNTED)):
+        count, since = found.get(sender, (0, received_at))
+        found[sender] = count + 1, since
+    return found
 
 
 def unmatched(tx: Connection) -> list[Item]:
@@ -315,9 +424,13 @@ def missing_before(tx: Connection, item: Item) -> bool:
     """Has the message before this one in the case, by the same sender, not come?"""
     if item.sequence == 1:
         return False
-    before = and_(inbox.c.conversation_id == item.conversation_id, inbox.c.sequence == item.sequence - 1)
-    return tx.scalar(select(inbox.c.message_id).where(inbox.c.sender == item.sender, before)) is None
+    at, case = inbox.c, item.case_said
+    mine = at.sender == item.sender, at.sequence == item.sequence - 1
+    before = select(at.message_id).where(*mine)
+    lying = union_all(before.where(at.conversation_id == case), before.where(at.said_case == case))
+    return tx.execute(lying).first() is None
 
 
 def _item(row: RowMapping) -> Item:
-    return Item(**{**row, "state": Standing(row["state"])})
+    misfit = Misfit(row["misfit"]) if row["misfit"] else None
+    return Item(**{**row, "state": Standing(row["state"]), "misfit": misfit})

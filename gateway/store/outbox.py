@@ -1,6 +1,6 @@
 """Deliveries: add, claim what is due, save a new state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import State, may_come_from
+from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import among
 from gateway.store.tables import attempts, correspondents, outbox, outbox_contents, partners
+from schemas.message import OPENS_A_CASE
 
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
@@ -37,6 +39,7 @@ class Queued:
     queued_by: str
     protection: str = "sealed"  # or the class of protection of a letter
     marks: tuple[int, ...] = ()  # by which it is found
+    said_case: str | None = None  # as the message names it, where it lies in another case here
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,34 @@ def next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
     """The number of our next message to this authority in this case."""
     mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.recipient == recipient)
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
+
+
+def named(tx: Connection, message_ids: Collection[str]) -> dict[str, Named]:
+    """Those of these messages that we sent, as far as it is asked whether a reply fits them."""
+    at = outbox.c
+    query = select(at.message_id, at.kind, at.recipient, at.conversation_id, at.said_case, at.test, at.state)
+    return {
+        r.message_id: Named(
+            r.kind, True, r.recipient, r.said_case or r.conversation_id, r.test, State(r.state), r.conversation_id
+        )
+        for r in tx.execute(query.where(at.message_id.in_(message_ids)))
+    }
+
+
+def opened(tx: Connection, cases: Collection[str]) -> dict[str, datetime]:
+    """When we first sent a notice in each of these cases: we opened it, unless somebody did before."""
+    at = outbox.c
+    first: dict[str, datetime] = {}
+    query = select(at.conversation_id, at.queued_at).where(at.conversation_id.in_(cases), at.kind.in_(OPENS_A_CASE))
+    for case, queued_at in tx.execute(query):
+        first[case] = min(queued_at, first.get(case, queued_at))
+    return first
+
+
+def cases_with(tx: Connection, recipient: str, cases: Collection[str]) -> set[str]:
+    """In which of these cases did we send something to that authority?"""
+    query = select(outbox.c.conversation_id, outbox.c.recipient).where(outbox.c.conversation_id.in_(cases))
+    return {row.conversation_id for row in tx.execute(query) if row.recipient == recipient}
 
 
 def partners_due(tx: Connection, now: datetime) -> list[str]:

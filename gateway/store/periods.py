@@ -54,7 +54,11 @@ def notices(tx: Connection, since: datetime, until: datetime) -> list[Notice]:
 
 def their_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[Reply]:
     """What came in answer to the notices that we sent in the period, the oldest first."""
-    answers = and_(inbox.c.in_reply_to == outbox.c.message_id, inbox.c.sender == outbox.c.recipient)
+    answers = and_(
+        inbox.c.in_reply_to == outbox.c.message_id,
+        inbox.c.sender == outbox.c.recipient,
+        inbox.c.misfit.is_(None),
+    )
     query = select(inbox.c.in_reply_to, inbox.c.sender, inbox.c.message_id, inbox.c.kind, inbox.c.received_at)
     joined = query.join_from(outbox, inbox, answers).where(_sent(since, until))
     return _replies(tx, joined.order_by(inbox.c.received_at, inbox.c.message_id))

@@ -89,6 +89,7 @@ outbox = Table(
     Column("reason", Text),
     Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
     Column("handed_over_at", Instant),  # by telephone, as an officer of ours wrote down
+    Column("said_case", ID),  # as the message names it, where it lies in another case here
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),
@@ -142,11 +143,20 @@ inbox = Table(
     ),  # later than received_at while an earlier message of the case is awaited
     Column("state", String(20), nullable=False),
     Column("state_at", Instant, nullable=False),
+    Column("said_case", ID),  # as the message names it, where it lies in another case here
+    Column("created_at", Instant),  # as its sender says; NULL: it came before this was kept
+    Column("misfit", String(10)),  # why a reply has no effect
     Index("inbox_conversation", "conversation_id", "sequence"),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
     Index("inbox_received", "received_at", "message_id"),
     Index("inbox_standing", "state", "received_at", "message_id"),
+    Index(
+        "inbox_said_case",
+        "said_case",
+        sqlite_where=text("said_case IS NOT NULL"),
+        postgresql_where=text("said_case IS NOT NULL"),
+    ),
     Index(
         "inbox_supersedes",
         "supersedes",

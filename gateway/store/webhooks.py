@@ -108,7 +108,7 @@ def changed_by(tx: Connection, act: str, about: str | None, partner: str | None)
     if act == "notice.queued":
         query = select(outbox.c.in_reply_to).where(outbox.c.message_id == about)
     elif act == "message.kept":
-        mine = and_(inbox.c.sender == partner, inbox.c.message_id == about)
+        mine = and_(inbox.c.sender == partner, inbox.c.message_id == about, inbox.c.misfit.is_(None))
         query = select(inbox.c.in_reply_to, inbox.c.supersedes).where(mine)
     else:
         return []

@@ -1,1 +1,1 @@
-"""Attacks that were tried, each with drawn input: a file for each class of them."""
+"""Attacks, by class: each draws what it sends, and says what must be true of it."""

@@ -195,7 +195,8 @@ async def test_a_notice_taken_back_before_it_is_written_is_not_written(pair: Pai
     sandwell, worcestershire = pair
     message_id = await accepted(pair)
     taken_back = Withdrawal(reason="sent-in-error", officer=OFFICER)
-    head = replace(notice().header, in_reply_to=message_id)
+    case = sandwell.store.look(lambda tx: outbox.get(tx, message_id)).conversation_id
+    head = replace(notice(conversation_id=case, sequence=2).header, in_reply_to=message_id)
     [ready] = prepare(sandwell, [Message(head, taken_back)], "olive")
     await receive(worcestershire, [ready.sealed], "333")
     assert await imports.write_due(worcestershire) == 0

@@ -16,6 +16,7 @@ CASES = (Path(__file__).parents[3] / "docs" / "cases.md").read_text()
 def test_the_document_draws_what_the_code_does() -> None:
     assert cases.diagram() in CASES
     assert cases.table() in CASES
+    assert cases.reply_table() in CASES
 
 
 def test_every_state_can_be_reached_and_is_an_end_or_can_be_left() -> None:

@@ -10,7 +10,6 @@ from gateway.core.delivery import (
     MOVES,
     PATIENCE,
     State,
-    after_reply,
     may_come_from,
     may_move,
     next_attempt,
@@ -47,10 +46,3 @@ def test_what_the_partner_asks_for_is_honoured_up_to_the_longest_wait() -> None:
     assert asked == NOW + timedelta(minutes=5)
     greedy = next_attempt(1, queued_at=NOW, now=NOW, jitter=0, after=timedelta(days=5))
     assert greedy == NOW + LONGEST_WAIT
-
-
-def test_what_an_officers_reply_makes_of_a_notice() -> None:
-    assert after_reply("Acknowledgement", "accepted") is State.ACKNOWLEDGED
-    assert after_reply("Acknowledgement", "rejected") is State.REJECTED
-    assert after_reply("Outcome") is State.CONCLUDED
-    assert after_reply("Withdrawal") is None

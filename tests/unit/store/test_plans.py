@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
+from gateway.core.replies import Misfit
 from gateway.core.standing import Standing
 from gateway.store import (
     chased,
@@ -68,7 +69,9 @@ GROWS = (
 
 def arrived(number: int, sequence: int = 1) -> Arrived:
     name = f"m{number}"
-    return Arrived("885", name, f"c{number}", None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c")
+    return Arrived(
+        "885", name, f"c{number}", None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c", NOW
+    )
 
 
 def queued(number: int) -> Queued:
@@ -127,7 +130,16 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "seen before": lambda tx: inbox.receipts_for(tx, "333", ["m1", "m2"]),
     "keep": lambda tx: inbox.keep(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
-    "taken back": lambda tx: inbox.taken_back(tx, "885", ["m1", "m2"]),
+    "what overtook it": lambda tx: inbox.overtakers(tx, "885", ["m1", "m2"]),
+    "what it names": lambda tx: (outbox.named(tx, {"m1", "m2"}), inbox.named(tx, "885", {"m1", "m2"})),
+    "whose case it is": lambda tx: (
+        outbox.opened(tx, {"c1", "c2"}),
+        outbox.cases_with(tx, "885", {"c1", "c2"}),
+        inbox.in_cases(tx, {"c1", "c2"}),
+    ),
+    "a newer word": lambda tx: inbox.said_later(tx, "885", "m1", "m2", NOW, 1),
+    "a reply that does not fit": lambda tx: inbox.set_aside(tx, NOW, "885", "m1", Standing.DOES_NOT_FIT, Misfit.LATE),
+    "replies about nothing": inbox.about_nothing,
     "mark": lambda tx: inbox.mark(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
     "one received": lambda tx: (inbox.get(tx, "m1"), inbox.missing_before(tx, inbox.get(tx, "m1"))),
     "newest received": lambda tx: inbox.search(tx, NOW),
