@@ -23,7 +23,6 @@ SENTENCES = {
     "client.added": "{who} let a case system call the API, as {about} ({scopes}).",
     "client.ended": "{who} ended the case system {about}: it may call no more.",
     "client.let-in": "The case system {about} got a token.",
-    "client.locked": "The case system {about} was locked after too many wrong secrets.",
     "client.new-secret": "{who} gave the case system {about} a new secret; the old one counts no more.",
     "client.refused": "A case system was not let in as {about} ({why}).",
     "composition.begun": "{who} began to write a notice.",
@@ -109,6 +108,9 @@ TOGETHER = {  # of entries that stand for many, with how many
     "reply.unknown": "Mails came that are about nothing of ours: {count}.",
     "statement.difference": "Our account and that of {partner} differ on {count} messages ({difference}).",
 }
+BEFORE = {  # of acts that are written no more, and stand in older logs
+    "client.locked": "The case system {about} was locked after too many wrong secrets.",
+}
 NOT_SAID = "not said"
 
 KINDS: Mapping[
@@ -132,7 +134,6 @@ KINDS: Mapping[
             "person.refused",
             "person.locked",
             "client.refused",
-            "client.locked",
             "notice.rejected",
             "route.strange",
         ),
@@ -150,7 +151,7 @@ def told(act: str, parts: Mapping[str, str]) -> str:
 def _sentence(act: str, parts: Mapping[str, object]) -> str:
     """The sentence on one of its kind, or on many."""
     many = TOGETHER.get(act) if "count" in parts else None
-    return many or SENTENCES.get(act, f"{{who}} did: {act}")
+    return many or (SENTENCES | BEFORE).get(act, f"{{who}} did: {act}")
 
 
 def untold(act: str, detail: Mapping[str, object]) -> dict[str, str]:
