@@ -139,9 +139,10 @@ def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> N
 
 async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
     """A route that fails is seen, though the next one takes what it did not."""
-    why = [one.reason for one in attempts if isinstance(one, TryLater | Refused)]
+    why = [(one.reason, one.code) for one in attempts if isinstance(one, TryLater | Refused)]
     if len(why) == len(attempts):
-        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, why[0]))
+        [(reason, code), *_] = why
+        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, reason, code=code))
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
@@ -153,7 +154,8 @@ def _both(before: Carried, after: Carried) -> Attempt:
     waits = [one for one in (says, said) if isinstance(one, TryLater)]
     if not waits:
         return Refused("route.refused-by-all", reason)
-    return TryLater(reason, next((one.after for one in waits if one.after), None))
+    code = next((one.code for one in waits if one.code), None)
+    return TryLater(reason, next((one.after for one in waits if one.after), None), code=code)
 
 
 def routes_to(here: Authority, partner: str) -> list[Route]:
@@ -181,7 +183,7 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     log.append(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
-    tried = [(one.settled.route, one.settled.ending, one.settled.reason) for one in endings]
+    tried = [(one.settled.route, one.settled.ending, one.settled.reason, one.settled.code) for one in endings]
     reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 
