@@ -40,14 +40,10 @@ from gateway.core.judging import judge
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.monitoring.installed import installed
 from gateway.monitoring.waiting import waiting
-<<<<<<< HEAD
 from gateway.one import answers, intake, watched_folder
 from gateway.one.watched_folder import REPORT_ENDING, Watched
 from gateway.searches import children as our_children
-from gateway.store import children, log, loops, mailboxes, outbox, partners, reached, witnessed
-=======
 from gateway.store import children, inbox, log, loops, mailboxes, outbox, partners, reached, witnessed
->>>>>>> main
 from gateway.store.loops import Looked
 from gateway.store.reached import STATEMENT, Reached
 from keys import tls
