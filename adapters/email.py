@@ -18,6 +18,7 @@ import aiosmtplib
 from adapters import mail
 from adapters.https import in_halves
 from adapters.imap import Inbox
+from adapters.mail_apart import Reader, TooLong
 from adapters.route import (
     Address,
     Attempt,
@@ -43,6 +44,7 @@ SEND_SECONDS = 30
 POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
+TOO_LONG = "mails that take too long to read"
 NO_RECEIPTS = "mails that are durable here, and whose receipts our mail server does not take"
 _TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
@@ -56,6 +58,7 @@ class Email:
         """Nothing is opened before the first visit."""
         self._inboxes: dict[MailAccount, Inbox] = {}
         self._tokens = Tokens()
+        self._reader = Reader()
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Send the parcels in one mail; in halves where a server finds it too large."""
@@ -108,12 +111,18 @@ class Email:
         while self._inboxes:
             _, inbox = self._inboxes.popitem()
             await asyncio.to_thread(inbox.close)
+        await self._reader.close()
 
     async def _look(self, address: Address) -> list[Found]:
         inbox = await self._inbox(_account(address))
         found: list[Found] = []
         for uid, raw in await asyncio.to_thread(inbox.look):
-            match mail.read(raw, str(uid)):
+            try:
+                what = await self._reader.read(raw, str(uid))
+            except TooLong:
+                inbox.put_off(uid, TOO_LONG)
+                continue
+            match what:
                 case "strange":
                     inbox.leave(uid, len(raw))
                 case "automatic":

@@ -49,6 +49,7 @@ CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again
 MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
 MOST_LISTED = 10_000
 MAX_BYTES = 16_777_216  # of one file
+MOST_LINES = 1_000  # of one file; ours hold a hundred
 CONNECT_SECONDS = 10
 # Without strict key exchange, a third party may cut the beginning of a session that uses ChaCha20-Poly1305, or a MAC over the
 # ciphertext (Terrapin, CVE-2023-48795); so neither is offered, and no MAC of SHA-1.
@@ -315,7 +316,9 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[st
     if len(content) > MAX_BYTES:
         raise asyncssh.SFTPFailure("the server gives more than a file holds by its own word")
     # some servers store text with other line ends, or one more at the end
-    return name, tuple(line for line in (one.rstrip(b"\r") for one in content.split(b"\n")) if line)
+    return name, tuple(
+        line for line in (one.rstrip(b"\r") for one in content.split(b"\n", MOST_LINES)[:MOST_LINES]) if line
+    )
 
 
 def _sentence(why: BaseException) -> str:

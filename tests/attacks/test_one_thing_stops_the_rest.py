@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -22,11 +23,13 @@ from adapters.route import (
     Login,
     MailAccount,
     NotDone,
+    NotReached,
     Parcel,
     Strange,
 )
 from adapters.sftp import NOT_FINISHED, NOT_READ, Sftp
 from gateway.exchange import collect
+from gateway.exchange.receive import receive
 from gateway.monitoring import health
 from tests import mail
 from tests.conftest import free_port
@@ -147,7 +150,7 @@ async def test_a_mail_that_the_server_does_not_give_holds_up_no_other(
         for _ in range(8):
             try:
                 found = await asyncio.to_thread(inbox.look)
-            except imap.NotReached:
+            except NotReached:
                 assert mode == "drop"
                 continue
             for uid, raw in found:
@@ -215,7 +218,7 @@ async def test_folders_below_a_prefix_are_found_and_made(chance: random.Random, 
 
 async def test_what_is_put_off_is_tried_again_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(put_off.time, "monotonic", lambda: now)
+    monkeypatch.setattr("adapters.put_off.time.monotonic", lambda: now)
     some: PutOff[str] = PutOff()
     waits = []
     for _ in range(12):
@@ -241,31 +244,31 @@ class Quirky(asyncssh.SFTPServer):
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
         super().__init__(channel, chroot=Quirky.root)
 
-    def stat(self, path: bytes) -> object:
+    def stat(self, path: bytes) -> Any:
         if MODE == "stat-fails" and b"archive" in path:
             raise asyncssh.SFTPFailure("stat failed")
         if MODE == "stat-denied" and b"archive" in path:
             raise asyncssh.SFTPPermissionDenied("no")
         return super().stat(path)
 
-    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:
         if MODE == "unreadable" and b"f" * 64 in path:
             raise asyncssh.SFTPPermissionDenied("whoever wrote it had a umask of 077")
         if MODE == "no-hidden" and os.path.basename(path).startswith(b"."):
             raise asyncssh.SFTPPermissionDenied("hidden names are not allowed")
         return super().open(path, pflags, attrs)
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> object:
+    def rename(self, oldpath: bytes, newpath: bytes) -> Any:
         if MODE == "not-renamed" and b"f" * 64 in oldpath:
             raise asyncssh.SFTPFailure("in use")
         return super().rename(oldpath, newpath)
 
-    def remove(self, path: bytes) -> object:
+    def remove(self, path: bytes) -> Any:
         if MODE == "not-removed" and b"f" * 64 in path:
             raise asyncssh.SFTPFailure("in use")
         return super().remove(path)
 
-    def posix_rename(self, oldpath: bytes, newpath: bytes) -> object:
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> Any:
         if MODE == "no-posix-rename":
             raise asyncssh.SFTPOpUnsupported("unsupported extension")
         return super().posix_rename(oldpath, newpath)
@@ -354,7 +357,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
     here = world.worcestershire
     async with world.serving():
         await put_several(world, chance)
-        sound, count = collect.receive, 0
+        sound, count = receive, 0
 
         async def stumble(*args: object) -> list[str]:
             nonlocal count
