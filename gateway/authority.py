@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount
+from gateway.core.bursts import Bursts
 from gateway.errors import ConfigProblem
 from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people
@@ -48,6 +49,7 @@ class Authority:
         default_factory=dict
     )  # what is not handled, as `strange`, by reason
     left_at: set[tuple[str, str]] | None = None  # where we look, as `strange`; None: nobody has looked yet
+    bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
     clocks: dict[str, timedelta] = field(

@@ -160,7 +160,8 @@ def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
 def _happened(tx: Connection, one: Kept) -> list[Happening]:
     """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
     try:
-        return happenings.of_entry(one.act, one.about, webhooks.changed_by(tx, one.act, one.about, one.partner))
+        changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
+        return happenings.of_entry(one.act, one.about, one.partner, changed)
     except StoreUnavailable:
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as why:
@@ -171,7 +172,11 @@ def _happened(tx: Connection, one: Kept) -> list[Happening]:
 async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:
     """None, or why it was not taken. The name is the same at each try, so that whoever is told twice knows it."""
     seconds = int(here.now().timestamp())
-    said = {"type": one.event, "timestamp": TO_TEXT[datetime](at), "data": {"id": one.message_id}}
+    said = {
+        "type": one.event,
+        "timestamp": TO_TEXT[datetime](at),
+        "data": {"id": one.message_id, "sender": one.sender or here.code},
+    }
     body = json.dumps(said).encode()
     secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_about(hook.id), ring=here.ring)
     headers = {

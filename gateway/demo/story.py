@@ -296,7 +296,7 @@ def _queued(here: Authority, message_id: str) -> bool:
 
 
 def _verdict(here: Authority) -> audit.Verdict:
-    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code, ring=here.ring))
 
 
 def _view(here: Authority, what: Mapping[str, str]) -> Table:

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core import replies
 from gateway.core.marks import terms
@@ -28,11 +29,12 @@ from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
-from schemas.message import OPENS_A_CASE, SEARCHES, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
 UNFORESEEN = "message.unforeseen"  # a fault of ours, which must not hold up what came with it
+REFUSED_SINGLY = 20  # messages of one caller in a minute; more of them are one entry
 TOGETHER = 32  # messages that go through each step together (some 19 ms); after them, other work has its turn
 
 
@@ -210,7 +212,7 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str]
     if here.config.one.import_when == "arrived":
         for_import.note_due(tx, here, [one.arrived for one in new])
     without = [_without_effect(arrived, why) for arrived, why in misfits if why]
-    log.append(tx, now, [*(_kept_entry(one.arrived) for one in new), *without])
+    log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
     return kept, unlike
 
 
@@ -218,8 +220,13 @@ def _is_search(came: Arrived) -> bool:
     return came.kind in SEARCHES and not came.test  # a test is no case
 
 
-def _kept_entry(arrived: Arrived) -> Entry:
-    detail = {"kind": arrived.kind, "case": arrived.conversation_id}
+def _kept_entry(one: Fit) -> Entry:
+    """The digests of our copy and of our receipt stand in it, so that `audit verify` sees what was changed later."""
+    arrived, body = one.arrived, one.message.body
+    detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
+    detail["receipt"] = log.digest_of(one.receipt)
+    if isinstance(body, Acknowledgement):
+        detail["decision"] = body.decision
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
 
 
@@ -230,11 +237,16 @@ def _without_effect(arrived: Arrived, why: Misfit) -> Entry:
 def _note_refusals(
     tx: Connection, here: Authority, refused: Sequence[Unfit], rejections: dict[str, str], caller: str
 ) -> None:
-    now = here.now()
-    inbox.add_receipts(
-        tx, now, [inbox.Receipt(here.code, o.digest, o.message_id, "rejected", rejections[o.digest]) for o in refused]
-    )
-    entries = [
-        Entry("message.refused", SYSTEM, o.message_id, caller, o.digest, {"codes": " ".join(o.codes)}) for o in refused
-    ]
+    """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
+    now, entries = here.now(), list[Entry]()
+    for one in refused:
+        token = rejections[one.digest]
+        entry = Entry("message.refused", SYSTEM, one.message_id, caller, one.digest, {"codes": " ".join(one.codes)})
+        for written in bursts.counted(here, entry, singly=REFUSED_SINGLY):
+            if written is not entry:
+                entries.append(written)
+                continue
+            entries.append(replace(entry, detail={**entry.detail, "receipt": log.digest_of(token)}))
+            kept = inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)
+            inbox.add_receipts(tx, now, [kept])
     log.append(tx, now, entries)
