@@ -54,5 +54,5 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
             return str(said["access_token"]), float(said.get("expires_in", 300))
     except (aiohttp.ClientError, OSError) as why:
         raise NotReached(f"the token for our mail account cannot be got ({type(why).__name__})") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NotReached("our identity at the mail service was refused: no token came") from None

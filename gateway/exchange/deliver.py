@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness
 from gateway.authority import Authority
+from gateway.errors import StoreUnavailable
 from gateway.exchange import letters
 from gateway.exchange.settle import Ending, settle
 from gateway.logs import failed
@@ -26,6 +27,7 @@ from keys.errors import Refusal
 BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
 IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
+UNFORESEEN = "something went wrong here that should not have; see the log"
 LETTERS = "email"  # the kind of route by which they go
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
@@ -91,7 +93,13 @@ async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]]
 async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
     endings = []
     for number, (one, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
-        endings.append(settle(here, one, attempt, route=route, jitter=random.random()))  # noqa: S311 - spreads load only
+        jitter = random.random()  # noqa: S311 - spreads load only
+        try:
+            ending = settle(here, one, attempt, route=route, jitter=jitter)
+        except Exception as why:  # noqa: BLE001 - or what was claimed with it would never be settled
+            failed(f"settling with {one.recipient}", why)
+            ending = settle(here, one, TryLater(UNFORESEEN), route=route, jitter=jitter)
+        endings.append(ending)
         if number % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return endings
@@ -103,8 +111,19 @@ async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> l
     ends = dict(zip((one.message_id for one in parcels), await _carry_sealed(here, partner, parcels), strict=True))
     for one in claimed:
         if one.protection != "sealed":
-            ends[one.message_id] = LETTERS, await letters.post(here, one)
+            ends[one.message_id] = LETTERS, await _post(here, one)
     return [ends[one.message_id] for one in claimed]
+
+
+async def _post(here: Authority, one: Claimed) -> Attempt:
+    """Post one letter; one on which our own code fails is tried later, and keeps no other from being settled."""
+    try:
+        return await letters.post(here, one)
+    except StoreUnavailable:
+        raise
+    except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
+        failed("posting a letter", why)
+        return TryLater(UNFORESEEN)
 
 
 async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:

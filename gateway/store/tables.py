@@ -582,6 +582,16 @@ loops = Table(  # of the gateway that runs: when each last looked
     Column("late_at", Instant, nullable=False),
 )
 
+left_behind = Table(  # what lies at a route and is not handled
+    "left_behind",
+    metadata,
+    Column("route", String(20), primary_key=True),
+    Column("authority", String(3), primary_key=True),
+    Column("why", String(300), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
 api_clients = Table(  # case systems that may call the API
     "api_clients",
     metadata,
