@@ -1,13 +1,16 @@
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+# What runs the gateway, and what builds it: nothing that only tests need.
+COPY requirements-run.lock requirements-build.lock pyproject.toml README.md LICENSE ./
 COPY gateway gateway
 COPY schemas schemas
 COPY adapters adapters
 COPY keys keys
-RUN python -m venv /app \
- && /app/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
- && /app/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN python -m venv /build && python -m venv /app \
+ && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock \
+ && /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /app/bin/pip install --no-cache-dir --require-hashes -r requirements-run.lock \
+ && /app/bin/pip install --no-cache-dir --no-deps /wheels/*.whl
 
 FROM python:3.12-slim-bookworm
 # What the reports as PDF need: text layout, and one font.

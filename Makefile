@@ -34,10 +34,14 @@ lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-lock: # Resolve the newest allowed versions into requirements.lock
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock"
+
+lock: # Resolve the newest allowed versions into requirements.lock; of them, what runs the gateway, and what builds it
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--custom-compile-command "make lock" --extra pdf --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --extra pdf --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --extra pdf --constraint requirements.lock pyproject.toml -o requirements-run.lock
+	@$(LOCK) --group pyproject.toml:build --constraint requirements.lock -o requirements-build.lock
 
 clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data

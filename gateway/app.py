@@ -1,12 +1,15 @@
 """A gateway that runs: it serves partners, delivers, and signs checkpoints, until it is told to stop."""
 
 import asyncio
+import ctypes
 import errno
 import fcntl
 import gc
 import os
+import resource
 import signal
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
@@ -18,7 +21,7 @@ from sqlalchemy import Connection
 
 from gateway.api import application as api
 from gateway.api.call import PREFIX
-from gateway.auditing import audit, witness
+from gateway.auditing import audit, bursts, witness
 from gateway.authority import SYSTEM, Authority
 from gateway.case_systems import webhooks
 from gateway.casework import find, lapse
@@ -51,6 +54,7 @@ LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stoppe
 NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
 EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05  # of all connections, so that no port shuts another
 ANYBODY = ["0.0.0.0/0", "::/0"]
+PR_SET_DUMPABLE = 4  # prctl(2)
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
@@ -58,6 +62,13 @@ def collect_less() -> None:
     """Let Python's collector pass over what is loaded by now: a look at all of it stops every request. Once for each process."""
     gc.collect()
     gc.freeze()
+
+
+def leave_no_memory() -> None:
+    """Let no part of memory, in which keys lie, be written to a disk: no core dump, whoever asks for one."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # a pipe to which the system hands cores does not ask for the limit (core(5))
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @asynccontextmanager
@@ -115,6 +126,7 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
             find.mark_forever,
             lapse.lapse_forever,
             webhooks.tell_forever,
+            bursts.write_forever,
             _checkpoints,
             _expire_mailboxes,
             _note_looks,
@@ -129,6 +141,8 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
         await _close(ports)
         for carrier in here.carriers.values():
             await carrier.close()
+        with suppress(StoreUnavailable):  # what was counted in the last minute
+            await here.store.write(partial(bursts.write, here=here, everything=True))
         await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
 
 
@@ -261,6 +275,7 @@ async def serve(here: Authority, *, until: asyncio.Event | None = None) -> None:
     stop = until or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    leave_no_memory()
     async with running(here):
         collect_less()
         serving(here.code, here.config.listen.port)

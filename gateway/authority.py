@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount
+from gateway.core.bursts import Bursts
 from gateway.errors import ConfigProblem
 from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people
@@ -44,6 +45,7 @@ class Authority:
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
+    bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
     clocks: dict[str, timedelta] = field(

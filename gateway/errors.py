@@ -4,6 +4,7 @@ GatewayError           code, one sentence, what to do next
   StoreUnavailable       the database cannot take it in now; nothing was lost
   ConfigProblem          a setting is wrong: which, on which line, what to write instead
   NotFound               there is nothing under this id
+  Ambiguous              there is more than one under this id
   NotAllowed             this act is not open to this person, or not in this state
   Unfit                  a notice that its rules refuse; nothing was kept
   Unusable               a file or an address that cannot be used
@@ -92,6 +93,12 @@ class NotFound(GatewayError):
     """There is nothing under this id."""
 
     exit_code = 4
+
+
+class Ambiguous(GatewayError):
+    """What was named may be one of several."""
+
+    exit_code = 2
 
 
 class NotAllowed(GatewayError):

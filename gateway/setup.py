@@ -31,6 +31,7 @@ from keys.trust import Trust
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
 PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)  # last: with it, a gateway is whole
 CARD_LIFE = timedelta(days=365)
+PRIVATE = 0o700  # of the home folder and what lies in it
 TLS_DAYS = 730
 
 SETTINGS = """\
@@ -84,9 +85,10 @@ def create(
     aside = home / ".init"
     parse(settings, aside)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        _keep_private(home)
         shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
-        aside.mkdir(mode=0o700)
+        aside.mkdir(mode=PRIVATE)
         if passphrase_file is None:
             _write_private(aside / PASSPHRASE, token_urlsafe(32).encode())
         _make(aside, settings, host, by, now)
@@ -100,6 +102,13 @@ def create(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return load(home)
+
+
+def _keep_private(home: Path) -> None:
+    """Nobody but our user looks into the home folder, also where somebody else made it and another umask held."""
+    with suppress(OSError):  # it is not ours: then whoever gave it to us says who may
+        if home.stat().st_mode & 0o077:
+            home.chmod(PRIVATE)
 
 
 def _check_free(home: Path) -> None:
@@ -295,6 +304,7 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
 def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Authority:
     """The gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
     config = load(home)
+    _keep_private(home)
     own_card = _own_card(home)
     ring = Ring.unlock(home / KEYS, passphrase=config.passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):

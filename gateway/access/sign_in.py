@@ -14,9 +14,10 @@ from zxcvbn import zxcvbn
 
 from gateway.access import devices
 from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
-from gateway.access.sessions import Session, Stage, at_stage, begin_again, digest_of, open_for
+from gateway.access.sessions import ON_THE_WAY, Session, Stage, at_stage, begin_again, digest_of, open_for
 from gateway.access.single_sign_on import Pending
 from gateway.access.single_sign_on import Person as Known
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core import lockout
 from gateway.errors import NotAllowed
@@ -28,14 +29,16 @@ from gateway.store.people import Kept, Person
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
 
+MOST_ON_THE_WAY = 5_000  # people who are at the directory at one moment; whoever went there first goes first
 LEAST_PASSWORD = 12  # characters
+WRONG = ("password", "code")  # what locks an account
 STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
 
 
-def begin(here: Authority, name: str, password: str, device: str = "") -> str:
+def begin(here: Authority, name: str, password: str, device: str = "", address: str = "") -> str:
     """The first step: the secret of a session at the stage that comes next. Raises NotAllowed.
 
-    `device` is what the browser keeps: from one that is known, wrong tries of others do not count.
+    `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from where.
     """
     name = name.strip().casefold()
     before = here.store.look(lambda tx: people.find(tx, name))
@@ -44,7 +47,7 @@ def begin(here: Authority, name: str, password: str, device: str = "") -> str:
     def write(tx: Connection) -> str | None:
         person, browser = people.find(tx, name), devices.known(tx, here, device, name)
         if person is None or (why := _refused(person, browser, right, before, here.now())):
-            _refuse(tx, here, person, why if person else "unknown", browser)
+            _refuse(tx, here, person, why if person else "unknown", browser, address)
             return None
         stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
         return open_for(tx, here, person, stage)
@@ -68,9 +71,20 @@ def _refused(person: Person, browser: Device | None, right: bool, before: Person
     return ""
 
 
-def _refuse(tx: Connection, here: Authority, person: Person | None, why: str, browser: Device | None = None) -> None:
-    """One try more; after some, none for a while. What was typed is written nowhere: it may be a password."""
-    if person is not None and why in ("password", "code"):
+def _refuse(
+    tx: Connection,
+    here: Authority,
+    person: Person | None,
+    why: str,
+    browser: Device | None = None,
+    address: str = "",
+) -> None:
+    """One try more; after some, none for a while. What was typed is written nowhere: it may be a password.
+
+    Wrong secrets of an account that exists are an entry each, of which its lock allows few; all else is counted.
+    """
+    entry = Entry("person.refused", SYSTEM, person.name if person else None, detail={"why": why})
+    if person is not None and why in WRONG:
         failed, until = lockout.after_wrong((browser or person).failed, here.now())
         if browser is not None:
             browsers.put(tx, replace(browser, failed=failed, locked_until=until))
@@ -78,8 +92,17 @@ def _refuse(tx: Connection, here: Authority, person: Person | None, why: str, br
             people.put(tx, replace(person, failed=failed, locked_until=until))
         if until:
             log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
-    name = person.name if person else None
-    log.append(tx, here.now(), [Entry("person.refused", SYSTEM, name, detail={"why": why})])
+        log.append(tx, here.now(), [entry])
+    else:
+        bursts.note_in(tx, here, entry, address)
+        _take_as_long(tx, here)
+
+
+def _take_as_long(tx: Connection, here: Authority) -> None:
+    """Write something that is gone at once, so that nobody is told by the time who has an account."""
+    row = Kept(digest_of(token_urlsafe(32)), "", Stage.DIRECTORY, "", here.now(), here.now())
+    people.begin(tx, row)
+    people.end(tx, row.digest)
 
 
 def _no() -> NotAllowed:
@@ -137,6 +160,8 @@ def give_new_password(here: Authority, secret: str, password: str) -> str:
 def change_password(here: Authority, session: Session, old: str, new: str) -> None:
     """Another password; every other session of theirs ends. Raises NotAllowed."""
     person = here.store.look(lambda tx: people.get(tx, session.person.name))
+    if lockout.is_locked(person.locked_until, here.now()):
+        raise NotAllowed("sign-in.old-password", "Too many passwords were wrong.", "Try again in a quarter of an hour.")
     if person.through != LOCAL or not passwords.matches(old, person.password):
         here.store.run(lambda tx: _refuse(tx, here, people.get(tx, person.name), "password"))
         raise NotAllowed("sign-in.old-password", "The present password is wrong.", "Type it again.")
@@ -211,19 +236,26 @@ def to_directory(here: Authority, pending: Pending) -> str:
     secret, now = token_urlsafe(32), here.now()
     said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
     kept = Kept(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
-    here.store.run(lambda tx: people.begin(tx, kept))
+
+    def write(tx: Connection) -> None:
+        people.forget_on_the_way(tx, Stage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
+        people.begin(tx, kept)
+
+    here.store.run(write)
     return secret
 
 
 def take_pending(here: Authority, secret: str) -> Pending:
-    """What must have come back; an answer counts once. Raises NotAllowed."""
+    """What must have come back; an answer counts once. Raises NotAllowed, and then nothing has changed: no session ends."""
 
     def write(tx: Connection) -> Kept | None:
         kept = people.session(tx, digest_of(secret))
-        people.end(tx, digest_of(secret))
+        if kept is not None and kept.pending is not None:
+            people.end(tx, kept.digest)
         return kept
 
-    kept = here.store.run(write)
+    is_under_way = here.store.look(lambda tx: people.session(tx, digest_of(secret))) if secret else None
+    kept = here.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
     if kept is None or kept.pending is None:
         raise begin_again()
     return Pending(**json.loads(kept.pending), begun_at=kept.begun_at)
@@ -264,9 +296,10 @@ def from_directory(here: Authority, known: Known) -> str:
     return found
 
 
-def note_refused(here: Authority, code: str) -> None:
-    """Somebody came back from the directory, and does not come in: an entry of the audit log."""
-    here.store.run(lambda tx: log.append(tx, here.now(), [Entry("person.refused", SYSTEM, detail={"why": code})]))
+def note_refused(here: Authority, code: str, address: str = "") -> None:
+    """Somebody came back from the directory, and does not come in: an entry of the audit log, or counted for one."""
+    entry = Entry("person.refused", SYSTEM, detail={"why": code})
+    here.store.run(lambda tx: bursts.note_in(tx, here, entry, address))
 
 
 def _newcomer(here: Authority, known: Known) -> Person:

@@ -9,8 +9,9 @@ from gateway.api.call import HERE, JSON
 from gateway.api.description import described
 from gateway.api.guard import BUDGETS, Operation, hang
 from gateway.api.problems import explain
-from gateway.api.token import give
+from gateway.api.token import WRONG, give
 from gateway.authority import Authority
+from gateway.web.tries import Tries
 
 ROOMS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,
@@ -29,7 +30,7 @@ def operations() -> tuple[Operation, ...]:
 def application(here: Authority) -> web.Application:
     """The API of one authority."""
     app = web.Application(middlewares=[explain])
-    app[HERE], app[BUDGETS] = here, {}
+    app[HERE], app[BUDGETS], app[WRONG] = here, {}, Tries()
     app[DESCRIPTION] = json.dumps(described(operations()), ensure_ascii=False).encode()
     app.router.add_post("/token", give)
     app.router.add_get("/openapi.json", describe, allow_head=False)

@@ -1,6 +1,7 @@
 """`POST /token`: a client shows its id and secret, and gets an access token (RFC 6749, 4.4)."""
 
 import asyncio
+import time
 from base64 import b64decode
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -8,17 +9,18 @@ from aiohttp import web
 
 from gateway.api.call import FORM, HERE, given
 from gateway.api.guard import read, take
-from gateway.api.problems import problem, response
+from gateway.api.problems import TooFast, problem, response
 from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
 from gateway.errors import NotAllowed
-from gateway.store import clients as kept
+from gateway.web.addresses import who_asks
+from gateway.web.tries import Tries
 from keys.api_token import LIFE
 
 MAX_FORM = 4_096  # bytes
 FIELDS = 10
-UNKNOWN = ""  # all that are no clients share one budget
+WRONG = web.AppKey("wrong secrets by address", Tries)
 
 
 async def give(request: web.Request) -> web.Response:
@@ -28,19 +30,33 @@ async def give(request: web.Request) -> web.Response:
         raise web.HTTPUnsupportedMediaType
     form = _fields(await read(request, MAX_FORM))
     name, secret = _shown(request, form)
-    known = await here.store.read(lambda tx: kept.find(tx, name))
-    take(request, name if known else UNKNOWN)
+    ours = here.config.console
+    address = who_asks(request, ours.address_header, ours.proxies)
+    if await asyncio.to_thread(clients.knows, here, name, secret):
+        take(request, name)  # nobody else can take it from what this client may ask for
+    else:
+        _count(request, address)
     if form.get("grant_type") != "client_credentials":
         word = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
         return _no(400, "token.grant-type", "The grant type is client_credentials, and no other.", word)
     try:
-        token, scopes = await asyncio.to_thread(clients.let_in, here, name, secret, form.get("scope", "").split())
+        token, scopes = await asyncio.to_thread(
+            clients.let_in, here, name, secret, form.get("scope", "").split(), address
+        )
     except NotLetIn as why:
         challenge = {"WWW-Authenticate": f'Basic realm="{clients.audience(here)}"'}
         return _no(401, why.code, why.sentence, "invalid_client", challenge)
     except NotAllowed as why:
         return _no(400, why.code, why.sentence, "invalid_scope")
     return response(given(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
+
+
+def _count(request: web.Request, address: str) -> None:
+    """One wrong secret more from this address; after some, none from there is listened to. Raises TooFast."""
+    tries, now = request.app[WRONG], time.monotonic()
+    if wait := tries.wait(address, now):
+        raise TooFast(wait)
+    tries.wrong(address, now)
 
 
 def _fields(body: bytes) -> dict[str, str]:

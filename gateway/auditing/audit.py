@@ -93,10 +93,17 @@ def sign(tx: Connection, here: Authority) -> str | None:
 
 def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
     """What was done in a case, oldest first, each with the kind of the message that it was done to."""
-    kinds = {one.message_id: one.kind for one in outbox.search(tx, conversation_id=conversation_id, limit=None)}
+    sent = outbox.search(tx, conversation_id=conversation_id, limit=None)
     came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
-    kinds |= {one.message_id: one.kind for one in came}
-    acts = [(kind, entry) for about, kind in kinds.items() for entry in log.search(tx, about=about, limit=1000)]
+    kinds = {(one.message_id, one.recipient): one.kind for one in sent}
+    kinds |= {(one.message_id, one.sender): one.kind for one in came}
+    acts = [
+        (kind, entry)
+        for (about, partner), kind in kinds.items()
+        for entry in log.search(tx, about=about, limit=1000)
+        # Another authority may use the same id; what was done to its message is no history of this one.
+        if entry.partner in (None, partner)
+    ]
     return sorted(acts, key=lambda act: act[1].number)
 
 

@@ -1,7 +1,7 @@
 """Case systems that may call the API: made and ended by an admin, and let in by id and secret for ten minutes at a time.
 
-The secret is shown once, when the client is made. After five wrong ones a client is locked for a quarter of an hour. What a
-token grants is never more than the client may do at the moment of the call, so one that has ended is refused at once.
+The secret is shown once, when the client is made. It has 256 bits, which nobody guesses, so wrong ones lock nothing: whoever knows
+a client's id could keep it out. They are counted by address, and noted together. What a token grants is never more than the client may do at the moment of the call, so one that has ended is refused at once.
 """
 
 import re
@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
-from gateway.core import lockout
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
 from gateway.store import clients, log
@@ -22,11 +22,12 @@ from keys.errors import Refusal
 
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]")
 MAX_NAME = 80  # characters
+LET_IN_SINGLY = 10  # tokens of one client in a minute; more of them are one entry
 ACTOR = "api:"  # before a client's id in the audit log, so that no person is called so
 
 
 class NotLetIn(NotAllowed):
-    """The client is not known, has ended, is locked, or its secret or token is wrong."""
+    """The client is not known, has ended, or its secret or token is wrong."""
 
 
 def actor(client: Client) -> str:
@@ -88,7 +89,7 @@ def renew(here: Authority, name: str, by: str) -> str:
         client = clients.get(tx, name)
         if not client.active:
             raise _ended()
-        clients.put(tx, replace(client, secret=api_token.digest(secret), failed=0, locked_until=None))
+        clients.put(tx, replace(client, secret=api_token.digest(secret)))
         _note(tx, here, Entry("client.new-secret", by, name))
 
     here.store.run(write)
@@ -99,46 +100,43 @@ def _ended() -> NotLetIn:
     return NotLetIn("client.ended", "This client has ended.", "An admin of the gateway can make another.")
 
 
-def let_in(here: Authority, name: str, secret: str, wanted: Iterable[str]) -> tuple[str, tuple[Scope, ...]]:
-    """A token for who shows its secret, and what it grants: the scopes that are wanted, or all that it has. Raises NotAllowed."""
+def knows(here: Authority, name: str, secret: str) -> bool:
+    """Is this the secret of a client that may call? It takes as long for an id that nobody has."""
+    client = here.store.look(lambda tx: clients.find(tx, name))
+    return api_token.matches(secret, client.secret if client else None) and client is not None and client.active
+
+
+def let_in(
+    here: Authority, name: str, secret: str, wanted: Iterable[str], address: str = ""
+) -> tuple[str, tuple[Scope, ...]]:
+    """A token for who shows its secret, and what it grants: the scopes that are wanted, or all that it has. Raises NotAllowed.
+
+    `address`: from where. Whatever is refused, it is refused in the same words, and noted in the same way.
+    """
 
     def write(tx: Connection) -> Client | None:
         client = clients.find(tx, name)
         right = api_token.matches(secret, client.secret if client else None)
-        if client is None or (why := _refused(here, client, right)):
-            _refuse(tx, here, client, why if client else "unknown")
+        if client is None or not (right and client.active):
+            why = "unknown" if client is None else "secret" if client.active else "ended"
+            entry = Entry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
+            bursts.note_in(tx, here, entry, address)
             return None
-        clients.put(tx, replace(client, failed=0, locked_until=None, seen_at=here.now()))
-        _note(tx, here, Entry("client.let-in", actor(client), client.id))
+        clients.put(tx, replace(client, seen_at=here.now()))
+        entry = Entry("client.let-in", actor(client), client.id, detail={"through": "secret"})
+        log.append(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
     found = here.store.run(write)
     if found is None:
         raise NotLetIn(
             "client.refused",
-            "The client id or the secret is wrong, or the client is locked or has ended.",
-            "Check both. After five wrong secrets a client is locked for fifteen minutes; an admin can make another.",
+            "The client id or the secret is wrong, or the client has ended.",
+            "Check both. An admin of the gateway can give the client another secret.",
         )
     scopes = _granted(found, frozenset(wanted))
     token = api_token.issue(found.id, scopes, audience=audience(here), ring=here.ring, now=here.now())
     return token, scopes
-
-
-def _refused(here: Authority, client: Client, right: bool) -> str:
-    if not client.active:
-        return "ended"
-    if lockout.is_locked(client.locked_until, here.now()):
-        return "locked"
-    return "" if right else "secret"
-
-
-def _refuse(tx: Connection, here: Authority, client: Client | None, why: str) -> None:
-    if client is not None and why == "secret":
-        failed, until = lockout.after_wrong(client.failed, here.now())
-        clients.put(tx, replace(client, failed=failed, locked_until=until))
-        if until:
-            _note(tx, here, Entry("client.locked", SYSTEM, client.id))
-    _note(tx, here, Entry("client.refused", SYSTEM, client.id if client else None, detail={"why": why}))
 
 
 def _granted(client: Client, wanted: frozenset[str]) -> tuple[Scope, ...]:

@@ -34,9 +34,10 @@ from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
-from gateway.console.tries import TRIES, Tries
+from gateway.console.tries import TRIES
 from gateway.console.visit import HERE
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
+from gateway.web.tries import Tries
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -45,7 +45,7 @@ async def come_in(visit: Visit) -> web.StreamResponse:
     if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
         return await _wait(visit, wait)
     try:
-        work = partial(sign_in.begin, visit.here, name, password, device)
+        work = partial(sign_in.begin, visit.here, name, password, device, address)
         secret = await visit.request.app[CHECKING].run(work, address)
     except NotAllowed as why:
         tries.wrong(address, time.monotonic())
@@ -81,10 +81,15 @@ async def from_directory(visit: Visit) -> web.StreamResponse:
     """Back from it, with an answer in the address."""
     try:
         pending = await asyncio.to_thread(sign_in.take_pending, visit.here, visit.secret)
+    except NotAllowed as why:  # nothing was begun: whoever sends a link here changes nothing
+        return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
+    try:
         known = await single_sign_on.finish(visit.here, pending, visit.request.query, _answer_address(visit))
         secret = await asyncio.to_thread(sign_in.from_directory, visit.here, known)
     except (GatewayError, Refusal) as why:
-        await asyncio.to_thread(sign_in.note_refused, visit.here, why.code)
+        await asyncio.to_thread(
+            sign_in.note_refused, visit.here, why.code, address_of(visit.request, visit.here.config.console)
+        )
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     return await _on(visit, secret)
 

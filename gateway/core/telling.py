@@ -23,7 +23,6 @@ SENTENCES = {
     "client.added": "{who} let a case system call the API, as {about} ({scopes}).",
     "client.ended": "{who} ended the case system {about}: it may call no more.",
     "client.let-in": "The case system {about} got a token.",
-    "client.locked": "The case system {about} was locked after too many wrong secrets.",
     "client.new-secret": "{who} gave the case system {about} a new secret; the old one counts no more.",
     "client.refused": "A case system was not let in as {about} ({why}).",
     "composition.begun": "{who} began to write a notice.",
@@ -99,6 +98,19 @@ SENTENCES = {
     "witness.accepted": "{who} accepted that the audit log of {partner} began anew.",
     "witness.alarm": "The audit log of {partner} is not the one that we saw ({alarm}).",
 }
+TOGETHER = {  # of entries that stand for many, with how many
+    "caller.refused": "Callers who could not show who they are were not let in, {count} times ({code}).",
+    "client.let-in": "The case system {about} got tokens, {count} times.",
+    "client.refused": "Case systems were not let in, {count} times ({why}).",
+    "mailbox.kept": "Bundles by {partner} were kept for {owner} in its mailbox: {count}.",
+    "message.refused": "Messages of {partner} came, and were refused: {count} ({codes}).",
+    "person.refused": "Somebody was not let in, {count} times ({why}).",
+    "reply.unknown": "Mails came that are about nothing of ours: {count}.",
+    "statement.difference": "Our account and that of {partner} differ on {count} messages ({difference}).",
+}
+BEFORE = {  # of acts that are written no more, and stand in older logs
+    "client.locked": "The case system {about} was locked after too many wrong secrets.",
+}
 NOT_SAID = "not said"
 
 KINDS: Mapping[
@@ -122,7 +134,6 @@ KINDS: Mapping[
             "person.refused",
             "person.locked",
             "client.refused",
-            "client.locked",
             "notice.rejected",
             "route.strange",
         ),
@@ -134,12 +145,18 @@ KINDS: Mapping[
 
 def told(act: str, parts: Mapping[str, str]) -> str:
     """The sentence on an act; one that has none is named as it is called."""
-    return SENTENCES.get(act, f"{{who}} did: {act}").format_map(_Parts(parts))
+    return _sentence(act, parts).format_map(_Parts(parts))
+
+
+def _sentence(act: str, parts: Mapping[str, object]) -> str:
+    """The sentence on one of its kind, or on many."""
+    many = TOGETHER.get(act) if "count" in parts else None
+    return many or (SENTENCES | BEFORE).get(act, f"{{who}} did: {act}")
 
 
 def untold(act: str, detail: Mapping[str, object]) -> dict[str, str]:
     """What the sentence leaves out of the detail."""
-    used = {name for _, name, _, _ in Formatter().parse(SENTENCES.get(act, "")) if name}
+    used = {name for _, name, _, _ in Formatter().parse(_sentence(act, detail)) if name}
     return {name.replace("-", " "): str(value) for name, value in detail.items() if name not in used}
 
 

@@ -81,9 +81,9 @@ def _way_back(here: Authority, kind: str, sender: str) -> Address | None:
 
 
 async def _say_if_new(here: Authority, kind: str, address: Address, count: int) -> None:
-    """That something lies there which is nothing of ours is said once, and again when it is more or less."""
+    """That something lies there which is nothing of ours is said once, and again when it is more or less, each minute at most."""
     where = kind, address.authority
-    if here.strange.get(where, 0) != count:
+    if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
         not_ours(kind, count)
         entry = Entry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
         await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))

@@ -7,6 +7,7 @@ that we wrote to. It moves nothing that a gateway answers for.
 from sqlalchemy import Connection
 
 from adapters.route import Reply, Returned
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core.delivery import State, may_move
 from gateway.store import log, outbox
@@ -22,7 +23,7 @@ def heard(tx: Connection, here: Authority, kind: str, said: Reply | Returned) ->
         _answered(tx, here, kind, found, said) if isinstance(said, Reply) else _returned(tx, here, kind, found, said)
     )
     if not known:
-        log.append(tx, here.now(), [Entry("reply.unknown", SYSTEM, detail={"route": kind})])
+        bursts.note_in(tx, here, Entry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
 def _answered(tx: Connection, here: Authority, kind: str, found: list[Delivery], said: Reply) -> bool:

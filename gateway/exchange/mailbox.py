@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import log, mailboxes
@@ -16,6 +17,7 @@ from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
 
 KEPT_FOR = timedelta(days=30)  # senders give up long before, and have told a person
+KEPT_SINGLY = 100  # bundles of one sender in a minute; more of them are one entry
 BUNDLES = 4  # handed out at once
 
 FULL = "mailbox.full"
@@ -32,7 +34,8 @@ def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: b
         raise NotAllowed(FULL, "The mailbox is full.", "Its owner must fetch what lies there.")
     digest = sha256(content).hexdigest()
     if mailboxes.put(tx, Held(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
-        log.append(tx, here.now(), [Entry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})])
+        entry = Entry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
+        log.append(tx, here.now(), bursts.counted(here, entry, singly=KEPT_SINGLY))
 
 
 def hand_out(tx: Connection, owner: str) -> list[Held]:

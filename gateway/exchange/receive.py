@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core import replies
 from gateway.core.marks import terms
@@ -33,6 +34,7 @@ from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
 UNFORESEEN = "message.unforeseen"  # a fault of ours, which must not hold up what came with it
+REFUSED_SINGLY = 20  # messages of one caller in a minute; more of them are one entry
 TOGETHER = 32  # messages that go through each step together (some 19 ms); after them, other work has its turn
 
 
@@ -235,19 +237,16 @@ def _without_effect(arrived: Arrived, why: Misfit) -> Entry:
 def _note_refusals(
     tx: Connection, here: Authority, refused: Sequence[Unfit], rejections: dict[str, str], caller: str
 ) -> None:
-    now = here.now()
-    inbox.add_receipts(
-        tx, now, [inbox.Receipt(here.code, o.digest, o.message_id, "rejected", rejections[o.digest]) for o in refused]
-    )
-    entries = [
-        Entry(
-            "message.refused",
-            SYSTEM,
-            o.message_id,
-            caller,
-            o.digest,
-            {"codes": " ".join(o.codes), "receipt": log.digest_of(rejections[o.digest])},
-        )
-        for o in refused
-    ]
+    """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
+    now, entries = here.now(), list[Entry]()
+    for one in refused:
+        token = rejections[one.digest]
+        entry = Entry("message.refused", SYSTEM, one.message_id, caller, one.digest, {"codes": " ".join(one.codes)})
+        for written in bursts.counted(here, entry, singly=REFUSED_SINGLY):
+            if written is not entry:
+                entries.append(written)
+                continue
+            entries.append(replace(entry, detail={**entry.detail, "receipt": log.digest_of(token)}))
+            kept = inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)
+            inbox.add_receipts(tx, now, [kept])
     log.append(tx, now, entries)

@@ -42,6 +42,7 @@ ASKED_EVERY = 60.0  # seconds: not more often, however often it asks
 MAX_PAGES = 400  # of one comparison: two hundred thousand messages each way
 SEALED_SINCE = MAX_AGE - timedelta(hours=1)  # older sealed bytes are refused by their receiver
 
+MOST_DIFFERENCES = 50  # with one partner in a day that are an entry each
 SENT_AGAIN, ASKED_FOR, FOR_A_PERSON = "sent again", "asked for", "for a person"
 
 
@@ -148,7 +149,7 @@ def _heal(
     now = here.now()
     told = [Told(one, _done(tx, now, one)) for one in differences]
     entries = [_entry(partner, one.difference) for one in told if one.done == FOR_A_PERSON]
-    new = [entry for entry in entries if not _said_before(tx, entry)]
+    new = _within_bounds(tx, now, partner, [entry for entry in entries if not _said_before(tx, entry)])
     if new:
         accounts.keep(tx, now, partner, tokens)
     log.append(tx, now, new)
@@ -181,6 +182,18 @@ def _entry(partner: str, one: Difference) -> Entry:
         if row is not None:
             detail |= {side: row.state, f"digest-{side}": row.sha256}
     return Entry("statement.difference", SYSTEM, one.message_id, partner, detail=detail)
+
+
+def _within_bounds(tx: Connection, now: datetime, partner: str, new: Sequence[Entry]) -> Sequence[Entry]:
+    """These; where there would be more of one partner in a day than a person looks at one by one, one for all, once that day."""
+    today = partial(log.search, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1))
+    before = today(limit=MOST_DIFFERENCES + 1)
+    if len(before) + len(new) <= MOST_DIFFERENCES:
+        return new
+    if any(one.about is None for one in before):
+        return []
+    kinds = " ".join(sorted({str(entry.detail["difference"]) for entry in new}))
+    return [Entry("statement.difference", SYSTEM, None, partner, detail={"difference": kinds, "count": len(new)})]
 
 
 def _said_before(tx: Connection, entry: Entry) -> bool:

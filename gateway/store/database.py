@@ -7,11 +7,12 @@ wait for each other anyhow, and PostgreSQL shares the work between processes, no
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -24,6 +25,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     String,
     any_,
@@ -49,6 +51,7 @@ MIGRATE_SECONDS = 600  # how long one process waits for another that brings the 
 MIGRATING = 0x636D65  # the number of PostgreSQL's lock around it, the same for every version
 BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
 READERS = 2
+PRIVATE = 0o600
 SQLITE_CODES = {  # by the beginning of SQLite's own name for it; the first that fits
     "SQLITE_FULL": "store.full",
     "SQLITE_IOERR_SHMSIZE": "store.full",  # on a full disk SQLite cannot even make the index of its write-ahead log
@@ -216,9 +219,25 @@ def _engine(url: str) -> Engine:
     if kind != "sqlite":
         return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "do_connect", _keep_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_private(_: Dialect, __: ConnectionPoolEntry, words: list[str], ___: object) -> None:
+    """Only our user may read the database, whatever the umask. SQLite gives its other files the rights of this one.
+
+    A file that is there is never opened here: to close it would take SQLite's locks from it (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if not (file := words[0]) or file == ":memory:":
+        return
+    with suppress(OSError):  # SQLite will say what is wrong
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    for one in (file, f"{file}-wal", f"{file}-shm"):
+        with suppress(OSError):
+            if os.stat(one).st_mode & 0o077:
+                os.chmod(one, PRIVATE)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

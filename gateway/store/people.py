@@ -122,6 +122,15 @@ def forget(tx: Connection, begun_before: datetime) -> None:
     tx.execute(delete(sessions).where(sessions.c.begun_at < begun_before))
 
 
+def forget_on_the_way(tx: Connection, stage: str, *, begun_before: datetime, most: int) -> None:
+    """Sessions at this stage that began before then go, and the oldest where there would be more than `most`."""
+    mine, at = sessions.c.stage == stage, sessions.c.begun_at
+    tx.execute(delete(sessions).where(mine, at < begun_before))
+    too_old = tx.scalar(select(at).where(mine).order_by(at.desc()).offset(most - 1).limit(1))
+    if too_old is not None:
+        tx.execute(delete(sessions).where(mine, at <= too_old))
+
+
 def _columns(person: Person) -> dict[str, Any]:
     said = {name: getattr(person, name) for name in Person.__dataclass_fields__}
     return said | {"roles": " ".join(sorted(person.roles))}

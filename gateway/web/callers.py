@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
-from gateway.store import log
 from gateway.store.log import Entry
+from gateway.web.addresses import who_asks
 from gateway.web.problems import Stop, problem
 from keys import bearer
 from keys.errors import Refusal
@@ -78,8 +79,9 @@ async def caller(request: web.Request, audience: str) -> str:
     try:
         return bearer.verify(token if scheme == "Bearer" else "", audience=audience, trust=here.trust, now=here.now())
     except Refusal as why:
+        ours = here.config.listen
         entry = Entry("caller.refused", SYSTEM, detail={"code": why.code})
-        await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+        await bursts.note(here, entry, who_asks(request, ours.address_header, ours.proxies))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 

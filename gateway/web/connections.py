@@ -57,13 +57,13 @@ class Held(asyncio.Protocol):
     def __init__(self, port: "Port", address: str, *, proxy: bool) -> None:
         """It has brought nothing yet."""
         self.address, self.proxy = address, proxy
-        self.busy = False  # a request of it is being answered
         self.since = asyncio.get_running_loop().time()  # when it last brought something, or was answered
         self.task: asyncio.Task[None] | None = None  # that shakes hands
         self.shaking = False
         self._port = port
         self._transport: asyncio.Transport | None = None
         self._inner: web.RequestHandler | None = None
+        self._request: web.BaseRequest | None = None
         self._timer = self._port.loop.call_later(HEADER_SECONDS, self.drop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -98,17 +98,22 @@ class Held(asyncio.Protocol):
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
-    def begin(self) -> None:
+    @property
+    def busy(self) -> bool:
+        """Is a request that is whole being answered? Who brings its body byte by byte is not waited for."""
+        return self._request is not None and self._request.content.is_eof()
+
+    def begin(self, request: web.BaseRequest) -> None:
         """The headers of a request are whole."""
-        self._wait(REQUEST_SECONDS, busy=True)
+        self._wait(REQUEST_SECONDS, request)
 
     def rest(self) -> None:
         """A request is answered; another may come."""
-        self._wait(PROXY_IDLE_SECONDS if self.proxy else IDLE_SECONDS, busy=False)
+        self._wait(PROXY_IDLE_SECONDS if self.proxy else IDLE_SECONDS, None)
 
-    def _wait(self, seconds: float, *, busy: bool) -> None:
+    def _wait(self, seconds: float, request: web.BaseRequest | None) -> None:
         self._timer.cancel()
-        self.busy, self.since = busy, self._port.loop.time()
+        self._request, self.since = request, self._port.loop.time()
         self._timer = self._port.loop.call_later(seconds, self.drop)
 
     def drop(self) -> None:
@@ -122,6 +127,7 @@ class Held(asyncio.Protocol):
     def forgotten(self) -> None:
         """Nothing more is due of it."""
         self._timer.cancel()
+        self._request = None
 
 
 def held(request: web.BaseRequest) -> Held | None:
@@ -265,7 +271,7 @@ def _begun(handler: Handler) -> Handler:
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         if (found := held(request)) is not None:
-            found.begin()
+            found.begin(request)
         return await handler(request)
 
     return answer

@@ -23,6 +23,8 @@ from tests.consoles import house
 
 LIMIT = 256  # descriptors of the process
 HALVES = (
+    b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nname=",
+    b"POST /exchange/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\na",
     b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
     b"G",
     b"POST /sign-in HTTP/1.1\r\n",
@@ -111,6 +113,7 @@ async def listening(most: int, proxies: tuple[str, ...] = ()) -> AsyncIterator[i
     app = web.Application()
     app.router.add_get("/", hello)
     app.router.add_get("/slow", slow)
+    app.router.add_post("/body", take_body)
     port, number = Port(app, most, proxies, shutdown_seconds=5), free_port()
     await port.open("127.0.0.1", number, None)
     yield number
@@ -144,6 +147,22 @@ async def test_sixty_officers_behind_one_proxy_are_served_while_a_thousand_idle_
             )
             assert set(served) == {200}
         for _, writer in kept:
+            writer.transport.abort()
+
+
+async def take_body(request: web.Request) -> web.Response:
+    return web.Response(text=await request.text())
+
+
+async def test_who_brings_a_body_byte_by_byte_holds_no_place_that_others_need() -> None:
+    half = b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\na"
+    async with listening(40) as port:
+        slow_ones = [await connect(port, "127.0.0.2", tls=False) for _ in range(random.Random(SEED).randint(15, 60))]
+        for _, writer in slow_ones:
+            writer.write(half)
+        await asyncio.sleep(0.2)
+        assert [await ask(port, "127.0.0.2") for _ in range(5)] == [200] * 5
+        for _, writer in slow_ones:
             writer.transport.abort()
 
 

@@ -313,25 +313,6 @@ async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was
     assert by_header.status == 200
 
 
-async def test_a_client_is_locked_after_five_wrong_secrets_and_the_log_says_so(there: Served) -> None:
-    here, _, http = there
-    secret = clients.make(here, "one-test", "ONE", Scope, "agnes")
-    for _ in range(5):
-        assert (await refused(await token(http, "one-test", "wrong"), 401, "client.refused"))[
-            "error"
-        ] == "invalid_client"
-    got = await token(http, "one-test", secret)
-    assert got.headers["WWW-Authenticate"].startswith("Basic ")
-    await refused(got, 401, "client.refused")
-    await refused(await token(http, "nobody", secret), 401, "client.refused")
-    assert [one.about for one in here.store.look(lambda tx: log.search(tx, act="client.locked"))] == ["one-test"]
-    reasons = [
-        text_of.loads(one.entry)["detail"]["why"]
-        for one in here.store.look(lambda tx: log.search(tx, act="client.refused"))
-    ]
-    assert reasons == ["unknown", "locked", *["secret"] * 5]
-
-
 async def test_a_client_that_has_ended_is_refused_at_once(there: Served) -> None:
     here, _, http = there
     one = await supplier(http, here, name="one-test")

@@ -1,0 +1,84 @@
+"""Entries of the audit log that somebody else can cause as often as they like: whoever proved nothing, and partners within bounds.
+
+`core.bursts` counts; here the entries are written. What was counted and not yet written is lost where the process is killed.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from gateway.authority import Authority
+from gateway.core.bursts import Noted
+from gateway.errors import StoreUnavailable
+from gateway.logs import failed
+from gateway.store import log
+from gateway.store.log import Entry
+
+LOOK_EVERY = 5.0  # seconds
+LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What entries have in common that are noted together; `word` names the member of their detail in which they differ."""
+
+    act: str
+    actor: str
+    partner: str | None
+    about: str | None
+    word: str
+
+
+def counted(
+    here: Authority, entry: Entry, address: str = "", *, singly: int = 1, about: str | None = None
+) -> list[Entry]:
+    """What is to be written now of this entry, whose detail is one code: itself, it and those before it as one, or nothing.
+
+    `about`: what those which are written together are about.
+    """
+    [(word, said)] = entry.detail.items()
+    kind = _Kind(entry.act, entry.actor, entry.partner, about, word)
+    noted = here.bursts.add(kind, str(said), address, here.now(), singly=singly)
+    if noted is None:
+        return []
+    return [entry if noted.count == 1 else _together(kind, noted)]
+
+
+def note_in(tx: Connection, here: Authority, entry: Entry, address: str = "") -> None:
+    """Write what is to be written of this entry now, in the caller's transaction."""
+    log.append(tx, here.now(), counted(here, entry, address))
+
+
+async def note(here: Authority, entry: Entry, address: str = "") -> None:
+    """The same, in a transaction of its own, and in none where nothing is to be written. Raises StoreUnavailable."""
+    if entries := counted(here, entry, address):
+        await here.store.write(lambda tx: log.append(tx, here.now(), entries))
+
+
+def _together(kind: _Kind, noted: Noted) -> Entry:
+    detail: dict[str, str | int] = {kind.word: " ".join(noted.words), "count": noted.count}
+    if noted.addresses:
+        detail["addresses"] = noted.addresses
+    return Entry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
+
+
+def write(tx: Connection, here: Authority, *, everything: bool = False) -> None:
+    """Write what was counted, and whose minute is over; or everything."""
+    due = here.bursts.due(here.now(), everything=everything)
+    log.append(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
+
+
+async def write_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Write what was counted, until told to stop. Once no port is open any more, `app` writes the rest."""
+    while not stop.is_set():
+        here.looks("counting refusals", LATE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+        try:
+            await here.store.write(partial(write, here=here))
+        except StoreUnavailable as why:  # the next ones are counted
+            failed("counting refusals", why)

@@ -1,0 +1,80 @@
+"""What others can have us note as often as they like becomes one entry a minute and kind, with how many there were.
+
+The first of a kind is noted at once, as it is. What comes within a minute of that is counted, and noted together when the minute is
+over. `gateway.auditing.bursts` writes the entries.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+
+MINUTE = timedelta(minutes=1)
+MOST_ADDRESSES = 10_000  # of one minute are told apart
+MOST_WORDS = 12  # codes, of which there are few
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is to be noted now: how many there were, from how many addresses, and with which codes."""
+
+    count: int
+    addresses: int
+    words: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Burst:
+    began: datetime
+    single: int = 0  # that were noted one by one since then
+    count: int = 0  # that were not
+    addresses: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+
+
+class Bursts:
+    """What was counted, by kind, and is not noted yet. Any thread may use it."""
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self._kinds: dict[Hashable, _Burst] = {}
+        self._lock = Lock()
+
+    def add(self, kind: Hashable, word: str, address: str, now: datetime, *, singly: int = 1) -> Noted | None:
+        """One more of a kind: what is to be noted of it now, if anything. So many in a minute are noted `singly`."""
+        with self._lock:
+            burst = self._kinds.get(kind)
+            if burst is None or abs(now - burst.began) >= MINUTE:  # also where the clock was put back
+                before = self._kinds[kind] = _Burst(now) if burst is None else burst
+                _count(before, word, address)
+                return _note(before, now)
+            if burst.single < singly and not burst.count:
+                burst.single += 1
+                return Noted(1, 1, (word,))
+            _count(burst, word, address)
+            return None
+
+    def due(self, now: datetime, *, everything: bool = False) -> list[tuple[Hashable, Noted]]:
+        """What was counted and is to be noted now, since its minute is over, or since we stop."""
+        with self._lock:
+            over = [kind for kind, one in self._kinds.items() if everything or abs(now - one.began) >= MINUTE]
+            found = [(kind, _note(self._kinds[kind], now)) for kind in over if self._kinds[kind].count]
+            for kind in over:
+                if kind not in dict(found):
+                    del self._kinds[kind]
+            return found
+
+
+def _count(burst: _Burst, word: str, address: str) -> None:
+    burst.count += 1
+    if len(burst.addresses) < MOST_ADDRESSES:
+        burst.addresses.add(address)
+    if len(burst.words) < MOST_WORDS:
+        burst.words.add(word)
+
+
+def _note(burst: _Burst, now: datetime) -> Noted:
+    noted = Noted(burst.count, len(burst.addresses - {""}), tuple(sorted(burst.words)))
+    burst.began, burst.single, burst.count = now, 1, 0
+    burst.addresses, burst.words = set(), set()
+    return noted

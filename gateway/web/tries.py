@@ -1,0 +1,28 @@
+"""Wrong secrets by address, so that one who tries many is held up, whatever they try.
+
+Kept in memory, and not for ever: a gateway that begins anew, or an attacker with thousands of addresses, loses the count.
+"""
+
+from dataclasses import dataclass, field
+
+MOST, WINDOW = 30, 900.0  # wrong tries of one address, and in how many seconds: some officers share one
+ADDRESSES = 4_096  # are remembered, the newest
+
+
+@dataclass(slots=True)
+class Tries:
+    """How often each address was wrong, since when."""
+
+    counts: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def wait(self, address: str, now: float) -> int:
+        """The seconds for which this address is not listened to; 0 where it is."""
+        count, since = self.counts.get(address, (0, now))
+        return int(since + WINDOW - now) + 1 if count >= MOST and now < since + WINDOW else 0
+
+    def wrong(self, address: str, now: float) -> None:
+        """One wrong try more."""
+        count, since = self.counts.pop(address, (0, now))
+        self.counts[address] = (1, now) if now >= since + WINDOW else (count + 1, since)
+        if len(self.counts) > ADDRESSES:
+            self.counts.pop(next(iter(self.counts)))

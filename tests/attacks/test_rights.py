@@ -1,0 +1,50 @@
+"""Whatever the umask is, nobody but our user reads the database, and nobody else looks into the home folder."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import setup
+from gateway.store import log
+from tests.attacks.served import SEED
+from tests.conftest import free_port
+
+MASKS = random.Random(SEED).sample([0o000, 0o002, 0o022, 0o027, 0o077], 3)
+
+
+@pytest.fixture(params=MASKS, ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def rights(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_path: Path, umask: int) -> None:
+    home = tmp_path / "885"
+    home.mkdir(mode=0o755)
+    setup.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    here = setup.open_authority(home)
+    here.store.run(lambda tx: log.append(tx, here.now(), [log.Entry("gateway.started", "cme-gateway")]))
+    files = sorted(home.glob("store.db*"))
+    assert [file.name for file in files] == ["store.db", "store.db-shm", "store.db-wal"]
+    assert {rights(file) for file in files} == {0o600}
+    assert {rights(folder) for folder in (home, home / "keys")} == {0o700}
+    here.store.close()
+
+
+def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
+    home = tmp_path / "885"
+    setup.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    home.chmod(0o755)
+    (home / "store.db").chmod(0o644)
+    here = setup.open_authority(home)
+    here.store.look(log.head)
+    assert (rights(home), rights(home / "store.db")) == (0o700, 0o600)
+    here.store.close()
