@@ -16,7 +16,7 @@ from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness
 from gateway.authority import Authority
 from gateway.errors import StoreUnavailable
-from gateway.exchange import letters
+from gateway.exchange import anew, letters
 from gateway.exchange.settle import Ending, settle
 from gateway.logs import failed
 from gateway.store import inbox, log, outbox, reached
@@ -47,12 +47,19 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
             if loop.time() >= refresh_at:  # other processes add partners; not with every batch
                 await loop.run_in_executor(None, here.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
-            for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+            for partner in await _partners_due(here):
                 _add_lane(here, partner, lanes.setdefault(partner, set()), stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
         await _first_of(here.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
+
+
+async def _partners_due(here: Authority) -> list[str]:
+    """For whom something is due; what a clock that ran fast had put off is."""
+    if await here.store.read(lambda tx: outbox.any_misplaced(tx, here.now())):
+        await here.store.write(lambda tx: outbox.put_right(tx, here.now()))
+    return await here.store.read(lambda tx: outbox.partners_due(tx, here.now()))
 
 
 def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
@@ -85,6 +92,7 @@ async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]]
         while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
             if len(claimed) == BATCH:  # there is more
                 _add_lane(here, partner, lanes, stop)
+            claimed = await anew.in_true_time(here, claimed)
             endings = await _settled(here, claimed, await _carry(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
@@ -208,5 +216,5 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
 
 async def deliver_now(here: Authority) -> None:
     """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
-    for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+    for partner in await _partners_due(here):
         await _deliver(here, partner, set(), asyncio.Event())
