@@ -114,7 +114,13 @@ async def main(rows: int) -> None:
         limits = [bare(extract, folder, min(rows, BARE_ROWS))]
         seconds = await ours(here, folder / "one")
         most = peak()
-        limits.append(bare(folder / "one" / "done" / extract.name, folder, min(rows, BARE_ROWS)))
+        limits.append(
+            bare(
+                next((folder / "333" / "taken-in" / "leavers" / "done").iterdir()) / "original",
+                folder,
+                min(rows, BARE_ROWS),
+            )
+        )
         write(extract, rows)
         again = await ours(here, folder / "one")
         queued = here.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.outbox)))

@@ -3,16 +3,18 @@
 import asyncio
 import ctypes
 import errno
+import fcntl
 import gc
 import os
 import resource
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 from sqlalchemy import Connection
@@ -24,7 +26,7 @@ from gateway.authority import SYSTEM, Authority
 from gateway.case_systems import webhooks
 from gateway.casework import find, lapse
 from gateway.console import application as console
-from gateway.errors import StoreUnavailable, Unusable
+from gateway.errors import NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
@@ -73,6 +75,37 @@ def leave_no_memory() -> None:
 async def running(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
     stop = asyncio.Event()
+    with _alone(here.config.home):
+        async with _run(here, stop):
+            yield
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the home folder for one process that serves; the lock ends with the process, however that ends. Raises NotAllowed.
+
+    The folder itself is locked, so nothing is written. Where a file system knows no such locks, nothing is held.
+    """
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise NotAllowed(
+            "serve.running",
+            f"The gateway in {home} is running already, in another process.",
+            "Stop that one first. Several processes for one database: each has a home folder of its own.",
+        ) from None
+    except OSError as why:
+        failed("locking the home folder", why)
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+@asynccontextmanager
+async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
     ports = await _open_ports(here)
     gc.set_threshold(*COLLECT_AFTER)
     await audit.checkpoint(here, Entry("gateway.started", SYSTEM))

@@ -4,6 +4,7 @@ GatewayError           code, one sentence, what to do next
   StoreUnavailable       the database cannot take it in now; nothing was lost
   ConfigProblem          a setting is wrong: which, on which line, what to write instead
   NotFound               there is nothing under this id
+  Ambiguous              there is more than one under this id
   NotAllowed             this act is not open to this person, or not in this state
   Unfit                  a notice that its rules refuse; nothing was kept
   Unusable               a file or an address that cannot be used
@@ -34,8 +35,30 @@ STORE_SENTENCES = {
     ),
     "store.damaged": ("The database file is damaged.", "Stop the gateway and restore the newest backup."),
     "store.unreachable": ("The database server cannot be reached.", "Start it, or check [store] url in gateway.toml."),
+    "store.no-such-host": (
+        "No machine has the name of the database server.",
+        "Check the host in [store] url in gateway.toml.",
+    ),
+    "store.not-let-in": (
+        "The database server runs, and does not let us in: the user, its password or the server's own rules do not fit.",
+        "Check the user in [store] url, the line for it in ~/.pgpass (or the file that PGPASSFILE names), and pg_hba.conf.",
+    ),
+    "store.no-database": (
+        "The database server runs, and has no database of this name.",
+        "Check the name in [store] url, or make it there with createdb.",
+    ),
+    "store.newer": (
+        "A newer version of cme-gateway has brought this database to its shape; this version cannot use it.",
+        "Install the newer version again, or restore the backup of before the upgrade. Nothing was changed.",
+    ),
 }
 WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable"}  # what is retried may find it gone
+NOT_BY_WAITING = {
+    "store.no-such-host",
+    "store.not-let-in",
+    "store.no-database",
+    "store.newer",
+}  # a supervisor need not try
 
 
 class GatewayError(Exception):
@@ -56,7 +79,8 @@ class StoreUnavailable(GatewayError):
         """`passes`: it is gone in a moment, and the same work may be tried again."""
         super().__init__(code, *STORE_SENTENCES[code])
         self.passes = passes
-        self.exit_code = 75 if code in WITHOUT_A_HAND else 1  # EX_TEMPFAIL
+        # EX_TEMPFAIL, EX_CONFIG
+        self.exit_code = 75 if code in WITHOUT_A_HAND else 78 if code in NOT_BY_WAITING else 1
 
 
 class ConfigProblem(GatewayError):
@@ -69,6 +93,12 @@ class NotFound(GatewayError):
     """There is nothing under this id."""
 
     exit_code = 4
+
+
+class Ambiguous(GatewayError):
+    """What was named may be one of several."""
+
+    exit_code = 2
 
 
 class NotAllowed(GatewayError):

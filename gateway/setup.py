@@ -9,7 +9,7 @@ from json import dumps
 from pathlib import Path
 from secrets import token_urlsafe
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from adapters.openid import IdentityProvider
 from adapters.route import carriers
@@ -19,13 +19,14 @@ from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
-from gateway.store import log
+from gateway.store import log, owner
 from gateway.store.database import Store
 from gateway.store.log import Entry
-from keys import card, tls
+from keys import card, note, tls
 from keys.card import Card, Contact, Route
-from keys.errors import CardRefused
+from keys.errors import CardRefused, Refusal
 from keys.ring import Ring
+from keys.trust import Trust
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
 PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)  # last: with it, a gateway is whole
@@ -154,17 +155,30 @@ def _make(home: Path, settings: str, host: str, by: str, now: Callable[[], datet
     ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.passphrase(), now=now())
     ours = _write_card(config, serial=1, now=now())
     store = Store(config.store_url)
+    here = Authority(config, ring, ours, store, {}, now)
     try:
+        if store.is_made() and store.look(owner.read):
+            raise _in_use()
         store.migrate(create=True)
-        if store.look(log.head).size:
-            raise NotAllowed(
-                "store.in-use",
-                "This database holds the records of a gateway already.",
-                "Name an empty one, or restore the home folder that belongs to it.",
-            )
-        _note(Authority(config, ring, ours, store, {}, now), Entry("gateway.made", by, config.authority.code))
+        store.run(lambda tx: _begin(tx, here, by))
     finally:
         store.close()
+
+
+def _begin(tx: Connection, here: Authority, by: str) -> None:
+    """Whose the database is, and the first entry of its log; another process may have been quicker."""
+    if not owner.put(tx, here.code, here.own_card.identity) or log.head(tx).size:
+        raise _in_use()
+    log.append(tx, here.now(), [Entry("gateway.made", by, here.code)])
+    audit.sign(tx, here)
+
+
+def _in_use() -> NotAllowed:
+    return NotAllowed(
+        "store.in-use",
+        "This database holds the records of a gateway already.",
+        "Name an empty one, or restore the home folder that belongs to it.",
+    )
 
 
 def _note(here: Authority, entry: Entry) -> None:
@@ -302,7 +316,12 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
             )
     store = Store(config.store_url)
     try:
+        is_named = not store.is_made() or _is_named(store, own_card)
+        if not is_named:
+            _check_ours(store, own_card)
         store.migrate()
+        if not is_named:
+            store.run(lambda tx: owner.put(tx, own_card.authority, own_card.identity))
         here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
         registration = config.registration()
         here.identity_provider = IdentityProvider(registration) if registration else None
@@ -311,6 +330,46 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
         store.close()
         raise
     return here
+
+
+def _is_named(store: Store, ours: Card) -> bool:
+    """Does the database name us as whose it is? False where it names nobody with a key. Raises ConfigProblem."""
+    found = store.look(owner.read)
+    if found is None:
+        return False
+    if found.authority != ours.authority:
+        raise _not_ours(f"it holds the records of {found.authority}, and this home folder is that of {ours.authority}")
+    if found.identity not in (None, ours.identity.hex()):
+        raise _not_ours(f"it belongs to another gateway of {ours.authority}, which has other keys")
+    return found.identity is not None
+
+
+def _check_ours(store: Store, ours: Card) -> None:
+    """That a key on our card signed a checkpoint of its log: it is of before the database named a key. Raises ConfigProblem."""
+    trust = Trust({ours.authority: ours})
+
+    def is_signed(tx: Connection) -> bool:
+        notes = list(log.checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
+        return not notes or any(_signed_by(note, ours.authority, trust) for note in reversed(notes))
+
+    if not store.look(is_signed):
+        raise _not_ours(f"no key of ours has signed anything in it, though it is a database of {ours.authority}")
+
+
+def _signed_by(text: str, authority: str, trust: Trust) -> bool:
+    for revoked in (False, True):
+        with suppress(Refusal):
+            note.verify_checkpoint_with_trust(text, authority=authority, trust=trust, revoked=revoked)
+            return True
+    return False
+
+
+def _not_ours(why: str) -> ConfigProblem:
+    return ConfigProblem(
+        "store.not-ours",
+        f"The database that [store] url names is not ours: {why}.",
+        f"Put our own database into [store] url in {FILE}. Nothing was written.",
+    )
 
 
 def _own_card(home: Path) -> Card:

@@ -104,6 +104,14 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     return receipt
 
 
+def claimed(token: str) -> Receipt:
+    """What a receipt says, unproved. Raises a Refusal where it cannot be read."""
+    try:
+        return _receipt(jose.read_object(jose.read(KIND, token).payload))
+    except jose.Unreadable:
+        raise errors.ReceiptMalformed from None
+
+
 def claimed_digest(token: str) -> str:
     """The digest for which this receipt says it was signed: to find the message, before `verify` is asked about it."""
     try:

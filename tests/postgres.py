@@ -53,6 +53,10 @@ class Server:
         """Stop it at once, as a crash would."""
         self._control("-m", "immediate", "stop")
 
+    def reload(self) -> None:
+        """Have it read its settings, and who may come in, again."""
+        self._control("reload")
+
     def _control(self, *words: str) -> None:
         _run(str(self.programs / "pg_ctl"), "-D", f"{self.folder}/data", *words)
 

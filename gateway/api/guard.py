@@ -27,7 +27,7 @@ from schemas.xml import MAX_BYTES
 Answers = Callable[[Call], Reply]
 BUDGETS = web.AppKey("budgets", dict[str, Budget])
 PARTS = {  # of addresses, and what they look like
-    "notice": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "notice": "(?:[0-9]{3}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "receipt": "[0-9]{1,15}",
     "webhook": "wh-[0-9a-f]{24}",
 }

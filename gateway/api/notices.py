@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import Listed, Page, Signed, Status, Taken, Try
+from gateway.authority import Authority
 from gateway.case_systems import once
 from gateway.case_systems.once import Answer
 from gateway.core.delivery import State
+from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act
 from gateway.core.standing import Standing
 from gateway.exchange import respond, send
@@ -170,27 +172,30 @@ def read(call: Call) -> Reply:
 
 
 def _opened(call: Call, message_id: str) -> Message:
-    if call.here.store.look(lambda tx: outbox.exists(tx, message_id)):
-        return respond.read_outgoing(call.here, message_id, call.by)
-    return respond.read_incoming(call.here, message_id, call.by)[1]
+    name = call.here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
+    if not name.sender:
+        return respond.read_outgoing(call.here, name.message_id, call.by)
+    return respond.read_incoming(call.here, name, call.by)[1]
 
 
 def status(call: Call) -> Reply:
     """How a notice stands, what was tried, and who signed for it."""
-    message_id = call.parts["notice"]
+    here = call.here
+    name = here.store.look(lambda tx: inbox.resolve_name(tx, call.parts["notice"]))
+    return _status_of_theirs(here, name) if name.sender else _status_of_ours(here, name.message_id)
 
-    one, tries, signed = call.here.store.look(
-        lambda tx: (
-            outbox.get(tx, message_id) if outbox.exists(tx, message_id) else inbox.get(tx, message_id),
-            outbox.tries(tx, message_id),
-            inbox.receipts_about(tx, message_id),
-        )
-    )
-    receipts = tuple(map(_signed, signed))
-    if isinstance(one, Item):
-        return given(Status(came(one), (), receipts, None, None))
+
+def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
+    item = here.store.look(lambda tx: inbox.get(tx, name))
+    signed = here.store.look(lambda tx: inbox.receipts_about(tx, item.message_id, issuer=here.code, digest=item.digest))
+    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None))
+
+
+def _status_of_ours(here: Authority, message_id: str) -> Reply:
+    one, tries = here.store.look(lambda tx: (outbox.get(tx, message_id), outbox.tries(tx, message_id)))
+    signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    return given(Status(sent(one), tried, receipts, one.reason, one.handed_over_at))
+    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at))
 
 
 def _signed(one: Mapping[str, object]) -> Signed:

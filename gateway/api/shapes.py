@@ -139,9 +139,10 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class MessageId:
-    """Which message."""
+    """Which message: two authorities may use one id."""
 
     id: str
+    sender: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,35 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from sqlalchemy import Connection
 
+from gateway.auditing import holding
+from gateway.auditing.holding import Ends
 from gateway.authority import Authority
+from gateway.core import merkle
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.errors import Unusable
 from gateway.store import inbox, log, outbox
 from gateway.store.log import Entry, Kept
 from keys import note
 from keys.errors import NoteSignature, Refusal
+from keys.ring import Ring
 from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
 CARD = "card.jwt"  # ours, as `setup` writes it
 COLUMNS = ("number", "at", "act", "actor", "about", "partner")  # members of an entry that stand in columns too
+NONE_SEEN: Mapping[str, str] = {}
+MOST_FAULTS = 1000  # of rows: whoever has more knows enough
+MOST_CUT = 3  # checkpoints beyond the end: the longest tell most
 NO_MORE: tuple[float, set[str]] = (float("inf"), set())
 FAST = 1  # of zip's levels: hashes do not get much shorter with another
 HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle tree (RFC 9162).
@@ -85,20 +93,40 @@ def sign(tx: Connection, here: Authority) -> str | None:
 
 def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
     """What was done in a case, oldest first, each with the kind of the message that it was done to."""
-    kinds = {one.message_id: one.kind for one in outbox.search(tx, conversation_id=conversation_id, limit=None)}
+    sent = outbox.search(tx, conversation_id=conversation_id, limit=None)
     came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
-    kinds |= {one.message_id: one.kind for one in came}
-    acts = [(kind, entry) for about, kind in kinds.items() for entry in log.search(tx, about=about, limit=1000)]
+    kinds = {(one.message_id, one.recipient): one.kind for one in sent}
+    kinds |= {(one.message_id, one.sender): one.kind for one in came}
+    acts = [
+        (kind, entry)
+        for (about, partner), kind in kinds.items()
+        for entry in log.search(tx, about=about, limit=1000)
+        # Another authority may use the same id; what was done to its message is no history of this one.
+        if entry.partner in (None, partner)
+    ]
     return sorted(acts, key=lambda act: act[1].number)
 
 
-def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwatched) -> Verdict:
-    """Check the log in the database: every entry against its leaf and all that it is found by, the head, every checkpoint."""
+def verify(
+    tx: Connection,
+    trust: Trust,
+    authority: str,
+    *,
+    ring: Ring | None = None,
+    seen: Mapping[str, str] = NONE_SEEN,
+    watch: Watch = _unwatched,
+) -> Verdict:
+    """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts, accounts.
+
+    With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, by partner: `witnessed_notes`.
+    """
     faults: list[str] = []
+    blocks = log.blocks(tx)
+    leaves: list[bytes] = []
 
     def lines() -> Iterator[str]:
         entries = watch(log.entries(tx), log.head(tx).size)
-        for kept, mentioned in _with_mentions(entries, log.mentions(tx)):
+        for kept, mentioned in _with_mentions(entries, log.mentions(tx), faults):
             fields = json.loads(kept.entry)
             columns = (kept.number, log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
             if columns != tuple(fields.get(name) for name in COLUMNS):
@@ -107,24 +135,51 @@ def verify(tx: Connection, trust: Trust, authority: str, *, watch: Watch = _unwa
                 faults.append(f"Entry {kept.number}: it is not found by the notices that its text mentions.")
             if kept.leaf != leaf_hash(kept.entry.encode()):
                 faults.append(f"Entry {kept.number}: its text was changed after it was written.")
+            leaves.append(kept.leaf)
+            if len(leaves) == log.BLOCK:
+                if next(blocks, None) != (kept.number // log.BLOCK, merkle.root(leaves)):
+                    faults.append(f"Entry {kept.number}: the root kept for the block that ends with it is not its own.")
+                leaves.clear()
             yield kept.entry
 
-    verdict = check(lines(), log.checkpoints(tx), trust, authority)
+    ends = Ends()
+    held = list(islice(holding.faults(tx, authority, ring, ends), MOST_FAULTS))
+    elsewhere = _elsewhere(tx, ends, seen)
+    verdict = check(lines(), log.checkpoints(tx), trust, authority, elsewhere)
+    if next(blocks, None) is not None:
+        faults.append("The root of a block is kept of which not all entries are here.")
     head = log.head(tx)
-    if (head.size, head.root()) != (verdict.size, verdict.root):
+    if head.size != verdict.size:
         faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
-    return replace(verdict, faults=(*faults, *verdict.faults))
+    elif head.root() != verdict.root:
+        faults.append(
+            f"The head says {head.size} entries, as there are, but others than these: one was changed, or the head was."
+        )
+    return replace(verdict, faults=(*faults, *verdict.faults, *held))
+
+
+def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str, str]:
+    """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
+    found = {note: f"the receipt of entry {number} that we gave" for note, number in ends.given.items()}
+    found |= {note: f"what {partner} saw of us" for partner, note in seen.items()}
+    ours = set(log.checkpoints(tx)) if found else set()
+    return {note: who for note, who in found.items() if note not in ours}
 
 
 def _with_mentions(
-    entries: Iterable[Kept], mentions: Iterator[tuple[int, set[str]]]
+    entries: Iterable[Kept], mentions: Iterator[tuple[int, set[str]]], faults: list[str]
 ) -> Iterator[tuple[Kept, set[str]]]:
     """Each entry with the notices by which it is found; both come in the order of their numbers."""
     number, mentioned = next(mentions, NO_MORE)
     for kept in entries:
         while number < kept.number:
+            faults.append(f"Notices are found by entry {number:.0f}, which is not here.")
             number, mentioned = next(mentions, NO_MORE)
         yield kept, mentioned if number == kept.number else set()
+        if number == kept.number:
+            number, mentioned = next(mentions, NO_MORE)
+    if number != NO_MORE[0]:
+        faults.append(f"Notices are found by entry {number:.0f}, which is not here.")
 
 
 def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
@@ -141,8 +196,14 @@ def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
         ) from None
 
 
-def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority: str) -> Verdict:
-    """Rebuild the tree from the entries and hold every signed checkpoint against it."""
+def check(
+    entries: Iterable[str],
+    notes: Iterable[str],
+    trust: Trust,
+    authority: str,
+    elsewhere: Mapping[str, str] = NONE_SEEN,
+) -> Verdict:
+    """Rebuild the tree from the entries and hold every signed checkpoint against it; also those that lie `elsewhere`, each with who has it."""
     faults: list[str] = []
     signed: dict[int, bytes] = {}
     revoked: dict[int, bytes] = {}
@@ -154,6 +215,7 @@ def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority:
         else:
             (signed if counts else revoked)[stamped.size] = stamped.root
     roots = revoked | signed
+    others = _read_elsewhere(elsewhere, trust, authority, faults)
     tree, expected, agreed, later = Frontier(), 0, 0, -1
     for text in entries:
         said = _number(text)
@@ -161,6 +223,11 @@ def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority:
             faults.append(f"Entry {expected}: an entry is missing, doubled or out of order here.")
         expected = (expected if said is None else said) + 1
         tree = tree.append([leaf_hash(text.encode())])
+        faults += [
+            f"The first {tree.size} entries are not those of the checkpoint in {who}."
+            for seen, who in others.get(tree.size, ())
+            if seen != tree.root()
+        ]
         if tree.size not in roots:
             continue
         if roots[tree.size] == tree.root():
@@ -174,10 +241,35 @@ def check(entries: Iterable[str], notes: Iterable[str], trust: Trust, authority:
         faults.append(f"{later} later checkpoints do not agree either, as follows from the first.")
     if beyond := [size for size in roots if size > tree.size]:
         faults.append(f"A checkpoint was signed over {max(beyond)} entries, but only {tree.size} are here.")
+    faults += [
+        f"A checkpoint over {size} entries stands in {who}, but only {tree.size} are here: the end of the log was cut off."
+        for size in sorted(others, reverse=True)[:MOST_CUT]
+        for _, who in others[size][:1]
+        if size > tree.size
+    ]
+    if lost := [size for size in others if size <= tree.size and size not in roots]:
+        faults.append(
+            f"The checkpoint over {max(lost)} entries, which stands in {others[max(lost)][0][1]}, is not among our own:"
+            " it was taken away."
+        )
     covered = max((size for size in signed if size <= tree.size), default=0)
     if not signed:
         faults.append("No checkpoint is signed with a key that counts, so nothing shows that this is the whole log.")
     return Verdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
+
+
+def _read_elsewhere(
+    elsewhere: Mapping[str, str], trust: Trust, authority: str, faults: list[str]
+) -> dict[int, list[tuple[bytes, str]]]:
+    found: dict[int, list[tuple[bytes, str]]] = {}
+    for text, who in elsewhere.items():
+        try:
+            stamped, _ = _stamped(text, trust, authority)
+        except Refusal as why:
+            faults.append(f"The checkpoint in {who}: {why.sentence} [{why.code}]")
+        else:
+            found.setdefault(stamped.size, []).append((stamped.root, who))
+    return found
 
 
 def _stamped(text: str, trust: Trust, authority: str) -> tuple[note.Checkpoint, bool]:

@@ -55,7 +55,7 @@ class Checks:
         assert self.last is not None  # noqa: S101 - see `begin`
         try:
             trust = Trust({here.code: here.own_card})
-            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, watch=self._watch))
+            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=self._watch))
             detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
             entry = Entry("audit.verified", self.last.by, detail=detail)
             here.store.run(lambda tx: log.append(tx, here.now(), [entry]))

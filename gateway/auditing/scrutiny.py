@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
 from gateway.core import merkle, telling
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import entries, inbox, log, outbox, people
 from gateway.store.entries import Sought
 from gateway.store.log import Entry, Kept
@@ -124,7 +124,7 @@ def _messages(tx: Connection, case: str) -> list[str]:
 def _case_of(tx: Connection, message_id: str) -> str | None:
     with suppress(NotFound):
         return outbox.get(tx, message_id).conversation_id
-    with suppress(NotFound):
+    with suppress(NotFound, Ambiguous):
         return inbox.get(tx, message_id).conversation_id
     return None
 

@@ -154,16 +154,22 @@ def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timede
 
 def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
     """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [
-        (one, happenings.of_entry(one.act, one.about, webhooks.changed_by(tx, one.act, one.about, one.partner)))
-        for one in log.after(tx, hook.next_entry, AT_ONCE)
-    ]
+    return [(one, _told_of(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
+
+
+def _told_of(tx: Connection, one: Kept) -> list[Happening]:
+    changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
+    return happenings.of_entry(one.act, one.about, one.partner, changed)
 
 
 async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:
     """None, or why it was not taken. The name is the same at each try, so that whoever is told twice knows it."""
     seconds = int(here.now().timestamp())
-    said = {"type": one.event, "timestamp": TO_TEXT[datetime](at), "data": {"id": one.message_id}}
+    said = {
+        "type": one.event,
+        "timestamp": TO_TEXT[datetime](at),
+        "data": {"id": one.message_id, "sender": one.sender or here.code},
+    }
     body = json.dumps(said).encode()
     secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_about(hook.id), ring=here.ring)
     headers = {

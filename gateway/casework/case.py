@@ -19,6 +19,7 @@ from gateway.casework.stands import Stands, stands
 from gateway.core import choices
 from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
+from gateway.core.message_name import split
 from gateway.core.replies import SENTENCES
 from gateway.core.standing import UNFIT
 from gateway.errors import NotFound
@@ -139,7 +140,7 @@ class _Read:
     """What one look into the store found, still locked."""
 
     shown: Sequence[tuple[Delivery | Item, Locked]]
-    duties: Mapping[str, Owed]
+    duties: Mapping[tuple[str, str], Owed]
     done: Sequence[Step]
     readings: Sequence[Step]
     calls: Sequence[calls.Kept]
@@ -154,7 +155,7 @@ def look(here: Authority, case: str, by: str) -> Case:
     terms = agreed.read(here.config)
     found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
     notices = [
-        _notice(one, _opened(here, one.message_id, copy), found.duties.get(one.message_id)) for one, copy in found.shown
+        _notice(one, _opened(here, one.message_id, copy), found.duties.get(_key(one))) for one, copy in found.shown
     ]
     done = [*found.done, *(_call(here, kept, found.called) for kept in found.calls)]
     return Case(
@@ -171,7 +172,7 @@ def look(here: Authority, case: str, by: str) -> Case:
 def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) -> _Read:
     """Everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _messages(tx, here, case)
-    duties = {one.message_id: one for one in reconcile.about(here, terms, sent, came)}
+    duties = {_key(one): one for one in reconcile.about(here, terms, sent, came)}
     shown_sent, shown_came = _shown(sent, came)
     in_full: list[Delivery | Item] = [*shown_sent, *shown_came]
     copies = _copies(tx, in_full)
@@ -275,22 +276,30 @@ def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery
     return sent, came
 
 
-def holds(here: Authority, case: str, message_id: str) -> bool:
-    """Does this message belong to this case?"""
-    return here.store.look(lambda tx: _one_of(tx, here, case, message_id)) is not None
+def holds(here: Authority, case: str, name: str) -> bool:
+    """Does this message belong to this case? Raises Ambiguous where only an id is given that two messages have."""
+    return here.store.look(lambda tx: _one_of(tx, here, case, name)) is not None
 
 
-def notice(here: Authority, case: str, message_id: str) -> Notice:
-    """One message of the case as it stands now, not opened. Raises NotFound."""
-    found = here.store.look(lambda tx: _one_of(tx, here, case, message_id))
+def notice(here: Authority, case: str, name: str) -> Notice:
+    """One message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
+    found = here.store.look(lambda tx: _one_of(tx, here, case, name))
     if found is None:
         raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
     return _notice(found, None, None)
 
 
-def _one_of(tx: Connection, here: Authority, case: str, message_id: str) -> Delivery | Item | None:
-    found: list[Delivery | Item] = [*outbox.several(tx, [message_id]), *inbox.several(tx, here.now(), [message_id])]
-    return next((one for one in found if one.conversation_id == case), None)
+def _one_of(tx: Connection, here: Authority, case: str, name: str) -> Delivery | Item | None:
+    """The message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
+    sender, message_id = split(name)
+    ours = [one for one in outbox.several(tx, [message_id]) if one.conversation_id == case and sender is None]
+    if ours:
+        return ours[0]
+    came = [one for one in inbox.several(tx, here.now(), [message_id]) if one.conversation_id == case]
+    came = [one for one in came if sender in (None, one.sender)]
+    if len(came) > 1:
+        inbox.resolve_name(tx, name)
+    return came[0] if came else None
 
 
 def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None) -> Notice:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.store.inbox import Item
 from gateway.store.marks import Lies
@@ -24,6 +25,11 @@ class Stands:
     test: bool
     in_reply_to: str | None
     misfit: Misfit | None = None  # why it has no effect on what it names
+
+    @property
+    def name(self) -> MessageName:
+        """What it is named by in addresses and commands."""
+        return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
 
 
 def stands(one: Delivery | Item) -> Stands:

@@ -56,7 +56,9 @@ def audit_verify(
     else:
         with opened(home) as here:
             trust = Trust({here.code: here.own_card})
-            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, watch=_watched("Checking")))
+            verdict = here.store.look(
+                lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=_watched("Checking"))
+            )
     value = asdict(verdict) | {"root": verdict.root.hex()}
     answer(as_json, value, lambda: said(verdict))
     if verdict.faults:

@@ -1,6 +1,6 @@
 """Commands on searches that came: who of our own children may be the one, and the word on those whom nobody is near."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import typer
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, out, table, who
 from gateway.cli.page import matches_page
 from gateway.core.matching import REASONS
+from gateway.core.message_name import MessageName
 from gateway.searches import trace
 from gateway.store import children, searches
 from gateway.store.searches import FOR_PEOPLE, Found, Search
@@ -33,7 +34,7 @@ def matches_list(
         counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
         index = here.store.look(children.current)
     value = {
-        "matches": [asdict(one) | {"possible": strengths[one.message_id]} for one in found],
+        "matches": [asdict(one) | {"name": str(one.name), "possible": strengths[one.name]} for one in found],
         "counts": counts,
         "index": asdict(index) if index else None,
     }
@@ -42,9 +43,9 @@ def matches_list(
         _say_the_rest(counts, index is not None)
 
 
-def _listed(found: Sequence[Search], strengths: dict[str, list[int]]) -> object:
+def _listed(found: Sequence[Search], strengths: Mapping[MessageName, list[int]]) -> object:
     rows = [
-        (one.message_id, day(one.came_at), one.sender, f"{words(one.kind)}\n  {_how(strengths[one.message_id])}")
+        (str(one.name), day(one.came_at), one.sender, f"{words(one.kind)}\n  {_how(strengths[one.name])}")
         for one in found
     ]
     return table("Searches to look at", ("Id", "When", "From", "What, and how it stands"), rows)
@@ -72,7 +73,7 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
         item, message, search, found = trace.read(here, message_id, by)
     value = {
         "search": {
-            "message_id": message_id,
+            "message_id": item.message_id,
             "sender": item.sender,
             "kind": item.kind,
             "state": search and search.state,

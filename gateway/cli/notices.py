@@ -34,6 +34,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.core.delivery import State
+from gateway.core.message_name import MessageName
 from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
@@ -188,10 +189,10 @@ def inbox_command(
             lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit)
         )
         unmatched = len(here.store.look(inbox.unmatched)) if waiting else 0
-        early = here.store.look(lambda tx: {item.message_id for item in found if inbox.missing_before(tx, item)})
+        early = here.store.look(lambda tx: {item.name for item in found if inbox.missing_before(tx, item)})
     rows = [
         (
-            i.message_id,
+            str(i.name),
             day(i.received_at),
             i.sender,
             lines(
@@ -200,13 +201,13 @@ def inbox_command(
                 f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 i.restriction if i.restriction != "none" else None,
                 SENTENCES[i.misfit] if i.misfit else None,
-                "an earlier one is missing" if i.message_id in early else None,
+                "an earlier one is missing" if i.name in early else None,
                 "test" if i.test else None,
             ),
         )
         for i in found
     ]
-    value = [asdict(item) | {"earlier_missing": item.message_id in early} for item in found]
+    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in found]
     if unmatched:
         err.print(f"Besides, {unmatched} searches have no possible match here: cme-gateway matches none")
     answer(
@@ -220,13 +221,13 @@ def inbox_command(
 def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """One message in full, with its history. That it was read is written in the audit log."""
     with opened(home) as here:
-        ours = here.store.look(lambda tx: outbox.exists(tx, message_id))
+        sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
         calls: list[tuple[Kept, Call | None]] = []
         stands: Delivery | Item
-        if ours:
-            message = respond.read_outgoing(here, message_id, by)
-            stands = here.store.look(lambda tx: outbox.get(tx, message_id))
-            calls = by_hand.recorded(here, message_id)
+        if not sender:
+            message = respond.read_outgoing(here, own_id, by)
+            stands = here.store.look(lambda tx: outbox.get(tx, own_id))
+            calls = by_hand.recorded(here, own_id)
             shown = [
                 ("State", stands.state.value),
                 ("Protection", stands.protection),
@@ -235,12 +236,13 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
                 *(_told(kept, call) for kept, call in calls),
             ]
         else:
-            stands, message = respond.read_incoming(here, message_id, by)
+            stands, message = respond.read_incoming(here, MessageName(sender, own_id), by)
             shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
             if stands.misfit:
                 shown.append(("No effect", f"{SENTENCES[stands.misfit]} Ring them."))
-        tries = here.store.look(lambda tx: outbox.tries(tx, message_id))
-        signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id))
+        tries = here.store.look(lambda tx: [] if sender else outbox.tries(tx, own_id))
+        issuer, digest = (here.code, stands.digest) if isinstance(stands, Item) else (stands.recipient, None)
+        signed = here.store.look(lambda tx: inbox.receipts_about(tx, own_id, issuer=issuer, digest=digest))
         history = here.store.look(lambda tx: audit.of_case(tx, stands.conversation_id))
     value = {
         "standing": asdict(stands),

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from rich.markup import escape
 
 from gateway.cli.output import answer
 from gateway.errors import Unusable
-from gateway.one.drop import put_hidden, show
+from gateway.one import share
 from gateway.paper import as_csv, as_html, as_pdf, bars
 from gateway.paper.bars import Bars
 from gateway.paper.page import Page
@@ -99,12 +98,10 @@ class Wanted:
 
 def _put(path: Path, text: bytes) -> None:
     """Write a file whole or not at all; one that lay there is replaced. Only its owner may read it."""
-    hidden = path.with_name(f".{token_hex(8)}.half")
     try:
-        put_hidden(hidden, text, OWNER_ONLY)
-        show(hidden, path.name)
+        with share.opened(path.parent) as folder:
+            share.put(folder, path.name, text, OWNER_ONLY)
     except OSError as why:
-        hidden.unlink(missing_ok=True)
         raise Unusable(
             "report.unwritable", f"{path} cannot be written ({why.strerror}).", "Check its folder, rights and room."
         ) from None

@@ -90,13 +90,13 @@ def _acknowledge(decision: str, visit: Visit, notice: Notice, said: Answers) -> 
         officer=visit.here.officer(visit.by),
         note=said.line("note"),
     )
-    respond.acknowledge(visit.here, notice.message_id, body, visit.by, was=notice.state)
+    respond.acknowledge(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
 def _answer(visit: Visit, notice: Notice, said: Answers) -> None:
     ring = visit.here.officer(visit.by)
     body = WhereaboutsResponse(result=said.text("result"), answered_by="officer", ring=ring, note=said.line("note"))
-    respond.answer(visit.here, notice.message_id, body, visit.by, was=notice.state)
+    respond.answer(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
 def _conclude(visit: Visit, notice: Notice, said: Answers) -> None:
@@ -107,7 +107,7 @@ def _conclude(visit: Visit, notice: Notice, said: Answers) -> None:
         officer=visit.here.officer(visit.by),
         note=said.line("note"),
     )
-    respond.conclude(visit.here, notice.message_id, body, visit.by, was=notice.state)
+    respond.conclude(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
 def _hand_over(visit: Visit, notice: Notice, said: Answers) -> None:
@@ -278,7 +278,7 @@ FORMS: Mapping[Choice, Form] = {
         "Put it aside",
         "You have read it, and rung whoever wrote it where that was needed. Nothing is sent.",
         _nothing,
-        lambda visit, notice, _: respond.put_aside(visit.here, notice.message_id, visit.by, was=notice.state),
+        lambda visit, notice, _: respond.put_aside(visit.here, notice.name, visit.by, was=notice.state),
     ),
     Choice.WITHDRAW: Form(
         Act.SEND,
@@ -315,7 +315,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in ("reply.overtaken", "reply.already", "amend.too-late"):
             return _overtaken(
-                visit, await asyncio.to_thread(case.notice, visit.here, visit.part("case"), notice.message_id)
+                visit, await asyncio.to_thread(case.notice, visit.here, visit.part("case"), str(notice.name))
             )
         return _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()

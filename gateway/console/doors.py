@@ -25,7 +25,7 @@ from gateway.web.callers import READ_SECONDS
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
-CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:[0-9a-f-]{36}}"
+CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
 _WITH_COUNTS = frozenset(room.address for room in navigation.WORK.rooms)
 FORM = "application/x-www-form-urlencoded"
 

@@ -46,7 +46,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
     here = visit.here
     found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, SHOWN + 1))
     strengths = here.store.look(lambda tx: searches.strengths(tx, found))
-    items = here.store.look(lambda tx: {one.message_id: inbox.get(tx, one.message_id) for one in found})
+    items = here.store.look(lambda tx: {one.name: inbox.get(tx, one.name) for one in found})
     counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
     return visit.page(
         "matches.html",

@@ -17,7 +17,7 @@ from gateway.access.sessions import Session, Stage
 from gateway.console.pages import for_a_page
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, nothing_typed
 from gateway.core.permissions import Reach
-from gateway.errors import Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
+from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
 from gateway.logs import failed
 from keys.errors import Refusal
 
@@ -36,6 +36,7 @@ class Problem:
     reference: str = ""
 
 
+STATUSES: Mapping[type[Exception], int] = {NotFound: 404, Ambiguous: 409, GatewayError: 403}  # the first that fits
 OF_HTTP: Mapping[int, Problem] = {
     problem.status: problem
     for problem in (
@@ -101,7 +102,7 @@ async def busy(request: web.Request, why: Busy) -> web.Response:
 
 async def said_no(request: web.Request, why: GatewayError | Refusal) -> web.Response:
     """What a flow does not do, in its own words."""
-    status = 404 if isinstance(why, NotFound) else 403 if isinstance(why, GatewayError) else 409
+    status = next((status for kind, status in STATUSES.items() if isinstance(why, kind)), 409)
     next_step = for_a_page(why.next_step)
     return await page(request, Problem(status, why.code, why.sentence, (next_step,) if next_step else ()))
 

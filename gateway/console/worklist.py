@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.casework import case
 from gateway.console.doors import Door, signed_in
 from gateway.console.visit import Visit, goto
+from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act, Reach
 from gateway.core.standing import TASKS
 from gateway.reconciliation import reconcile
@@ -47,7 +48,7 @@ def _came(visit: Visit, whole: bool) -> web.Response:
         found = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
         found.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
-    duties = {one.message_id: one for one in reconcile.of_came(here, items)}
+    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.of_came(here, items)}
     names = case.names(here, items, visit.by)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more)
 

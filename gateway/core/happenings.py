@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.core.message_name import MessageName
+
 
 class Event(StrEnum):
     """One kind of thing that happens."""
@@ -19,6 +21,7 @@ class Happening:
 
     event: Event
     message_id: str
+    sender: str  # of the message; empty: we sent it
 
 
 MOVES = (  # acts after which the message that they are about may stand otherwise
@@ -35,15 +38,15 @@ MOVES = (  # acts after which the message that they are about may stand otherwis
 )
 
 
-def of_entry(act: str, about: str | None, changed: Sequence[str]) -> list[Happening]:
+def of_entry(act: str, about: str | None, partner: str | None, changed: Sequence[MessageName]) -> list[Happening]:
     """What an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
     if about is None:
         return []
     found = []
     if act == "message.kept":
-        found.append(Happening(Event.RECEIVED, about))
+        found.append(Happening(Event.RECEIVED, about, partner or ""))
     if act == "receipt.verified":
-        found.append(Happening(Event.RECEIPT, about))
+        found.append(Happening(Event.RECEIPT, about, ""))
     if act in MOVES:
-        found.append(Happening(Event.STATE, about))
-    return found + [Happening(Event.STATE, one) for one in changed]
+        found.append(Happening(Event.STATE, about, ""))
+    return found + [Happening(Event.STATE, one.message_id, one.sender) for one in changed]

@@ -84,6 +84,15 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What lies somewhere and cannot be taken, of one kind: it holds up nothing else, and stays until somebody looks."""
+
+    why: str
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """A folder that we share with ONE."""
 
@@ -94,6 +103,8 @@ class Folder:
     oldest: datetime | None  # since when the oldest file lies there
     taken_at: datetime | None  # when something was last taken, by whoever takes it
     failed: int  # files that could not be read
+    home: str = ""  # where in our home those that were taken lie, with the reports
+    left: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def judge(found: Health) -> Iterator[Finding]:
         yield from _partner(partner, found.at)
     for folder in found.folders:
         yield _folder(folder, found.at)
+        yield from _left(folder)
     yield from _mailboxes(found)
     yield from _index(found)
     yield from _log(found)
@@ -158,10 +159,17 @@ def _folder(one: Folder, now: datetime) -> Finding:
     if one.trouble:
         return fail(one.name, one.trouble)
     if one.failed:
-        return warn(one.name, f"{one.failed} files could not be read", f"see the reports in {one.path}/failed")
+        return warn(one.name, f"{one.failed} files could not be read", f"see the reports in {one.home}/failed")
     if one.oldest and now - one.oldest > FOLDER_LATE:
         return warn(one.name, f"a file has lain there for {lasted(now - one.oldest)}", f"see why in {one.path}")
     return ok(one.name, one.path)
+
+
+def _left(one: Folder) -> Iterator[Finding]:
+    """What is not taken, each kind by itself: how many, since when."""
+    for left in one.left:
+        says = f"{left.count} left there since {left.since:%d %b %Y %H:%M}: {left.why}"
+        yield warn(f"left in {one.name}", says, f"see who puts them into {one.path}, and take them away")
 
 
 def _mailboxes(found: Health) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ from gateway.errors import NotAllowed, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare, send
 from gateway.one import imports
+from gateway.one.watched_folder import REPORT_ENDING
 from gateway.store import inbox, outbox, transfer_files
 from gateway.store import people as kept
 from gateway.store.transfer_files import Stage
@@ -237,15 +238,19 @@ def _times_here(here: Authority, message_id: str) -> int:
 async def _leaver(sandwell: Authority, extract: str) -> str:
     """Put an extract into the folder that Sandwell's gateway watches, as ONE would: the notice that it made of it."""
     folder = sandwell.config.home / sandwell.config.one.folder
-    report = folder / "done" / f"{extract}.csv.report.csv"
-    if not report.exists() and not (folder / f"{extract}.csv").exists():
+
+    def reports() -> list[dict[str, str]]:
+        """What became of it, in the report that lies beside it by now."""
+        texts = [file.read_text("utf-8-sig") for file in folder.glob(f"*{REPORT_ENDING}")]
+        return [row for text in texts for row in csv.DictReader(text.splitlines()) if row["File"] == f"{extract}.csv"]
+
+    if not reports() and not (folder / f"{extract}.csv").exists():
         fresh = folder / f".{extract}"
         fresh.write_text(f"{HEADINGS}\n{ROW.format(*LEAVERS[extract])}\n")
         os.utime(fresh, (0, 0))  # it has not grown for long
         fresh.rename(folder / f"{extract}.csv")
-    await until(report.exists, "what became of ONE's extract")
-    [line] = csv.DictReader(report.read_text("utf-8-sig").splitlines())
-    return line["MessageId"]
+    await until(lambda: bool(reports()), "what became of ONE's extract")
+    return reports()[0]["MessageId"]
 
 
 async def _import(here: Authority) -> str:
@@ -291,7 +296,7 @@ def _queued(here: Authority, message_id: str) -> bool:
 
 
 def _verdict(here: Authority) -> audit.Verdict:
-    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code, ring=here.ring))
 
 
 def _view(here: Authority, what: Mapping[str, str]) -> Table:

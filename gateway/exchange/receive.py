@@ -29,7 +29,7 @@ from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
-from schemas.message import OPENS_A_CASE, SEARCHES, Message
+from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
 
 ID_REUSED = "message.id-reused"  # the same id with other bytes
 NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
@@ -212,7 +212,7 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str]
     if here.config.one.import_when == "arrived":
         for_import.note_due(tx, here, [one.arrived for one in new])
     without = [_without_effect(arrived, why) for arrived, why in misfits if why]
-    log.append(tx, now, [*(_kept_entry(one.arrived) for one in new), *without])
+    log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
     return kept, unlike
 
 
@@ -220,8 +220,13 @@ def _is_search(came: Arrived) -> bool:
     return came.kind in SEARCHES and not came.test  # a test is no case
 
 
-def _kept_entry(arrived: Arrived) -> Entry:
-    detail = {"kind": arrived.kind, "case": arrived.conversation_id}
+def _kept_entry(one: Fit) -> Entry:
+    """The digests of our copy and of our receipt stand in it, so that `audit verify` sees what was changed later."""
+    arrived, body = one.arrived, one.message.body
+    detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
+    detail["receipt"] = log.digest_of(one.receipt)
+    if isinstance(body, Acknowledgement):
+        detail["decision"] = body.decision
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
 
 
@@ -232,13 +237,16 @@ def _without_effect(arrived: Arrived, why: Misfit) -> Entry:
 def _note_refusals(
     tx: Connection, here: Authority, refused: Sequence[Unfit], rejections: dict[str, str], caller: str
 ) -> None:
-    """Note them, and keep their receipts. After some in a minute, those of which not even an id could be read are counted only."""
+    """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
     now, entries = here.now(), list[Entry]()
     for one in refused:
+        token = rejections[one.digest]
         entry = Entry("message.refused", SYSTEM, one.message_id, caller, one.digest, {"codes": " ".join(one.codes)})
-        written = bursts.counted(here, entry, singly=REFUSED_SINGLY)
-        entries += written
-        if written or one.message_id:
-            token = rejections[one.digest]
-            inbox.add_receipts(tx, now, [inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)])
+        for written in bursts.counted(here, entry, singly=REFUSED_SINGLY):
+            if written is not entry:
+                entries.append(written)
+                continue
+            entries.append(replace(entry, detail={**entry.detail, "receipt": log.digest_of(token)}))
+            kept = inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)
+            inbox.add_receipts(tx, now, [kept])
     log.append(tx, now, entries)

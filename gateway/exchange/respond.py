@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from gateway.authority import Authority
 from gateway.core import replies
+from gateway.core.message_name import MessageName
 from gateway.core.standing import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import for_import
@@ -18,17 +19,19 @@ from keys.at_rest import Locked
 from schemas import xml
 from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
 
+Name = str | MessageName
 
-def read_incoming(here: Authority, message_id: str, by: str) -> tuple[Item, Message]:
-    """A message that came, opened for a person. That it was read is an entry of the audit log."""
+
+def read_incoming(here: Authority, name: Name, by: str) -> tuple[Item, Message]:
+    """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous."""
 
     def look(tx: Connection) -> tuple[Item, Locked]:
-        item = inbox.get(tx, message_id)
-        log.append(tx, here.now(), [Entry("notice.read", by, message_id, item.sender)])
-        return item, Locked(*inbox.locked(tx, item.sender, message_id))
+        item = inbox.get(tx, name)
+        log.append(tx, here.now(), [Entry("notice.read", by, item.message_id, item.sender)])
+        return item, Locked(*inbox.locked(tx, item.sender, item.message_id))
 
     item, locked = here.store.run(look)
-    return item, xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    return item, xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
@@ -44,7 +47,7 @@ def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
 
 def acknowledge(
     here: Authority,
-    message_id: str,
+    name: Name,
     body: Acknowledgement,
     by: str,
     *,
@@ -53,22 +56,25 @@ def acknowledge(
 ) -> str:
     """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement.
 
+    `name`, here and below: the message that came, as `core.message_name` has it; a bare id only where one message has it.
+    Raises NotFound, Ambiguous, NotAllowed, Unfit.
+
     `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
     `also`: what is written with it, or not at all.
     """
-    return _reply(here, message_id, body, DECIDED[body.decision], by, was, also)
+    return _reply(here, name, body, DECIDED[body.decision], by, was, also)
 
 
 def conclude(
-    here: Authority, message_id: str, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
+    here: Authority, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
 ) -> str:
     """Tell the sender what became of the child. The id of the outcome."""
-    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
+    return _reply(here, name, body, Standing.CONCLUDED, by, was, also)
 
 
 def answer(
     here: Authority,
-    message_id: str,
+    name: Name,
     body: WhereaboutsResponse,
     by: str,
     *,
@@ -76,13 +82,13 @@ def answer(
     also: Also | None = None,
 ) -> str:
     """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us. The id of the answer."""
-    return _reply(here, message_id, body, Standing.CONCLUDED, by, was, also)
+    return _reply(here, name, body, Standing.CONCLUDED, by, was, also)
 
 
 def _reply(
-    here: Authority, message_id: str, body: Body, standing: Standing, by: str, was: str | None, also: Also | None
+    here: Authority, name: Name, body: Body, standing: Standing, by: str, was: str | None, also: Also | None
 ) -> str:
-    item = here.store.look(lambda tx: inbox.get(tx, message_id))
+    item = here.store.look(lambda tx: inbox.get(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
@@ -93,7 +99,7 @@ def _reply(
         raise _overtaken()
     if standing not in MAY_BECOME[item.state]:
         raise NotAllowed(
-            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {message_id}`."
+            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {item.name}`."
         )
     if item.restriction != "none" and _says_more(body, item.restriction):
         raise NotAllowed(
@@ -101,12 +107,12 @@ def _reply(
             "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
             "Leave it out, and ring the sender.",
         )
-    head = next_header(here, item.case_said, item.sender, in_reply_to=message_id, test=item.test)
+    head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
     [ready] = prepare(here, [Message(head, body)], by)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:
-        if not inbox.mark(tx, here.now(), item.sender, message_id, standing, was=item.state):
+        if not inbox.mark(tx, here.now(), item.sender, item.message_id, standing, was=item.state):
             raise _overtaken()
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
@@ -131,23 +137,23 @@ def _does_not_fit(item: Item, body: Body) -> NotAllowed:
     )
 
 
-def put_aside(here: Authority, message_id: str, by: str, *, was: str | None = None) -> None:
+def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
     """An officer looked at a reply that does not fit, and rang its sender where that was needed: it is no task any more.
 
     Raises NotFound, or NotAllowed where it is no such reply, or somebody was faster.
     """
 
     def write(tx: Connection) -> None:
-        item = inbox.get(tx, message_id)
+        item = inbox.get(tx, name)
         if was is not None and item.state != was:
             raise _overtaken()
         if item.misfit is None or item.state not in UNFIT:
             raise NotAllowed(
                 "reply.fits", "This is no reply that waits to be looked at.", "See `cme-gateway inbox --waiting`."
             )
-        inbox.set_aside(tx, here.now(), item.sender, message_id, Standing.FILED, item.misfit)
+        inbox.set_aside(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
         detail = {"why": item.misfit.value}
-        log.append(tx, here.now(), [Entry("reply.put-aside", by, message_id, item.sender, item.digest, detail)])
+        log.append(tx, here.now(), [Entry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)])
 
     here.store.run(write)
 

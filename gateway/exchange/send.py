@@ -23,7 +23,7 @@ from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
 from schemas.identifiers import uuid7
-from schemas.message import SEARCHES, Header, Message, Party
+from schemas.message import SEARCHES, Acknowledgement, Header, Message, Party
 
 INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
     "Acknowledgement": "acknowledge",
@@ -100,6 +100,7 @@ def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
         queued_by=by,
         protection=how,
         marks=blind.marks(terms(notice), here.ring),
+        decision=notice.body.decision if isinstance(notice.body, Acknowledgement) else None,
     )
 
 
@@ -147,18 +148,14 @@ def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
     log.append(
         tx,
         now,
-        [
-            Entry(
-                "notice.queued",
-                n.queued_by,
-                n.message_id,
-                n.recipient,
-                n.digest,
-                {"kind": n.kind, "case": n.conversation_id},
-            )
-            for n in notices
-        ],
+        [Entry("notice.queued", n.queued_by, n.message_id, n.recipient, n.digest, _detail(n)) for n in notices],
     )
+
+
+def _detail(one: Queued) -> dict[str, str]:
+    """The digest of our copy stands in it, so that `audit verify` sees what was changed later."""
+    said = {"kind": one.kind, "case": one.conversation_id, "copy": sha256(one.content).hexdigest()}
+    return said | {"decision": one.decision} if one.decision else said
 
 
 async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str]:

@@ -9,6 +9,7 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import delivery
 from gateway.core.delivery import State
 from gateway.core.witnessing import Brought
+from gateway.store import log
 from gateway.store.inbox import Receipt
 from gateway.store.log import Entry
 from gateway.store.outbox import Claimed, Settled
@@ -103,7 +104,8 @@ def _ending(
     due_at: datetime | None = None,
     ticket: str | None = None,
 ) -> Ending:
-    entry = Entry(
-        act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, {"reason": reason} if reason else {}
-    )
+    detail = {"reason": reason} if reason else {}
+    if kept:
+        detail["receipt"] = log.digest_of(kept.token)
+    entry = Entry(act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, detail)
     return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at, ticket), entry, kept)

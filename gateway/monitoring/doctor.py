@@ -1,7 +1,7 @@
 """What `health` says, and what takes longer or asks another machine: does anything answer, is the whole log whole, what is owed?"""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -14,9 +14,12 @@ from gateway.errors import ConfigProblem
 from gateway.monitoring import health
 from gateway.reconciliation import reconcile
 from gateway.searches import review
+from gateway.store import shape
+from gateway.store.shape import Difference, Harm
 from keys.trust import Trust
 
 ANSWER_SECONDS = 2.0
+SHOWN = 5  # differences of the tables: what is missing together has one reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,25 @@ class Check:
 
 def examine(here: Authority) -> list[Check]:
     """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
-    return [_shown(one) for one in (*health.look(here).findings, *probe(here))]
+    different = here.store.look(shape.differences)
+    tables = _tables(different)
+    if any(one.harm is Harm.BREAKS for one in different):  # all else would ask for what is not there
+        return [_shown(tables)]
+    return [_shown(one) for one in (tables, *health.look(here).findings, *probe(here))]
+
+
+def _tables(different: Sequence[Difference]) -> Finding:
+    """That the database has the tables of this version, whatever number it bears."""
+    if harmful := [one.says for one in different if one.harm is not Harm.NONE]:
+        return fail("tables", _some(harmful), "Restore the newest backup, or report it with these names.")
+    if different:
+        return warn("tables", _some([one.says for one in different]), "Keep what is not ours in another database.")
+    return ok("tables", "as this version needs them")
+
+
+def _some(says: Sequence[str]) -> str:
+    more = f"; and {len(says) - SHOWN} more" if len(says) > SHOWN else ""
+    return "; ".join(says[:SHOWN]) + more
 
 
 def _shown(one: Finding) -> Check:
@@ -73,7 +94,7 @@ def _owed(here: Authority) -> Iterator[Finding]:
 
 def _log(here: Authority) -> Finding:
     trust = Trust({here.code: here.own_card})
-    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code))
+    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring))
     if verdict.faults:
         return fail("audit log", verdict.faults[0], "See cme-gateway audit verify.")
     return ok("audit log", f"{verdict.size} entries, whole")

@@ -7,6 +7,7 @@ longer, or asks another machine, only `doctor` does.
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -39,6 +40,9 @@ from gateway.core.judging import judge
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.monitoring.installed import installed
 from gateway.monitoring.waiting import waiting
+from gateway.one import answers, intake, watched_folder
+from gateway.one.watched_folder import REPORT_ENDING, Watched
+from gateway.searches import children as our_children
 from gateway.store import children, inbox, log, loops, mailboxes, outbox, partners, reached, witnessed
 from gateway.store.loops import Looked
 from gateway.store.reached import STATEMENT, Reached
@@ -168,40 +172,45 @@ def _disk(here: Authority) -> Disk:
 
 def _folders(here: Authority) -> Iterator[Folder]:
     ours = here.config.one
-    for name, setting in (
-        ("ONE's folder", ours.folder),
-        ("ONE's import folder", ours.import_folder),
-        ("ONE's answers folder", ours.answers_folder),
-        ("ONE's children folder", ours.children_folder),
+    for name, setting, watched in (
+        ("ONE's folder", ours.folder, intake.WATCHED),
+        ("ONE's import folder", ours.import_folder, None),
+        ("ONE's answers folder", ours.answers_folder, answers.WATCHED),
+        ("ONE's children folder", ours.children_folder, our_children.WATCHED),
     ):
         if setting:
-            yield _folder(name, here.config.home / setting)
+            yield _folder(here, name, here.config.home / setting, watched)
 
 
-def _folder(name: str, path: Path) -> Folder:
+def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> Folder:
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
     trouble = ""
     if not path.is_dir():
         trouble = f"{path} is not there"
-    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        trouble = f"this user may not write into {path}"
+    elif not os.access(path, os.R_OK | os.X_OK | (0 if watched else os.W_OK)):
+        trouble = f"this user may not {'read' if watched else 'write into'} {path}"
     if trouble:
         return Folder(name, str(path), trouble, 0, None, None, 0)
-    lie = [*_moments(path), *_moments(path / "working")]
-    taken = [at for at in (_moment(path / "done"), _moment(path / "failed")) if at]
-    failed = len(list((path / "failed").glob("*.report.csv")))
-    return Folder(name, str(path), "", len(lie), min(lie, default=None), max(taken, default=None), failed)
+    lie = _moments(path)
+    if watched is None:
+        return Folder(name, str(path), "", len(lie), min(lie, default=None), None, 0)
+    home = watched_folder.place_of(here.config.home, watched)
+    left = watched_folder.find_left(here.config.home, path, watched)
+    taken = [at for at in (_moment(home / "done"), _moment(home / "failed")) if at]
+    failed = len(list((home / "failed").glob("*/report.csv")))
+    return Folder(
+        name, str(path), "", len(lie), min(lie, default=None), max(taken, default=None), failed, str(home), tuple(left)
+    )
 
 
 def _moments(folder: Path) -> list[datetime]:
     """Since when each file has lain in this folder."""
-    if not folder.is_dir():
-        return []
     found = []
     for file in folder.iterdir():
         with suppress(FileNotFoundError):  # it was taken just now
-            if file.is_file() and not file.name.startswith(OURS):
-                found.append(datetime.fromtimestamp(file.stat().st_mtime, UTC))
+            known = file.lstat()
+            if stat.S_ISREG(known.st_mode) and not file.name.startswith(OURS) and not file.name.endswith(REPORT_ENDING):
+                found.append(datetime.fromtimestamp(known.st_mtime, UTC))
     return found
 
 

@@ -5,8 +5,6 @@ may come again, and a later one stands: an officer may have settled a conflict s
 """
 
 import asyncio
-import csv
-import io
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,11 +16,9 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
-from gateway.errors import GatewayError
-from gateway.logs import failed
-from gateway.one import table
-from gateway.one.drop import alone, claim, look_forever, put_away
+from gateway.one import table, watched_folder
 from gateway.one.table import Cells, NotATable, Unread
+from gateway.one.watched_folder import Outcome, Taken, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import log, transfer_files
 from gateway.store.log import Entry
@@ -31,7 +27,7 @@ from gateway.store.transfer_files import ANSWERS, Stage
 LOOK_EVERY = 1.0  # seconds
 MAX_BYTES = 10_485_760  # a hundred thousand rows
 TOGETHER = 200  # rows in one transaction
-UNFORESEEN = "Something went wrong that should not have. Put the file there again: no answer counts twice."
+HEADINGS = ("Row", "Result", "MessageId", "Reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +42,23 @@ class Line:
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
-    if here.config.one.answers_folder:
-        folder = here.config.home / here.config.one.answers_folder
-        await look_forever(partial(take_in, here, folder), "taking in answers", LOOK_EVERY, stop, here.looks)
+    await watched_folder.watch(here, here.config.one.answers_folder, WATCHED, LOOK_EVERY, stop)
 
 
 async def take_in(here: Authority, folder: Path) -> int:
     """Take in every file that lies there whole: how many."""
-    taken = 0
-    for file in await asyncio.to_thread(claim, folder, (".csv",)):
-        with alone(file) as ours:
-            if ours:
-                await _one_file(here, folder, file)
-                taken += 1
-    return taken
+    return await watched_folder.take_in(here, folder, WATCHED)
 
 
-async def _one_file(here: Authority, folder: Path, file: Path) -> None:
+async def _work(here: Authority, taken: Taken) -> Outcome:
     try:
-        await asyncio.to_thread(lambda: deque(_read(file, here.config.one_answers), maxlen=0))  # is it whole?
-        lines = await _rows(here, _read(file, here.config.one_answers))
+        # is it whole?
+        await asyncio.to_thread(lambda: deque(_read(taken.path, here.config.one_answers), maxlen=0))
+        lines = await _rows(here, _read(taken.path, here.config.one_answers))
     except NotATable as why:
         lines = [Line(0, "refused", reason=f"The file cannot be read: {why}.")]
-    except GatewayError:
-        raise  # the database stands in the way: the file waits
-    except Exception as why:  # noqa: BLE001 - or it would hold up every other file
-        failed("taking in a file of answers", why)
-        lines = [Line(0, "refused", reason=UNFORESEEN)]
-    nothing_good = bool(lines) and all(line.result == "refused" for line in lines)
-    await asyncio.to_thread(put_away, folder / ("failed" if nothing_good else "done"), file, _report(lines))
+    rows = [dict(zip(HEADINGS, (one.row or "", one.result, one.message_id, one.reason), strict=True)) for one in lines]
+    return Outcome(rows, bool(lines) and all(line.result == "refused" for line in lines))
 
 
 def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
@@ -117,9 +101,4 @@ def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int,
     return Line(line, "taken", written.message_id)
 
 
-def _report(lines: Sequence[Line]) -> str:
-    text = io.StringIO()
-    report = csv.writer(text, quoting=csv.QUOTE_ALL)
-    report.writerow(("Row", "Result", "MessageId", "Reason"))
-    report.writerows((line.row or "", line.result, line.message_id, line.reason) for line in lines)
-    return text.getvalue()
+WATCHED = Watched("answers", "taking in answers", (".csv",), HEADINGS, _work)

@@ -2,7 +2,7 @@
 
 That a notice is due is noted in the transaction that accepts it (or keeps it: [one] import_when). Then, whatever stops us:
 
-    1. the file is written under a hidden name, and is on the disk
+    1. the file is written under a hidden name (a new one, never through a link), and is on the disk
     2. one transaction gives it its name and says in the audit log that it was written
     3. it is given that name
 
@@ -11,10 +11,13 @@ rejected before 2 is not written. Test messages, and children of whom nothing ma
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -23,7 +26,9 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core.replies import GONE
 from gateway.core.standing import Standing
 from gateway.errors import GatewayError, Unusable
-from gateway.one.drop import alone, look_forever, put_hidden, show
+from gateway.one import share
+from gateway.one.share import put_hidden, show
+from gateway.one.watched_folder import alone, look_forever
 from gateway.store import inbox, log, transfer_files
 from gateway.store.log import Entry
 from gateway.store.transfer_files import Stage
@@ -34,7 +39,7 @@ from schemas import ctf_write, xml
 from schemas.ctf_write import Written
 
 LOOK_EVERY = 1.0  # seconds
-LOCK = ".cme-gateway"  # whoever holds it writes into the folder
+LOCK = "import.lock"  # in our home: whoever holds it writes into the folder
 HIDDEN = ".cme"  # ends the names of files that are not yet shown
 LET_GO = (  # by our officer: it is not for our case system; or by its sender
     *(Standing.REJECTED, Standing.PASSED_ON),
@@ -58,14 +63,13 @@ async def write_due(here: Authority) -> int:
     shown = 0
     trouble: Exception | None = None
     try:
-        await asyncio.to_thread((folder / LOCK).touch)
-        with alone(folder / LOCK) as ours:
+        with alone(lock_of(here)) as ours, share.opened(folder) as held:
             if not ours:
                 return 0
-            await asyncio.to_thread(_show_those_left, here, folder)
+            await asyncio.to_thread(_show_those_left, here, held)
             for sender, message_id in await here.store.read(transfer_files.waiting):
                 try:
-                    shown += await _write_one(here, folder, sender, message_id)
+                    shown += await _write_one(here, held, sender, message_id)
                 except (OSError, GatewayError):
                     raise  # the folder or the database stands in the way of them all
                 except Exception as why:  # noqa: BLE001 - or it would hold up every other
@@ -77,6 +81,11 @@ async def write_due(here: Authority) -> int:
     return shown
 
 
+def lock_of(here: Authority) -> Path:
+    """Say which file of ours a process holds while it writes into the folder."""
+    return here.config.home / LOCK
+
+
 def unusable(folder: Path, why: OSError) -> Unusable:
     """What a person is told of a folder that cannot be written."""
     return Unusable(
@@ -86,7 +95,7 @@ def unusable(folder: Path, why: OSError) -> Unusable:
     )
 
 
-async def _write_one(here: Authority, folder: Path, sender: str, message_id: str) -> bool:
+async def _write_one(here: Authority, folder: int, sender: str, message_id: str) -> bool:
     locked = await here.store.read(lambda tx: Locked(*inbox.locked(tx, sender, message_id)))
     try:
         notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
@@ -94,12 +103,17 @@ async def _write_one(here: Authority, folder: Path, sender: str, message_id: str
         await here.store.write(lambda tx: transfer_files.drop(tx, here.now(), sender, message_id))
         return False
     made = ctf_write.write(notice, (here.code, ctf_write.AUTHORITY), on_the_wall(here.now()))
-    hidden = folder / f".{sender}-{message_id}{HIDDEN}"
-    await asyncio.to_thread(put_hidden, hidden, made.text)
+    hidden = hidden_name(sender, message_id)
+    await asyncio.to_thread(put_hidden, folder, hidden, made.text)
     lying = await asyncio.to_thread(names_in, folder)
     name = await here.store.write(lambda tx: _name(tx, here, sender, message_id, made, lying))
-    await (asyncio.to_thread(show, hidden, name) if name else asyncio.to_thread(hidden.unlink))
+    await asyncio.to_thread(show, folder, hidden, name) if name else os.unlink(hidden, dir_fd=folder)
     return name is not None
+
+
+def hidden_name(sender: str, message_id: str) -> str:
+    """Make a name for a file that is not yet shown: it says of which notice, and nobody guesses it."""
+    return f".{sender}-{message_id}.{token_hex(8)}{HIDDEN}"
 
 
 def _name(
@@ -141,9 +155,9 @@ def set_written(
     return name
 
 
-def names_in(folder: Path) -> Sequence[str]:
+def names_in(folder: int) -> Sequence[str]:
     """What lies there, in small letters, as ONE's machine may not tell small from capital ones."""
-    return [file.name.casefold() for file in folder.iterdir()]
+    return [name.casefold() for name in os.listdir(folder)]
 
 
 def on_the_wall(now: datetime) -> datetime:
@@ -151,12 +165,18 @@ def on_the_wall(now: datetime) -> datetime:
     return now.astimezone(WALL_CLOCK)
 
 
-def _show_those_left(here: Authority, folder: Path) -> None:
-    """Those of a process that died: what has its name is shown under it, what is not to be written is taken away."""
-    for hidden in folder.glob(f".*{HIDDEN}"):
-        sender, _, message_id = hidden.name.removeprefix(".").removesuffix(HIDDEN).partition("-")
+def _show_those_left(here: Authority, folder: int) -> None:
+    """Those of a process that died: what has its name is shown under it, what has none is taken away, to be made anew."""
+    for hidden in os.listdir(folder):
+        if not hidden.startswith(".") or not hidden.endswith(HIDDEN):
+            continue
+        # a version before this one wrote no random part
+        sender, _, rest = hidden.removeprefix(".").removesuffix(HIDDEN).partition("-")
+        message_id = rest.partition(".")[0]
         noted = here.store.look(partial(transfer_files.get, sender=sender, message_id=message_id))
-        if noted and noted.file and noted.state is not Stage.WAITING:
-            show(hidden, noted.file)
-        elif noted is None or noted.state is Stage.DROPPED:
-            hidden.unlink()
+        is_file = share.find_version(folder, hidden) is not None
+        if noted and noted.file and noted.state is not Stage.WAITING and is_file:
+            show(folder, hidden, noted.file)
+        else:
+            with suppress(IsADirectoryError, PermissionError):
+                os.unlink(hidden, dir_fd=folder)

@@ -110,9 +110,9 @@ async def _remind_some(here: Authority, some: Sequence[Owed]) -> list[str]:
 
 def _ready(here: Authority, one: Owed, by: str) -> Queued:
     sent, receipts = here.store.look(
-        lambda tx: (outbox.get(tx, one.message_id), inbox.receipts_about(tx, one.message_id))
+        lambda tx: (outbox.get(tx, one.message_id), inbox.receipts_about(tx, one.message_id, issuer=one.partner))
     )
-    theirs = [r["at"] for r in receipts if r["issuer"] == one.partner and r["result"] == "accepted"]
+    theirs = [r["at"] for r in receipts if r["result"] == "accepted"]
     days = [at.astimezone(LONDON).date() for at in theirs if hasattr(at, "astimezone")]
     body = Reminder(
         missing=one.missing,

@@ -1,20 +1,14 @@
 """The index of our own children, against whom searches are matched: made of the case system's extract of all of them.
 
-    <folder>/children.csv           put there by ONE
-    <folder>/working/children.csv   taken, by one process
-    <folder>/done/ or failed/       with children.csv.report.csv beside it: which rows could not be read, and why
-
-An extract takes the place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing.
+A report says which rows could not be read, and why (`one/watched_folder.py` says where it lies). An extract takes the place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing.
 Each child is locked under a data key of its own. It is found by keys (`core/blocking.py`), of which only digests under our own key
 are kept, and in each load other ones. Whether a child's data are restricted is locked too: nothing that can be read tells.
 """
 
 import asyncio
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -27,12 +21,11 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import blocking
 from gateway.core.matching import Described
 from gateway.core.names import normal
-from gateway.errors import GatewayError, Unusable
-from gateway.logs import failed
-from gateway.one import table
-from gateway.one.drop import alone, claim, look_forever, put_away
+from gateway.errors import Unusable
+from gateway.one import table, watched_folder
 from gateway.one.leavers import NO, UPN_FORM, day
 from gateway.one.table import NotATable, Unread
+from gateway.one.watched_folder import Outcome, Taken, Watched
 from gateway.store import children, log
 from gateway.store.children import Kept
 from gateway.store.log import Entry
@@ -51,9 +44,7 @@ COLUMNS = (
     *("former_surname", "dob", "dob_estimated", "sex", "nc_year", "postcode", "restricted"),
 )
 NUMBER_BITS = 20  # of a child's number, beside a key: more than table.MAX_ROWS
-UNFORESEEN = (
-    "Something went wrong that should not have: please report it, with the line in the log. The index is as it was."
-)
+HEADINGS = ("Row", "Result", "Reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,47 +66,30 @@ class Loaded:
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
-    if here.config.one.children_folder:
-        folder = here.config.home / here.config.one.children_folder
-        await look_forever(partial(take_in, here, folder), "taking in our children", LOOK_EVERY, stop, here.looks)
+    await watched_folder.watch(here, here.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
 
 
 async def take_in(here: Authority, folder: Path) -> int:
     """Take in every file that lies there whole: how many."""
-    taken = 0
-    for file in await asyncio.to_thread(claim, folder, (".csv",)):
-        with alone(file) as ours:
-            if ours:
-                await asyncio.to_thread(_one_file, here, folder, file)
-                taken += 1
-    return taken
+    return await watched_folder.take_in(here, folder, WATCHED)
 
 
-def _one_file(here: Authority, folder: Path, file: Path) -> None:
-    place, lines = "done", [(0, "")]
-    try:
-        with file.open("rb") as stream:
-            lines = list(load(here, stream, SYSTEM).unread)
-    except Unusable as why:
-        place, lines = "failed", [(0, f"{why.sentence} {why.next_step}")]
-    except GatewayError:
-        raise  # the database stands in the way: the file waits
-    except Exception as why:  # noqa: BLE001 - or it would hold up every other file
-        failed("taking in our children", why)
-        place, lines = "failed", [(0, UNFORESEEN)]
-    put_away(folder / place, file, _report(lines))
+async def _work(here: Authority, taken: Taken) -> Outcome:
+    unread = await asyncio.to_thread(_load_file, here, taken)
+    return Outcome([{"Row": line, "Result": "refused", "Reason": reason} for line, reason in unread])
 
 
-def _report(lines: Iterable[tuple[int, str]]) -> str:
-    text = io.StringIO()
-    report = csv.writer(text, quoting=csv.QUOTE_ALL)
-    report.writerow(("Row", "Result", "Reason"))
-    report.writerows((line or "", "refused", reason) for line, reason in lines)
-    return text.getvalue()
+def _load_file(here: Authority, taken: Taken) -> Sequence[tuple[int, str]]:
+    with taken.path.open("rb") as stream:
+        return load(here, stream, SYSTEM, check=taken.check_whole).unread
 
 
-def load(here: Authority, stream: BinaryIO, by: str, *, fewer: bool = False) -> Loaded:
+def load(
+    here: Authority, stream: BinaryIO, by: str, *, fewer: bool = False, check: Callable[[], None] | None = None
+) -> Loaded:
     """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
+
+    `check` is asked at the last moment, and raises where the extract is not to count.
 
     Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read; then all is as before.
     """
@@ -134,6 +108,8 @@ def load(here: Authority, stream: BinaryIO, by: str, *, fewer: bool = False) -> 
     for at in range(0, len(keys), KEY_STEP):
         pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
         here.store.run(partial(children.put_keys, load=number, some=pairs))
+    if check:
+        check()
     here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
     _clear(here)
     return Loaded(readable, tuple(unread))
@@ -303,3 +279,6 @@ def _clear(here: Authority) -> None:
 def is_fresh(here: Authority, counts: children.Load) -> bool:
     """Is the index young enough for the machine to answer by?"""
     return (here.now() - counts.at).days < here.config.search.index_days
+
+
+WATCHED = Watched("children", "taking in our children", (".csv",), HEADINGS, _work)

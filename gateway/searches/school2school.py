@@ -11,8 +11,7 @@ from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.one import imports
-from gateway.one.drop import put_hidden, show
+from gateway.one import imports, share
 from gateway.store import outbox, transfer_files
 from schemas import ctf_write
 from schemas.ctf_write import Written
@@ -39,17 +38,18 @@ def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path
         )
     notice = respond.read_outgoing(here, message_id, by)
     made = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(here.now()))
-    hidden = folder / f".{here.code}-{message_id}{imports.HIDDEN}"
+    hidden = imports.hidden_name(here.code, message_id)
     try:
-        put_hidden(hidden, made.text)
-        lying = imports.names_in(folder)
+        with share.opened(folder) as held:
+            share.put_hidden(held, hidden, made.text)
+            lying = imports.names_in(held)
 
-        def name(tx: Connection) -> str:
-            transfer_files.due(tx, here.now(), [(here.code, message_id)])
-            return imports.set_written(tx, here, here.code, message_id, ctf_write.NOT_KNOWN, made, lying, by)
+            def name(tx: Connection) -> str:
+                transfer_files.due(tx, here.now(), [(here.code, message_id)])
+                return imports.set_written(tx, here, here.code, message_id, ctf_write.NOT_KNOWN, made, lying, by)
 
-        file = here.store.run(name)
-        show(hidden, file)
+            file = here.store.run(name)
+            share.show(held, hidden, file)
     except OSError as why:
         raise imports.unusable(folder, why) from None
     return folder / file, made

@@ -30,8 +30,9 @@ from gateway.core.matching import Described, Match
 from gateway.core.standing import Standing
 from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
+from gateway.exchange.respond import Name
 from gateway.logs import failed
-from gateway.one.drop import look_forever
+from gateway.one.watched_folder import look_forever
 from gateway.searches import children
 from gateway.searches.children import Ours
 from gateway.store import children as kept
@@ -112,7 +113,7 @@ async def _match(here: Authority, counts: Load, search: Search) -> bool:
 
 
 def _ask(tx: Connection, here: Authority, counts: Load, search: Search) -> Verdict:
-    item = inbox.get(tx, search.message_id)
+    item = inbox.get(tx, search.name)
     if item.restriction != "none":
         return Verdict(Found.PERSON)
     message = _opened(here, Locked(*inbox.locked(tx, search.sender, search.message_id)), search.message_id)
@@ -187,24 +188,26 @@ def _about(search: Search, rank: int) -> str:
 
 
 def _answer_by_machine(here: Authority, search: Search) -> None:
-    item = here.store.look(partial(inbox.get, message_id=search.message_id))
+    item = here.store.look(partial(inbox.get, name=search.name))
     if item.kind != "WhereaboutsEnquiry" or item.state is not Standing.NEW or item.test or item.restriction != "none":
         return
     try:
-        respond.answer(here, search.message_id, NO_TRACE_BY_MACHINE, SYSTEM)
+        respond.answer(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
     except NotAllowed:
         return  # its sender took it back, or an officer answered it, just now
     here.store.run(partial(searches.set_answered, search=search))
 
 
-def read(here: Authority, message_id: str, by: str) -> tuple[Item, Message, Search | None, list[Candidate]]:
-    """A search and its possible matches, opened for a person. That they were read is an entry of the audit log. Raises NotFound."""
-    item, message = respond.read_incoming(here, message_id, by)
+def read(here: Authority, name: Name, by: str) -> tuple[Item, Message, Search | None, list[Candidate]]:
+    """A search and its possible matches, opened for a person. That they were read is an entry of the audit log. Raises NotFound, Ambiguous."""
+    item, message = respond.read_incoming(here, name, by)
 
     def look(tx: Connection) -> tuple[Search | None, list[Possible]]:
-        search = searches.get(tx, item.sender, message_id)
-        found = searches.possible(tx, item.sender, message_id)
-        log.append(tx, here.now(), [Entry("match.read", by, message_id, item.sender, detail={"matches": len(found)})])
+        search = searches.get(tx, item.sender, item.message_id)
+        found = searches.possible(tx, item.sender, item.message_id)
+        log.append(
+            tx, here.now(), [Entry("match.read", by, item.message_id, item.sender, detail={"matches": len(found)})]
+        )
         return search, found
 
     search, found = here.store.run(look)
@@ -227,6 +230,6 @@ def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
     done = dict.fromkeys(SEARCHES, 0)
     for item in here.store.look(inbox.unmatched):
         with suppress(NotAllowed):
-            respond.answer(here, item.message_id, no_trace, by)
+            respond.answer(here, item.name, no_trace, by)
             done[item.kind] += 1
     return done

@@ -8,6 +8,7 @@ wait for each other anyhow, and PostgreSQL shares the work between processes, no
 import asyncio
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ from gateway.errors import ConfigProblem, StoreUnavailable
 
 T = TypeVar("T")
 
+MIGRATE_SECONDS = 600  # how long one process waits for another that brings the database to its new shape
+MIGRATING = 0x636D65  # the number of PostgreSQL's lock around it, the same for every version
 BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
 READERS = 2
 PRIVATE = 0o600
@@ -57,6 +60,12 @@ SQLITE_CODES = {  # by the beginning of SQLite's own name for it; the first that
     "SQLITE_CANTOPEN": "store.missing",
     "SQLITE_CORRUPT": "store.damaged",
     "SQLITE_NOTADB": "store.damaged",
+}
+CONNECTING = {  # what PostgreSQL and its driver say, in English, where one cannot connect; the first that fits
+    "store.no-database": r'database "[^\n]*" does not exist',
+    "store.not-let-in": r'authentication failed|no password supplied|no pg_hba\.conf entry|role "[^\n]*" (?:does not exist|is not permitted)'
+    r"|permission denied for database|password is empty|server requested|rejects connection",
+    "store.no-such-host": r"(?:failed to resolve|could not translate) host(?! .*emporary failure)",
 }
 CACHE_KIB = 16_384  # of one SQLite connection: a batch of notices is changed in memory, not spilled page by page
 
@@ -121,24 +130,46 @@ class Store:
 
     def is_current(self, tx: Connection) -> bool:
         """Has the database the shape that this version of the gateway needs?"""
-        return MigrationContext.configure(tx).get_current_revision() == newest_revision()
+        return _revisions(tx) == {newest_revision()}
 
     def migrate(self, *, create: bool = False) -> None:
-        """Bring the database to the newest shape. Raises StoreUnavailable where there is none and it is not to be made."""
-        if not create and not self._is_made():
+        """Bring the database to the newest shape; of several processes one does, and the others wait for it.
+
+        Raises StoreUnavailable where there is none and it is not to be made, and where a newer version has been here.
+        """
+        if not create and not self.is_made():
             raise StoreUnavailable("store.missing")
-        if self._is_made() and self.look(self.is_current):
+        if self.is_made() and self.look(self._is_ready):
             return  # the usual case, which needs no lock
-        with (
-            as_file(files("gateway.store") / "migrations") as scripts,
-            self._translated(),
-            self.engine.begin() as connection,
+        for attempt in Retrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_delay(MIGRATE_SECONDS),
+            wait=wait_random_exponential(multiplier=0.01, max=0.5),
+            reraise=True,
         ):
+            with attempt, self._translated(), self.engine.begin() as connection:
+                self._upgrade(connection)
+
+    def _is_ready(self, tx: Connection) -> bool:
+        """Is nothing left to be done? Raises StoreUnavailable where a newer version has been here."""
+        if _revisions(tx) - known_revisions():
+            raise StoreUnavailable("store.newer")
+        return self.is_current(tx)
+
+    def _upgrade(self, tx: Connection) -> None:
+        """Look again behind the lock, for whoever had it may have done it. SQLite's is the transaction itself."""
+        if tx.dialect.name == "postgresql":
+            tx.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATE_SECONDS}s'")
+            tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
+        if self._is_ready(tx):
+            return
+        with as_file(files("gateway.store") / "migrations") as scripts:
             settings = _alembic(str(scripts))
-            settings.attributes["connection"] = connection
+            settings.attributes["connection"] = tx
             command.upgrade(settings, "head")
 
-    def _is_made(self) -> bool:
+    def is_made(self) -> bool:
+        """Is there a database with a gateway's tables? Nothing is created by asking."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         if file and not Path(file).exists():  # to connect would make an empty one
             return False
@@ -156,6 +187,18 @@ def newest_revision() -> str:
     """The revision that this version of the gateway needs."""
     with as_file(files("gateway.store") / "migrations") as scripts:
         return ScriptDirectory.from_config(_alembic(str(scripts))).get_current_head() or ""
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """Every revision that this version of the gateway knows."""
+    with as_file(files("gateway.store") / "migrations") as scripts:
+        every = ScriptDirectory.from_config(_alembic(str(scripts))).walk_revisions()
+        return frozenset(one.revision for one in every)
+
+
+def _revisions(tx: Connection) -> set[str]:
+    return set(MigrationContext.configure(tx).get_current_heads())
 
 
 def _alembic(scripts: str) -> AlembicConfig:
@@ -236,7 +279,12 @@ def _unavailable(error: exc.DBAPIError) -> Exception:
         return StoreUnavailable("store.full")
     if state == "25006":
         return StoreUnavailable("store.read-only")
-    return StoreUnavailable("store.unreachable") if isinstance(error, exc.OperationalError) else error
+    return StoreUnavailable(_not_connected(str(cause))) if isinstance(error, exc.OperationalError) else error
+
+
+def _not_connected(says: str) -> str:
+    """Why there is no connection, by the words of the driver or the server: where connecting fails there is no SQLSTATE."""
+    return next((code for code, words in CONNECTING.items() if re.search(words, says)), "store.unreachable")
 
 
 def among(tx: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:

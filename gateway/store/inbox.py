@@ -1,20 +1,21 @@
 """What came: kept once for each (sender, id), each with its receipt; and what was refused."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.core.message_name import MessageName, split
 from gateway.core.replies import FINAL, By, Misfit, Named, Said
 from gateway.core.standing import TASKS, WAITING, Standing
-from gateway.errors import NotFound
+from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import among
 from gateway.store.searches import Found
-from gateway.store.tables import inbox, receipts
+from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
@@ -62,6 +63,11 @@ class Item:
     state_at: datetime
     said_case: str | None
     misfit: Misfit | None
+
+    @property
+    def name(self) -> MessageName:
+        """What it is named by, everywhere."""
+        return MessageName(self.sender, self.message_id)
 
     @property
     def case_said(self) -> str:
@@ -159,8 +165,12 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
 
 
 def _taken(tx: Connection, messages: Sequence[Arrived]) -> set[tuple[str, str]]:
-    query = select(inbox.c.sender, inbox.c.message_id).where(inbox.c.message_id.in_([m.message_id for m in messages]))
-    return {(row.sender, row.message_id) for row in tx.execute(query)}
+    """The names that another message has: one by the same sender, or one of ours."""
+    ids = [m.message_id for m in messages]
+    query = select(inbox.c.sender, inbox.c.message_id).where(inbox.c.message_id.in_(ids))
+    ours = set(tx.scalars(select(outbox.c.message_id).where(outbox.c.message_id.in_(ids))))
+    used = {(m.sender, m.message_id) for m in messages if m.message_id in ours}
+    return used | {(row.sender, row.message_id) for row in tx.execute(query)}
 
 
 def _early(tx: Connection, messages: Sequence[Arrived]) -> set[str]:
@@ -203,14 +213,16 @@ def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> Non
         tx.execute(insert(receipts), [row | {"at": now} for row in rows])
 
 
-def receipts_about(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
-    """Every receipt for this message, oldest first."""
+def receipts_about(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
+    """Every receipt of this authority for a message, oldest first.
+
+    Of what we sent, the issuer is its recipient. Of what came we are, and `digest` is the one that was kept: others may have
+    the same id.
+    """
     at = receipts.c
-    query = select(at.number, at.issuer, at.at, at.result, at.digest, at.token)
-    return [
-        dict(row._mapping)
-        for row in tx.execute(query.where(receipts.c.message_id == message_id).order_by(receipts.c.number))
-    ]
+    query = select(at.number, at.issuer, at.at, at.result, at.digest, at.token).order_by(at.number)
+    found = [dict(row._mapping) for row in tx.execute(query.where(at.message_id == message_id))]
+    return [one for one in found if one["issuer"] == issuer and digest in (None, one["digest"])]
 
 
 def receipt(tx: Connection, number: int) -> str:
@@ -285,9 +297,37 @@ def overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -> lis
     return found
 
 
-def get(tx: Connection, message_id: str) -> Item:
-    """One message. Raises NotFound."""
-    row = tx.execute(select(*_VIEW).where(inbox.c.message_id == message_id)).first()
+def find_names(tx: Connection, text: str) -> list[MessageName]:
+    """Every message, ours or theirs, that may be meant by what a person or program wrote (`core.message_name`)."""
+    sender, message_id = split(text)
+    came = tx.scalars(select(inbox.c.sender).where(inbox.c.message_id == message_id)).all()
+    if sender is not None:
+        return [MessageName(sender, message_id)] if sender in came else []
+    ours = tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id))
+    return [*([MessageName("", message_id)] if ours else []), *(MessageName(one, message_id) for one in sorted(came))]
+
+
+def resolve_name(tx: Connection, text: str) -> MessageName:
+    """The one message that is meant by what was written. Raises NotFound, or Ambiguous with the names of all that may be."""
+    found = find_names(tx, text)
+    if not found:
+        raise NotFound(
+            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
+        )
+    if len(found) > 1:
+        raise Ambiguous(
+            "message.ambiguous",
+            f"{len(found)} messages have this id{', one of them ours' if not found[0].sender else ''}.",
+            f"Name the one that came: {' or '.join(str(one) for one in found if one.sender)}.",
+        )
+    return found[0]
+
+
+def get(tx: Connection, name: str | MessageName) -> Item:
+    """One message that came. Raises NotFound, or Ambiguous where only an id is given that more than one message has."""
+    named = name if isinstance(name, MessageName) else resolve_name(tx, name)
+    mine = and_(inbox.c.message_id == named.message_id, inbox.c.sender == named.sender)
+    row = tx.execute(select(*_VIEW).where(mine)).first()
     if row is None:
         raise NotFound(
             "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."

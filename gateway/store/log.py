@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from itertools import groupby
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -115,6 +116,11 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
     return _one_line.encode({name: value for name, value in members.items() if value is not None})
 
 
+def digest_of(text: str) -> str:
+    """The digest by which an entry names a signed text."""
+    return sha256(text.encode()).hexdigest()
+
+
 def moment(at: datetime) -> str:
     """A time as an entry has it."""
     return at.isoformat(timespec="microseconds")
@@ -169,6 +175,13 @@ def entries(tx: Connection) -> Iterator[Kept]:
     query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
     for row in tx.execute(query):
         yield as_kept(row._mapping)
+
+
+def blocks(tx: Connection) -> Iterator[tuple[int, bytes]]:
+    """The root that is kept of every complete block, in order."""
+    query = select(audit_blocks.c.block, audit_blocks.c.root).order_by(audit_blocks.c.block)
+    for row in tx.execute(query.execution_options(yield_per=1000)):
+        yield row.block, bytes(row.root)
 
 
 def mentions(tx: Connection) -> Iterator[tuple[int, set[str]]]:

@@ -39,6 +39,7 @@ class Queued:
     queued_by: str
     protection: str = "sealed"  # or the class of protection of a letter
     marks: tuple[int, ...] = ()  # by which it is found
+    decision: str | None = None  # of an acknowledgement
     said_case: str | None = None  # as the message names it, where it lies in another case here
 
 

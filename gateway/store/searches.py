@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
+from gateway.core.message_name import MessageName
 from gateway.store.tables import matches, searches
 
 OVER = 2**62  # beyond every load
@@ -41,6 +42,11 @@ class Search:
     came_at: datetime
     state: Found
     state_at: datetime
+
+    @property
+    def name(self) -> MessageName:
+        """What it is named by, everywhere."""
+        return MessageName(self.sender, self.message_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +142,13 @@ def possible(tx: Connection, sender: str, message_id: str) -> list[Possible]:
     ]
 
 
-def strengths(tx: Connection, some: Sequence[Search]) -> dict[str, list[int]]:
-    """The strengths of the possible matches of these, by id, the strongest first."""
+def strengths(tx: Connection, some: Sequence[Search]) -> dict[MessageName, list[int]]:
+    """The strengths of the possible matches of these, by their names, the strongest first."""
     query = select(matches.c.sender, matches.c.message_id, matches.c.strength).order_by(matches.c.rank)
-    found: dict[str, list[int]] = {}
+    found: dict[MessageName, list[int]] = {}
     for one in some:
         mine = query.where(matches.c.sender == one.sender, matches.c.message_id == one.message_id)
-        found[one.message_id] = [row.strength for row in tx.execute(mine)]
+        found[one.name] = [row.strength for row in tx.execute(mine)]
     return found
 
 

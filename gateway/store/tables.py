@@ -628,4 +628,20 @@ webhooks = Table(  # where case systems want to be told of what happens
     Column("failed_as", String(80)),
 )
 
-APPEND_ONLY = ("audit_entries", "audit_checkpoints", "receipts", "attempts")
+owner = Table(  # the gateway whose records these are: one row, 1
+    "owner",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("authority", AUTHORITY, nullable=False),
+    Column("identity", String(64), nullable=False),  # its public identity key, hex
+)
+
+APPEND_ONLY = (
+    "audit_entries",
+    "audit_checkpoints",
+    "audit_mentions",
+    "audit_blocks",
+    "receipts",
+    "attempts",
+    "owner",
+)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from gateway.core.happenings import Event
+from gateway.core.message_name import MessageName
 from gateway.errors import NotFound
 from gateway.store.tables import api_clients, inbox, outbox, webhooks
 
@@ -103,8 +104,11 @@ def _put(tx: Connection, hook: Webhook, said: dict[str, Any]) -> Webhook:
     return replace(hook, **said)
 
 
-def changed_by(tx: Connection, act: str, about: str | None, partner: str | None) -> list[str]:
-    """The messages that this one answers, takes back or replaces; none for another act than its coming or going."""
+def changed_by(tx: Connection, act: str, about: str | None, partner: str | None) -> list[MessageName]:
+    """The messages that this one answers, takes back or replaces; none for another act than its coming or going.
+
+    One that is named is ours or its partner's: ids of ours are no partner's (`inbox.keep`).
+    """
     if act == "notice.queued":
         query = select(outbox.c.in_reply_to).where(outbox.c.message_id == about)
     elif act == "message.kept":
@@ -113,7 +117,9 @@ def changed_by(tx: Connection, act: str, about: str | None, partner: str | None)
     else:
         return []
     row = tx.execute(query).first()
-    return [name for name in (row or ()) if name is not None]
+    named = [message_id for message_id in (row or ()) if message_id is not None]
+    ours = set(tx.scalars(select(outbox.c.message_id).where(outbox.c.message_id.in_(named))))
+    return [MessageName("" if one in ours else partner or "", one) for one in named]
 
 
 def _columns(hook: Webhook) -> dict[str, Any]:

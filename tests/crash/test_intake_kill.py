@@ -1,7 +1,6 @@
 """A gateway is killed while it takes in an extract, again and again: every row has one effect, and stands in the report."""
 
 import asyncio
-import csv
 import os
 import random
 import subprocess
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, Table, func, select
 from gateway import setup
 from gateway.one import intake
 from gateway.store import log, tables
+from tests import folders
 from tests.conftest import introduce, make
 
 KILLS = 8
@@ -66,8 +66,9 @@ def test_killed_over_an_extract_the_gateway_loses_no_row_and_doubles_none(tmp_pa
     made = here.store.look(lambda tx: len(log.search(tx, act="draft.made", limit=ROWS)))
     here.store.close()
     assert (counts, made) == ([ROWS * 2 // 3, ROWS * 2 // 3, ROWS // 3], ROWS // 3)
-    with (folder / "done" / "leavers.csv.report.csv").open(encoding="utf-8-sig", newline="") as stream:
-        lines = list(csv.DictReader(stream))
+    [_] = folders.places(tmp_path / "333", "leavers")
+    assert [file.name for file in folder.iterdir() if not file.name.endswith(".report.csv")] == []
+    lines = folders.rows_of(tmp_path / "333", "leavers")
     results = Counter(line["Result"] for line in lines)
     assert [int(line["Row"]) for line in lines] == list(range(2, ROWS + 2))
     assert results["held"] == ROWS // 3

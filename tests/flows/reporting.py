@@ -48,7 +48,7 @@ async def exchange(here: Authority, there: Authority, message: Message) -> str:
     [ready] = prepare(here, [message], "olive")
     here.store.run(lambda tx: queue(tx, here, [ready]))
     await receive(there, [ready.sealed], here.code)
-    [given] = there.store.look(lambda tx: inbox.receipts_about(tx, ready.message_id))
+    [given] = there.store.look(lambda tx: inbox.receipts_about(tx, ready.message_id, issuer=there.code))
     kept = inbox.Receipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
 
     def settled(tx: object) -> None:

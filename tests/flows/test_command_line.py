@@ -127,7 +127,7 @@ def test_a_second_gateway_in_one_folder_is_told_that_one_runs_already(homes: tup
         assert b"serving" in first.stderr.readline()
         done = in_a_process("serve", "--home", str(homes[0]))
         first.terminate()
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert "running already" in done.stderr
 
 

@@ -1,7 +1,6 @@
 """A notice that an officer accepts lies in ONE's import folder; ONE says what it made of it, and that is read back."""
 
 import asyncio
-import csv
 import json
 import os
 import subprocess
@@ -26,7 +25,7 @@ from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor
-from gateway.one import answers, drop, imports
+from gateway.one import answers, imports, watched_folder
 from gateway.searches import school2school
 from gateway.settings.file import parse
 from gateway.settings.sections import OneAnswersSettings, OneSettings
@@ -36,6 +35,7 @@ from gateway.store.transfer_files import Stage, TransferFile
 from keys.errors import AtRestAltered
 from schemas import ctf
 from schemas.message import Acknowledgement, Message, TransferNotice, WhereaboutsEnquiry, Withdrawal
+from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_bad_input import command
@@ -112,7 +112,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
         await until(lambda: files(tmp_path) == [FIRST])
         assert run_one(tmp_path, replace(ADA, family_name="Other-Example")) == {FIRST: "matched with conflicts"}
         await until(lambda: stands(worcestershire, sent).state is Stage.CONFLICTS)
-        await until(lambda: bool(list((tmp_path / "answers" / "done").glob("*.report.csv"))))
+        await until(lambda: bool(list((tmp_path / "answers").glob("*.report.csv"))))
     [written] = acts(worcestershire, "one.written")
     [answered] = acts(worcestershire, "one.answered")
     assert FIRST in written
@@ -201,7 +201,7 @@ async def test_a_notice_taken_back_before_it_is_written_is_not_written(pair: Pai
     await receive(worcestershire, [ready.sealed], "333")
     assert await imports.write_due(worcestershire) == 0
     assert stands(worcestershire, message_id).state is Stage.DROPPED
-    assert [file.name for file in (tmp_path / "import").iterdir()] == [imports.LOCK]
+    assert list((tmp_path / "import").iterdir()) == []
 
 
 async def test_a_correction_is_written_in_the_place_of_what_it_corrects(pair: Pair, tmp_path: Path) -> None:
@@ -262,8 +262,7 @@ async def test_a_crash_at_any_step_leaves_one_file_under_one_name(
 async def test_a_folder_that_another_process_writes_into_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
     _, worcestershire = pair
     await accepted(pair)
-    (tmp_path / "import" / imports.LOCK).touch()
-    with drop.alone(tmp_path / "import" / imports.LOCK) as ours:
+    with watched_folder.alone(imports.lock_of(worcestershire)) as ours:
         assert ours
         assert await imports.write_due(worcestershire) == 0
     assert await imports.write_due(worcestershire) == 1
@@ -400,8 +399,7 @@ def extract(tmp_path: Path, *rows: str, name: str = "answers.csv", head: str = "
 
 
 def report(tmp_path: Path, name: str = "answers.csv", place: str = "done") -> list[dict[str, str]]:
-    text = (tmp_path / "answers" / place / f"{name}.report.csv").read_text("utf-8-sig")
-    return list(csv.DictReader(text.splitlines()))
+    return folders.rows_of(tmp_path / "885", "answers", place, name)
 
 
 async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair: Pair, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A leaver stands in ONE's extract, and the other authority has the notice: the good rows go out, the others are listed with why."""
 
-import csv
 import io
 import os
 import time
@@ -20,13 +19,14 @@ from gateway.core.delivery import State
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.monitoring import doctor
-from gateway.one import drop, extracts, intake, leavers
+from gateway.one import extracts, intake, leavers, watched_folder
 from gateway.one.extracts import Ignored, Row
 from gateway.one.table import Unread
 from gateway.settings.sections import OneColumnsSettings, OneSettings
 from gateway.store import log, outbox
 from schemas import ctf
 from schemas.message import Officer, TransferNotice
+from tests import folders
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair, state, until
 from tests.flows.test_postcodes import directory
@@ -72,8 +72,7 @@ def read(data: bytes, columns: OneColumnsSettings | None = None) -> list[tuple[i
 
 
 def report(tmp_path: Path, place: str = "done", name: str = "leavers.csv") -> list[dict[str, str]]:
-    text = (tmp_path / "one" / place / f"{name}.report.csv").read_text("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return folders.rows_of(tmp_path / "333", "leavers", place, name)
 
 
 async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
@@ -83,7 +82,7 @@ async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
         put(tmp_path, ADA)
-        await until(lambda: (tmp_path / "one" / "done" / "leavers.csv").exists())
+        await until(lambda: bool(list((tmp_path / "one").glob("*.report.csv"))))
         [line] = report(tmp_path)
         await until(lambda: state(sandwell, line["MessageId"]) is State.RECEIVED)
     assert (line["Row"], line["Result"], line["To"]) == ("2", "sent", "885")
@@ -102,7 +101,7 @@ async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, t
     ]  # fmt: skip
     whys = ["", "", "restricted", "not known", "no surname", "date of birth", "Birmingham", "first letter", "row 2"]
     assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
-    text = (tmp_path / "one" / "done" / "leavers.csv.report.csv").read_text("utf-8-sig")
+    text = folders.text_of(tmp_path / "333", "leavers")
     entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(log.entries(tx))))
     for name in ("Testchild", "Hidden", "Specimen", "2016", "X333210123001"):
         assert name not in text
@@ -117,7 +116,7 @@ async def test_the_same_rows_again_send_nothing_again(pair: Pair, tmp_path: Path
         put(tmp_path, ADA, BY_POSTCODE)
         await intake.take_in(sandwell, tmp_path / "one")
         assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2, turn
-    assert {line["Result"] for line in report(tmp_path, name="leavers-2.csv")} == {"before"}
+    assert {line["Result"] for line in report(tmp_path)} == {"before"}
 
 
 async def test_a_process_that_died_over_a_file_leaves_it_to_the_next(pair: Pair, tmp_path: Path) -> None:
@@ -128,11 +127,12 @@ async def test_a_process_that_died_over_a_file_leaves_it_to_the_next(pair: Pair,
     assert report(tmp_path)[0]["Result"] == "sent"
 
 
-async def test_a_file_that_another_process_has_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
+async def test_a_folder_that_another_process_takes_from_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
-    (tmp_path / "one" / "working").mkdir()
-    file = put(tmp_path, ADA, name="working/leavers.csv")
-    with drop.alone(file) as ours:
+    put(tmp_path, ADA)
+    place = watched_folder.place_of(sandwell.config.home, intake.WATCHED)
+    place.mkdir(parents=True)
+    with watched_folder.alone(place / watched_folder.LOCK) as ours:
         assert ours
         assert await intake.take_in(sandwell, tmp_path / "one") == 0
     assert await intake.take_in(sandwell, tmp_path / "one") == 1
@@ -178,7 +178,7 @@ async def test_what_is_no_table_is_put_aside_with_why(pair: Pair, tmp_path: Path
     [line] = report(tmp_path, "failed")
     assert line["Result"] == "refused"
     assert says in line["Reason"]
-    assert (tmp_path / "one" / "failed" / "leavers.csv").read_bytes() == content
+    assert (folders.places(tmp_path / "333", "leavers", "failed")[0] / "original").read_bytes() == content
 
 
 def test_columns_are_called_as_the_settings_say() -> None:
@@ -246,14 +246,16 @@ async def test_without_a_telephone_number_nothing_is_sent_and_the_file_waits(pai
     put(tmp_path, ADA)
     with pytest.raises(ConfigProblem, match="telephone"):
         await intake.take_in(sandwell, tmp_path / "one")
-    assert (tmp_path / "one" / "working" / "leavers.csv").exists()
+    assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
+    assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"
 
 
 def test_doctor_looks_into_the_folder(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     assert ("ONE's folder", "ok") in {(one.name, one.result) for one in doctor.examine(sandwell)}
-    (tmp_path / "one" / "failed").mkdir()
-    (tmp_path / "one" / "failed" / "x.csv.report.csv").touch()
+    failed = tmp_path / "333" / "taken-in" / "leavers" / "failed" / "x"
+    failed.mkdir(parents=True)
+    (failed / "report.csv").touch()
     assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
     sandwell.config = replace(sandwell.config, one=OneSettings("nowhere"))
     assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
@@ -325,7 +327,7 @@ async def test_a_common_transfer_file_that_cannot_go_is_said(
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_ctf(tmp_path, CTF.replace(*change))
     await intake.take_in(sandwell, tmp_path / "one")
-    [file] = (tmp_path / "one").glob("*/*.report.csv")
+    [file] = (tmp_path / "one").glob("*.report.csv")
     assert says in file.read_text("utf-8-sig")
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
 
@@ -335,14 +337,13 @@ def test_a_new_version_begins_in_august() -> None:
     assert ctf.version(date(2027, 1, 1)) == 26
 
 
-async def test_a_file_of_the_same_name_waits_until_the_first_is_done(pair: Pair, tmp_path: Path) -> None:
+async def test_a_file_of_the_same_name_is_another_file(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     (tmp_path / "one" / "working").mkdir()
     put(tmp_path, ADA, name="working/leavers.csv")
     second = put(tmp_path, BY_POSTCODE)
-    for turn in range(2):
-        assert await intake.take_in(sandwell, tmp_path / "one") == 1, turn
-    assert not second.exists()
+    assert await intake.take_in(sandwell, tmp_path / "one") == 2
+    assert not second.exists(), "two files of one name are two files"
     assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2
 
 
@@ -368,7 +369,7 @@ async def test_a_file_on_which_our_code_fails_holds_up_no_other(
     put(tmp_path, ADA, name="a.csv")
     put(tmp_path, BY_POSTCODE, name="b.csv")
     assert await intake.take_in(sandwell, tmp_path / "one") == 2
-    assert report(tmp_path, "failed", "a.csv")[0]["Reason"] == intake.UNFORESEEN
+    assert report(tmp_path, "failed", "a.csv")[0]["Reason"] == watched_folder.UNFORESEEN
     assert report(tmp_path, name="b.csv")[0]["Result"] == "sent"
 
 
@@ -381,7 +382,8 @@ async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_aga
     put(tmp_path, *(f",Specimen-{number},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
     async with app.running(sandwell):
         await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search(tx))))
-    assert (tmp_path / "one" / "working" / "leavers.csv").exists()
+    assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
+    assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"
     await intake.take_in(sandwell, tmp_path / "one")
     results = [line["Result"] for line in report(tmp_path)]
     assert set(results) == {"sent", "before"}

@@ -39,6 +39,7 @@ from schemas.message import (
     WhereaboutsUnknownNotice,
     Withdrawal,
 )
+from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_command_line import cme_gateway
@@ -311,8 +312,8 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
         await children.take_in(here, folder)
-    assert "There is no name." in (folder / "done" / "first.csv.report.csv").read_text("utf-8-sig")
-    assert "a part only" in (folder / "failed" / "part.csv.report.csv").read_text("utf-8-sig")
+    assert "There is no name." in folders.text_of(here.config.home, "children")
+    assert "a part only" in folders.text_of(here.config.home, "children", "failed")
     counts = here.store.look(index.current)
     assert counts is not None
     assert counts.children == 61

@@ -45,7 +45,8 @@ async def scrape(port: int, path: str = "/metrics") -> tuple[int, str]:
 
 def with_everything(here: Authority, tmp_path: Path) -> None:
     """A mailbox that it holds, a folder of ONE's, an index, a failure: all that a metric may speak of."""
-    (tmp_path / "one" / "done").mkdir(parents=True)
+    (tmp_path / "one").mkdir()
+    (here.config.home / "taken-in" / "leavers" / "done").mkdir(parents=True)
     one = OneSettings(folder=str(tmp_path / "one"))
     here.config = replace(here.config, hosting=HostingSettings(owners="885"), one=one)
     load(here)

@@ -115,7 +115,7 @@ async def test_a_lost_receipt_is_had_by_delivering_again(pair: Pair) -> None:
         told = await compared(sandwell, worcestershire)
         assert (told[sent].difference.differs, told[sent].done) == (Differs.RECEIPT_LOST, SENT_AGAIN)
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-    receipts = sandwell.store.look(lambda tx: inbox.receipts_about(tx, sent))
+    receipts = sandwell.store.look(lambda tx: inbox.receipts_about(tx, sent, issuer=worcestershire.code))
     assert len({str(one["token"]) for one in receipts}) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
+from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.standing import Standing
 from gateway.store import (
@@ -141,10 +142,13 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "a reply that does not fit": lambda tx: inbox.set_aside(tx, NOW, "885", "m1", Standing.DOES_NOT_FIT, Misfit.LATE),
     "replies about nothing": inbox.about_nothing,
     "mark": lambda tx: inbox.mark(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
-    "one received": lambda tx: (inbox.get(tx, "m1"), inbox.missing_before(tx, inbox.get(tx, "m1"))),
+    "one received": lambda tx: (
+        inbox.find_names(tx, "m1"),
+        inbox.missing_before(tx, inbox.get(tx, MessageName("885", "m1"))),
+    ),
     "newest received": lambda tx: inbox.search(tx, NOW),
     "receipts": lambda tx: inbox.add_receipts(tx, NOW, [Receipt("333", "m1", "m1", "accepted", "token")]),
-    "a message's receipts": lambda tx: inbox.receipts_about(tx, "m1"),
+    "a message's receipts": lambda tx: inbox.receipts_about(tx, "m1", issuer="333"),
     "note what is due for import": lambda tx: transfer_files.due(tx, NOW, [("885", "m1"), ("885", "m3")]),
     "what is to be written": lambda tx: transfer_files.waiting(tx),
     "write it": lambda tx: transfer_files.set_written(
@@ -220,9 +224,9 @@ WORK: dict[str, Callable[[Connection], object]] = {
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.db'}")
     store.migrate(create=True)
+    store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
-    store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
     store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))

@@ -1,0 +1,425 @@
+"""A folder into which another program puts files for us: each is taken once, worked on in our home, and reported on.
+
+    <share>/leavers.csv                         put there by the other
+    <home>/taken-in/leavers/working/<id>/       taken, by one process: a copy of the file, and what it was called
+    <home>/taken-in/leavers/done/ or failed/    with report.csv beside it
+    <share>/<id>.report.csv                     the same report, for whoever looks into the share
+
+Nothing that lies in the share is followed or trusted (`share.py`), and no name of theirs is used in a path of ours. The file
+leaves the share when it was worked on; where we may not delete, it is remembered. One that grew meanwhile is left, and read
+again; so whoever works on a file must not mind doing it twice. Whatever cannot be taken holds up nothing else.
+"""
+
+import asyncio
+import csv
+import fcntl
+import io
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+
+from gateway.authority import Authority
+from gateway.core.health import Left
+from gateway.errors import GatewayError, Unusable
+from gateway.logs import failed
+from gateway.one import share
+from gateway.one.share import NotTaken, Version
+from gateway.paper.as_csv import defused
+
+LATE = timedelta(hours=1)  # a look that takes longer has come to a stop: the largest extract takes some minutes
+QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
+TAKEN_IN = "taken-in"  # in the home
+WORKING, DONE, FAILED = "working", "done", "failed"
+ABOUT, REPORT, REMEMBERED, LOCK = "about.json", "report.csv", "remembered.json", ".lock"
+REPORT_ENDING = ".report.csv"  # of reports in the share, which are not taken in
+MAX_BYTES = 104_857_600  # the largest that anybody who works on files reads
+MAX_NAMES = 1_000  # that are looked at in one look: what lies behind comes with the next ones
+CHUNK = 1_048_576
+TOO_LARGE = "files larger than 100 MB"
+NOT_DELETED = "files that were taken, and that we may not delete there"
+UNFORESEEN = (
+    "Something went wrong that should not have: please report it, with the line in the log. Put the file there again."
+)
+
+Row = Mapping[str, object]
+
+
+class Grown(Exception):  # noqa: N818 - not a fault
+    """Somebody still writes the file: it is left, and read again when it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the rows of a file, under the report's headings."""
+
+    rows: Sequence[Row]
+    nothing_good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that is worked on: our copy, and what it was called, which is for reading only and never part of a path."""
+
+    path: Path
+    name: str
+    check_whole: Callable[[], None]  # raises Grown
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Which files are taken from a folder, and what is done with them."""
+
+    name: str  # of our own folder for them
+    what: str  # as the log and Health call it
+    endings: tuple[str, ...]
+    headings: tuple[str, ...]  # of the report
+    work: Callable[[Authority, Taken], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a file lies in the share: in the folder itself, or where an older version worked on it."""
+
+    name: str
+    inner: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.inner}/{self.name}" if self.inner else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A file of which we have a copy."""
+
+    place: Path
+    source: _Source
+    version: Version
+    number: int  # the file's own, on its file system
+
+    @property
+    def file(self) -> Path:
+        return self.place / "original"
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What was taken and still lies in the share, as we may not delete it there."""
+
+    path: Path
+    files: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "_Memory":
+        try:
+            kept = json.loads(path.read_text("ascii"))
+        except FileNotFoundError:
+            kept = {}
+        return cls(path, {name: (size, modified, since) for name, (size, modified, since) in kept.items()})
+
+    def holds(self, source: _Source, version: Version) -> bool:
+        known = self.files.get(source.key)
+        return known is not None and known[:2] == (version.size, version.modified)
+
+    def add(self, claim: _Claim) -> None:
+        since = datetime.now(UTC).isoformat()
+        self.files[claim.source.key] = (claim.version.size, claim.version.modified, since)
+        self.write()
+
+    def write(self) -> None:
+        half = self.path.with_suffix(".half")
+        half.write_text(json.dumps(self.files), "ascii")
+        half.replace(self.path)
+
+
+async def look_forever(
+    look: Callable[[], Awaitable[object]],
+    what: str,
+    every: float,
+    stop: asyncio.Event,
+    looks: Callable[[str, timedelta], None],
+) -> None:
+    """Look, again and again, until told to stop; a look that is under way then is broken off. `looks` is told of each.
+
+    What stands in the way is said once in the log, not at every look: it lies there still, and is tried again.
+    """
+    looking = asyncio.create_task(_look(look, what, every, looks))
+    await stop.wait()
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+
+
+async def _look(
+    look: Callable[[], Awaitable[object]], what: str, every: float, looks: Callable[[str, timedelta], None]
+) -> None:
+    said = ""
+    while True:
+        looks(what, LATE)
+        try:
+            await look()
+            said = ""
+        except Exception as why:  # noqa: BLE001 - whatever it is, the next look may go well
+            if said != repr(why):
+                failed(what, why)
+            said = repr(why)
+        await asyncio.sleep(every)
+
+
+async def watch(here: Authority, folder: str, watched: Watched, every: float, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder that a setting names, if it names one, until told to stop."""
+    if folder:
+        look = partial(take_in, here, here.config.home / folder, watched)
+        await look_forever(look, watched.what, every, stop, here.looks)
+
+
+async def take_in(here: Authority, folder: Path, watched: Watched) -> int:
+    """Take in every file that lies there whole: how many.
+
+    Raises GatewayError where the database or a setting stands in the way: the file waits.
+    """
+    home = place_of(here.config.home, watched)
+    await asyncio.to_thread(_make, home, folder)
+    taken = 0
+    with alone(home / LOCK) as ours:
+        if not ours:
+            return 0
+        for claim in await asyncio.to_thread(_claims, home / WORKING):
+            taken += await _take(here, folder, watched, claim)
+        for source in await asyncio.to_thread(_sources, folder, watched.endings):
+            claim_or_not = await asyncio.to_thread(_claim, home, folder, source)
+            if claim_or_not:
+                taken += await _take(here, folder, watched, claim_or_not)
+        await asyncio.to_thread(_forget, home / REMEMBERED, folder)
+    return taken
+
+
+async def _take(here: Authority, folder: Path, watched: Watched, claim: _Claim) -> bool:
+    """Work on one file, and put it away; False where it grew, and is left."""
+    check = partial(_check_whole, folder, claim)
+    try:
+        await asyncio.to_thread(check)
+        outcome = await _work(here, watched, Taken(claim.file, claim.source.name, check))
+        await asyncio.to_thread(check)
+    except Grown:
+        await asyncio.to_thread(shutil.rmtree, claim.place)
+        return False
+    await asyncio.to_thread(_put_away, folder, watched, claim, outcome)
+    return True
+
+
+async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
+    try:
+        return await watched.work(here, taken)
+    except Unusable as why:
+        reason = f"{why.sentence} {why.next_step}"
+    except (GatewayError, Grown):
+        raise  # the database or a setting stands in the way of them all
+    except Exception as why:  # noqa: BLE001 - or it would hold up every other file
+        failed(watched.what, why)
+        reason = UNFORESEEN
+    return Outcome([{"Result": "refused", "Reason": reason}], nothing_good=True)
+
+
+def place_of(home: Path, watched: Watched) -> Path:
+    """Say where in the home the files of this folder lie."""
+    return home / TAKEN_IN / watched.name
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[bool]:
+    """Hold a lock file of ours: is it ours alone? Another process may have it; one that died has it no more."""
+    with open(file, "ab", opener=partial(os.open, mode=0o600)) as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _make(home: Path, folder: Path) -> None:
+    for place in (home / WORKING, home / DONE, home / FAILED):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _claims(working: Path) -> list[_Claim]:
+    """What a process that died, or a database that was away, has left; half a copy is none."""
+    found = []
+    for place in sorted(working.iterdir()):
+        try:
+            said = json.loads((place / ABOUT).read_text("ascii"))
+        except FileNotFoundError:
+            shutil.rmtree(place)
+            continue
+        source = _Source(said["name"], said["inner"])
+        found.append(_Claim(place, source, Version(said["size"], said["modified"]), said["number"]))
+    return found
+
+
+def _sources(folder: Path, endings: tuple[str, ...]) -> list[_Source]:
+    """What may be taken, in the order of names; an older version of ours may have left some in a folder within."""
+    found = []
+    with share.opened(folder) as held:
+        with suppress(NotTaken), share.within(held, WORKING) as inner:
+            found += [_Source(name, WORKING) for name in sorted(os.listdir(inner)) if _is_wanted(name, endings)]
+        found += [_Source(name) for name in sorted(os.listdir(held)) if _is_wanted(name, endings)]
+    return found[:MAX_NAMES]
+
+
+def _is_wanted(name: str, endings: tuple[str, ...]) -> bool:
+    small = name.casefold()
+    return not small.startswith(".") and small.endswith(endings) and not small.endswith(REPORT_ENDING)
+
+
+@contextmanager
+def _at(folder: Path, source: _Source) -> Iterator[int]:
+    """Hold the folder in which it lies. Raises OSError, or NotTaken where a folder within is one no more."""
+    with share.opened(folder) as held:
+        if not source.inner:
+            yield held
+            return
+        with share.within(held, source.inner) as inner:
+            yield inner
+
+
+def _claim(home: Path, folder: Path, source: _Source) -> _Claim | None:
+    """Copy a file that is whole into the home; None where it is not, was taken before, or is nothing to take."""
+    with (
+        suppress(NotTaken, FileNotFoundError),
+        _at(folder, source) as held,
+        share.open_file(held, source.name) as file,
+    ):
+        version, number = share.version_of(file)
+        still = time.time() - version.modified / 1e9 > QUIET
+        if still and version.size <= MAX_BYTES and not _Memory.read(home / REMEMBERED).holds(source, version):
+            return _copy(home, source, file, version, number)
+    return None
+
+
+def _copy(home: Path, source: _Source, file: int, version: Version, number: int) -> _Claim | None:
+    place = home / WORKING / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(4)}"
+    place.mkdir(mode=0o700)
+    claim = _Claim(place, source, version, number)
+    try:
+        with open(claim.file, "xb", opener=partial(os.open, mode=0o600)) as copy:
+            left = version.size
+            while left and (chunk := _read(file, min(left, CHUNK))):
+                copy.write(chunk)
+                left -= len(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        whole = not left and share.version_of(file) == (version, number)
+    except BaseException:
+        shutil.rmtree(place)
+        raise
+    if not whole:
+        shutil.rmtree(place)
+        return None
+    # a file's name may be no text: it is kept as the file system spells it, in ASCII
+    about = {"name": source.name, "inner": source.inner, "size": version.size, "modified": version.modified}
+    half = place / f".{ABOUT}"
+    half.write_text(json.dumps(about | {"number": number}), "ascii")
+    half.rename(place / ABOUT)  # from here on it is ours
+    return claim
+
+
+def _read(file: int, size: int) -> bytes:
+    try:
+        return os.read(file, size)
+    except OSError:
+        raise NotTaken(share.UNREADABLE) from None
+
+
+def _check_whole(folder: Path, claim: _Claim) -> None:
+    """Raises Grown where the file itself, and not another under its name, is not as we copied it."""
+    with suppress(OSError, NotTaken), _at(folder, claim.source) as held:
+        found = share.find_version(held, claim.source.name)
+        if found and found[1] == claim.number and found[0] != claim.version:
+            raise Grown
+
+
+def _put_away(folder: Path, watched: Watched, claim: _Claim, outcome: Outcome) -> None:
+    """Write the report, take the file from the share or remember it, and only then let go of the claim."""
+    report = _report(watched.headings, claim.source.name, outcome.rows).encode("utf-8-sig")
+    with open(claim.place / REPORT, "wb", opener=partial(os.open, mode=0o600)) as stream:
+        stream.write(report)
+    with suppress(OSError), share.opened(folder) as held:  # where we may not write there, it lies in the home alone
+        share.put(held, f"{claim.place.name}{REPORT_ENDING}", report)
+    home = claim.place.parents[1]
+    if not _remove(folder, claim.source, claim.version):
+        _Memory.read(home / REMEMBERED).add(claim)
+    claim.place.rename(home / (FAILED if outcome.nothing_good else DONE) / claim.place.name)
+
+
+def _remove(folder: Path, source: _Source, version: Version) -> bool:
+    """Take from the share what we have, and nothing else: is it gone?"""
+    try:
+        with _at(folder, source) as held:
+            found = share.find_version(held, source.name)
+            if found and found[0] == version:
+                os.unlink(source.name, dir_fd=held)
+    except (FileNotFoundError, NotTaken):
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _forget(memory: Path, folder: Path) -> None:
+    """Try again to take away what is remembered, and forget what is gone or another file by now."""
+    kept = _Memory.read(memory)
+    for key, (size, modified, _) in list(kept.files.items()):
+        inner, _, name = key.rpartition("/")
+        if _remove(folder, _Source(name, inner), Version(size, modified)):
+            del kept.files[key]
+            kept.write()
+
+
+def _report(headings: Sequence[str], name: str, rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, (*headings, "File"), restval="", quoting=csv.QUOTE_ALL)
+    table.writeheader()
+    file = defused(name.encode("utf-8", "replace").decode())
+    table.writerows({**row, "File": file} for row in rows)
+    return text.getvalue()
+
+
+def find_left(home: Path, folder: Path, watched: Watched) -> list[Left]:
+    """Say what lies in the share and is not taken: of each kind how many, and since when. Raises OSError."""
+    memory = _Memory.read(place_of(home, watched) / REMEMBERED)
+    since: dict[str, datetime] = {}
+    counts: Counter[str] = Counter()
+    for source in _sources(folder, watched.endings):
+        with suppress(FileNotFoundError, NotTaken), _at(folder, source) as held:
+            found = os.stat(source.name, dir_fd=held, follow_symlinks=False)
+            if why := _why_left(held, source, memory):
+                # when the name came or was changed: the moment of writing may be any that the other sets
+                moment = datetime.fromtimestamp(found.st_ctime, UTC)
+                counts[why] += 1
+                since[why] = min(moment, since.get(why, moment))
+    return [Left(why, count, since[why]) for why, count in sorted(counts.items())]
+
+
+def _why_left(folder: int, source: _Source, memory: _Memory) -> str:
+    """Why it is not taken; empty where it will be."""
+    try:
+        with share.open_file(folder, source.name) as file:
+            version, _ = share.version_of(file)
+            if memory.holds(source, version):
+                return NOT_DELETED
+            if version.size > MAX_BYTES:
+                return TOO_LARGE
+            _read(file, 1)
+    except NotTaken as why:
+        return str(why)
+    return ""

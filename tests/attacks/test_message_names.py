@@ -1,0 +1,206 @@
+"""Two authorities use one id: whatever is done to a message is done to the one that was named, and to no other (CWE-639)."""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.app import site
+from gateway.authority import Authority
+from gateway.case_systems import clients
+from gateway.core.message_name import MessageName, split
+from gateway.core.permissions import Role, Scope
+from gateway.core.standing import Standing
+from gateway.errors import Ambiguous, NotFound
+from gateway.exchange import respond
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare, queue
+from gateway.store import inbox, outbox
+from keys import api_token, receipt
+from keys.receipt import Receipt
+from schemas.message import Acknowledgement, Officer
+from tests.children import notice
+from tests.command import run_command
+from tests.conftest import introduce, make
+from tests.consoles import house, session
+
+SEED = random.SystemRandom().randrange(2**32)
+OFFICER = Officer(name="Olive Invented", role="cme_officer", phone_no="01632 960202")
+SENDERS = {"333": "Sandwell", "330": "Birmingham", "332": "Dudley"}
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    print(f"seed {SEED}")
+    return random.Random(SEED)
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Iterator[dict[str, Authority]]:
+    """885, who receives, and three who send to it."""
+    made = {"885": house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))}
+    for code, name in SENDERS.items():
+        made[code] = make(tmp_path / code, code, name)
+        introduce(made["885"], made[code])
+    yield made
+    for one in made.values():
+        one.store.close()
+
+
+def read_receipt(houses: dict[str, Authority], code: str, token: str, sealed: bytes) -> Receipt:
+    there = houses[code]
+    digest = sha256(sealed).hexdigest()
+    return receipt.verify(token, issuer="885", audience=code, sha256=digest, trust=there.trust, now=there.now())
+
+
+async def arrive(houses: dict[str, Authority], codes: list[str]) -> str:
+    """A notice by each of these, in this order, each in its own case, all under one id."""
+    message_id = notice("333", "885").header.message_id
+    for code in codes:
+        sent = notice(code, "885")
+        sent = replace(sent, header=replace(sent.header, message_id=message_id))
+        [ready] = prepare(houses[code], [sent], "olive")
+        [token] = await receive(houses["885"], [ready.sealed], code)
+        assert read_receipt(houses, code, token, ready.sealed).result == "accepted"
+    return message_id
+
+
+def states(here: Authority) -> dict[str, Standing]:
+    return {one.sender: one.state for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+
+
+def answered(here: Authority) -> list[str]:
+    """To whom something was queued."""
+    return [one.recipient for one in here.store.look(lambda tx: outbox.search(tx, limit=None))]
+
+
+async def test_an_answer_goes_to_whoever_wrote_what_was_named(
+    houses: dict[str, Authority], chance: random.Random
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
+    with pytest.raises(Ambiguous) as why:
+        respond.acknowledge(here, message_id, body, "olive")
+    assert all(f"{code}-{message_id}" in why.value.next_step for code in codes)
+    assert answered(here) == []
+    respond.acknowledge(here, f"{meant}-{message_id}", body, "olive")
+    assert answered(here) == [meant]
+    expected = {code: Standing.REJECTED if code == meant else Standing.NEW for code in codes}
+    assert states(here) == expected
+
+
+async def test_no_page_acts_on_another_message_than_it_shows(
+    houses: dict[str, Authority], chance: random.Random
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    cases = {one.sender: one.conversation_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+    other = next(code for code in codes if code != meant)
+    client: Client = TestClient(TestServer(site(here), port=here.config.console.port))
+    await client.start_server()
+    try:
+        cookies, token = session(here, Role.CME_OFFICER)
+        page = await client.get(f"/cases/{cases[meant]}", cookies=cookies)
+        assert f"/notices/{meant}-{message_id}/accept" in await page.text()
+        form = {"form_token": token, "was": "new"}
+        wrong = f"/cases/{cases[meant]}/notices/{other}-{message_id}/accept"
+        assert (await client.post(wrong, data=form, cookies=cookies, allow_redirects=False)).status == 404
+        right = f"/cases/{cases[meant]}/notices/{meant}-{message_id}/accept"
+        assert (await client.post(right, data=form, cookies=cookies, allow_redirects=False)).status == 303
+    finally:
+        await client.close()
+    assert answered(here) == [meant]
+    assert states(here) == {meant: Standing.ACKNOWLEDGED, other: Standing.NEW}
+
+
+async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], chance: random.Random) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    token = api_token.issue("one-test", tuple(Scope), audience=clients.audience(here), ring=here.ring, now=here.now())
+    allowed = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-its-own-1"}
+    officer = {"Name": "Olive Invented", "Role": "cme_officer", "PhoneNo": "01632 960202"}
+    said = {"Decision": "accepted", "Officer": officer}
+    client: Client = TestClient(TestServer(site(here), port=here.config.console.port))
+    await client.start_server()
+    try:
+        for place in ("", "/status"):
+            bare = await client.get(f"/api/v1/notices/{message_id}{place}", headers=allowed)
+            assert (bare.status, (await bare.json())["code"]) == (409, "message.ambiguous")
+            whole = await client.get(f"/api/v1/notices/{meant}-{message_id}{place}", headers=allowed)
+            assert whole.status == 200
+        status = json.loads(await whole.text())
+        assert len(status["receipts"]) == 1
+        bare = await client.post(f"/api/v1/notices/{message_id}/acknowledgement", json=said, headers=allowed)
+        assert bare.status == 409
+        allowed["Idempotency-Key"] = "a-key-of-its-own-2"
+        done = await client.post(f"/api/v1/notices/{meant}-{message_id}/acknowledgement", json=said, headers=allowed)
+        assert done.status == 202
+    finally:
+        await client.close()
+    assert answered(here) == [meant]
+
+
+async def test_a_command_shows_both_names_and_acts_on_the_one_that_is_named(
+    houses: dict[str, Authority], chance: random.Random
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    home = ("--home", str(here.config.home))
+    for words in (("show", message_id), ("acknowledge", message_id), ("outcome", message_id, "in-education")):
+        done = await asyncio.to_thread(run_command, *words, *home)
+        assert done.returncode == 2, words
+        assert all(f"{code}-{message_id}" in done.stderr.replace("\n", "") for code in codes)
+    assert answered(here) == []
+    listed = json.loads((await asyncio.to_thread(run_command, "inbox", "--json", *home)).stdout)["inbox"]
+    assert {one["name"] for one in listed} == {f"{code}-{message_id}" for code in codes}
+    name = f"{meant}-{message_id}"
+    assert (await asyncio.to_thread(run_command, "acknowledge", name, *home)).returncode == 0
+    shown = await asyncio.to_thread(run_command, "show", name, "--json", *home)
+    value = json.loads(shown.stdout)
+    assert (value["standing"]["sender"], value["standing"]["state"]) == (meant, "acknowledged")
+    assert len(value["receipts"]) == 1
+    other = next(code for code in codes if code != meant)
+    shown = await asyncio.to_thread(run_command, "show", f"{other}-{message_id}", *home)
+    assert "acknowledged" not in shown.stdout  # the history of one is not that of the other
+
+
+async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], chance: random.Random) -> None:
+    here, code = houses["885"], chance.choice(sorted(SENDERS))
+    ours = prepare(here, [notice("885", code)], "olive")
+    here.store.run(lambda tx: queue(tx, here, ours))
+    theirs = notice(code, "885")
+    theirs = replace(theirs, header=replace(theirs.header, message_id=ours[0].message_id))
+    [ready] = prepare(houses[code], [theirs], "olive")
+    [token] = await receive(here, [ready.sealed], code)
+    said = read_receipt(houses, code, token, ready.sealed)
+    assert (said.result, said.codes) == ("rejected", ("message.id-reused",))
+    assert states(here) == {}
+
+
+def test_a_name_is_read_as_it_is_written(chance: random.Random) -> None:
+    ids = [notice().header.message_id for _ in range(20)]
+    for one in ids:
+        assert split(one) == (None, one)
+        assert split(str(MessageName("885", one))) == ("885", one)
+        assert split(str(MessageName("", one))) == (None, one)
+    for strange in ("x", "885-", "885-x", "", "88-" + ids[0], "8855-" + ids[0], "٣٣٣-" + ids[0]):
+        assert split(strange) == (None, strange)
+    assert len({str(MessageName(code, one)) for code, one in combinations([*ids, "885", "330"], 2)}) > len(ids)
+
+
+def test_nobody_is_found_under_a_name_of_nobody(houses: dict[str, Authority]) -> None:
+    here = houses["885"]
+    for name in ("333-01a20fc4-0000-7000-8000-000000000000", "01a20fc4-0000-7000-8000-000000000000", "x", "333-x"):
+        with pytest.raises(NotFound):
+            here.store.look(lambda tx, name=name: inbox.get(tx, name))  # type: ignore[misc]  # bound at once
