@@ -40,8 +40,10 @@ async def consistency(request: web.Request) -> web.Response:
     """Prove that our log of `to` entries continues that of `from` entries."""
     here = request.app[HERE]
     partner = await caller(request, here.code)
+    if refused := too_much(request, partner, 1):
+        return refused
     old, new = (_size(request.query.get(name, "")) for name in ("from", "to"))
-    price = min(1 + new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
+    price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
     if refused := too_much(request, partner, price):
         return refused
     head = await here.store.read(log.head)
