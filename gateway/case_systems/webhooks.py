@@ -40,6 +40,7 @@ DEAD_AFTER = timedelta(days=3)
 CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
 AT_ONCE = 100  # entries of the log
 MOST = 10  # webhooks of one client
+ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
 
 
 def make(here: Authority, client: str, by: str, url: str, events: Collection[Event], *, also: Also) -> Webhook:
@@ -138,7 +139,10 @@ async def _tell(here: Authority, hook: Webhook) -> None:
     if not await here.store.write(lambda tx: webhooks.claim(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
-        wanted = [(f"{entry.number}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
+        told = entry.leaf.hex()[
+            :ID_CHARACTERS
+        ]  # not its number, which comes again after a restore and names another entry
+        wanted = [(f"{told}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
         for name, one in wanted:
             if why := await _post(here, hook, name, entry.at, one):
                 await here.store.write(partial(_not_taken, here=here, hook=hook, why=why))
@@ -154,12 +158,19 @@ def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timede
 
 def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
     """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [(one, _told_of(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
+    return [(one, _happened(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
 
 
-def _told_of(tx: Connection, one: Kept) -> list[Happening]:
-    changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
-    return happenings.of_entry(one.act, one.about, one.partner, changed)
+def _happened(tx: Connection, one: Kept) -> list[Happening]:
+    """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
+    try:
+        changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
+        return happenings.of_entry(one.act, one.about, one.partner, changed)
+    except StoreUnavailable:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as why:
+        failed("webhooks", why)
+        return []
 
 
 async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:
