@@ -46,7 +46,8 @@ class Mailbox:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
-        if meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
+        halves = meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
+        if halves or (answer.status == 400 and len(parcels) > 1):  # one that is no sealed message holds up no other
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)

@@ -10,6 +10,7 @@ from secrets import token_urlsafe
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
+from sqlalchemy import Connection
 
 from gateway import setup
 from gateway.access import sessions
@@ -19,8 +20,9 @@ from gateway.app import running
 from gateway.authority import Authority
 from gateway.console.visit import SESSION_COOKIE
 from gateway.core.permissions import Role
-from gateway.store import outbox
+from gateway.store import log, outbox
 from gateway.store import people as store
+from gateway.store.log import Entry
 from gateway.store.outbox import OPEN
 from gateway.store.people import Kept, Person
 from keys import passwords
@@ -59,7 +61,13 @@ def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
         for role in roles
     ]
     for person in people:
-        here.store.run(partial(store.add, person=person))
+        here.store.run(partial(_add, here=here, person=person))
+
+
+def _add(tx: Connection, here: Authority, person: Person) -> None:
+    store.add(tx, person)
+    roles = " ".join(sorted(person.roles))
+    log.append(tx, here.now(), [Entry("person.added", "test", person.name, detail={"roles": roles})])
 
 
 def house(

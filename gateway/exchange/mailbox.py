@@ -3,6 +3,7 @@
 What is kept, fetched and given up is in our audit log, by digest. A bundle is one batch of one sender.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -26,6 +27,7 @@ MOST_HANDED_OUT = 2 * LARGEST_BUNDLE  # bytes in one answer; who fetches reads t
 SHARES = 10  # no sender may fill more than one of so many parts of a mailbox, but for one large bundle
 
 FULL = "mailbox.full"
+SEALED = re.compile(rb"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")  # the alphabet of what is sealed: in JSON no byte of it grows
 
 
 def is_hosted(here: Authority, owner: str) -> bool:
@@ -42,9 +44,15 @@ def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
         try:
             outside = envelope.peek(line)
         except Refusal:
-            raise Unusable("mailbox.not-sealed", "A line is no sealed message.", "Send sealed messages only.") from None
+            raise _not_sealed() from None
+        if not SEALED.fullmatch(line):
+            raise _not_sealed()
         if (outside.iss, outside.aud) != (sender, owner):
             raise Unusable("mailbox.not-theirs", "A message is not from its sender to the mailbox's owner.", "")
+
+
+def _not_sealed() -> Unusable:
+    return Unusable("mailbox.not-sealed", "A line is no sealed message.", "Send sealed messages only.")
 
 
 def check_receipts(owner: str, lines: Sequence[bytes]) -> None:

@@ -114,11 +114,12 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
         assert isinstance((await carrier.deliver(elsewhere, [Parcel("x", b"x")]))[0], TryLater)
         theirs, own = at(worcestershire, worcestershire)
         [bundle] = await theirs.collect(own)
-        await theirs.finish(own, bundle, ["a receipt"])
+        [token] = await receive(worcestershire, [ready.sealed], "333")
+        await theirs.finish(own, bundle, [token])
         assert await theirs.collect(own) == []
         [receipts] = await carrier.collect(address)
         assert isinstance(receipts, Bundle)
-        assert receipts.lines == (b"a receipt",)
+        assert receipts.lines == (token.encode(),)
         await carrier.finish(address, receipts)
         assert await carrier.collect(address) == []
         await closed(sandwell, worcestershire)
@@ -129,7 +130,9 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(three: Three) 
     carrier, address = at(sandwell, worcestershire)
     theirs, own = at(worcestershire, worcestershire)
     async with app.running(replace(host, carriers={})):
-        await carrier.deliver(address, [Parcel("x", b"sealed")])
+        await carrier.deliver(
+            address, [Parcel(one.message_id, one.sealed) for one in prepare(sandwell, [notice()], "olive")]
+        )
         assert await theirs.collect(own) == await theirs.collect(own) != []
         await closed(sandwell, worcestershire)
 
@@ -155,7 +158,9 @@ async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_l
     carrier, address = at(sandwell, worcestershire)
     host.config = replace(host.config, hosting=HostingSettings("885", megabytes=1))
     async with app.running(replace(host, carriers={})):
-        bundles = [[Parcel("x", bytes([65 + number]) * 400_000)] for number in range(3)]
+        ready = prepare(sandwell, [notice()], "olive")[0].sealed
+        head, _, body = ready.decode().partition(".")
+        bundles = [[Parcel("x", f"{head}.{body}{'ABC'[number] * 400_000}".encode())] for number in range(3)]
         ends = [(await carrier.deliver(address, bundle))[0] for bundle in bundles]
         assert [type(end) for end in ends] == [HandedOver, HandedOver, TryLater]
         assert ends[2] == TryLater("their mailbox is full")
@@ -169,7 +174,9 @@ async def test_what_nobody_fetches_is_forgotten_and_noted(three: Three) -> None:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     async with app.running(replace(host, carriers={})):
-        await carrier.deliver(address, [Parcel("x", b"sealed")])
+        await carrier.deliver(
+            address, [Parcel(one.message_id, one.sealed) for one in prepare(sandwell, [notice()], "olive")]
+        )
         await closed(sandwell)
     clock = host.now
     host.now = lambda: clock() + KEPT_FOR - timedelta(hours=1)

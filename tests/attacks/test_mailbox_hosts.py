@@ -1,0 +1,165 @@
+"""Who hosts a mailbox speaks for nobody; and no sender jams or fills the mailbox for the others (CWE-294, CWE-770)."""
+
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from adapters.answers import read_answer
+from adapters.mailbox import MAX_LIST_BYTES, Mailbox
+from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
+from gateway import app
+from gateway.authority import Authority
+from gateway.exchange import mailbox
+from gateway.exchange.send import prepare
+from gateway.settings.sections import HostingSettings
+from gateway.store import mailboxes
+from keys import bearer
+from tests.children import notice
+from tests.contract.test_hostile_servers import says, server
+from tests.flows.test_mailbox import Three, at, closed, three
+
+__all__ = ["three"]  # the fixture
+SEED = random.SystemRandom().randrange(2**32)
+
+
+@asynccontextmanager
+async def asking(here: Authority) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    """A session that believes this gateway's certificate, and the address of its exchange port."""
+    trusted = ssl.create_default_context(cafile=str(here.config.home / "tls.pem"))
+    connector = aiohttp.TCPConnector(ssl=trusted)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session, f"https://127.0.0.1:{here.config.listen.port}/exchange/v1"
+
+
+QUESTIONS = (
+    ("POST", "/messages"),
+    ("GET", "/statements?since=1&until=2&page=1"),
+    ("GET", "/log/consistency?from=1&to=1"),
+)
+
+
+async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    seen: list[str] = []
+    for here, other in ((sandwell, worcestershire), (worcestershire, worcestershire)):
+        _, address = at(here, other)
+        seen.append(address.bearer())
+    async with app.running(replace(worcestershire, carriers={})), asking(worcestershire) as (session, base):
+        for token in seen:
+            for method, path in QUESTIONS:
+                headers = {"Authorization": f"Bearer {token}"}
+                async with session.request(method, base + path, headers=headers, data=b"x") as answer:
+                    assert answer.status == 401, path
+    for token in seen:  # they are for the host, and for nobody else
+        assert bearer.verify(token, audience=host.code, trust=host.trust, now=host.now()) in ("333", "885")
+
+
+async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three: Three) -> None:
+    sandwell, _, host = three
+    old = bearer.issue("885", ring=sandwell.ring, now=sandwell.now())
+    other = bearer.issue("332", ring=sandwell.ring, now=sandwell.now())
+    [ready] = prepare(sandwell, [notice()], "olive")
+    async with app.running(replace(host, carriers={})), asking(host) as (session, base):
+        for token, path, status in (
+            (old, "/mailboxes/885/messages", 202),
+            (other, "/mailboxes/885/messages", 401),
+            (old, "/messages", 401),
+        ):
+            headers = {"Authorization": f"BEARER {token}", "Content-Type": "application/vnd.cme-exchange.messages"}
+            async with session.post(base + path, headers=headers, data=ready.sealed) as answer:
+                assert answer.status == status, path
+
+
+async def test_what_is_left_is_a_sealed_message_from_its_sender_to_the_owner(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    chance = random.Random(SEED)
+    print(f"seed {SEED}")
+    carrier, address = at(sandwell, worcestershire)
+    [good] = prepare(sandwell, [notice()], "olive")
+    head, _, body = good.sealed.decode().partition(".")
+    for_host = prepare(sandwell, [notice("333", host.code)], "olive")[0].sealed
+    bad = [
+        bytes([chance.randrange(32)]) * chance.choice((1, 1000, 1_000_000)),
+        b"\x01" * 12_000_000,
+        bytes(chance.choices(range(32, 127), k=chance.randint(1, 500))),
+        f"{head}.{body}\x00".encode(),
+        f"{head}.{body}.{body}".encode(),
+        f"{body}.{head}".encode(),
+        b"." * 100,
+        b"\n" * 50,
+        for_host,
+        f"{head}.{'A' * 1_100_000}".encode(),
+    ]
+    chance.shuffle(bad)
+    async with app.running(replace(host, carriers={})):
+        for one in bad:
+            [attempt] = await carrier.deliver(address, [Parcel("x", one)])
+            assert isinstance(attempt, TryLater), one[:40]
+        assert host.store.look(lambda tx: mailboxes.size(tx, "885")) == 0
+        [attempt] = await carrier.deliver(address, [Parcel(good.message_id, good.sealed)])
+        assert isinstance(attempt, HandedOver)
+        theirs, own = at(worcestershire, worcestershire)
+        [bundle] = await theirs.collect(own)
+        assert isinstance(bundle, Bundle)
+        assert bundle.lines == (good.sealed,)
+        for nonsense in ("", "no receipt", "\x01" * 1000, good.sealed.decode()):
+            with pytest.raises(NotReached):
+                await theirs.finish(own, bundle, [nonsense])
+        await closed(sandwell, worcestershire)
+
+
+async def test_one_sender_cannot_fill_a_mailbox(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    host.config = replace(host.config, hosting=HostingSettings("885", megabytes=200))
+    carrier, address = at(sandwell, worcestershire)
+    [good] = prepare(sandwell, [notice()], "olive")
+    head, _, body = good.sealed.decode().partition(".")
+    large = [[Parcel("x", f"{head}.{body}{letter * 900_000}".encode())] * 1 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    async with app.running(replace(host, carriers={})):
+        ends = [(await carrier.deliver(address, bundle))[0] for bundle in large]
+        await closed(sandwell)
+    share = 200_000_000 // mailbox.SHARES
+    taken = sum(isinstance(one, HandedOver) for one in ends)
+    assert share // 905_000 - 1 <= taken <= share // 900_000
+    assert ends[-1] == TryLater("their mailbox is full")
+    assert host.store.look(lambda tx: mailboxes.size(tx, "885")) <= share
+
+
+async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    host.config = replace(host.config, hosting=HostingSettings("885", megabytes=2000))
+    [good] = prepare(sandwell, [notice()], "olive")
+    head, _, body = good.sealed.decode().partition(".")
+    line = f"{head}.{body}{'A' * 900_000}"
+    for letter in "ABCDEF":
+        content = "\n".join(f"{line}{letter * number}" for number in range(1, 17)).encode()
+        host.store.run(lambda tx, c=content: mailbox.take_in(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+    theirs, own = at(worcestershire, worcestershire)
+    async with app.running(replace(host, carriers={})):
+        found = await theirs.collect(own)
+        assert len(found) == 2
+        async with asking(host) as (session, base):
+            headers = {"Authorization": f"Bearer {own.bearer()}"}
+            async with session.get(f"{base}/mailboxes/885/messages", headers=headers) as answer:
+                assert len(await read_answer(answer, MAX_LIST_BYTES)) < MAX_LIST_BYTES
+        await closed(worcestershire)
+
+
+async def test_what_a_hostile_host_hands_out_holds_up_nothing_and_is_counted(tmp_path: Path) -> None:
+    good = {"name": f"333-{'a' * 64}", "sender": "333", "lines": ["abc.def"]}
+    rows: list[object] = [7, None, [], {}, {"name": "x"}, {"name": 1, "sender": 2, "lines": 3}, good, "x", [[]]]
+    random.Random(SEED).shuffle(rows)
+    ours = Mailbox()
+    async with server(tmp_path, says(200, json.dumps(rows))) as address:
+        found = await ours.collect(replace(address, us="885"))
+        await ours.close()
+    assert [one.name for one in found if isinstance(one, Bundle)] == [good["name"]]
+    assert sum(one.count for one in found if isinstance(one, Left)) == len(rows) - 1
+    assert isinstance(address, Address)
