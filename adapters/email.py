@@ -68,6 +68,8 @@ class Email:
         attempt = await self._send_sealed(address.mail, address, "sealed", bundle)
         if isinstance(attempt, Refused) and attempt.code == f"email.{TOO_LARGE}" and len(parcels) > 1:
             return await in_halves(self, address, parcels)
+        if isinstance(attempt, Refused):  # a server can be mended while we go on trying: only a receipt ends a delivery
+            attempt = TryLater(attempt.reason)
         return [attempt] * len(parcels)
 
     async def post(self, address: Address, letter: Letter) -> Attempt:

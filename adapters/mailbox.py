@@ -16,9 +16,10 @@ from contextlib import suppress
 from typing import Literal
 
 from adapters.client import Client
-from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves, refusal
+from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
 from adapters.put_off import PutOff
 from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, TryLater
+from adapters.statuses import Means, meaning, not_taken
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 NOT_AGREED = "bundles that are not in the form that was agreed"
@@ -45,11 +46,11 @@ class Mailbox:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
-        if answer.status == 413 and len(parcels) > 1:
+        if meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
-        return [refusal(answer, "mailbox")] * len(parcels)
+        return [not_taken(answer, "the mailbox's host")] * len(parcels)
 
     async def collect(self, address: Address) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""

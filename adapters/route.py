@@ -103,6 +103,7 @@ class TryLater:
     reason: str
     after: timedelta | None = None
     answered_at: datetime | None = field(default=None, compare=False)
+    code: str | None = field(default=None, compare=False)  # of an answer of HTTP: `adapters.statuses`
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ GatewayError           code, one sentence, what to do next
   Busy                   it is too much for now, or takes too long; the same may be asked again
 """
 
+import errno
 from collections.abc import Sequence
 
 from schemas.findings import Finding
@@ -22,8 +23,8 @@ STORE_SENTENCES = {
     ),
     "store.full": ("The disk is full, so nothing was taken in.", "Free some space; what is waiting goes on by itself."),
     "store.read-only": (
-        "The database is read-only.",
-        "Give the gateway's user the right to write the store and its folder.",
+        "The database, or the home folder, is read-only.",
+        "Give the gateway's user the right to write it, or mount its disk for writing. Nothing is lost: do not restore.",
     ),
     "store.disk": (
         "The disk did not do what was asked of it.",
@@ -130,6 +131,15 @@ class Unfit(GatewayError):
             "Correct it and send it again.",
         )
         self.findings = tuple(findings)
+
+
+def of_disk(why: OSError) -> GatewayError | None:
+    """What is said where a file could not be written for want of room, or because the disk is read-only; None for all else."""
+    if why.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreUnavailable("store.full")
+    if why.errno == errno.EROFS:
+        return StoreUnavailable("store.read-only")
+    return None
 
 
 def too_late(stands: str) -> NotAllowed:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from json import dumps
@@ -193,8 +193,7 @@ def _note(here: Authority, entry: Entry) -> None:
 
 def _new_certificate(home: Path, host: str, now: datetime) -> None:
     key_pem, certificate_pem = tls.self_signed(host, now=now, days=TLS_DAYS)
-    _write_private(home / TLS_KEY, key_pem)
-    (home / TLS_CERTIFICATE).write_bytes(certificate_pem)
+    _replace({home / TLS_KEY: key_pem, home / TLS_CERTIFICATE: certificate_pem})
 
 
 def read_certificate(home: Path) -> bytes:
@@ -219,6 +218,8 @@ def unreadable_tls(why: str) -> ConfigProblem:
 def _write_private(path: Path, secret: bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
@@ -242,10 +243,25 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         mash=None,
         schema_versions=("1",),
     )
-    fresh = config.home / f".{CARD_FILE}"
-    fresh.write_text(card.write(ours, identity), "ascii")
-    fresh.rename(config.home / CARD_FILE)
+    _replace({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
     return ours
+
+
+def _replace(files: Mapping[Path, bytes]) -> None:
+    """Write files under other names, durably, and only then put them in place: on a full disk all stay as they were."""
+    fresh = {path: path.with_name(f".{path.name}") for path in files}
+    try:
+        for path, content in files.items():
+            _write_private(fresh[path], content)
+        for path, temporary in fresh.items():
+            if path.name != TLS_KEY:
+                temporary.chmod(0o644)
+            temporary.replace(path)
+    except OSError:
+        for temporary in fresh.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise
 
 
 def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:

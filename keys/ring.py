@@ -157,11 +157,15 @@ def _write_durably(path: Path, text: bytes) -> None:
     """Under another name, to the disk, then renamed: a crash leaves the old file or the new one, never a half."""
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # as on a full disk: no half of a key ring is left behind
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -23,7 +23,7 @@ from gateway.authority import Authority
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive
-from gateway.store import log, partners
+from gateway.store import log, partners, witnessed
 from gateway.store.partners import Partner
 from keys import card
 from keys.statement import Window
@@ -67,6 +67,9 @@ class Wire:
         if path == "/statements/missing":
             there.asked[address.us] = _moment(said["since"])
             return Answer(202, b"", {})
+        if path == "/log/seen":
+            held = await there.store.read(lambda tx: witnessed.summary(tx, address.us))
+            return Answer(200, json.dumps({"checkpoint": held.note if held else None}).encode(), {})
         old, new = said["from"], said["to"]
         head = await there.store.read(log.head)
         if new > head.size:

@@ -118,7 +118,8 @@ def verify(
 ) -> Verdict:
     """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts, accounts.
 
-    With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, by partner: `witnessed_notes`.
+    With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, each with whose
+    word that is: see `seen`.
     """
     faults: list[str] = []
     blocks = log.blocks(tx)
@@ -161,7 +162,7 @@ def verify(
 def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str, str]:
     """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
     found = {note: f"the receipt of entry {number} that we gave" for note, number in ends.given.items()}
-    found |= {note: f"what {partner} saw of us" for partner, note in seen.items()}
+    found |= seen
     ours = set(log.checkpoints(tx)) if found else set()
     return {note: who for note, who in found.items() if note not in ours}
 
@@ -182,12 +183,14 @@ def _with_mentions(
         faults.append(f"Notices are found by entry {number:.0f}, which is not here.")
 
 
-def verify_export(folder: Path, trust: Trust, authority: str) -> Verdict:
-    """Check an export, from its two files and the authority's card alone. Raises Unusable where one cannot be read."""
+def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> Verdict:
+    """Check an export, from its two files and the authority's card alone; and by what partners saw. Raises Unusable where one cannot be read."""
     try:
         with (folder / ENTRIES).open(encoding="utf-8") as file:
             notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
-            return check((line.rstrip("\n") for line in file), (n for n in notes if n.strip()), trust, authority)
+            signed = [one for one in notes if one.strip()]
+            beyond = {note: who for note, who in seen.items() if note not in signed}
+            return check((line.rstrip("\n") for line in file), signed, trust, authority, beyond)
     except (OSError, UnicodeDecodeError):
         raise Unusable(
             "audit.not-an-export",

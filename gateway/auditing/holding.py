@@ -55,13 +55,12 @@ def _owner(tx: Connection, authority: str) -> Iterator[str]:
 def _message(one: Held, ring: Ring | None) -> Iterator[str]:
     act = "notice.queued" if one.sent else "message.kept"
     name = f"Message {one.message_id} {'to' if one.sent else 'of'} {one.partner}"
-    made = next((entry for entry in one.noted if entry.act == act), None)
+    made = next((entry for entry in reversed(one.noted) if entry.act == act), None)
     if made is None:
         yield f"{name} lies in the {'outbox' if one.sent else 'inbox'}, but no entry tells of it."
         return
-    anew = [entry for entry in one.noted if entry.act == "notice.sealed-anew"]
-    digest = (anew or [made])[-1].digest
-    said = {"digest": one.digest == digest, "day": one.at == made.at, "sender": one.by in (None, made.actor)}
+    sealed = [made, *(entry for entry in one.noted if entry.act == "notice.sealed-anew")][-1]
+    said = {"digest": one.digest == sealed.digest, "day": one.at == sealed.at, "sender": one.by in (None, made.actor)}
     said |= {
         "kind": one.kind == made.detail.get("kind", one.kind),
         "case": one.case == made.detail.get("case", one.case),
@@ -74,7 +73,7 @@ def _message(one: Held, ring: Ring | None) -> Iterator[str]:
         )
     if not _stands(one):
         yield f"{name} stands as {one.state}, which is not what the entries about it say (the first is {made.number})."
-    yield from _copy(one, made, name, ring)
+    yield from _copy(one, sealed, name, ring)
 
 
 def _stands(one: Held) -> bool:
@@ -119,8 +118,8 @@ def _is_of(one: Signed, entry: Noted) -> bool:
     result = "accepted" if entry.act in ACCEPTED else "rejected"
     if (one.message_id, one.result, one.at) != (entry.about, result, entry.at):
         return False
-    if entry.detail.get("receipt", (digest := log.digest_of(one.token))) != digest:
-        return False
+    if (logged := entry.detail.get("receipt")) is not None:  # then it is the very text
+        return logged == log.digest_of(one.token)
     try:
         said = receipt.claimed(one.token)
     except Refusal:

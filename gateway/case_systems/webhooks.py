@@ -40,6 +40,7 @@ DEAD_AFTER = timedelta(days=3)
 CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
 AT_ONCE = 100  # entries of the log
 MOST = 10  # webhooks of one client
+ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
 
 
 def make(here: Authority, client: str, by: str, url: str, events: Collection[Event], *, also: Also) -> Webhook:
@@ -138,7 +139,10 @@ async def _tell(here: Authority, hook: Webhook) -> None:
     if not await here.store.write(lambda tx: webhooks.claim(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
-        wanted = [(f"{entry.number}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
+        told = entry.leaf.hex()[
+            :ID_CHARACTERS
+        ]  # not its number, which comes again after a restore and names another entry
+        wanted = [(f"{told}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
         for name, one in wanted:
             if why := await _post(here, hook, name, entry.at, one):
                 await here.store.write(partial(_not_taken, here=here, hook=hook, why=why))

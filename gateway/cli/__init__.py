@@ -35,7 +35,7 @@ from gateway.cli import (
     statement,
 )
 from gateway.cli.output import err
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, of_disk
 from keys.errors import Refusal, RingRefused
 from schemas.xml import Unreadable
 
@@ -110,6 +110,8 @@ def main() -> None:
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone
     except Exception as why:  # noqa: BLE001 - the last line before a person
+        if isinstance(why, OSError) and (known := of_disk(why)):
+            _say(known.sentence, known.code, known.next_step, known.exit_code)
         logs.failed("command", why)
         _say("Something went wrong that should not have.", "internal", "Please report it, with the line above.", 1)
 

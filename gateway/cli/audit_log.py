@@ -12,7 +12,8 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, witness
+from gateway.auditing import audit, seen, witness
+from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.errors import ConfigProblem, Unusable
 from gateway.store import log
@@ -45,24 +46,51 @@ def audit_verify(
         Path | None,
         typer.Option("--card", help="The newest card of the authority whose export it is; ours without it."),
     ] = None,
+    seen_file: Annotated[
+        Path | None,
+        typer.Option("--seen", help="Hold it against what a partner saw: its `audit witness --json`."),
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask each partner's gateway for the newest checkpoint of ours that it holds.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check every entry and every signed checkpoint, and say which entry is wrong."""
+    """Check every entry and all that it tells of, and every signed checkpoint, and say which entry or row is wrong."""
+    if ask and export:
+        raise typer.BadParameter("goes without --export: partners answer only ourselves", param_hint="--ask")
     if card_file and not export:
         raise typer.BadParameter("goes with --export: our own log is checked with our own card", param_hint="--card")
     if export:
         whose = _whose(card_file, home)
-        verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority)
+        saw = seen.of_file(seen_file, whose.authority) if seen_file else {}
+        verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
     else:
         with opened(home) as here:
-            trust = Trust({here.code: here.own_card})
-            verdict = here.store.look(
-                lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=_watched("Checking"))
-            )
+            verdict = _verified(here, seen_file, ask)
     value = asdict(verdict) | {"root": verdict.root.hex()}
     answer(as_json, value, lambda: said(verdict))
     if verdict.faults:
         raise typer.Exit(1)
+
+
+def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdict:
+    saw = seen.of_file(seen_file, here.code) if seen_file else {}
+    if ask:
+        found, silent = asyncio.run(_asked(here))
+        saw |= found
+        for partner, why in silent.items():
+            err.print(f"{partner} was not asked: {escape(why)}.")
+    trust = Trust({here.code: here.own_card})
+    watch = _watched("Checking")
+    return here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, seen=saw, watch=watch))
+
+
+async def _asked(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
+    try:
+        return await seen.of_partners(here)
+    finally:
+        for carrier in here.carriers.values():
+            await carrier.close()
 
 
 def _whose(card_file: Path | None, home: Path) -> Card:

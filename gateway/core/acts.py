@@ -18,6 +18,7 @@ WORDS = {  # of what was done to a notice, a draft, a case
     "notice.rejected": "refused by them",
     "notice.failed": "given up",
     "notice.retried": "tried again",
+    "notice.sealed-anew": "sealed again, with the true time",
     "notice.answered": "answered by mail",
     "notice.handed-over": "handed over by telephone",
     "notice.outcome-told": "outcome told, and written down",

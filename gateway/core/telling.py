@@ -59,6 +59,7 @@ SENTENCES = {
     "notice.rejected": "{partner} refused our message.",
     "notice.released": "{who} had {count} messages to {partner} tried again.",
     "notice.retried": "{who} had a message to {partner} that was given up tried again.",
+    "notice.sealed-anew": "The gateway sealed a message to {partner} again, which bore a time of a clock that ran fast.",
     "notice.searched": "{who} looked for notices by {by}, and found {found}.",
     "notice.sent": "The gateway handed a message to {partner} over.",
     "notice.sent-on": "{who} sent on to another authority what was for {partner}.",

@@ -16,7 +16,7 @@ from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness
 from gateway.authority import Authority
 from gateway.errors import StoreUnavailable
-from gateway.exchange import letters
+from gateway.exchange import anew, letters
 from gateway.exchange.settle import Ending, settle
 from gateway.logs import failed
 from gateway.store import inbox, log, outbox, reached
@@ -47,12 +47,19 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
             if loop.time() >= refresh_at:  # other processes add partners; not with every batch
                 await loop.run_in_executor(None, here.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
-            for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+            for partner in await _partners_due(here):
                 _add_lane(here, partner, lanes.setdefault(partner, set()), stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
         await _first_of(here.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
+
+
+async def _partners_due(here: Authority) -> list[str]:
+    """For whom something is due; what a clock that ran fast had put off is."""
+    if await here.store.read(lambda tx: outbox.any_misplaced(tx, here.now())):
+        await here.store.write(lambda tx: outbox.put_right(tx, here.now()))
+    return await here.store.read(lambda tx: outbox.partners_due(tx, here.now()))
 
 
 def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
@@ -85,6 +92,7 @@ async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]]
         while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
             if len(claimed) == BATCH:  # there is more
                 _add_lane(here, partner, lanes, stop)
+            claimed = await anew.in_true_time(here, claimed)
             endings = await _settled(here, claimed, await _carry(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
@@ -158,9 +166,10 @@ def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> N
 
 async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
     """A route that fails is seen, though the next one takes what it did not."""
-    why = [one.reason for one in attempts if isinstance(one, TryLater | Refused)]
+    why = [(one.reason, one.code) for one in attempts if isinstance(one, TryLater | Refused)]
     if len(why) == len(attempts):
-        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, why[0]))
+        [(reason, code), *_] = why
+        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, reason, code=code))
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
@@ -172,7 +181,8 @@ def _both(before: Carried, after: Carried) -> Attempt:
     waits = [one for one in (says, said) if isinstance(one, TryLater)]
     if not waits:
         return Refused("route.refused-by-all", reason)
-    return TryLater(reason, next((one.after for one in waits if one.after), None))
+    code = next((one.code for one in waits if one.code), None)
+    return TryLater(reason, next((one.after for one in waits if one.after), None), code=code)
 
 
 def routes_to(here: Authority, partner: str) -> list[Route]:
@@ -200,11 +210,11 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     log.append(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
-    tried = [(one.settled.route, one.settled.ending, one.settled.reason) for one in endings]
+    tried = [(one.settled.route, one.settled.ending, one.settled.reason, one.settled.code) for one in endings]
     reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 
 async def deliver_now(here: Authority) -> None:
     """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
-    for partner in await here.store.read(lambda tx: outbox.partners_due(tx, here.now())):
+    for partner in await _partners_due(here):
         await _deliver(here, partner, set(), asyncio.Event())

@@ -10,9 +10,10 @@ from gateway.core.findings import Finding, ok, warn
 from gateway.core.judging import LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import agreed
-from gateway.store import children, drafts, left_behind, searches, transfer_files, webhooks
+from gateway.store import children, drafts, left_behind, outbox, searches, transfer_files, webhooks
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
+from keys.jose import CLOCK_SKEW
 
 
 def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
@@ -21,6 +22,7 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
         yield from _imports(tx, here)
     if here.config.one.folder:
         yield _drafts(tx, here)
+    yield from _ahead(tx, here)
     yield from _matches(tx, here)
     yield from _webhooks(tx, here)
     yield from _left(tx, here)
@@ -32,6 +34,13 @@ def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
         place = "our" if one.authority == here.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}"
         yield warn(f"left at {place} {one.route} route", says, "look there, or ring whoever runs the server")
+
+
+def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """Our clock ran fast, or runs slow now."""
+    if count := outbox.ahead(tx, here.now() + CLOCK_SKEW):
+        says = f"{count} notices were queued in the future: the clock of this machine was wrong, or is"
+        yield warn("clock", says, "Set it right; each is sealed again, with the true time, when it is tried.")
 
 
 def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:

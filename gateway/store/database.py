@@ -113,7 +113,19 @@ class Store:
         try:
             yield
         except exc.DBAPIError as error:
-            raise _unavailable(error) from error
+            found = _unavailable(error)
+            if isinstance(found, StoreUnavailable) and found.code == "store.missing":
+                found = self._why_not_opened()
+            raise found from error
+
+    def _why_not_opened(self) -> StoreUnavailable:
+        """SQLite says only that it cannot open a file: it is not there, or beside it nothing can be written or read."""
+        file = Path(self.engine.url.database or "")
+        if not file.exists():
+            return StoreUnavailable("store.missing")
+        if not os.access(file.parent, os.W_OK) or not os.access(file, os.W_OK):
+            return StoreUnavailable("store.read-only")
+        return StoreUnavailable("store.missing")
 
     @property
     def folder(self) -> Path | None:

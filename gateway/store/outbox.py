@@ -5,16 +5,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy import case as either
 from sqlalchemy.exc import IntegrityError
 
-from gateway.core.delivery import State, may_come_from
+from gateway.core.delivery import LONGEST_WAIT, RECEIPT_WAIT, State, may_come_from
 from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import among
-from gateway.store.tables import attempts, correspondents, outbox, outbox_contents, partners
+from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners
+from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE
 
+FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter and all, unless a clock was wrong
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
 OPEN = (State.QUEUED, State.SENT)
@@ -106,6 +121,7 @@ class Settled:
     reason: str | None = None
     due_at: datetime | None = None
     ticket: str | None = None
+    code: str | None = None  # of an answer that held no receipt: `adapters.statuses`
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]
@@ -176,6 +192,48 @@ def partners_due(tx: Connection, now: datetime) -> list[str]:
         something = select(outbox.c.message_id).where(_due(now), outbox.c.recipient == whom).exists()
         found.update(tx.scalars(select(whom).where(something)))
     return sorted(found)
+
+
+def _misplaced(now: datetime) -> list[ColumnElement[bool]]:
+    """What waits for a time that no wait reaches: it was written while our clock ran fast. By what each is found."""
+    return [
+        and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now + FARTHEST),
+        and_(outbox.c.state == State.SENT, outbox.c.due_at > now + 2 * RECEIPT_WAIT),
+        and_(outbox.c.state == State.QUEUED, outbox.c.claimed_until > now + 2 * CLAIM),
+        and_(outbox.c.state == State.QUEUED, outbox.c.queued_at > now + CLOCK_SKEW, outbox.c.due_at > now),
+    ]
+
+
+def any_misplaced(tx: Connection, now: datetime) -> bool:
+    """Does anything wait for a time that no wait reaches?"""
+    return any(
+        tx.scalar(select(whom).where(select(outbox.c.message_id).where(which, outbox.c.recipient == whom).exists()))
+        is not None
+        for whom in (partners.c.authority, correspondents.c.authority)
+        for which in _misplaced(now)
+    )
+
+
+def put_right(tx: Connection, now: datetime) -> None:
+    """Make due now what waits for a time that no wait reaches, and let go of such claims."""
+    for which in _misplaced(now):
+        tx.execute(update(outbox).where(which).values(due_at=now, claimed_until=None))
+
+
+def sealed_anew(
+    tx: Connection, now: datetime, message_id: str, *, digest: str, copy: tuple[bytes, bytes, bytes]
+) -> None:
+    """A message that was sealed under a false time is sealed again under the same id: sealed, data key and content."""
+    tx.execute(update(outbox).where(outbox.c.message_id == message_id).values(digest=digest, queued_at=now))
+    sealed, data_key, content = copy
+    mine = update(outbox_contents).where(outbox_contents.c.message_id == message_id)
+    tx.execute(mine.values(sealed=sealed, data_key=data_key, content=content))
+
+
+def ahead(tx: Connection, beyond: datetime) -> int:
+    """How many that are still under way were queued at a time that has not come."""
+    ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, State.FAILED)))
+    return tx.scalar(select(func.count()).select_from(outbox).where(ours)) or 0
 
 
 def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:
@@ -300,6 +358,11 @@ def postpone(tx: Connection, recipient: str, until: datetime) -> None:
     tx.execute(update(outbox).where(mine).values(due_at=until))
 
 
+def _in_its_turn(now: datetime) -> ColumnElement[datetime]:
+    """Due at once, in the order of queueing; never later than now, though it may have been queued under a false time."""
+    return either((outbox.c.queued_at < now, outbox.c.queued_at), else_=literal(now, Instant))
+
+
 def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
     """Make everything that waits due at once, and take up again what was given up (an operator's act): how many."""
     open_ones = outbox.c.state.in_((State.QUEUED, State.FAILED))
@@ -307,17 +370,23 @@ def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
     again = (
         update(outbox)
         .where(mine)
-        .values(state=State.QUEUED, state_at=now, due_at=outbox.c.queued_at, claimed_until=None)
+        .values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
     )
     return tx.execute(again).rowcount
 
 
 def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
     """Make one message due at once, whether it waits or was given up; False where it is neither, or is being tried."""
-    free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
+    held = and_(outbox.c.claimed_until > now, outbox.c.claimed_until <= now + 2 * CLAIM)
+    free = or_(outbox.c.claimed_until.is_(None), ~held)
     mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
     again = update(outbox).where(mine)
-    return tx.execute(again.values(state=State.QUEUED, state_at=now, due_at=outbox.c.queued_at)).rowcount == 1
+    return (
+        tx.execute(
+            again.values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
+        ).rowcount
+        == 1
+    )
 
 
 def advance(

@@ -571,6 +571,7 @@ reached = Table(  # how it last went with each partner, by each route; "statemen
     Column("failing_since", Instant),  # the first failure after the last success
     Column("reason", Text),  # of the last failure
     Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
+    Column("code", String(20)),  # of its last answer, where that held no receipt
 )
 
 loops = Table(  # of the gateway that runs: when each last looked

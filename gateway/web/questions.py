@@ -1,4 +1,4 @@
-"""What a partner's gateway may ask ours: whether our audit log only grew, and what we sent it and have from it.
+"""What a partner's gateway may ask ours: whether our audit log only grew, what we saw of its own, and what we sent it and have from it.
 
 Who calls is checked as for messages, and what an answer costs counts against what it may send.
 """
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.exchange.statements import MAX_PAGES, issue
-from gateway.store import log
+from gateway.store import log, witnessed
 from gateway.web.callers import HERE, caller, too_much
 from gateway.web.problems import problem
 from keys.jose import MAX_SECONDS
@@ -31,6 +31,7 @@ def add_to(app: web.Application) -> None:
     """Answer these questions in this application."""
     app[ONE_AT_A_TIME] = asyncio.Lock()  # one reader is always left for others
     app.router.add_get("/exchange/v1/log/consistency", consistency)
+    app.router.add_get("/exchange/v1/log/seen", seen)
     app.router.add_get("/exchange/v1/statements", statement_page)
     app.router.add_get("/exchange/v1/statements/missing", something_is_missing)
 
@@ -39,8 +40,10 @@ async def consistency(request: web.Request) -> web.Response:
     """Prove that our log of `to` entries continues that of `from` entries."""
     here = request.app[HERE]
     partner = await caller(request, here.code)
+    if refused := too_much(request, partner, 1):
+        return refused
     old, new = (_size(request.query.get(name, "")) for name in ("from", "to"))
-    price = min(1 + new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
+    price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
     if refused := too_much(request, partner, price):
         return refused
     head = await here.store.read(log.head)
@@ -50,6 +53,17 @@ async def consistency(request: web.Request) -> web.Response:
         proof = await here.store.read(lambda tx: log.consistency(tx, old, new))
     rows = [b64encode(one).decode() for one in proof]
     return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
+
+
+async def seen(request: web.Request) -> web.Response:
+    """The newest checkpoint of the asking partner's own log that we hold: what it signed, and nothing of ours."""
+    here = request.app[HERE]
+    partner = await caller(request, here.code)
+    if refused := too_much(request, partner, 1):
+        return refused
+    held = await here.store.read(lambda tx: witnessed.summary(tx, partner))
+    said = {"checkpoint": held.note if held else None}
+    return web.Response(text=json.dumps(said), content_type="application/json")
 
 
 async def statement_page(request: web.Request) -> web.Response:

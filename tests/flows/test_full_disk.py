@@ -17,12 +17,25 @@ cp -r "$2" "$1/333"
 cat /dev/zero > "$1/filler" 2>/dev/null
 "$3" -m gateway send "$4" --home "$1/333"
 echo "full: $?"
+before=$(cat "$1"/333/keys/*.json "$1"/333/card.jwt "$1"/333/tls.* | sha256sum)
+"$3" -m gateway keys rotate --home "$1/333"
+echo "full, rotate: $?"
+"$3" -m gateway card renew --home "$1/333"
+echo "full, renew: $?"
+ls -A "$1/333" "$1/333/keys" | grep '^[.]' && echo "left over"
+[ "$before" = "$(cat "$1"/333/keys/*.json "$1"/333/card.jwt "$1"/333/tls.* | sha256sum)" ] && echo "keys as before"
 rm "$1/filler"
 "$3" -m gateway outbox --home "$1/333" --json
 "$3" -m gateway send "$4" --home "$1/333"
 echo "room again: $?"
 "$3" -m gateway audit verify --home "$1/333"
 echo "log: $?"
+mount -o remount,ro "$1" || exit 0
+for words in "outbox" "send $4" "keys rotate" "card renew" "doctor" "serve"; do
+    "$3" -m gateway $words --home "$1/333" 2>"$2/../said"
+    echo "read-only, $words: $?"
+    grep -q store.read-only "$2/../said" && ! grep -q "newest backup" "$2/../said" || { echo "badly named: $words"; cat "$2/../said"; }
+done
 """
 
 
@@ -44,5 +57,10 @@ def test_a_full_disk_takes_nothing_in_and_loses_nothing(tmp_path: Path) -> None:
     assert "store.full" in done.stderr
     assert '{"outbox": []}' in done.stdout
     assert "room again: 0" in done.stdout
+    assert "full, rotate: 75" in done.stdout
+    assert "full, renew: 75" in done.stdout
+    assert "left over" not in done.stdout
+    assert "keys as before" in done.stdout
     assert "log: 0" in done.stdout
+    assert "badly named" not in done.stdout, done.stdout
     assert "Traceback" not in done.stderr
