@@ -9,10 +9,12 @@ to us (`mail.read`), with the bytes that belong to it behind; it is begun with t
 
 import asyncio
 import json
+import os
 import resource
 import struct
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from adapters import mail
 from adapters.mail import Mail
@@ -22,6 +24,7 @@ SECONDS = 30.0  # for one mail: ours take milliseconds, and a machine may be bus
 MAX_MEMORY = 2**30  # bytes: a mail of 16 MiB takes some hundred
 MAX_LINE = 65_536  # what a mail is, without its content
 MAX_REST = 33_554_432  # twice the largest mail
+ROOT = str(Path(__file__).parents[1])  # where our own code lies, and not whatever lies in the folder we were started in
 ASKED, ANSWERED = struct.Struct("!I"), struct.Struct("!II")
 
 
@@ -54,7 +57,7 @@ class Reader:
     async def _ask(self, raw: bytes) -> tuple[bytes, bytes]:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", __name__,
+                sys.executable, "-P", "-m", __name__, env={**os.environ, "PYTHONPATH": ROOT},
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         to, back = self._process.stdin, self._process.stdout

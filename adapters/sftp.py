@@ -196,7 +196,10 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
         except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPInvalidFilename):
             half = plain
             await _write(server, plain, content)
-        await _rename_over(server, half, f"{folder}/{name}")
+        try:
+            await _rename_over(server, half, f"{folder}/{name}")
+        except asyncssh.SFTPNoSuchFile:  # some servers take new files away to be scanned, by how they are called
+            await _write(server, f"{folder}/{name}", content)
     except asyncssh.SFTPError:
         with suppress(asyncssh.SFTPError):
             await server.remove(half)  # or it would fill the disk on which there was no room for it

@@ -80,7 +80,7 @@ class _Lines:
         self._left -= len(line)
         self._count += 1
         if self._left < 0:
-            raise NotATable(f"a row of it holds more than {MAX_ROW:,} characters")
+            raise NotATable(f"it is not whole, or a row of it holds more than {MAX_ROW:,} characters")
         if self._count > MAX_LINES:
             raise NotATable(f"it holds more than {MAX_LINES:,} lines")
         return line
