@@ -6,6 +6,7 @@ from io import BytesIO
 
 import aiohttp
 
+from adapters.answers import PLAIN, read_answer
 from adapters.route import Address, Answer, NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
@@ -22,10 +23,10 @@ class Client:
     async def request(
         self, method: str, address: Address, path: str, *, body: bytes = b"", kind: str = "", most: int
     ) -> Answer:
-        """One request and its answer, of `most` bytes at most. Raises NotReached."""
+        """One request and its answer, read to its end. Raises NotReached, also where it is longer than `most` bytes."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False)
-        headers = {"Authorization": f"Bearer {address.bearer()}"} | ({"Content-Type": kind} if kind else {})
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False)
+        headers = PLAIN | {"Authorization": f"Bearer {address.bearer()}"} | ({"Content-Type": kind} if kind else {})
         try:
             async with self._session.request(
                 method,
@@ -35,11 +36,10 @@ class Client:
                 ssl=self._trusted(address.pin),
                 allow_redirects=False,
             ) as answer:
-                content = await answer.content.readexactly(min(int(answer.content_length or 0), most))
-                return Answer(answer.status, content, dict(answer.headers))
+                return Answer(answer.status, await read_answer(answer, most), dict(answer.headers))
         except TimeoutError:
             raise NotReached("the partner's gateway did not answer in time") from None
-        except (aiohttp.ClientError, OSError, EOFError) as why:
+        except (aiohttp.ClientError, OSError) as why:
             raise NotReached(_sentence(why)) from None
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
@@ -17,18 +18,23 @@ import aiosmtplib
 from adapters import mail
 from adapters.https import in_halves
 from adapters.imap import Inbox
+from adapters.mail_apart import Reader, TooLong
 from adapters.route import (
     Address,
     Attempt,
     Bundle,
     Found,
     HandedOver,
+    Left,
     Letter,
     Login,
     MailAccount,
+    NotDone,
     NotReached,
     Parcel,
     Refused,
+    Reply,
+    Returned,
     Strange,
     TryLater,
 )
@@ -38,6 +44,8 @@ SEND_SECONDS = 30
 POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
+TOO_LONG = "mails that take too long to read"
+NO_RECEIPTS = "mails that are durable here, and whose receipts our mail server does not take"
 _TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
 UNSURE = "nobody vouches for TLS on the whole way to their mailbox, and this letter can be read without"
@@ -50,6 +58,7 @@ class Email:
         """Nothing is opened before the first visit."""
         self._inboxes: dict[MailAccount, Inbox] = {}
         self._tokens = Tokens()
+        self._reader = Reader()
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Send the parcels in one mail; in halves where a server finds it too large."""
@@ -59,6 +68,8 @@ class Email:
         attempt = await self._send_sealed(address.mail, address, "sealed", bundle)
         if isinstance(attempt, Refused) and attempt.code == f"email.{TOO_LARGE}" and len(parcels) > 1:
             return await in_halves(self, address, parcels)
+        if isinstance(attempt, Refused):  # a server can be mended while we go on trying: only a receipt ends a delivery
+            attempt = TryLater(attempt.reason)
         return [attempt] * len(parcels)
 
     async def post(self, address: Address, letter: Letter) -> Attempt:
@@ -73,7 +84,7 @@ class Email:
         if address.us != address.authority:
             return []
         found = await self._look(address)
-        if not any(not isinstance(one, Strange) for one in found):
+        if all(isinstance(one, Strange | Left) for one in found):
             await asyncio.sleep(POLL_SECONDS)
         return found
 
@@ -81,34 +92,48 @@ class Email:
         self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
     ) -> None:
         """Send the receipts to the sender's mailbox; remove the mail, or put aside what a person or a server wrote."""
-        assert not isinstance(found, Strange)  # noqa: S101 - it is left alone
+        assert not isinstance(found, Strange | Left)  # noqa: S101 - they are left alone
         account = _account(address)
         if receipts and back is not None:
             attempt = await self._send_sealed(account, back, "receipts", "\n".join(receipts).encode())
             if isinstance(attempt, TryLater):
-                raise NotReached(attempt.reason)
+                inbox = await self._inbox(account)
+                inbox.put_off(int(found.name), NO_RECEIPTS)  # it is tried again, with the same receipts
+                raise NotDone(attempt.reason)
         inbox, uid = await self._inbox(account), int(found.name)
         await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
+
+    async def put_off(self, address: Address, found: Found, why: str) -> None:
+        """Leave it for a while."""
+        if isinstance(found, Bundle | Reply | Returned):
+            (await self._inbox(_account(address))).put_off(int(found.name), why)
 
     async def close(self) -> None:
         """Close the connections."""
         while self._inboxes:
             _, inbox = self._inboxes.popitem()
             await asyncio.to_thread(inbox.close)
+        await self._reader.close()
 
     async def _look(self, address: Address) -> list[Found]:
         inbox = await self._inbox(_account(address))
         found: list[Found] = []
         for uid, raw in await asyncio.to_thread(inbox.look):
-            match mail.read(raw, str(uid)):
+            try:
+                what = await self._reader.read(raw, str(uid))
+            except TooLong:
+                inbox.put_off(uid, TOO_LONG)
+                continue
+            match what:
                 case "strange":
-                    inbox.leave(uid)
+                    inbox.leave(uid, len(raw))
                 case "automatic":
-                    await asyncio.to_thread(inbox.put_aside, uid)
+                    with suppress(NotDone):  # it is remembered, and the others are looked at
+                        await asyncio.to_thread(inbox.put_aside, uid)
                 case one:
                     found.append(one)
         strangers = await asyncio.to_thread(inbox.strangers)
-        return [*found, Strange(strangers)] if strangers else found
+        return [*found, *([Strange(strangers)] if strangers else []), *inbox.left()]
 
     async def _inbox(self, account: MailAccount) -> Inbox:
         inbox = self._inboxes.setdefault(account, Inbox(account))

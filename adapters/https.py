@@ -8,16 +8,14 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from adapters.client import Client
-from adapters.route import Address, Answer, Attempt, Carrier, NotReached, Parcel, Receipted, Refused, TryLater
+from adapters.route import Address, Answer, Attempt, Carrier, NotReached, Parcel, Receipted, TryLater
+from adapters.statuses import Means, meaning, not_taken
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
 MAX_ANSWER_BYTES = 4_194_304  # 100 receipts of 16 KiB, and more than any partner has reason to send
-LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
-OURS_TO_MEND = frozenset({401, 403, 413})  # the same bytes will do once a card, a clock or a limit has been set right
 
 
 class Https:
@@ -39,13 +37,15 @@ class Https:
             )
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
-        if answer.status == 413 and len(parcels) > 1:
-            return await in_halves(self, address, parcels)
         if answer.status != 200:
-            return [replace(refusal(answer, "https"), answered_at=answer.answered_at)] * len(parcels)
-        receipts = answer.body.decode("ascii", "replace").split("\n")
+            if meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
+                return await in_halves(self, address, parcels)
+            return [not_taken(answer)] * len(parcels)
+        receipts = answer.body.decode("ascii", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
         if len(receipts) != len(parcels):
-            return [TryLater("the partner's answer did not hold one receipt for each message")] * len(parcels)
+            return [TryLater("the answer did not hold one receipt for each message", code="answered.200")] * len(
+                parcels
+            )
         said = answer.answered_at
         return [Receipted(receipt, said) for receipt in receipts]
 
@@ -67,11 +67,3 @@ async def in_halves(carrier: Carrier, address: Address, parcels: Sequence[Parcel
     """Deliver to one who finds so many too many, or too large together."""
     half = len(parcels) // 2
     return [*await carrier.deliver(address, parcels[:half]), *await carrier.deliver(address, parcels[half:])]
-
-
-def refusal(answer: Answer, kind: str) -> TryLater | Refused:
-    """What an answer means that is not the one hoped for."""
-    reason = f"the partner's gateway answered {answer.status}"
-    if answer.status in LATER | OURS_TO_MEND:
-        return TryLater(reason, answer.after)
-    return Refused(f"{kind}.{answer.status}", reason)

@@ -4,25 +4,36 @@ A thread cannot be broken off, so a connection bears one visitor at a time, and 
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from urllib.parse import urlsplit
 
 from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from adapters.route import MailAccount, NotReached
+from adapters.put_off import PutOff
+from adapters.route import Left, MailAccount, NotDone, NotReached
 
 ASIDE = "CME handled"  # the folder for mails of people and servers that we have taken note of
+HANDLED = "CME-Handled"  # a keyword on mails that we have taken note of, where they cannot be moved (RFC 9051, 2.3.2)
+NOT_GIVEN = "mails that our mailbox's server does not give"
+NOT_MOVED = "mails that we have taken note of, and that our mailbox's server does not let us move or delete"
+OTHER_SIZE = "mails in whose place our mailbox's server gave something else"
 MOST_MAILS = 20  # in one visit
 MAX_BYTES = 16_777_216  # of one mail
 TIMEOUT = SocketTimeout(connect=10, read=30)  # seconds
 PORTS = {"imap": 143, "imaps": 993}
 
 
+_End = Callable[[IMAPClient, int], None]  # by which a mail that is handled leaves the folder
+
+
 class Inbox:
-    """Keeps one connection open. Mails that are nothing of ours are looked at once, and left where they are."""
+    """Keeps one connection open. Mails that are nothing of ours are looked at once, and left where they are.
+
+    One over which the server stumbles is put off, and those behind it are read.
+    """
 
     def __init__(self, account: MailAccount) -> None:
         """Nothing is opened before the first look."""
@@ -30,8 +41,16 @@ class Inbox:
         self._client: IMAPClient | None = None
         self._token: str | None = None
         self._alone, self._closed = Lock(), False
-        self._strange: set[int] = set()  # by number in the folder as it is now
         self._folder: int | None = None  # its UIDVALIDITY (RFC 9051, 2.3.1.1)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget every mail: the numbers mean others now."""
+        self._strange: set[int] = set()  # by number in the folder as it is now
+        self._put_off: PutOff[int] = PutOff()
+        self._handled: dict[int, _End] = {}  # what is durable here and could not be taken away
+        self._sizes: dict[int, int] = {}  # as the server says
+        self._trying: int | None = None  # over which a connection may break
 
     def use(self, token: str | None) -> None:
         """Sign in with this token from now on, where a password is not taken."""
@@ -41,16 +60,77 @@ class Inbox:
         """The oldest mails that were not looked at, each with its number. Raises NotReached."""
         with self._connected() as client:
             client.noop()  # lets the server say what has come
-            uids = sorted(set(client.search(["UNDELETED"])) - self._strange)[:MOST_MAILS]
-            sizes = client.fetch(uids, ["RFC822.SIZE"]) if uids else {}
-            self._strange |= {uid for uid, found in sizes.items() if found[b"RFC822.SIZE"] > MAX_BYTES}
-            wanted = [uid for uid in uids if uid not in self._strange]
-            mails = client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
-            return [(uid, mails[uid][b"BODY[]"]) for uid in wanted if uid in mails]
+            lie = set(client.search(["UNDELETED"]))
+            self._put_off.keep(lie)
+            self._sizes = {uid: size for uid, size in self._sizes.items() if uid in lie}
+            self._take_away(client, lie)
+            new = {uid for uid in lie - self._strange - self._handled.keys() if self._put_off.is_due(uid)}
+            # what was put off comes last: it may be put off again
+            uids = sorted(new, key=lambda uid: (uid in self._put_off, uid))[:MOST_MAILS]
+            self._measure(client, uids)
+            return [(uid, raw) for uid in uids if (raw := self._fetch(client, uid)) is not None]
 
-    def leave(self, uid: int) -> None:
-        """It is nothing of ours."""
-        self._strange.add(uid)
+    def _take_away(self, client: IMAPClient, lie: set[int]) -> None:
+        """Try again what is handled and lies there still; a process before this one may have left some, and a sign."""
+        self._handled = {uid: end for uid, end in self._handled.items() if uid in lie}
+        with _unless_broken():  # not every server keeps signs of ours
+            for uid in set(client.search(["UNDELETED", "KEYWORD", HANDLED])) & lie:
+                self._handled.setdefault(uid, self._move)
+        for uid in [uid for uid in sorted(self._handled) if self._put_off.is_due(uid)][:MOST_MAILS]:
+            with suppress(NotDone):
+                self._end(client, uid, self._handled[uid])
+
+    def _measure(self, client: IMAPClient, uids: list[int]) -> None:
+        """Ask how large they are; one by one where the server stumbles over one of them."""
+        wanted = [uid for uid in uids if uid not in self._sizes]
+        some = [wanted] if wanted else []
+        while some:
+            few = some.pop()
+            self._trying = few[0] if len(few) == 1 else None
+            try:
+                found = client.fetch(few, ["RFC822.SIZE"])
+                self._sizes |= {uid: int(found[uid][b"RFC822.SIZE"]) for uid in few if uid in found}
+            except (OSError, IMAPClientAbortError):
+                raise
+            except Exception:  # noqa: BLE001 - a client stumbles in many ways over what is no answer
+                if len(few) > 1:
+                    some += [[uid] for uid in few]
+                # a mail whose size is not told may still be given
+            self._trying = None
+        self._strange |= {uid for uid in uids if self._sizes.get(uid, 0) > MAX_BYTES}
+
+    def _fetch(self, client: IMAPClient, uid: int) -> bytes | None:
+        """Fetch one mail; None where it is too large, gone, or not given."""
+        if uid in self._strange:
+            return None
+        self._trying = uid
+        try:
+            raw = client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {}).get(b"BODY[]")
+        except (OSError, IMAPClientAbortError):
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            raw = None
+        self._trying = None
+        if not isinstance(raw, bytes) or len(raw) > MAX_BYTES:
+            self._put_off.add(uid, NOT_GIVEN)
+            return None
+        return raw
+
+    def leave(self, uid: int, size: int) -> None:
+        """It is nothing of ours: leave it, unless the server gave something else in its place, as Exchange does at first."""
+        if self._sizes.get(uid, size) != size:
+            self._put_off.add(uid, OTHER_SIZE)
+        else:
+            self._put_off.forget(uid)
+            self._strange.add(uid)
+
+    def put_off(self, uid: int, why: str) -> None:
+        """It could not be handled: those behind it come first."""
+        self._put_off.add(uid, why)
+
+    def left(self) -> list[Left]:
+        """What is put off."""
+        return self._put_off.left()
 
     def strangers(self) -> int:
         """How many such mails lie there."""
@@ -59,22 +139,43 @@ class Inbox:
             return len(self._strange)
 
     def remove(self, uid: int) -> None:
-        """What was in it is durable here. Raises NotReached."""
+        """What was in it is durable here. Raises NotReached, or NotDone where the server does not let us."""
         with self._connected() as client:
-            client.delete_messages([uid])
-            client.expunge([uid] if client.has_capability("UIDPLUS") else None)
+            self._end(client, uid, self._delete)
 
     def put_aside(self, uid: int) -> None:
-        """Move it to the folder of what we have taken note of, where a person may still read it. Raises NotReached."""
+        """Move it to the folder of what we have taken note of, where a person may still read it. Raises as `remove` does."""
         with self._connected() as client:
-            if not client.folder_exists(ASIDE):
-                client.create_folder(ASIDE)
-            if client.has_capability("MOVE"):
-                client.move([uid], ASIDE)
-            else:
-                client.copy([uid], ASIDE)
-                client.delete_messages([uid])
-                client.expunge([uid] if client.has_capability("UIDPLUS") else None)
+            self._end(client, uid, self._move)
+
+    def _end(self, client: IMAPClient, uid: int, end: "_End") -> None:
+        """Take a mail away; where the server does not let us, remember that it is handled, here and there."""
+        try:
+            end(client, uid)
+        except IMAPClientAbortError:
+            self._handled[uid] = end
+            self._put_off.add(uid, NOT_MOVED)
+            raise
+        except IMAPClientError as why:
+            self._handled[uid] = end
+            self._put_off.add(uid, NOT_MOVED)
+            with _unless_broken():
+                client.add_flags([uid], [HANDLED])
+            raise NotDone(_sentence(why)) from why
+        self._handled.pop(uid, None)
+        self._put_off.forget(uid)
+
+    def _delete(self, client: IMAPClient, uid: int) -> None:
+        client.delete_messages([uid])
+        client.expunge([uid] if client.has_capability("UIDPLUS") else None)
+
+    def _move(self, client: IMAPClient, uid: int) -> None:
+        aside = _find_aside(client)
+        if client.has_capability("MOVE"):
+            client.move([uid], aside)
+        else:
+            client.copy([uid], aside)
+            self._delete(client, uid)
 
     def close(self) -> None:
         """Close the connection, if there is one, for good."""
@@ -101,7 +202,12 @@ class Inbox:
                 if self._client is None:
                     self._client = self._connect()
                 yield self._client
+            except NotDone:
+                raise
             except (OSError, IMAPClientError) as why:
+                if self._trying is not None:  # it may break again over the same mail
+                    self._put_off.add(self._trying, NOT_GIVEN)
+                    self._trying = None
                 self._drop()
                 raise NotReached(_sentence(why)) from why
 
@@ -124,8 +230,39 @@ class Inbox:
             client.shutdown()
             raise
         if folder != self._folder:  # its numbers mean other mails now
-            self._folder, self._strange = folder, set()
+            self._folder = folder
+            self._begin()
         return client
+
+
+@contextmanager
+def _unless_broken() -> Iterator[None]:
+    """Let a server refuse what is only a help; a connection that broke is another thing."""
+    try:
+        yield
+    except IMAPClientAbortError:
+        raise
+    except IMAPClientError:
+        pass
+
+
+def _find_aside(client: IMAPClient) -> str:
+    """The folder's name on this server, made where it is not there; some keep all folders below INBOX (RFC 2342)."""
+    prefix, separator = "", "/"
+    with _unless_broken():
+        if client.has_capability("NAMESPACE") and (personal := client.namespace().personal):
+            prefix, separator = personal[0][0] or "", personal[0][1] or "/"
+    names = list(dict.fromkeys((f"{prefix}{ASIDE}", f"INBOX{separator}{ASIDE}", ASIDE)))
+    for name in names:
+        with _unless_broken():
+            if client.folder_exists(name):
+                return name
+    for name in names[:-1]:
+        with _unless_broken():
+            client.create_folder(name)
+            return name
+    client.create_folder(names[-1])
+    return names[-1]
 
 
 def _sentence(why: Exception) -> str:

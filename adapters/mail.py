@@ -38,6 +38,12 @@ AUTOMATIC = re.compile(
 PLAIN = policy.SMTP.clone(cte_type="7bit")  # what every relay passes on as it is
 LONGEST_TEXT = 100_000  # of a reply in which its reference is looked for
 LONGEST_REASON = 200
+MOST_PARTS = 1_000  # lines that may begin a part: ours have three, people's some dozens
+MOST_HEADERS = 2_000  # lines at the beginning that are measured
+LONGEST_LINE = 65_536  # of them; a mail's lines have 998 characters at most (RFC 5322, 2.1.1)
+MOST_LINES = 1_000  # of a bundle, ours hold a hundred
+LONGEST_DOMAIN = 253  # RFC 1035, 2.3.4
+LONGEST_SIGNED = 1_048_576  # of what a person signed
 
 Mail = Bundle | Reply | Returned | Literal["automatic", "strange"]
 
@@ -72,7 +78,9 @@ def entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
 
 
 def read(raw: bytes, name: str) -> Mail:
-    """What a mail is to us. `name` is the carrier's own word for it."""
+    """What a mail is to us. `name` is the carrier's own word for it. May take long over what is hostile (`mail_apart`)."""
+    if raw.count(b"\n--") > MOST_PARTS or max(map(len, raw.split(b"\n", MOST_HEADERS)[:-1]), default=0) > LONGEST_LINE:
+        return "strange"
     try:
         mail = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
         return _bundle(mail, name) or _report(mail, name) or _from_people(mail, name, raw)
@@ -100,6 +108,8 @@ def _bundle(mail: EmailMessage, name: str) -> Bundle | None:
         if match and isinstance(content, bytes):
             if sha256(content).hexdigest() != match["digest"]:
                 raise ValueError("altered on its way")
+            if content.count(b"\n") > MOST_LINES:
+                raise ValueError("no bundle of ours")
             return Bundle(name, HOLDS[match["kind"]], match["sender"], tuple(content.split(b"\n")))
     return None
 
@@ -148,7 +158,11 @@ def _from_people(mail: EmailMessage, name: str, raw: bytes) -> Mail:
     addresses = getaddresses([str(value) for value in mail.get_all("From", ())])
     if not ticket or len(addresses) != 1:
         return "strange"
-    return Reply(name, ticket, addresses[0][1].rpartition("@")[2].lower(), _signature(mail, raw))
+    domain = addresses[0][1].rpartition("@")[2].lower()
+    signature = _signature(mail, raw)
+    if signature and len(signature[0] or b"") + len(signature[1]) > LONGEST_SIGNED:
+        signature = None
+    return Reply(name, ticket, domain, signature) if len(domain) <= LONGEST_DOMAIN else "strange"
 
 
 def _signature(mail: EmailMessage, raw: bytes) -> tuple[bytes | None, bytes] | None:

@@ -10,14 +10,20 @@ Every request says who calls, to the owner of the mailbox. Bundles are listed as
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 from adapters.client import Client
-from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves, refusal
-from adapters.route import Address, Attempt, Bundle, Found, HandedOver, NotReached, Parcel, TryLater
+from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
+from adapters.put_off import PutOff
+from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, TryLater
+from adapters.statuses import Means, meaning, not_taken
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
+NOT_AGREED = "bundles that are not in the form that was agreed"
+NOT_LET_GO = "bundles that are durable here, and that the host does not let go"
 MAX_LIST_BYTES = 67_108_864  # a host hands out no more at once
 
 
@@ -27,6 +33,7 @@ class Mailbox:
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
         self._client = Client()
+        self._put_off: defaultdict[str, PutOff[str]] = defaultdict(PutOff)  # by address
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one bundle; in halves where the host finds them too many, or too large together."""
@@ -39,11 +46,11 @@ class Mailbox:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
-        if answer.status == 413 and len(parcels) > 1:
+        if meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
-        return [refusal(answer, "mailbox")] * len(parcels)
+        return [not_taken(answer, "the mailbox's host")] * len(parcels)
 
     async def collect(self, address: Address) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
@@ -53,12 +60,20 @@ class Mailbox:
         if answer.status != 200:
             raise NotReached(f"the mailbox's host answered {answer.status}")
         try:
-            return [
-                Bundle(row["name"], what, row["sender"] if ours else address.authority, _lines(row["lines"]))
-                for row in json.loads(answer.body)
-            ]
-        except (ValueError, TypeError, KeyError, AttributeError):
+            rows = list(json.loads(answer.body))
+        except (ValueError, TypeError, RecursionError):
             raise NotReached("the mailbox's host did not answer in the form that was agreed") from None
+        found: list[Bundle] = []
+        for row in rows:
+            with suppress(
+                ValueError, TypeError, KeyError, AttributeError
+            ):  # one that is not as agreed holds up no other
+                sender = row["sender"] if ours else address.authority
+                found.append(Bundle(str(row["name"]), what, str(sender), _lines(row["lines"])))
+        put_off, bad = self._put_off[address.url], len(rows) - len(found)
+        put_off.keep({one.name for one in found})
+        due = [one for one in found if put_off.is_due(one.name)]
+        return [*due, *([Left(NOT_AGREED, bad)] if bad else []), *put_off.left()]
 
     async def finish(
         self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
@@ -71,7 +86,14 @@ class Mailbox:
         else:
             answer = await self._client.request("DELETE", address, f"/receipts/{found.name}", most=65_536)
         if answer.status not in (200, 404):  # 404: another process was quicker
-            raise NotReached(f"the mailbox's host answered {answer.status}")
+            await self.put_off(address, found, NOT_LET_GO)
+            raise NotDone(f"the mailbox's host answered {answer.status}")
+        self._put_off[address.url].forget(found.name)
+
+    async def put_off(self, address: Address, found: Found, why: str) -> None:
+        """Leave it for a while: the host still counts it among the first that it hands out."""
+        if isinstance(found, Bundle):
+            self._put_off[address.url].add(found.name, why)
 
     async def close(self) -> None:
         """Close the connections."""

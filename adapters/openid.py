@@ -15,6 +15,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
+from adapters.answers import PLAIN, TooLong, read_answer
 from adapters.route import NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)  # a person waits
@@ -113,30 +114,23 @@ class IdentityProvider:
     async def _ask(
         self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
     ) -> tuple[int, Mapping[str, Any]]:
-        asked = {"Accept": "application/json", **headers}
+        asked = PLAIN | {"Accept": "application/json", **headers}
         try:
             async with (
-                aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False) as session,
+                aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
                 session.request(method, url, data=form, headers=asked, allow_redirects=False) as answer,
             ):
                 if answer.status >= 500 or answer.status == 429:
                     raise NotReached(f"the identity provider is not able to answer now ({answer.status})")
-                return answer.status, _object(await _body(answer))
+                return answer.status, _object(await read_answer(answer, MAX_BYTES))
+        except TooLong:
+            raise NotAsAgreed("the identity provider's answer is too large") from None
         except TimeoutError:
             raise NotReached("the identity provider did not answer in time") from None
         except aiohttp.ClientSSLError:  # of a certificate that does not hold, too
             raise NotReached("the identity provider's certificate is not one that this machine trusts") from None
         except (aiohttp.ClientError, OSError) as why:
             raise NotReached(f"the identity provider cannot be reached ({type(why).__name__})") from None
-
-
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    body = b""
-    async for part in answer.content.iter_chunked(65_536):
-        body += part
-        if len(body) > MAX_BYTES:
-            raise NotAsAgreed("the identity provider's answer is too large")
-    return body
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -103,6 +103,7 @@ class TryLater:
     reason: str
     after: timedelta | None = None
     answered_at: datetime | None = field(default=None, compare=False)
+    code: str | None = field(default=None, compare=False)  # of an answer of HTTP: `adapters.statuses`
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,15 @@ class Strange:
     count: int
 
 
-Found = Bundle | Returned | Reply | Strange
+@dataclass(frozen=True, slots=True)
+class Left:
+    """So many things lie there that may be ours and cannot be handled, and why: they are tried again, and hold up nothing."""
+
+    why: str
+    count: int
+
+
+Found = Bundle | Returned | Reply | Strange | Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +197,13 @@ class Collector(Protocol):
     async def finish(
         self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
     ) -> None:
-        """It is durable here: leave the receipts for its sender, and take it away. Raises NotReached.
+        """It is durable here: leave the receipts for its sender, and take it away. Raises NotReached, or NotDone for this one.
 
         `back` is where the sender's own card says that this kind of route leads to it, if it says so.
         """
+
+    async def put_off(self, address: Address, found: Found, why: str) -> None:
+        """Leave it for a while, as it could not be handled here: what lies behind it comes first."""
 
 
 @runtime_checkable
@@ -238,6 +250,10 @@ class NotReached(Exception):  # noqa: N818 - servers come and go
     """There was nothing to be fetched from, for now: one sentence."""
 
     code = "route.not-reached"
+
+
+class NotDone(NotReached):
+    """A server that answers did not do what was asked about one thing: one sentence. All else may go on."""
 
 
 def carriers() -> dict[str, Carrier]:

@@ -13,7 +13,9 @@ alone, and said.
 
 import asyncio
 import re
+import stat
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
@@ -21,16 +23,33 @@ from urllib.parse import urlsplit
 
 import asyncssh
 
-from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Login, NotReached, Parcel, Strange, TryLater
+from adapters.put_off import PutOff
+from adapters.route import (
+    Address,
+    Attempt,
+    Bundle,
+    Found,
+    HandedOver,
+    Login,
+    NotDone,
+    NotReached,
+    Parcel,
+    Strange,
+    TryLater,
+)
 
 IN, OUT, ARCHIVE = "in", "out", "archive"
-NAME = re.compile(r"(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64})\.(?P<kind>sealed|taken|receipts)")
-PART = re.compile(r"[.][0-9a-f]{64}[.]part")
+NAME = re.compile(r"(?P<stem>(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64}))\.(?P<kind>sealed|taken|receipts)")
+PART = re.compile(r"[.]?[0-9a-f]{64}[.]part")
+LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
+NOT_READ = "files that the server does not let us take or read"
+NOT_FINISHED = "files that are durable here, and that the server does not let us answer or take away"
 STUCK_SECONDS = 3600  # whoever began to write a file has finished by then, or never will
 CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again: doing it twice has one effect
 MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
 MOST_LISTED = 10_000
 MAX_BYTES = 16_777_216  # of one file
+MOST_LINES = 1_000  # of one file; ours hold a hundred
 CONNECT_SECONDS = 10
 # Without strict key exchange, a third party may cut the beginning of a session that uses ChaCha20-Poly1305, or a MAC over the
 # ciphertext (Terrapin, CVE-2023-48795); so neither is offered, and no MAC of SHA-1.
@@ -45,6 +64,9 @@ class Sftp:
     def __init__(self) -> None:
         """Nothing is opened before the first visit."""
         self._connecting = asyncio.Lock()  # or two visits at once would each open a connection, and one be forgotten
+        self._put_off: defaultdict[tuple[str, bool], PutOff[str]] = defaultdict(
+            PutOff
+        )  # by address, and whether it is ours
         self._open: dict[tuple[str, Login | None], tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
@@ -60,30 +82,49 @@ class Sftp:
     async def collect(self, address: Address) -> Sequence[Found]:
         """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our folder."""
         ours = address.us == address.authority
+        put_off = self._put_off[address.url, ours]
         async with self._visit(address) as (server, path):
             folder = f"{path}/{IN if ours else OUT}"
             lies = sorted(await _listed(server, folder), key=lambda entry: entry.attrs.mtime or 0)
-            wanted = [str(entry.filename) for entry in lies if _is_wanted(entry, address.us, ours)]
-            taken = [await _take(server, folder, name) for name in wanted[:MOST_FILES]]
-        found: list[Found] = [
-            Bundle(name, "messages" if ours else "receipts", name[:3] if ours else address.authority, lines)
-            for name, lines in filter(None, taken)
-        ]
+            put_off.keep({_stem(_name(entry)) for entry in lies})
+            names = [_name(entry) for entry in lies if _is_wanted(entry, address.us, ours, put_off)]
+            # what was put off comes last: it may be put off again
+            names.sort(key=lambda name: _stem(name) in put_off)
+            found: list[Found] = []
+            for name in names[:MOST_FILES]:
+                if taken := await _take_or_put_off(server, folder, name, put_off):
+                    sender = name[:3] if ours else address.authority
+                    found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
         strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
-        return [*found, Strange(strange)] if strange else found
+        return [*found, *([Strange(strange)] if strange else []), *put_off.left()]
 
     async def finish(
         self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
     ) -> None:
         """Leave the receipts, then remove what they are for."""
         assert isinstance(found, Bundle)  # noqa: S101 - what is strange is left alone
+        put_off = self._put_off[address.url, found.holds == "messages"]
         async with self._visit(address) as (server, path):
-            if found.holds == "messages":
-                name = found.name.removesuffix(".taken") + ".receipts"
-                await _leave(server, f"{path}/{OUT}", name, "\n".join(receipts).encode())
-                await _put_away(server, path, found.name)
-            else:
-                await server.remove(f"{path}/{OUT}/{found.name}")
+            try:
+                if found.holds == "messages":
+                    name = found.name.removesuffix(".taken") + ".receipts"
+                    await _leave(server, f"{path}/{OUT}", name, "\n".join(receipts).encode())
+                    await _put_away(server, path, found.name)
+                else:
+                    await server.remove(f"{path}/{OUT}/{found.name}")
+            except asyncssh.SFTPNoSuchFile:
+                pass  # another process was quicker
+            except asyncssh.SFTPError as why:
+                if isinstance(why, LOST):
+                    raise
+                put_off.add(_stem(found.name), NOT_FINISHED)
+                raise NotDone(_sentence(why)) from why
+        put_off.forget(_stem(found.name))
+
+    async def put_off(self, address: Address, found: Found, why: str) -> None:
+        """Leave it for a while."""
+        if isinstance(found, Bundle):
+            self._put_off[address.url, found.holds == "messages"].add(_stem(found.name), why)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -146,51 +187,114 @@ def _digest(bundle: bytes) -> str:
 
 
 async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes) -> None:
-    hidden = f"{folder}/.{_digest(content)}.part"
+    """Put a file there whole. Not every server takes hidden names, or renames over what lies there."""
+    hidden, plain = f"{folder}/.{_digest(content)}.part", f"{folder}/{_digest(content)}.part"
+    half = hidden
     try:
-        async with server.open(hidden, "wb") as file:
-            await file.write(content)
-        await server.posix_rename(hidden, f"{folder}/{name}")
+        try:
+            await _write(server, hidden, content)
+        except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPInvalidFilename):
+            half = plain
+            await _write(server, plain, content)
+        await _rename_over(server, half, f"{folder}/{name}")
     except asyncssh.SFTPError:
         with suppress(asyncssh.SFTPError):
-            await server.remove(hidden)  # or it would fill the disk on which there was no room for it
+            await server.remove(half)  # or it would fill the disk on which there was no room for it
         raise
+
+
+async def _write(server: asyncssh.SFTPClient, path: str, content: bytes) -> None:
+    async with server.open(path, "wb") as file:
+        await file.write(content)
+
+
+async def _rename_over(server: asyncssh.SFTPClient, half: str, path: str) -> None:
+    """Give it its name; where that is taken, the same stands in it: names are digests."""
+    try:
+        await server.posix_rename(half, path)
+    except (asyncssh.SFTPOpUnsupported, asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
+        try:
+            await server.rename(half, path)
+        except (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
+            await server.remove(path)
+            await server.rename(half, path)
 
 
 async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
     """Its owner has it, and its receipts lie ready: keep it where there is an archive, else remove it."""
-    if await server.isdir(f"{path}/{ARCHIVE}"):
-        await server.posix_rename(f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
-    else:
-        await server.remove(f"{path}/{IN}/{name}")
+    there = False
+    try:
+        there = await server.isdir(f"{path}/{ARCHIVE}")
+        if there:
+            await _rename_over(server, f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
+            return
+    except asyncssh.SFTPError as why:  # some servers answer so where there is no such folder
+        if there or isinstance(why, LOST):
+            raise
+    await server.remove(f"{path}/{IN}/{name}")
 
 
 async def _listed(server: asyncssh.SFTPClient, folder: str) -> list[asyncssh.SFTPName]:
     """What lies there, up to a limit: of an endless list, the rest is seen when the first have been taken away."""
     lies: list[asyncssh.SFTPName] = []
-    async for entry in server.scandir(folder):
+    async for entry in server.scandir(folder.encode()):  # as bytes: one name that is no text would end the list
         lies.append(entry)
         if len(lies) == MOST_LISTED:
             break
     return lies
 
 
-def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool) -> bool:
-    match = NAME.fullmatch(str(entry.filename))
-    if not match or (entry.attrs.size or 0) > MAX_BYTES:
+def _name(entry: asyncssh.SFTPName) -> str:
+    name = entry.filename
+    return name if isinstance(name, str) else name.decode("utf-8", "replace")
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _is_file(entry: asyncssh.SFTPName) -> bool:
+    """Not every server says; one that says nothing is believed."""
+    kind = stat.S_IFMT(entry.attrs.permissions or 0)
+    return kind in (0, stat.S_IFREG) and entry.attrs.type in (
+        asyncssh.FILEXFER_TYPE_REGULAR,
+        asyncssh.FILEXFER_TYPE_UNKNOWN,
+    )
+
+
+def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool, put_off: PutOff[str]) -> bool:
+    match = NAME.fullmatch(_name(entry))
+    if not match or not _is_file(entry) or (entry.attrs.size or 0) > MAX_BYTES or not put_off.is_due(match["stem"]):
         return False
     if not ours:
         return match["kind"] == "receipts" and match["sender"] == us
-    left_lying = time.time() - (entry.attrs.mtime or 0) > CLAIM_SECONDS
+    left_lying = time.time() - (entry.attrs.mtime or 0) > CLAIM_SECONDS or match["stem"] in put_off
     return match["kind"] == "sealed" or (match["kind"] == "taken" and left_lying)
 
 
 def _is_strange(entry: asyncssh.SFTPName) -> bool:
-    """Neither ours nor on the way to be: another name, too large, or half written for as long as nobody writes."""
-    name, attrs = str(entry.filename), entry.attrs
+    """Neither ours nor on the way to be: another name, no file, too large, or half written for as long as nobody writes."""
+    name, attrs = _name(entry), entry.attrs
     if PART.fullmatch(name):
         return time.time() - (attrs.mtime or 0) > STUCK_SECONDS
-    return name not in (".", "..") and not (NAME.fullmatch(name) and (attrs.size or 0) <= MAX_BYTES)
+    ours = NAME.fullmatch(name) and _is_file(entry) and (attrs.size or 0) <= MAX_BYTES
+    return name not in (".", "..") and not ours
+
+
+async def _take_or_put_off(
+    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str]
+) -> tuple[str, tuple[bytes, ...]] | None:
+    """Take a file; one over which the server or the connection stumbles is put off, so that those behind it come."""
+    try:
+        return await _take(server, folder, name)
+    except asyncssh.SFTPError as why:
+        put_off.add(_stem(name), NOT_READ)
+        if isinstance(why, LOST):
+            raise
+    except (TimeoutError, asyncio.CancelledError, OSError):
+        put_off.add(_stem(name), NOT_READ)
+        raise
+    return None
 
 
 async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[str, tuple[bytes, ...]] | None:
@@ -200,13 +304,21 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[st
         if kind == "sealed":
             name = f"{stem}.taken"
             await server.rename(f"{folder}/{stem}.sealed", f"{folder}/{name}")
+    except asyncssh.SFTPNoSuchFile:
+        return None
+    try:
         async with server.open(f"{folder}/{name}", "rb") as file:
             content = bytes(await file.read(MAX_BYTES + 1))  # type: ignore[arg-type]  # opened for bytes
     except asyncssh.SFTPNoSuchFile:
-        return None
+        if kind == "receipts":  # another process was quicker; of what we have just renamed, nobody was
+            return None
+        raise
     if len(content) > MAX_BYTES:
-        raise NotReached("the server gives more than a file holds by its own word")
-    return name, tuple(content.split(b"\n"))
+        raise asyncssh.SFTPFailure("the server gives more than a file holds by its own word")
+    # some servers store text with other line ends, or one more at the end
+    return name, tuple(
+        line for line in (one.rstrip(b"\r") for one in content.split(b"\n", MOST_LINES)[:MOST_LINES]) if line
+    )
 
 
 def _sentence(why: BaseException) -> str:

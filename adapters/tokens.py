@@ -9,6 +9,7 @@ import time
 
 import aiohttp
 
+from adapters.answers import PLAIN, read_answer
 from adapters.route import NotReached, TokenSource
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -46,12 +47,12 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
         )  # as well: the token may come from somebody else than the mail
     try:
         async with (
-            aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False) as session,
-            session.post(source.url, data=form, ssl=trusted, allow_redirects=False) as answer,
+            aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
+            session.post(source.url, data=form, headers=PLAIN, ssl=trusted, allow_redirects=False) as answer,
         ):
-            said = json.loads(await answer.content.read(MAX_BYTES))
+            said = json.loads(await read_answer(answer, MAX_BYTES))
             return str(said["access_token"]), float(said.get("expires_in", 300))
     except (aiohttp.ClientError, OSError) as why:
         raise NotReached(f"the token for our mail account cannot be got ({type(why).__name__})") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NotReached("our identity at the mail service was refused: no token came") from None

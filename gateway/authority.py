@@ -45,6 +45,10 @@ class Authority:
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
     due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
     checkpoint: str | None = None  # the newest that we signed
+    left: dict[tuple[str, str], dict[str, int]] = field(
+        default_factory=dict
+    )  # what is not handled, as `strange`, by reason
+    left_at: set[tuple[str, str]] | None = None  # where we look, as `strange`; None: nobody has looked yet
     bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when

@@ -7,6 +7,7 @@ program opens, and not with GCM, which Outlook does not everywhere.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from asn1crypto import cms
 from cryptography import x509
@@ -26,6 +27,9 @@ from keys import errors
 
 DIGESTS: dict[str, HashAlgorithm] = {"sha256": SHA256(), "sha384": SHA384(), "sha512": SHA512()}
 LEAST_RSA_BITS = 2048
+MOST_SIGNERS = 4  # of one mail
+MOST_VALUES = 2_000  # of a signature: one with three certificates has some 300
+MOST_DEEP = 32  # values within values: a signature's lie some fifteen deep
 FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -83,13 +87,38 @@ def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, n
 
 def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes) -> bool:
     """Did the holder of this very certificate sign the content (None: it lies within)? (RFC 5652, 5.4 and 5.6)"""
+    if _has_too_many_values(signature):
+        return False
     try:
         signed = cms.ContentInfo.load(signature, strict=True)["content"]
         inside = signed["encap_content_info"]["content"].native
         said = inside if content is None else content
-        return said is not None and any(_holds(one, said, _read(certificate_pem)) for one in signed["signer_infos"])
+        signers = islice(signed["signer_infos"], MOST_SIGNERS)
+        return said is not None and any(_holds(one, said, _read(certificate_pem)) for one in signers)
     except (ValueError, TypeError, KeyError, InvalidSignature, errors.SmimeRefused):
         return False
+
+
+def _has_too_many_values(der: bytes) -> bool:
+    """Count the values of a DER text (X.690, 8.1) before it is parsed: each costs the parser far more than it costs here."""
+    count, at, ends = 0, 0, [len(der)]
+    while at < len(der):
+        count += 1
+        if count > MOST_VALUES or at + 2 > len(der):
+            return True
+        kind, size = der[at], der[at + 1]
+        at += 2
+        if size >= 0x80:
+            size, at = int.from_bytes(der[at : at + (size & 0x7F)], "big"), at + (size & 0x7F)
+        if kind & 0x20:  # constructed: the values within are counted too
+            ends.append(at + size)
+        else:
+            at += size
+        if len(ends) > MOST_DEEP:
+            return True
+        while len(ends) > 1 and at >= ends[-1]:
+            ends.pop()
+    return False
 
 
 def _holds(info: cms.SignerInfo, content: bytes, certificate: x509.Certificate) -> bool:

@@ -22,6 +22,7 @@ from schemas.findings import Finding, Unreadable
 CHANGES = (8, 1)  # month and day on which a new version begins
 NOBODY = ("XXX", "MMM")  # as destination: not known; left the maintained sector
 JOINERS = re.compile("(?i)cmj|joiner")
+MAX_PUPIL = 2_097_152  # bytes of one pupil in a file, or of what stands between two: a real one has some thousands
 Event = Literal["start", "end"]
 
 
@@ -67,7 +68,9 @@ def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
     number = 0
     try:
         _check_root(stream)
-        for element in _elements(stream, "end", ("Header", "Pupil")):
+        bounded = _Bounded(stream)
+        for element in _elements(bounded, "end", ("Header", "Pupil")):
+            bounded.begin_pupil()
             path = [above.tag for above in element.iterancestors()]
             if element.tag == "Header" and path == ["CTfile"]:
                 header = _checked(element, today)
@@ -83,7 +86,26 @@ def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
         raise _unreadable("ctf.malformed", "The file has no header.")
 
 
-def _elements(stream: BinaryIO, event: Event, tag: str | tuple[str, ...]) -> Iterator[etree._Element]:
+class _Bounded:
+    """The bytes of a file, so many for one pupil: all of a pupil is held at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._left = stream, MAX_PUPIL
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on. Raises ValueError where a pupil does not end."""
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("a pupil that does not end")
+        return data
+
+    def begin_pupil(self) -> None:
+        """What follows is another pupil."""
+        self._left = MAX_PUPIL
+
+
+def _elements(stream: "BinaryIO | _Bounded", event: Event, tag: str | tuple[str, ...]) -> Iterator[etree._Element]:
     found = etree.iterparse(
         stream,
         events=(event,),
@@ -99,7 +121,7 @@ def _elements(stream: BinaryIO, event: Event, tag: str | tuple[str, ...]) -> Ite
 
 
 def _check_root(stream: BinaryIO) -> None:
-    root = next(_elements(stream, "start", "*"))
+    root = next(_elements(_Bounded(stream), "start", "*"))
     stream.seek(0)
     if root.getroottree().docinfo.doctype:
         raise _unreadable("ctf.malformed", "The file declares a document type, which a CTF does not.")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -23,12 +24,19 @@ from schemas.xsd import NAMESPACE
 __all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 
 MAX_BYTES = 262_144  # a notice with forty enquiries is near 20 KiB; a file much larger is something else
+# What comes is bounded before it is parsed, and before the XSD's patterns are tried on it: both may take long over too much.
+MAX_MARKUP = 8_192  # beginnings and ends of elements: a notice with forty enquiries has some 1,500
+MAX_ATTRIBUTES = 256  # ours have one, the name of the namespace
+MAX_TEXT = 4_096  # characters between two tags: the longest that may stand is a paragraph of 2,000
+MOST_FAULTS = 200  # that are said of one file: each is looked up in it
 MAX_DEPTH = 16  # ours is 6 deep
 NOT_CARRIED = re.compile("[^\\t\\n\\r\\x20-\\uD7FF\\uE000-\\uFFFD\\U00010000-\\U0010FFFF]")
 DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 TAG = f"{{{NAMESPACE}}}"
 BODY_OF = {TAG + cls.__name__: cls for cls in BODIES}
 INSTRUCTIONS = etree.XPath("//processing-instruction()")
+TOO_LONG = etree.XPath(f"//*[not(*)][string-length() > {MAX_TEXT}]")
+ATTRIBUTE = re.compile(rb"=\s*[\"']")
 TOO_DEEP = etree.XPath("/*" * (MAX_DEPTH + 1))
 BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?!\x00|(?i:!doctype html|html))")
 UTF_16 = re.compile(rb"\xff\xfe|\xfe\xff|<\x00|\x00<")
@@ -69,6 +77,8 @@ def parsed(data: bytes) -> etree._Element:
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_text(data)
+    if data.count(b"<") > MAX_MARKUP or len(ATTRIBUTE.findall(data)) > MAX_ATTRIBUTES:
+        raise _unreadable("xml.too-large", "The file holds more elements or attributes than any message.")
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as why:
@@ -116,6 +126,8 @@ def _check_nodes(root: etree._Element) -> None:
         raise _unreadable(
             "xml.instruction", "The file holds a processing instruction, which a message may not.", element.sourceline
         )
+    for element in TOO_LONG(root):
+        raise _unreadable("xml.too-large", f"An element holds more than {MAX_TEXT:,} characters.", element.sourceline)
     for element in TOO_DEEP(root):
         raise _unreadable("xml.too-deep", f"Elements lie more than {MAX_DEPTH} deep.", element.sourceline)
 
@@ -140,7 +152,7 @@ def faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
     if schema.validate(root):
         return []
     found: dict[tuple[str, int], tuple[etree._Element, Finding]] = {}
-    for error in schema.error_log:
+    for error in islice(schema.error_log, MOST_FAULTS):
         element = _element(root, error)
         path = wording.place(element)
         lacks = ": Missing child element(s)." in error.message

@@ -30,6 +30,8 @@ from schemas.message import Address, Message
 STEP = 20_000  # postcodes in one transaction: a fraction of a second
 COLUMNS = {"postcode": "pcds", "county": r"oscty|cty(\d\dcd)?", "district": r"oslaua|laua|lad(\d\dcd)?"}
 POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}")
+MAX_BYTES = 4_294_967_296  # of a directory, unpacked; one has some 1.3 GB
+MOST_SWELLING = 100  # times its packed size; one has some ten
 LEAST = 0.5  # of what we had: a directory with less is not whole, and takes nothing away
 
 
@@ -107,6 +109,8 @@ def opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
             largest = max(tables, key=lambda one: one.file_size, default=None)
             if largest is None:
                 raise _not_one("the archive holds no CSV file")
+            if largest.file_size > min(MAX_BYTES, MOST_SWELLING * max(largest.compress_size, 1)):
+                raise _not_one("the archive swells to more than a directory holds")
             with archive.open(largest) as stream:
                 yield cast("BinaryIO", stream), largest.file_size
     except OSError as why:

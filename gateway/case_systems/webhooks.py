@@ -158,12 +158,19 @@ def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timede
 
 def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
     """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [(one, _told_of(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
+    return [(one, _happened(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
 
 
-def _told_of(tx: Connection, one: Kept) -> list[Happening]:
-    changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
-    return happenings.of_entry(one.act, one.about, one.partner, changed)
+def _happened(tx: Connection, one: Kept) -> list[Happening]:
+    """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
+    try:
+        changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
+        return happenings.of_entry(one.act, one.about, one.partner, changed)
+    except StoreUnavailable:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as why:
+        failed("webhooks", why)
+        return []
 
 
 async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:

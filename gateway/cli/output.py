@@ -6,6 +6,7 @@ stdout is what was asked for, stderr is talk. With `--json` the answer is one ob
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from gateway import setup
@@ -23,7 +25,25 @@ from gateway.authority import Authority
 from gateway.errors import NotFound, Unusable
 from schemas import codes, xml
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+# What a terminal would act on, or show in another order: control characters, separators, marks of direction (Unicode UAX 9).
+NOT_SHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class _Terminal(Console):
+    """Shows what others wrote as text only: no character of it is obeyed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render as rich does, with a mark in the place of each character that is not shown."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=NOT_SHOWN.sub("\ufffd", segment.text))
+
+
+def in_ascii(text: str) -> str:
+    """Write such characters in JSON as the escapes that stand for them (RFC 8259, 7)."""
+    return NOT_SHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
 
 MAX_NAME = 80  # as the audit log keeps it
 DEFAULT_HOME = Path.home() / ".cme-gateway"
@@ -77,7 +97,7 @@ def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
     """
     try:
         if as_json:
-            print(json.dumps(value, default=_plain, ensure_ascii=False), flush=True)
+            print(in_ascii(json.dumps(value, default=_plain, ensure_ascii=False)), flush=True)
         else:
             out.print(text(), soft_wrap=True)
             out.file.flush()

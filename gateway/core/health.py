@@ -20,6 +20,7 @@ class RouteHealth:
     failed_at: datetime | None
     failing_since: datetime | None  # the first failure after the last success
     reason: str | None  # of the last failure
+    code: str | None = None  # of its answer, where that held no receipt: `refused.405`, `answered.404`
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ from statistics import median
 
 from gateway.core.delivery import State
 from gateway.core.findings import Finding, Level, ends, fail, lasted, ok, warn
-from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, PartnerHealth
+from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, PartnerHealth, RouteHealth
 
-LATE = timedelta(hours=1)  # what has not left by then, or a partner that has failed for so long, is worth a look
+LATE = timedelta(hours=1)  # what has not left by then is worth a look
+PARTNER_LATE = timedelta(minutes=15)  # so is a partner that has failed for so long: a restart takes less
+NOT_TAKEN = frozenset({"refused.400", "refused.405", "refused.415"})  # their gateway said so: `adapters.statuses`
+NOT_BELIEVED = frozenset({f"{who}.{status}" for who in ("refused", "answered") for status in (401, 403)})
 FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)  # statements are compared each day
 CHECKPOINT_LATE = timedelta(minutes=10)  # one is signed every ten seconds in which the log grew
@@ -29,6 +32,7 @@ def judge(found: Health) -> Iterator[Finding]:
         yield ends(f"our {expiry.what}", expiry.ends_at, found.at, "cme-gateway card renew")
     yield from _queue(found)
     yield from _clock(found)
+    yield from _not_believed(found)
     yield ok("partners", f"{len(found.partners)} known") if found.partners else warn("partners", "0 confirmed")
     for partner in found.partners:
         yield from _partner(partner, found.at)
@@ -123,7 +127,7 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
         if check.level is not Level.OK:
             yield check
     failing = one.failing
-    if failing and failing.failing_since and now - failing.failing_since > LATE:
+    if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{one.waiting} wait; {failing.route} fails {_since(failing.failing_since)}"
         says = f"{since} ({failing.reason})" if failing.reason else since
         yield warn(f"delivery to {one.authority}", says, f"ring them; then cme-gateway retry --to {one.authority}")
@@ -143,6 +147,22 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
         yield warn(
             f"statement of {one.authority}", f"was last had {lasted(now - compared)} ago", "see whether they answer"
         )
+
+
+def _is_worth_a_look(failing: RouteHealth, now: datetime) -> bool:
+    """At once where their gateway does not take what we send, for waiting does not help; else after a while."""
+    assert failing.failing_since is not None  # noqa: S101 - or it would not fail
+    return failing.code in NOT_TAKEN or now - failing.failing_since > PARTNER_LATE
+
+
+def _not_believed(found: Health) -> Iterator[Finding]:
+    """Partners do not believe who we are: every one of them to whom something waits, or some."""
+    failing = {one.authority: one.failing.code for one in found.partners if one.failing}
+    who = [authority for authority, code in failing.items() if code in NOT_BELIEVED]
+    if who:
+        level = fail if len(who) == len(failing) and len(who) > 1 else warn
+        mend = "see that our clock is right; then cme-gateway card renew, and send them the new card"
+        yield level("who we are", f"{', '.join(who)} answer 401 or 403 to all that we send", mend)
 
 
 def _weak_routes(one: PartnerHealth) -> Iterator[Finding]:

@@ -5,19 +5,32 @@ What lies there is taken away only when it is durable here. A gateway that dies 
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from adapters.route import Address, Bundle, Collector, NotReached, Receipted, Reply, Returned, Strange
+from adapters.route import (
+    Address,
+    Bundle,
+    Collector,
+    Left,
+    NotDone,
+    NotReached,
+    Receipted,
+    Reply,
+    Returned,
+    Strange,
+)
 from gateway.authority import SYSTEM, Authority
+from gateway.errors import StoreUnavailable
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.hear import heard
 from gateway.exchange.receive import receive
 from gateway.exchange.settle import settle
 from gateway.logs import failed, not_ours
-from gateway.store import log, outbox
+from gateway.store import left_behind, log, outbox
 from gateway.store.log import Entry
 from keys import receipt
 from keys.card import Route
@@ -25,6 +38,9 @@ from keys.errors import Refusal
 
 LOOK_EVERY = 2.0  # seconds
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+STRANGE = "nothing of the gateway's"
+STANDING = "handled, and not to be taken away"
+UNFORESEEN = "things over which the gateway stumbles: please report it, with the line in the log"
 MOST_LINES = 1000  # of one bundle; ours hold a hundred
 
 
@@ -36,7 +52,9 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
         here.looks("collecting", LATE)
         try:
             await _send_again(here)
-            for kind, address in await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx)))):
+            places = await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx))))
+            await _forget_left(here, {(kind, address.authority) for kind, address in places})
+            for kind, address in places:
                 where = address.authority, address.url
                 if where not in under_way or under_way[where].done():
                     under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
@@ -49,27 +67,65 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
+async def _forget_left(here: Authority, visited: set[tuple[str, str]]) -> None:
+    """What was left where nobody looks any more is no concern of ours; a process before this one may have noted some."""
+    if here.left_at != visited:
+        await here.store.write(lambda tx: left_behind.keep(tx, visited))
+        here.left = {where: counts for where, counts in here.left.items() if where in visited}
+        here.left_at = visited
+
+
 async def collect(here: Authority, kind: str, address: Address) -> int:
     """Fetch what lies at one address now: how many things of ours. Raises NotReached, StoreUnavailable."""
     carrier = here.carriers[kind]
     assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
     found = await carrier.collect(address)
-    strange = 0
+    left = Counter({one.why: one.count for one in found if isinstance(one, Left)})
+    strange = sum(one.count for one in found if isinstance(one, Strange))
+    handled = 0
     for one in found:
-        match one:
-            case Strange(count):
-                strange = count
-            case Bundle(holds="messages"):
-                receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
-                await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))
-            case Bundle():
-                await _settle(here, kind, one)
-                await carrier.finish(address, one)
-            case Reply() | Returned():
-                await here.store.write(partial(heard, here=here, kind=kind, said=one))
-                await carrier.finish(address, one)
+        if isinstance(one, Strange | Left):
+            continue
+        try:
+            await _handle(here, kind, address, carrier, one)
+            handled += 1
+        except NotDone as why:
+            left[f"{STANDING}: {why}"] += 1
+        except (NotReached, StoreUnavailable):
+            raise  # it stands in the way of them all
+        except Exception as why:  # noqa: BLE001 - or it would hold up whatever lies behind it
+            failed(f"collecting by {kind}", why)
+            await carrier.put_off(address, one, UNFORESEEN)
+            left[UNFORESEEN] += 1
     await _say_if_new(here, kind, address, strange)
-    return sum(not isinstance(one, Strange) for one in found)
+    await _note_left(here, kind, address, left + Counter({STRANGE: strange}))
+    return handled
+
+
+async def _handle(
+    here: Authority, kind: str, address: Address, carrier: Collector, one: Bundle | Reply | Returned
+) -> None:
+    match one:
+        case Bundle(holds="messages"):
+            receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
+            await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))
+        case Bundle():
+            await _settle(here, kind, one)
+            await carrier.finish(address, one)
+        case Reply() | Returned():
+            await here.store.write(partial(heard, here=here, kind=kind, said=one))
+            await carrier.finish(address, one)
+
+
+async def _note_left(here: Authority, kind: str, address: Address, left: Counter[str]) -> None:
+    """Keep how many things lie there that are not handled, by reason, for Health; written where it changed."""
+    where = kind, address.authority
+    counts = {why: count for why, count in left.items() if count > 0}
+    if here.left.get(where) != counts:
+        await here.store.write(
+            lambda tx: left_behind.replace(tx, here.now(), route=kind, authority=address.authority, counts=counts)
+        )
+        here.left[where] = counts
 
 
 def _way_back(here: Authority, kind: str, sender: str) -> Address | None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness
 from gateway.authority import Authority
+from gateway.errors import StoreUnavailable
 from gateway.exchange import anew, letters
 from gateway.exchange.settle import Ending, settle
 from gateway.logs import failed
@@ -26,6 +27,7 @@ from keys.errors import Refusal
 BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
 IN_FLIGHT = 4  # batches to one partner at once
 YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
+UNFORESEEN = "something went wrong here that should not have; see the log"
 LETTERS = "email"  # the kind of route by which they go
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
@@ -99,7 +101,13 @@ async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]]
 async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
     endings = []
     for number, (one, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
-        endings.append(settle(here, one, attempt, route=route, jitter=random.random()))  # noqa: S311 - spreads load only
+        jitter = random.random()  # noqa: S311 - spreads load only
+        try:
+            ending = settle(here, one, attempt, route=route, jitter=jitter)
+        except Exception as why:  # noqa: BLE001 - or what was claimed with it would never be settled
+            failed(f"settling with {one.recipient}", why)
+            ending = settle(here, one, TryLater(UNFORESEEN), route=route, jitter=jitter)
+        endings.append(ending)
         if number % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return endings
@@ -111,8 +119,19 @@ async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> l
     ends = dict(zip((one.message_id for one in parcels), await _carry_sealed(here, partner, parcels), strict=True))
     for one in claimed:
         if one.protection != "sealed":
-            ends[one.message_id] = LETTERS, await letters.post(here, one)
+            ends[one.message_id] = LETTERS, await _post(here, one)
     return [ends[one.message_id] for one in claimed]
+
+
+async def _post(here: Authority, one: Claimed) -> Attempt:
+    """Post one letter; one on which our own code fails is tried later, and keeps no other from being settled."""
+    try:
+        return await letters.post(here, one)
+    except StoreUnavailable:
+        raise
+    except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
+        failed("posting a letter", why)
+        return TryLater(UNFORESEEN)
 
 
 async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
@@ -147,9 +166,10 @@ def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> N
 
 async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
     """A route that fails is seen, though the next one takes what it did not."""
-    why = [one.reason for one in attempts if isinstance(one, TryLater | Refused)]
+    why = [(one.reason, one.code) for one in attempts if isinstance(one, TryLater | Refused)]
     if len(why) == len(attempts):
-        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, why[0]))
+        [(reason, code), *_] = why
+        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, reason, code=code))
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
@@ -161,7 +181,8 @@ def _both(before: Carried, after: Carried) -> Attempt:
     waits = [one for one in (says, said) if isinstance(one, TryLater)]
     if not waits:
         return Refused("route.refused-by-all", reason)
-    return TryLater(reason, next((one.after for one in waits if one.after), None))
+    code = next((one.code for one in waits if one.code), None)
+    return TryLater(reason, next((one.after for one in waits if one.after), None), code=code)
 
 
 def routes_to(here: Authority, partner: str) -> list[Route]:
@@ -189,7 +210,7 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     log.append(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
-    tried = [(one.settled.route, one.settled.ending, one.settled.reason) for one in endings]
+    tried = [(one.settled.route, one.settled.ending, one.settled.reason, one.settled.code) for one in endings]
     reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 

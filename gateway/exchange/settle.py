@@ -46,11 +46,11 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
             return _ending(
                 claimed, State.SENT, route, "handed over", where, "notice.sent", due_at=due_at, ticket=ticket
             )
-        case TryLater(reason, after):
+        case TryLater(reason, after, code=code):
             wait = delivery.next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
             )
-            return _again(claimed, route, reason, wait, partner_down=True)
+            return _again(claimed, route, reason, wait, partner_down=True, code=code)
         case Refused(code, reason):
             return _ending(claimed, State.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
         case _:
@@ -86,10 +86,20 @@ def _passes(code: str) -> bool:
     return code in BY_CODE and not BY_CODE[code].lasting
 
 
-def _again(claimed: Claimed, route: str, reason: str, due_at: datetime | None, *, partner_down: bool = False) -> Ending:
+def _again(
+    claimed: Claimed,
+    route: str,
+    reason: str,
+    due_at: datetime | None,
+    *,
+    partner_down: bool = False,
+    code: str | None = None,
+) -> Ending:
     if due_at is None:
         return _ending(claimed, State.FAILED, route, "gave up", reason, "notice.failed")
-    return Ending(Settled(claimed.message_id, State.QUEUED, route, "later", reason, due_at), None, None, partner_down)
+    return Ending(
+        Settled(claimed.message_id, State.QUEUED, route, "later", reason, due_at, code=code), None, None, partner_down
+    )
 
 
 def _ending(

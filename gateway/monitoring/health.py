@@ -136,7 +136,7 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
 
 
 def _route(one: Reached) -> RouteHealth:
-    return RouteHealth(one.route, one.succeeded_at, one.failed_at, one.failing_since, one.reason)
+    return RouteHealth(one.route, one.succeeded_at, one.failed_at, one.failing_since, one.reason, one.code)
 
 
 def _expiries(card: Card) -> Iterator[Expiry]:

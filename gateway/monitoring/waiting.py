@@ -10,7 +10,7 @@ from gateway.core.findings import Finding, ok, warn
 from gateway.core.judging import LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import agreed
-from gateway.store import children, drafts, outbox, searches, transfer_files, webhooks
+from gateway.store import children, drafts, left_behind, outbox, searches, transfer_files, webhooks
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
 from keys.jose import CLOCK_SKEW
@@ -25,6 +25,15 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
     yield from _ahead(tx, here)
     yield from _matches(tx, here)
     yield from _webhooks(tx, here)
+    yield from _left(tx, here)
+
+
+def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """What lies at our routes and at partners', and is not handled; it holds up nothing else."""
+    for one in left_behind.list_all(tx):
+        place = "our" if one.authority == here.code else f"{one.authority}'s"
+        says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}"
+        yield warn(f"left at {place} {one.route} route", says, "look there, or ring whoever runs the server")
 
 
 def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:

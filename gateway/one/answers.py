@@ -72,7 +72,7 @@ async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
     said = asdict(here.config.one_answers)
     words = {said[answer.value].casefold(): answer for answer in ANSWERS}
     lines: list[Line] = []
-    while some := list(islice(rows, TOGETHER)):
+    while some := await asyncio.to_thread(lambda: list(islice(rows, TOGETHER))):
         lines += await here.store.write(partial(_together, here=here, words=words, rows=some))
     return lines
 

@@ -70,7 +70,7 @@ async def _rows(here: Authority, taken: Taken, digest: str) -> list[Line]:
     seen: dict[str, int] = {}
     lines: list[Line] = []
     rows = _read(here, taken)
-    while step := list(islice(rows, forward.STEP)):
+    while step := await asyncio.to_thread(lambda: list(islice(rows, forward.STEP))):
         lines += await forward.step(here, step, ring, seen, digest)
     return lines
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import _csv
 
 MAX_ROWS = 200_000
+MAX_ROW = 65_536  # characters of one row, with the lines within it
+MAX_LINES = 1_000_000  # empty ones and those within cells too
 MAX_HEADINGS = 65_536  # characters in the first line
 CHUNK = 1_048_576
 SEPARATORS = ",;\t|"
@@ -54,19 +56,44 @@ def read(
         separator = max(SEPARATORS, key=first.count)
         if separator not in first:
             raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
-        table = csv.reader(chain([first], text), delimiter=separator, strict=True)
-        headings = [heading.strip().casefold() for heading in _next(table)]
+        lines = _Lines(chain([first], iter(lambda: text.readline(MAX_ROW + 1), "")))
+        table = csv.reader(lines, delimiter=separator, strict=True)
+        headings = [heading.strip().casefold() for heading in _next(table, lines)]
         at = _places(headings, columns, needed, section)
     except BaseException:
         text.detach()  # the stream is its opener's to close
         raise
-    return frozenset(at), _rows(text, table, len(headings), at)
+    return frozenset(at), _rows(text, table, lines, len(headings), at)
 
 
-def _rows(text: io.TextIOWrapper, table: "_csv.Reader", width: int, at: Mapping[str, int]) -> Rows:
+class _Lines:
+    """The lines of a table, bounded: a row is made of them at once, whatever it holds, and nothing else runs meanwhile."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._left, self._count = lines, MAX_ROW, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._left -= len(line)
+        self._count += 1
+        if self._left < 0:
+            raise NotATable(f"a row of it holds more than {MAX_ROW:,} characters")
+        if self._count > MAX_LINES:
+            raise NotATable(f"it holds more than {MAX_LINES:,} lines")
+        return line
+
+    def end_row(self) -> None:
+        """What follows is another row."""
+        self._left = MAX_ROW
+
+
+def _rows(text: io.TextIOWrapper, table: "_csv.Reader", lines: _Lines, width: int, at: Mapping[str, int]) -> Rows:
     count = 0
     try:
-        while row := _next(table):
+        while row := _next(table, lines):
             if not any(cell.strip() for cell in row):
                 continue
             if (count := count + 1) > MAX_ROWS:
@@ -81,10 +108,14 @@ def _rows(text: io.TextIOWrapper, table: "_csv.Reader", width: int, at: Mapping[
         text.detach()
 
 
-def _next(table: "_csv.Reader") -> list[str]:
+def _next(table: "_csv.Reader", lines: _Lines) -> list[str]:
     """The next row; empty at the end."""
     try:
-        return next((row for row in table if row), [])
+        for row in table:
+            lines.end_row()
+            if row:
+                return row
+        return []
     except csv.Error:
         raise NotATable("it is not whole, or not written as CSV") from None
 

@@ -121,6 +121,7 @@ class Settled:
     reason: str | None = None
     due_at: datetime | None = None
     ticket: str | None = None
+    code: str | None = None  # of an answer that held no receipt: `adapters.statuses`
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]

@@ -30,28 +30,30 @@ class Reached:
     failing_since: datetime | None
     reason: str | None
     clock_ahead: int | None
+    code: str | None  # of its last answer, where that held no receipt: `adapters.statuses`
 
 
 def note_endings(
     tx: Connection,
     now: datetime,
     authority: str,
-    endings: Iterable[tuple[str, str, str | None]],
+    endings: Iterable[tuple[str, str, str | None, str | None]],
     clock: timedelta | None = None,
 ) -> None:
-    """Note how a batch of tries ended (route, ending, reason). Where one of a route went through, the route works."""
+    """Note how a batch of tries ended (route, ending, reason, code). Where one of a route went through, the route works."""
     worked: set[str] = set()
-    failed: dict[str, str | None] = {}
-    for route, ending, reason in endings:
+    failed: dict[str, tuple[str | None, str | None]] = {}
+    for route, ending, reason, code in endings:
         if ending in REACHED:
             worked.add(route)
         else:
-            failed[route] = reason
+            failed[route] = reason, code
     for route in sorted(worked | failed.keys()):  # in order, so that two processes cannot wait for each other
         if route in worked:
             note_success(tx, now, authority, route, clock)
         else:
-            note_failure(tx, now, authority, route, failed[route], clock)
+            reason, code = failed[route]
+            note_failure(tx, now, authority, route, reason, clock, code=code)
 
 
 def note_success(tx: Connection, now: datetime, authority: str, route: str, clock: timedelta | None = None) -> None:
@@ -60,11 +62,18 @@ def note_success(tx: Connection, now: datetime, authority: str, route: str, cloc
 
 
 def note_failure(
-    tx: Connection, now: datetime, authority: str, route: str, reason: str | None, clock: timedelta | None = None
+    tx: Connection,
+    now: datetime,
+    authority: str,
+    route: str,
+    reason: str | None,
+    clock: timedelta | None = None,
+    *,
+    code: str | None = None,
 ) -> None:
     """It did not; since when, stands from the first failure on."""
     since = {"failing_since": func.coalesce(_at.failing_since, literal(now, _at.failing_since.type))}
-    _put(tx, authority, route, {"failed_at": now, "failing_since": now, "reason": reason}, clock, since)
+    _put(tx, authority, route, {"failed_at": now, "failing_since": now, "reason": reason, "code": code}, clock, since)
 
 
 def _put(

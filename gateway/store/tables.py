@@ -571,6 +571,7 @@ reached = Table(  # how it last went with each partner, by each route; "statemen
     Column("failing_since", Instant),  # the first failure after the last success
     Column("reason", Text),  # of the last failure
     Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
+    Column("code", String(20)),  # of its last answer, where that held no receipt
 )
 
 loops = Table(  # of the gateway that runs: when each last looked
@@ -579,6 +580,16 @@ loops = Table(  # of the gateway that runs: when each last looked
     Column("name", String(40), primary_key=True),
     Column("looked_at", Instant, nullable=False),
     Column("late_at", Instant, nullable=False),
+)
+
+left_behind = Table(  # what lies at a route and is not handled
+    "left_behind",
+    metadata,
+    Column("route", String(20), primary_key=True),
+    Column("authority", String(3), primary_key=True),
+    Column("why", String(300), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 
 api_clients = Table(  # case systems that may call the API

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.route import Bundle, Collector, HandedOver, Parcel, Refused, TryLater
+from adapters.route import Bundle, Collector, HandedOver, Parcel, TryLater
 from gateway import app
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
@@ -60,18 +60,20 @@ async def test_a_bundle_that_a_server_finds_too_large_goes_in_halves(world: Worl
         assert isinstance(second, HandedOver)
         assert first.ticket != second.ticket
         [alone] = await world.carrier.deliver(world.address, [Parcel("x", b"A" * 2_000_000)])
-        assert isinstance(alone, Refused)
-        assert "552" in alone.code
+        assert isinstance(alone, TryLater)
+        assert "too large" in alone.reason
         whole = [Parcel(one.message_id, one.sealed) for one in ready]
         assert len(set(await world.carrier.deliver(world.address, whole))) == 1
 
 
-async def test_an_address_that_is_not_known_there_is_refused_and_without_an_account_nothing_goes(world: World) -> None:
+async def test_an_address_that_is_not_known_there_is_tried_again_and_without_an_account_nothing_goes(
+    world: World,
+) -> None:
     async with world.serving():
         nobody = replace(world.address, url="mailto:nobody@worcestershire.example")
         [attempt] = await world.carrier.deliver(nobody, [Parcel("x", b"sealed")])
-        assert isinstance(attempt, Refused)
-        assert attempt.code == "email.550"
+        assert isinstance(attempt, TryLater)
+        assert "550" in attempt.reason
     [attempt] = await world.carrier.deliver(replace(world.address, mail=None), [Parcel("x", b"sealed")])
     assert isinstance(attempt, TryLater)
 

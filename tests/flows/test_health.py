@@ -79,10 +79,10 @@ def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> No
     began = here.now()
     for hours in (0, 1, 2):
         then = began + timedelta(hours=hours)
-        here.store.run(lambda tx, at=then: reached.note_endings(tx, at, "885", [("https", "later", "away")]))  # type: ignore[misc]
+        here.store.run(lambda tx, at=then: reached.note_endings(tx, at, "885", [("https", "later", "away", None)]))  # type: ignore[misc]
     [one] = here.store.look(reached.every)["885"]
     assert (one.failing_since, one.failed_at, one.succeeded_at) == (began, began + timedelta(hours=2), None)
-    ends = [("https", "later", "away"), ("https", "receipted", None)]
+    ends = [("https", "later", "away", "answered.404"), ("https", "receipted", None, None)]
     here.store.run(lambda tx: reached.note_endings(tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9)))
     [one] = here.store.look(reached.every)["885"]
     assert (one.failing_since, one.succeeded_at, one.clock_ahead) == (None, began + timedelta(hours=3), 7)

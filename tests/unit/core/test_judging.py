@@ -46,6 +46,10 @@ def partner(code: str = "885", **said: object) -> PartnerHealth:
     return replace(WELL.partners[0], authority=code, **said)  # type: ignore[arg-type]
 
 
+def answered(code: str, since: timedelta) -> RouteHealth:
+    return replace(route("https", None, since, since), code=code)
+
+
 def route(name: str, succeeded: timedelta | None, failed: timedelta | None, since: timedelta | None) -> RouteHealth:
     """How long ago each of these was."""
     worked, went_wrong, began = (None if ago is None else NOW - ago for ago in (succeeded, failed, since))
@@ -75,7 +79,10 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"partners": (partner(counts=WAITS, oldest_waiting=NOW - HOUR - MINUTE),)}, {"undelivered notices"}),
         ({"partners": (partner(counts={State.FAILED: 1}),)}, {"notices given up"}),
         ({"partners": (partner(counts={State.REJECTED: 1}),)}, {"notices refused by partners"}),
-        ({"partners": (partner(counts=WAITS, routes=(route("https", None, MINUTE, HOUR),)),)}, set()),
+        ({"partners": (partner(counts=WAITS, routes=(route("https", None, MINUTE, 15 * MINUTE),)),)}, set()),
+        ({"partners": (partner(counts=WAITS, routes=(answered("refused.405", MINUTE),)),)}, {"delivery to 885"}),
+        ({"partners": (partner(counts=WAITS, routes=(answered("answered.405", MINUTE),)),)}, set()),
+        ({"partners": (partner(counts=WAITS, routes=(answered("refused.401", MINUTE),)),)}, {"who we are"}),
         ({"partners": (partner(counts=WAITS, routes=(route("https", None, MINUTE, 2 * HOUR),)),)}, {"delivery to 885"}),
         ({"partners": (partner(routes=(route("https", None, MINUTE, 2 * HOUR),)),)}, set()),  # nothing waits
         (

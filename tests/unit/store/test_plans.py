@@ -184,7 +184,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "clear away old keys": lambda tx: children.clear_keys(tx, 1, 3),
     "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
     "health of every partner": lambda tx: (outbox.standing(tx, tuple(State)[:4]), reached.every(tx)),
-    "how a batch went": lambda tx: reached.note_endings(tx, NOW, "885", [("https", "later", "why")]),
+    "how a batch went": lambda tx: reached.note_endings(tx, NOW, "885", [("https", "later", "why", None)]),
     "dead letters": lambda tx: (outbox.given_up(tx, None, 50), outbox.given_up(tx, "885", 50)),
     "try one again": lambda tx: outbox.release_one(tx, NOW, "m1"),
     "health of the rest": lambda tx: (

@@ -5,8 +5,8 @@ from alembic import op
 
 from gateway.store.migrations.append_only import refuse_changes
 
-revision = "0024"
-down_revision = "0025"
+revision = "0025"
+down_revision = "0024"
 
 
 def upgrade() -> None:

@@ -1,0 +1,152 @@
+"""No answer but a verified receipt ends a delivery, whoever gives it: a proxy that is being set up, or a hostile host (CWE-754)."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.https import Https
+from adapters.mailbox import Mailbox
+from adapters.route import Address, Answer, Attempt, Parcel, TryLater
+from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
+from gateway.authority import Authority
+from gateway.core.delivery import State
+from gateway.core.findings import Level
+from gateway.core.judging import PARTNER_LATE
+from gateway.exchange import deliver
+from gateway.exchange.send import prepare, queue
+from gateway.monitoring import health
+from gateway.store import outbox
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.contract.test_hostile_servers import server
+
+SEED = random.SystemRandom().randrange(2**32)
+DOCS = Path(__file__).parents[2] / "docs" / "routes.md"
+BODIES = ("", "<html>It works!</html>", "{}", "[1]", '{"type": "about:blank"}', '{"type": 7}', "[" * 5000, "null")
+OF_EXCHANGE = f'{{"type": "{PROBLEM}http.405", "status": 405, "title": "no"}}'
+Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@given(st.integers(100, 599), st.sampled_from((*BODIES, OF_EXCHANGE)), st.integers(1, 100))
+def test_every_status_has_a_meaning_and_only_halves_and_a_finding_at_once_differ(
+    status: int, body: str, messages: int
+) -> None:
+    answer = Answer(status, body.encode(), {})
+    of_exchange = is_of_exchange(answer)
+    assert of_exchange == (body == OF_EXCHANGE)
+    expected = Means.LATER
+    if status == 413 and messages > 1:
+        expected = Means.HALVES
+    elif status in (400, 405, 415) and of_exchange:
+        expected = Means.AT_ONCE
+    assert meaning(status, of_exchange=of_exchange, messages=messages) is expected
+    tried = not_taken(answer)
+    assert isinstance(tried, TryLater)
+    assert tried.code == f"{'refused' if of_exchange else 'answered'}.{status}"
+
+
+def test_the_page_repeats_the_table() -> None:
+    page = DOCS.read_text()
+    for row in TABLE:
+        assert f"| {row.answer} | {row.means} |" in page
+
+
+def says(status: int, body: str) -> Behaviour:
+    async def behave(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, text=body)
+
+    return behave
+
+
+@pytest.mark.parametrize("carrier", [Https, Mailbox])
+async def test_no_answer_ends_a_delivery(tmp_path: Path, carrier: type[Https] | type[Mailbox]) -> None:
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
+    statuses = [
+        200,
+        201,
+        204,
+        301,
+        400,
+        401,
+        403,
+        404,
+        405,
+        410,
+        413,
+        415,
+        418,
+        451,
+        501,
+        *chance.sample(range(205, 600), 10),
+    ]
+    for number, status in enumerate(statuses):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        body = "" if status in (204, 304) else chance.choice((*BODIES, OF_EXCHANGE))
+        ours = carrier()
+        async with server(folder, says(status, body)) as address:
+            attempts = await ours.deliver(address, [Parcel("1", b"a"), Parcel("2", b"b")])
+            await ours.close()
+        if not (carrier is Mailbox and status == 202):
+            assert [type(one) for one in attempts] == [TryLater, TryLater], status
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "waits"),
+    [
+        (404, "<html>nginx</html>", PARTNER_LATE),
+        (301, "", PARTNER_LATE),
+        (200, "<html>It works!</html>", PARTNER_LATE),
+        (405, OF_EXCHANGE, timedelta(0)),
+        (405, "<html>nginx</html>", PARTNER_LATE),
+    ],
+)
+async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_on(
+    tmp_path: Path, status: int, body: str, waits: timedelta
+) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    clock = here.now()
+    here.now = lambda: clock
+    ready = prepare(here, [notice()], "olive")
+    here.store.run(lambda tx: queue(tx, here, ready))
+    (tmp_path / "server").mkdir()
+    async with server(tmp_path / "server", says(status, body)) as address:
+        here.carriers = {"https": _At(Https(), address)}
+        await deliver.deliver_now(here)
+        assert bool(find(here, clock)) == (waits == timedelta(0))
+        clock += PARTNER_LATE + timedelta(minutes=1)
+        await deliver.deliver_now(here)
+        [finding] = find(here, clock)
+        assert str(status) in finding or "receipt" in finding
+    assert here.store.look(lambda tx: outbox.get(tx, ready[0].message_id)).state is State.QUEUED
+    for carrier in here.carriers.values():
+        await carrier.close()
+    for one in (here, there):
+        one.store.close()
+
+
+class _At:
+    """The carrier itself, with another address than the card's."""
+
+    def __init__(self, carrier: Https, address: Address) -> None:
+        self._carrier, self._address = carrier, address
+
+    async def deliver(self, _: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        return await self._carrier.deliver(self._address, parcels)
+
+    async def close(self) -> None:
+        await self._carrier.close()
+
+
+def find(here: Authority, now: datetime) -> list[str]:
+    """What Health says of deliveries to 885."""
+    found = [one for one in health.look(here).findings if one.name == "delivery to 885" and one.level is not Level.OK]
+    return [one.sentence for one in found]
