@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from adapters.openid import IdentityProvider
-from adapters.route import Address, Carrier, Login, MailAccount
+from adapters.route import Address, Carrier, Login, MailAccount, NotReached
 from gateway.core.bursts import Bursts
 from gateway.errors import ConfigProblem
 from gateway.settings.config import Config
@@ -117,10 +117,29 @@ class Authority:
             authority,
             route.url,
             route.certificate,
-            self._bearer(authority),
+            self._bearer(self.host_of(route) if route.kind == "mailbox" else authority),
             self.logins.get(authority),
             self.mail,
         )
 
-    def _bearer(self, authority: str) -> Callable[[], str]:
-        return lambda: bearer.issue(authority, ring=self.ring, now=self.now())
+    def host_of(self, mailbox: Route) -> str | None:
+        """Whose gateway holds this mailbox: the one whose card pins what the server must show. None where we hold no such card.
+
+        Where neither pins a certificate, the address tells. Whatever a card says, TLS proves that it is that gateway.
+        """
+        base = mailbox.url.partition("/mailboxes/")[0]
+        for one in (self.own_card, *map(self.trust.card, self.trust.authorities())):
+            for route in one.routes:
+                pinned = mailbox.certificate and route.certificate == mailbox.certificate
+                public = not mailbox.certificate and not route.certificate and route.url == base
+                if route.kind == "https" and (pinned or public):
+                    return one.authority
+        return None
+
+    def _bearer(self, called: str | None) -> Callable[[], str]:
+        def issue() -> str:
+            if called is None:
+                raise NotReached("we hold no card of the authority that keeps their mailbox; ask it for one")
+            return bearer.issue(called, ring=self.ring, now=self.now())
+
+        return issue

@@ -1,8 +1,9 @@
 """The caller's token: who is calling, shown before a single byte of what they send is read.
 
-A JWT (RFC 7519) of a few minutes, made for each call and only for the authority that is called. It is sent inside TLS
-and names its audience, so within its minutes it is of use to nobody but the one who received it, who is the one it is
-for. A repeat of a call is harmless for another reason: the same message has one effect.
+A JWT (RFC 7519) of a few minutes, made for each call and only for the authority whose gateway is called: at a mailbox that is
+its host, and the mailbox is told by the path. It is sent inside TLS and names its audience (RFC 9700, 4.8.1), so within its
+minutes whoever received it can show it to nobody but itself. A repeat of a call is harmless for another reason: the same message
+has one effect.
 """
 
 import json
@@ -41,8 +42,10 @@ def issue(audience: str, *, ring: Ring, now: datetime) -> str:
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
 
 
-def verify(token: str, *, audience: str, trust: Trust, now: datetime) -> str:
-    """Return the authority that is calling.
+def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str | None = None) -> str:
+    """Return the authority that is calling. Raises a Refusal.
+
+    `owner`: of the mailbox that is called. Gateways of version 0.1 name it as the audience, and may do so until the next version.
 
     1. the form of such a token, and its `typ`
     2. made for us
@@ -56,7 +59,7 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime) -> str:
         caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.Unreadable:
         raise errors.BearerMalformed from None
-    if meant_for != audience:  # (2)
+    if meant_for not in (audience, owner):  # (2)
         raise errors.BearerOtherAudience
     if issued_at > now + jose.CLOCK_SKEW:  # (3)
         raise errors.BearerFromTheFuture

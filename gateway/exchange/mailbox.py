@@ -11,14 +11,19 @@ from sqlalchemy import Connection
 
 from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.store import log, mailboxes
 from gateway.store.log import Entry
 from gateway.store.mailboxes import Held
+from keys import envelope, receipt
+from keys.errors import Refusal
 
 KEPT_FOR = timedelta(days=30)  # senders give up long before, and have told a person
 KEPT_SINGLY = 100  # bundles of one sender in a minute; more of them are one entry
 BUNDLES = 4  # handed out at once
+LARGEST_BUNDLE = 16 * envelope.MAX_SEALED_BYTES  # that one request may bring
+MOST_HANDED_OUT = 2 * LARGEST_BUNDLE  # bytes in one answer; who fetches reads twice as many
+SHARES = 10  # no sender may fill more than one of so many parts of a mailbox, but for one large bundle
 
 FULL = "mailbox.full"
 
@@ -28,10 +33,38 @@ def is_hosted(here: Authority, owner: str) -> bool:
     return owner in here.config.hosting.owners.split()
 
 
+def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
+    """See that each line looks like a sealed message by this sender to this owner: what its owner cannot read would lie there.
+
+    Raises Unusable.
+    """
+    for line in lines:
+        try:
+            outside = envelope.peek(line)
+        except Refusal:
+            raise Unusable("mailbox.not-sealed", "A line is no sealed message.", "Send sealed messages only.") from None
+        if (outside.iss, outside.aud) != (sender, owner):
+            raise Unusable("mailbox.not-theirs", "A message is not from its sender to the mailbox's owner.", "")
+
+
+def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
+    """See that each line looks like a receipt by this owner. Raises Unusable."""
+    for line in lines:
+        try:
+            said = receipt.claimed(line.decode("ascii"))
+        except (Refusal, UnicodeDecodeError):
+            raise Unusable("mailbox.no-receipt", "A line is no receipt.", "Send receipts only.") from None
+        if said.issuer != owner:
+            raise Unusable("mailbox.not-theirs", "A receipt is not by the mailbox's owner.", "")
+
+
 def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: bytes) -> None:
-    """Keep a bundle for its owner; the same again is kept once. Raises NotAllowed where the mailbox is full."""
-    if mailboxes.size(tx, owner) + len(content) > here.config.hosting.megabytes * 1_000_000:
+    """Keep a bundle for its owner; the same again is kept once. Raises NotAllowed where the mailbox, or the sender's share, is full."""
+    room = here.config.hosting.megabytes * 1_000_000
+    if mailboxes.size(tx, owner) + len(content) > room:
         raise NotAllowed(FULL, "The mailbox is full.", "Its owner must fetch what lies there.")
+    if mailboxes.size(tx, owner, sender) + len(content) > max(room // SHARES, LARGEST_BUNDLE):
+        raise NotAllowed(FULL, "Your share of the mailbox is full.", "Its owner must fetch what lies there.")
     digest = sha256(content).hexdigest()
     if mailboxes.put(tx, Held(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
         entry = Entry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
@@ -39,8 +72,8 @@ def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: b
 
 
 def hand_out(tx: Connection, owner: str) -> list[Held]:
-    """What has lain longest in this mailbox. It stays until its receipts have come."""
-    return mailboxes.oldest(tx, owner, "messages", BUNDLES)
+    """What has lain longest in this mailbox, and fits into one answer. It stays until its receipts have come."""
+    return _bounded(mailboxes.oldest(tx, owner, "messages", BUNDLES))
 
 
 def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: bytes) -> None:
@@ -56,7 +89,18 @@ def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: b
 
 def receipts_for(tx: Connection, owner: str, sender: str) -> list[Held]:
     """The receipts that the owner left for this sender."""
-    return mailboxes.oldest(tx, owner, "receipts", BUNDLES, sender)
+    return _bounded(mailboxes.oldest(tx, owner, "receipts", BUNDLES, sender))
+
+
+def _bounded(found: Sequence[Held]) -> list[Held]:
+    """The first, and as many more as are not too large together. A line of ours is as long in JSON as it is here."""
+    some, size = list(found[:1]), sum(len(one.content) for one in found[:1])
+    for one in found[1:]:
+        size += len(one.content)
+        if size > MOST_HANDED_OUT:
+            break
+        some.append(one)
+    return some
 
 
 def received(tx: Connection, owner: str, sender: str, name: str) -> None:

@@ -52,9 +52,10 @@ def remove(tx: Connection, owner: str, kind: Kind, name: str) -> None:
     tx.execute(delete(mailboxes).where(_is(owner, kind, name)))
 
 
-def size(tx: Connection, owner: str) -> int:
-    """How many bytes lie in this mailbox."""
-    return tx.scalar(select(func.sum(func.length(mailboxes.c.content))).where(mailboxes.c.owner == owner)) or 0
+def size(tx: Connection, owner: str, sender: str | None = None) -> int:
+    """How many bytes lie in this mailbox; of one sender, where one is named."""
+    query = select(func.sum(func.length(mailboxes.c.content))).where(mailboxes.c.owner == owner)
+    return tx.scalar(query if sender is None else query.where(mailboxes.c.sender == sender)) or 0
 
 
 def fill(tx: Connection, owners: Collection[str]) -> dict[str, tuple[int, int, datetime]]:

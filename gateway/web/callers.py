@@ -72,12 +72,16 @@ class Bodies:
 BODIES = web.AppKey("bodies", Bodies)
 
 
-async def caller(request: web.Request, audience: str) -> str:
-    """The authority that calls, by its token for this audience. Raises HTTPUnauthorized; that somebody tried is noted."""
+async def caller(request: web.Request, *, owner: str | None = None) -> str:
+    """The authority that calls, by its token for us. Raises HTTPUnauthorized; that somebody tried is noted.
+
+    `owner`: of the mailbox that is called.
+    """
     here = request.app[HERE]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip() if scheme.lower() == "bearer" else ""  # the scheme knows no case (RFC 9110, 11.1)
     try:
-        return bearer.verify(token if scheme == "Bearer" else "", audience=audience, trust=here.trust, now=here.now())
+        return bearer.verify(token, audience=here.code, owner=owner, trust=here.trust, now=here.now())
     except Refusal as why:
         ours = here.config.listen
         entry = Entry("caller.refused", SYSTEM, detail={"code": why.code})
@@ -127,8 +131,8 @@ def price(size: int) -> int:
 
 
 def lines_of(body: bytes, most: int) -> list[bytes]:
-    """The lines of a body; one more than `most` where there are more, however many."""
-    return body.removesuffix(b"\n").split(b"\n", most)
+    """The lines of a body, each ended by LF or CR LF; one more than `most` where there are more, however many."""
+    return [line.removesuffix(b"\r") for line in body.removesuffix(b"\n").split(b"\n", most)]
 
 
 def charge(request: web.Request, authority: str, messages: int) -> None:

@@ -29,7 +29,7 @@ def application(here: Authority) -> web.Application:
 async def take_messages(request: web.Request) -> web.Response:
     """Take one or many sealed messages, one a line; answer with one receipt a line, in the same order."""
     here = request.app[HERE]
-    sender = await caller(request, here.code)
+    sender = await caller(request)
     if refused := too_much(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:

@@ -11,7 +11,7 @@ from functools import partial
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
 from gateway.store.mailboxes import Held
 from gateway.web.callers import HERE, body_of, caller, charge, lines_of, price, too_much, too_much_within
@@ -22,6 +22,7 @@ LOOK_SECONDS = 0.5  # between two looks into the database, where another process
 BASE = "/exchange/v1/mailboxes/{owner:[0-9]{3}}"
 NAME = "{name:[0-9]{3}-[0-9a-f]{64}}"
 
+MOST_RECEIPTS = 1000  # for one bundle: no gateway takes so many messages in one request
 MOST_POLLS = 4  # of one owner at once: ours has one
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
@@ -46,18 +47,23 @@ def add_to(app: web.Application) -> None:
 async def leave(request: web.Request) -> web.Response:
     """A sender leaves sealed messages, one a line: 202 once they are durable."""
     here, owner = request.app[HERE], _owner(request)
-    sender = await caller(request, owner)
+    sender = await caller(request, owner=owner)
     if refused := too_much(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
         return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
     async with body_of(request, sender) as body:
         _check_body(request, sender, body)
-        lines = len(lines_of(body, here.config.limits.messages_per_request))
-        if refused := too_much_within(request, sender, body, lines):
+        lines = lines_of(body, here.config.limits.messages_per_request)
+        if refused := too_much_within(request, sender, body, len(lines)):
             return refused
         try:
-            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, body))
+            mailbox.check_messages(owner, sender, lines)
+        except Unusable as why:
+            return problem(400, why.code, why.sentence)
+        content = b"\n".join(lines)
+        try:
+            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, content))
         except NotAllowed as why:
             return problem(507, why.code, why.sentence)
         return web.Response(status=202)
@@ -96,8 +102,16 @@ async def answer(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     async with body_of(request, owner) as receipts:
         _check_body(request, owner, receipts)
+        lines = lines_of(receipts, MOST_RECEIPTS)
+        if len(lines) > MOST_RECEIPTS:
+            return problem(413, "exchange.too-many", f"At most {MOST_RECEIPTS} receipts for one bundle.")
         try:
-            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, receipts))
+            mailbox.check_receipts(owner, lines)
+        except Unusable as why:
+            return problem(400, why.code, why.sentence)
+        content = b"\n".join(lines)
+        try:
+            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, content))
         except NotFound as why:
             return problem(404, why.code, why.sentence)
         return web.Response(text="done\n")
@@ -106,7 +120,7 @@ async def answer(request: web.Request) -> web.Response:
 async def fetch_receipts(request: web.Request) -> web.Response:
     """A sender fetches the receipts that were left for it."""
     here, owner = request.app[HERE], _owner(request)
-    sender = await caller(request, owner)
+    sender = await caller(request, owner=owner)
     if refused := too_much(request, sender, 1):
         return refused
     return _listed(await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender)))
@@ -115,7 +129,7 @@ async def fetch_receipts(request: web.Request) -> web.Response:
 async def forget_receipts(request: web.Request) -> web.Response:
     """A sender has its receipts."""
     here, owner = request.app[HERE], _owner(request)
-    sender, name = await caller(request, owner), request.match_info["name"]
+    sender, name = await caller(request, owner=owner), request.match_info["name"]
     if refused := too_much(request, sender, 1):
         return refused
     try:
@@ -134,7 +148,7 @@ def _owner(request: web.Request) -> str:
 
 async def _by_owner(request: web.Request) -> str:
     owner = _owner(request)
-    if await caller(request, owner) != owner:
+    if await caller(request, owner=owner) != owner:
         raise web.HTTPForbidden
     return owner
 

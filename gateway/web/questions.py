@@ -39,9 +39,11 @@ def add_to(app: web.Application) -> None:
 async def consistency(request: web.Request) -> web.Response:
     """Prove that our log of `to` entries continues that of `from` entries."""
     here = request.app[HERE]
-    partner = await caller(request, here.code)
+    partner = await caller(request)
+    if refused := too_much(request, partner, 1):
+        return refused
     old, new = (_size(request.query.get(name, "")) for name in ("from", "to"))
-    price = min(1 + new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
+    price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
     if refused := too_much(request, partner, price):
         return refused
     head = await here.store.read(log.head)
@@ -56,7 +58,7 @@ async def consistency(request: web.Request) -> web.Response:
 async def seen(request: web.Request) -> web.Response:
     """The newest checkpoint of the asking partner's own log that we hold: what it signed, and nothing of ours."""
     here = request.app[HERE]
-    partner = await caller(request, here.code)
+    partner = await caller(request)
     if refused := too_much(request, partner, 1):
         return refused
     held = await here.store.read(lambda tx: witnessed.summary(tx, partner))
@@ -67,7 +69,7 @@ async def seen(request: web.Request) -> web.Response:
 async def statement_page(request: web.Request) -> web.Response:
     """One page of our signed statement for the partner that asks."""
     here = request.app[HERE]
-    partner = await caller(request, here.code)
+    partner = await caller(request)
     if refused := too_much(request, partner, min(PAGE_PRICE, here.config.limits.messages_per_request)):
         return refused
     window = Window(_moment(request, "since"), _moment(request, "until"), _size(request.query.get("page", "")))
@@ -80,7 +82,7 @@ async def statement_page(request: web.Request) -> web.Response:
 async def something_is_missing(request: web.Request) -> web.Response:
     """A partner misses something that we say it has: we shall compare with its statement, soon."""
     here = request.app[HERE]
-    partner = await caller(request, here.code)
+    partner = await caller(request)
     if refused := too_much(request, partner, 1):
         return refused
     since = _moment(request, "since")

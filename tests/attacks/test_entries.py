@@ -30,6 +30,7 @@ from gateway.store import log
 from gateway.web.exchange import application
 from keys.statement import Row
 from tests.attacks.served import SEED, served
+from tests.conftest import make
 from tests.consoles import house, session
 from tests.flows.test_exchange import whole
 from tests.world import World
@@ -78,7 +79,8 @@ def test_of_a_kind_there_is_one_entry_a_minute_and_none_is_lost(came: list[tuple
     assert {word for _, one in entries for word in one.words} == {word for _, word, _ in came}
 
 
-async def test_callers_without_a_token_write_one_entry_a_minute_however_many_they_are(here: Authority) -> None:
+async def test_callers_without_a_token_write_one_entry_a_minute_however_many_they_are(tmp_path: Path) -> None:
+    here = make(tmp_path / "885", "885", "Worcestershire")
     client, count = TestClient(TestServer(application(here))), CHANCE.randint(50, 150)
     await client.start_server()
     paths = ["messages", "log/consistency", "statements", "statements/missing"]
@@ -98,13 +100,14 @@ async def test_callers_without_a_token_write_one_entry_a_minute_however_many_the
     assert f"{count - 1} times" in said
     assert not whole(here).faults
     await client.close()
+    here.store.close()
 
 
 async def test_nobody_without_a_password_writes_more_than_an_entry_a_minute_on_the_console(
     console: Client, here: Authority
 ) -> None:
     size = here.store.look(log.head).size
-    for number in range(15):
+    for number in range(6):
         form = {"name": f"nobody-{number}", "password": "x"}
         assert (await console.post("/sign-in", data=form)).status == 422
     for number in range(CHANCE.randint(20, 60)):
@@ -150,6 +153,7 @@ async def test_messages_of_a_member_that_are_refused_are_few_entries_with_a_coun
     found = noted(here, "message.refused")
     assert len(found) == REFUSED_SINGLY + 1
     assert times(found) == count
+    assert not whole(here).faults
     world.close()
 
 
