@@ -10,6 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.logs import failed
 from gateway.store import log, outbox
 from gateway.store.log import Entry
 from gateway.store.outbox import Claimed
@@ -32,13 +33,14 @@ def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
     if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or locked.data_key is None:
         return claimed
     now = here.now()
-    message = xml.read(at_rest.unlock(locked, about=claimed.message_id, ring=here.ring))
-    head = replace(message.header, created_at=now.replace(microsecond=now.microsecond // 1000 * 1000))
-    text = xml.write(replace(message, header=head))
-    names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
     try:
+        message = xml.read(at_rest.unlock(locked, about=claimed.message_id, ring=here.ring))
+        head = replace(message.header, created_at=now.replace(microsecond=now.microsecond // 1000 * 1000))
+        text = xml.write(replace(message, header=head))
+        names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=now)
-    except Refusal:  # as of a card that has ended: nothing goes there now, and the try says why
+    except (Refusal, xml.Unreadable) as why:  # as of a card that has ended: it is tried as it is, and holds up no other
+        failed("sealing a message anew", why)
         return claimed
     copy = at_rest.lock(text, about=claimed.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
