@@ -11,7 +11,7 @@ from rich.markup import escape
 from gateway import setup
 from gateway.authorities import correspondents, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
-from gateway.errors import Unusable
+from gateway.errors import NotAllowed
 from gateway.store import partners as kept_partners
 from gateway.store.correspondents import Protection
 from keys import card
@@ -49,7 +49,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
     """Go on only where these digits were confirmed: before, by what a script was told, or by the person here."""
     if told is not None:
         if told.replace(" ", "") != shown.replace(" ", ""):
-            raise Unusable(
+            raise NotAllowed(
                 "partner.fingerprint",
                 "The fingerprint is not that of this card.",
                 "Ring the authority; do not use the card until it agrees.",
@@ -61,7 +61,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
         try:
             typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
         except typer.Abort:
-            raise Unusable(
+            raise NotAllowed(
                 "partner.unconfirmed",
                 "Nobody confirmed the fingerprint, so the card was not taken in.",
                 "Answer y once they have read it out; a script gives what they read out with --fingerprint.",

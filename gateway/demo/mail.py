@@ -6,6 +6,7 @@ with a report, as a relay does that forwards to others.
 
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,7 +79,7 @@ class Servers:
 
 def wanting() -> str | None:
     """What they need and do not find; None where they can be started."""
-    needs = [package for program, package in PROGRAMS.items() if not program.exists()]
+    needs = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     return " and ".join([*needs, *(["root"] if os.geteuid() != 0 else [])]) or None
 
 

@@ -11,10 +11,12 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from tests.flows.test_command_line import cme_gateway
+from tests.mail import need_servers
 
 
 @pytest.mark.slow
 def test_a_leaver_in_sandwells_one_reaches_worcestershires_by_every_route(tmp_path: Path) -> None:
+    need_servers()
     done = cme_gateway("demo", "--json", "--folder", str(tmp_path / "demo"))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

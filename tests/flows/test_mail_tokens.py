@@ -75,6 +75,7 @@ async def token_server(servers_home: Path, made: TokenServer) -> AsyncIterator[t
 @asynccontextmanager
 async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]:
     """Mail servers that take nothing but tokens of this server."""
+    mail.need_servers()
     with mail.home() as home:
         smtp, imap = free_port(), free_port()
         prepare(Servers(home, smtp, imap))  # the certificate, which the token server shows too
