@@ -32,6 +32,10 @@ MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
 MOST_LISTED = 10_000
 MAX_BYTES = 16_777_216  # of one file
 CONNECT_SECONDS = 10
+# Without strict key exchange, a third party may cut the beginning of a session that uses ChaCha20-Poly1305, or a MAC over the
+# ciphertext (Terrapin, CVE-2023-48795); so neither is offered, and no MAC of SHA-1.
+CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
+MACS = ("hmac-sha2-512", "hmac-sha2-256")
 VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
 
 
@@ -121,6 +125,8 @@ class Sftp:
                 password=login.password,
                 client_keys=[asyncssh.import_private_key(login.private_key)] if login.private_key else None,
                 known_hosts=([asyncssh.import_public_key(address.pin)], [], []),
+                encryption_algs=CIPHERS,
+                mac_algs=MACS,
                 agent_path=None,
                 config=None,
                 connect_timeout=CONNECT_SECONDS,

@@ -34,7 +34,8 @@ from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSe
 from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.store import loops
 from gateway.store.log import Entry
-from gateway.web import scraped
+from gateway.web import connections, scraped
+from gateway.web.connections import Port
 from gateway.web.exchange import application
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
@@ -46,6 +47,8 @@ COLLECT_AFTER = (
 EXPIRE_EVERY = 3600.0  # seconds
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
+EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05  # of all connections, so that no port shuts another
+ANYBODY = ["0.0.0.0/0", "::/0"]
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
@@ -106,32 +109,36 @@ def site(here: Authority) -> web.Application:
 Place = ListenSettings | ConsoleSettings | MetricsSettings
 
 
-async def _open_ports(here: Authority) -> list[web.AppRunner]:
+async def _open_ports(here: Authority) -> list[Port]:
     """For partners; for browsers and for Prometheus, where a port is set. Raises Unusable, and then none is open."""
     config = here.config
-    wanted: list[tuple[web.Application, Place, ssl.SSLContext | None]] = [
-        (application(here), config.listen, _server_tls(config))
+    wanted: list[tuple[web.Application, Place, ssl.SSLContext | None, float, list[str]]] = [
+        (application(here), config.listen, _server_tls(config), EXCHANGE_SHARE, _proxies(config.listen))
     ]
     if config.console.port:
-        wanted.append((site(here), config.console, _console_tls(config)))
+        wanted.append((site(here), config.console, _console_tls(config), CONSOLE_SHARE, _proxies(config.console)))
     if config.metrics.port:
-        wanted.append((scraped.application(here), config.metrics, None))
-    opened: list[web.AppRunner] = []
-    for app, place, tls in wanted:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
-        opened.append(runner)
-        await runner.setup()
+        wanted.append((scraped.application(here), config.metrics, None, METRICS_SHARE, []))
+    opened: list[Port] = []
+    for app, place, tls, share, proxies in wanted:
+        port = Port(app, connections.places(share), proxies, shutdown_seconds=STOP_SECONDS)
+        opened.append(port)
         try:
-            await web.TCPSite(runner, place.host, place.port, ssl_context=tls).start()
+            await port.open(place.host, place.port, tls)
         except OSError as why:
             await _close(opened)
             raise _not_listening(place, why) from None
     return opened
 
 
-async def _close(ports: Iterable[web.AppRunner]) -> None:
+async def _close(ports: Iterable[Port]) -> None:
     for one in ports:
-        await one.cleanup()
+        await one.close()
+
+
+def _proxies(ours: ListenSettings | ConsoleSettings) -> list[str]:
+    """Who speaks for many there: those that are named, or whoever connects where the header of a proxy is believed from anybody."""
+    return ours.proxies.split() or (ANYBODY if ours.address_header else [])
 
 
 def _console_tls(config: Config) -> ssl.SSLContext | None:

@@ -7,6 +7,7 @@ GatewayError           code, one sentence, what to do next
   NotAllowed             this act is not open to this person, or not in this state
   Unfit                  a notice that its rules refuse; nothing was kept
   Unusable               a file or an address that cannot be used
+  Busy                   it is too much for now, or takes too long; the same may be asked again
 """
 
 from collections.abc import Sequence
@@ -78,6 +79,12 @@ class NotAllowed(GatewayError):
 
 class Unusable(GatewayError):
     """A file or an address cannot be used."""
+
+
+class Busy(GatewayError):
+    """Too much at once, or it takes too long."""
+
+    exit_code = 75  # EX_TEMPFAIL
 
 
 class Unfit(GatewayError):

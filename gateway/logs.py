@@ -4,7 +4,9 @@ What is not listed is not written, so that nothing about a child gets into a log
 call. The audit log is another thing: see `gateway.auditing.audit`.
 """
 
+import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ from typing import Any
 import structlog
 
 MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port", "count", "reference"})
+OFTEN = 60.0  # seconds in which one kind of event, of those that strangers can cause, is one line
 _logger = structlog.get_logger()
+_seen: dict[
+    tuple[str, ...], tuple[float, int]
+] = {}  # kinds of such events: when a line was written, how many came since
 
 
 def configure() -> None:
@@ -26,6 +32,18 @@ def configure() -> None:
         ],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever stderr is when something is logged
     )
+    root = logging.getLogger()
+    if not any(isinstance(one, _Libraries) for one in root.handlers):
+        root.addHandler(_Libraries(logging.WARNING))
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, asyncio and aiohttp among them, as lines of ours: never their words, never a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line for a kind of record each minute."""
+        why = record.exc_info[1] if record.exc_info else None
+        seldom(f"{record.name}: {record.levelname.lower()} at {record.filename}:{record.lineno}", why)
 
 
 def _only_members(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -42,11 +60,26 @@ def failed(what: str, why: BaseException, **more: str) -> None:
 
     `more`: a `reference` by which a person finds it.
     """
+    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=_place(why), **more)
+
+
+def seldom(what: str, why: BaseException | None = None) -> None:
+    """Something that strangers can cause as often as they like: one line for a kind each minute, with how many there were."""
+    error, at = (type(why).__name__, _place(why)) if why else (None, None)
+    kind, now = (what, str(error), str(at)), time.monotonic()
+    written, since = _seen.get(kind, (-OFTEN, 0))
+    if now - written < OFTEN:
+        _seen[kind] = written, since + 1
+        return
+    _seen[kind] = now, 0
+    _logger.warning(what, error=error, at=at, count=since + 1)
+
+
+def _place(why: BaseException) -> str | None:
     place = why.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    at = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
-    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=at, **more)
+    return f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
 
 
 def alarmed(authority: str, kind: str) -> None:

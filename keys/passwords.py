@@ -1,10 +1,14 @@
 """Passwords of local accounts: Argon2id, with the second set of parameters that RFC 9106, section 4, recommends.
 
 64 MiB, three passes, four lanes: about an eighth of a second here, so whoever calls does it in a thread.
+
+One derivation at a time in the whole process. OpenSSL has one pool of threads for all lanes: two derivations at once each
+wait for threads that the other holds, for ever. Hashes that are kept say four lanes, so fewer lanes for new ones are no way out.
 """
 
 from functools import cache
 from secrets import token_bytes, token_urlsafe
+from threading import Lock
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -12,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 SALT_BYTES, HASH_BYTES = 16, 32
 PASSES, LANES, KIBIBYTES = 3, 4, 65_536
 MAX_PASSWORD = 256  # characters: a longer one is no password, and costs time
+_ONE_AT_A_TIME = Lock()  # of every derivation here, whoever asks for it
 
 
 def hashed(password: str) -> str:
@@ -19,13 +24,16 @@ def hashed(password: str) -> str:
     slow = Argon2id(
         salt=token_bytes(SALT_BYTES), length=HASH_BYTES, iterations=PASSES, lanes=LANES, memory_cost=KIBIBYTES
     )
-    return slow.derive_phc_encoded(password.encode())
+    with _ONE_AT_A_TIME:
+        return slow.derive_phc_encoded(password.encode())
 
 
 def matches(password: str, kept: str | None) -> bool:
     """Is it this password? Where none is kept it takes as long, so that nobody learns who has an account."""
+    nobodys = _nobody()  # made before the first check of any kind, so that it makes none longer than another
     try:
-        Argon2id.verify_phc_encoded(password[:MAX_PASSWORD].encode(), kept or _nobody())
+        with _ONE_AT_A_TIME:
+            Argon2id.verify_phc_encoded(password[:MAX_PASSWORD].encode(), kept or nobodys)
     except (InvalidKey, UnicodeEncodeError):
         return False
     return kept is not None and len(password) <= MAX_PASSWORD

@@ -9,7 +9,9 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from secrets import token_hex
 from tempfile import TemporaryDirectory, gettempdir
 
@@ -84,11 +86,16 @@ def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+PORTS = range(10_000, 32_000)  # below those that the system gives to whoever connects
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now: drawn, so that another process of tests, or a connection, does not take it next."""
+    while True:
+        port = SystemRandom().choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def introduce(one: Authority, other: Authority) -> None:

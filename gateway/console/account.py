@@ -3,6 +3,7 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
+from functools import partial
 
 import segno
 from aiohttp import web
@@ -34,8 +35,8 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
-        async with visit.request.app[CHECKING]:
-            await asyncio.to_thread(sign_in.change_password, visit.here, signed_in(visit), old, new)
+        work = partial(sign_in.change_password, visit.here, signed_in(visit), old, new)
+        await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return visit.page("account-password.html", status=422, wrong=why)
     return goto("/account?done=password")

@@ -1,12 +1,12 @@
 """The rooms put together: what every answer carries, and what is shown when something is refused or goes wrong."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
 
+from gateway.access.slow_checks import SlowChecks
 from gateway.auditing.checking import Checks
 from gateway.authority import Authority
 from gateway.console import (
@@ -33,10 +33,10 @@ from gateway.console import (
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.doors import hang
 from gateway.console.pages import PAGES, Pages
-from gateway.console.sign_in import AT_ONCE, CHECKING
+from gateway.console.sign_in import CHECKING
 from gateway.console.tries import TRIES, Tries
 from gateway.console.visit import HERE
-from gateway.errors import ConfigProblem, GatewayError, StoreUnavailable
+from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -82,11 +82,16 @@ def application(here: Authority) -> web.Application:
     """The console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
     app[HERE], app[PAGES], app[CHECKS] = here, Pages(), Checks()
-    app[CHECKING], app[TRIES] = asyncio.Semaphore(AT_ONCE), Tries()
+    app[CHECKING], app[TRIES] = SlowChecks(here), Tries()
+    app.on_cleanup.append(_end_checks)
     for doors in ROOMS:
         hang(app, doors)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))
     return app
+
+
+async def _end_checks(app: web.Application) -> None:
+    app[CHECKING].close()
 
 
 @web.middleware
@@ -121,6 +126,8 @@ async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse
         return await problems.refused(request, why)
     except (StoreUnavailable, ConfigProblem) as why:
         return await problems.fault(request, why)
+    except Busy as why:
+        return await problems.busy(request, why)
     except (GatewayError, Refusal) as why:
         return await problems.said_no(request, why)
     except Exception as why:  # noqa: BLE001 - the last line before a person

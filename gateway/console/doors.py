@@ -21,6 +21,7 @@ from gateway.console.visit import HERE, SESSION_COOKIE, Visit, goto, nothing_typ
 from gateway.core.permissions import Act, Reach, reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import assignments
+from gateway.web.callers import READ_SECONDS
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
@@ -83,7 +84,11 @@ async def _form(request: web.Request) -> MultiDictProxy[str]:
         return nothing_typed()
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
-    return await request.post()  # type: ignore[return-value]  # of this type it has no files
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.post()  # type: ignore[return-value]  # of this type it has no files
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def _check_act(door: Door, how_far: Reach) -> None:

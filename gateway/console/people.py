@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.console.doors import Door
+from gateway.console.sign_in import CHECKING
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Role
 from gateway.errors import NotAllowed
@@ -40,7 +41,8 @@ async def add(visit: Visit) -> web.StreamResponse:
     """Somebody new, and the password that is shown once."""
     name, called, roles = visit.typed("name"), visit.typed("called"), _roles(visit)
     try:
-        password = await asyncio.to_thread(people.make, visit.here, name, called, roles, visit.by)
+        work = partial(people.make, visit.here, name, called, roles, visit.by)
+        password = await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return _new_form(visit, name, called, roles, why)
     return visit.page("people-password.html", name=name.casefold(), password=password)
@@ -85,7 +87,8 @@ async def _change(visit: Visit, act: partial[None]) -> web.StreamResponse:
 async def reset(visit: Visit) -> web.StreamResponse:
     """A new one-time password."""
     name = visit.part("name")
-    password = await asyncio.to_thread(people.reset, visit.here, name, visit.by)
+    work = partial(people.reset, visit.here, name, visit.by)
+    password = await visit.request.app[CHECKING].run(work, visit.by)
     return visit.page("people-password.html", name=name, password=password)
 
 

@@ -17,11 +17,12 @@ from gateway.access.sessions import Session, Stage
 from gateway.console.pages import for_a_page
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, nothing_typed
 from gateway.core.permissions import Reach
-from gateway.errors import ConfigProblem, GatewayError, NotFound, StoreUnavailable
+from gateway.errors import Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
 from gateway.logs import failed
 from keys.errors import Refusal
 
 REFERENCE_BYTES = 4  # enough to find one line in a log
+RETRY_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ async def refused(request: web.Request, why: web.HTTPException) -> web.Response:
     if why.status >= 500:
         return await fault(request, why)
     return await page(request, OF_HTTP.get(why.status, replace(UNREADABLE, status=why.status)))
+
+
+async def busy(request: web.Request, why: Busy) -> web.Response:
+    """What is too much for now, in its own words."""
+    answer = await page(request, Problem(503, why.code, why.sentence, (why.next_step,)))
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 async def said_no(request: web.Request, why: GatewayError | Refusal) -> web.Response:

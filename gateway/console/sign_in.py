@@ -3,12 +3,14 @@
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 
 from gateway.access import devices, sessions, sign_in, single_sign_on
 from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
+from gateway.access.slow_checks import SlowChecks
 from gateway.console import problems, way_back
 from gateway.console.doors import SIGN_IN, Door, signed_in
 from gateway.console.problems import Problem
@@ -18,9 +20,8 @@ from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
 from keys.errors import Refusal
 
-AT_ONCE = 2  # passwords that are checked: each takes 64 MiB, and an eighth of a second
 DEVICE_COOKIE = "__Host-device"
-CHECKING = web.AppKey("passwords that are checked", asyncio.Semaphore)
+CHECKING = web.AppKey("passwords that are checked", SlowChecks)
 ENDED = (
     f"Your session has ended, as it does after {sessions.IDLE // timedelta(minutes=1)} minutes without use. Sign in to go back to "
     "the page where you were; nothing that you had sent is lost."
@@ -39,13 +40,13 @@ async def ask(visit: Visit) -> web.StreamResponse:
 async def come_in(visit: Visit) -> web.StreamResponse:
     """The name and the password."""
     name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _device(visit)
-    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console.address_header)
+    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console)
     wait = tries.wait(address, time.monotonic())
     if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
         return await _wait(visit, wait)
     try:
-        async with visit.request.app[CHECKING]:
-            secret = await asyncio.to_thread(sign_in.begin, visit.here, name, password, device)
+        work = partial(sign_in.begin, visit.here, name, password, device)
+        secret = await visit.request.app[CHECKING].run(work, address)
     except NotAllowed as why:
         tries.wrong(address, time.monotonic())
         return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
@@ -127,8 +128,8 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
-        async with visit.request.app[CHECKING]:
-            secret = await asyncio.to_thread(sign_in.give_new_password, visit.here, visit.secret, new)
+        work = partial(sign_in.give_new_password, visit.here, visit.secret, new)
+        secret = await visit.request.app[CHECKING].run(work, visit.secret)
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
             return goto(SIGN_IN)

@@ -4,15 +4,15 @@ Kept in memory, and not for ever: a gateway that begins anew, or an attacker wit
 each account stands behind it. A browser from which somebody has come in before is not held up.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
+from gateway.settings.sections import ConsoleSettings
+from gateway.web.addresses import who_asks
+
 MOST, WINDOW = 30, 900.0  # wrong tries of one address, and in how many seconds: some officers share one
 ADDRESSES = 4_096  # are remembered, the newest
-HOME = 64  # bits of an IPv6 address that a household or an office has for itself
 
 
 @dataclass(slots=True)
@@ -37,21 +37,6 @@ class Tries:
 TRIES = web.AppKey("wrong passwords by address", Tries)
 
 
-def address_of(request: web.Request, header: str) -> str:
-    """Who asks: the peer, or whom the last proxy names in the header that the settings name. In no other header is it believed."""
-    said = request.headers.getall(header, [""])[-1] if header else ""
-    return first_of(said.rpartition(",")[2].strip(), request.remote or "")
-
-
-def first_of(*texts: str) -> str:
-    """The first that is an address, as it is counted; empty where none is."""
-    for text in texts:
-        with suppress(ValueError):
-            return _counted(ip_address(text))
-    return ""
-
-
-def _counted(address: IPv4Address | IPv6Address) -> str:
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or IPv6Network((address.packed, HOME), strict=False))
+def address_of(request: web.Request, ours: ConsoleSettings) -> str:
+    """Who asks, as it is counted."""
+    return who_asks(request, ours.address_header, ours.proxies)

@@ -8,6 +8,7 @@ from gateway.core.findings import Finding, Level, worst
 
 WAITING = (State.QUEUED, State.SENT)  # not yet with the partner, as far as we know
 STUCK = (State.FAILED, State.REJECTED)  # nothing more is tried
+PASSWORDS = "password checks"  # stands among the loops only where a check took too long
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from statistics import median
 
 from gateway.core.delivery import State
 from gateway.core.findings import Finding, Level, ends, fail, lasted, ok, warn
-from gateway.core.health import Disk, Folder, Health, PartnerHealth
+from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, PartnerHealth
 
 LATE = timedelta(hours=1)  # what has not left by then, or a partner that has failed for so long, is worth a look
 FOLDER_LATE = timedelta(days=1)
@@ -61,10 +61,17 @@ def _space(disk: Disk) -> Finding:
 
 def _loops(found: Health) -> Iterator[Finding]:
     for one in found.stopped:
-        since = f"has not looked since {one.looked_at:%d %b %Y %H:%M}"
-        yield fail(f"loop: {one.name}", since, "restart the gateway, and report what its log says")
+        yield _stopped(one)
     if found.loops and not found.stopped:
         yield ok("loops", f"all {len(found.loops)} run")
+
+
+def _stopped(one: LoopHealth) -> Finding:
+    if one.name == PASSWORDS:
+        says = f"a password check that began on {one.looked_at:%d %b %Y %H:%M} took far too long"
+        return fail("signing in", says, "if nobody can sign in, restart the gateway; report what its log says")
+    since = f"has not looked since {one.looked_at:%d %b %Y %H:%M}"
+    return fail(f"loop: {one.name}", since, "restart the gateway, and report what its log says")
 
 
 def _queue(found: Health) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Which settings may stand, each by itself and beside others; the first that may not is named, with its line and what to write instead."""
 
 import re
+from ipaddress import ip_network
 
 from gateway.errors import ConfigProblem
 from gateway.settings.config import Config
@@ -28,6 +29,7 @@ def check(text: str, config: Config) -> None:
     if not 1 <= config.listen.port <= 65535:
         raise problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
     _check_console(text, config.console)
+    _check_proxies(text, config)
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
         wrong = "[metrics] port is not a port of its own"
         raise problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
@@ -103,6 +105,16 @@ def _check_console(text: str, ours: ConsoleSettings) -> None:
     if ours.url and not CONSOLE_URL.fullmatch(ours.url):
         wrong = "[console] url is no address that a browser may use"
         raise problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
+
+
+def _check_proxies(text: str, config: Config) -> None:
+    for section, named in (("listen", config.listen.proxies), ("console", config.console.proxies)):
+        try:
+            for one in named.split():
+                ip_network(one, strict=False)
+        except ValueError:
+            wrong = f"[{section}] proxies holds something that is no address or network"
+            raise problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:

@@ -21,6 +21,8 @@ class ListenSettings:
     host: str = "127.0.0.1"
     port: int = 8443
     url: str = ""  # as partners see it; empty: https://host:port/exchange/v1
+    proxies: str = ""  # addresses or networks, with spaces between them, of what stands before it and speaks for many
+    address_header: str = ""  # in which such a proxy says who asks; empty: none is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ConsoleSettings:
     host: str = "127.0.0.1"
     port: int = 0
     url: str = ""  # as browsers see it, where a proxy stands before it; empty: http://host:port, or https
+    proxies: str = ""  # that proxy's addresses or networks, with spaces between them: nobody else's word counts then
     address_header: str = ""  # in which that proxy says who asks, such as X-Forwarded-For; empty: none is believed
     tls_certificate_file: str = ""  # without a certificate it is served to this machine alone
     tls_key_file: str = ""

@@ -20,7 +20,8 @@ class Looked:
 
 
 def put(tx: Connection, looked: Sequence[Looked]) -> None:
-    """Keep these. Where processes share a database, the last word counts."""
+    """Keep these, and no others. Where processes share a database, the last word counts."""
+    tx.execute(delete(loops).where(loops.c.name.not_in([one.name for one in looked])))
     made = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     for one in sorted(looked, key=lambda one: one.name):  # in order, so that two processes cannot wait for each other
         moments = {"looked_at": one.looked_at, "late_at": one.late_at}

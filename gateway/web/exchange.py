@@ -7,7 +7,7 @@ from gateway.authority import Authority
 from gateway.exchange.receive import receive
 from gateway.store import log
 from gateway.web import mailboxes, questions
-from gateway.web.callers import BUDGETS, HERE, caller, read_body, too_much
+from gateway.web.callers import BODIES, BUDGETS, HERE, Bodies, body_of, caller, lines_of, too_much, too_much_within
 from gateway.web.problems import one_error_page, problem
 from keys.envelope import MAX_SEALED_BYTES
 
@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES  # a batch of ordinary notices is a megab
 def application(here: Authority) -> web.Application:
     """The exchange endpoint of one authority, the mailboxes that it hosts, and its health pages."""
     app = web.Application(middlewares=[one_error_page], client_max_size=MAX_BODY_BYTES)
-    app[HERE], app[BUDGETS] = here, {}
+    app[HERE], app[BUDGETS], app[BODIES] = here, {}, Bodies()
     app.router.add_post("/exchange/v1/messages", take_messages)
     mailboxes.add_to(app)
     questions.add_to(app)
@@ -30,13 +30,15 @@ async def take_messages(request: web.Request) -> web.Response:
     """Take one or many sealed messages, one a line; answer with one receipt a line, in the same order."""
     here = request.app[HERE]
     sender = await caller(request, here.code)
+    if refused := too_much(request, sender, 1):
+        return refused
     if request.content_type != MESSAGES_TYPE:
         return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
-    body = await read_body(request)
-    parcels = body.removesuffix(b"\n").split(b"\n")
-    if refused := too_much(request, sender, len(parcels)):
-        return refused
-    receipts = await receive(here, parcels, sender)
+    async with body_of(request, sender) as body:
+        parcels = lines_of(body, here.config.limits.messages_per_request)
+        if refused := too_much_within(request, sender, body, len(parcels)):
+            return refused
+        receipts = await receive(here, parcels, sender)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)
 
 

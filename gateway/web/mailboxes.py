@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
@@ -12,7 +14,7 @@ from adapters.https import MESSAGES_TYPE
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import mailbox
 from gateway.store.mailboxes import Held
-from gateway.web.callers import HERE, caller, read_body, too_much
+from gateway.web.callers import HERE, body_of, caller, charge, lines_of, price, too_much, too_much_within
 from gateway.web.problems import problem
 
 POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
@@ -20,12 +22,15 @@ LOOK_SECONDS = 0.5  # between two looks into the database, where another process
 BASE = "/exchange/v1/mailboxes/{owner:[0-9]{3}}"
 NAME = "{name:[0-9]{3}-[0-9a-f]{64}}"
 
+MOST_POLLS = 4  # of one owner at once: ours has one
+
 STOPPING = web.AppKey("stopping", asyncio.Event)
+POLLS = web.AppKey("polls", Counter[str])
 
 
 def add_to(app: web.Application) -> None:
     """Serve the mailboxes in this application."""
-    app[STOPPING] = asyncio.Event()
+    app[STOPPING], app[POLLS] = asyncio.Event(), Counter()
 
     async def stop(app: web.Application) -> None:
         app[STOPPING].set()
@@ -42,47 +47,68 @@ async def leave(request: web.Request) -> web.Response:
     """A sender leaves sealed messages, one a line: 202 once they are durable."""
     here, owner = request.app[HERE], _owner(request)
     sender = await caller(request, owner)
+    if refused := too_much(request, sender, 1):
+        return refused
     if request.content_type != MESSAGES_TYPE:
         return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
-    body = await _body(request)
-    if refused := too_much(request, sender, body.count(b"\n") + 1):
-        return refused
-    try:
-        await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, body))
-    except NotAllowed as why:
-        return problem(507, why.code, why.sentence)
-    return web.Response(status=202)
+    async with body_of(request, sender) as body:
+        _check_body(request, sender, body)
+        lines = len(lines_of(body, here.config.limits.messages_per_request))
+        if refused := too_much_within(request, sender, body, lines):
+            return refused
+        try:
+            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, body))
+        except NotAllowed as why:
+            return problem(507, why.code, why.sentence)
+        return web.Response(status=202)
 
 
 async def fetch(request: web.Request) -> web.Response:
     """The owner fetches what lies there; an empty mailbox answers when something has come, or after a while."""
-    here, owner = request.app[HERE], await _by_owner(request)
-    stopping, until = request.app[STOPPING], time.monotonic() + POLL_SECONDS
+    owner, polls = await _by_owner(request), request.app[POLLS]
+    if refused := too_much(request, owner, 1):
+        return refused
+    if polls[owner] >= MOST_POLLS:
+        return problem(429, "exchange.too-fast", "The mailbox is being looked into already.", retry=POLL_SECONDS)
+    polls[owner] += 1
+    try:
+        return _listed(await _waited_for(request, owner))
+    finally:
+        polls[owner] -= 1
+
+
+async def _waited_for(request: web.Request, owner: str) -> Sequence[Held]:
+    """What lies in the mailbox, once something does, or nothing has come for a while."""
+    here, stopping, until = request.app[HERE], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     while True:
         found = await here.store.read(partial(mailbox.hand_out, owner=owner))
         if found or stopping.is_set() or time.monotonic() > until:
-            return _listed(found)
-        try:
+            return found
+        with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
-        except TimeoutError:
-            continue
 
 
 async def answer(request: web.Request) -> web.Response:
     """The owner has a bundle, and leaves the receipts for its sender."""
     here, owner = request.app[HERE], await _by_owner(request)
-    receipts, name = await _body(request), request.match_info["name"]
-    try:
-        await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, receipts))
-    except NotFound as why:
-        return problem(404, why.code, why.sentence)
-    return web.Response(text="done\n")
+    if refused := too_much(request, owner, 1):
+        return refused
+    name = request.match_info["name"]
+    async with body_of(request, owner) as receipts:
+        _check_body(request, owner, receipts)
+        try:
+            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, receipts))
+        except NotFound as why:
+            return problem(404, why.code, why.sentence)
+        return web.Response(text="done\n")
 
 
 async def fetch_receipts(request: web.Request) -> web.Response:
     """A sender fetches the receipts that were left for it."""
     here, owner = request.app[HERE], _owner(request)
     sender = await caller(request, owner)
+    if refused := too_much(request, sender, 1):
+        return refused
     return _listed(await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender)))
 
 
@@ -90,6 +116,8 @@ async def forget_receipts(request: web.Request) -> web.Response:
     """A sender has its receipts."""
     here, owner = request.app[HERE], _owner(request)
     sender, name = await caller(request, owner), request.match_info["name"]
+    if refused := too_much(request, sender, 1):
+        return refused
     try:
         await here.store.write(partial(mailbox.received, owner=owner, sender=sender, name=name))
     except NotFound as why:
@@ -111,11 +139,10 @@ async def _by_owner(request: web.Request) -> str:
     return owner
 
 
-async def _body(request: web.Request) -> bytes:
-    body = await read_body(request)
+def _check_body(request: web.Request, caller: str, body: bytes) -> None:
     if not body or not body.isascii():
+        charge(request, caller, price(len(body)))
         raise web.HTTPBadRequest
-    return body
 
 
 def _listed(found: Sequence[Held]) -> web.Response:

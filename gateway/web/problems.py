@@ -10,6 +10,16 @@ from gateway.logs import failed
 
 RETRY_SECONDS = 30
 
+
+class Stop(Exception):  # noqa: N818 - a refusal is an answer
+    """A request is refused while its body is read: with this answer."""
+
+    def __init__(self, answer: web.Response) -> None:
+        """`answer`: what the caller gets."""
+        super().__init__(answer.status)
+        self.answer = answer
+
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -18,6 +28,8 @@ async def one_error_page(request: web.Request, handler: Handler) -> web.StreamRe
     """What a handler raises, as a page."""
     try:
         return await handler(request)
+    except Stop as why:
+        return why.answer
     except web.HTTPUnauthorized as why:
         return problem(401, why.text or "bearer.malformed", "The caller did not prove who they are.")
     except web.HTTPRequestEntityTooLarge:

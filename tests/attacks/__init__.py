@@ -1,1 +1,1 @@
-"""What people who mean harm may try, a class of attack in each file; each test draws its input."""
+"""Attacks, by class: each draws what it sends, and says what must be true of it."""

@@ -11,11 +11,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.access import devices, people, sessions
 from gateway.console.application import application
 from gateway.console.sign_in import DEVICE_COOKIE
-from gateway.console.tries import ADDRESSES, MOST, WINDOW, Tries, first_of
+from gateway.console.tries import ADDRESSES, MOST, WINDOW, Tries
 from gateway.console.visit import HERE, SESSION_COOKIE
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.store import devices as kept
+from gateway.web.addresses import first_of
 from tests.consoles import PASSWORD, house, sign_in_name
 
 Client = TestClient[web.Request, web.Application]

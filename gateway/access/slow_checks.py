@@ -1,0 +1,111 @@
+"""Passwords are checked one after the other, in one thread that does nothing else.
+
+A check takes an eighth of a second and 64 MiB, and `keys.passwords` makes one at a time whoever asks. Whoever waits for it holds no
+thread that the database or other pages need. The thread is a daemon: a check that never ends keeps no process from ending. One
+that takes too long is answered all the same, with Busy, and stands in Health.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import timedelta
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from gateway.authority import Authority
+from gateway.core.health import PASSWORDS
+from gateway.errors import Busy
+from gateway.logs import failed
+from gateway.store.loops import Looked
+
+T = TypeVar("T")
+Job = tuple[Callable[[], Any], Future[Any]]
+
+MOST_SECONDS = 10.0  # a check takes an eighth of one: what takes longer than this hangs, or the machine is far too busy
+MOST_WAITING = 64  # checks: some eight seconds' worth
+MOST_OF_ONE = 32  # of them asked for from one place: an office may begin its day at once, and nobody else is kept out
+SHOWN_SECONDS = 3600.0  # for so long Health tells of a check that took too long, where the next ones do not
+
+
+class SlowChecks:
+    """The checks of one gateway, and the thread that makes them."""
+
+    def __init__(self, here: Authority) -> None:
+        """The thread begins with the first check."""
+        self._here = here
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._begun: float | None = None  # when the check that is being made began, where one is
+        self._late_at: float | None = None  # when one was last too late
+        self._waiting: Counter[str] = Counter()
+
+    async def run(self, work: Callable[[], T], asker: str = "") -> T:
+        """Do this work, in which passwords are checked, when its turn has come. Raises Busy, and what the work raises.
+
+        `asker`: the place or person who asks. Work that was not begun when Busy is raised is never done.
+        """
+        if self._waiting.total() >= MOST_WAITING or self._waiting[asker] >= MOST_OF_ONE:
+            raise Busy("sign-in.busy", "Too many passwords are being checked at this moment.", "Try again in a minute.")
+        self._waiting[asker] += 1
+        job = asyncio.wrap_future(self._put(work))
+        try:
+            while not (await asyncio.wait((job,), timeout=self._left()))[0]:
+                if self._left() <= 0:
+                    raise self._late()
+            self._in_time()
+            return job.result()
+        finally:
+            job.cancel()
+            self._waiting[asker] -= 1
+            if not self._waiting[asker]:
+                del self._waiting[asker]
+
+    def close(self) -> None:
+        """Let the thread end, once it has done what it was given."""
+        self._jobs.put(None)
+
+    def _put(self, work: Callable[[], T]) -> "Future[T]":
+        if self._thread is None:
+            self._thread = Thread(target=self._make_all, name="passwords", daemon=True)
+            self._thread.start()
+        future: Future[T] = Future()
+        self._jobs.put((work, future))
+        return future
+
+    def _make_all(self) -> None:
+        while job := self._jobs.get():
+            work, future = job
+            if not future.set_running_or_notify_cancel():  # nobody waits for it any more
+                continue
+            self._begun = time.monotonic()
+            try:
+                future.set_result(work())
+            except BaseException as why:  # noqa: BLE001 - it is raised where it is waited for
+                future.set_exception(why)
+            self._begun = None
+
+    def _left(self) -> float:
+        """The seconds that the check which is being made may still take."""
+        begun = self._begun
+        return MOST_SECONDS if begun is None else max(0.0, begun + MOST_SECONDS - time.monotonic())
+
+    def _late(self) -> Busy:
+        why = Busy(
+            "sign-in.late",
+            f"The password could not be checked within {MOST_SECONDS:.0f} seconds.",
+            "Try again in a minute. If it stays so, tell whoever runs the gateway.",
+        )
+        if PASSWORDS not in self._here.looked:  # once for each time that it hangs
+            failed("password check", why)
+            since = self._here.now() - timedelta(seconds=MOST_SECONDS)
+            self._here.looked[PASSWORDS] = Looked(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
+        self._late_at = time.monotonic()
+        return why
+
+    def _in_time(self) -> None:
+        if self._late_at is not None and time.monotonic() > self._late_at + SHOWN_SECONDS:
+            self._late_at = None
+            self._here.looked.pop(PASSWORDS, None)

@@ -1,0 +1,58 @@
+"""A new gateway has no set-up page: nobody gets an account, or a session, by asking (CWE-306)."""
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.access import people as flow
+from gateway.console.application import application
+from gateway.console.doors import Door
+from gateway.console.visit import HERE
+from gateway.core.permissions import Role
+from gateway.store import log, people
+from tests.consoles import house
+
+SEED = random.SystemRandom().randrange(2**32)
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+async def fresh(tmp_path: Path) -> AsyncIterator[Client]:
+    """A console to which nobody has an account."""
+    here = house(tmp_path / "333", "333", "Sandwell", ())
+    client: Client = TestClient(TestServer(application(here), port=here.config.console.port))
+    await client.start_server()
+    yield client
+    await client.close()
+    here.store.close()
+
+
+async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
+    print(f"seed {SEED}")
+    chance, here = random.Random(SEED), fresh.app[HERE]
+    doors = [door for route in fresh.app.router.routes() if (door := getattr(route.handler, "door", None))]
+    assert len(doors) > 60
+    chance.shuffle(doors)
+    form = {"name": "mallory@evil.example", "called": "Mallory", "roles": "admin", "password": "x", "form_token": "x"}
+    for door in doors:
+        assert isinstance(door, Door)
+        path = door.path
+        while "{" in path:  # a part of the address, with its pattern
+            head, _, rest = path.partition("{")
+            depth, at = 1, 0
+            while depth:
+                depth += {"{": 1, "}": -1}.get(rest[at], 0)
+                at += 1
+            path = f"{head}{chance.choice(('0', 'admin', '333'))}{rest[at:]}"
+        data = form if door.method == "POST" else None
+        answer = await fresh.request(door.method, path, data=data, allow_redirects=False)
+        assert answer.status < 500, door.path
+    assert here.store.look(people.every) == []
+    made = {one.act for one in here.store.look(lambda tx: list(log.entries(tx)))}
+    assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
+    flow.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")  # on the command line it goes
+    assert len(here.store.look(people.every)) == 1

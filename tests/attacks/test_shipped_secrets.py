@@ -1,0 +1,37 @@
+"""Nothing secret is shipped: what one install has, no other has (CWE-798)."""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+from gateway.setup import PASSPHRASE, TLS_KEY
+from tests.conftest import make
+
+INSTALLS = 3
+SECRET_FILES = (PASSPHRASE, TLS_KEY, "keys/ring.json")
+LONG = re.compile(rb"[A-Za-z0-9+/_=-]{20,}")  # what is random is long; names of members and times are not
+
+
+def read_secrets(home: Path) -> set[bytes]:
+    """Every long word in the files that hold secrets."""
+    return {word for name in SECRET_FILES for word in LONG.findall((home / name).read_bytes())}
+
+
+def test_nothing_secret_is_the_same_in_two_installs(tmp_path: Path) -> None:
+    homes = [tmp_path / f"home-{number}" for number in range(INSTALLS)]
+    for home in homes:
+        make(home, "333", "Sandwell").store.close()  # the very same words of the same authority
+    secrets = [read_secrets(home) for home in homes]
+    assert all(len(some) > 5 for some in secrets)
+    labels = {b"-----BEGIN", b"-----END", b"PRIVATE", b"KEY-----"}
+    for one, other in combinations(secrets, 2):
+        assert one & other - labels == set()
+
+
+def test_no_install_has_an_account_before_somebody_makes_one(tmp_path: Path) -> None:
+    from gateway.store import clients, people
+
+    here = make(tmp_path / "333", "333", "Sandwell")
+    assert here.store.look(people.every) == []
+    assert here.store.look(clients.every) == []
+    here.store.close()
