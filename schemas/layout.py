@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, get_args, get_origin, get_type_hints
 
-from schemas.shapes import CodeList, Named, Number, Text
+from schemas.shapes import CodeList, Named, Number, Says, Text
 
 Shape = Text | CodeList | Number
 
@@ -21,6 +21,7 @@ class Slot:
     shape: Shape | None
     optional: bool  # the element may be absent; otherwise it is always written
     most: int  # 1, or how often it may be repeated
+    says: str = ""  # what it means, where its name does not say it
 
     @property
     def repeated(self) -> bool:
@@ -40,7 +41,8 @@ def _slot(name: str, hint: object) -> Slot:
     named = next((mark for mark in marks if isinstance(mark, Named)), None)
     shape = next((mark for mark in marks if isinstance(mark, Shape)), None)
     element = named.name if named else "".join(part.capitalize() for part in name.split("_"))
-    return Slot(name, element, kind, shape, optional or repeated, named.most if named and repeated else 1)
+    says = next((mark.text for mark in marks if isinstance(mark, Says)), "")
+    return Slot(name, element, kind, shape, optional or repeated, named.most if named and repeated else 1, says)
 
 
 def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:

@@ -23,6 +23,7 @@ from schemas.shapes import (
     Number,
     Paragraph,
     PostCode,
+    Says,
     Telephone,
     Text,
     Uuid,
@@ -46,17 +47,45 @@ class Party:
 class Header:
     """What every message begins with."""
 
-    message_id: Uuid7
-    conversation_id: Uuid  # the case, as both authorities refer to it
-    in_reply_to: Uuid7 | None = None
-    supersedes: Uuid7 | None = None  # a correction names the notice that it replaces
-    sequence: Annotated[int, Number(1, 1_000_000)]  # of the sender's messages in this case
+    message_id: Annotated[Uuid7, Says("Names this message. Its sender never uses it for another one.")]
+    conversation_id: Annotated[
+        Uuid,
+        Says("The case. Whoever opens a case chooses it; replies name the same. Nobody else adds a notice to a case."),
+    ]
+    in_reply_to: Annotated[
+        Uuid7 | None,
+        Says(
+            "The MessageId of the message that this one answers, or says more about. Needed in Acknowledgement, Outcome, "
+            "WhereaboutsResponse, Withdrawal and Reminder. A LocatedNotice without it ends all its sender's searches in the case."
+        ),
+    ] = None
+    supersedes: Annotated[
+        Uuid7 | None,
+        Says(
+            "The MessageId that this one, a correction, replaces: by the same sender, in the same case, of the same kind."
+        ),
+    ] = None
+    sequence: Annotated[
+        int,
+        Number(1, 1_000_000),
+        Says(
+            "Counts the sender's messages to this recipient in this case, from 1. It says only that an earlier one is missing, and "
+            "which of two acknowledgements with one CreatedAt is the later. None is refused because it is low."
+        ),
+    ]
     sender: Party
     recipient: Party
-    created_at: datetime
+    created_at: Annotated[
+        datetime,
+        Says(
+            "When it was written. Of two acknowledgements of one message the later counts; an Outcome or an answer ends it."
+        ),
+    ]
     marking: Annotated[str, CodeList("markings")] = "OFFICIAL-SENSITIVE"
     legal_basis: Annotated[str, CodeList("legal_bases")]
-    test: bool = False  # a test message is never shown as a case
+    test: Annotated[
+        bool, Says("A test is never a case of a child. A reply to a test is a test; a reply to what is none is none.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

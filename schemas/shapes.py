@@ -30,6 +30,13 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Says:
+    """What an element means, as the XSD documents it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """The element's name, where it is not the field's in PascalCase, and how often a repeated one may stand."""
 

@@ -74,11 +74,15 @@ def _class(cls: type) -> str:
 def _element(slot: Slot) -> str:
     often = (' minOccurs="0"' if slot.optional else "") + (f' maxOccurs="{slot.most}"' if slot.repeated else "")
     facets = "".join(_facets(slot))
+    says = (
+        f"<xs:annotation><xs:documentation>{escape(slot.says)}</xs:documentation></xs:annotation>" if slot.says else ""
+    )
     if facets:
         base = "xs:int" if isinstance(slot.shape, Number) else "xs:string"
-        inner = f'<xs:simpleType><xs:restriction base="{base}">{facets}</xs:restriction></xs:simpleType>'
+        inner = f'{says}<xs:simpleType><xs:restriction base="{base}">{facets}</xs:restriction></xs:simpleType>'
         return f'      <xs:element name="{slot.element}"{often}>{inner}</xs:element>\n'
-    return f'      <xs:element name="{slot.element}" type="{_type(slot)}"{often}/>\n'
+    head = f'      <xs:element name="{slot.element}" type="{_type(slot)}"{often}'
+    return f"{head}>{says}</xs:element>\n" if says else f"{head}/>\n"
 
 
 def _type(slot: Slot) -> str:

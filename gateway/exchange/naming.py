@@ -151,16 +151,18 @@ def _own_case(known: Known, arrived: Arrived) -> str:
 
 def take_effect(tx: Connection, now: datetime, known: Known, arrived: Arrived, message: Message) -> Misfit | None:
     """Move on what it names, where it fits; put it aside where that came too late. Why it has no effect, if it has none."""
-    if arrived.misfit is not None:
-        return arrived.misfit
     names = list(_names(arrived))
     late = False
     for name, by in names:
+        if arrived.misfit is not None and by is By.REPLY:
+            return arrived.misfit
         judged, named = _judge(known, arrived, message, name, by)
         if judged.effect and named and not _is_overtaken(tx, arrived):
             late = not _move(tx, now, known, arrived, name, named, judged.effect)
         elif judged.misfit is Misfit.LATE and by is By.REPLY:
             late = not _is_overtaken(tx, arrived)
+    if arrived.misfit is not None:
+        return arrived.misfit
     if not names and arrived.kind == "LocatedNotice":
         _end_searches(tx, now, arrived)
     if not late or arrived.kind in OPENS_A_CASE or _is_by_machine(message):

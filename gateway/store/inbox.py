@@ -147,7 +147,7 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
     early = _early(tx, messages)
     for row in rows:
         row |= {"received_at": now, "shown_from": now, "state_at": now}
-        if row["digest"] in early:
+        if row["digest"] in early and row["misfit"] is None:
             row["shown_from"] = now + ORDER_WAIT
     taken = _taken(tx, messages)
     fresh = [row for row in rows if (row["sender"], row["message_id"]) not in taken]
@@ -250,9 +250,9 @@ def mark(
 
 
 def set_aside(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, misfit: Misfit) -> None:
-    """A reply has no effect."""
+    """A reply has no effect, and what was said before it makes no difference: it is shown at once."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
-    tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit))
+    tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit, shown_from=now))
 
 
 def named(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, Named]:
