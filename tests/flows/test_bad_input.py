@@ -224,7 +224,7 @@ def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_pa
         make(tmp_path / code, code, name).store.close()
     theirs = str(tmp_path / "885" / setup.CARD_FILE)
     refused = command(tmp_path / "333", "partner", "add", theirs, say="n\n")
-    assert refused.returncode == 1
+    assert refused.returncode == 5
     assert "Worcestershire (885)" in refused.stderr
     assert command(tmp_path / "333", "partner", "show", "885").returncode == 4
     assert command(tmp_path / "333", "partner", "add", theirs, say="y\n").returncode == 0
