@@ -39,8 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Begin with what takes longest, some of it in each worker's share, so that none is left alone with it at the end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    shares = []
+    for number in range(workers):  # pytest-xdist gives each worker one part of the list, as long as every other
+        ours = slow[number::workers]
+        share = len(items) * (number + 1) // workers - len(items) * number // workers
+        shares += [*ours, *rest[: share - len(ours)]]
+        del rest[: share - len(ours)]
+    items[:] = shares
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,8 +19,12 @@ from tests.conftest import free_port, make, new_database
 
 CODES = ("333", "885", "330", "335", "860")
 COMMANDS = (["doctor"], ["outbox"], ["serve"], ["keys", "rotate"], ["audit", "verify"], ["card", "renew"])
-DROP = {"sqlite": "DROP TABLE owner", "postgresql": "DROP TABLE owner; DROP FUNCTION owner_append_only"}
-BACK = "UPDATE alembic_version SET version_num = '0023'"
+LATER = "DROP TABLE left_behind; ALTER TABLE reached DROP COLUMN code"  # what came after it
+DROP = {
+    "sqlite": f"DROP TABLE owner; {LATER}",
+    "postgresql": f"DROP TABLE owner; DROP FUNCTION owner_append_only; {LATER}",
+}
+BACK = "UPDATE alembic_version SET version_num = '0024'"
 
 
 def lines(store: Store) -> list[str]:

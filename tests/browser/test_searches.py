@@ -58,7 +58,7 @@ async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks
     await come(sandwell.here, here.here, enquiry(), enquiry())
     await here.open("/matches")
     await here.page.get_by_role("button", name="Answer them all").click()
-    assert await here.page.get_by_text("2 enquiries are answered").count() == 1
+    assert await here.page.get_by_text("2 searches are answered").count() == 1
     await here.page.get_by_role("button", name="Answer them").click()
     assert await here.page.get_by_text("None waits for an officer's word").count() == 1
     assert len(here.here.store.look(lambda tx: outbox.search(tx))) == 2

@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout, web
 from adapters import client
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, HandedOver, NotReached, Parcel, Receipted, TryLater
+from adapters.route import Address, HandedOver, Left, NotReached, Parcel, Receipted, TryLater
 from keys import tls
 
 PARCELS = [Parcel("one", b"sealed"), Parcel("two", b"sealed")]
@@ -113,8 +113,12 @@ async def test_mailbox(tmp_path: Path, name: str) -> None:
     carrier = Mailbox()
     async with server(tmp_path, behaviour) as address:
         attempts = await carrier.deliver(address, PARCELS)
-        with pytest.raises(NotReached):
-            await carrier.collect(address)
+        if name in ("no rows", "no bundles"):  # what is not as agreed is counted, and holds up nothing else
+            found = await carrier.collect(address)
+            assert [type(one) for one in found] == [Left]
+        else:
+            with pytest.raises(NotReached):
+                await carrier.collect(address)
         await carrier.close()
     assert {type(one) for one in attempts} == {TryLater}
 
