@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.demo import mail
-from gateway.demo.mail import PASSWORD, SLOW, Servers, home
+from gateway.demo.mail import PASSWORD, SLOW, Servers
 from tests.needs import need, unavailable
 
 __all__ = ["PASSWORD", "SLOW", "Servers", "home", "need_servers", "servers"]
@@ -16,6 +16,14 @@ def need_servers() -> None:
     need("Exim", "Dovecot")
     if needs := mail.wanting():
         unavailable(f"the mail servers need {needs}")
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A folder for the servers."""
+    need_servers()
+    with mail.home() as made:
+        yield made
 
 
 @contextmanager

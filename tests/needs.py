@@ -5,6 +5,7 @@ A program that is there and does not start is a failure everywhere.
 """
 
 import os
+import resource
 import shutil
 from functools import cache
 from glob import glob
@@ -25,7 +26,13 @@ def read_list() -> dict[str, tuple[tuple[str, ...], str]]:
 def is_installed(name: str) -> bool:
     """Is everything of it there?"""
     places, _ = read_list()[name]
-    return all(glob(place) if place.startswith("/") else shutil.which(place) for place in places)
+    return all(_is_there(place) if place.startswith("/") else shutil.which(place) for place in places)
+
+
+def _is_there(pattern: str) -> bool:
+    """Is there such a file? One that is empty, or an empty folder, is none: somebody has laid it over what was there."""
+    found = [Path(one) for one in sorted(glob(pattern))]
+    return bool(found) and (any(found[-1].iterdir()) if found[-1].is_dir() else found[-1].stat().st_size > 0)
 
 
 def need(*names: str) -> None:
@@ -33,6 +40,14 @@ def need(*names: str) -> None:
     for name in names:
         if not is_installed(name):
             unavailable(f"{name} is not installed (Debian: apt-get install {read_list()[name][1]})")
+
+
+def need_descriptors(count: int) -> None:
+    """Skip the test that asks where a process may not open so many files at once; fail it where CI is set."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        unavailable(f"a process may open {hard} files here, and this test opens {count}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
 
 
 def unavailable(reason: str) -> None:

@@ -20,6 +20,7 @@ from gateway.web.connections import Port
 from tests.attacks.served import SEED, browser, served, unproven
 from tests.conftest import free_port
 from tests.consoles import house
+from tests.needs import need_descriptors
 
 LIMIT = 160  # descriptors of the process
 HALVES = (
@@ -69,6 +70,7 @@ def here(tmp_path: Path) -> Authority:
 
 @pytest.mark.timeout(300)
 async def test_hundreds_who_bring_nothing_shut_nobody_out_and_fill_no_log(here: Authority) -> None:
+    need_descriptors(4096)
     print(f"seed {SEED}")
     chance = random.Random(SEED)
     exchange, console = here.config.listen.port, here.config.console.port
@@ -138,6 +140,7 @@ async def is_let_go(reader: asyncio.StreamReader, seconds: float) -> bool:
 async def test_sixty_officers_behind_one_proxy_are_served_while_a_thousand_idle_callers_come_from_elsewhere(
     named: bool,
 ) -> None:
+    need_descriptors(4096)
     kept: list[Streams] = []
     async with listening(100, ("127.0.0.9",) if named else ()) as port:
         for _ in range(10):
