@@ -170,7 +170,9 @@ def _arrived(here: Authority, said: Said) -> Arrived:
         digest=said.digest,
         data_key=copy.data_key,
         content=copy.content,
-        created_at=min(head.created_at, here.now()),  # of a clock that ran fast, or the word after it would be the older
+        created_at=min(
+            head.created_at, here.now()
+        ),  # of a clock that ran fast, or the word after it would be the older
         state=Standing.NEW if message.kind in OPENS_A_CASE else Standing.FILED,
     )
 

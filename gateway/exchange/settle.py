@@ -103,7 +103,9 @@ def _ending(
     due_at: datetime | None = None,
     ticket: str | None = None,
 ) -> Ending:
-    entry = Entry(
+    entry: Entry | None = Entry(
         act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, {"reason": reason} if reason else {}
     )
+    if claimed.answered and act != "receipt.verified":
+        entry = None  # an officer there has it: nothing has failed, or was sent
     return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at, ticket), entry, kept)
