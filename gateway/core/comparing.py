@@ -39,6 +39,7 @@ class Account:
 
     sent: Mapping[str, Row]
     received: Mapping[str, Row]
+    unreceipted: Collection[str] = ()  # of what was sent, that for which we hold no receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,15 @@ def compare(ours: Account, theirs: Account, *, listed: Collection[str], now: dat
             yield Difference(Differs.MISSING_THERE, message_id, mine, None)
     for message_id, there in theirs.received.items():
         sent = ours.sent.get(message_id)
-        if differs := Differs.FORGOTTEN_HERE if sent is None else _both(sent, there, sent, there, now):
+        differs = Differs.FORGOTTEN_HERE if sent is None else _both(sent, there, sent, there, now)
+        if (
+            sent
+            and differs in (None, Differs.STATE)
+            and message_id in ours.unreceipted
+            and _is_settled(sent, there, now)
+        ):
+            differs = Differs.RECEIPT_LOST
+        if differs:
             yield Difference(differs, message_id, sent, there)
     for message_id, there in theirs.sent.items():
         got = ours.received.get(message_id)
@@ -80,5 +89,8 @@ def _both(here: Row, there: Row, sent: Row, received: Row, now: datetime) -> Dif
         return Differs.RECEIPT_LOST
     stands = STANDS.get(sent.state)
     known = stands is not None and received.state in STANDS.values()
-    settled = now - max(here.at, there.at) >= RECEIPT_WAIT
-    return Differs.STATE if known and settled and stands != received.state else None
+    return Differs.STATE if known and _is_settled(here, there, now) and stands != received.state else None
+
+
+def _is_settled(here: Row, there: Row, now: datetime) -> bool:
+    return now - max(here.at, there.at) >= RECEIPT_WAIT

@@ -10,13 +10,13 @@ A reply lies in the case of the message that it names, whatever case it says.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 
 from sqlalchemy import Connection
 
 from gateway.core import replies
-from gateway.core.delivery import State
+from gateway.core.delivery import RECEIPT_WAIT, State
 from gateway.core.replies import By, Judged, Misfit, Named, Said
 from gateway.core.standing import Standing
 from gateway.store import inbox, outbox
@@ -24,6 +24,10 @@ from gateway.store.inbox import Arrived, InCase
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
 
+UNRECEIPTED = (  # states in which their answer may have come before their receipt
+    *(State.QUEUED, State.SENT, State.FAILED),
+    *(State.CONCLUDED, State.CLOSED, State.WITHDRAWN),
+)
 Came = tuple[Arrived, Message]
 
 
@@ -161,6 +165,9 @@ def take_effect(tx: Connection, now: datetime, known: Known, arrived: Arrived, m
             late = not _move(tx, now, known, arrived, name, named, judged.effect)
         elif judged.misfit is Misfit.LATE and by is By.REPLY:
             late = not _is_overtaken(tx, arrived)
+        if named and named.ours and judged.misfit in (None, Misfit.LATE) and named.state in UNRECEIPTED:
+            wait = RECEIPT_WAIT if named.state is State.SENT else timedelta(0)  # it may be on its way
+            outbox.ask_receipt(tx, name, arrived.sender, now + wait)
     if arrived.misfit is not None:
         return arrived.misfit
     if not names and arrived.kind == "LocatedNotice":

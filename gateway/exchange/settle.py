@@ -117,5 +117,7 @@ def _ending(
     detail = {"reason": reason} if reason else {}
     if kept:
         detail["receipt"] = log.digest_of(kept.token)
-    entry = Entry(act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, detail)
+    entry: Entry | None = Entry(act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, detail)
+    if claimed.answered and act != "receipt.verified":
+        entry = None  # an officer there has it: nothing has failed, or was sent
     return Ending(Settled(claimed.message_id, state, route, ending, reason, due_at, ticket), entry, kept)

@@ -22,7 +22,7 @@ from gateway.core.comparing import Account, Difference, Differs, compare
 from gateway.core.witnessing import Brought
 from gateway.errors import StoreUnavailable
 from gateway.logs import failed
-from gateway.store import accounts, log, reached
+from gateway.store import accounts, log, outbox, reached
 from gateway.store.log import Entry
 from keys import statement
 from keys.envelope import MAX_AGE
@@ -82,7 +82,8 @@ async def compare_with(here: Authority, partner: str, since: datetime) -> list[T
 
     def ours(tx: Connection) -> Account:
         sent = accounts.known_sent(tx, partner, [*{*listed, *theirs.received}])
-        return Account(sent, accounts.known_received(tx, partner, list(theirs.sent)))
+        unreceipted = accounts.unreceipted(tx, partner, list(theirs.received))
+        return Account(sent, accounts.known_received(tx, partner, list(theirs.sent)), unreceipted)
 
     differences = list(compare(await here.store.read(ours), theirs, listed=listed, now=here.now()))
     told = await here.store.write(
@@ -147,7 +148,7 @@ def _heal(
     tokens: Sequence[str],
 ) -> list[Told]:
     now = here.now()
-    told = [Told(one, _done(tx, now, one)) for one in differences]
+    told = [Told(one, _done(tx, now, partner, one)) for one in differences]
     entries = [_entry(partner, one.difference) for one in told if one.done == FOR_A_PERSON]
     new = _within_bounds(tx, now, partner, [entry for entry in entries if not _said_before(tx, entry)])
     if new:
@@ -157,21 +158,26 @@ def _heal(
     return told
 
 
-def _done(tx: Connection, now: datetime, one: Difference) -> str:
+def _done(tx: Connection, now: datetime, partner: str, one: Difference) -> str:
     match one.differs:
         case Differs.MISSING_THERE | Differs.RECEIPT_LOST:
             was = one.here.state if one.here else ""
             reason = f"{one.differs.value}, as their statement says; was {was}"
             since = now - SEALED_SINCE
-            return (
-                SENT_AGAIN
-                if accounts.queue_again(tx, now, one.message_id, sealed_since=since, reason=reason)
-                else FOR_A_PERSON
+            again = _ask_receipt(tx, now, partner, one) or accounts.queue_again(
+                tx, now, one.message_id, sealed_since=since, reason=reason
             )
+            return SENT_AGAIN if again else FOR_A_PERSON
         case Differs.MISSING_HERE:
             return ASKED_FOR
         case _:
             return FOR_A_PERSON
+
+
+def _ask_receipt(tx: Connection, now: datetime, partner: str, one: Difference) -> bool:
+    """Of what an officer moved on, the receipt alone is asked for: how it stands, stands."""
+    moved_on = one.differs is Differs.RECEIPT_LOST and one.here is not None and one.here.state not in outbox.TRIED
+    return moved_on and outbox.ask_receipt(tx, one.message_id, partner, now)
 
 
 def _entry(partner: str, one: Difference) -> Entry:

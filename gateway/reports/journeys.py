@@ -73,13 +73,19 @@ def legs(known: Past, now: datetime, terms: Agreed) -> Iterator[Leg]:
     """Every step that is judged."""
     for one in known.notices:
         for missing, start, end in _steps(known, one):
-            if start is None or (end is None and one.state not in AWAITED[missing]):
+            if start is None or (end is None and not _is_awaited(known, one, missing)):
                 continue
             owed_by = one.partner if one.direction == "sent" else terms.own
             limit = terms.duty(missing, start, kind=one.kind, partner=one.partner, owed_by=owed_by).late_at
             if end is not None or now >= limit:
                 took = None if end is None else _took(missing, start, end, terms.calendar(owed_by))
                 yield Leg(one.direction, one.partner, missing, took, (end or now) >= limit)
+
+
+def _is_awaited(known: Past, one: Notice, missing: Missing) -> bool:
+    """Is this step still to come? A receipt is, whatever the state, once its recipient answered: it surely has the notice."""
+    answered = missing is Missing.RECEIPT and (one.direction, one.message_id) in known.replies
+    return answered or one.state in AWAITED[missing]
 
 
 def _steps(known: Past, one: Notice) -> Iterator[tuple[Missing, datetime | None, datetime | None]]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, exists, func, insert, select, update
 
 from gateway.core.delivery import LOST, State
-from gateway.store.tables import inbox, outbox, statements
+from gateway.store.tables import inbox, outbox, receipts, statements
 from keys.statement import ROWS, Row, Window
 
 
@@ -32,6 +32,14 @@ def known_sent(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Ro
     query = _query(outbox).where(outbox.c.recipient == partner)
     found = [_rows(tx, query.where(outbox.c.message_id.in_(some))) for some in _parts(ids)]
     return {row.message_id: row for rows in found for row in rows}
+
+
+def unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[str]:
+    """Those of these that we sent to it and that nobody there has signed for, as far as we hold."""
+    held = exists().where(receipts.c.message_id == outbox.c.message_id, receipts.c.issuer == partner)
+    query = select(outbox.c.message_id).where(outbox.c.recipient == partner, outbox.c.protection == "sealed", ~held)
+    query = query.where(outbox.c.state != State.QUEUED)  # it is under way
+    return {one for some in _parts(ids) for one in tx.scalars(query.where(outbox.c.message_id.in_(some)))}
 
 
 def known_received(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:

@@ -16,16 +16,18 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy import case as either
+from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.delivery import LONGEST_WAIT, RECEIPT_WAIT, State, may_come_from
 from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import among
-from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners
+from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE
 
@@ -33,6 +35,7 @@ FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter a
 CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
 OPEN = (State.QUEUED, State.SENT)
+TRIED = (*OPEN, State.FAILED)  # what the end of a try may move: whatever else stands, a person said
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Claimed:
     queued_at: datetime
     attempts: int  # this one counted
     protection: str = "sealed"
+    answered: bool = False  # an officer there has it: no more than its receipt is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +193,9 @@ def partners_due(tx: Connection, now: datetime) -> list[str]:
     """The authorities for which something is due."""
     found: set[str] = set()
     for whom in (partners.c.authority, correspondents.c.authority):
-        something = select(outbox.c.message_id).where(_due(now), outbox.c.recipient == whom).exists()
-        found.update(tx.scalars(select(whom).where(something)))
+        for due in (_due(now), _receipt_due(now)):
+            something = select(outbox.c.message_id).where(due, outbox.c.recipient == whom).exists()
+            found.update(tx.scalars(select(whom).where(something)))
     return sorted(found)
 
 
@@ -254,24 +259,26 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
         )
         .exists()
     )
+    columns = [outbox.c[name] for name in ("message_id", "recipient", "digest", "queued_at", "attempts", "protection")]
     due = (
-        select(
-            outbox.c.message_id,
-            outbox.c.recipient,
-            outbox.c.digest,
-            outbox.c.queued_at,
-            outbox.c.attempts,
-            outbox.c.protection,
-        )
+        select(*columns)
         .where(_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
         .order_by(outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
     rows = tx.execute(due).all()
-    if not rows:
+    asked = (
+        select(*columns)
+        .where(_receipt_due(now), outbox.c.recipient == recipient)
+        .order_by(outbox.c.receipt_due)
+        .limit(most - len(rows))
+        .with_for_update(skip_locked=True)
+    )
+    answered = tx.execute(asked).all() if len(rows) < most else []
+    ids = [row.message_id for row in (*rows, *answered)]
+    if not ids:
         return []
-    ids = [row.message_id for row in rows]
     contents = select(outbox_contents.c.message_id, outbox_contents.c.sealed).where(
         outbox_contents.c.message_id.in_(ids)
     )
@@ -279,14 +286,32 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     held = update(outbox).where(outbox.c.message_id.in_(ids))
     tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
     return [
-        Claimed(r.message_id, r.recipient, r.digest, sealed[r.message_id], r.queued_at, r.attempts + 1, r.protection)
-        for r in rows
+        Claimed(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
+        for r in (*rows, *answered)
     ]
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
-    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, free)
+    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, _free(now))
+
+
+def _receipt_due(now: datetime) -> ColumnElement[bool]:
+    """Its receipt alone is asked for; what is queued is delivered, and gets it so."""
+    return and_(outbox.c.receipt_due <= now, outbox.c.state != State.QUEUED, _free(now))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
+
+
+def ask_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -> bool:
+    """Ask for the receipt of a message whose recipient surely has it, from then on; False where we hold one.
+
+    The same sealed bytes go there again, and whoever has them gives the same receipt again.
+    """
+    held = there_is().where(receipts.c.message_id == outbox.c.message_id, receipts.c.issuer == outbox.c.recipient)
+    mine = and_(outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.protection == "sealed")
+    return tx.execute(update(outbox).where(mine, ~held).values(receipt_due=at)).rowcount == 1
 
 
 def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
@@ -295,10 +320,15 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
     for ending in endings:
         alike.setdefault((ending.state, ending.due_at, ending.reason), []).append(ending.message_id)
     for (state, due_at, reason), ids in alike.items():
-        from_states = (*may_come_from(state), state) if state is State.QUEUED else may_come_from(state)
+        from_states = [one for one in TRIED if one in may_come_from(state) or one is state is State.QUEUED]
         change = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.state.in_(from_states))
         due = {} if due_at is None else {"due_at": due_at}
         tx.execute(change.values(state=state, state_at=now, reason=reason, claimed_until=None, **due))
+        still = (
+            due_at if state in OPEN else None
+        )  # a receipt came, or patience has ended: statements see what is missing
+        asked = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.receipt_due.is_not(None))
+        tx.execute(asked.values(receipt_due=still, claimed_until=None))
     tried = [
         {
             "message_id": e.message_id,
@@ -315,19 +345,22 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
 
 def partners_sent(tx: Connection) -> list[str]:
     """The authorities to whom something was handed over, and who have not yet said that they have it."""
-    return list(tx.scalars(select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()))
+    sent = select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()
+    missing = and_(outbox.c.recipient == partners.c.authority, outbox.c.receipt_due.is_not(None))
+    answered = select(partners.c.authority).where(select(outbox.c.message_id).where(missing).exists())
+    return sorted({*tx.scalars(sent), *tx.scalars(answered)})
 
 
 def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Claimed]:
     """Those of these sealed messages to one authority for which a receipt is awaited."""
-    query = select(
-        outbox.c.message_id, outbox.c.recipient, outbox.c.digest, outbox.c.queued_at, outbox.c.attempts
-    ).where(
-        outbox.c.digest.in_(digests),
-        outbox.c.recipient == recipient,
-        outbox.c.state.in_((State.SENT, State.QUEUED, State.FAILED)),
-    )
-    return [Claimed(r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts) for r in tx.execute(query)]
+    at = outbox.c
+    query = select(at.message_id, at.recipient, at.digest, at.queued_at, at.attempts, at.state)
+    query = query.where(at.digest.in_(digests), at.recipient == recipient)
+    asked = query.where(at.receipt_due.is_not(None), at.state.not_in(TRIED))
+    return [
+        Claimed(r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts, answered=r.state not in TRIED)
+        for r in tx.execute(union_all(query.where(at.state.in_(TRIED)), asked))
+    ]
 
 
 def handed_over(tx: Connection, ticket: str) -> list[Delivery]:
@@ -376,17 +409,19 @@ def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
 
 
 def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
-    """Make one message due at once, whether it waits or was given up; False where it is neither, or is being tried."""
+    """Make one message due at once, whether it waits, was given up, or its receipt alone is missing; False where it is none of
+    these, or is being tried.
+    """
     held = and_(outbox.c.claimed_until > now, outbox.c.claimed_until <= now + 2 * CLAIM)
     free = or_(outbox.c.claimed_until.is_(None), ~held)
-    mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
-    again = update(outbox).where(mine)
-    return (
-        tx.execute(
-            again.values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
-        ).rowcount
-        == 1
-    )
+    waits = and_(outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
+    again = update(outbox).where(outbox.c.message_id == message_id, waits)
+    now_due = again.values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
+    if tx.execute(now_due).rowcount == 1:
+        return True
+    said = and_(outbox.c.state.in_((State.ACKNOWLEDGED, State.PASSED_ON)), outbox.c.protection == "sealed", free)
+    recipient = tx.scalar(select(outbox.c.recipient).where(outbox.c.message_id == message_id, said))
+    return recipient is not None and ask_receipt(tx, message_id, recipient, now)
 
 
 def advance(

@@ -90,6 +90,16 @@ outbox = Table(
     Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
     Column("handed_over_at", Instant),  # by telephone, as an officer of ours wrote down
     Column("said_case", ID),  # as the message names it, where it lies in another case here
+    Column(
+        "receipt_due", Instant
+    ),  # when a receipt is asked for that an answer of theirs overtook; NULL: none is missing
+    Index(
+        "outbox_unreceipted",
+        "recipient",
+        "receipt_due",
+        sqlite_where=text("receipt_due IS NOT NULL"),
+        postgresql_where=text("receipt_due IS NOT NULL"),
+    ),
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
     Index("outbox_conversation", "conversation_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),

@@ -19,7 +19,10 @@ from tests.conftest import free_port, make, new_database
 
 CODES = ("333", "885", "330", "335", "860")
 COMMANDS = (["doctor"], ["outbox"], ["serve"], ["keys", "rotate"], ["audit", "verify"], ["card", "renew"])
-LATER = "DROP TABLE left_behind; ALTER TABLE reached DROP COLUMN code"  # what came after it
+LATER = (  # what came after it
+    "DROP INDEX outbox_unreceipted; ALTER TABLE outbox DROP COLUMN receipt_due; DROP TABLE left_behind; "
+    "ALTER TABLE reached DROP COLUMN code"
+)
 DROP = {
     "sqlite": f"DROP TABLE owner; {LATER}",
     "postgresql": f"DROP TABLE owner; DROP FUNCTION owner_append_only; {LATER}",

@@ -12,6 +12,7 @@ from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.standing import Standing
 from gateway.store import (
+    accounts,
     chased,
     children,
     drafts,
@@ -91,6 +92,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "who owes receipts": lambda tx: outbox.partners_sent(tx),
     "what is overdue": lambda tx: outbox.overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
+    "ask for a receipt": lambda tx: outbox.ask_receipt(tx, "m1", "885", NOW),
+    "for which we hold no receipt": lambda tx: accounts.unreceipted(tx, "885", ["m1", "m2"]),
     "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
     "was this row sent": lambda tx: intake.known(tx, ["d1", "d2"]),
     "is this row a draft": lambda tx: (drafts.known(tx, ["d1", "d2"]), drafts.open_of(tx, ["c1", "c2"])),

@@ -1,0 +1,177 @@
+"""Answers to deliveries are lost while officers answer: the receipt is asked for until it is held, and nothing else moves."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from sqlalchemy import select
+
+from adapters.route import Address, Attempt, Parcel
+from gateway.authority import Authority
+from gateway.core.calendar import Span
+from gateway.core.comparing import Differs
+from gateway.core.delivery import State
+from gateway.core.duties import Missing
+from gateway.exchange import amend, respond, statements
+from gateway.exchange.deliver import deliver_now
+from gateway.exchange.send import prepare, queue
+from gateway.reconciliation import agreed
+from gateway.reports.journeys import legs, past
+from gateway.store import inbox, log, outbox, tables
+from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
+from tests.children import notice
+from tests.flows.test_exchange import OFFICER
+from tests.world import Wire, World
+
+NAMES = {
+    "TransferNotice": "transfer-notice",
+    "WhereaboutsEnquiry": "whereabouts-enquiry",
+    "WhereaboutsUnknownNotice": "whereabouts-unknown-notice",
+}
+
+
+@dataclass
+class OneWay(Wire):
+    """What 885 answers to 333 is lost; what 333 answers to 885 is not."""
+
+    deaf: bool = True
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        self.unanswered = 1.0 if self.deaf and address.us == "333" else 0.0
+        return await super().deliver(address, parcels)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.wire = OneWay(made)  # before the houses are given it
+    for code in ("333", "885"):
+        made.settle(code, code)
+    yield made
+    made.close()
+
+
+def queued(world: World, kind: str) -> str:
+    here = world.houses["333"]
+    message = notice(name=NAMES[kind], now=world.now)
+    [ready] = prepare(here, [message], "olive")
+    here.store.run(lambda tx: queue(tx, here, [ready]))
+    return ready.message_id
+
+
+def answer(there: Authority, kind: str, message_id: str, chance: Random) -> State:
+    """An officer there says something; how it then stands at its sender."""
+    if chance.random() < 0.3:
+        if kind == "TransferNotice":
+            outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=OFFICER)
+            respond.conclude(there, message_id, outcome, "otto")
+        else:
+            found = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
+            respond.answer(there, message_id, found, "otto")
+        return State.CONCLUDED
+    decision = chance.choice(["accepted", "passed-on", "rejected"])
+    reason = "not-our-area" if decision == "rejected" else None
+    to = "336" if decision == "passed-on" else None
+    body = Acknowledgement(decision=decision, reason=reason, passed_to=to, officer=OFFICER)
+    respond.acknowledge(there, message_id, body, "otto")
+    return {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}[decision]
+
+
+def hear(world: World) -> None:
+    assert isinstance(world.wire, OneWay)
+    world.wire.deaf = False
+
+
+def held(here: Authority, message_id: str) -> int:
+    found = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer="885"))
+    return sum(one["issuer"] == "885" and one["result"] == "accepted" for one in found)
+
+
+def state(here: Authority, message_id: str) -> State:
+    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+
+
+def asked(here: Authority, message_id: str) -> bool:
+    due = select(tables.outbox.c.receipt_due).where(tables.outbox.c.message_id == message_id)
+    return here.store.look(lambda tx: tx.scalar(due)) is not None
+
+
+async def overtaken(world: World, chance: Random, count: int) -> dict[str, State]:
+    """Notices that arrive, their receipts lost; and an officer there answers before they are tried again."""
+    here, there = world.houses["333"], world.houses["885"]
+    kinds = {queued(world, kind): kind for kind in (chance.choice(OPENS_A_CASE) for _ in range(count))}
+    await deliver_now(here)
+    expected = {}
+    for message_id, kind in kinds.items():
+        assert (held(here, message_id), state(here, message_id)) == (0, State.QUEUED)
+        expected[message_id] = answer(there, kind, message_id, chance)
+    await deliver_now(there)  # before ours is tried again
+    return expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(world: World, seed: int) -> None:
+    chance, here = Random(seed), world.houses["333"]
+    expected = await overtaken(world, chance, chance.randint(2, 6))
+    for message_id, then in expected.items():
+        assert state(here, message_id) is then
+        assert held(here, message_id) == 0
+    for _ in range(chance.randint(0, 4)):  # still no answer gets through
+        world.now += timedelta(minutes=chance.randint(1, 30))
+        await world.carry()
+        assert not any(held(here, one) for one in expected)
+    hear(world)
+    world.now += timedelta(minutes=30)
+    await world.carry()
+    assert {one: (state(here, one), held(here, one)) for one in expected} == {
+        one: (then, 1) for one, then in expected.items()
+    }
+    entries = here.store.look(lambda tx: list(log.entries(tx)))
+    assert sum(one.act == "receipt.verified" and one.about in expected for one in entries) == len(expected)
+    assert not [one for one in entries if one.act in ("notice.failed", "notice.rejected")]
+    tries = {one: here.store.look(lambda tx, name=one: len(outbox.tries(tx, name))) for one in expected}  # type: ignore[misc]
+    world.now += timedelta(hours=1)
+    await world.carry()
+    assert tries == {one: here.store.look(lambda tx, name=one: len(outbox.tries(tx, name))) for one in expected}  # type: ignore[misc]
+
+
+async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_again(world: World) -> None:
+    chance, here = Random(7), world.houses["333"]
+    expected = await overtaken(world, chance, chance.randint(2, 6))
+    for _ in range(12):  # six days
+        world.now += timedelta(hours=12)
+        await world.carry()
+    assert not any(held(here, one) or asked(here, one) for one in expected)
+    assert {one: state(here, one) for one in expected} == expected
+    hear(world)
+    told = await statements.compare_with(here, "885", world.now - timedelta(days=8))
+    lost = {one.difference.message_id for one in told if one.difference.differs is Differs.RECEIPT_LOST}
+    assert lost == set(expected)
+    assert {one.done for one in told if one.difference.message_id in lost} == {statements.SENT_AGAIN}
+    await world.carry()
+    assert {one: (state(here, one), held(here, one)) for one in expected} == {
+        one: (then, 1) for one, then in expected.items()
+    }
+    again = await statements.compare_with(here, "885", world.now - timedelta(days=8))
+    assert not [one for one in again if one.difference.differs is Differs.RECEIPT_LOST]
+
+
+async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(world: World) -> None:
+    chance, here = Random(11), world.houses["333"]
+    expected = await overtaken(world, chance, chance.randint(2, 6))
+    world.now += timedelta(hours=2)
+    day: date = world.now.date()
+    terms = agreed.read(here.config)
+    known = here.store.look(lambda tx: past(tx, Span(day - timedelta(days=1), day)))
+    judged = [one for one in legs(known, here.now(), terms) if one.missing is Missing.RECEIPT]
+    assert [(one.took, one.late) for one in judged] == [(None, True)] * len(expected)
+    hear(world)
+    waits = [one for one, then in expected.items() if then in (State.ACKNOWLEDGED, State.PASSED_ON)]
+    for one in waits:
+        await asyncio.to_thread(amend.release_one, here, one, "ines")
+    await world.carry()
+    assert all(held(here, one) == 1 for one in waits)
