@@ -3,10 +3,12 @@
 import ssl
 from base64 import b64decode
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from adapters.answers import PLAIN, read_answer
+from adapters.careful import CarefulResolver, is_name_or_may_be_called
 from adapters.route import Address, Answer, NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
@@ -17,18 +19,18 @@ class Client:
 
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # for addresses on this machine, and for all others
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def request(
         self, method: str, address: Address, path: str, *, body: bytes = b"", kind: str = "", most: int
     ) -> Answer:
         """One request and its answer, read to its end. Raises NotReached, also where it is longer than `most` bytes."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False)
+        if trouble := _not_to_be_called(address):
+            raise NotReached(trouble)
         headers = PLAIN | {"Authorization": f"Bearer {address.bearer()}"} | ({"Content-Type": kind} if kind else {})
         try:
-            async with self._session.request(
+            async with self._session(address.loopback).request(
                 method,
                 f"{address.url}{path}",
                 data=BytesIO(body) if body else None,
@@ -44,9 +46,16 @@ class Client:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        while self._sessions:
+            await self._sessions.popitem()[1].close()
+
+    def _session(self, loopback: bool) -> aiohttp.ClientSession:
+        if loopback not in self._sessions:
+            connector = aiohttp.TCPConnector(resolver=CarefulResolver(loopback=loopback), use_dns_cache=False)
+            self._sessions[loopback] = aiohttp.ClientSession(
+                connector=connector, timeout=TIMEOUT, trust_env=False, auto_decompress=False
+            )
+        return self._sessions[loopback]
 
     def _trusted(self, certificate: str | None) -> ssl.SSLContext:
         """What checks the server's TLS: this certificate and no other, or the public authorities where none is pinned."""
@@ -56,6 +65,20 @@ class Client:
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             self._contexts[pinned] = context
         return self._contexts[pinned]
+
+
+def _not_to_be_called(address: Address) -> str | None:
+    """Why a partner's card names nothing that is called; a card from before its routes were checked may say anything."""
+    try:
+        parts = urlsplit(address.url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "the address on their card is none"
+    if parts.scheme != "https" or not host or parts.username is not None or parts.query or parts.fragment:
+        return "the address on their card is not a plain https address"
+    if not is_name_or_may_be_called(host, loopback=address.loopback):
+        return "the address on their card leads to this machine, or to no other"
+    return None
 
 
 def _sentence(why: BaseException) -> str:

@@ -75,6 +75,7 @@ class Address:
     bearer: Callable[[], str]
     login: Login | None = None
     mail: MailAccount | None = None
+    loopback: bool = False  # this machine may be called: our own gateway is reached there
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,44 +6,17 @@ metadata of a cloud lie. An address that the list itself names by its digits may
 what is connected to, so that it cannot lead elsewhere a moment later.
 """
 
-import ipaddress
-import socket
 import ssl
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+
+from adapters.careful import CarefulResolver
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)  # the standard wants 15 to 30 seconds at most
 MAX_URL = 500  # characters
 HTTPS_PORT = 443
-
-
-class _Careful(AbstractResolver):
-    """Finds where a name leads, and leaves out what it may not lead to."""
-
-    def __init__(self) -> None:
-        self._plain = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = [one for one in await self._plain.resolve(host, port, family) if _outside(one["host"])]
-        if not found:
-            raise OSError("the name leads to this machine, or to nowhere")
-        return found
-
-    async def close(self) -> None:
-        await self._plain.close()
-
-
-def _outside(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    address = getattr(address, "ipv4_mapped", None) or address
-    inside = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
-    return not (inside or address.is_reserved)
 
 
 def allowed(url: str, hosts: Collection[str]) -> bool:
@@ -67,7 +40,7 @@ async def post(
     if not allowed(url, hosts):
         return "the host is not listed any more"
     try:
-        connector = aiohttp.TCPConnector(resolver=_Careful(), ssl=_context(ca), force_close=True)
+        connector = aiohttp.TCPConnector(resolver=CarefulResolver(), ssl=_context(ca), force_close=True)
         async with (
             aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as answer,

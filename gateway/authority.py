@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
+from adapters.careful import is_loopback
 from adapters.openid import IdentityProvider
 from adapters.route import Address, Carrier, Login, MailAccount, NotReached
 from gateway.core.bursts import Bursts
@@ -120,7 +122,14 @@ class Authority:
             self._bearer(self.host_of(route) if route.kind == "mailbox" else authority),
             self.logins.get(authority),
             self.mail,
+            self._is_here,
         )
+
+    @property
+    def _is_here(self) -> bool:
+        """Is our own gateway reached on this machine, as in a demo? Only then may a partner's be."""
+        ours = next((route.url for route in self.own_card.routes if route.kind == "https"), "")
+        return is_loopback(urlsplit(ours).hostname or "")
 
     def host_of(self, mailbox: Route) -> str | None:
         """Whose gateway holds this mailbox: the one whose card pins what the server must show. None where we hold no such card.

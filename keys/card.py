@@ -6,10 +6,12 @@ then on only a card of the same identity key, with a higher serial, takes its pl
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -40,6 +42,17 @@ class CardKey:
     not_before: datetime
     not_after: datetime
     status: Status
+
+
+_PLACE = r"[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]"  # a host: a name, or an address of IPv6 in brackets
+_PATH = r"(?:/[A-Za-z0-9._~!$'()*+,;=:@%-]*)*"
+ROUTE_FORMS = {
+    "https": re.compile(rf"https://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}"),
+    "mailbox": re.compile(rf"https://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}"),
+    "sftp": re.compile(rf"sftp://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}"),
+    "email": re.compile(r"mailto:[A-Za-z0-9.!#$'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"),
+}
+OTHER_FORM = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}")  # of kinds that are to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,29 @@ def replaces(new: Card, old: Card, now: datetime) -> None:
     if new.serial <= old.serial:
         raise errors.CardOlder
     check_dates(new, now)
+
+
+def check_routes(card: Card) -> None:
+    """Refuse a card with a route that leads elsewhere than to a gateway's port, a folder or a mailbox (RFC 3986, 3).
+
+    No user, query or fragment; https only for gateways and mailboxes. Raises CardRoute.
+    """
+    for route in card.routes:
+        if not _is_plain(route):
+            raise errors.CardRoute
+
+
+def _is_plain(route: Route) -> bool:
+    if not ROUTE_FORMS.get(route.kind, OTHER_FORM).fullmatch(route.url):
+        return False
+    if route.kind == "email":
+        return True
+    try:
+        parts = urlsplit(route.url)
+        port = parts.port  # noqa: F841 - to read it is to check it
+    except ValueError:
+        return False
+    return bool(parts.hostname) and not any(part in (".", "..") for part in unquote(parts.path).split("/"))
 
 
 def check_dates(card: Card, now: datetime) -> None:

@@ -134,6 +134,13 @@ class CardOlder(CardRefused):
     next_step = "Keep the card that we hold; ask the authority for its newest."
 
 
+class CardRoute(CardRefused):
+    """A route on the card is not one that a gateway may have."""
+
+    code = "card.route"
+    next_step = "Do not use this card; ask the authority to set its address right and to write a new one."
+
+
 class CardOtherIdentity(CardRefused):
     """The card is signed by another identity key than the one that was confirmed."""
 

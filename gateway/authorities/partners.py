@@ -83,6 +83,7 @@ def examine(here: Authority, token: str) -> Card:
     new = card.read(token.strip())
     if new.authority == here.code:
         raise NotAllowed("partner.ourselves", "This is our own card.", "Add the card that the other authority sent.")
+    card.check_routes(new)
     try:
         held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
     except NotFound:
@@ -90,6 +91,17 @@ def examine(here: Authority, token: str) -> Card:
     else:
         card.replaces(new, held, here.now())
     return new
+
+
+def changed_routes(here: Authority, new: Card) -> list[str]:
+    """What a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
+    try:
+        held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
+    except NotFound:
+        return []
+    before, after = ({(r.kind, r.url, r.certificate) for r in one.routes} for one in (held, new))
+    gone = [f"no longer: {kind} {url}" for kind, url, _ in sorted(before - after, key=str)]
+    return [*gone, *(f"from now on: {kind} {url}" for kind, url, _ in sorted(after - before, key=str))]
 
 
 def is_held(here: Authority, token: str) -> bool:

@@ -40,6 +40,9 @@ def partner_add(
             done = f"This card of {whose} is held already."
         else:
             partners.examine(here, token)
+            changed = partners.changed_routes(here, new)
+            if changed:
+                err.print(escape("Its ways in change:\n  " + "\n  ".join(changed)))
             _confirm(partners.is_known(here, new), whose, shown, fingerprint)
             partners.add(here, token, by=by)
     answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)

@@ -99,7 +99,9 @@ async def answering(folder: Path, answers: Iterator[bytes], chance: random.Rando
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield Address("333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token")
+        yield Address(
+            "333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token", loopback=True
+        )
     finally:
         server.close()
 

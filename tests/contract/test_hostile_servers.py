@@ -35,7 +35,9 @@ async def server(folder: Path, behaviour: Behaviour) -> AsyncIterator[Address]:
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield Address("333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token")
+        yield Address(
+            "333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token", loopback=True
+        )
     finally:
         await runner.cleanup()
 

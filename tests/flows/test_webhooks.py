@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from adapters import webhook as carrier
+from adapters.careful import may_be_called
 from gateway.authority import Authority
 from gateway.case_systems import clients, webhooks
 from gateway.core.happenings import Event
@@ -302,7 +303,7 @@ async def test_a_listed_name_that_leads_to_this_machine_is_not_called(told: Told
     [("127.0.0.1", False), ("::1", False), ("::ffff:127.0.0.1", False), ("169.254.169.254", False), ("fe80::1", False), ("::", False), ("224.0.0.1", False), ("10.1.2.3", True), ("192.0.43.8", True)],
 )  # fmt: skip
 def test_where_a_name_may_lead(address: str, fits: bool) -> None:
-    assert carrier._outside(address) == fits
+    assert may_be_called(address) == fits
 
 
 async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secret_once(told: Told) -> None:

@@ -1,0 +1,196 @@
+"""A card leads nowhere but to a gateway's port, a folder or a mailbox: no inside address, no file, no query (CWE-918)."""
+
+import asyncio
+import random
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.careful import may_be_called
+from adapters.client import Client
+from adapters.route import Address, NotReached
+from gateway import setup
+from gateway.authorities import partners
+from keys import card
+from keys.card import Card, Route
+from keys.errors import CardRoute, Refusal
+from keys.ring import Ring
+from tests.conftest import free_port, make
+
+SEED = random.SystemRandom().randrange(2**32)
+GOOD = (
+    ("https", "https://gateway.sandwell.example:8443/exchange/v1"),
+    ("https", "https://10.1.2.3/exchange/v1"),
+    ("https", "https://[2001:db8::1]:8443/exchange/v1"),
+    ("https", "https://127.0.0.1:8443/exchange/v1"),  # a demo on one machine; whether it is called is settled there
+    ("mailbox", "https://gateway.birmingham.example/exchange/v1/mailboxes/333"),
+    ("sftp", "sftp://files.example:22/box/333"),
+    ("email", "mailto:gateway@sandwell.example"),
+)
+BAD = (
+    ("https", "http://gateway.example/exchange/v1"),
+    ("https", "https://user:password@gateway.example/exchange/v1"),
+    ("https", "https://user@gateway.example/"),
+    ("https", "https://gateway.example/admin?do=delete&x="),
+    ("https", "https://gateway.example/#part"),
+    ("https", "file:///etc/passwd"),
+    ("https", "https:///exchange/v1"),
+    ("https", "https://gateway.example:99999/"),
+    ("https", "https://gateway.example\\@127.0.0.1/"),
+    ("https", "https://gateway.example/../../admin"),
+    ("https", "https://gateway.example/%2e%2e/admin"),
+    ("https", "https://gateway.example/a b"),
+    ("https", "https://gateway.example/\x00"),
+    ("https", "https://gаteway.example/"),  # a Cyrillic letter
+    ("https", "gopher://gateway.example/"),
+    ("mailbox", "http://gateway.example/exchange/v1/mailboxes/333"),
+    ("sftp", "sftp://user@files.example/box"),
+    ("sftp", "sftp://127.0.0.1:22/../../etc"),
+    ("sftp", "file:///box"),
+    ("email", "mailto:a@b.example?bcc=c@d.example"),
+    ("email", "mailto:a@b.example,c@d.example"),
+    ("email", "mailto:"),
+    ("email", "https://b.example/"),
+)
+
+
+def with_route(theirs: Card, kind: str, url: str) -> Card:
+    return replace(theirs, serial=theirs.serial + 1, routes=(Route(kind, url, "sealed"),))
+
+
+def is_taken(new: Card) -> bool:
+    try:
+        card.check_routes(new)
+    except CardRoute:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("kind", "url"), GOOD)
+def test_a_plain_route_is_taken(tmp_path: Path, kind: str, url: str) -> None:
+    here = make(tmp_path / "333", "333", "Sandwell")
+    assert is_taken(with_route(here.own_card, kind, url))
+    here.store.close()
+
+
+def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    identity = Ring.identity(there.config.home / setup.KEYS, passphrase=there.config.passphrase())
+    whole = (there.config.home / setup.CARD_FILE).read_text("ascii")
+    for known in (False, True):
+        if known:
+            partners.add(here, whole, by="test")
+        for kind, url in BAD:
+            try:
+                token = card.write(with_route(there.own_card, kind, url), identity)
+            except (ValueError, Refusal):
+                continue  # no card can say it
+            with pytest.raises(Exception, match=r"card\.|route") as why:
+                partners.examine(here, token)
+            assert getattr(why.value, "code", "").startswith("card."), url
+    moved = with_route(there.own_card, "https", "https://elsewhere.example:8443/exchange/v1")
+    assert partners.changed_routes(here, moved) == [
+        f"no longer: https {there.config.exchange_url}",
+        "from now on: https https://elsewhere.example:8443/exchange/v1",
+    ]
+    for one in (here, there):
+        one.store.close()
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF), max_size=30), st.sampled_from(["https", "mailbox", "sftp", "email"]))
+def test_whatever_stands_there_it_is_judged(text: str, kind: str) -> None:
+    for url in (text, f"https://{text}", f"https://a.example/{text}", f"https://{text}@b.example/", f"mailto:{text}"):
+        try:
+            card.check_routes(replace(EMPTY, routes=(Route(kind, url, "sealed"),)))
+        except CardRoute:
+            continue
+        assert url.isascii()
+        assert not set(url) & set('?#\\ \n\r\t\x00"<>')
+        assert "@" not in url.removeprefix("mailto:").partition("/")[0] or kind == "email"
+
+
+EMPTY: Any = None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> None:
+    global EMPTY
+    here = make(tmp_path_factory.mktemp("card") / "333", "333", "Sandwell")
+    EMPTY = here.own_card
+    here.store.close()
+
+
+INSIDE = ("127.0.0.1", "127.9.8.7", "[::1]", "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f.1", "127.1")
+NEVER = (
+    "169.254.169.254",
+    "[fe80::1]",
+    "224.0.0.1",
+    "0.0.0.0",  # noqa: S104 - to be refused
+    "[::]",
+    "[::ffff:169.254.169.254]",
+    "240.0.0.1",
+)
+
+
+async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewhere() -> None:
+    called: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.append(await reader.read(100))
+        writer.close()
+
+    port = free_port()
+    server = await asyncio.start_server(note, "127.0.0.1", port)
+    client = Client()
+    for host in (*INSIDE, *NEVER):
+        for loopback in (False, True) if host in NEVER else (False,):
+            address = Address("333", "885", f"https://{host}:{port}/x", None, lambda: "token", loopback=loopback)
+            with pytest.raises(NotReached):
+                await asyncio.wait_for(client.request("GET", address, "/y", most=10), 20)
+    for url in (
+        "http://127.0.0.1:1/",
+        "https://u:p@a.example/",
+        "file:///etc/passwd",
+        "https://a.example/?x=",
+        "https://[/",
+    ):
+        with pytest.raises(NotReached):
+            await client.request("GET", Address("333", "885", url, None, lambda: "t", loopback=True), "/y", most=10)
+    assert called == []
+    await client.close()
+    server.close()
+
+
+async def test_a_name_that_leads_inside_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing real gives a name to such an address here, so the look-up alone is replaced."""
+    chance, asked = random.Random(SEED), []
+    client = Client()
+    for _ in range(10):
+        inside = chance.choice(("127.0.0.1", "169.254.169.254", "::1", "fe80::1", "0.0.0.0"))  # noqa: S104 - to be refused
+        family = socket.AF_INET6 if ":" in inside else socket.AF_INET
+
+        def look_up(host: str, port: int, *_: object, at: str = inside, kind: int = family, **__: object) -> list[Any]:
+            asked.append(host)
+            return [(kind, socket.SOCK_STREAM, 6, "", (at, port) if ":" not in at else (at, port, 0, 0))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        address = Address("333", "885", f"https://inside-{chance.random()}.example/x", None, lambda: "token")
+        with pytest.raises(NotReached):
+            await client.request("GET", address, "/y", most=10)
+    assert len(asked) == 10
+    await client.close()
+
+
+@given(st.ip_addresses())
+def test_every_address_is_judged_and_private_ones_may_be_called(address: Any) -> None:
+    inside = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is None and not address.is_reserved:
+        assert may_be_called(str(address)) == (not inside)
+    assert may_be_called("10.1.2.3")
+    assert may_be_called("127.0.0.1", loopback=True)
