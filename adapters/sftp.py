@@ -13,6 +13,7 @@ alone, and said.
 
 import asyncio
 import re
+import socket
 import stat
 import time
 from collections import defaultdict
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 
 import asyncssh
 
+from adapters.careful import CarefulResolver
 from adapters.put_off import PutOff
 from adapters.route import (
     Address,
@@ -160,7 +162,7 @@ class Sftp:
                     "no login is set for the partner's server" if login is None else "no host key is pinned"
                 )
             connection = await asyncssh.connect(
-                place.hostname or "",
+                await _leads_to(address, place.hostname or ""),
                 place.port or 22,
                 username=login.user,
                 password=login.password,
@@ -180,6 +182,17 @@ class Sftp:
 def carrier() -> Sftp:
     """The entry point."""
     return Sftp()
+
+
+async def _leads_to(address: Address, host: str) -> str:
+    """Where a server's name leads: to nothing inside, unless it is our own server, or our own gateway is on this machine too.
+
+    What is connected to is what was judged; the host key that is pinned is the server's, under whatever name.
+    """
+    if address.us == address.authority:
+        return host
+    found = await CarefulResolver(loopback=address.loopback).resolve(host, family=socket.AF_UNSPEC)
+    return found[0]["host"]
 
 
 def _digest(bundle: bytes) -> str:

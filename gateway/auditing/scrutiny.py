@@ -92,33 +92,34 @@ def check(here: Authority, asked: Asked) -> None:
 def _sought(tx: Connection, asked: Asked) -> tuple[Sought, str | None]:
     if asked.person and not (entries.has_actor(tx, asked.person) or people.find(tx, asked.person)):
         raise NotFound("audit.no-person", "Nobody of this name has done anything here.", "See the names in the log.")
-    abouts, case = _ids(tx, asked.reference) if asked.reference else (None, None)
-    sought = Sought(
-        telling.acts_of(asked.kind), asked.person or None, asked.partner or None, abouts, asked.since, asked.until
-    )
-    return sought, case
+    abouts, partners, case = _ids(tx, asked.reference) if asked.reference else (None, None, None)
+    who = asked.person or None, asked.partner or None
+    return Sought(telling.acts_of(asked.kind), *who, abouts, asked.since, asked.until, partners), case
 
 
-def _ids(tx: Connection, reference: str) -> tuple[Sequence[str], str | None]:
-    """The ids that a reference stands for: a case and all its messages, or one notice or draft; and the case of a notice."""
+def _ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
+    """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft; and the
+    case of a notice.
+    """
     named = [reference] if len(reference) > 12 else entries.ids_ending(tx, reference)
     for one in named:
         if messages := _messages(tx, one):
-            return (one, *messages), None
+            return (one, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
     for one in named:
         if case := _case_of(tx, one):
-            return named, case
+            return named, None, case
     if not entries.newest(tx, Sought(abouts=named), None, 1):
         raise NotFound(
             "audit.no-reference", "The log has nothing about this reference.", "Check it, or give the whole id."
         )
-    return named, None
+    return named, None, None
 
 
-def _messages(tx: Connection, case: str) -> list[str]:
+def _messages(tx: Connection, case: str) -> list[tuple[str, str]]:
+    """With whom each was exchanged, and its id."""
     sent = outbox.search(tx, conversation_id=case, limit=None)
     came = inbox.search(tx, FOREVER, conversation_id=case, limit=None)
-    return [one.message_id for one in sent] + [one.message_id for one in came]
+    return [(one.recipient, one.message_id) for one in sent] + [(one.sender, one.message_id) for one in came]
 
 
 def _case_of(tx: Connection, message_id: str) -> str | None:

@@ -6,6 +6,7 @@ What is known of each, for people: when its card, its keys and the certificates 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import Connection
 
@@ -15,7 +16,7 @@ from gateway.store import entries, inbox, log, partners
 from gateway.store.log import Entry
 from gateway.store.partners import Partner
 from keys import card, tls
-from keys.card import Card
+from keys.card import Card, Route
 
 IN_TOUCH = ("receipt.verified", "message.kept", "notice.answered")  # acts of ours that a partner caused
 
@@ -99,9 +100,14 @@ def changed_routes(here: Authority, new: Card) -> list[str]:
         held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
     except NotFound:
         return []
-    before, after = ({(r.kind, r.url, r.certificate) for r in one.routes} for one in (held, new))
-    gone = [f"no longer: {kind} {url}" for kind, url, _ in sorted(before - after, key=str)]
-    return [*gone, *(f"from now on: {kind} {url}" for kind, url, _ in sorted(after - before, key=str))]
+    before, after = ({_in_words(route) for route in one.routes} for one in (held, new))
+    gone = [f"no longer: {route}" for route in sorted(before - after)]
+    return [*gone, *(f"from now on: {route}" for route in sorted(after - before))]
+
+
+def _in_words(route: Route) -> str:
+    shows = sha256(route.certificate.encode()).hexdigest()[:16] if route.certificate else ""
+    return f"{route.kind} {route.url}" + (f", which shows {shows}" if shows else "")
 
 
 def is_held(here: Authority, token: str) -> bool:

@@ -48,7 +48,11 @@ def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
         if not SEALED.fullmatch(line):
             raise _not_sealed()
         if (outside.iss, outside.aud) != (sender, owner):
-            raise Unusable("mailbox.not-theirs", "A message is not from its sender to the mailbox's owner.", "")
+            raise Unusable(
+                "mailbox.not-theirs",
+                "A message is not from its sender to the mailbox's owner.",
+                "Send it to its addressee.",
+            )
 
 
 def _not_sealed() -> Unusable:
@@ -63,7 +67,9 @@ def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
         except (Refusal, UnicodeDecodeError):
             raise Unusable("mailbox.no-receipt", "A line is no receipt.", "Send receipts only.") from None
         if said.issuer != owner:
-            raise Unusable("mailbox.not-theirs", "A receipt is not by the mailbox's owner.", "")
+            raise Unusable(
+                "mailbox.not-theirs", "A receipt is not by the mailbox's owner.", "Leave receipts of your own."
+            )
 
 
 def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: bytes) -> None:

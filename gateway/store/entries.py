@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, literal_column, or_, select
 
 from gateway.errors import NotFound
 from gateway.store.log import Kept, as_kept, head
@@ -34,6 +34,7 @@ class Sought:
     abouts: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    partners: Sequence[str] | None = None  # with nobody, or one of these: another authority may use the same ids
 
 
 def newest(tx: Connection, sought: Sought, before: int | None, most: int) -> list[Kept]:
@@ -80,6 +81,8 @@ def _conditions(tx: Connection, sought: Sought, before: int | None) -> Iterator[
     if sought.until is not None:
         yield _AT.number < _first_since(tx, sought.until + CLOCK_SET_BACK)
         yield _AT.at < sought.until
+    if sought.partners is not None:  # an expression: the ids say more, and their index is to be used
+        yield or_(_AT.partner.is_(None), (_AT.partner + "").in_(sought.partners))
 
 
 def _first_since(tx: Connection, moment: datetime) -> int:

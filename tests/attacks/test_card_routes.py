@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters import sftp
 from adapters.careful import may_be_called
 from adapters.client import Client
-from adapters.route import Address, NotReached
+from adapters.route import Address, Login, NotReached
 from gateway import setup
 from gateway.authorities import partners
 from keys import card
@@ -94,10 +96,9 @@ def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> Non
                 partners.examine(here, token)
             assert getattr(why.value, "code", "").startswith("card."), url
     moved = with_route(there.own_card, "https", "https://elsewhere.example:8443/exchange/v1")
-    assert partners.changed_routes(here, moved) == [
-        f"no longer: https {there.config.exchange_url}",
-        "from now on: https https://elsewhere.example:8443/exchange/v1",
-    ]
+    was, becomes = partners.changed_routes(here, moved)
+    assert was.startswith(f"no longer: https {there.config.exchange_url}, which shows ")
+    assert becomes == "from now on: https https://elsewhere.example:8443/exchange/v1"
     for one in (here, there):
         one.store.close()
 
@@ -163,6 +164,26 @@ async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewh
             await client.request("GET", Address("333", "885", url, None, lambda: "t", loopback=True), "/y", most=10)
     assert called == []
     await client.close()
+    server.close()
+
+
+@pytest.mark.parametrize("host", [*INSIDE, *NEVER])
+async def test_no_sftp_server_inside_is_signed_in_to(host: str) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    pin, login = key.export_public_key().decode().strip(), Login("sandwell", password="a password for nobody")
+    called: list[object] = []
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.append(writer)
+        writer.close()
+
+    server = await asyncio.start_server(note, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    ours = sftp.carrier()
+    with pytest.raises(NotReached):
+        await ours.collect(Address("333", "885", f"sftp://{host}:{port}/box", pin, lambda: "", login))
+    assert called == []
+    await ours.close()
     server.close()
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import site
+from gateway.auditing import scrutiny
 from gateway.authority import Authority
 from gateway.case_systems import clients
 from gateway.core.message_name import MessageName, split
@@ -173,6 +174,19 @@ async def test_a_command_shows_both_names_and_acts_on_the_one_that_is_named(
     other = next(code for code in codes if code != meant)
     shown = await asyncio.to_thread(run_command, "show", f"{other}-{message_id}", *home)
     assert "acknowledged" not in shown.stdout  # the history of one is not that of the other
+
+
+async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the_same_id(
+    houses: dict[str, Authority], chance: random.Random
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    body = Acknowledgement(decision="accepted", officer=OFFICER)
+    other = next(code for code in codes if code != meant)
+    respond.acknowledge(here, f"{other}-{message_id}", body, "olive")
+    case = here.store.look(lambda tx: inbox.get(tx, f"{meant}-{message_id}")).conversation_id
+    found = scrutiny.look(here, scrutiny.Asked(reference=case), None, "ada")
+    assert {line.partner for line in found.lines} == {meant}
 
 
 async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], chance: random.Random) -> None:
