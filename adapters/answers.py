@@ -5,6 +5,7 @@ says, never where a header promises; and a bound holds for what is read as it is
 Whoever reads sets `auto_decompress=False` on the session, for aiohttp unpacks a part whole before anybody can look at its size.
 """
 
+import asyncio
 import zlib
 
 import aiohttp
@@ -13,6 +14,9 @@ from adapters.route import NotReached
 
 PART_BYTES = 65_536
 GZIP_OR_ZLIB, RAW = 47, -15  # zlib's window bits
+MOST_MEMBERS = (
+    16  # of gzip in one answer: what follows each is copied, so thousands would cost the square of their number
+)
 PACKED = ("gzip", "x-gzip", "deflate")
 PLAIN = {"Accept-Encoding": "identity"}  # what is asked for; what comes may be otherwise
 
@@ -39,13 +43,15 @@ async def read_answer(answer: aiohttp.ClientResponse, most: int) -> bytes:
         body += part
         if len(body) > most:  # packed, it is no longer than that either, but for what cannot be packed
             raise TooLong(most)
-    return bytes(body) if packing == "identity" or not body else _unpack(bytes(body), most)
+    if packing == "identity" or not body:
+        return bytes(body)
+    return await asyncio.to_thread(_unpack, bytes(body), most)  # a large one takes the better part of a second
 
 
 def _unpack(packed: bytes, most: int) -> bytes:
     """Unpack all of it: gzip in one or more members (RFC 1952, 2.2), zlib, or what some servers send as "deflate"."""
     body, window = bytearray(), GZIP_OR_ZLIB if _has_head(packed) else RAW
-    while packed:
+    for _ in range(MOST_MEMBERS):
         unpacker = zlib.decompressobj(window)
         try:
             body += unpacker.decompress(packed, most + 1 - len(body))
@@ -56,7 +62,9 @@ def _unpack(packed: bytes, most: int) -> bytes:
         if not unpacker.eof:
             raise NotReached("the answer broke off")
         packed = unpacker.unused_data
-    return bytes(body)
+        if not packed:
+            return bytes(body)
+    raise NotReached("the answer cannot be unpacked: it has too many parts")
 
 
 def _has_head(packed: bytes) -> bool:

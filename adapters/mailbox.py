@@ -19,7 +19,7 @@ from adapters.client import Client
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
 from adapters.put_off import PutOff
 from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, TryLater
-from adapters.statuses import Means, meaning, not_taken
+from adapters.statuses import Means, is_of_exchange, meaning, not_taken
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 NOT_AGREED = "bundles that are not in the form that was agreed"
@@ -47,7 +47,8 @@ class Mailbox:
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
         halves = meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
-        if halves or (answer.status == 400 and len(parcels) > 1):  # one that is no sealed message holds up no other
+        one_is_wrong = answer.status == 400 and len(parcels) > 1 and is_of_exchange(answer)
+        if halves or one_is_wrong:  # one that is no sealed message holds up no other
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)

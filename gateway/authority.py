@@ -132,16 +132,14 @@ class Authority:
         return is_loopback(urlsplit(ours).hostname or "")
 
     def host_of(self, mailbox: Route) -> str | None:
-        """Whose gateway holds this mailbox: the one whose card pins what the server must show. None where we hold no such card.
+        """Whose gateway holds this mailbox: its card has the same address and pins the same certificate. None where we hold none.
 
-        Where neither pins a certificate, the address tells. Whatever a card says, TLS proves that it is that gateway.
+        No two cards that we take have both (`partners.examine`), and TLS proves that it is that gateway.
         """
         base = mailbox.url.partition("/mailboxes/")[0]
         for one in (self.own_card, *map(self.trust.card, self.trust.authorities())):
             for route in one.routes:
-                pinned = mailbox.certificate and route.certificate == mailbox.certificate
-                public = not mailbox.certificate and not route.certificate and route.url == base
-                if route.kind == "https" and (pinned or public):
+                if (route.kind, route.url, route.certificate) == ("https", base, mailbox.certificate):
                     return one.authority
         return None
 

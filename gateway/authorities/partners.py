@@ -85,6 +85,7 @@ def examine(here: Authority, token: str) -> Card:
     if new.authority == here.code:
         raise NotAllowed("partner.ourselves", "This is our own card.", "Add the card that the other authority sent.")
     card.check_routes(new)
+    _check_own_door(here, new)
     try:
         held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
     except NotFound:
@@ -92,6 +93,19 @@ def examine(here: Authority, token: str) -> Card:
     else:
         card.replaces(new, held, here.now())
     return new
+
+
+def _check_own_door(here: Authority, new: Card) -> None:
+    """Refuse a card that names another authority's gateway as its own: tokens for the one would be made for the other."""
+    doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
+    others = [here.own_card, *(card.read(one.card) for one in here.store.look(partners.every))]
+    for other in others:
+        if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
+            raise NotAllowed(
+                "partner.same-gateway",
+                f"This card names the gateway of {other.name} ({other.authority}) as its own.",
+                "Ring the authority; one of the two cards is wrong.",
+            )
 
 
 def changed_routes(here: Authority, new: Card) -> list[str]:

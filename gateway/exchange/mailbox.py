@@ -126,10 +126,20 @@ def received(tx: Connection, owner: str, sender: str, name: str) -> None:
 
 
 def expire(tx: Connection, here: Authority) -> Sequence[Entry]:
-    """Forget what nobody has fetched for a month, and note it."""
-    entries = [
-        Entry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner})
-        for owner, sender in mailboxes.expire(tx, here.now() - KEPT_FOR)
-    ]
+    """Forget what nobody has fetched for a month, and what is no sealed message, from before that was checked; and note it."""
+    gone = [*mailboxes.expire(tx, here.now() - KEPT_FOR), *_forget_unsealed(tx, here)]
+    entries = [Entry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner}) for owner, sender in gone]
     log.append(tx, here.now(), entries)
     return entries
+
+
+def _forget_unsealed(tx: Connection, here: Authority) -> list[tuple[str, str]]:
+    """Such a bundle would jam the mailbox: in JSON a control character is six bytes."""
+    gone = []
+    for owner in here.config.hosting.owners.split():
+        for name in mailboxes.names(tx, owner, "messages"):
+            held = mailboxes.get(tx, owner, "messages", name)
+            if held and not all(SEALED.fullmatch(line) for line in held.content.split(b"\n")):
+                mailboxes.remove(tx, owner, "messages", name)
+                gone.append((owner, held.sender))
+    return gone

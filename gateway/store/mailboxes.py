@@ -47,6 +47,11 @@ def oldest(tx: Connection, owner: str, kind: Kind, most: int, sender: str | None
     return [Held(**{**row._mapping, "content": bytes(row.content)}) for row in rows]
 
 
+def names(tx: Connection, owner: str, kind: Kind) -> list[str]:
+    """What the bundles in a mailbox are called."""
+    return list(tx.scalars(select(mailboxes.c.name).where(mailboxes.c.owner == owner, mailboxes.c.kind == kind)))
+
+
 def remove(tx: Connection, owner: str, kind: Kind, name: str) -> None:
     """Forget a bundle."""
     tx.execute(delete(mailboxes).where(_is(owner, kind, name)))

@@ -5,6 +5,7 @@ import gzip
 import random
 import ssl
 import subprocess
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -140,6 +141,19 @@ async def test_no_answer_is_longer_than_its_bound_however_it_is_packed(tmp_path:
         for _ in range(len(long) + 1):
             with pytest.raises(TooLong):
                 await client.request("GET", address, "/x", most=MOST)
+        await client.close()
+
+
+async def test_an_answer_in_thousands_of_members_is_refused_before_they_cost_anything(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    packed = gzip.compress(b"") * (4_000_000 // 20)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    client = Client()
+    async with answering(tmp_path, iter([head + packed]), chance) as address:
+        began = time.process_time()
+        with pytest.raises(NotReached, match="too many parts"):
+            await client.request("GET", address, "/x", most=len(packed))
+        assert time.process_time() - began < 10  # unbounded, it took half a minute
         await client.close()
 
 

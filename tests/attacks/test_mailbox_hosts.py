@@ -14,14 +14,18 @@ import pytest
 from adapters.answers import read_answer
 from adapters.mailbox import MAX_LIST_BYTES, Mailbox
 from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
-from gateway import app
+from gateway import app, setup
+from gateway.authorities import partners
 from gateway.authority import Authority
+from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
 from gateway.exchange.send import prepare
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
-from keys import bearer
+from keys import bearer, card
+from keys.ring import Ring
 from tests.children import notice
+from tests.conftest import make
 from tests.contract.test_hostile_servers import says, server
 from tests.flows.test_mailbox import Three, at, closed, three
 
@@ -59,6 +63,32 @@ async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> Non
                     assert answer.status == 401, path
     for token in seen:  # they are for the host, and for nobody else
         assert bearer.verify(token, audience=host.code, trust=host.trust, now=host.now()) in ("333", "885")
+
+
+async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tmp_path: Path) -> None:
+    """Or tokens for a mailbox's host would be made for whoever copied its public address and certificate."""
+    sandwell, worcestershire, host = three
+    forger = make(tmp_path / "201", "201", "City of London")
+    identity = Ring.identity(forger.config.home / setup.KEYS, passphrase=forger.config.passphrase())
+    theirs = replace(forger.own_card, serial=2, routes=host.own_card.routes)
+    with pytest.raises(NotAllowed) as why:
+        partners.add(sandwell, card.write(theirs, identity), by="test")
+    assert why.value.code == "partner.same-gateway"
+    _, address = at(sandwell, worcestershire)
+    assert bearer.verify(address.bearer(), audience=host.code, trust=host.trust, now=host.now()) == "333"
+    forger.store.close()
+
+
+def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
+    sandwell, _, host = three
+    [good] = prepare(sandwell, [notice()], "olive")
+    old = [("333", b"\x01" * 12_000_000), ("333", good.sealed), ("333", b"plain\nwords")]
+    for number, (sender, content) in enumerate(old):
+        name = f"{sender}-{number:064x}"
+        held = mailboxes.Held("885", "messages", name, sender, content, host.now())
+        host.store.run(lambda tx, h=held: mailboxes.put(tx, h))  # type: ignore[misc]  # bound at once
+    assert len(host.store.run(lambda tx: mailbox.expire(tx, host))) == 2
+    assert [one.content for one in host.store.look(lambda tx: mailbox.hand_out(tx, "885"))] == [good.sealed]
 
 
 async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three: Three) -> None:
