@@ -30,6 +30,8 @@ async def in_true_time(here: Authority, claimed: Sequence[Claimed]) -> list[Clai
 
 def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
     locked = Locked(*outbox.locked(tx, claimed.message_id))
+    if claimed.answered:  # they have these very bytes, and give the receipt of no others
+        return claimed
     if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or locked.data_key is None:
         return claimed
     now = here.now()

@@ -36,7 +36,8 @@ def known_sent(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Ro
 
 def unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[str]:
     """Those of these that we sent to it and that nobody there has signed for, as far as we hold."""
-    held = exists().where(receipts.c.message_id == outbox.c.message_id, receipts.c.issuer == partner)
+    theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
+    held = exists().where(receipts.c.message_id == outbox.c.message_id, *theirs)
     query = select(outbox.c.message_id).where(outbox.c.recipient == partner, outbox.c.protection == "sealed", ~held)
     query = query.where(outbox.c.state != State.QUEUED)  # it is under way
     return {one for some in _parts(ids) for one in tx.scalars(query.where(outbox.c.message_id.in_(some)))}

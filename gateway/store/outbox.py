@@ -296,8 +296,11 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 
 def _receipt_due(now: datetime) -> ColumnElement[bool]:
-    """Its receipt alone is asked for; what is queued is delivered, and gets it so."""
-    return and_(outbox.c.receipt_due <= now, outbox.c.state != State.QUEUED, _free(now))
+    """Its receipt alone is asked for; what is queued is delivered, and gets it so. A time that no wait reaches has come."""
+    at = outbox.c
+    due = or_(at.receipt_due <= now, at.receipt_due > now + 2 * RECEIPT_WAIT)
+    free = or_(_free(now), at.claimed_until > now + 2 * CLAIM)
+    return and_(at.receipt_due.is_not(None), due, at.state != State.QUEUED, free)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
@@ -309,7 +312,11 @@ def ask_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -
 
     The same sealed bytes go there again, and whoever has them gives the same receipt again.
     """
-    held = there_is().where(receipts.c.message_id == outbox.c.message_id, receipts.c.issuer == outbox.c.recipient)
+    held = there_is().where(
+        receipts.c.message_id == outbox.c.message_id,
+        receipts.c.issuer == outbox.c.recipient,
+        receipts.c.result == "accepted",
+    )
     mine = and_(outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.protection == "sealed")
     return tx.execute(update(outbox).where(mine, ~held).values(receipt_due=at)).rowcount == 1
 
@@ -414,8 +421,8 @@ def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
     """
     held = and_(outbox.c.claimed_until > now, outbox.c.claimed_until <= now + 2 * CLAIM)
     free = or_(outbox.c.claimed_until.is_(None), ~held)
-    waits = and_(outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
-    again = update(outbox).where(outbox.c.message_id == message_id, waits)
+    mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
+    again = update(outbox).where(mine)
     now_due = again.values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
     if tx.execute(now_due).rowcount == 1:
         return True
