@@ -96,7 +96,7 @@ def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], 
     make(tmp_path / "330", "330", "Birmingham").store.close()
     card = str(tmp_path / "330" / setup.CARD_FILE)
     done = cme_gateway("partner", "add", card, "--home", str(homes[0]))
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert "--fingerprint" in done.stderr
 
 
