@@ -149,9 +149,10 @@ class Store:
 
         Raises StoreUnavailable where there is none and it is not to be made, and where a newer version has been here.
         """
-        if not create and not self.is_made():
+        made = self.is_made()
+        if not create and not made:
             raise StoreUnavailable("store.missing")
-        if self.is_made() and self.look(self._is_ready):
+        if made and self.look(self._is_ready):
             return  # the usual case, which needs no lock
         for attempt in Retrying(
             retry=retry_if_exception(_passes),

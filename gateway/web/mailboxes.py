@@ -59,11 +59,10 @@ async def leave(request: web.Request) -> web.Response:
             return refused
         try:
             mailbox.check_messages(owner, sender, lines)
+            content = b"\n".join(lines)
+            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, content))
         except Unusable as why:
             return problem(400, why.code, why.sentence)
-        content = b"\n".join(lines)
-        try:
-            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, content))
         except NotAllowed as why:
             return problem(507, why.code, why.sentence)
         return web.Response(status=202)
@@ -107,11 +106,10 @@ async def answer(request: web.Request) -> web.Response:
             return problem(413, "exchange.too-many", f"At most {MOST_RECEIPTS} receipts for one bundle.")
         try:
             mailbox.check_receipts(owner, lines)
+            content = b"\n".join(lines)
+            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, content))
         except Unusable as why:
             return problem(400, why.code, why.sentence)
-        content = b"\n".join(lines)
-        try:
-            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, content))
         except NotFound as why:
             return problem(404, why.code, why.sentence)
         return web.Response(text="done\n")
