@@ -162,6 +162,7 @@ class Fault:
     sentence: str
     pointer: str  # a URI fragment, as RFC 9457 has it
     line: int | None  # of XML
+    confirmable: bool  # it is sent where this code stands in Confirmed, because it is right as it stands
 
 
 @dataclass(frozen=True, slots=True)

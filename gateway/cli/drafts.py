@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
 from gateway.one import drafts
 from gateway.store import drafts as kept_drafts
@@ -79,14 +79,17 @@ def drafts_send(
     review_on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
     ] = None,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the authority to which the child moved: the draft becomes a transfer notice, as an officer decides."""
+    if restriction is None and (reason or review_on):
+        raise typer.BadParameter("--reason and --review-on belong to a restriction", param_hint="--restriction")
     with opened(home) as here:
         level = None
-        if restriction == "none":
-            level = Restriction(level="none")
+        if restriction == "none":  # with a reason it contradicts itself, which is refused
+            level = Restriction(level="none", reason=reason, review_on=review_on.date() if review_on else None)
         elif restriction is not None:
             level = Restriction(
                 level=restriction,
@@ -95,7 +98,7 @@ def drafts_send(
                 decided_on=here.now().date(),
                 review_on=review_on.date() if review_on else None,
             )
-        sent = drafts.send(here, draft_id, to, level, by)
+        sent = drafts.send(here, draft_id, to, level, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},

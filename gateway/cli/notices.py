@@ -1,7 +1,7 @@
 """Commands on notices: check, send, list, read."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
 from textwrap import fill, indent
@@ -19,6 +19,7 @@ from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
     By,
+    Confirmed,
     Home,
     Limit,
     answer,
@@ -33,6 +34,7 @@ from gateway.cli.output import (
     who,
 )
 from gateway.cli.page import page
+from gateway.core import safeguards
 from gateway.core.delivery import State
 from gateway.core.message_name import MessageName
 from gateway.core.replies import SENTENCES
@@ -50,6 +52,8 @@ from schemas.inspection import Inspection, inspect
 from schemas.message import Message
 from schemas.reading import words
 
+CHECK = "The notice contradicts itself: check the restriction with the sender."
+HIDDEN = "Address and note are hidden until then; afterwards, --in-full shows them."
 MAX_FILES = 10_000  # in one call of send
 
 commands = typer.Typer()
@@ -57,12 +61,21 @@ commands = typer.Typer()
 
 @commands.command()
 def validate(file: Path, as_json: AsJson = False) -> None:
-    """Check a message file and list every problem with its line, element and a sentence."""
-    found = inspect(read_bytes(file), today=datetime.now(UTC).date())
+    """Check a message file and list every problem with its line, element and a sentence, and what must be confirmed to send it."""
+    data, today = read_bytes(file), datetime.now(UTC).date()
+    found = _with_slips(inspect(data, today=today), data, today)
     counts = {"errors": found.count("error"), "warnings": found.count("warning")}
     answer(as_json, {"file": str(file)} | counts | asdict(found), lambda: _problems(file, found))
     if counts["errors"]:
         raise typer.Exit(1)
+
+
+def _with_slips(found: Inspection, data: bytes, today: date) -> Inspection:
+    """Beside what both sides refuse, what we do not send, or not without a word."""
+    if not found.complete:
+        return found
+    slips = safeguards.find_slips(xml.read(data), today=today)
+    return replace(found, problems=(*found.problems, *(one for one in slips if one not in found.problems)))
 
 
 def _problems(file: Path, found: Inspection) -> str:
@@ -110,6 +123,7 @@ def send(
             "--new-id", help="Send each as a case of its own: fresh MessageId and ConversationId, the time now."
         ),
     ] = False,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +142,7 @@ def send(
                 fresh = uuid7(now, token_bytes(10))
                 head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
                 message = replace(message, header=head)
-            ready += prepare_notices(here, [message], by)
+            ready += prepare_notices(here, [message], by, confirmed=confirmed or ())
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
         here.store.run(lambda tx: queue(tx, here, ready))
     value = [
@@ -218,11 +232,24 @@ def inbox_command(
 
 
 @commands.command()
-def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def show(
+    message_id: str,
+    home: Home = DEFAULT_HOME,
+    in_full: Annotated[
+        bool,
+        typer.Option(
+            "--in-full",
+            help="You have checked the restriction with the sender, and read what came without anything hidden.",
+        ),
+    ] = False,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
     """One message in full, with its history. That it was read is written in the audit log."""
     with opened(home) as here:
         sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
         calls: list[tuple[Kept, Call | None]] = []
+        must_be_checked = False
         stands: Delivery | Item
         if not sender:
             message = respond.read_outgoing(here, own_id, by)
@@ -236,8 +263,12 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
                 *(_told(kept, call) for kept, call in calls),
             ]
         else:
-            stands, message = respond.read_incoming(here, MessageName(sender, own_id), by)
+            named = MessageName(sender, own_id)
+            stands, message = respond.read_incoming(here, named, by, in_full=in_full)
             shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
+            must_be_checked = respond.must_be_checked(here, named)
+            if must_be_checked:
+                shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
             if stands.misfit:
                 shown.append(("No effect", f"{SENTENCES[stands.misfit]} Ring them."))
         tries = here.store.look(lambda tx: [] if sender else outbox.tries(tx, own_id))
@@ -250,6 +281,7 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         "receipts": signed,
         "calls": [_told(*one)[1] for one in calls],
         "xml": xml.write(message).decode(),
+        "check_restriction": must_be_checked,
     }
     answer(as_json, value, lambda: page(message, shown, history))
 

@@ -7,14 +7,15 @@ about them.
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from secrets import token_bytes
 
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
 from gateway.errors import NotAllowed
-from gateway.exchange.send import first_header, new_case, prepare, queue
+from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
 from gateway.one import leavers
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leavers import Leaver
@@ -110,10 +111,25 @@ def leaver(row: Row, ring: Officer) -> Leaver:
     return found
 
 
-def send(here: Authority, draft_id: str, to: str, restriction: Restriction | None, by: str) -> str:
+def is_restricted(here: Authority, draft_id: str) -> bool:
+    """Tell whether the row of a draft, as it stands now, says that the child's data are restricted. Raises NotFound."""
+    locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
+    return leaver(_row(here, draft_id, locked), here.officer(SYSTEM)).restricted
+
+
+def send(
+    here: Authority,
+    draft_id: str,
+    to: str,
+    restriction: Restriction | None,
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+) -> str:
     """Tell that authority, as an officer decides: the id of the notice. What the restriction forbids is left out.
 
-    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
+    `confirmed`: as `send.prepare` has it.
+    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
     be restricted, and how far they may be shared is not said.
     """
     locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
@@ -125,7 +141,11 @@ def send(here: Authority, draft_id: str, to: str, restriction: Restriction | Non
             "Say how far they may be shared: --restriction none, address-withheld or phone-only.",
         )
     notice = leavers.restricted(who.notice, restriction or who.notice.restriction)
-    [ready] = prepare(here, [Message(first_header(here, new_case(here), to), notice)], by)
+    message = Message(first_header(here, new_case(here), to), notice)
+    known = what_is_known(here, [message])
+    if who.restricted:
+        known = {name: replace(one, is_restricted=True) for name, one in known.items()}
+    [ready] = prepare(here, [message], by, confirmed=confirmed, known=known)
     remembered = leaving(here, who, to)
 
     def write(tx: Connection) -> None:

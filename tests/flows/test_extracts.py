@@ -25,6 +25,7 @@ from gateway.store import outbox
 from gateway.store.outbox import Queued
 from schemas import xml
 from schemas.message import Message, TransferNotice
+from tests.children import in_letters
 from tests.flows.test_exchange import Pair
 from tests.flows.test_intake import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
 
@@ -171,7 +172,7 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
 
 async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
-    file = put(tmp_path, *(f",Specimen-{n},Ben,2015-06-01,M,6,2026-10-23,,885,,," for n in range(300)))
+    file = put(tmp_path, *(f",Specimen-{in_letters(n)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for n in range(300)))
 
     async def write_on() -> None:
         while not sandwell.store.look(lambda tx: outbox.search(tx, limit=1)):
