@@ -137,17 +137,18 @@ async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, st
     for one in checked.findings:
         name, field = place(new, one)
         if one.code == INCOMPLETE and name == section.name:
-            found |= _not_answered(new, section)
+            found |= _not_answered(new, section, one.sentence)
         elif one.level == "error" and name == section.name and not one.code.startswith("unknown."):
             found[field] = one.sentence
     return found
 
 
-def _not_answered(new: Writing, section: Section) -> dict[str, str]:
-    """What a restriction needs and does not say, each at its field."""
+def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, str]:
+    """What a restriction needs and does not say, each at its field; the rule's sentence at the first of them."""
     said = said_on(new, section)
     asked_here = {one.name: one for one in asking.questions(new.kept.kind, section)}
-    return {name: f"Answer the question: {asked_here[name].label}" for name in NEEDED if not said.get(name)}
+    missing = [name for name in NEEDED if not said.get(name)]
+    return {name: f"Answer the question: {asked_here[name].label}" for name in missing} | {missing[0]: sentence}
 
 
 async def _next(visit: Visit, now: Writing, section: Section) -> str:
