@@ -13,6 +13,7 @@ from rich.progress import track
 
 from gateway.auditing import audit
 from gateway.authorities import postcodes
+from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import (
@@ -41,7 +42,7 @@ from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_notices, queue
+from gateway.exchange.send import prepare_notices, queue, what_is_known
 from gateway.store import inbox, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
@@ -135,14 +136,10 @@ def send(
     with opened(home) as here:
         ready: list[Queued] = []
         doubts: dict[str, str | None] = {}
-        for file in track(files, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
-            message = message_in(file)
-            if new_id:
-                now = here.now()
-                fresh = uuid7(now, token_bytes(10))
-                head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
-                message = replace(message, header=head)
-            ready += prepare_notices(here, [message], by, confirmed=confirmed or ())
+        messages = [_anew(here, message) if new_id else message for message in map(message_in, files)]
+        known = what_is_known(here, messages)
+        for message in track(messages, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
+            ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
         here.store.run(lambda tx: queue(tx, here, ready))
     value = [
@@ -162,6 +159,14 @@ def send(
         {"queued": value},
         lambda: "\n".join(f"Queued {v['kind']} to {v['recipient']}: [bold]{v['message_id']}[/bold]" for v in value),
     )
+
+
+def _anew(here: Authority, message: Message) -> Message:
+    """As a case of its own."""
+    now = here.now()
+    fresh = uuid7(now, token_bytes(10))
+    head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
+    return replace(message, header=head)
 
 
 def _as_letter(sent: Delivery) -> str | None:

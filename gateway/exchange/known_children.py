@@ -25,6 +25,7 @@ from keys.errors import Destroyed
 from schemas import xml
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
 
+MOST_BESIDE = 8  # notices of one UPN that are compared where they are sent together
 NOT_RESTRICTED = ("", "n", "no", "0", "false")  # in the column of an extract; whatever else stands there restricts
 
 
@@ -48,12 +49,13 @@ def look_up(
     about = {one.header.message_id: one for one in notices if one.kind in OPENS_A_CASE}
     children_of = {name: child for name, one in about.items() if (child := _child(one))}
     before = _notices(tx, here, children_of)
+    beside = _beside(about, children_of)
     rows = _rows(tx, here, children_of)
     found: dict[str, Known] = {}
     for name, notice in about.items():
         known = Known(frozenset(values.get(name, ())))
         if child := children_of.get(name):
-            known = _known(notice, child, before[name], rows.get(name, ()), known)
+            known = _known(notice, child, [*before[name], *beside[name]], rows.get(name, ()), known)
         found[name] = known
     return found
 
@@ -64,8 +66,12 @@ def _child(notice: Message) -> Child | None:
 
 
 def _known(notice: Message, child: Child, before: Sequence[Message], rows: Sequence[_Row], known: Known) -> Known:
-    other_cases = [one for one in before if one.header.conversation_id != notice.header.conversation_id]
-    bearers = [_bears_other_name(child, one) for one in other_cases]
+    ours = notice.header.sender.authority  # what others wrote of a UPN makes no child one of ours
+    bearers = [
+        _bears_other_name(child, one)
+        for one in before
+        if one.header.sender.authority == ours and not _same_case(one, notice)
+    ]
     bearers += [is_another(child, *_names(row.said), row.born) for row in rows if row.bears]
     newest = next((one for one in before if _is_about(child, one)), None)
     restricted = newest is not None and newest.restriction != "none"
@@ -73,6 +79,10 @@ def _known(notice: Message, child: Child, before: Sequence[Message], rows: Seque
         _is_restricted(row.said) for row in rows if row.born and (row.bears or _is_called(child, *_names(row.said)))
     )
     return replace(known, other_bears_upn=any(bearers), is_restricted=restricted)
+
+
+def _same_case(one: Message, other: Message) -> bool:
+    return one.header.conversation_id == other.header.conversation_id
 
 
 def _notices(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
@@ -89,6 +99,17 @@ def _notices(tx: Connection, here: Authority, children_of: Mapping[str, Child]) 
     return {
         name: [message for number in sorted(some, reverse=True) if (message := opened[number])]
         for name, some in numbers.items()
+    }
+
+
+def _beside(about: Mapping[str, Message], children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+    """Of each the others of the same UPN that are to go with it: they are not among those of before."""
+    by_upn: dict[str, list[str]] = {}
+    for name, child in children_of.items():
+        by_upn.setdefault(child.upn or name, []).append(name)
+    return {
+        name: [about[other] for other in by_upn[child.upn or name] if other != name][:MOST_BESIDE]
+        for name, child in children_of.items()
     }
 
 

@@ -111,6 +111,8 @@ def find(tx: Connection, parts: Sequence[Collection[int]], *, limit: int, before
 
 def newest(tx: Connection, asked: Sequence[Sequence[int]]) -> list[Lying | None]:
     """The newest message that has every one of some marks, at most three, for each of these: one question for all of them."""
+    if len(asked) > AT_ONCE:
+        return [one for at in range(0, len(asked), AT_ONCE) for one in newest(tx, asked[at : at + AT_ONCE])]
     if not asked:
         return []
     three = [(at, *some, *(some[0] for _ in range(3 - len(some)))) for at, some in enumerate(asked)]

@@ -158,6 +158,20 @@ def test_a_upn_that_another_child_bore_in_a_notice_of_before_is_asked_about(
     assert why.value.codes == (code,)
 
 
+def test_two_children_of_one_upn_who_go_together_are_asked_about(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    twin = with_body(notice(), child=replace(notice().body.child, forename="Ben", preferred_forename=None))  # type: ignore[union-attr, type-var]
+    with pytest.raises(Unconfirmed) as why:
+        prepare(sandwell, [notice(), twin], "olive")
+    assert why.value.codes == ("upn.other-child",)
+    files = [tmp_path / name for name in ("one.xml", "other.xml")]
+    for file, message in zip(files, (notice(), twin), strict=True):
+        file.write_bytes(xml.write(message))
+    said = run_command("send", *map(str, files), "--home", str(sandwell.config.home))
+    assert (said.returncode, "--confirm upn.other-child" in said.stderr) == (5, True)
+    assert sent_by(sandwell) == []
+
+
 def test_a_child_whose_last_notice_was_restricted_is_not_sent_open_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
     [ready] = prepare(sandwell, [notice(name="transfer-notice-restricted")], "olive")

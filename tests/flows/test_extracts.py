@@ -5,7 +5,7 @@ import io
 import os
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from gateway.authority import Authority
+from gateway.core.safeguards import Known
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare
@@ -331,10 +332,10 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
 ) -> None:
     sandwell, _ = pair
 
-    def stumble(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
+    def stumble(here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, Known]) -> list[Queued]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")
-        return prepare(here, notices, by)
+        return prepare(here, notices, by, known=more["known"])
 
     monkeypatch.setattr(forward, "prepare", stumble)
     put(tmp_path, ADA, BY_POSTCODE)
