@@ -149,7 +149,9 @@ class Authority:
     def _bearer(self, called: str | None) -> Callable[[], str]:
         def issue() -> str:
             if called is None:
-                raise NotReached("we hold no card of the authority that keeps their mailbox; ask it for one")
+                raise NotReached(
+                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their newest cards"
+                )
             return bearer.issue(called, ring=self.ring, now=self.now())
 
         return issue
