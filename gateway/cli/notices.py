@@ -42,7 +42,7 @@ from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_notices, queue, what_is_known
+from gateway.exchange.send import prepare_notices, queue_notices, what_is_known
 from gateway.store import inbox, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
@@ -141,7 +141,7 @@ def send(
         for message in track(messages, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
             ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
-        here.store.run(lambda tx: queue(tx, here, ready))
+        here.store.run(lambda tx: queue_notices(tx, here, ready))
     value = [
         {
             "message_id": one.message_id,

@@ -19,7 +19,7 @@ from gateway.core.marks import terms
 from gateway.core.safeguards import NOTHING_KNOWN, Known
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import known_children, letters
-from gateway.store import log, marks, outbox, reviews
+from gateway.store import inbox, log, marks, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.marks import Marked
 from gateway.store.outbox import Queued
@@ -189,6 +189,24 @@ def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
     )
 
 
+def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
+    """As `queue`, notices that stand by themselves. Raises NotAllowed for one under the id of a case that another authority opened.
+
+    Its recipient would keep it as a case by itself, and both would look into different ones.
+    """
+    cases = {one.conversation_id for one in notices}
+    ours = outbox.opened(tx, cases)
+    for one in inbox.in_cases(tx, cases):
+        opens = one.case in cases and one.kind in OPENS_A_CASE
+        if opens and (one.case not in ours or one.received_at < ours[one.case]):
+            raise NotAllowed(
+                "notice.other-case",
+                f"The notice names a case that authority {one.sender} opened.",
+                "Give it a ConversationId of its own (`--new-id`), or answer the notice that opened the case.",
+            )
+    queue(tx, here, notices)
+
+
 def _detail(one: Queued) -> dict[str, str]:
     """The digest of our copy stands in it, so that `audit verify` sees what was changed later."""
     said = {"kind": one.kind, "case": one.conversation_id, "copy": sha256(one.content).hexdigest()}
@@ -204,7 +222,7 @@ async def send(here: Authority, notices: Sequence[Message], by: str, *, confirme
         known = await here.store.read(partial(known_children.look_up, here=here, notices=some))
         ready += prepare_notices(here, some, by, confirmed=confirmed, known=known)
         await asyncio.sleep(0)
-    await here.store.write(lambda tx: queue(tx, here, ready))
+    await here.store.write(lambda tx: queue_notices(tx, here, ready))
     here.due.set()
     return [notice.message_id for notice in ready]
 
@@ -216,7 +234,7 @@ def send_one(
     [ready] = prepare_notices(here, [notice], by, confirmed=confirmed)
 
     def write(tx: Connection) -> None:
-        queue(tx, here, [ready])
+        queue_notices(tx, here, [ready])
         if also:
             also(tx, ready.message_id)
 
