@@ -123,6 +123,7 @@ SLIPS: dict[str, Slip] = {
     "the note asks for silence": Slip("kind of F1", OPEN, body(note="Please do not tell the father."), ("restriction.words",)),
     "the note speaks of an order": Slip("kind of F1", SEARCH, body(note="There is a non-molestation order."), ("restriction.words",)),
     "in Welsh": Slip("kind of F1", OPEN, body(note="Mae hi mewn lloches."), ("restriction.words",)),
+    "a surname that is a word": Slip("right as it is", OPEN, child(surname="Stalker", former_surname="Refuge"), ()),
     "a refugee is in no refuge": Slip("right as it is", OPEN, body(note="The family are refugees from abroad."), ()),
     "witness protection, by name": Slip(
         "number 12", CLOSED, body(restriction=replace(WITHHELD, reason="witness-protection")), ("restriction.protected",)
