@@ -99,7 +99,9 @@ def _verdict(found: Inspection) -> str:
     if not said:
         return "[green]Nothing is wrong.[/green]"
     if not found.count("error"):
-        return f"[yellow]{said}: it may be sent; an officer should look.[/yellow]"
+        doubts = [one.code for one in safeguards.SAFEGUARDS if one.code in {problem.code for problem in found.problems}]
+        confirm = f" To send it as it stands: {' '.join(f'--confirm {code}' for code in doubts)}" if doubts else ""
+        return f"[yellow]{said}: it may be sent; an officer should look.{confirm}[/yellow]"
     later = "" if found.complete else "\nMend this and validate again: some rules could not be checked yet."
     return f"[red]{said}: the notice would be refused.[/red]{later}"
 

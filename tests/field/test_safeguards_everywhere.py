@@ -328,7 +328,7 @@ def test_the_command_line_refuses_asks_and_takes_a_confirmation(pair: Pair, tmp_
     assert run_command("validate", str(file)).returncode == 1
 
     file.write_bytes(xml.write(doubtful()))
-    assert "move.future" in run_command("validate", str(file)).stdout
+    assert "--confirm move.future" in run_command("validate", str(file)).stdout
     said = run_command("send", str(file), "--home", home)
     assert said.returncode == 5
     assert "--confirm move.future" in said.stderr
