@@ -22,6 +22,7 @@ from gateway.exchange import respond, send
 from gateway.store import inbox, outbox
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery
+from keys.errors import Destroyed
 from schemas import json, xml
 from schemas.findings import Finding, Unreadable
 from schemas.json import MOMENT
@@ -37,6 +38,7 @@ QUERY = (
     Parameter("limit", "at most so many", {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}),
     Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"}),
 )
+CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
 CONFIRMED = "Confirmed"  # a member beside Header and body; of a notice in XML, a parameter
 DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
 CONFIRMING = (
@@ -228,14 +230,22 @@ def status(call: Call) -> Reply:
 def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     signed = here.store.look(lambda tx: inbox.receipts_about(tx, item.message_id, issuer=here.code, digest=item.digest))
-    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None))
+    check = CHECK if _must_be_checked(here, name) else None
+    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, check))
+
+
+def _must_be_checked(here: Authority, name: MessageName) -> bool:
+    try:
+        return respond.must_be_checked(here, name)
+    except Destroyed:
+        return False
 
 
 def _status_of_ours(here: Authority, message_id: str) -> Reply:
     one, tries = here.store.look(lambda tx: (outbox.get(tx, message_id), outbox.tries(tx, message_id)))
     signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at))
+    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, None))
 
 
 def _signed(one: Mapping[str, object]) -> Signed:

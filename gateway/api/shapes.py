@@ -81,6 +81,7 @@ class Status:
     receipts: tuple[Signed, ...]
     reason: str | None
     handed_over_at: datetime | None  # by telephone
+    check: str | None  # what an officer must do first with what came, where it contradicts itself about its restriction
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class Known:
     withheld: frozenset[str] = frozenset()
     other_bears_upn: bool = False
     is_restricted: bool = False  # our own records, or the last notice about the child, say so
+    sibling_is_restricted: bool = False  # of a brother or sister whom it names
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,16 @@ def _answer_gives_away(message: Message, today: date, known: Known) -> Iterator[
 def _known_restricted(message: Message, today: date, known: Known) -> Iterator[str]:
     if _is_open(message) and known.is_restricted:
         yield _at(message, "Restriction", "Level")
+
+
+@_rule(
+    "restriction.sibling",
+    "warning",
+    "The data of a brother or sister whom it names are restricted, by our own records or the last notice, and this notice is open.",
+)
+def _known_sibling(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _is_open(message) and known.sibling_is_restricted:
+        yield _at(message, "Sibling")
 
 
 @_rule(

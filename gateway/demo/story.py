@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -57,7 +56,7 @@ from keys.ring import Ring
 from keys.trust import Trust
 from schemas import xml
 from schemas.identifiers import uuid7
-from schemas.message import Acknowledgement, Body, Message, Officer, Outcome, Party, TransferNotice
+from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
 from schemas.reading import words
 
 ENQUIRY = "whereabouts-enquiry"  # it stays open
@@ -281,22 +280,7 @@ def _message(name: str, message_id: str, sender: str, recipient: str, here: Auth
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=here.now().replace(microsecond=0),
     )
-    return Message(head, _in_hiding(found.body) if found.restriction != "none" else found.body)
-
-
-def _in_hiding(body: Body) -> Body:
-    """The published samples are about one child; who is in a refuge is another, or a gateway would ask about the open ones."""
-    assert isinstance(body, TransferNotice)  # noqa: S101 - our own sample
-    assert body.child is not None  # noqa: S101 - our own sample
-    child = replace(
-        body.child,
-        surname="Invented-Hidden",
-        forename="Hope",
-        upn=None,
-        upn_unknown="not-yet-obtained",
-        dob=date(2014, 9, 1),
-    )
-    return replace(body, child=child)
+    return Message(head, found.body)
 
 
 def _other(code: str) -> str:

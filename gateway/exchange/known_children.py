@@ -48,15 +48,20 @@ def look_up(
     values = withheld or {}
     about = {one.header.message_id: one for one in notices if one.kind in OPENS_A_CASE}
     children_of = {name: child for name, one in about.items() if (child := _child(one))}
-    before = _notices(tx, here, children_of)
-    beside = _beside(about, children_of)
-    rows = _rows(tx, here, children_of)
-    found: dict[str, Known] = {}
-    for name, notice in about.items():
-        known = Known(frozenset(values.get(name, ())))
-        if child := children_of.get(name):
-            known = _known(notice, child, [*before[name], *beside[name]], rows.get(name, ()), known)
-        found[name] = known
+    siblings_of = {name: _siblings(about[name]) for name in children_of}
+    everybody = children_of | {key: one for name, some in siblings_of.items() for key, one in some.items()}
+    before, beside = _notices(tx, here, everybody), _beside(about, children_of)
+    rows = _rows(tx, here, everybody)
+    found = {name: Known(frozenset(values.get(name, ()))) for name in about}
+    for name, child in children_of.items():
+        found[name] = replace(
+            found[name],
+            other_bears_upn=_other_bears_upn(about[name], child, [*before[name], *beside[name]], rows.get(name, ())),
+            is_restricted=_is_restricted(child, before[name], rows.get(name, ())),
+            sibling_is_restricted=any(
+                _is_restricted(one, before[key], rows.get(key, ())) for key, one in siblings_of[name].items()
+            ),
+        )
     return found
 
 
@@ -65,20 +70,35 @@ def _child(notice: Message) -> Child | None:
     return None if notice.header.test else next(iter(notice.each(Child)), None)
 
 
-def _known(notice: Message, child: Child, before: Sequence[Message], rows: Sequence[_Row], known: Known) -> Known:
-    ours = notice.header.sender.authority  # what others wrote of a UPN makes no child one of ours
-    bearers = [
-        _bears_other_name(child, one)
-        for one in before
-        if one.header.sender.authority == ours and not _same_case(one, notice)
-    ]
-    bearers += [is_another(child, *_names(row.said), row.born) for row in rows if row.bears]
+def _siblings(notice: Message) -> dict[str, Child]:
+    """The brothers and sisters whom an open notice names, under keys of their own."""
+    if notice.restriction != "none":
+        return {}
+    return {
+        f"{notice.header.message_id} {number}": Child(
+            upn=one.upn, surname=one.surname, forename=one.forename, dob=one.dob, sex="U"
+        )
+        for number, one in enumerate(notice.each(Sibling))
+    }
+
+
+def _other_bears_upn(notice: Message, child: Child, before: Sequence[Message], rows: Sequence[_Row]) -> bool:
+    """Was its UPN somebody else's here? What others wrote of a UPN makes no child one of ours."""
+    ours = notice.header.sender.authority
+    others = [one for one in before if one.header.sender.authority == ours and not _same_case(one, notice)]
+    if any(_bears_other_name(child, one) for one in others):
+        return True
+    return any(is_another(child, *_names(row.said), row.born) for row in rows if row.bears)
+
+
+def _is_restricted(child: Child, before: Sequence[Message], rows: Sequence[_Row]) -> bool:
+    """Does the last notice about the child say so, or a row of ours?"""
     newest = next((one for one in before if _is_about(child, one)), None)
-    restricted = newest is not None and newest.restriction != "none"
-    restricted = restricted or any(
-        _is_restricted(row.said) for row in rows if row.born and (row.bears or _is_called(child, *_names(row.said)))
+    if newest is not None and newest.restriction != "none":
+        return True
+    return any(
+        _says_restricted(row.said) for row in rows if row.born and (row.bears or _is_called(child, *_names(row.said)))
     )
-    return replace(known, other_bears_upn=any(bearers), is_restricted=restricted)
 
 
 def _same_case(one: Message, other: Message) -> bool:
@@ -207,7 +227,7 @@ def _row(here: Authority, load: int, one: Kept) -> Mapping[str, str]:
     return row
 
 
-def _is_restricted(row: Mapping[str, str]) -> bool:
+def _says_restricted(row: Mapping[str, str]) -> bool:
     return row.get("restricted", "").casefold() not in NOT_RESTRICTED
 
 

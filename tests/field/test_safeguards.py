@@ -135,6 +135,9 @@ SLIPS: dict[str, Slip] = {
         ("restriction.former-identity",),
     ),
     "our records say restricted": Slip("title of section 4", OPEN, body(), ("restriction.known",), Known(is_restricted=True)),
+    "a brother is restricted": Slip(
+        "title of section 4", OPEN, body(), ("restriction.sibling",), Known(sibling_is_restricted=True)
+    ),
     # F3, number 12: what is withheld stands in a text
     "the note of F3": Slip("F3", CLOSED, noted("She lives at 1 Refuge Road, Inventchester B70 9ZZ."), TEXT),
     "a postcode alone": Slip("F3", CLOSED, noted("New postcode b709zz"), TEXT),

@@ -66,6 +66,12 @@ def doubtful(sender: str = "333", recipient: str = "885", **values: object) -> M
     return with_body(notice(sender, recipient), **(values or {"moved_on": date(2031, 1, 1)}))
 
 
+def closed(sender: str = "333", recipient: str = "885") -> Message:
+    """The child of the open sample, whose address is withheld: the sample that is restricted is about another."""
+    hidden = notice(sender, recipient, name="transfer-notice-restricted")
+    return with_body(hidden, child=notice().body.child)  # type: ignore[union-attr]
+
+
 def sent_by(here: Authority) -> list[outbox.Delivery]:
     """What was queued, the newest first."""
     return here.store.look(lambda tx: outbox.search(tx))
@@ -127,9 +133,9 @@ def test_what_the_notice_of_before_said_of_the_place_stays_out_of_its_correction
     sandwell, _ = pair
     [ready] = prepare(sandwell, [notice()], "olive")  # to Placeholder Road in Inventchester
     sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
-    closed = with_body(notice(name="transfer-notice-restricted"), note="They went to inventchester.")
+    withheld = with_body(closed(), note="They went to inventchester.")
     with pytest.raises(Unconfirmed) as why:
-        amend.correct(sandwell, ready.message_id, closed, "olive")
+        amend.correct(sandwell, ready.message_id, withheld, "olive")
     assert why.value.codes == ("restriction.given-away",)
 
 
@@ -174,13 +180,25 @@ def test_two_children_of_one_upn_who_go_together_are_asked_about(pair: Pair, tmp
 
 def test_a_child_whose_last_notice_was_restricted_is_not_sent_open_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [notice(name="transfer-notice-restricted")], "olive")
+    [ready] = prepare(sandwell, [closed()], "olive")
     sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
     without_upn = with_body(notice(), child=replace(notice().body.child, upn=None, upn_unknown="not-known"))  # type: ignore[union-attr, type-var]
     for message in (notice(), without_upn):
         with pytest.raises(Unconfirmed) as why:
             prepare(sandwell, [message], "olive")
         assert why.value.codes == ("restriction.known",)
+
+
+def test_a_brother_whose_data_are_restricted_is_not_named_in_an_open_notice_without_a_word(pair: Pair) -> None:
+    sandwell, _ = pair
+    [ready] = prepare(sandwell, [closed()], "olive")  # about Ada
+    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    ada = Sibling(surname="Testchild-Example", forename="Ada", dob=date(2016, 3, 31))
+    ben = replace(notice().body.child, forename="Ben", upn="B885400119045", dob=date(2014, 6, 1))  # type: ignore[union-attr, type-var]
+    message = with_body(notice(), child=ben, sibling=(ada,))
+    with pytest.raises(Unconfirmed) as why:
+        prepare(sandwell, [message], "olive")
+    assert why.value.codes == ("restriction.sibling",)
 
 
 INDEX = """UPN,Surname,Forename,Date of Birth,Restricted
@@ -394,6 +412,9 @@ async def test_the_api_gives_the_stricter_reading(there: Served) -> None:  # noq
     assert isinstance(got.body, TransferNotice)
     assert (got.body.destination_address, got.body.restriction.level) == (None, "address-withheld")
     assert json.read(await (await one.get(f"/notices/{name}?in_full=yes")).read()) == message
+    stands = await (await one.get(f"/notices/{name}/status")).json()
+    assert stands["check"].startswith("Check the restriction with the sender")
+    assert stands["notice"]["restriction"] == "address-withheld"
 
 
 # --- the console
@@ -673,8 +694,7 @@ def test_brackets_that_say_no_role_are_part_of_the_name(name: str) -> None:
 
 
 async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) -> None:  # noqa: F811
-    closed = notice("885", "333", name="transfer-notice-restricted", now=visitor.here.now())
-    _, acts = await arrived(visitor, closed)
+    _, acts = await arrived(visitor, closed("885", "333"))
     assert 'value="other"' not in await visitor.get(OFFICER, f"{acts}/reject")  # it needs a note, which may not be said
     phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.here.now())
     place, acts = await arrived(visitor, phone_only)
