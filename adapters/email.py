@@ -23,6 +23,7 @@ from adapters.route import (
     Address,
     Attempt,
     Bundle,
+    Changed,
     Found,
     HandedOver,
     Left,
@@ -45,6 +46,7 @@ POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
 TOO_LONG = "mails that take too long to read"
+CHANGED = "sealed mails whose content was cut, changed or taken away on its way: ask whoever runs the mail servers"
 NO_RECEIPTS = "mails that are durable here, and whose receipts our mail server does not take"
 _TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
@@ -125,15 +127,24 @@ class Email:
                 inbox.put_off(uid, TOO_LONG)
                 continue
             match what:
+                case Bundle(sender=sender) | Changed(sender=sender) if sender == address.us:
+                    await self._put_aside(inbox, uid)  # our own mail came back; its receipt is asked for in any case
                 case "strange":
                     inbox.leave(uid, len(raw))
+                case Changed():
+                    inbox.leave(uid, len(raw), CHANGED)
+                case "automatic" if not inbox.was_left(uid):  # it may be a text in the place of a mail
+                    inbox.leave(uid, len(raw), counts=False)
                 case "automatic":
-                    with suppress(NotDone):  # it is remembered, and the others are looked at
-                        await asyncio.to_thread(inbox.put_aside, uid)
+                    await self._put_aside(inbox, uid)
                 case one:
                     found.append(one)
         strangers = await asyncio.to_thread(inbox.strangers)
         return [*found, *([Strange(strangers)] if strangers else []), *inbox.left()]
+
+    async def _put_aside(self, inbox: Inbox, uid: int) -> None:
+        with suppress(NotDone):  # it is remembered, and the others are looked at
+            await asyncio.to_thread(inbox.put_aside, uid)
 
     async def _inbox(self, account: MailAccount) -> Inbox:
         inbox = self._inboxes.setdefault(account, Inbox(account))

@@ -105,7 +105,10 @@ class Lying:
     def look(self) -> list[tuple[int, bytes]]:
         return list(enumerate(self.some, 1))
 
-    def leave(self, uid: int, size: int) -> None: ...
+    def leave(self, uid: int, size: int, why: str | None = None, *, counts: bool = True) -> None: ...
+    def was_left(self, uid: int) -> bool:
+        return False
+
     def put_aside(self, uid: int) -> None: ...
     def close(self) -> None: ...
     def put_off(self, uid: int, why: str) -> None:
@@ -132,7 +135,7 @@ async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monke
     some = list(mails(chance, chance.choice([200_000, 2_000_000])))
     chance.shuffle(some)
     _, good = mail.sealed(
-        "333", "sealed", b"good", sender="a@b.example", to="c@d.example", now=notice().header.created_at
+        "885", "sealed", b"good", sender="a@b.example", to="c@d.example", now=notice().header.created_at
     )
     carrier, address, lying = collecting([*some[:6], good])
     count = 0
