@@ -40,7 +40,6 @@ _End = Callable[[IMAPClient, int], None]  # by which a mail that is handled leav
 class _Seen:
     """A mail that was looked at, and left where it lies."""
 
-    looks: int
     again_at: float  # by the monotonic clock
     why: str | None  # it may be ours; None: it is nothing of ours
     counts: bool = True
@@ -64,6 +63,7 @@ class Inbox:
     def _begin(self) -> None:
         """Forget every mail: the numbers mean others now."""
         self._strange: dict[int, _Seen] = {}  # by number in the folder as it is now
+        self._looks: dict[int, int] = {}  # how often each of them was looked at
         self._put_off: PutOff[int] = PutOff()
         self._handled: dict[int, _End] = {}  # what is durable here and could not be taken away
         self._sizes: dict[int, int] = {}  # as the server says
@@ -82,11 +82,14 @@ class Inbox:
             self._sizes = {uid: size for uid, size in self._sizes.items() if uid in lie}
             self._take_away(client, lie)
             self._strange = {uid: seen for uid, seen in self._strange.items() if uid in lie}
+            self._looks = {uid: looks for uid, looks in self._looks.items() if uid in lie}
             new = {
                 uid for uid in lie - self._handled.keys() if self._put_off.is_due(uid) and self._is_worth_a_look(uid)
             }
             # what was put off comes last: it may be put off again
             uids = sorted(new, key=lambda uid: (uid in self._put_off, uid))[:MOST_MAILS]
+            for uid in uids:
+                self._strange.pop(uid, None)  # whoever reads it says again what it is
             self._measure(client, uids)
             return [(uid, raw) for uid in uids if (raw := self._fetch(client, uid)) is not None]
 
@@ -119,7 +122,7 @@ class Inbox:
             self._trying = None
         for uid in uids:
             if self._sizes.get(uid, 0) > MAX_BYTES:
-                self._strange[uid] = _Seen(MOST_LOOKS, 0.0, None)
+                self._strange[uid], self._looks[uid] = _Seen(0.0, None), MOST_LOOKS
 
     def _fetch(self, client: IMAPClient, uid: int) -> bytes | None:
         """Fetch one mail; None where it is too large, gone, or not given."""
@@ -140,27 +143,27 @@ class Inbox:
 
     def _is_worth_a_look(self, uid: int) -> bool:
         seen = self._strange.get(uid)
-        return seen is None or (seen.looks < MOST_LOOKS and time.monotonic() >= seen.again_at)
+        return seen is None or (self._looks[uid] < MOST_LOOKS and time.monotonic() >= seen.again_at)
 
     def leave(self, uid: int, size: int, why: str | None = None, *, counts: bool = True) -> None:
-        """Leave it for a while: nothing of ours, or `why`. Sooner where the server said another size, as Exchange gives a
-        text of its own in the place of a mail that is not scanned yet.
+        """Leave it for a while: nothing of ours, or `why`.
+
+        It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the place of a
+        mail that is not scanned yet.
         """
-        looks = self._strange[uid].looks + 1 if uid in self._strange else 1
-        self._strange[uid] = _Seen(looks, time.monotonic() + AGAIN_AFTER, why, counts)
+        looks = self._looks[uid] = self._looks.get(uid, 0) + 1
         if self._sizes.pop(uid, size) != size and looks < MOST_LOOKS:
-            self._strange[uid] = _Seen(looks, 0.0, why, counts=False)
             self._put_off.add(uid, OTHER_SIZE)
-        else:
-            self._put_off.forget(uid)
+            return
+        self._strange[uid] = _Seen(time.monotonic() + AGAIN_AFTER, why, counts)
+        self._put_off.forget(uid)
 
     def was_left(self, uid: int) -> bool:
         """Say whether it was looked at before, and left."""
-        return uid in self._strange
+        return uid in self._looks
 
     def put_off(self, uid: int, why: str) -> None:
         """It could not be handled: those behind it come first."""
-        self._strange.pop(uid, None)
         self._put_off.add(uid, why)
 
     def left(self) -> list[Left]:

@@ -144,7 +144,7 @@ def _without_marks(html: str) -> str:
 
 
 def find_leaves(parts: list[Message]) -> Iterator[tuple[Message, bytes]]:
-    """Give each part that holds something, with what it holds."""
+    """Give each part that holds something, with what it holds; what lies in a winmail.dat is a part of its own."""
     for part in parts:
-        if not isinstance(part.get_payload(), list):
+        if not isinstance(part.get_payload(), list) and not _within(part):
             yield part, read_content(part)
