@@ -127,24 +127,19 @@ class Email:
                 inbox.put_off(uid, TOO_LONG)
                 continue
             match what:
-                case Bundle(sender=sender) | Changed(sender=sender) if sender == address.us:
-                    await self._put_aside(inbox, uid)  # our own mail came back; its receipt is asked for in any case
                 case "strange":
                     inbox.leave(uid, len(raw))
-                case Changed():
+                case Changed(sender=sender) if sender != address.us:
                     inbox.leave(uid, len(raw), CHANGED)
-                case "automatic" if not inbox.was_left(uid):  # it may be a text in the place of a mail
-                    inbox.leave(uid, len(raw), counts=False)
-                case "automatic":
-                    await self._put_aside(inbox, uid)
+                case "automatic" | Changed() if inbox.may_be_another(uid, len(raw)):
+                    inbox.leave(uid, len(raw))
+                case "automatic" | Changed():  # of us: our own mail came back, and its receipt is asked for in any case
+                    with suppress(NotDone):  # it is remembered, and the others are looked at
+                        await asyncio.to_thread(inbox.put_aside, uid)
                 case one:
                     found.append(one)
         strangers = await asyncio.to_thread(inbox.strangers)
         return [*found, *([Strange(strangers)] if strangers else []), *inbox.left()]
-
-    async def _put_aside(self, inbox: Inbox, uid: int) -> None:
-        with suppress(NotDone):  # it is remembered, and the others are looked at
-            await asyncio.to_thread(inbox.put_aside, uid)
 
     async def _inbox(self, account: MailAccount) -> Inbox:
         inbox = self._inboxes.setdefault(account, Inbox(account))

@@ -42,7 +42,6 @@ class _Seen:
 
     again_at: float  # by the monotonic clock
     why: str | None  # it may be ours; None: it is nothing of ours
-    counts: bool = True
 
 
 class Inbox:
@@ -145,22 +144,24 @@ class Inbox:
         seen = self._strange.get(uid)
         return seen is None or (self._looks[uid] < MOST_LOOKS and time.monotonic() >= seen.again_at)
 
-    def leave(self, uid: int, size: int, why: str | None = None, *, counts: bool = True) -> None:
+    def leave(self, uid: int, size: int, why: str | None = None) -> None:
         """Leave it for a while: nothing of ours, or `why`.
 
         It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the place of a
         mail that is not scanned yet.
         """
-        looks = self._looks[uid] = self._looks.get(uid, 0) + 1
-        if self._sizes.pop(uid, size) != size and looks < MOST_LOOKS:
+        another = self.may_be_another(uid, size)
+        self._looks[uid] = self._looks.get(uid, 0) + 1
+        self._sizes.pop(uid, None)
+        if another:
             self._put_off.add(uid, OTHER_SIZE)
-            return
-        self._strange[uid] = _Seen(time.monotonic() + AGAIN_AFTER, why, counts)
-        self._put_off.forget(uid)
+        else:
+            self._strange[uid] = _Seen(time.monotonic() + AGAIN_AFTER, why)
+            self._put_off.forget(uid)
 
-    def was_left(self, uid: int) -> bool:
-        """Say whether it was looked at before, and left."""
-        return uid in self._looks
+    def may_be_another(self, uid: int, size: int) -> bool:
+        """Say whether the server had said another size of it, so that the mail itself may be given later."""
+        return self._sizes.get(uid, size) != size and self._looks.get(uid, 0) + 1 < MOST_LOOKS
 
     def put_off(self, uid: int, why: str) -> None:
         """It could not be handled: those behind it come first."""
@@ -168,14 +169,14 @@ class Inbox:
 
     def left(self) -> list[Left]:
         """What is put off, and what may be ours and is left."""
-        counts = Counter(seen.why for seen in self._strange.values() if seen.why and seen.counts)
+        counts = Counter(seen.why for seen in self._strange.values() if seen.why)
         return [*self._put_off.left(), *(Left(why, count) for why, count in sorted(counts.items()))]
 
     def strangers(self) -> int:
         """How many such mails lie there."""
         with self._connected() as client:
             lie = set(client.search(["UNDELETED"])) if self._strange else set()
-            return sum(seen.why is None and seen.counts for uid, seen in self._strange.items() if uid in lie)
+            return sum(seen.why is None for uid, seen in self._strange.items() if uid in lie)
 
     def remove(self, uid: int) -> None:
         """What was in it is durable here. Raises NotReached, or NotDone where the server does not let us."""

@@ -104,7 +104,7 @@ def _read(mail: EmailMessage, name: str, raw: bytes) -> Mail:
         return Changed(name, sender)
     if ticket:
         return _reply(mail, parts, name, ticket, raw)
-    return "automatic" if mail_machines.is_from_machine(mail) and get_header(mail, "From").count("@") else "strange"
+    return "automatic" if mail_machines.is_marked(mail) else "strange"
 
 
 def _address(mail: EmailMessage, ticket: str, sender: str, to: str, now: datetime) -> None:

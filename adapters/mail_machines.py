@@ -133,6 +133,19 @@ def is_from_machine(mail: Message) -> bool:
     )
 
 
+def is_marked(mail: Message) -> bool:
+    """Say whether a mail that names nothing of ours is marked as a machine's: it is put aside, where a person may read it."""
+    submitted = get_header(mail, "Auto-Submitted").lower()
+    return (
+        (submitted != "" and not submitted.startswith("no"))
+        or get_header(mail, "Return-Path") in ("<>", "<#@[]>")
+        or get_header(mail, "Precedence").lower().replace("-", "_") in ("auto_reply", "bulk", "junk")
+        or any(get_header(mail, name) for name in ("X-Autoreply", "X-Autorespond", "X-Failed-Recipients"))
+        or get_header(mail, "Content-Type").lower().startswith("multipart/report")
+        or _ABSENCE.search(get_header(mail, "Subject")) is not None
+    )
+
+
 def is_surely_automatic(parts: Sequence[Message]) -> bool:
     """Say whether nobody need look: a report without failure, or an answer of a machine that says so twice.
 

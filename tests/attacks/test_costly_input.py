@@ -105,8 +105,8 @@ class Lying:
     def look(self) -> list[tuple[int, bytes]]:
         return list(enumerate(self.some, 1))
 
-    def leave(self, uid: int, size: int, why: str | None = None, *, counts: bool = True) -> None: ...
-    def was_left(self, uid: int) -> bool:
+    def leave(self, uid: int, size: int, why: str | None = None) -> None: ...
+    def may_be_another(self, uid: int, size: int) -> bool:
         return False
 
     def put_aside(self, uid: int) -> None: ...
@@ -135,7 +135,7 @@ async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monke
     some = list(mails(chance, chance.choice([200_000, 2_000_000])))
     chance.shuffle(some)
     _, good = mail.sealed(
-        "885", "sealed", b"good", sender="a@b.example", to="c@d.example", now=notice().header.created_at
+        "333", "sealed", b"good", sender="a@b.example", to="c@d.example", now=notice().header.created_at
     )
     carrier, address, lying = collecting([*some[:6], good])
     count = 0

@@ -326,9 +326,10 @@ async def test_what_is_strange_is_looked_at_again_a_few_times_and_at_each_start(
 
 @pytest.mark.parametrize("automatic", [False, True])
 async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.MonkeyPatch, automatic: bool) -> None:
-    """Whatever a server gives at first, of the same size too: nothing is moved, and the mail itself is read when it is given."""
+    """Whatever a server gives at first: nothing is moved, and the mail itself is read when it is given."""
     now = 1000.0
     monkeypatch.setattr("adapters.imap.time.monotonic", lambda: now)
+    monkeypatch.setattr("adapters.put_off.time.monotonic", lambda: now)
     monkeypatch.setattr(email, "POLL_SECONDS", 0.0)
     _, raw = mail.sealed("885", "sealed", b"x", sender="g@w.example", to=OURS, now=notice().header.created_at)
     text = (FOLDER.parent / "mail" / "placeholder-of-exchange.eml").read_bytes()
@@ -341,7 +342,7 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
         if b"BODY.PEEK[]" not in command or given:
             return None
         given += 1
-        body = text.ljust(len(raw))
+        body = text if automatic else text.ljust(len(raw))  # a text without such a mark may be as long as the mail
         return b"* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n%s OK done\r\n" % (len(body), body, tag)
 
     with mail_servers.home() as home, mail_servers.servers(home, free_port(), free_port()) as servers:
@@ -350,9 +351,9 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
             carrier, ours = Email(), account(servers, port)
             address = Address("333", "333", f"mailto:{OURS}", None, lambda: "", None, ours)
             first = await carrier.collect(address)
-            assert [one for one in first if not isinstance(one, Strange)] == []
+            assert [one for one in first if not isinstance(one, Strange | Left)] == []
             assert len(servers.mails(OURS)) == given == 1
             now += imap.AGAIN_AFTER
             found = await carrier.collect(address)
-            assert [getattr(one, "lines", None) for one in found] == [(b"x",)]
+            assert [one.lines for one in found if isinstance(one, Bundle)] == [(b"x",)]
             await carrier.close()
