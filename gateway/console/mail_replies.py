@@ -15,7 +15,7 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.store import mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 
-REPLY = "{reply:[0-9]{1,15}}"
+NUMBER = "{number:[0-9]{1,15}}"
 JUDGEMENT = Question(
     "judgement",
     "What is this email?",
@@ -74,7 +74,7 @@ def _check(visit: Visit) -> MailReply:
 
 
 def _number(visit: Visit) -> int:
-    return int(visit.part("reply"))
+    return int(visit.part("number"))
 
 
 def _stands(reply: MailReply) -> str:
@@ -82,6 +82,6 @@ def _stands(reply: MailReply) -> str:
 
 
 DOORS = (
-    Door("GET", f"/cases/{CASE}/replies/{REPLY}", Act.READ_CHILD, look),
-    Door("POST", f"/cases/{CASE}/replies/{REPLY}", Act.ANSWER, judge),
+    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Act.READ_CHILD, look),
+    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Act.ANSWER, judge),
 )

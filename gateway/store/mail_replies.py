@@ -108,8 +108,11 @@ def count_waiting(tx: Connection) -> tuple[int, datetime | None]:
 
 def waiting_since(tx: Connection) -> dict[str, datetime]:
     """Of each notice, since when a reply waits that no machine says to have written."""
-    query = select(_at.message_id, func.min(_at.came_at)).where(_at.stage == Stage.WAITING, _at.by_machine.is_(False))
-    return {row.message_id: row[1] for row in tx.execute(query.group_by(_at.message_id))}
+    query = select(_at.message_id, _at.came_at).where(_at.stage == Stage.WAITING, _at.by_machine.is_(False))
+    first: dict[str, datetime] = {}
+    for row in tx.execute(query):
+        first[row.message_id] = min(row.came_at, first.get(row.message_id, row.came_at))
+    return first
 
 
 def judge(tx: Connection, now: datetime, was: MailReply, judgement: Judgement, by: str) -> bool:

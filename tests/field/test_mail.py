@@ -11,25 +11,23 @@ from hypothesis import strategies as st
 
 from adapters import mail
 from adapters.mail_names import find_tickets
-from adapters.route import HandedOver, Reply, Returned
+from adapters.route import Reply, Returned
 from gateway.auditing import audit
 from gateway.authority import Authority
 from gateway.casework import by_hand, by_mail
 from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.errors import NotAllowed
-from gateway.exchange import hear, letters
-from gateway.exchange.deliver import write_endings
-from gateway.exchange.send import send
-from gateway.exchange.settle import settle
+from gateway.exchange import hear
+from gateway.exchange.letters import reference
 from gateway.monitoring import health
 from gateway.reconciliation import agreed, chase
-from gateway.store import correspondents, log, mail_replies, outbox
-from gateway.store.correspondents import Correspondent
+from gateway.store import log, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from keys.trust import Trust
-from tests.children import notice
-from tests.conftest import make
+from tests import letters
+from tests.conftest import make, new_database
+from tests.letters import enter
 
 FOLDER = Path(__file__).parent / "mail"
 REFERENCE = "CME-ABCD-EFGH-IJKL-MNOP"  # stands in the files
@@ -105,21 +103,19 @@ def test_each_is_what_the_row_says(name: str) -> None:
 def here(tmp_path: Path) -> Iterator[Authority]:
     """A gateway that writes letters to Birmingham."""
     made = make(tmp_path / "333", "333", "Sandwell")
-    to = Correspondent("330", "cme@birmingham.example", "notify-only", None, "0121 496 0303", made.now(), "olive")
-    made.store.run(lambda tx: correspondents.put(tx, to))
-    made.refresh_trust()
+    enter(made)
     yield made
     made.store.close()
 
 
-async def letter(here: Authority) -> tuple[str, str]:
-    """A letter that our mail server took: the notice, and its reference."""
-    [sent] = await send(here, [notice(recipient="330")], by="olive")
-    called = letters.reference(sent, here.ring)
-    [claimed] = here.store.run(lambda tx: outbox.claim(tx, here.now(), "330", 9))
-    ending = settle(here, claimed, HandedOver("in the mail", called), route="email", jitter=0)
-    here.store.run(lambda tx: write_endings(tx, here, "330", [ending]))
-    return sent, called
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
+    """The same, over each kind of database."""
+    url = new_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else ""
+    made = make(tmp_path / "333", "333", "Sandwell", url)
+    enter(made)
+    yield made
+    made.store.close()
 
 
 def come(here: Authority, called: str, name: str) -> None:
@@ -127,9 +123,7 @@ def come(here: Authority, called: str, name: str) -> None:
     raw = (FOLDER / name).read_bytes()
     for part in (slice(0, 14), slice(14, None)):  # it may be wrapped
         raw = raw.replace(REFERENCE[part].encode(), called[part].encode())
-    found = mail.read(raw, "1")
-    if isinstance(found, Reply | Returned):
-        here.store.run(lambda tx: hear.heard(tx, here, "email", found))
+    letters.come(here, raw)
 
 
 def state(here: Authority, sent: str) -> State:
@@ -152,7 +146,7 @@ def is_whole(here: Authority) -> bool:
 
 @pytest.mark.parametrize("name", MAILS)
 async def test_no_mail_makes_a_notice_acknowledged(here: Authority, name: str) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     for _ in range(2):  # it is fetched again where we were stopped before it was put aside
         come(here, called, name)
     wanted = MAILS[name][0]
@@ -166,7 +160,7 @@ async def test_no_mail_makes_a_notice_acknowledged(here: Authority, name: str) -
 
 
 async def test_what_a_mail_says_lies_nowhere_that_can_be_read(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     come(here, called, "ooo-no-longer-here.eml")
     [came] = kept(here, sent)
     _, _, text = by_mail.read(here, came.number, "olive")
@@ -178,7 +172,7 @@ async def test_what_a_mail_says_lies_nowhere_that_can_be_read(here: Authority) -
 
 
 async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     assert by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
@@ -192,7 +186,7 @@ async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority)
 
 @pytest.mark.parametrize("report", [name for name, (wanted, _) in MAILS.items() if wanted == FAILED])
 async def test_a_report_after_an_acceptance_by_mail_undoes_it(here: Authority, report: str) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     come(here, called, "ooo-german-no-header.eml")
     [came] = kept(here, sent)
     by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
@@ -208,7 +202,7 @@ async def test_a_report_after_an_acceptance_by_mail_undoes_it(here: Authority, r
 
 
 async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_is(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
     come(here, called, "dsn-global.eml")
     [_, before] = kept(here, sent)
@@ -222,7 +216,7 @@ async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_i
 
 
 async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     call = by_hand.Call("Bea Example", here.now())
     by_hand.outcome_told(here, sent, "in-education", call, "olive")
     come(here, called, "dsn-exchange-online.eml")
@@ -232,7 +226,7 @@ async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more
 
 
 async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     for judgement, stands in (
@@ -248,10 +242,10 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
     assert is_whole(here)
 
 
-async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(here: Authority) -> None:
-    chance = random.Random(17)
+async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Authority) -> None:
+    here, chance = on_both, random.Random(17)
     for _ in range(6):
-        sent, called = await letter(here)
+        sent, called = await letters.letter(here)
         for _ in range(8):
             if chance.random() < 0.5:
                 come(here, called, chance.choice(list(MAILS)))
@@ -267,7 +261,7 @@ async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(here: Author
 
 
 async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(here: Authority) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     begun = here.now()
     calendar = agreed.read(here.config).calendar("333")
     late = calendar.add_working_days(begun, 2)
@@ -280,7 +274,7 @@ async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and
 
 @pytest.mark.parametrize("name", ["ooo-german-no-header.eml", "dsn-delayed.eml"])
 async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> None:
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     late = agreed.read(here.config).calendar("333").add_working_days(here.now(), 2)
     here.now = lambda: late
     come(here, called, name)
@@ -288,12 +282,10 @@ async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> Non
 
 
 async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Authority) -> None:
-    sent, _ = await letter(here)
+    sent, _ = await letters.letter(here)
     reminder = chase.remind(here, sent, "olive")
-    called = letters.reference(reminder, here.ring)
-    [claimed] = here.store.run(lambda tx: outbox.claim(tx, here.now(), "330", 9))
-    ending = settle(here, claimed, HandedOver("in the mail", called), route="email", jitter=0)
-    here.store.run(lambda tx: write_endings(tx, here, "330", [ending]))
+    called = reference(reminder, here.ring)
+    letters.hand_over(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive")
@@ -302,7 +294,7 @@ async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Autho
 
 async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hear, "MOST_KEPT", 3)
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     for number in range(9):
         raw = (FOLDER / "ooo-lotus-notes.eml").read_bytes().replace(REFERENCE.encode(), called.encode())
         found = mail.read(raw.replace(b"Text.", b"Text %d." % number), "1")
@@ -314,7 +306,7 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, m
 
 
 async def test_health_says_that_a_reply_waits_for_too_long(here: Authority) -> None:
-    _, called = await letter(here)
+    _, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
     later = agreed.read(here.config).calendar("333").add_working_days(here.now(), 3)
     here.now = lambda: later
@@ -350,7 +342,7 @@ SAYS_SO = {  # of mails in languages and by servers that nobody has listed: no p
 @pytest.mark.parametrize("seed", range(8))
 async def test_nothing_that_anybody_may_write_is_an_acceptance(here: Authority, seed: int) -> None:
     chance = random.Random(seed)
-    sent, called = await letter(here)
+    sent, called = await letters.letter(here)
     for _ in range(25):
         pick = {name: chance.choice(some) for name, some in SAYS_SO.items()}
         head = [f"Subject: {pick['subject'].format(called)}", pick["headers"]]

@@ -50,7 +50,6 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
         "notice": head.message_id,
         "name": "spare@council.example",
         "number": "0",
-        "reply": "1",
         "system": "one-test",
         "webhook": f"wh-{'0' * 24}",
     }
