@@ -9,16 +9,17 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.utils import getaddresses
 
-from adapters.mail_parts import get_header, read_content, read_text
+from adapters.mail_parts import decode_text, get_header, read_content, read_text
 
 STATUS = ("message/delivery-status", "message/global-delivery-status", "message/delivery-status-notification")
 DISPOSITION = ("message/disposition-notification", "message/global-disposition-notification")
 NO_REASON = "it was returned without a reason"
 LONGEST_REASON = 200
+LONGEST_STATUS = 65_536  # bytes of a file that may be a status: of some hundred recipients
 
 _SERVERS = re.compile(
     r"(?i)(?:mailer-?daemon|mail-?daemon|post-?master|microsoftexchange[0-9a-f]*|mail-?system|"
-    r"bounces?|mdaemon|mail-?delivery.*)$"
+    r"bounces?(?:[-+.=].*)?|mdaemon|mail-?delivery.*)$"
 )
 _SERVER_NAMES = re.compile(r"(?i)mail (?:delivery|administrator)|delivery (?:sub)?system|mailer-daemon|postmaster")
 _FIELD = re.compile(r"(?im)^[ \t]*(Action|Status|Diagnostic-Code)[ \t]*:[ \t]*((?:.*)(?:\r?\n[ \t]+\S.*){0,20})")
@@ -65,14 +66,22 @@ def find_failure(parts: Sequence[Message]) -> str | None:
     server = is_from_server(mail) or bool(get_header(mail, "X-Failed-Recipients"))
     report = get_header(mail, "Content-Type").lower().startswith("multipart/report") or any(map(_is_status, parts))
     statuses = [text for part in parts if (text := _read_status(part, trusted=report or server))]
-    actions = [(text, action) for text in statuses for action in _find_fields(text, "Action")]
+    actions = [(text, action) for text in statuses for action in _find_actions(text)]
     for text, action in actions:
-        if action.lower().startswith("failed"):
+        if action == "failed":
             reasons = [*_find_fields(text, "Diagnostic-Code"), *_find_fields(text, "Status")]
             reason = reasons[0] if reasons else "no reason given"
             return one_line(reason.partition(";")[2] or reason)
     shown = any(map(_is_disposition, parts))  # it says what became of a mail that arrived
     return None if actions or shown or not server else _find_failure_in_words(parts)
+
+
+def _find_actions(text: str) -> Iterator[str]:
+    """The first word of each, as there may be a comment (RFC 3464, 2.3.3); or what a status means that has no action."""
+    said = [re.sub(r"\([^()]{0,200}\)", " ", one).split() for one in _find_fields(text, "Action")]
+    yield from (re.sub("[^a-z]", "", words[0].lower()) for words in said if words)
+    if not said:
+        yield from ("failed" if one.startswith("5") else "delayed" for one in _find_fields(text, "Status"))
 
 
 def _find_failure_in_words(parts: Sequence[Message]) -> str | None:
@@ -99,7 +108,9 @@ def _read_status(part: Message, *, trusted: bool) -> str:
     """Read the fields of a report, of whatever type; in a text, only where a server wrote it."""
     if _is_status(part):
         return read_content(part).decode("utf-8", "replace")
-    text = read_text(part) if trusted and part.get_content_maintype() == "text" else ""
+    if not trusted or isinstance(part.get_payload(), list):
+        return ""
+    text = read_text(part) or decode_text(read_content(part)[:LONGEST_STATUS])
     return text if _FINAL.search(text) else ""
 
 

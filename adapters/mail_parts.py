@@ -1,4 +1,4 @@
-"""Every part of a mail, however relays have packed it: within other mails, encoded where that is not allowed, or in a winmail.dat."""
+"""Every part of a mail, however relays have packed it: in other mails, in a signature, in a winmail.dat, or encoded against the rules."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,12 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from html import unescape
 
-from adapters import tnef
+from adapters import cms, tnef
 
 DEEPEST = 12  # mails and parts within each other: ours have two, forwarded ones some five
 MOST = 1_000  # parts, however deep
 LONGEST_TEXT = 100_000  # characters of one part in which something is looked for
+SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _ENCODED = ("base64", "quoted-printable", "x-uuencode", "uuencode")
 _TAG = re.compile(r"(<[^<>]{1,2000}>)")
@@ -43,6 +44,9 @@ def _within(part: Message) -> list[Message]:
         return [inner for inner in payload if isinstance(inner, Message)]
     if kind in TNEF or get_file_name(part).lower() == "winmail.dat":
         return [_as_part(content) for content in tnef.find_contents(read_content(part))]
+    if kind in SMIME or get_file_name(part).lower() == "smime.p7m":
+        signed = cms.read_signed_content(read_content(part))
+        return [parse_mail(signed)] if signed else []
     if kind == "application/octet-stream" and get_file_name(part).lower().endswith(".eml"):
         return [parse_mail(read_content(part))]
     return []
@@ -144,7 +148,7 @@ def _without_marks(html: str) -> str:
 
 
 def find_leaves(parts: list[Message]) -> Iterator[tuple[Message, bytes]]:
-    """Give each part that holds something, with what it holds; what lies in a winmail.dat is a part of its own."""
+    """Give each part that holds something, with what it holds; what is packed in a part is a part of its own."""
     for part in parts:
         if not isinstance(part.get_payload(), list) and not _within(part):
             yield part, read_content(part)

@@ -11,7 +11,6 @@ from binascii import Error as NoBase64
 from collections.abc import Iterator, Sequence
 from email.message import Message
 from hashlib import sha256
-from itertools import chain
 from typing import Any
 
 from adapters.mail_names import FILE, HOLDS
@@ -19,13 +18,14 @@ from adapters.mail_parts import decode_text, find_leaves, get_file_name, get_hea
 from adapters.route import Bundle
 
 MOST_LINES = 1_000  # of a bundle; ours hold a hundred
-LINE = re.compile(rb"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){1,2}")  # base64url of {" and so on
+LINE = re.compile(rb"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){1,2}")  # base64url of {" and so on
 SUBJECTS = {
     "sealed": "OFFICIAL-SENSITIVE: CME exchange, sealed messages from {}",
     "receipts": "OFFICIAL: CME exchange, receipts from {}",
 }
 _SUBJECT = re.compile(r"CME exchange, (?:sealed messages|receipts) from ([0-9]{3})$")
-_WRAPPED = re.compile(rb"(?<=[A-Za-z0-9_.-])[ \t]*=?\r?\n[ \t>]*(?=[A-Za-z0-9_.-])(?!eyJ)")
+# between two lines of which the second holds nothing but more of the first
+_WRAPPED = re.compile(rb"(?m)(?<=[A-Za-z0-9_.-])[ \t]*=?\n[ \t>]*(?!eyJ)(?=[A-Za-z0-9_.-]+[ \t]*=?$)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]{16,}")
 
 Known = tuple[str, str, str]  # who has sent it, its digest or the beginning of that, and what it holds
@@ -72,8 +72,8 @@ def _forms(content: bytes) -> Iterator[bytes]:
     yield plain.strip()
     text = decode_text(content).encode("utf-8", "replace").replace(b"\r\n", b"\n").strip()
     yield text
-    yield b"\n".join(LINE.findall(text))
     yield b"\n".join(LINE.findall(_WRAPPED.sub(b"", text)))
+    yield b"\n".join(LINE.findall(text))
     if again := _decode_again(text):
         yield again
         yield again.replace(b"\r\n", b"\n").strip()
@@ -90,7 +90,7 @@ def _decode_again(text: bytes) -> bytes | None:
 
 
 def _by_itself(content: bytes, name: str) -> Bundle | None:
-    for said in chain(_forms(content)):
+    for said in reversed(list(_forms(content))[1:]):
         lines = LINE.findall(said)
         told = {one for line in lines[:MOST_LINES] if (one := _tell(line))}
         if len(told) == 1 and lines and len(lines) <= MOST_LINES:

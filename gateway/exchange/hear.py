@@ -30,7 +30,9 @@ def heard(tx: Connection, here: Authority, kind: str, said: Reply | Returned) ->
     found = outbox.handed_over(tx, said.ticket)
     if isinstance(said, Returned):
         _return(tx, here, kind, found, said)
-    kept = [_keep(tx, here, one, said) for one in found if one.protection != "sealed" or isinstance(said, Reply)]
+    letters = [one for one in found if one.protection != "sealed"]
+    some = letters or (found[:1] if isinstance(said, Reply) else [])  # of a bundle, one shows what somebody wrote
+    kept = [_keep(tx, here, one, said) for one in some]
     if not found or (kept and not any(kept)):
         bursts.note_in(tx, here, Entry("reply.unknown", SYSTEM, detail={"route": kind}))
 

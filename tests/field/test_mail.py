@@ -1,5 +1,7 @@
 """Mails as mailboxes have sent them to others: what each is, what it makes of a notice, and what no mail ever makes of one."""
 
+import base64
+import quopri
 import random
 import re
 from collections.abc import Iterator
@@ -311,6 +313,61 @@ async def test_health_says_that_a_reply_waits_for_too_long(here: Authority) -> N
     later = agreed.read(here.config).calendar("333").add_working_days(here.now(), 3)
     here.now = lambda: later
     assert "replies by mail" in {one.name for one in health.look(here).findings}
+
+
+STATUS = """Reporting-MTA: dns; b.example
+
+Final-Recipient: rfc822; cme@b.example
+Action: failed
+Status: 5.1.10
+Diagnostic-Code: smtp; 550 5.1.10 no
+"""
+STATUSES = {  # what servers have made of the fields of a report
+    "as RFC 3464 has them": STATUS,
+    "without an action": STATUS.replace("Action: failed\n", ""),
+    "with a comment first": STATUS.replace("failed", "(sorry) FAILED (for good)"),
+    "without spaces": STATUS.replace(": ", ":"),
+    "in capitals": STATUS.replace("Action: failed", "ACTION: Failed"),
+}
+TYPES = (
+    "message/delivery-status",
+    "message/global-delivery-status",
+    "text/plain; name=details.txt",
+    "application/octet-stream; name=details.txt",
+)
+ORIGINALS = (
+    "text/rfc822-headers",
+    "message/rfc822",
+    "message/global",
+    "message/global-headers",
+    "text/plain",
+    "application/octet-stream; name=original.eml",
+)
+
+
+def encoded(text: str, how: str) -> str:
+    raw = text.encode()
+    said = {"base64": base64.encodebytes(raw), "quoted-printable": quopri.encodestring(raw)}.get(how, raw).decode()
+    return (f"Content-Transfer-Encoding: {how}\n" if how else "") + f"\n{said}"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("kind_of_status", TYPES)
+@pytest.mark.parametrize("kind_of_original", ORIGINALS)
+def test_a_report_is_understood_whatever_its_parts_are_called_and_however_they_are_encoded(
+    status: str, kind_of_status: str, kind_of_original: str
+) -> None:
+    original = f"Message-ID: <{REFERENCE}@sandwell.example>\nSubject: ours\n\n"
+    for how in ("", "base64", "quoted-printable"):
+        for how_original in ("", "base64"):
+            raw = (
+                "From: System <x@b.example>\nSubject: Rapport\nMIME-Version: 1.0\n"
+                "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+                f"Content-Type: text/plain\n\nNon.\n--b\nContent-Type: {kind_of_status}\n"
+                f"{encoded(STATUSES[status], how)}\n--b\nContent-Type: {kind_of_original}\n"
+                f"{encoded(original, how_original)}\n--b--\n"
+            ).encode()
+            assert kind(raw) == FAILED, (how, how_original)
 
 
 HYPHENS = ("-", "\u2010", "\u2011", "-\n> ", "-\r\n", " - ", "\n> -", "-\u200b", "-\n> > ", "=\u00ad-"[1:])
