@@ -22,8 +22,8 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from adapters import email, imap, mail
 from adapters.email import CHANGED, Email
-from adapters.mail_parts import decode_text
 from adapters.imap import Inbox
+from adapters.mail_parts import decode_text
 from adapters.route import Address, Bundle, Changed, Left, Strange
 from gateway import app
 from gateway.core.delivery import State
