@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
 from gateway.core.calendar import LONDON
+from gateway.core.mail_replies import say
 from gateway.core.permissions import Act
 from gateway.paper import bars
 from schemas import codes
@@ -35,7 +36,13 @@ class Pages:
             "authority": authority,
             "tail": tail,
         }
-        self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
+        self._environment.globals |= {
+            "Act": Act,
+            "sections": sections,
+            "drawn": drawn,
+            "labels": codes.labels,
+            "mail_says": say,
+        }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ from gateway.casework import compose
 from gateway.console.application import ROOMS
 from gateway.core.permissions import Reach, Role, reach
 from gateway.exchange.send import send
+from gateway.store import outbox
+from tests import letters
 from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 
@@ -51,8 +53,12 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
         head = sent.header
         parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
         parts |= {"number": "1", "authority": "333", "report": "timeliness", "section": "names"}
+        letters.enter(worcestershire)
+        letter, called = await letters.letter(worcestershire)
+        letters.come(worcestershire, letters.reply(called))
         written = compose.begin(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
-        yield worcestershire, browser, parts | {"composition": written}
+        case = worcestershire.store.look(lambda tx: outbox.get(tx, letter)).conversation_id
+        yield worcestershire, browser, parts | {"composition": written, "reply": f"/cases/{case}/replies/1"}
 
 
 def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
@@ -63,6 +69,7 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]
+    whole = [parts["reply"] if one.endswith("/replies/1") else one for one in whole]  # its own case
     if role is Role.CME_OFFICER:
         whole += [f"/compositions/{parts['composition']}/{section}" for section in SECTIONS]
     return [one for one in whole if one not in NO_PAGES]
