@@ -11,7 +11,7 @@ from adapters.answers import PLAIN, read_answer
 from adapters.careful import CarefulResolver, is_name_or_may_be_called
 from adapters.route import Address, Answer, NotReached
 
-TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)  # below the time of a claim (two minutes)
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)
 
 
 class Client:

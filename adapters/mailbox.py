@@ -10,10 +10,11 @@ Every request says who calls, to the owner of the mailbox. Bundles are listed as
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from adapters.client import Client
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
@@ -24,7 +25,11 @@ from adapters.statuses import Means, is_of_exchange, meaning, not_taken
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 NOT_AGREED = "bundles that are not in the form that was agreed"
 NOT_LET_GO = "bundles that are durable here, and that the host does not let go"
+NAME = re.compile("[0-9]{3}-[0-9a-f]{64}")  # as hosts call a bundle
 MAX_LIST_BYTES = 67_108_864  # a host hands out no more at once
+MOST_PARTS = (
+    100_000  # of a list: lines and members. Each costs some hundred bytes of memory, and a microsecond of the loop
+)
 
 
 class Mailbox:
@@ -61,17 +66,14 @@ class Mailbox:
         answer = await self._client.request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
         if answer.status != 200:
             raise NotReached(f"the mailbox's host answered {answer.status}")
-        try:
-            rows = list(json.loads(answer.body))
-        except (ValueError, TypeError, RecursionError):
-            raise NotReached("the mailbox's host did not answer in the form that was agreed") from None
+        rows = _list_in(answer.body)
         found: list[Bundle] = []
         for row in rows:
             with suppress(
                 ValueError, TypeError, KeyError, AttributeError
             ):  # one that is not as agreed holds up no other
                 sender = row["sender"] if ours else address.authority
-                found.append(Bundle(str(row["name"]), what, str(sender), _lines(row["lines"])))
+                found.append(Bundle(_name(row["name"]), what, str(sender), _lines(row["lines"])))
         put_off, bad = self._put_off[address.url], len(rows) - len(found)
         put_off.keep({one.name for one in found})
         due = [one for one in found if put_off.is_due(one.name)]
@@ -107,5 +109,25 @@ def carrier() -> Mailbox:
     return Mailbox()
 
 
+def _list_in(body: bytes) -> list[Any]:
+    """What a host lists. Raises NotReached where it has not the agreed form, or has so many parts that it would hold up the loop."""
+    try:
+        if sum(body.count(sign) for sign in (b",", b"[", b"{")) <= MOST_PARTS:
+            return list(json.loads(body))
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise NotReached("the mailbox's host did not answer in the form that was agreed")
+
+
+def _name(said: str) -> str:
+    """It becomes part of an address. Raises ValueError, TypeError."""
+    if not NAME.fullmatch(said):
+        raise ValueError("no name of a bundle")
+    return said
+
+
 def _lines(said: list[str]) -> tuple[bytes, ...]:
+    """Raises TypeError, AttributeError, ValueError where it is no list of texts."""
+    if not isinstance(said, list):
+        raise TypeError("no list of lines")
     return tuple(line.encode() for line in said)

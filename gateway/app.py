@@ -217,9 +217,13 @@ def _not_listening(listen: Place, why: OSError) -> Unusable:
 
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
+    unchecked = here.config.hosting.owners.split()
     while here.config.hosting.owners and not stop.is_set():
         here.looks("mailboxes", timedelta(seconds=3 * EXPIRE_EVERY))
         try:
+            while unchecked:
+                await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
+                unchecked.pop()
             await here.store.write(lambda tx: mailbox.expire(tx, here))
         except StoreUnavailable as why:  # the next time will do
             failed("mailboxes", why)

@@ -20,7 +20,7 @@ from gateway.exchange import anew, letters
 from gateway.exchange.settle import Ending, settle
 from gateway.logs import failed
 from gateway.store import inbox, log, outbox, reached
-from gateway.store.outbox import Claimed
+from gateway.store.outbox import CLAIM, Claimed
 from keys.card import Route
 from keys.errors import Refusal
 
@@ -31,6 +31,7 @@ UNFORESEEN = "something went wrong here that should not have; see the log"
 LETTERS = "email"  # the kind of route by which they go
 LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
+RENEW_EVERY = CLAIM.total_seconds() / 4  # so that three renewals may fail before another process takes over
 
 Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
 
@@ -38,8 +39,11 @@ Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
 async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
     lanes: dict[str, set[asyncio.Task[None]]] = {}
+    held: set[str] = set()
+    renewing = asyncio.create_task(_renew_claims(here, held))
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
+    started = False
     while not stop.is_set():
         here.looks("delivering", LATE)
         here.due.clear()
@@ -47,12 +51,27 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
             if loop.time() >= refresh_at:  # other processes add partners; not with every batch
                 await loop.run_in_executor(None, here.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
+            if not started:
+                await here.store.write(lambda tx: outbox.try_at_once(tx, here.now()))
+                started = True
             for partner in await _partners_due(here):
-                _add_lane(here, partner, lanes.setdefault(partner, set()), stop)
+                _add_lane(here, partner, lanes.setdefault(partner, set()), held, stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
         await _first_of(here.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
+    renewing.cancel()
+
+
+async def _renew_claims(here: Authority, held: set[str]) -> None:
+    """Keep what is under way from other processes, however long a slow partner takes; a process that dies lets go soon."""
+    while True:
+        await asyncio.sleep(RENEW_EVERY)
+        if held:
+            try:
+                await here.store.write(lambda tx: outbox.renew(tx, here.now(), set(held)))
+            except Exception as why:  # noqa: BLE001 - it is tried again before the claims have run out
+                failed("renewing claims", why)
 
 
 async def _partners_due(here: Authority) -> list[str]:
@@ -62,7 +81,9 @@ async def _partners_due(here: Authority) -> list[str]:
     return await here.store.read(lambda tx: outbox.partners_due(tx, here.now()))
 
 
-def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+def _add_lane(
+    here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
+) -> None:
     """One more lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
 
     def ended(lane: asyncio.Task[None]) -> None:
@@ -71,7 +92,7 @@ def _add_lane(here: Authority, partner: str, lanes: set[asyncio.Task[None]], sto
         lanes.discard(lane)
 
     if len(lanes) < IN_FLIGHT:
-        lane = asyncio.create_task(_deliver(here, partner, lanes, stop))
+        lane = asyncio.create_task(_deliver(here, partner, lanes, held, stop))
         lanes.add(lane)
         lane.add_done_callback(ended)
 
@@ -85,17 +106,24 @@ async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) ->
             await wait
 
 
-async def _deliver(here: Authority, partner: str, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+async def _deliver(
+    here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
+) -> None:
     """Batch after batch for one partner, until nothing is due. What ended is written with the claim of what comes next."""
     endings: list[Ending] = []
+    mine: set[str] = set()
     try:
         while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
+            held -= mine
+            held |= (mine := {one.message_id for one in claimed})
             if len(claimed) == BATCH:  # there is more
-                _add_lane(here, partner, lanes, stop)
+                _add_lane(here, partner, lanes, held, stop)
             claimed = await anew.in_true_time(here, claimed)
             endings = await _settled(here, claimed, await _carry(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
+    finally:
+        held -= mine
 
 
 async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
@@ -217,4 +245,4 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
 async def deliver_now(here: Authority) -> None:
     """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
     for partner in await _partners_due(here):
-        await _deliver(here, partner, set(), asyncio.Event())
+        await _deliver(here, partner, set(), set(), asyncio.Event())

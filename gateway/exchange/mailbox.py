@@ -4,7 +4,7 @@ What is kept, fetched and given up is in our audit log, by digest. A bundle is o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -15,15 +15,17 @@ from gateway.authority import SYSTEM, Authority
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.store import log, mailboxes
 from gateway.store.log import Entry
-from gateway.store.mailboxes import Held
+from gateway.store.mailboxes import Held, Kind
 from keys import envelope, receipt
 from keys.errors import Refusal
 
 KEPT_FOR = timedelta(days=30)  # senders give up long before, and have told a person
 KEPT_SINGLY = 100  # bundles of one sender in a minute; more of them are one entry
-BUNDLES = 4  # handed out at once
+BUNDLES = 32  # handed out at once, where they are small: who posts many tiny ones delays nobody for long
 LARGEST_BUNDLE = 16 * envelope.MAX_SEALED_BYTES  # that one request may bring
-MOST_HANDED_OUT = 2 * LARGEST_BUNDLE  # bytes in one answer; who fetches reads twice as many
+MOST_HANDED_OUT = (
+    LARGEST_BUNDLE // 2
+)  # bytes in one answer that holds more than one bundle: its reader parses it at one go
 SHARES = 10  # no sender may fill more than one of so many parts of a mailbox, but for one large bundle
 
 FULL = "mailbox.full"
@@ -85,9 +87,9 @@ def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: b
         log.append(tx, here.now(), bursts.counted(here, entry, singly=KEPT_SINGLY))
 
 
-def hand_out(tx: Connection, owner: str) -> list[Held]:
-    """What has lain longest in this mailbox, and fits into one answer. It stays until its receipts have come."""
-    return _bounded(mailboxes.oldest(tx, owner, "messages", BUNDLES))
+def hand_out(tx: Connection, owner: str, resting: Collection[str] = ()) -> list[Held]:
+    """What has lain longest in this mailbox, does not rest, and fits into one answer. It stays until its receipts have come."""
+    return _first_of(tx, owner, "messages", resting)
 
 
 def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: bytes) -> None:
@@ -101,19 +103,25 @@ def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: b
     log.append(tx, here.now(), [entry])
 
 
-def receipts_for(tx: Connection, owner: str, sender: str) -> list[Held]:
-    """The receipts that the owner left for this sender."""
-    return _bounded(mailboxes.oldest(tx, owner, "receipts", BUNDLES, sender))
+def receipts_for(tx: Connection, owner: str, sender: str, resting: Collection[str] = ()) -> list[Held]:
+    """The receipts that the owner left for this sender, and that do not rest."""
+    return _first_of(tx, owner, "receipts", resting, sender)
 
 
-def _bounded(found: Sequence[Held]) -> list[Held]:
-    """The first, and as many more as are not too large together. A line of ours is as long in JSON as it is here."""
-    some, size = list(found[:1]), sum(len(one.content) for one in found[:1])
-    for one in found[1:]:
-        size += len(one.content)
-        if size > MOST_HANDED_OUT:
-            break
-        some.append(one)
+def _first_of(
+    tx: Connection, owner: str, kind: Kind, resting: Collection[str], sender: str | None = None
+) -> list[Held]:
+    """The first that does not rest, and as many more as are not too large together. A line is as long in JSON as it is here."""
+    names = mailboxes.oldest(tx, owner, kind, BUNDLES + len(resting), sender)
+    some: list[Held] = []
+    size = 0
+    for name in [name for name in names if name not in resting][:BUNDLES]:
+        one = mailboxes.get(tx, owner, kind, name)
+        if one is not None:
+            size += len(one.content)
+            if some and size > MOST_HANDED_OUT:
+                break
+            some.append(one)
     return some
 
 
@@ -126,20 +134,37 @@ def received(tx: Connection, owner: str, sender: str, name: str) -> None:
 
 
 def expire(tx: Connection, here: Authority) -> Sequence[Entry]:
-    """Forget what nobody has fetched for a month, and what is no sealed message, from before that was checked; and note it."""
-    gone = [*mailboxes.expire(tx, here.now() - KEPT_FOR), *_forget_unsealed(tx, here)]
+    """Forget what nobody has fetched for a month, and note it."""
+    return _note_expired(tx, here, mailboxes.expire(tx, here.now() - KEPT_FOR))
+
+
+def forget_unreadable(tx: Connection, here: Authority, owner: str) -> Sequence[Entry]:
+    """Forget what lies there from before it was checked on the way in, and that nobody could read; and note it."""
+    gone = []
+    for kind, is_good in READABLE:
+        for name in mailboxes.names(tx, owner, kind):
+            held = mailboxes.get(tx, owner, kind, name)
+            if held and not all(is_good(line) for line in held.content.split(b"\n")):
+                mailboxes.remove(tx, owner, kind, name)
+                gone.append((owner, held.sender))
+    return _note_expired(tx, here, gone)
+
+
+def _note_expired(tx: Connection, here: Authority, gone: Sequence[tuple[str, str]]) -> Sequence[Entry]:
     entries = [Entry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner}) for owner, sender in gone]
     log.append(tx, here.now(), entries)
     return entries
 
 
-def _forget_unsealed(tx: Connection, here: Authority) -> list[tuple[str, str]]:
-    """Such a bundle would jam the mailbox: in JSON a control character is six bytes."""
-    gone = []
-    for owner in here.config.hosting.owners.split():
-        for name in mailboxes.names(tx, owner, "messages"):
-            held = mailboxes.get(tx, owner, "messages", name)
-            if held and not all(SEALED.fullmatch(line) for line in held.content.split(b"\n")):
-                mailboxes.remove(tx, owner, "messages", name)
-                gone.append((owner, held.sender))
-    return gone
+def _is_receipt(line: bytes) -> bool:
+    try:
+        receipt.claimed(line.decode("ascii"))
+    except (Refusal, UnicodeDecodeError):
+        return False
+    return True
+
+
+READABLE: tuple[tuple[Kind, Callable[[bytes], object]], ...] = (
+    ("messages", SEALED.fullmatch),
+    ("receipts", _is_receipt),
+)

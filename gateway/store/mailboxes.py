@@ -38,13 +38,12 @@ def get(tx: Connection, owner: str, kind: Kind, name: str) -> Held | None:
     return None if row is None else Held(**{**row._mapping, "content": bytes(row.content)})
 
 
-def oldest(tx: Connection, owner: str, kind: Kind, most: int, sender: str | None = None) -> list[Held]:
-    """The bundles that have lain longest; of receipts, those for one sender."""
-    query = select(mailboxes).where(mailboxes.c.owner == owner, mailboxes.c.kind == kind)
+def oldest(tx: Connection, owner: str, kind: Kind, most: int, sender: str | None = None) -> list[str]:
+    """What the bundles are called that have lain longest; of receipts, those for one sender."""
+    query = select(mailboxes.c.name).where(mailboxes.c.owner == owner, mailboxes.c.kind == kind)
     if sender is not None:
         query = query.where(mailboxes.c.sender == sender)
-    rows = tx.execute(query.order_by(mailboxes.c.kept_at, mailboxes.c.name).limit(most))
-    return [Held(**{**row._mapping, "content": bytes(row.content)}) for row in rows]
+    return list(tx.scalars(query.order_by(mailboxes.c.kept_at, mailboxes.c.name).limit(most)))
 
 
 def names(tx: Connection, owner: str, kind: Kind) -> list[str]:

@@ -32,7 +32,7 @@ from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE
 
 FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter and all, unless a clock was wrong
-CLAIM = timedelta(minutes=2)  # longer than any try may take; a worker that died gives its claims back after it
+CLAIM = timedelta(seconds=20)  # renewed while a try goes on; what a process held that was killed is free after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
 OPEN = (State.QUEUED, State.SENT)
 TRIED = (*OPEN, State.FAILED)  # what the end of a try may move: whatever else stands, a person said
@@ -289,6 +289,18 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
         Claimed(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
         for r in (*rows, *answered)
     ]
+
+
+def renew(tx: Connection, now: datetime, message_ids: Collection[str]) -> None:
+    """Hold for longer what is being tried; what has been settled meanwhile stays free."""
+    held = and_(outbox.c.message_id.in_(message_ids), outbox.c.claimed_until.is_not(None))
+    tx.execute(update(outbox).where(held).values(claimed_until=now + CLAIM))
+
+
+def try_at_once(tx: Connection, now: datetime) -> None:
+    """Make due what waits after a try that failed: whoever starts a gateway anew may just have mended the reason."""
+    waits = and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now, _free(now))
+    tx.execute(update(outbox).where(waits).values(due_at=_in_its_turn(now)))
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

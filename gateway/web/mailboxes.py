@@ -11,6 +11,7 @@ from functools import partial
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE
+from gateway.core.resting import Resting
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
 from gateway.store.mailboxes import Held
@@ -27,11 +28,12 @@ MOST_POLLS = 4  # of one owner at once: ours has one
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
 POLLS = web.AppKey("polls", Counter[str])
+RESTING = web.AppKey("resting", Resting)
 
 
 def add_to(app: web.Application) -> None:
     """Serve the mailboxes in this application."""
-    app[STOPPING], app[POLLS] = asyncio.Event(), Counter()
+    app[STOPPING], app[POLLS], app[RESTING] = asyncio.Event(), Counter(), Resting()
 
     async def stop(app: web.Application) -> None:
         app[STOPPING].set()
@@ -85,9 +87,12 @@ async def fetch(request: web.Request) -> web.Response:
 async def _waited_for(request: web.Request, owner: str) -> Sequence[Held]:
     """What lies in the mailbox, once something does, or nothing has come for a while."""
     here, stopping, until = request.app[HERE], request.app[STOPPING], time.monotonic() + POLL_SECONDS
+    resting, place = request.app[RESTING], (owner, "messages")
     while True:
-        found = await here.store.read(partial(mailbox.hand_out, owner=owner))
+        names = resting.names(place, time.monotonic())
+        found = await here.store.read(partial(mailbox.hand_out, owner=owner, resting=names))
         if found or stopping.is_set() or time.monotonic() > until:
+            resting.handed_out(place, [one.name for one in found], time.monotonic())
             return found
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
@@ -112,6 +117,8 @@ async def answer(request: web.Request) -> web.Response:
             return problem(400, why.code, why.sentence)
         except NotFound as why:
             return problem(404, why.code, why.sentence)
+        finally:
+            request.app[RESTING].forget((owner, "messages"), name)
         return web.Response(text="done\n")
 
 
@@ -121,7 +128,11 @@ async def fetch_receipts(request: web.Request) -> web.Response:
     sender = await caller(request, owner=owner)
     if refused := too_much(request, sender, 1):
         return refused
-    return _listed(await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender)))
+    resting, place = request.app[RESTING], (owner, "receipts", sender)
+    names = resting.names(place, time.monotonic())
+    found = await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender, resting=names))
+    resting.handed_out(place, [one.name for one in found], time.monotonic())
+    return _listed(found)
 
 
 async def forget_receipts(request: web.Request) -> web.Response:
@@ -134,6 +145,8 @@ async def forget_receipts(request: web.Request) -> web.Response:
         await here.store.write(partial(mailbox.received, owner=owner, sender=sender, name=name))
     except NotFound as why:
         return problem(404, why.code, why.sentence)
+    finally:
+        request.app[RESTING].forget((owner, "receipts", sender), name)
     return web.Response(text="done\n")
 
 

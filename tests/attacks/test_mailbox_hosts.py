@@ -7,22 +7,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.answers import read_answer
-from adapters.mailbox import MAX_LIST_BYTES, Mailbox
+from adapters.mailbox import MAX_LIST_BYTES, MOST_PARTS, Mailbox, _list_in
 from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
 from gateway import app, setup
 from gateway.authorities import partners
 from gateway.authority import Authority
+from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
 from gateway.exchange.send import prepare
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
-from keys import bearer, card
+from keys import bearer, card, receipt
 from keys.ring import Ring
 from tests.children import notice
 from tests.conftest import make
@@ -82,13 +86,16 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
 def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
     sandwell, _, host = three
     [good] = prepare(sandwell, [notice()], "olive")
-    old = [("333", b"\x01" * 12_000_000), ("333", good.sealed), ("333", b"plain\nwords")]
-    for number, (sender, content) in enumerate(old):
-        name = f"{sender}-{number:064x}"
-        held = mailboxes.Held("885", "messages", name, sender, content, host.now())
-        host.store.run(lambda tx, h=held: mailboxes.put(tx, h))  # type: ignore[misc]  # bound at once
-    assert len(host.store.run(lambda tx: mailbox.expire(tx, host))) == 2
+    said = {"audience": "333", "message_id": good.message_id, "sha256": good.digest, "codes": (), "checkpoint": None}
+    given = receipt.issue(**said, ring=host.ring, now=host.now()).encode()  # type: ignore[arg-type]
+    old = [b"\x01" * 12_000_000, good.sealed, b"plain\nwords", given, b"\xff", b""]
+    for kind in get_args(mailboxes.Kind):
+        for number, content in enumerate(old):
+            held = mailboxes.Held("885", kind, f"333-{number:064x}", "333", content, host.now())
+            host.store.run(lambda tx, h=held: mailboxes.put(tx, h))  # type: ignore[misc]  # bound at once
+    assert len(host.store.run(lambda tx: mailbox.forget_unreadable(tx, host, "885"))) == 2 * (len(old) - 1)
     assert [one.content for one in host.store.look(lambda tx: mailbox.hand_out(tx, "885"))] == [good.sealed]
+    assert [one.content for one in host.store.look(lambda tx: mailbox.receipts_for(tx, "885", "333"))] == [given]
 
 
 async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three: Three) -> None:
@@ -171,20 +178,73 @@ async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
     for letter in "ABCDEF":
         content = "\n".join(f"{line}{letter * number}" for number in range(1, 17)).encode()
         host.store.run(lambda tx, c=content: mailbox.take_in(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
-    theirs, own = at(worcestershire, worcestershire)
+    _, own = at(worcestershire, worcestershire)
     async with app.running(replace(host, carriers={})):
-        found = await theirs.collect(own)
-        assert len(found) == 2
+        names = []
         async with asking(host) as (session, base):
             headers = {"Authorization": f"Bearer {own.bearer()}"}
-            async with session.get(f"{base}/mailboxes/885/messages", headers=headers) as answer:
-                assert len(await read_answer(answer, MAX_LIST_BYTES)) < MAX_LIST_BYTES
+            for _ in range(6):  # each a bundle as large as one may be: none is handed out twice, and none is forgotten
+                async with session.get(f"{base}/mailboxes/885/messages", headers=headers) as answer:
+                    names += [one["name"] for one in json.loads(await read_answer(answer, MAX_LIST_BYTES))]
+        assert len(set(names)) == len(names) == 6
         await closed(worcestershire)
+
+
+async def test_what_its_owner_cannot_handle_lets_all_behind_it_pass(three: Three) -> None:
+    """However many lie there, and whoever left them: each rests, longer each time, and comes again."""
+    sandwell, worcestershire, host = three
+    chance = random.Random(SEED)
+    print(f"seed {SEED}")
+    sealed = prepare(sandwell, [notice() for _ in range(3)], "olive")
+    head, _, body = sealed[0].sealed.decode().partition(".")
+    for number in range(chance.randint(mailbox.BUNDLES, 4 * mailbox.BUNDLES)):
+        content = f"{head}.{body}{'A' * number}".encode()
+        host.store.run(lambda tx, c=content: mailbox.take_in(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+    good = sealed[1].sealed
+    host.store.run(lambda tx: mailbox.take_in(tx, host, "885", "333", good))
+    theirs, own = at(worcestershire, worcestershire)
+    async with app.running(replace(host, carriers={})):
+        seen: list[bytes] = []
+        while good not in seen:
+            found = [one for one in await theirs.collect(own) if isinstance(one, Bundle)]
+            assert found
+            seen += [line for one in found for line in one.lines]
+            assert len(set(seen)) == len(seen)
+        await closed(worcestershire)
+
+
+@given(st.lists(st.tuples(st.floats(0, 2000), st.sets(st.sampled_from("abcde"))), max_size=30))
+def test_what_rests_comes_again_after_a_rest_that_doubles_up_to_a_bound(steps: list[tuple[float, set[str]]]) -> None:
+    resting, now = Resting(), 0.0
+    waits: dict[str, float] = {}
+    for later, asked in steps:
+        now += later
+        names = asked - resting.names("here", now)
+        resting.handed_out("here", names, now)
+        assert names <= resting.names("here", now)
+        assert not resting.names("there", now)
+        for name in names:
+            wait = next(s for s in range(1, 10_000) if name not in resting.names("here", now + s))
+            assert FIRST_REST <= wait <= LONGEST_REST
+            assert wait in {min(2 * waits.get(name, wait), LONGEST_REST), FIRST_REST}
+            waits[name] = wait
+    resting.forget("here", "a")
+    assert "a" not in resting.names("here", now)
+
+
+def test_a_list_of_more_parts_than_there_can_be_bundles_is_not_parsed() -> None:
+    for part in ("[]", "{}", "0", '"", ""'):
+        rows = f"[{', '.join([part] * (MOST_PARTS + 1))}]".encode()
+        assert isinstance(json.loads(rows), list)
+        with pytest.raises(NotReached):
+            _list_in(rows)
 
 
 async def test_what_a_hostile_host_hands_out_holds_up_nothing_and_is_counted(tmp_path: Path) -> None:
     good = {"name": f"333-{'a' * 64}", "sender": "333", "lines": ["abc.def"]}
     rows: list[object] = [7, None, [], {}, {"name": "x"}, {"name": 1, "sender": 2, "lines": 3}, good, "x", [[]]]
+    wrong: list[dict[str, object]] = [{"lines": "abc"}, {"lines": [1]}, {"name": "../../receipts/x"}, {"lines": {}}]
+    rows += [good | one for one in wrong]
     random.Random(SEED).shuffle(rows)
     ours = Mailbox()
     async with server(tmp_path, says(200, json.dumps(rows))) as address:

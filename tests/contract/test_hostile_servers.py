@@ -64,6 +64,7 @@ async def never_ends(request: web.Request) -> web.StreamResponse:
     try:
         while True:
             await answer.write(b"x" * 65_536)
+            await asyncio.sleep(0)  # the one who reads lives in the same loop
     except ConnectionError:
         return answer
 

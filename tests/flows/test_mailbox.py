@@ -125,7 +125,11 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
         await closed(sandwell, worcestershire)
 
 
-async def test_what_was_fetched_and_not_finished_is_fetched_again(three: Three) -> None:
+async def test_what_was_fetched_and_not_finished_is_fetched_again(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.core.resting.FIRST_REST", 0.1)
+    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 10.0)
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     theirs, own = at(worcestershire, worcestershire)

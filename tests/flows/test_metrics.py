@@ -50,7 +50,7 @@ def with_everything(here: Authority, tmp_path: Path) -> None:
     one = OneSettings(folder=str(tmp_path / "one"))
     here.config = replace(here.config, hosting=HostingSettings(owners="885"), one=one)
     load(here)
-    here.store.run(lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "330", b"sealed", here.now())))
+    here.store.run(lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "330", b"sealed.bundle", here.now())))
     here.store.run(lambda tx: reached.note_failure(tx, here.now(), "885", "sftp", "nobody answers"))
 
 
