@@ -177,9 +177,9 @@ def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tupl
     """
     # names of places are not read; the rest is ASCII
     text = io.TextIOWrapper(stream, "latin-1", newline="")
-    head = text.readline(MAX_HEAD)
-    table = csv.reader(text, delimiter=_separator(head))
     try:
+        head = text.readline(MAX_HEAD)
+        table = csv.reader(text, delimiter=_separator(head))
         at = _columns(next(csv.reader([head], delimiter=_separator(head)), []))
         most = max(at)
         for row in table:
@@ -195,6 +195,8 @@ def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tupl
             yield short, code
     except csv.Error:
         raise _not_one("it is no CSV table") from None
+    finally:
+        text.detach()  # the stream is its opener's to close
 
 
 def _unknown(county: str, district: str) -> str:

@@ -71,13 +71,14 @@ TWICE = re.compile(
     "|(?<=[a-zà-öø-ÿ])[ÃÂ]"
 )
 # Where nothing says how a file is written, it is read as Windows-1252: what letters of other encodings look like in it.
-# One such name shows it of the whole file; a quotation mark or a dash within a name shows it of that name alone
+# One such name shows it of the whole file; what may as well be right holds that name alone
 LOWER, UPPER = "a-zà-öø-ÿšœž", "A-ZÀ-ÖØ-ÞŠŒŽ"
 OTHER_ENCODING = re.compile(
     f"[ƒµªºŸ]|(?<=[{LOWER}])[À-ÖØ-ÞŠŒŽ]|(?<=[{UPPER}])[À-ÖØ-ÞŠŒŽ](?=[{LOWER}])"
-    f"|(?<=[{UPPER}][{UPPER}])[à-öø-ÿšœž]|\xa0(?=[{LOWER}])"
+    f"|(?<=[{UPPER}][{UPPER}])[à-öø-ÿšœž]|\xa0(?=[{LOWER}])|[À-ÖØ-öø-ÿ]{{3}}"
 )
-MAYBE_OTHER = re.compile(f"(?<=[{LOWER}])[’‘–—“”](?=[{LOWER}]|$)")
+# as a Mac writes í or ñ; as Turkish Windows writes ğ, ş and ı, where another has ð, þ and ý
+MAYBE_OTHER = re.compile(f"(?<=[{LOWER}])[’‘–—“”](?=[{LOWER}]|$)|[ðþýÐÞÝ]")
 WRITTEN = (
     "The name, or the address, seems to be written in another encoding than it is read in. Have it exported as UTF-8."
 )

@@ -73,7 +73,7 @@ def _decodes(
     except UnicodeDecodeError as why:
         if marked is None:
             return False
-        line = lines + chunk[: why.start].count(b"\n")
+        line = lines + why.object[: why.start].count(b"\n")
         raise NotText(f"its text breaks off, or is damaged, in line {line}; export it again as UTF-8") from None
     return True
 

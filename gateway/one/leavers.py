@@ -203,7 +203,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         forename=row["forename"] or None,
         dob=born,
         sex=sex if sex in ("F", "M") else "U",
-        nc_year_actual=row["nc_year"].casefold().removeprefix("year").strip().upper() or None,
+        nc_year_actual=_year(row["nc_year"]),
     )
     notice = TransferNotice(
         restriction=Restriction(level="none"),
@@ -232,6 +232,11 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         doubt=row.get(DOUBT, ""),
         notice=notice,
     )
+
+
+def _year(text: str) -> str | None:
+    year = text.casefold().removeprefix("year").strip().upper()
+    return "R" if year == "RECEPTION" else year or None
 
 
 def _address(lines: str, postcode: str) -> Address | None:

@@ -171,28 +171,34 @@ def _width(headings: Sequence[str]) -> int:
 
 
 def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
-    """Find the line that holds the headings, and what separates them. Raises NotATable."""
+    """Find the line with which the headings begin, and what separates them. Raises NotATable."""
     given = ""
-    why = "its first line does not hold headings with commas, semicolons or tabs between them"
-    first = True
+    lacking: list[str] = []
     for at, line in enumerate(head):
         if sep := SEP.match(line):
             given = sep["sign"]
             continue
-        separator = given or max(SEPARATORS, key=line.count)
-        if separator not in line or len(line) > MAX_HEADINGS:
-            continue
-        try:
-            headings = next(csv.reader(head[at:], delimiter=separator, strict=True), [])
-        except csv.Error:
-            continue
-        missing = wanted.find_missing(headings)
-        if not missing:
-            return at, separator
-        if first:
-            why = f"it has no column {' and no column '.join(missing)}; [{wanted.section}] says how columns are called"
-            first = False
-    raise NotATable(why)
+        for separator in given or sorted(SEPARATORS, key=line.count, reverse=True):
+            headings = _read_first(head[at:], separator)
+            missing = wanted.find_missing(headings)
+            if not missing:
+                return at, separator
+            if len(headings) > 1:
+                lacking = lacking or missing
+    if lacking:
+        why = f"it has no column {' and no column '.join(lacking)}; [{wanted.section}] says how columns are called"
+        raise NotATable(why)
+    raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
+
+
+def _read_first(lines: Sequence[str], separator: str) -> list[str]:
+    """The first row; empty where it is none."""
+    if len(lines[0]) > MAX_HEADINGS:
+        return []
+    try:
+        return next(csv.reader(lines, delimiter=separator, strict=True), [])
+    except csv.Error:
+        return []
 
 
 def _without_end(lines: Iterator[str]) -> Iterator[str]:
