@@ -51,6 +51,9 @@ class Authority:
         default_factory=dict
     )  # what is not handled, as `strange`, by reason
     left_at: set[tuple[str, str]] | None = None  # where we look, as `strange`; None: nobody has looked yet
+    own_routes: dict[str, str | None] = field(
+        default_factory=dict
+    )  # how the last look at each of our own ended: what stood in the way
     bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
     strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
     asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
@@ -146,7 +149,9 @@ class Authority:
     def _bearer(self, called: str | None) -> Callable[[], str]:
         def issue() -> str:
             if called is None:
-                raise NotReached("we hold no card of the authority that keeps their mailbox; ask it for one")
+                raise NotReached(
+                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their newest cards"
+                )
             return bearer.issue(called, ring=self.ring, now=self.now())
 
         return issue

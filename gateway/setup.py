@@ -24,7 +24,7 @@ from gateway.store.database import Store
 from gateway.store.log import Entry
 from keys import card, note, tls
 from keys.card import Card, Contact, Route
-from keys.errors import CardRefused, Refusal
+from keys.errors import CardRefused, CardRoute, Refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -243,6 +243,14 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         mash=None,
         schema_versions=("1",),
     )
+    try:
+        card.check_routes(ours)
+    except CardRoute:
+        raise ConfigProblem(
+            "config.route",
+            "No partner would take our card: a route on it is no plain address.",
+            "Set url in [listen], [sftp] and address in [email] without user, password, query or fragment; [listen] url with https.",
+        ) from None
     _replace({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
     return ours
 

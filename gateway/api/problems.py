@@ -27,6 +27,7 @@ UNPROCESSABLE = (
     "webhook.no-event",
     "notice.not-ours",
     "notice.not-alone",
+    "notice.other-case",
     "reply.restricted",
     "reply.not-an-enquiry",
     "reply.not-answerable",

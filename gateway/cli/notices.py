@@ -39,7 +39,7 @@ from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_notices, queue
+from gateway.exchange.send import prepare_notices, queue_notices
 from gateway.store import inbox, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
@@ -130,7 +130,7 @@ def send(
                 message = replace(message, header=head)
             ready += prepare_notices(here, [message], by)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
-        here.store.run(lambda tx: queue(tx, here, ready))
+        here.store.run(lambda tx: queue_notices(tx, here, ready))
     value = [
         {
             "message_id": one.message_id,

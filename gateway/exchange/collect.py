@@ -11,6 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import Connection
+
 from adapters.route import (
     Address,
     Bundle,
@@ -30,7 +32,7 @@ from gateway.exchange.hear import heard
 from gateway.exchange.receive import receive
 from gateway.exchange.settle import settle
 from gateway.logs import failed, not_ours
-from gateway.store import left_behind, log, outbox
+from gateway.store import left_behind, log, outbox, reached
 from gateway.store.log import Entry
 from keys import receipt
 from keys.card import Route
@@ -147,7 +149,8 @@ async def _say_if_new(here: Authority, kind: str, address: Address, count: int) 
 
 
 async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
-    """Fetch until nothing lies there. A server that is away is said once, when it went."""
+    """Fetch until nothing lies there. A server that is away is said once, when it went; of our own route Health tells it."""
+    trouble = None
     try:
         while await collect(here, kind, address):
             continue
@@ -156,8 +159,20 @@ async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -
             failed(f"collecting by {kind}", why)
         if isinstance(why, NotReached):
             away.add(address.url)
+            trouble = str(why)
     else:
         away.discard(address.url)
+    if address.authority == here.code and here.own_routes.get(kind, "") != trouble:
+        with suppress(StoreUnavailable):  # at the next visit, then
+            await here.store.write(partial(_note_own_route, here=here, kind=kind, trouble=trouble))
+            here.own_routes[kind] = trouble
+
+
+def _note_own_route(tx: Connection, here: Authority, kind: str, trouble: str | None) -> None:
+    if trouble is None:
+        reached.note_success(tx, here.now(), here.code, kind)
+    else:
+        reached.note_failure(tx, here.now(), here.code, kind, trouble)
 
 
 def _places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:

@@ -16,14 +16,14 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core.marks import terms
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import letters
-from gateway.store import log, marks, outbox, reviews
+from gateway.store import inbox, log, marks, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.marks import Marked
 from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
 from schemas.identifiers import uuid7
-from schemas.message import SEARCHES, Acknowledgement, Header, Message, Party
+from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
 
 INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
     "Acknowledgement": "acknowledge",
@@ -152,6 +152,24 @@ def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
     )
 
 
+def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
+    """As `queue`, notices that stand by themselves. Raises NotAllowed for one under the id of a case that another authority opened.
+
+    Its recipient would keep it as a case by itself, and both would look into different ones.
+    """
+    cases = {one.conversation_id for one in notices}
+    ours = outbox.opened(tx, cases)
+    for one in inbox.in_cases(tx, cases):
+        opens = one.case in cases and one.kind in OPENS_A_CASE
+        if opens and (one.case not in ours or one.received_at < ours[one.case]):
+            raise NotAllowed(
+                "notice.other-case",
+                f"The notice names a case that authority {one.sender} opened.",
+                "Give it a ConversationId of its own (`--new-id`), or answer the notice that opened the case.",
+            )
+    queue(tx, here, notices)
+
+
 def _detail(one: Queued) -> dict[str, str]:
     """The digest of our copy stands in it, so that `audit verify` sees what was changed later."""
     said = {"kind": one.kind, "case": one.conversation_id, "copy": sha256(one.content).hexdigest()}
@@ -164,7 +182,7 @@ async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str
     for at in range(0, len(notices), TOGETHER):
         ready += prepare_notices(here, notices[at : at + TOGETHER], by)
         await asyncio.sleep(0)
-    await here.store.write(lambda tx: queue(tx, here, ready))
+    await here.store.write(lambda tx: queue_notices(tx, here, ready))
     here.due.set()
     return [notice.message_id for notice in ready]
 
@@ -174,7 +192,7 @@ def send_one(here: Authority, notice: Message, by: str, *, also: Also | None = N
     [ready] = prepare_notices(here, [notice], by)
 
     def write(tx: Connection) -> None:
-        queue(tx, here, [ready])
+        queue_notices(tx, here, [ready])
         if also:
             also(tx, ready.message_id)
 

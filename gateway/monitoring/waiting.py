@@ -6,13 +6,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
-from gateway.core.findings import Finding, ok, warn
-from gateway.core.judging import LATE
+from gateway.core.findings import Finding, fail, ok, warn
+from gateway.core.judging import LATE, PARTNER_LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import agreed
-from gateway.store import children, drafts, left_behind, outbox, searches, transfer_files, webhooks
+from gateway.store import children, drafts, left_behind, outbox, reached, searches, transfer_files, webhooks
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
+from keys import card
+from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
 
@@ -26,6 +28,27 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
     yield from _matches(tx, here)
     yield from _webhooks(tx, here)
     yield from _left(tx, here)
+    yield from _own_routes(tx, here)
+    yield from _cards(here)
+
+
+def _cards(here: Authority) -> Iterator[Finding]:
+    """Cards from before their routes were checked: what such a route names is not called."""
+    for code in sorted(here.trust.authorities()):
+        try:
+            card.check_routes(here.trust.card(code))
+        except CardRoute:
+            says = "a route on it is no plain address, and is not called"
+            yield warn(f"card of {code}", says, "ask for a new card, and partner add it")
+
+
+def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """A server at which partners leave things for us, and into which we cannot look."""
+    kinds = {route.kind for route in here.own_card.routes}
+    for one in reached.every(tx).get(here.code, []):
+        if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
+            says = f"what is left for us there does not come, since {one.failing_since:%d %b %Y %H:%M}: {one.reason}"
+            yield fail(f"our {one.route} route", says, "see to the server, or ring whoever runs it")
 
 
 def _left(tx: Connection, here: Authority) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """A card leads nowhere but to a gateway's port, a folder or a mailbox: no inside address, no file, no query (CWE-918)."""
 
 import asyncio
+import json
 import random
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +20,14 @@ from adapters.client import Client
 from adapters.route import Address, Login, NotReached
 from gateway import setup
 from gateway.authorities import partners
+from gateway.errors import ConfigProblem
+from gateway.monitoring.waiting import waiting
+from gateway.settings.rules import FILE
 from keys import card
 from keys.card import Card, Route
 from keys.errors import CardRoute, Refusal
 from keys.ring import Ring
+from keys.trust import Trust
 from tests.conftest import free_port, make
 
 SEED = random.SystemRandom().randrange(2**32)
@@ -99,6 +105,32 @@ def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> Non
     was, becomes = partners.changed_routes(here, moved)
     assert was.startswith(f"no longer: https {there.config.exchange_url}, which shows ")
     assert becomes == "from now on: https https://elsewhere.example:8443/exchange/v1"
+    for one in (here, there):
+        one.store.close()
+
+
+def test_we_write_no_card_that_no_partner_would_take(tmp_path: Path) -> None:
+    home = tmp_path / "333"
+    make(home, "333", "Sandwell").store.close()
+    settings, before = (home / FILE).read_text(), (home / setup.CARD_FILE).read_text("ascii")
+    for kind, url in BAD:
+        if kind == "https" and url.isprintable():
+            (home / FILE).write_text(
+                re.sub(r"(?m)^url = .*", "", settings).replace("[listen]", f"[listen]\nurl = {json.dumps(url)}")
+            )
+            with pytest.raises(ConfigProblem) as why:
+                setup.renew_card(home, by="test")
+            assert why.value.code.startswith("config."), url
+    assert (home / setup.CARD_FILE).read_text("ascii") == before
+
+
+def test_doctor_names_a_card_from_before_its_routes_were_checked(tmp_path: Path) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    old = with_route(there.own_card, "https", "https://user@gateway.example/")
+    here.trust = Trust({"885": old})
+    assert "card of 885" in [one.name for one in here.store.look(lambda tx: list(waiting(tx, here)))]
+    here.trust = Trust({"885": there.own_card})
+    assert "card of 885" not in [one.name for one in here.store.look(lambda tx: list(waiting(tx, here)))]
     for one in (here, there):
         one.store.close()
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.answers import read_answer
+from adapters.https import MESSAGES_TYPE
 from adapters.mailbox import MAX_LIST_BYTES, MOST_PARTS, Mailbox, _list_in
 from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
 from gateway import app, setup
@@ -26,6 +27,7 @@ from gateway.exchange import mailbox
 from gateway.exchange.send import prepare
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
+from gateway.web.exchange import application
 from keys import bearer, card, receipt
 from keys.ring import Ring
 from tests.children import notice
@@ -46,25 +48,37 @@ async def asking(here: Authority) -> AsyncIterator[tuple[aiohttp.ClientSession, 
         yield session, f"https://127.0.0.1:{here.config.listen.port}/exchange/v1"
 
 
-QUESTIONS = (
-    ("POST", "/messages"),
-    ("GET", "/statements?since=1&until=2&page=1"),
-    ("GET", "/log/consistency?from=1&to=1"),
-)
+OPEN = ("/healthz", "/readyz")  # nobody need say who asks
+
+
+def doors(here: Authority) -> list[tuple[str, str]]:
+    """Every method and path of the exchange port that asks who calls, with invented names in it."""
+    found = set()
+    for route in application(here).router.routes():
+        said = route.resource.get_info() if route.resource else {}
+        path = str(said.get("path") or said["formatter"]).format(owner="885", name=f"333-{'0' * 64}")
+        if path not in OPEN and route.method != "HEAD":
+            found.add((route.method, path))
+    return sorted(found)
 
 
 async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> None:
+    """At no door of any gateway but the host's: not the owner's, not the sender's, not a third one's that holds the mailbox too."""
     sandwell, worcestershire, host = three
     seen: list[str] = []
     for here, other in ((sandwell, worcestershire), (worcestershire, worcestershire)):
         _, address = at(here, other)
         seen.append(address.bearer())
-    async with app.running(replace(worcestershire, carriers={})), asking(worcestershire) as (session, base):
-        for token in seen:
-            for method, path in QUESTIONS:
-                headers = {"Authorization": f"Bearer {token}"}
-                async with session.request(method, base + path, headers=headers, data=b"x") as answer:
-                    assert answer.status == 401, path
+    for victim in (worcestershire, sandwell):
+        elsewhere = replace(victim, carriers={}, config=replace(victim.config, hosting=HostingSettings("885")))
+        async with app.running(elsewhere), asking(victim) as (session, base):
+            for token in seen:
+                for method, path in doors(victim):
+                    headers = {"Authorization": f"Bearer {token}", "Content-Type": MESSAGES_TYPE}
+                    url = base.removesuffix("/exchange/v1") + path
+                    async with session.request(method, url, headers=headers, data=b"x") as answer:
+                        assert answer.status == 401, (method, path)
+    assert len(doors(host)) > 8
     for token in seen:  # they are for the host, and for nobody else
         assert bearer.verify(token, audience=host.code, trust=host.trust, now=host.now()) in ("333", "885")
 

@@ -17,6 +17,7 @@ from gateway.app import site
 from gateway.auditing import scrutiny
 from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.casework import find
 from gateway.core.message_name import MessageName, split
 from gateway.core.permissions import Role, Scope
 from gateway.core.standing import Standing
@@ -24,7 +25,9 @@ from gateway.errors import Ambiguous, NotFound
 from gateway.exchange import respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
-from gateway.store import inbox, outbox
+from gateway.one import imports
+from gateway.settings.sections import OneSettings
+from gateway.store import inbox, outbox, transfer_files
 from keys import api_token, receipt
 from keys.receipt import Receipt
 from schemas.message import Acknowledgement, Officer
@@ -187,6 +190,32 @@ async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the
     case = here.store.look(lambda tx: inbox.get(tx, f"{meant}-{message_id}")).conversation_id
     found = scrutiny.look(here, scrutiny.Asked(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
+
+
+async def test_of_two_that_are_found_each_is_shown_with_its_own_sender(
+    houses: dict[str, Authority], chance: random.Random
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    message_id, gone = await arrive(houses, codes), chance.choice(codes)
+    surname = respond.read_incoming(here, f"{gone}-{message_id}", "olive")[1].body.child.surname  # type: ignore[union-attr]
+    body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
+    respond.acknowledge(here, f"{gone}-{message_id}", body, "olive")
+    hits = find.find(here, surname, "olive").hits
+    assert {(one.partner, one.message_id) for one in hits} == {(code, message_id) for code in codes}
+    assert {one.partner for one in hits if one.state == Standing.REJECTED} == {gone}
+
+
+async def test_a_file_for_one_is_written_for_the_notice_that_was_accepted_and_for_no_other(
+    houses: dict[str, Authority], chance: random.Random, tmp_path: Path
+) -> None:
+    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    (tmp_path / "one").mkdir()
+    here.config = replace(here.config, one=OneSettings(import_folder=str(tmp_path / "one")))
+    message_id, meant = await arrive(houses, codes), chance.choice(codes)
+    accepted = Acknowledgement(decision="accepted", officer=OFFICER)
+    respond.acknowledge(here, f"{meant}-{message_id}", accepted, "olive")
+    assert await imports.write_due(here) == 1
+    assert [one.sender for one in here.store.look(lambda tx: transfer_files.search(tx, other_than="885"))] == [meant]
 
 
 async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], chance: random.Random) -> None:

@@ -25,7 +25,7 @@ from gateway.core.standing import TASKS, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import health
 from gateway.searches import search, trace
 from gateway.store import inbox, log, outbox, tables
@@ -479,6 +479,33 @@ def test_a_reply_to_what_we_forgot_is_a_task_in_a_case_that_we_still_know(houses
     assert came(sandwell, worcestershire, reply) == [()]
     [task] = case.look(sandwell, conversation, "olive").misfits
     assert (task.message_id, task.misfit) == (reply.header.message_id, Misfit.UNKNOWN)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(sorted(OPENS_A_CASE)),
+    st.sampled_from(sorted(OPENS_A_CASE)),
+    st.sampled_from(["885", "330"]),
+    st.booleans(),
+)
+def test_we_put_no_notice_of_ours_into_a_case_that_another_opened(
+    houses: Houses, kind: str, ours: str, to: str, ours_first: bool
+) -> None:
+    """Its recipient would keep it as a case by itself, and the two of us would look into different ones."""
+    sandwell, worcestershire, _ = houses
+    conversation = fresh()
+    first = written("333", ours, conversation, to=to)
+    if ours_first:
+        asyncio.run(send(sandwell, [first], "olive"))
+    came(sandwell, worcestershire, written("885", kind, conversation))
+    more = written("333", ours, conversation, to=to, sequence=2)
+    if ours_first:
+        asyncio.run(send(sandwell, [more], "olive"))
+    else:
+        with pytest.raises(NotAllowed) as why:
+            asyncio.run(send(sandwell, [more], "olive"))
+        assert why.value.code == "notice.other-case"
+        assert not sandwell.store.look(lambda tx: outbox.exists(tx, more.header.message_id))
 
 
 def test_every_kind_of_message_is_tried() -> None:

@@ -13,13 +13,14 @@ from gateway import app, setup
 from gateway.authorities.partners import add
 from gateway.authority import Authority
 from gateway.core.delivery import State
+from gateway.core.findings import Finding, Level
 from gateway.exchange import collect, mailbox
 from gateway.exchange.mailbox import KEPT_FOR
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
-from gateway.monitoring import doctor
+from gateway.monitoring import doctor, health
 from gateway.settings.sections import HostingSettings, ListenSettings
-from gateway.store import inbox, log, mailboxes, outbox
+from gateway.store import inbox, log, mailboxes, outbox, reached
 from keys import bearer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
@@ -207,3 +208,29 @@ async def test_a_gateway_that_waits_at_its_mailbox_stops_at_once(three: Three, m
             await until(lambda: True)
         assert (worcestershire.now() - began).total_seconds() < 10
     assert (worcestershire.now() - began).total_seconds() < 15
+
+
+async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Three) -> None:
+    _, worcestershire, host = three
+    holder, clock = replace(host, carriers={}), worcestershire.now
+    kept = holder.config
+
+    def findings() -> list[Finding]:
+        return [one for one in health.look(worcestershire).findings if one.name == "our mailbox route"]
+
+    def failing() -> bool:
+        found = worcestershire.store.look(reached.every).get("885", [])
+        return bool(found and found[0].failing_since)
+
+    async with app.running(holder):
+        holder.config = replace(kept, hosting=HostingSettings(""))  # whoever runs the host took it out of the settings
+        async with app.running(worcestershire):
+            await until(failing)
+            assert findings() == []  # a restart takes less
+            worcestershire.now = lambda: clock() + timedelta(minutes=16)
+            [finding] = findings()
+            assert finding.level is Level.FAIL
+            assert "404" in finding.sentence
+            holder.config, worcestershire.now = kept, clock
+            await until(lambda: not failing())
+            assert findings() == []

@@ -31,6 +31,8 @@ def answer(here: Authority, how: str, chance: Random, others: list[str]) -> bool
     if how == SILENT:
         return False
     waiting = here.store.look(lambda tx: inbox.search(tx, here.now(), states=WAITING, limit=1000))
+    if not waiting:
+        return False
     reminded = here.store.look(lambda tx: inbox.reminders(tx, [one.message_id for one in waiting]))
     went = False
     for item in waiting:

@@ -94,9 +94,9 @@ class Year:
             self.awake.add(sender)
 
     def officers_answer(self) -> None:
+        concerned = {to for _, to in self.world.wire.went}
         for number, code in enumerate(self.codes):
-            concerned = any(to == code for _, to in self.world.wire.went)
-            if concerned and people.answer(self.house(code), people.temper(number), self.chance, self.codes):
+            if code in concerned and people.answer(self.house(code), people.temper(number), self.chance, self.codes):
                 self.awake.add(code)
 
     async def late_ones_are_chased(self) -> None:
