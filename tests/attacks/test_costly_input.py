@@ -286,8 +286,8 @@ def test_no_row_of_a_table_costs_more_than_its_bound(chance: random.Random) -> N
 
 
 def _read_table(text: bytes, columns: dict[str, str]) -> None:
-    _, rows = table.read(io.BytesIO(text), columns, needed=("surname",), section="x", at_most=2**30)
-    for _, row in rows:
+    found = table.read(io.BytesIO(text), columns, needed=("surname",), section="x", at_most=2**30)
+    for _, row in found.rows:
         assert sum(map(len, row.values() if isinstance(row, dict) else ())) <= table.MAX_ROW
 
 
