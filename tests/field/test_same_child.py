@@ -15,7 +15,7 @@ from gateway.one import drafts, intake
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import outbox
-from gateway.store.drafts import State
+from gateway.store.drafts import Draft, State
 from schemas.message import Restriction, TransferNotice
 from tests import folders
 from tests.conftest import introduce, make, new_database
@@ -47,6 +47,10 @@ async def take_in(here: Authority, tmp_path: Path, *rows: str) -> list[dict[str,
     return folders.rows_of(here.config.home, "leavers")
 
 
+def draft_of(here: Authority, line: dict[str, str]) -> Draft:
+    return here.store.look(lambda tx: kept.get(tx, line["Draft"]))
+
+
 def sent(here: Authority) -> list[TransferNotice]:
     """The notices that were sent, the oldest first."""
     found = here.store.look(lambda tx: outbox.search(tx, limit=None))
@@ -70,8 +74,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(
     assert [line["Result"] for line in (first, again, mended, twice)] == ["sent", "before", "held", "held"]
     assert "other things now" in mended["Reason"]
     assert mended["Draft"] == twice["Draft"]
-    draft = sandwell.store.look(lambda tx: kept.get(tx, mended["Draft"]))
-    assert draft.corrects == first["MessageId"]
+    assert draft_of(sandwell, mended).corrects == first["MessageId"]
     new = drafts.correct(sandwell, mended["Draft"], None, "olive")
     delivery = sandwell.store.look(lambda tx: outbox.get(tx, new))
     old = sandwell.store.look(lambda tx: outbox.get(tx, first["MessageId"]))
@@ -104,7 +107,7 @@ async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another
     ):
         [line] = await take_in(sandwell, tmp_path, row)
         assert (line["Result"], says in line["Reason"]) == ("held", True)
-        assert sandwell.store.look(lambda tx, one=line["Draft"]: kept.get(tx, one)).corrects == first["MessageId"]
+        assert draft_of(sandwell, line).corrects == first["MessageId"]
 
 
 async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell: Authority, tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ async def test_a_draft_that_has_ended_does_not_stand_for_a_row_that_says_other_t
     assert (await take_in(sandwell, tmp_path, nowhere))[0]["Result"] == "before"
     [mended] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adah"))
     assert (mended["Result"], mended["Draft"] != first["Draft"]) == ("held", True)
-    assert sandwell.store.look(lambda tx: kept.get(tx, mended["Draft"])).corrects == message
+    assert draft_of(sandwell, mended).corrects == message
     drafts.discard(sandwell, mended["Draft"], "duplicate", "olive")
     [again] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adah"))
     [other] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adahh"))
