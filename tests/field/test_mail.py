@@ -244,6 +244,16 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
     assert is_whole(here)
 
 
+async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_taken_back(here: Authority) -> None:
+    sent, called = await letters.letter(here)
+    come(here, called, "dsn-headers.eml")
+    come(here, called, "person-reply.eml")
+    by_mail.judge(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
+    by_mail.judge(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
+    assert state(here, sent) is State.FAILED
+    assert is_whole(here)
+
+
 async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Authority) -> None:
     here, chance = on_both, random.Random(17)
     for _ in range(6):
