@@ -27,7 +27,7 @@ MOST_MAILS = 20  # in one visit
 AGAIN_AFTER = (
     600.0  # seconds: what is nothing of ours is looked at again, as a server may give something in its place at first
 )
-MOST_LOOKS = 4  # at one such mail, until the gateway is started again: an hour's scan of a mail server ends before
+MOST_LOOKS = 4  # at one such mail, until the gateway is started again: within half an hour a mail server has scanned it
 MAX_BYTES = 16_777_216  # of one mail
 TIMEOUT = SocketTimeout(connect=10, read=30)  # seconds
 PORTS = {"imap": 143, "imaps": 993}

@@ -27,7 +27,7 @@ _FINAL = re.compile(r"(?im)^[ \t]*(?:Final|Original)-Recipient[ \t]*:")
 _LASTING = re.compile(r"(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])|(?m:(?:^|(?<=[(<: ]))55[0-4](?=[ -][A-Za-z<]))")
 _WILL_TRY = re.compile(
     r"(?i)delay|not yet|will (?:be )?(?:retr|try|keep|continue|attempt)|no action|warning|queued|quarantin|"
-    r"held for|on hold|verz[öo]ger|noch nicht|retard|diff[ée]r|oedi|demora|vertraag"
+    r"held for|on hold|defer|greylist|temporar|verz[öo]ger|noch nicht|retard|diff[ée]r|oedi|demora|vertraag"
 )
 _FAILED = re.compile(
     r"(?i)undeliver|(?:could|can|was|were|is|has|have)(?: ?not|n't| never)(?: be| been)? (?:be )?(?:delivered|reached)|"

@@ -58,8 +58,10 @@ def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Als
         sent = outbox.get(tx, reply.message_id)
         if not mail_replies.judge(tx, here.now(), reply, judgement, by):
             raise _already()
-        moved = _move(tx, here, sent, reply, others, judgement)
-        log.append(tx, here.now(), [_entry(sent, reply, judgement, by, moved=moved)])
+        to = _where_to(sent, reply, others, judgement)
+        if to is not None:
+            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=_reason(reply, judgement))
+        log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)
         return mail_replies.get(tx, number)
@@ -67,19 +69,20 @@ def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Als
     return here.store.run(write)
 
 
-def _entry(sent: Delivery, reply: MailReply, judgement: Judgement, by: str, *, moved: bool) -> Entry:
+def _entries(sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: State | None) -> list[Entry]:
     about, partner, digest = sent.message_id, sent.recipient, sent.digest
-    if not moved:
-        return Entry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
-    match judgement:
-        case Judgement.ACCEPTED:
-            return Entry("notice.accepted-by-mail", by, about, partner, digest, {"worth": worth(reply)})
-        case Judgement.NOT_ACCEPTED:
-            return Entry("notice.not-accepted", by, about, partner, digest, {"worth": worth(reply)})
-        case Judgement.NO_PERSON:
-            return Entry("notice.not-from-a-person", by, about, partner, digest)
+    judged = Entry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
+    match to:
+        case None:
+            return [judged]
+        case State.ACCEPTED_BY_MAIL:
+            return [Entry("notice.accepted-by-mail", by, about, partner, digest, {"worth": worth(reply)})]
+        case State.REJECTED:
+            return [Entry("notice.not-accepted", by, about, partner, digest, {"worth": worth(reply)})]
+        case State.FAILED:
+            return [judged, Entry("notice.came-back", by, about, partner, digest)]
         case _:
-            assert_never(judgement)
+            return [Entry("notice.not-from-a-person", by, about, partner, digest)]
 
 
 def _check(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> None:
@@ -98,33 +101,35 @@ def _already() -> NotAllowed:
     return NotAllowed("mail-reply.already", "Somebody has said this of the reply already.", "Look at the case again.")
 
 
-def _move(
-    tx: Connection,
-    here: Authority,
-    sent: Delivery,
-    reply: MailReply,
-    others: Sequence[MailReply],
-    judgement: Judgement,
-) -> bool:
-    """Move the notice, where nobody signed anything about it; back to where it stood, where this reply alone had moved it."""
-    to, reason = BECOMES[judgement], f"{_says(judgement)}: {worth(reply)}"
-    if sent.protection == "sealed" or sent.state not in BY_MAIL or not may_move(sent.state, to):
-        return False
+def _where_to(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:
+    """How the notice stands then; None where it stays: somebody signed something about it, it has ended, or nothing had moved it."""
+    to = BECOMES[judgement]
     if judgement is Judgement.NO_PERSON:
-        same = any(one.stage is Stage.JUDGED and one.judgement is reply.judgement for one in others)
-        if (
-            reply.stage is not Stage.JUDGED
-            or reply.judgement is None
-            or same
-            or BECOMES[reply.judgement] is not sent.state
-        ):
-            return False
-        reason = "a mail in answer was not from a person after all"
-    return outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason)
+        if not _alone_moved_it(sent, reply, others):
+            return None
+        if any(one.what is What.REPORT for one in others):
+            to = State.FAILED  # as it stood before
+    movable = sent.protection != "sealed" and sent.state in BY_MAIL and may_move(sent.state, to)
+    return to if movable else None
 
 
-def _says(judgement: Judgement) -> str:
-    return "accepted by mail" if judgement is Judgement.ACCEPTED else "not accepted, by mail"
+def _alone_moved_it(sent: Delivery, reply: MailReply, others: Sequence[MailReply]) -> bool:
+    """Does the notice stand as this reply was judged, and no other like it?"""
+    if reply.stage is not Stage.JUDGED or reply.judgement is None or BECOMES[reply.judgement] is not sent.state:
+        return False
+    return not any(one.stage is Stage.JUDGED and one.judgement is reply.judgement for one in others)
+
+
+def _reason(reply: MailReply, judgement: Judgement) -> str:
+    match judgement:
+        case Judgement.ACCEPTED:
+            return f"accepted by mail: {worth(reply)}"
+        case Judgement.NOT_ACCEPTED:
+            return f"not accepted, by mail: {worth(reply)}"
+        case Judgement.NO_PERSON:
+            return "a mail in answer was not from a person after all"
+        case _:
+            assert_never(judgement)
 
 
 def worth(reply: MailReply) -> str:

@@ -12,8 +12,11 @@ from gateway.console.visit import Visit, goto
 from gateway.core.mail_replies import SAYS, Judgement, What, say
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed, NotFound
+from gateway.exchange import respond
 from gateway.store import mail_replies, outbox
 from gateway.store.mail_replies import MailReply
+from keys.errors import Destroyed
+from schemas.message import Child
 
 NUMBER = "{number:[0-9]{1,15}}"
 JUDGEMENT = Question(
@@ -33,18 +36,30 @@ async def look(visit: Visit) -> web.StreamResponse:
 def _page(visit: Visit, answers: Answers) -> web.Response:
     _check(visit)
     reply, sent, text = by_mail.read(visit.here, _number(visit), visit.by)
+    child = _child(visit, sent.message_id)
     return visit.page(
         "mail-reply.html",
         status=422 if answers.wrong else 200,
         reply=reply,
         sent=sent,
         text=text,
+        child=child,
         said=say(reply.what, reply.stage, reply.judgement),
         worth=by_mail.worth(reply),
         asked=(JUDGEMENT,) if reply.what is not What.REPORT and visit.may(Act.ANSWER) else (),
         answers=answers,
         was=_stands(reply),
     )
+
+
+def _child(visit: Visit, message_id: str) -> Child | None:
+    """Whom the notice is about, so that nobody judges a reply about another child; nobody where none is named."""
+    try:
+        message = respond.read_outgoing(visit.here, message_id, visit.by)
+    except Destroyed:
+        return None
+    child: Child | None = getattr(message.body, "child", None)
+    return child
 
 
 async def judge(visit: Visit) -> web.StreamResponse:

@@ -16,7 +16,7 @@ from gateway.auditing import bursts
 from gateway.authority import SYSTEM, Authority
 from gateway.core.delivery import State, may_move
 from gateway.core.mail_replies import Stage, What
-from gateway.store import log, mail_replies, outbox
+from gateway.store import log, mail_replies, outbox, reached
 from gateway.store.log import Entry
 from gateway.store.mail_replies import Came
 from gateway.store.outbox import TRIED, Delivery, Settled
@@ -40,7 +40,12 @@ def heard(tx: Connection, here: Authority, kind: str, said: Reply | Returned) ->
 def _return(tx: Connection, here: Authority, kind: str, found: Sequence[Delivery], said: Returned) -> None:
     why = f"returned: {said.reason}"
     for one in found:
-        if one.state in TRIED and may_move(one.state, State.FAILED):
+        if (
+            one.protection == "sealed"
+        ):  # only a receipt ends a delivery: it goes there again, and Health says what came back
+            outbox.note_tries(tx, here.now(), [Settled(one.message_id, one.state, kind, "returned", why)])
+            reached.note_failure(tx, here.now(), one.recipient, kind, why)
+        elif one.state in TRIED and may_move(one.state, State.FAILED):
             outbox.settle(tx, here.now(), [Settled(one.message_id, State.FAILED, kind, "returned", why)])
             _note(tx, here, "notice.failed", one, {"reason": why})
         elif one.state is State.ACCEPTED_BY_MAIL:

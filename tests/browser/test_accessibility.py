@@ -53,12 +53,17 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
         head = sent.header
         parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
         parts |= {"number": "1", "authority": "333", "report": "timeliness", "section": "names"}
-        letters.enter(worcestershire)
-        letter, called = await letters.letter(worcestershire)
-        letters.come(worcestershire, letters.reply(called))
         written = compose.begin(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
-        case = worcestershire.store.look(lambda tx: outbox.get(tx, letter)).conversation_id
-        yield worcestershire, browser, parts | {"composition": written, "reply": f"/cases/{case}/replies/1"}
+        yield worcestershire, browser, parts | {"composition": written}
+
+
+async def reply_by_mail(here: Authority) -> str:
+    """A letter was answered: where that is read."""
+    letters.enter(here)
+    letter, called = await letters.letter(here)
+    letters.come(here, letters.reply(called))
+    case = here.store.look(lambda tx: outbox.get(tx, letter)).conversation_id
+    return f"/cases/{case}/replies/1"
 
 
 def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
@@ -81,7 +86,7 @@ async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
 ) -> None:
     here, browser, parts = there
     before = await desk(browser, here, role)
-    for address in addresses(role, parts):
+    for address in addresses(role, parts | {"reply": await reply_by_mail(here)}):
         await before.open(address)
         for size in (WIDE, NARROW):
             await before.page.set_viewport_size(size)  # type: ignore[arg-type]  # of playwright's own shape

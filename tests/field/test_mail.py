@@ -110,6 +110,15 @@ def here(tmp_path: Path) -> Iterator[Authority]:
     made.store.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    """The same, for tests that need a letter of their own and nothing else."""
+    made = make(tmp_path_factory.mktemp("shared") / "333", "333", "Sandwell")
+    enter(made)
+    yield made
+    made.store.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
     """The same, over each kind of database."""
@@ -147,7 +156,8 @@ def is_whole(here: Authority) -> bool:
 
 
 @pytest.mark.parametrize("name", MAILS)
-async def test_no_mail_makes_a_notice_acknowledged(here: Authority, name: str) -> None:
+async def test_no_mail_makes_a_notice_acknowledged(shared: Authority, name: str) -> None:
+    here = shared
     sent, called = await letters.letter(here)
     for _ in range(2):  # it is fetched again where we were stopped before it was put aside
         come(here, called, name)
@@ -187,7 +197,8 @@ async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority)
 
 
 @pytest.mark.parametrize("report", [name for name, (wanted, _) in MAILS.items() if wanted == FAILED])
-async def test_a_report_after_an_acceptance_by_mail_undoes_it(here: Authority, report: str) -> None:
+async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Authority, report: str) -> None:
+    here = shared
     sent, called = await letters.letter(here)
     come(here, called, "ooo-german-no-header.eml")
     [came] = kept(here, sent)
@@ -241,6 +252,16 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
     ):
         by_mail.judge(here, came.number, judgement, "olive")
         assert state(here, sent) is stands
+    assert is_whole(here)
+
+
+async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_taken_back(here: Authority) -> None:
+    sent, called = await letters.letter(here)
+    come(here, called, "dsn-headers.eml")
+    come(here, called, "person-reply.eml")
+    by_mail.judge(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
+    by_mail.judge(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
+    assert state(here, sent) is State.FAILED
     assert is_whole(here)
 
 
@@ -397,7 +418,8 @@ SAYS_SO = {  # of mails in languages and by servers that nobody has listed: no p
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_nothing_that_anybody_may_write_is_an_acceptance(here: Authority, seed: int) -> None:
+async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority, seed: int) -> None:
+    here = shared
     chance = random.Random(seed)
     sent, called = await letters.letter(here)
     for _ in range(25):

@@ -4,6 +4,7 @@ import base64
 import random
 import struct
 from collections.abc import Callable
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from email.mime.application import MIMEApplication
@@ -24,22 +25,26 @@ from adapters import email, imap, mail
 from adapters.email import CHANGED, Email
 from adapters.imap import Inbox
 from adapters.mail_parts import decode_text
-from adapters.route import Address, Bundle, Changed, Left, Strange
+from adapters.route import Address, Bundle, Changed, HandedOver, Left, Returned, Strange
 from gateway import app
 from gateway.core.delivery import State
+from gateway.exchange import hear
+from gateway.exchange.deliver import write_endings
 from gateway.exchange.send import prepare, send
+from gateway.exchange.settle import settle
 from gateway.monitoring import health
-from gateway.store import inbox
+from gateway.store import inbox, outbox
 from tests import mail as mail_servers
 from tests.attacks.test_one_thing_stops_the_rest import OURS, account, between
 from tests.certificates import for_mail
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.contract.worlds import email as world_by_email
-from tests.flows.test_exchange import state, until
+from tests.flows.test_exchange import Pair, state, until
 
 FOLDER = Path(__file__).parent / "sealed_mail"
 HELD = (b"eyJhIjoxfQ.abc", b"eyJhIjoyfQ.def")  # in each of the files
+TICKET = f"333-{'0' * 64}.sealed"
 FOUND, TOLD = "found", "told as changed"
 FILES = {  # of each file: what it is, and the row of the field log that says so
     "as-sent.eml": (FOUND, "row 5"),
@@ -291,6 +296,26 @@ def test_our_own_mail_in_a_report_is_a_report() -> None:
     )
     found = mail.read(report, "1")
     assert (getattr(found, "ticket", ""), getattr(found, "reason", "")) == (ticket, "5.2.2")
+
+
+async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(pair: Pair) -> None:
+    sandwell, _ = pair
+    [sent] = await send(sandwell, [notice()], by="olive")
+    [claimed] = sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 9))
+    ending = settle(sandwell, claimed, HandedOver("in the mail", TICKET), route="email", jitter=0)
+    sandwell.store.run(lambda tx: write_endings(tx, sandwell, "885", [ending]))
+    later = sandwell.now() + timedelta(seconds=1)
+    sandwell.now = lambda: later
+    sandwell.store.run(lambda tx: hear.heard(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
+    assert state(sandwell, sent) is State.SENT
+    assert [one["ending"] for one in sandwell.store.look(lambda tx: outbox.tries(tx, sent))] == [
+        "handed over",
+        "returned",
+    ]
+    afterwards = later + timedelta(minutes=20)
+    sandwell.now = lambda: afterwards
+    found = {one.name: one.sentence for one in health.look(sandwell).findings}
+    assert "5.1.1 nobody" in found["delivery to 885"]
 
 
 async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_health(

@@ -53,6 +53,7 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     assert TEXT not in inbox
     page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
     assert TEXT in page
+    assert "Ada Testchild-Example, born 31 March 2016" in page
     assert "reply.read" in acts(here, sent)
     missing = await http.post(
         f"/cases/{case}/replies/1", cookies=cookies, data={"form_token": token, "was": "waiting/"}
