@@ -21,11 +21,12 @@ from gateway.console.questions import Question
 from gateway.core import writing
 from gateway.core.marks import understood
 from gateway.core.permissions import Role
-from gateway.errors import NotAllowed, Unfit, Unusable
+from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.send import prepare, send_one
 from gateway.paper import as_csv, as_html
 from gateway.paper.page import Column, Page, Table
+from gateway.settings.file import load, parse
 from schemas import json as message_json
 from schemas import xml
 from schemas.hidden_signs import CODE, check_message, find_hidden, is_line, show_hidden
@@ -280,3 +281,18 @@ def test_every_control_and_format_character_is_hidden_but_those_that_are_seen() 
     for code in range(0x110000):
         if unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp", "Cs") and chr(code) not in "\t\n\r":
             assert (find_hidden(f"a{chr(code)}b") is None) == (code in seen), hex(code)
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_a_setting_that_was_copied_with_one_is_named_by_its_line(why: str, tmp_path: Path) -> None:
+    text = f'[authority]\ncode = "333"\nname = "{BAD[why]}"\n'
+    with pytest.raises(ConfigProblem, match=rf"line 3: .*U[+]{ord(HIDING[why]):04X}"):
+        parse(text, tmp_path)
+
+
+def test_settings_may_begin_with_the_mark_of_an_editor(sandwell: Authority) -> None:
+    file = sandwell.config.home / "gateway.toml"
+    before = file.read_bytes()
+    file.write_bytes(b"\xef\xbb\xbf" + before)
+    assert load(sandwell.config.home) == sandwell.config
+    file.write_bytes(before)
