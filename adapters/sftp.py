@@ -44,6 +44,7 @@ from adapters.sftp_files import (
     LIST,
     LOST,
     MAX_BYTES,
+    MOST_SETTLING,
     REMOVE,
     digest,
     doing,
@@ -100,8 +101,9 @@ class Sftp:
             # what was put off comes last: it may be put off again
             names.sort(key=lambda name: _stem(name) in put_off)
             found: list[Found] = []
+            until = time.monotonic() + MOST_SETTLING
             for name in names[:MOST_FILES]:
-                if taken := await _take_or_put_off(server, folder, name, put_off):
+                if taken := await _take_or_put_off(server, folder, name, put_off, until):
                     sender = name[:3] if ours else address.authority
                     found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
         strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
@@ -268,11 +270,11 @@ def _is_strange(entry: asyncssh.SFTPName) -> bool:
 
 
 async def _take_or_put_off(
-    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str]
+    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str], until: float
 ) -> tuple[str, tuple[bytes, ...]] | None:
     """Take a file; one over which the server or the connection stumbles is put off, so that those behind it come."""
     try:
-        return await _take(server, folder, name)
+        return await _take(server, folder, name, until)
     except asyncssh.SFTPError as why:
         put_off.add(_stem(name), NOT_READ)
         if isinstance(why, LOST):
@@ -283,7 +285,9 @@ async def _take_or_put_off(
     return None
 
 
-async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[str, tuple[bytes, ...]] | None:
+async def _take(
+    server: asyncssh.SFTPClient, folder: str, name: str, until: float
+) -> tuple[str, tuple[bytes, ...]] | None:
     """Read a file, once it is ours alone: its name then, and its lines. None where another process was quicker."""
     stem, _, kind = name.rpartition(".")
     try:
@@ -295,7 +299,8 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[st
         return None
     try:
         # The receipts for a bundle are named by the bundle.
-        return name, tuple(await read_lines(server, f"{folder}/{name}", None if kind == "receipts" else stem[4:]))
+        named = None if kind == "receipts" else stem[4:]
+        return name, tuple(await read_lines(server, f"{folder}/{name}", named, until))
     except asyncssh.SFTPNoSuchFile:
         if kind == "receipts":  # another process was quicker; of what we have just renamed, nobody was
             return None

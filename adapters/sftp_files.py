@@ -6,6 +6,7 @@ under its own. Whoever takes it holds it against the digest in its name, and wai
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -20,7 +21,7 @@ AROUND = b" \t\r\x1a\xef\xbb\xbf"  # what servers and editors put around a line 
 MAX_BYTES = 16_777_216  # of one file
 MOST_LINES = 1_000  # of one file; ours hold a hundred
 SETTLE_SECONDS = 2.0  # between two readings of what is not yet as its name says
-MOST_READINGS = 5  # of a file that still grows: with their pauses below the time of a visit
+MOST_SETTLING = 10.0  # seconds of one visit, for all of its files: many that were changed must not use it up
 # How a file is left: under which name it is written first ("" is its own). What did not go one way is tried the next.
 WAYS = (".{}.part", "{}.part", "")
 LIST, WRITE, RENAME, CLAIM, READ, REMOVE = (
@@ -138,13 +139,14 @@ async def rename_over(server: asyncssh.SFTPClient, old: str, new: str) -> None:
             await server.rename(old, new)
 
 
-async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None) -> Sequence[bytes]:
-    """Read a file's lines, whatever ends them. `named`: the digest that its name gives; while it differs and the file grows, wait."""
+async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, until: float) -> Sequence[bytes]:
+    """Read a file's lines, whatever ends them.
+
+    `named`: the digest that its name gives; while it differs and the file grows, wait, but not longer than `until` (monotonic).
+    """
     content = await _read(server, path)
     lines = split_lines(content)
-    for _ in range(MOST_READINGS - 1):
-        if named is None or digest(b"\n".join(lines)) == named:
-            break
+    while named is not None and digest(b"\n".join(lines)) != named and time.monotonic() < until:
         await asyncio.sleep(SETTLE_SECONDS)
         before, content = content, await _read(server, path)
         lines = split_lines(content)

@@ -12,7 +12,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from adapters import sftp_files
+from adapters import sftp, sftp_files
 from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
 from adapters.sftp import Sftp
 from adapters.sftp_files import split_lines
@@ -249,6 +249,19 @@ async def test_what_still_grows_is_read_once_it_is_whole(tmp_path: Path, monkeyp
         [bundle] = await fetching
         await carrier.close()
     assert bundle.lines == LINES
+
+
+async def test_many_that_were_changed_do_not_use_up_a_visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them waits a second alone; a visit has eight, and lets them wait for one."""
+    monkeypatch.setattr(sftp_files, "SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(sftp, "MOST_SETTLING", 1.0)
+    monkeypatch.setattr(sftp, "VISIT_SECONDS", 8)
+    carrier = Sftp()
+    async with serving(tmp_path) as address:
+        for n in range(sftp.MOST_FILES):
+            (tmp_path / "in" / f"333-{n:064x}.sealed").write_bytes(b"changed on the way")
+        assert len(await fetch(carrier, owned(address))) == sftp.MOST_FILES
+        await carrier.close()
 
 
 NO_SPACE = asyncssh.SFTPFailure("No space left on device")
