@@ -66,6 +66,9 @@ MOST_LISTED = 10_000
 VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
 
 
+_Key = tuple[str, Login | None, str | None]
+
+
 class Sftp:
     """Keeps one connection to each server open."""
 
@@ -77,7 +80,7 @@ class Sftp:
         )  # by address, and whether it is ours
         # By address: how files are left there, as it went the last time, or each would leave one more half of itself.
         self._ways: dict[str, int] = {}
-        self._open: dict[tuple[str, Login | None], tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
+        self._open: dict[_Key, tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one file."""
@@ -164,12 +167,12 @@ class Sftp:
             raise NotReached(_sentence(why)) from why
 
     async def _forget(self, address: Address) -> None:
-        if opened := self._open.pop((address.url, address.login), None):
+        if opened := self._open.pop(_key(address), None):
             opened[0].abort()
             await opened[0].wait_closed()
 
     async def _server(self, address: Address) -> asyncssh.SFTPClient:
-        key = address.url, address.login
+        key = _key(address)
         if key not in self._open:
             place, login = urlsplit(address.url), address.login
             if login is None or address.pin is None:
@@ -180,6 +183,11 @@ class Sftp:
             connection = await ssh.connect(host, place.port or 22, login, address.pin)
             self._open[key] = connection, await _start(connection)
         return self._open[key][1]
+
+
+def _key(address: Address) -> _Key:
+    """By what a connection is known: a newer card may pin another host key."""
+    return address.url, address.login, address.pin
 
 
 def carrier() -> Sftp:

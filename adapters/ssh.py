@@ -5,6 +5,7 @@ over the ciphertext (-etm), nor CBC; and nothing that rests on SHA-1. What an ol
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ SIGNATURES = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+HOST_KEY = re.compile(r"\b(?:ssh|ecdsa)-[a-z0-9-]+ +AAAA[A-Za-z0-9+/=]+")
 OLD = "the server is too old to be safe: it offers"
 MOST_GREETING_LINES = 50  # before a server says that it speaks SSH (RFC 4253, 4.2)
 LONGEST_OFFER = 35_000  # bytes: as long as any packet that all must take (RFC 4253, 6.1)
@@ -122,8 +124,10 @@ def _choose(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
 
 
 def _import_host_key(text: str) -> asyncssh.SSHKey:
+    """Read it as OpenSSH, `ssh-keyscan` or another program writes it: with the host before it, or in RFC 4716's form."""
+    found = HOST_KEY.search(text)
     try:
-        return asyncssh.import_public_key(text)
+        return asyncssh.import_public_key(found[0] if found else text)
     except (asyncssh.KeyImportError, ValueError):
         raise NotReached("the host key that is pinned for the server cannot be read") from None
 

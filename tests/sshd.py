@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,10 @@ def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "
 
 def _kill(pid: int) -> None:
     """A process and all that come of it: each open connection has one, in a session of its own."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        _kill(int(child))
-    os.kill(pid, signal.SIGKILL)
+    with suppress(FileNotFoundError, ProcessLookupError):  # one whose client has gone may end meanwhile
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            _kill(int(child))
+        os.kill(pid, signal.SIGKILL)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -405,6 +405,27 @@ async def test_nothing_that_can_be_cut_and_no_sha_1_is_offered(tmp_path: Path) -
         await carrier.close()
 
 
+PINS: dict[str, Callable[[str], str]] = {
+    "as OpenSSH writes it": str,
+    "as ssh-keyscan writes it": lambda pin: f"[files.example]:2222 {pin}",
+    "with a word behind it": lambda pin: f"{pin} root@files.example",
+    "as RFC 4716 has it": lambda _: HOST_KEY.export_public_key("rfc4716").decode(),
+}
+
+
+@pytest.mark.parametrize("form", PINS)
+async def test_a_host_key_is_read_in_whatever_form_it_is_pinned(tmp_path: Path, form: str) -> None:
+    carrier = Sftp()
+    async with serving(tmp_path) as address:
+        pin = PINS[form](pin_of(HOST_KEY))
+        there = Address("333", "885", address.url, pin, address.bearer, LOGIN, None, loopback=True)
+        assert isinstance((await carrier.deliver(there, PARCELS))[0], HandedOver)
+        other = Address("333", "885", address.url, "SHA256:abc", address.bearer, LOGIN, None, loopback=True)
+        assert await carrier.deliver(other, PARCELS) == [TryLater(UNREADABLE_PIN)] * 2
+        await carrier.close()
+
+
+UNREADABLE_PIN = "the host key that is pinned for the server cannot be read"
 LOGINS: dict[str, tuple[Login, str]] = {
     "PuTTY's form": (Login("sandwell", b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"), "cannot be read"),
     "nothing": (Login("sandwell", b"x"), "our key for the server cannot be read"),
