@@ -57,7 +57,7 @@ def explain(why: asyncssh.SFTPError) -> str:
         return f"the server does not let us {what}"
     if isinstance(why, (*GONE, asyncssh.SFTPNotADirectory)):
         return {
-            RENAME: "what we wrote was gone before it had its name: the server moves new files away",
+            RENAME: "what we wrote was gone at once: the server moves new files away",
             CLAIM: "a file was gone before we could take it",
             READ: "a file was gone before we could read it",
             REMOVE: "a file was gone before we could remove it",
@@ -103,13 +103,25 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
         with doing(WRITE):
             async with server.open(half, "wb") as file:
                 await file.write(content)
-        if first:
-            with doing(RENAME):
+        with doing(RENAME):
+            if first:
                 await rename_over(server, half, path)
+            else:
+                await _check_there(server, path)
     except asyncssh.SFTPError:
         with suppress(asyncssh.SFTPError):
             await server.remove(half)  # or it would fill the disk on which there was no room for it
         raise
+
+
+async def _check_there(server: asyncssh.SFTPClient, path: str) -> None:
+    """What a server has taken away at once may come back when it was scanned: the next try will see. Raises SFTPNoSuchFile."""
+    try:
+        await server.stat(path)
+    except (*LOST, *GONE):
+        raise
+    except asyncssh.SFTPError:
+        return  # it does not say
 
 
 async def _size(server: asyncssh.SFTPClient, path: str) -> int | None:

@@ -4,6 +4,7 @@ import io
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,14 @@ from gateway.settings.file import load, parse
 from schemas import json as message_json
 from schemas import xml
 from schemas.hidden_signs import CODE, check_message, find_hidden, is_line, show_hidden
+from schemas.inspection import inspect
 from schemas.layout import slots
 from schemas.message import Child, Message, TransferNotice
 from tests.children import notice
 from tests.command import run_command
 from tests.conftest import introduce, make
+from tests.consoles import house
+from tests.suppliers import served, supplier
 
 # Names as they are borne, in many scripts; invented as to their bearers.
 NAMES = {
@@ -230,6 +234,26 @@ def test_what_was_shown_and_is_typed_again_is_refused_too() -> None:
         writing.value(SURNAME, "Ma[U+202E]ryam")
     assert check_message(with_surname("Ma[U+202E]ryam"))
     assert not check_message(with_surname("Maryam [U]"))
+
+
+def test_a_file_is_checked_for_them_before_it_is_sent() -> None:
+    text = xml.write(with_surname("Ma\u200bryam"))
+    [finding] = [one for one in inspect(text, today=date(2026, 12, 1)).problems if one.code == CODE]
+    assert finding.line == next(n for n, line in enumerate(text.split(b"\n"), 1) if b"<Surname>" in line)
+
+
+async def test_a_case_system_is_told_which_element_holds_one(tmp_path: Path) -> None:
+    here, partner = house(tmp_path / "333", "333", "Sandwell", ()), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, partner)
+    async with served(here) as http:
+        one = await supplier(http, here, name="one-test")
+        got = await one.post("/notices", message_json.write(with_surname("Ma\u200bryam")))
+        said = await got.json(content_type=None)
+    assert (got.status, said["code"]) == (422, "notice.unfit")
+    assert CODE in str(said)
+    assert "Ma" not in str(said["title"])
+    for each in (here, partner):
+        each.store.close()
 
 
 def test_what_a_partner_sends_is_taken() -> None:

@@ -264,6 +264,23 @@ async def test_many_that_were_changed_do_not_use_up_a_visit(tmp_path: Path, monk
         await carrier.close()
 
 
+async def test_a_server_that_moves_whatever_is_closed_is_named_until_it_brings_it_back(tmp_path: Path) -> None:
+    carrier, away = Sftp(), tmp_path / "away"
+
+    def take(path: Path) -> None:
+        if path.name.startswith("333-"):
+            path.rename(away)
+        else:
+            path.unlink()
+
+    async with serving(tmp_path, Quirk(closed=take)) as address:
+        says = "what we wrote was gone at once: the server moves new files away"
+        assert await carrier.deliver(address, PARCELS) == [TryLater(says)] * 2
+        os.rename(away, tmp_path / "in" / f"{STEM}.sealed")
+        assert await carrier.deliver(address, PARCELS) == [HandedOver("on their SFTP server")] * 2
+        await carrier.close()
+
+
 NO_SPACE = asyncssh.SFTPFailure("No space left on device")
 FAILS: dict[str, tuple[Quirk, str]] = {  # a server on which nothing can be left, and what is said of it
     "writing is denied": (Quirk(opening=always(DENIED)), "the server does not let us write there"),
