@@ -44,6 +44,7 @@ from adapters.sftp_files import (
     LIST,
     LOST,
     MAX_BYTES,
+    MOST_SETTLING,
     REMOVE,
     digest,
     doing,
@@ -65,6 +66,9 @@ MOST_LISTED = 10_000
 VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
 
 
+_Key = tuple[str, Login | None, str | None]
+
+
 class Sftp:
     """Keeps one connection to each server open."""
 
@@ -76,7 +80,7 @@ class Sftp:
         )  # by address, and whether it is ours
         # By address: how files are left there, as it went the last time, or each would leave one more half of itself.
         self._ways: dict[str, int] = {}
-        self._open: dict[tuple[str, Login | None], tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
+        self._open: dict[_Key, tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one file."""
@@ -100,8 +104,9 @@ class Sftp:
             # what was put off comes last: it may be put off again
             names.sort(key=lambda name: _stem(name) in put_off)
             found: list[Found] = []
+            until = time.monotonic() + MOST_SETTLING
             for name in names[:MOST_FILES]:
-                if taken := await _take_or_put_off(server, folder, name, put_off):
+                if taken := await _take_or_put_off(server, folder, name, put_off, until):
                     sender = name[:3] if ours else address.authority
                     found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
         strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
@@ -162,12 +167,12 @@ class Sftp:
             raise NotReached(_sentence(why)) from why
 
     async def _forget(self, address: Address) -> None:
-        if opened := self._open.pop((address.url, address.login), None):
+        if opened := self._open.pop(_key(address), None):
             opened[0].abort()
             await opened[0].wait_closed()
 
     async def _server(self, address: Address) -> asyncssh.SFTPClient:
-        key = address.url, address.login
+        key = _key(address)
         if key not in self._open:
             place, login = urlsplit(address.url), address.login
             if login is None or address.pin is None:
@@ -178,6 +183,11 @@ class Sftp:
             connection = await ssh.connect(host, place.port or 22, login, address.pin)
             self._open[key] = connection, await _start(connection)
         return self._open[key][1]
+
+
+def _key(address: Address) -> _Key:
+    """By what a connection is known: a newer card may pin another host key."""
+    return address.url, address.login, address.pin
 
 
 def carrier() -> Sftp:
@@ -268,11 +278,11 @@ def _is_strange(entry: asyncssh.SFTPName) -> bool:
 
 
 async def _take_or_put_off(
-    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str]
+    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str], until: float
 ) -> tuple[str, tuple[bytes, ...]] | None:
     """Take a file; one over which the server or the connection stumbles is put off, so that those behind it come."""
     try:
-        return await _take(server, folder, name)
+        return await _take(server, folder, name, until)
     except asyncssh.SFTPError as why:
         put_off.add(_stem(name), NOT_READ)
         if isinstance(why, LOST):
@@ -283,7 +293,9 @@ async def _take_or_put_off(
     return None
 
 
-async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[str, tuple[bytes, ...]] | None:
+async def _take(
+    server: asyncssh.SFTPClient, folder: str, name: str, until: float
+) -> tuple[str, tuple[bytes, ...]] | None:
     """Read a file, once it is ours alone: its name then, and its lines. None where another process was quicker."""
     stem, _, kind = name.rpartition(".")
     try:
@@ -295,7 +307,8 @@ async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[st
         return None
     try:
         # The receipts for a bundle are named by the bundle.
-        return name, tuple(await read_lines(server, f"{folder}/{name}", None if kind == "receipts" else stem[4:]))
+        named = None if kind == "receipts" else stem[4:]
+        return name, tuple(await read_lines(server, f"{folder}/{name}", named, until))
     except asyncssh.SFTPNoSuchFile:
         if kind == "receipts":  # another process was quicker; of what we have just renamed, nobody was
             return None

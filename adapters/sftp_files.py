@@ -6,6 +6,7 @@ under its own. Whoever takes it holds it against the digest in its name, and wai
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -20,7 +21,7 @@ AROUND = b" \t\r\x1a\xef\xbb\xbf"  # what servers and editors put around a line 
 MAX_BYTES = 16_777_216  # of one file
 MOST_LINES = 1_000  # of one file; ours hold a hundred
 SETTLE_SECONDS = 2.0  # between two readings of what is not yet as its name says
-MOST_READINGS = 5  # of a file that still grows: with their pauses below the time of a visit
+MOST_SETTLING = 10.0  # seconds of one visit, for all of its files: many that were changed must not use it up
 # How a file is left: under which name it is written first ("" is its own). What did not go one way is tried the next.
 WAYS = (".{}.part", "{}.part", "")
 LIST, WRITE, RENAME, CLAIM, READ, REMOVE = (
@@ -56,7 +57,7 @@ def explain(why: asyncssh.SFTPError) -> str:
         return f"the server does not let us {what}"
     if isinstance(why, (*GONE, asyncssh.SFTPNotADirectory)):
         return {
-            RENAME: "what we wrote was gone before it had its name: the server moves new files away",
+            RENAME: "what we wrote was gone at once: the server moves new files away",
             CLAIM: "a file was gone before we could take it",
             READ: "a file was gone before we could read it",
             REMOVE: "a file was gone before we could remove it",
@@ -102,13 +103,25 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
         with doing(WRITE):
             async with server.open(half, "wb") as file:
                 await file.write(content)
-        if first:
-            with doing(RENAME):
+        with doing(RENAME):
+            if first:
                 await rename_over(server, half, path)
+            else:
+                await _check_there(server, path)
     except asyncssh.SFTPError:
         with suppress(asyncssh.SFTPError):
             await server.remove(half)  # or it would fill the disk on which there was no room for it
         raise
+
+
+async def _check_there(server: asyncssh.SFTPClient, path: str) -> None:
+    """What a server has taken away at once may come back when it was scanned: the next try will see. Raises SFTPNoSuchFile."""
+    try:
+        await server.stat(path)
+    except (*LOST, *GONE):
+        raise
+    except asyncssh.SFTPError:
+        return  # it does not say
 
 
 async def _size(server: asyncssh.SFTPClient, path: str) -> int | None:
@@ -138,13 +151,14 @@ async def rename_over(server: asyncssh.SFTPClient, old: str, new: str) -> None:
             await server.rename(old, new)
 
 
-async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None) -> Sequence[bytes]:
-    """Read a file's lines, whatever ends them. `named`: the digest that its name gives; while it differs and the file grows, wait."""
+async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, until: float) -> Sequence[bytes]:
+    """Read a file's lines, whatever ends them.
+
+    `named`: the digest that its name gives; while it differs and the file grows, wait, but not longer than `until` (monotonic).
+    """
     content = await _read(server, path)
     lines = split_lines(content)
-    for _ in range(MOST_READINGS - 1):
-        if named is None or digest(b"\n".join(lines)) == named:
-            break
+    while named is not None and digest(b"\n".join(lines)) != named and time.monotonic() < until:
         await asyncio.sleep(SETTLE_SECONDS)
         before, content = content, await _read(server, path)
         lines = split_lines(content)

@@ -5,34 +5,39 @@ over the ciphertext (-etm), nor CBC; and nothing that rests on SHA-1. What an ol
 """
 
 import asyncio
+import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from struct import unpack
 
 import asyncssh
+from asyncssh.kex import get_kex_algs
 from asyncssh.packet import PacketDecodeError, SSHPacket
+from asyncssh.public_key import get_public_key_algs
 
 from adapters.route import Login, NotReached
 
 CONNECT_SECONDS = 10
-# In the order in which we would have them. A star stands for what only some libraries have: ML-KEM beside X25519.
+# Those with SHA-2. A star stands for what only some libraries have, such as ML-KEM beside X25519.
 KEY_EXCHANGES = (
-    "*25519-sha256*,curve448-sha512,ecdh-sha2-nistp*,diffie-hellman-group-exchange-sha256,diffie-hellman-group*-sha512,"
-    "diffie-hellman-group14-sha256"
+    "*25519-sha256*",
+    "*25519-sha512*",
+    "ecdh-sha2-nistp*",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group*-sha512",
+    "diffie-hellman-group14-sha256",
 )
 CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
 MACS = ("hmac-sha2-512", "hmac-sha2-256")
 SIGNATURES = (
     "ssh-ed25519",
-    "ssh-ed448",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
+    "ecdsa-sha2-nistp*",
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+HOST_KEY = re.compile(r"\b(?:ssh|ecdsa)-[a-z0-9-]+ +AAAA[A-Za-z0-9+/=]+")
 OLD = "the server is too old to be safe: it offers"
 MOST_GREETING_LINES = 50  # before a server says that it speaks SSH (RFC 4253, 4.2)
 LONGEST_OFFER = 35_000  # bytes: as long as any packet that all must take (RFC 4253, 6.1)
@@ -64,7 +69,7 @@ class _Offer:
 
     def lacks(self, signs: Sequence[str]) -> str | None:
         """Say what is not there that we need; `signs`: how the pinned host key may."""
-        if not any(fnmatch(one, ours) for one in self.key_exchanges for ours in KEY_EXCHANGES.split(",")):
+        if not _choose(KEY_EXCHANGES, self.key_exchanges):
             return f"{OLD} no key exchange with SHA-2 (Curve25519, ECDH, or Diffie-Hellman of 2,048 bits or more)"
         if not set(signs) & set(self.host_keys):
             if "rsa-sha2-512" in signs and "ssh-rsa" in self.host_keys:
@@ -82,7 +87,7 @@ class _Offer:
 async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh.SSHClientConnection:
     """Open a session with the server that has this key. Raises NotReached with the reason."""
     pinned, keys = _import_host_key(host_key), _import_login_keys(login)
-    signs = [one for one in SIGNATURES if one.encode() in pinned.sig_algorithms]
+    signs = _choose(SIGNATURES, map(bytes.decode, pinned.sig_algorithms))
     client = _Watching()
     try:
         return await asyncssh.connect(
@@ -94,10 +99,10 @@ async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh
             client_keys=keys,
             known_hosts=([pinned], [], []),
             server_host_key_algs=signs,
-            kex_algs=KEY_EXCHANGES,
+            kex_algs=_choose(KEY_EXCHANGES, map(bytes.decode, get_kex_algs())),
             encryption_algs=CIPHERS,
             mac_algs=MACS,
-            signature_algs=SIGNATURES,
+            signature_algs=_choose(SIGNATURES, map(bytes.decode, get_public_key_algs())),
             compression_algs=("none",),
             gss_host=None,
             agent_path=None,
@@ -112,9 +117,17 @@ async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh
         raise NotReached(lacking or _explain(why, greeted, agreed, keys)) from why
 
 
+def _choose(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
+    """Choose those of what is there that are wanted, in our order: what a library lacks is no fault."""
+    known = list(there)
+    return [one for pattern in wanted for one in known if fnmatch(one, pattern) and not one.startswith("gss-")]
+
+
 def _import_host_key(text: str) -> asyncssh.SSHKey:
+    """Read it as OpenSSH, `ssh-keyscan` or another program writes it: with the host before it, or in RFC 4716's form."""
+    found = HOST_KEY.search(text)
     try:
-        return asyncssh.import_public_key(text)
+        return asyncssh.import_public_key(found[0] if found else text)
     except (asyncssh.KeyImportError, ValueError):
         raise NotReached("the host key that is pinned for the server cannot be read") from None
 

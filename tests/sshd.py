@@ -77,8 +77,8 @@ def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "
 
 
 def _kill(pid: int) -> None:
-    """A process and all that come of it: each open connection has one, in a session of its own. One may end meanwhile."""
-    with suppress(FileNotFoundError, ProcessLookupError):
+    """A process and all that come of it: each open connection has one, in a session of its own."""
+    with suppress(FileNotFoundError, ProcessLookupError):  # one whose client has gone may end meanwhile
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             _kill(int(child))
         os.kill(pid, signal.SIGKILL)

@@ -24,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import setup
 from gateway.errors import ConfigProblem
 from gateway.store import log
-from keys import errors, smime
+from keys import card, errors, smime
 from tests.certificates import for_mail
 from tests.command import run_command
 from tests.conftest import make
@@ -330,3 +330,28 @@ def test_a_file_of_windows_is_taken_by_the_command(sandwell: Path, tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert "private key" not in done.stderr
+
+
+CARD_FORMS: dict[str, Callable[[str], bytes]] = {
+    "as it was written": str.encode,
+    "broken into lines by a mail": lambda text: "\r\n".join(
+        text[at : at + 76] for at in range(0, len(text), 76)
+    ).encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "a mark before it": lambda text: b"\xef\xbb\xbf" + text.encode(),
+}
+
+
+@pytest.mark.parametrize("form", CARD_FORMS)
+def test_a_partners_card_is_read_in_whatever_form_it_comes(form: str, tmp_path: Path) -> None:
+    ours, theirs = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    text = (tmp_path / "885" / setup.CARD_FILE).read_text("ascii")
+    (tmp_path / "card").write_bytes(CARD_FORMS[form](text))
+    said = ("--fingerprint", card.fingerprint(theirs.own_card), "--home", str(tmp_path / "333"))
+    done = run_command("partner", "add", str(tmp_path / "card"), *said)
+    for here in (ours, theirs):
+        here.store.close()
+    assert done.returncode == 0, done.stderr
+    here = setup.open_authority(tmp_path / "333")
+    assert here.trust.knows("885")
+    here.store.close()

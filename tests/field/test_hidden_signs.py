@@ -4,6 +4,7 @@ import io
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -21,19 +22,23 @@ from gateway.console.questions import Question
 from gateway.core import writing
 from gateway.core.marks import understood
 from gateway.core.permissions import Role
-from gateway.errors import NotAllowed, Unfit, Unusable
+from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.send import prepare, send_one
 from gateway.paper import as_csv, as_html
 from gateway.paper.page import Column, Page, Table
+from gateway.settings.file import load, parse
 from schemas import json as message_json
 from schemas import xml
 from schemas.hidden_signs import CODE, check_message, find_hidden, is_line, show_hidden
+from schemas.inspection import inspect
 from schemas.layout import slots
 from schemas.message import Child, Message, TransferNotice
 from tests.children import notice
 from tests.command import run_command
 from tests.conftest import introduce, make
+from tests.consoles import house
+from tests.suppliers import served, supplier
 
 # Names as they are borne, in many scripts; invented as to their bearers.
 NAMES = {
@@ -231,6 +236,26 @@ def test_what_was_shown_and_is_typed_again_is_refused_too() -> None:
     assert not check_message(with_surname("Maryam [U]"))
 
 
+def test_a_file_is_checked_for_them_before_it_is_sent() -> None:
+    text = xml.write(with_surname("Ma\u200bryam"))
+    [finding] = [one for one in inspect(text, today=date(2026, 12, 1)).problems if one.code == CODE]
+    assert finding.line == next(n for n, line in enumerate(text.split(b"\n"), 1) if b"<Surname>" in line)
+
+
+async def test_a_case_system_is_told_which_element_holds_one(tmp_path: Path) -> None:
+    here, partner = house(tmp_path / "333", "333", "Sandwell", ()), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, partner)
+    async with served(here) as http:
+        one = await supplier(http, here, name="one-test")
+        got = await one.post("/notices", message_json.write(with_surname("Ma\u200bryam")))
+        said = await got.json(content_type=None)
+    assert (got.status, said["code"]) == (422, "notice.unfit")
+    assert CODE in str(said)
+    assert "Ma" not in str(said["title"])
+    for each in (here, partner):
+        each.store.close()
+
+
 def test_what_a_partner_sends_is_taken() -> None:
     """A partner with an older version would lose a child otherwise; the page shows it."""
     message = with_surname("Ma\u200bryam")
@@ -280,3 +305,18 @@ def test_every_control_and_format_character_is_hidden_but_those_that_are_seen() 
     for code in range(0x110000):
         if unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp", "Cs") and chr(code) not in "\t\n\r":
             assert (find_hidden(f"a{chr(code)}b") is None) == (code in seen), hex(code)
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_a_setting_that_was_copied_with_one_is_named_by_its_line(why: str, tmp_path: Path) -> None:
+    text = f'[authority]\ncode = "333"\nname = "{BAD[why]}"\n'
+    with pytest.raises(ConfigProblem, match=rf"line 3: .*U[+]{ord(HIDING[why]):04X}"):
+        parse(text, tmp_path)
+
+
+def test_settings_may_begin_with_the_mark_of_an_editor(sandwell: Authority) -> None:
+    file = sandwell.config.home / "gateway.toml"
+    before = file.read_bytes()
+    file.write_bytes(b"\xef\xbb\xbf" + before)
+    assert load(sandwell.config.home) == sandwell.config
+    file.write_bytes(before)

@@ -12,7 +12,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from adapters import sftp_files
+from adapters import sftp, sftp_files
 from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
 from adapters.sftp import Sftp
 from adapters.sftp_files import split_lines
@@ -251,6 +251,36 @@ async def test_what_still_grows_is_read_once_it_is_whole(tmp_path: Path, monkeyp
     assert bundle.lines == LINES
 
 
+async def test_many_that_were_changed_do_not_use_up_a_visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them waits a second alone; a visit has eight, and lets them wait for one."""
+    monkeypatch.setattr(sftp_files, "SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(sftp, "MOST_SETTLING", 1.0)
+    monkeypatch.setattr(sftp, "VISIT_SECONDS", 8)
+    carrier = Sftp()
+    async with serving(tmp_path) as address:
+        for n in range(sftp.MOST_FILES):
+            (tmp_path / "in" / f"333-{n:064x}.sealed").write_bytes(b"changed on the way")
+        assert len(await fetch(carrier, owned(address))) == sftp.MOST_FILES
+        await carrier.close()
+
+
+async def test_a_server_that_moves_whatever_is_closed_is_named_until_it_brings_it_back(tmp_path: Path) -> None:
+    carrier, away = Sftp(), tmp_path / "away"
+
+    def take(path: Path) -> None:
+        if path.name.startswith("333-"):
+            path.rename(away)
+        else:
+            path.unlink()
+
+    async with serving(tmp_path, Quirk(closed=take)) as address:
+        says = "what we wrote was gone at once: the server moves new files away"
+        assert await carrier.deliver(address, PARCELS) == [TryLater(says)] * 2
+        os.rename(away, tmp_path / "in" / f"{STEM}.sealed")
+        assert await carrier.deliver(address, PARCELS) == [HandedOver("on their SFTP server")] * 2
+        await carrier.close()
+
+
 NO_SPACE = asyncssh.SFTPFailure("No space left on device")
 FAILS: dict[str, tuple[Quirk, str]] = {  # a server on which nothing can be left, and what is said of it
     "writing is denied": (Quirk(opening=always(DENIED)), "the server does not let us write there"),
@@ -392,6 +422,27 @@ async def test_nothing_that_can_be_cut_and_no_sha_1_is_offered(tmp_path: Path) -
         await carrier.close()
 
 
+PINS: dict[str, Callable[[str], str]] = {
+    "as OpenSSH writes it": str,
+    "as ssh-keyscan writes it": lambda pin: f"[files.example]:2222 {pin}",
+    "with a word behind it": lambda pin: f"{pin} root@files.example",
+    "as RFC 4716 has it": lambda _: HOST_KEY.export_public_key("rfc4716").decode(),
+}
+
+
+@pytest.mark.parametrize("form", PINS)
+async def test_a_host_key_is_read_in_whatever_form_it_is_pinned(tmp_path: Path, form: str) -> None:
+    carrier = Sftp()
+    async with serving(tmp_path) as address:
+        pin = PINS[form](pin_of(HOST_KEY))
+        there = Address("333", "885", address.url, pin, address.bearer, LOGIN, None, loopback=True)
+        assert isinstance((await carrier.deliver(there, PARCELS))[0], HandedOver)
+        other = Address("333", "885", address.url, "SHA256:abc", address.bearer, LOGIN, None, loopback=True)
+        assert await carrier.deliver(other, PARCELS) == [TryLater(UNREADABLE_PIN)] * 2
+        await carrier.close()
+
+
+UNREADABLE_PIN = "the host key that is pinned for the server cannot be read"
 LOGINS: dict[str, tuple[Login, str]] = {
     "PuTTY's form": (Login("sandwell", b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"), "cannot be read"),
     "nothing": (Login("sandwell", b"x"), "our key for the server cannot be read"),
