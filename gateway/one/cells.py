@@ -61,7 +61,7 @@ DAY = re.compile(
     rf"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}|[0-9.]+E[+-]?[0-9]+", re.IGNORECASE
 )  # as a spreadsheet mends "May 1"
 
-PLAIN = re.compile(r"[A-Za-z '.-]*")
+PLAIN = re.compile(r"[0-9 '.-]*[A-Za-z][A-Za-z0-9 '.-]*")
 SIGNS_OF_NAMES = frozenset("'’‘ʼʻʿʾ`´-‐‑‒–—.,()/&\"“”·‧・ \u200c\u200d")
 ENTITY = re.compile(r"&#?[A-Za-z0-9]+;|\\[ux][0-9a-f]{2}|[=%][0-9A-F]{2}", re.IGNORECASE)
 # UTF-8 that was read as Windows-1252 and written again: an accent becomes Ã, Â or â with what is no letter behind it
@@ -98,9 +98,10 @@ def may_be_yes(text: str) -> bool:
 
 def clean(text: str) -> str:
     """Say what a cell holds, in one spelling: without what cannot be seen around it; what is no text is marked as STRANGE."""
-    if not text.isprintable() or "\xa0" in text:
-        text = NO_TEXT.sub(STRANGE, text)
-    return " ".join(text.split()).strip(INVISIBLE).strip()
+    if text.isprintable():  # so its only white space are blanks, and nothing in it cannot be seen
+        text = text.strip()
+        return " ".join(text.split()) if "  " in text else text
+    return " ".join(NO_TEXT.sub(STRANGE, text).split()).strip(INVISIBLE).strip()
 
 
 def is_nothing(text: str) -> bool:
@@ -110,7 +111,7 @@ def is_nothing(text: str) -> bool:
 
 def is_error(text: str) -> bool:
     """Is it how a spreadsheet or a report writes that something has failed?"""
-    return bool(ERROR.fullmatch(text))
+    return text[:1] in ("#", "E", "e") and bool(ERROR.fullmatch(text))
 
 
 def or_empty(text: str) -> str:
@@ -150,7 +151,7 @@ def is_of_a_machine(name: str) -> bool:
 
 
 def _has_strange_sign(name: str) -> bool:
-    if not name or (PLAIN.fullmatch(name) and name.strip(" '.-")):
+    if not name or PLAIN.fullmatch(name):
         return False
     kinds = [unicodedata.category(sign) for sign in name]
     if ENTITY.search(name) or not any(kind[0] == "L" for kind in kinds):

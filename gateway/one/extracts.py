@@ -48,14 +48,16 @@ class Ignored:
 Rows = Iterator[tuple[int, Row | Unread | Ignored]]
 
 
-def read(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date) -> Rows:
+def read(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool = True) -> Rows:
     """The rows of the file with this name: of a table with their lines, of a CTF with the number of the pupil.
+
+    `judged`: with what an officer must look at; without, it is only whether the file is whole that is asked.
 
     Raises Unusable, at the latest at its end, where it is no whole CTF, and no table with these columns.
     """
     if stream.seek(0, io.SEEK_END) > MAX_BYTES:
         raise _no_table("it is larger than 100 MB")
-    rows = _of_ctf(stream, name, today) if _is_xml(stream) else _of_table(stream, columns)
+    rows = _of_ctf(stream, name, today) if _is_xml(stream) else _of_table(stream, columns, judged=judged)
     for count, row in enumerate(rows):
         if count == MAX_ROWS:
             raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
@@ -100,14 +102,14 @@ def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> Table:
     )
 
 
-def _of_table(stream: BinaryIO, columns: OneColumnsSettings) -> Rows:
+def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool) -> Rows:
     try:
         found = _open_table(stream, columns)
         there = "restricted" in found.headings.known
         # a row that leaves the cell out says nothing of it, whatever the setting is for files without that column
         nothing = EMPTY | ({"restricted": cells.NO_CELL} if there else {UNSAID: "y"})
         for line, row in found.rows:
-            yield line, row if isinstance(row, Unread) else _doubted({**nothing, **row}, found)
+            yield line, row if isinstance(row, Unread) or not judged else _doubted({**nothing, **row}, found)
     except NotATable as why:
         raise _no_table(str(why)) from None
 

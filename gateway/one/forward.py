@@ -157,10 +157,11 @@ def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[
         _compared(tx, here, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
         for one in judged
     ]
-    again = {one.draft: _again(here, one) for one in judged}
-    drafted = store_drafts.known(tx, [*again, *again.values()])
+    drafted = store_drafts.known(tx, [one.draft for one in judged])
+    again = {one.found.number: _again(here, one) for one in judged if one.draft in drafted}
+    drafted |= store_drafts.known(tx, again.values()) if again else {}
     waiting = store_drafts.open_of(tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)})
-    return [_drafted(one, again[one.draft], drafted, waiting) for one in judged]
+    return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
 
 
 def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _Judged:

@@ -73,14 +73,14 @@ def _row(line: Line) -> Row:
     return dict(zip(HEADINGS, values, strict=True))
 
 
-def _read(here: Authority, taken: Taken) -> extracts.Rows:
+def _read(here: Authority, taken: Taken, *, judged: bool = True) -> extracts.Rows:
     with taken.path.open("rb") as stream:
-        yield from extracts.read(stream, taken.name, here.config.one_columns, here.now().date())
+        yield from extracts.read(stream, taken.name, here.config.one_columns, here.now().date(), judged=judged)
 
 
 def _whole(here: Authority, taken: Taken) -> str:
     """The file's SHA-256, once it was read to its end. Raises Unusable."""
-    for _ in _read(here, taken):
+    for _ in _read(here, taken, judged=False):
         pass
     with taken.path.open("rb") as stream:
         return file_digest(stream, "sha256").hexdigest()

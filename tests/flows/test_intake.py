@@ -363,7 +363,9 @@ async def test_a_file_on_which_our_code_fails_holds_up_no_other(
 ) -> None:
     sandwell, _ = pair
 
-    def stumble(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date) -> extracts.Rows:
+    def stumble(
+        stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool
+    ) -> extracts.Rows:
         if name == "a.csv":
             raise RuntimeError("a fault that nobody foresaw")
         return sound(stream, name, columns, today)
