@@ -9,6 +9,7 @@ GatewayError           code, one sentence, what to do next
   Unfit                  a notice that its rules refuse; nothing was kept
   Unconfirmed            a notice about which an officer must say that it is right as it stands; nothing was kept
   Unusable               a file or an address that cannot be used
+    Doubted                a file that may be right, and at which a person must look before it counts
   Busy                   it is too much for now, or takes too long; the same may be asked again
 """
 
@@ -111,6 +112,10 @@ class NotAllowed(GatewayError):
 
 class Unusable(GatewayError):
     """A file or an address cannot be used."""
+
+
+class Doubted(Unusable):
+    """A file that may be right, and at which a person must look before it counts."""
 
 
 class Busy(GatewayError):

@@ -20,6 +20,7 @@ from gateway.console import (
     drafts,
     find,
     health,
+    mail_replies,
     matches,
     partners,
     people,
@@ -28,6 +29,7 @@ from gateway.console import (
     searches,
     sign_in,
     unanswered,
+    waiting_files,
     worklist,
 )
 from gateway.console.audit_proofs import CHECKS
@@ -48,9 +50,11 @@ ROOMS = (
     find.DOORS,
     case.DOORS,
     acts.DOORS,
+    mail_replies.DOORS,
     searches.DOORS,
     matches.DOORS,
     drafts.DOORS,
+    waiting_files.DOORS,
     compose.DOORS,
     people.DOORS,
     case_systems.DOORS,

@@ -25,6 +25,7 @@ from gateway.store.marks import Marked
 from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
+from schemas.hidden_signs import check_message
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
 
@@ -39,6 +40,7 @@ INSTEAD = {  # what belongs to another message has a command of its own, which m
 Also = Callable[
     [Connection, str], None
 ]  # what is written in the transaction that makes a message, of which it is told the id
+SHOWN = b"[U+"  # how a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other
 TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
 
 
@@ -81,6 +83,7 @@ def prepare(
         known = what_is_known(here, notices)
     doubts = [_check(here, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices]
     texts = [xml.write(notice) for notice in notices]
+    _check_signs(notices, texts)
     ready = [_seal(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
     return [replace(one, confirmed=" ".join(codes)) if codes else one for one, codes in zip(ready, doubts, strict=True)]
 
@@ -109,6 +112,13 @@ def _check(here: Authority, notice: Message, confirmed: Collection[str], known: 
     if doubts := safeguards.unconfirmed(slips, confirmed):
         raise Unconfirmed(doubts)
     return sorted({one.code for one in slips})
+
+
+def _check_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
+    """Nothing that nobody sees is sent. A partner's message is taken with it, and shown so that it is seen."""
+    for notice, text in zip(notices, texts, strict=True):
+        if not (text.isascii() and SHOWN not in text) and (found := check_message(notice)):
+            raise Unfit(found)
 
 
 def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:

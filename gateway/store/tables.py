@@ -213,6 +213,23 @@ intake = Table(  # rows of extracts that became notices
     Column("digest", DIGEST, primary_key=True),  # of whom, when and where to, under our own key
     Column("message_id", ID, nullable=False),
     Column("at", Instant, nullable=False),
+    # what tells whether a row that comes again says the same; without them in rows of before
+    Column("child", DIGEST),  # whom: the UPN, or name and date of birth
+    Column("person", DIGEST),  # name and date of birth
+    Column("said", DIGEST),  # of what the notice carries
+    Index("intake_child", "child"),
+)
+
+accepted_headings = (
+    Table(  # sets of headings of extracts that are read, as a person has accepted them, or as the first of all
+        "accepted_headings",
+        metadata,
+        Column("kind", String(20), primary_key=True),  # of the folder
+        Column("digest", DIGEST, primary_key=True),
+        Column("headings", Text, nullable=False),  # JSON: ours by our names, and those that are not read
+        Column("accepted_at", Instant, nullable=False),
+        Column("accepted_by", String(80), nullable=False),
+    )
 )
 
 transfer_files = (
@@ -241,6 +258,9 @@ drafts = Table(  # rows of extracts that wait for an officer, or waited
     Column("digest", DIGEST, nullable=False),  # of whom and when; these three under our own key
     Column("child", DIGEST, nullable=False),  # of whom
     Column("said", DIGEST, nullable=False),  # of the whole row
+    Column("person", DIGEST),  # name and date of birth; without it in drafts of before
+    Column("carried", DIGEST),  # what a notice of the row would carry
+    Column("corrects", ID),  # the notice in whose place it may be sent
     Column("reason", Text, nullable=False),
     Column("file", DIGEST, nullable=False),  # SHA-256 of the extract
     Column("row", Integer, nullable=False),
@@ -600,6 +620,28 @@ left_behind = Table(  # what lies at a route and is not handled
     Column("why", String(300), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("since", Instant, nullable=False),
+)
+
+mail_replies = Table(  # what came by mail in answer to letters
+    "mail_replies",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("message_id", ID, nullable=False),  # of the notice that it is about
+    Column("came_at", Instant, nullable=False),
+    Column("what", String(10), nullable=False),
+    Column("domain", String(253), nullable=False),  # from where it claims to come
+    Column("from_there", Boolean, nullable=False),  # that is where we wrote to
+    Column("signed", Boolean, nullable=False),
+    Column("by_machine", Boolean, nullable=False),
+    Column("mark", BigInteger, nullable=False),  # of what it says, under our own key
+    Column("stage", String(10), nullable=False),
+    Column("judgement", String(20)),  # what an officer of ours read in it
+    Column("judged_at", Instant),
+    Column("judged_by", String(80)),
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary, nullable=False),  # what it says, locked
+    Index("mail_replies_about", "message_id", "mark", unique=True),
+    Index("mail_replies_waiting", "stage", "number"),
 )
 
 api_clients = Table(  # case systems that may call the API
