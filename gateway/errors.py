@@ -8,6 +8,7 @@ GatewayError           code, one sentence, what to do next
   NotAllowed             this act is not open to this person, or not in this state
   Unfit                  a notice that its rules refuse; nothing was kept
   Unusable               a file or an address that cannot be used
+    Doubted                a file that may be right, and at which a person must look before it counts
   Busy                   it is too much for now, or takes too long; the same may be asked again
 """
 
@@ -110,6 +111,10 @@ class NotAllowed(GatewayError):
 
 class Unusable(GatewayError):
     """A file or an address cannot be used."""
+
+
+class Doubted(Unusable):
+    """A file that may be right, and at which a person must look before it counts."""
 
 
 class Busy(GatewayError):

@@ -36,8 +36,15 @@ def _by_gss_code() -> dict[str, str]:
     return {row["gss_code"]: row["code"] for name in ("authorities_live", "authorities_wales") for row in rows(name)}
 
 
+@cache
+def _replaced() -> dict[str, str]:
+    return {row["code"]: row["successor"] for row in rows("authorities_replaced")}
+
+
 def authority_of(gss_code: str) -> str | None:
-    """The DfE code of the live authority that ONS knows by this code (E10000034); None where it is none for education."""
+    """The DfE code of the live authority that ONS knows, or knew before, by this code (E10000034); None where it is none for education."""
+    while gss_code not in _by_gss_code() and gss_code in _replaced():
+        gss_code = _replaced()[gss_code]
     return _by_gss_code().get(gss_code)
 
 

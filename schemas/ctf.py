@@ -17,10 +17,13 @@ from typing import BinaryIO, Literal
 
 from lxml import etree
 
+from schemas.days import read_day
 from schemas.findings import Finding, Unreadable
 
 CHANGES = (8, 1)  # month and day on which a new version begins
 NOBODY = ("XXX", "MMM")  # as destination: not known; left the maintained sector
+BEFORE_XML = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+(?=<)")  # marks, some written twice, and empty lines
+VERSION = re.compile("[A-Za-z]{0,4} ?[0-9]{1,4}([.][0-9]{1,2})?")  # as it may be shown
 JOINERS = re.compile("(?i)cmj|joiner")
 MAX_PUPIL = 2_097_152  # bytes of one pupil in a file, or of what stands between two: a real one has some thousands
 Event = Literal["start", "end"]
@@ -67,7 +70,9 @@ def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
     header: etree._Element | None = None
     number = 0
     try:
-        _check_root(stream)
+        before = BEFORE_XML.match(stream.read(200))
+        begins = before.end() if before else 0
+        _check_root(stream, begins)
         bounded = _Bounded(stream)
         for element in _elements(bounded, "end", ("Header", "Pupil")):
             bounded.begin_pupil()
@@ -80,7 +85,11 @@ def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
                 number += 1
                 yield _leaver(header, element, number, joiner=_of_joiners(header, name))
                 _forget(element)
-    except (etree.XMLSyntaxError, ValueError):
+    except etree.XMLSyntaxError as why:
+        where = f": see line {why.lineno}" if why.lineno else ""
+        sentence = f"The file is not whole, not XML, or not in the encoding that it declares{where}."
+        raise _unreadable("ctf.malformed", sentence) from None
+    except ValueError:
         raise _unreadable("ctf.malformed", "The file is not whole, or not XML.") from None
     if header is None:
         raise _unreadable("ctf.malformed", "The file has no header.")
@@ -120,9 +129,10 @@ def _elements(stream: "BinaryIO | _Bounded", event: Event, tag: str | tuple[str,
     return (element for _, element in found)
 
 
-def _check_root(stream: BinaryIO) -> None:
+def _check_root(stream: BinaryIO, begins: int) -> None:
+    stream.seek(begins)
     root = next(_elements(_Bounded(stream), "start", "*"))
-    stream.seek(0)
+    stream.seek(begins)
     if root.getroottree().docinfo.doctype:
         raise _unreadable("ctf.malformed", "The file declares a document type, which a CTF does not.")
     if root.tag != "CTfile":
@@ -133,7 +143,8 @@ def _checked(header: etree._Element, today: date) -> etree._Element:
     newest = version(today)
     found = _text(header, "CTFversion") or _text(header, "CTFVersion")
     if found.partition(".")[0] not in (str(newest), str(newest - 1)):
-        raise _unreadable("ctf.version", f"The file is not of CTF version {newest} or {newest - 1}.")
+        theirs = f", but of {found}" if VERSION.fullmatch(found) else ""
+        raise _unreadable("ctf.version", f"The file is not of CTF version {newest} or {newest - 1}{theirs}.")
     return header
 
 
@@ -163,7 +174,7 @@ def _leaver(header: etree._Element, pupil: etree._Element, number: int, *, joine
         dob=_text(pupil, "DOB"),
         sex=_text(pupil, "Sex") or _text(pupil, "Gender"),
         nc_year=_text(pupil, "BasicDetails/NCyearActual"),
-        left_on=max((one.text or "" for one in pupil.iterfind("SchoolHistory/School/LeavingDate")), default=""),
+        left_on=_left_on(header, pupil),
         ground=_text(pupil, "GroundsForRemoval") or _text(pupil, "RemovalGround"),
         destination_la="" if where[0] in NOBODY else where[0],
         destination_estab=where[1],
@@ -176,6 +187,27 @@ def _leaver(header: etree._Element, pupil: etree._Element, number: int, *, joine
         school_estab=_text(header, "SourceSchool/Estab"),
         school_name=_text(header, "SourceSchool/SchoolName"),
     )
+
+
+def _left_on(header: etree._Element, pupil: etree._Element) -> str:
+    """When the pupil leaves the school that sends the file; empty where that is not said, whatever is of other schools.
+
+    Who came back has been there more than once: the last time counts, which may have no end yet, or not stand there.
+    """
+    sender = _school(header, "SourceSchool/")[:2]
+    spells = [(_school(one)[:2], _dated(one)) for one in pupil.iterfind("SchoolHistory/School")]
+    there = [spell for school, spell in spells if school == sender and all(sender)]
+    if not there:
+        return ""
+    _, _, left, text = max(there, key=lambda one: one[:3])
+    # who has since been at another school, and left that too, has not left this one now
+    return "" if any(entered > left and not still for _, (entered, still, *_) in spells) else text
+
+
+def _dated(spell: etree._Element) -> tuple[date, bool, date, str]:
+    """When a time at a school began; that it has no end; its end, if any can be read, and as it is written."""
+    left = _text(spell, "LeavingDate")
+    return read_day(_text(spell, "EntryDate")) or date.min, not left, read_day(left) or date.max, left
 
 
 def _is_post(header: etree._Element) -> bool:

@@ -64,6 +64,7 @@ def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:
             return hint, marks, optional, repeated
 
 
+@cache
 def is_ours(kind: type) -> bool:
     """Is it a class of `message`, and not a simple value?"""
     return is_dataclass(kind)

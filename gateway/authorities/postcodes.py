@@ -3,23 +3,26 @@
 The directory has a row for each of some 2.7 million postcodes. The columns that count, by the names of old and new releases:
 the postcode (`pcds`); the county (`oscty`, `cty25cd`), which is the authority for education where there are two tiers; and the
 district or unitary authority (`oslaua`, `lad25cd`). It is read row by row, and written in steps that let the gateway's own
-work in between.
+work in between. A code that another has taken the place of is followed; one of England or Wales that is not known is named, for its
+postcodes are then in nobody's area. Of an archive every part is read (`postcode_archive`).
 """
 
 import csv
 import io
 import re
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from sqlalchemy import Connection
 
+from gateway.authorities import postcode_archive
+from gateway.authorities.postcode_archive import Damaged, NoTable
 from gateway.authority import Authority
 from gateway.errors import Unusable
 from gateway.store import log, postcodes
@@ -28,10 +31,18 @@ from schemas import codes
 from schemas.message import Address, Message
 
 STEP = 20_000  # postcodes in one transaction: a fraction of a second
-COLUMNS = {"postcode": "pcds", "county": r"oscty|cty(\d\dcd)?", "district": r"oslaua|laua|lad(\d\dcd)?"}
+YEAR = r"(?P<year>\d\d)?"
+COLUMNS = {  # the first name that is there counts, and of one with a year the newest
+    "postcode": ("pcds", "pcd8", "pcd2", "pcd7", "pcd", "postcode"),
+    "county": ("oscty", f"cty{YEAR}(cd)?"),
+    "district": ("oslaua", "laua", f"lad{YEAR}(cd)?"),
+}
+SEPARATORS = ",;\t|"
+NO_AREA = "99999999"  # ends the codes of ONS for what lies in no area of this kind
+MAX_HEAD = 65_536  # bytes of the line with the headings
+AREA = re.compile("[A-Z]+")
+AREA_LEAST = 100  # postcodes of an area that we had: fewer may have been moved or closed
 POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}")
-MAX_BYTES = 4_294_967_296  # of a directory, unpacked; one has some 1.3 GB
-MOST_SWELLING = 100  # times its packed size; one has some ten
 LEAST = 0.5  # of what we had: a directory with less is not whole, and takes nothing away
 
 
@@ -43,33 +54,58 @@ class Imported:
     elsewhere: int  # in no authority for education: Scotland, Northern Ireland, the islands
     malformed: int  # rows that hold no postcode
     gone: int  # postcodes of an earlier release that are not in this one
+    unknown: Mapping[str, int] = field(
+        default_factory=dict
+    )  # codes of England and Wales that are not known, and of how many
 
 
 def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
     """Take in a directory, in the place of the one before. Raises Unusable where it is none, or less than half of that one."""
     release = here.store.look(postcodes.newest_release) + 1
     kept = elsewhere = malformed = 0
-    table = rows(stream)
+    unknown: Counter[str] = Counter()
+    areas: set[str] = set()
+    table = rows(stream, unknown)
     while step := list(islice(table, STEP)):
         placed = {postcode: code for postcode, code in step if postcode and code}
         here.store.run(partial(postcodes.put, release=release, placed=placed))
         kept += len(placed)
+        areas |= {_area(postcode) for postcode in placed}
         malformed += sum(not postcode for postcode, _ in step)
         elsewhere += sum(bool(postcode) and not code for postcode, code in step)
+    _check_whole(here, release, kept, areas)
+    detail = {"postcodes": kept, "gone": 0, "unknown": unknown.total()}
+
+    def end(tx: Connection) -> int:
+        detail["gone"] = postcodes.forget(tx, before=release)
+        log.append(tx, here.now(), [Entry("postcodes.imported", by, detail=detail)])
+        return detail["gone"]
+
+    gone = here.store.run(end)
+    return Imported(kept, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
+
+
+def _check_whole(here: Authority, release: int, kept: int, areas: set[str]) -> None:
+    """Raises Unusable where the directory is a part only; what it held is known then, and nothing is taken away."""
     before = here.store.look(lambda tx: postcodes.count(tx, before=release))
-    if kept < LEAST * (before + kept):
+    if not kept or kept < LEAST * (before + kept):
         raise Unusable(
             "postcodes.too-few",
             f"The file holds {kept} postcodes, and {before} that we had are not in it, so it is not a whole directory.",
             "Get the directory again; those that we had stay, with the new ones.",
         )
+    left = Counter(map(_area, here.store.look(lambda tx: postcodes.find_before(tx, release))))
+    if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
+        raise Unusable(
+            "postcodes.too-few",
+            f"The file holds no postcode that begins with {', '.join(lacking)}, so it is not a whole directory.",
+            "Get the directory again, with all its parts; those that we had stay, with the new ones.",
+        )
 
-    def end(tx: Connection) -> int:
-        gone = postcodes.forget(tx, before=release)
-        log.append(tx, here.now(), [Entry("postcodes.imported", by, detail={"postcodes": kept, "gone": gone})])
-        return gone
 
-    return Imported(kept, elsewhere, malformed, here.store.run(end))
+def _area(postcode: str) -> str:
+    found = AREA.match(postcode)
+    return found[0] if found else ""
 
 
 def authority_of(here: Authority, postcode: str) -> str | None:
@@ -98,58 +134,90 @@ def normal(postcode: str) -> str:
 
 @contextmanager
 def opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """The directory as bytes, and how many: a CSV file, or the largest one in the ZIP archive that ONS publishes."""
+    """The directory as bytes, and how many: a CSV file, or what there is of one in the ZIP archive that ONS publishes.
+
+    Raises Unusable, also where the archive is damaged: nothing of it was taken in then.
+    """
     try:
-        if not zipfile.is_zipfile(file):
+        if not postcode_archive.is_archive(file):
             with file.open("rb") as stream:
                 yield stream, file.stat().st_size
             return
-        with zipfile.ZipFile(file) as archive:
-            tables = [one for one in archive.infolist() if one.filename.lower().endswith(".csv")]
-            largest = max(tables, key=lambda one: one.file_size, default=None)
-            if largest is None:
-                raise _not_one("the archive holds no CSV file")
-            if largest.file_size > min(MAX_BYTES, MOST_SWELLING * max(largest.compress_size, 1)):
-                raise _not_one("the archive swells to more than a directory holds")
-            with archive.open(largest) as stream:
-                yield cast("BinaryIO", stream), largest.file_size
+        with postcode_archive.opened(file, _is_directory) as found:
+            yield found
     except OSError as why:
         raise Unusable(
             "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check its name and rights."
         ) from None
+    except NoTable as why:
+        raise _not_one(str(why)) from None
+    except Damaged as why:
+        raise Unusable(
+            "postcodes.damaged", f"The archive is damaged: {why}.", "Get it again; nothing of it was taken in."
+        ) from None
 
 
-def rows(stream: BinaryIO) -> Iterator[tuple[str, str | None]]:
-    """Postcode and authority of each row; an empty postcode where it holds none. Raises Unusable where it is no directory."""
-    table = csv.reader(
-        io.TextIOWrapper(stream, "latin-1", newline="")
-    )  # names of places are not read; the rest is ASCII
+def _is_directory(head: str) -> bool:
+    """Are these the headings of a directory?"""
     try:
-        at = _columns(next(table, []))
+        _columns(next(csv.reader([head], delimiter=_separator(head)), []))
+    except (Unusable, csv.Error):
+        return False
+    return True
+
+
+def _separator(head: str) -> str:
+    return max(SEPARATORS, key=head.count)
+
+
+def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tuple[str, str | None]]:
+    """Postcode and authority of each row; an empty postcode where it holds none. Raises Unusable where it is no directory.
+
+    `unknown` counts the codes of England and Wales that are not known.
+    """
+    # names of places are not read; the rest is ASCII
+    text = io.TextIOWrapper(stream, "latin-1", newline="")
+    try:
+        head = text.readline(MAX_HEAD)
+        table = csv.reader(text, delimiter=_separator(head))
+        at = _columns(next(csv.reader([head], delimiter=_separator(head)), []))
         most = max(at)
         for row in table:
             if len(row) <= most:
                 yield "", None
                 continue
-            postcode, county, district = (row[column] for column in at)
+            postcode, county, district = (row[column].strip() for column in at)
             short = normal(postcode)
-            yield (
-                (short if POSTCODE.fullmatch(short) else ""),
-                codes.authority_of(county) or codes.authority_of(district),
-            )
+            short = short if POSTCODE.fullmatch(short) else ""
+            code = codes.authority_of(county) or codes.authority_of(district)
+            if short and not code and unknown is not None and (new := _unknown(county, district)):
+                unknown[new] += 1
+            yield short, code
     except csv.Error:
         raise _not_one("it is no CSV table") from None
+    finally:
+        text.detach()  # the stream is its opener's to close
+
+
+def _unknown(county: str, district: str) -> str:
+    """The code that is not known, of what lies in England or Wales; empty where it lies elsewhere."""
+    for code in (district, county):
+        if code[:1] in ("E", "W") and not code.endswith(NO_AREA):
+            return code
+    return ""
 
 
 def _columns(head: Iterable[str]) -> list[int]:
     names = [name.strip().lower().removeprefix("ï»¿") for name in head]  # a byte order mark, read as Latin-1
-    found = []
-    for what, pattern in COLUMNS.items():
-        places = [at for at, name in enumerate(names) if re.fullmatch(pattern, name)]
-        if not places:
-            raise _not_one(f"it has no column for the {what}")
-        found.append(places[0])
-    return found
+    return [_column(names, what, patterns) for what, patterns in COLUMNS.items()]
+
+
+def _column(names: list[str], what: str, patterns: Iterable[str]) -> int:
+    for pattern in patterns:
+        found = [(match, at) for at, name in enumerate(names) if (match := re.fullmatch(pattern, name))]
+        if found:
+            return max(found, key=lambda one: one[0].groupdict().get("year") or "")[1]
+    raise _not_one(f"it has no column for the {what}")
 
 
 def _not_one(why: str) -> Unusable:

@@ -24,6 +24,7 @@ from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.send import first_header, new_case, prepare, queue
 from gateway.one import drafts, leavers
+from gateway.one.leavers import Leaver
 from gateway.store import compositions, log, outbox
 from gateway.store.compositions import Composition, State
 from gateway.store.log import Entry
@@ -81,16 +82,27 @@ def begin(here: Authority, kind: str, by: str) -> str:
     return _put(here, kind, {}, body, by)
 
 
-def from_draft(here: Authority, draft_id: str, kind: str, by: str) -> str:
-    """Write on what a row of an extract says. How far the data may be shared is open where the row leaves it open. Raises NotFound."""
-    _, row = drafts.read(here, draft_id, by)
+def from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
+    """Write on what a row of an extract says. How far the data may be shared is open where the row leaves it open.
+
+    `correcting`: in the place of the notice that was sent about this child before, which says of which kind it is.
+
+    Raises NotFound.
+    """
+    draft, row = drafts.read(here, draft_id, by)
     who = drafts.leaver(row, here.officer(by))
+    corrects = draft.corrects if correcting else None
+    if corrects:
+        sent = here.store.look(lambda tx: outbox.get(tx, corrects))
+        kind = sent.kind
     notice = leavers.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
     body = writing.said(notice)
     if who.restricted or who.unsaid:
         del body["restriction"]
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
-    return _put(here, kind, to, body, by, draft_id=draft_id)
+    if corrects:
+        to = {"to": sent.recipient}
+    return _put(here, kind, to, body, by, draft_id=draft_id, corrects=corrects)
 
 
 def correction(here: Authority, message_id: str, by: str) -> str:
@@ -307,22 +319,22 @@ def _correct(here: Authority, now: Writing, message: Message, corrects: str, by:
 def _ending(here: Authority, now: Writing, done: Told, what: str, by: str) -> Callable[[Connection, str], None]:
     """Ends the composition, and the draft of which it was made, in the transaction that queues."""
     name, draft_id = now.kept.composition_id, now.kept.draft_id
-    remembered = _remembered(here, draft_id, what, by) if draft_id else ""
+    who = _leaver(here, draft_id, by) if draft_id else None
     said = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
     def end(tx: Connection, message_id: str) -> None:
         if not compositions.end(tx, here.now(), name, State.SENT, said):
             raise _ended()
         log.append(tx, here.now(), [Entry("composition.sent", by, name, detail={"case": done.case})])
-        if draft_id:
-            drafts.end_as_sent(tx, here, draft_id, remembered, message_id, by)
+        if draft_id and who:
+            drafts.end_as_sent(tx, here, draft_id, drafts.sent_as(here, who, what, message_id), by)
 
     return end
 
 
-def _remembered(here: Authority, draft_id: str, what: str, by: str) -> str:
+def _leaver(here: Authority, draft_id: str, by: str) -> Leaver:
     _, row = drafts.read(here, draft_id, by)
-    return drafts.leaving(here, drafts.leaver(row, here.officer(by)), what)
+    return drafts.leaver(row, here.officer(by))
 
 
 def _ended() -> NotAllowed:

@@ -7,13 +7,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, when, who
 from gateway.errors import Unusable
+from gateway.one import headings, waiting
 from gateway.searches import children, school2school
 from gateway.store import transfer_files
 from gateway.store.transfer_files import Stage
 
-commands = typer.Typer(no_args_is_help=True, help="Notices as Common Transfer Files, for ONE and for School2School.")
+DOUBTS = (headings.CODE, children.ALL_RESTRICTED)
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Notices as Common Transfer Files, for ONE and for School2School; files from ONE that wait.",
+)
 
 
 @commands.command("imports")
@@ -68,6 +74,10 @@ def one_children(
     fewer: Annotated[
         bool, typer.Option("--fewer", help="Also where it holds less than half of those that we had.")
     ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Also where its headings are not known, or most of the children restricted."),
+    ] = False,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -75,17 +85,52 @@ def one_children(
     with opened(home) as here:
         try:
             with file.open("rb") as stream:
-                done = children.load(here, stream, by, fewer=fewer)
+                done = children.load(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
         except OSError as why:
             raise Unusable(
                 "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
             ) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]
-    lines = "".join(f"\n  row {one['row']}: {one['reason']}" for one in unread)
+    doubted = [{"row": line, "reason": reason} for line, reason in done.doubted]
+    lines = "".join(f"\n  row {one['row']}: {one['reason']}" for one in (*unread, *doubted))
+    lines += f"\n  {escape(done.noted)}" if done.noted else ""
     answer(
         as_json,
-        {"children": done.children, "unread": unread},
+        {"children": done.children, "unread": unread, "doubted": doubted, "headings": done.noted},
         lambda: (
             f"[green]{done.children:,} children are in the index.[/green] {len(unread)} rows cannot be read.{lines}"
         ),
     )
+
+
+@commands.command("waiting")
+def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """Files from ONE at which a person must look before anything of them counts, the oldest first, with why."""
+    with opened(home) as here:
+        found = waiting.find_all(here.config.home)
+    rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
+    answer(
+        as_json,
+        {
+            "waiting": [
+                {name: getattr(one, name) for name in ("file_id", "kind", "code", "sentence", "since")} for one in found
+            ]
+        },
+        lambda: table("Files that wait", ("Id", "Of", "Since", "Why"), rows),
+    )
+
+
+@commands.command("accept")
+def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Let a file that waits be taken in as it is; its headings are known from then on."""
+    with opened(home) as here:
+        one = waiting.accept(here, file_id, by)
+    answer(as_json, {"accepted": one.file_id}, lambda: "Accepted: it is taken in while the gateway runs.")
+
+
+@commands.command("put-aside")
+def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Let nothing come of a file that waits: it lies with those that could not be read."""
+    with opened(home) as here:
+        one = waiting.put_aside(here, file_id, by)
+    answer(as_json, {"put_aside": one.file_id}, lambda: "Put aside.")

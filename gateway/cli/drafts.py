@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
 from gateway.one import drafts
@@ -21,6 +22,15 @@ FURTHER = (  # what a row says that the notice does not
     ("Destination LA", "destination_la"),
 )
 SHORT = 12  # of a file's SHA-256: enough to find it among those in done/
+
+RestrictionLevel = Annotated[
+    str | None,
+    coded(typer.Option, "restriction_levels", "How far the child's data may be shared; the rest is left out."),
+]
+RestrictionReason = Annotated[str | None, coded(typer.Option, "restriction_reasons", "Why they are restricted.")]
+ReviewOn = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
+]
 
 commands = typer.Typer(
     no_args_is_help=True, help="Leavers from ONE at whom an officer must look before anything is sent."
@@ -48,7 +58,11 @@ def _said(draft: Draft) -> str:
 
 def _value(draft: Draft) -> dict[str, object]:
     """A draft without the digests by which only the gateway knows it again."""
-    return {name: value for name, value in asdict(draft).items() if name not in ("digest", "child", "said")}
+    return {
+        name: value
+        for name, value in asdict(draft).items()
+        if name not in ("digest", "child", "said", "person", "carried")
+    }
 
 
 @commands.command("show")
@@ -61,7 +75,7 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     said = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [("State", kept.state), ("Why", kept.reason), ("Made", when(kept.made_at))]
     shown += [("Ended", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]
-    shown += [("Became", kept.message_id), ("Discarded as", kept.discarded_as)]
+    shown += [("Became", kept.message_id), ("Discarded as", kept.discarded_as), ("May correct", kept.corrects)]
     shown += [(name, said.get(column)) for name, column in FURTHER]
     answer(as_json, {"draft": _value(kept), "row": said}, lambda: draft_page(draft_id, notice, shown, history))
 
@@ -71,36 +85,45 @@ def drafts_send(
     draft_id: str,
     to: Annotated[str, typer.Option(help="The DfE code of the authority to which the child moved.")],
     home: Home = DEFAULT_HOME,
-    restriction: Annotated[
-        str | None,
-        coded(typer.Option, "restriction_levels", "How far the child's data may be shared; the rest is left out."),
-    ] = None,
-    reason: Annotated[str | None, coded(typer.Option, "restriction_reasons", "Why they are restricted.")] = None,
-    review_on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
-    ] = None,
+    restriction: RestrictionLevel = None,
+    reason: RestrictionReason = None,
+    review_on: ReviewOn = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the authority to which the child moved: the draft becomes a transfer notice, as an officer decides."""
     with opened(home) as here:
-        level = None
-        if restriction == "none":
-            level = Restriction(level="none")
-        elif restriction is not None:
-            level = Restriction(
-                level=restriction,
-                reason=reason,
-                decided_by=by,
-                decided_on=here.now().date(),
-                review_on=review_on.date() if review_on else None,
-            )
-        sent = drafts.send(here, draft_id, to, level, by)
+        sent = drafts.send(here, draft_id, to, _restriction(here, restriction, reason, review_on, by), by)
     answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
         lambda: f"Queued TransferNotice to {to}: [bold]{sent}[/bold]",
     )
+
+
+def _restriction(
+    here: Authority, level: str | None, reason: str | None, review_on: datetime | None, by: str
+) -> Restriction | None:
+    if level is None or level == "none":
+        return Restriction(level="none") if level else None
+    until = review_on.date() if review_on else None
+    return Restriction(level=level, reason=reason, decided_by=by, decided_on=here.now().date(), review_on=until)
+
+
+@commands.command("correct")
+def drafts_correct(
+    draft_id: str,
+    home: Home = DEFAULT_HOME,
+    restriction: RestrictionLevel = None,
+    reason: RestrictionReason = None,
+    review_on: ReviewOn = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Send it in the place of the notice that was sent before about this child, to the same authority."""
+    with opened(home) as here:
+        sent = drafts.correct(here, draft_id, _restriction(here, restriction, reason, review_on, by), by)
+    answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Queued the correction: [bold]{sent}[/bold]")
 
 
 @commands.command("discard")

@@ -28,13 +28,24 @@ def postcodes_import(
         wrap_file(stream, size, description="Reading", console=err, disable=not err.is_terminal) as watched,
     ):
         done = postcodes.import_directory(here, watched, by)
-    value = {"postcodes": done.postcodes, "elsewhere": done.elsewhere, "malformed": done.malformed, "gone": done.gone}
+    value = {
+        "postcodes": done.postcodes,
+        "elsewhere": done.elsewhere,
+        "malformed": done.malformed,
+        "gone": done.gone,
+        "unknown": done.unknown,
+    }
+    named = ", ".join(f"{code} ({count:,})" for code, count in done.unknown.items())
+    unknown = (
+        f"\n[yellow]Codes of England and Wales that are not known, so that notices to these postcodes wait for an officer: {named}."
+        "[/yellow] A newer version of cme-gateway may know them."
+    )
     answer(
         as_json,
         value,
         lambda: (
             f"[green]{done.postcodes:,} postcodes of England and Wales are known now.[/green] {done.elsewhere:,} lie elsewhere; "
-            f"{done.malformed:,} rows hold none; {done.gone:,} of before are gone."
+            f"{done.malformed:,} rows hold none; {done.gone:,} of before are gone.{unknown if named else ''}"
         ),
     )
 

@@ -29,6 +29,7 @@ from gateway.console import (
     searches,
     sign_in,
     unanswered,
+    waiting_files,
     worklist,
 )
 from gateway.console.audit_proofs import CHECKS
@@ -53,6 +54,7 @@ ROOMS = (
     searches.DOORS,
     matches.DOORS,
     drafts.DOORS,
+    waiting_files.DOORS,
     compose.DOORS,
     people.DOORS,
     case_systems.DOORS,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
@@ -42,7 +43,9 @@ async def begun(visit: Visit) -> web.StreamResponse:
 async def from_draft(visit: Visit) -> web.StreamResponse:
     """What a row of an extract says is written on."""
     kind = visit.typed("kind") if visit.typed("kind") in OPENS_A_CASE else "TransferNotice"
-    name = await asyncio.to_thread(compose.from_draft, visit.here, visit.part("draft"), kind, visit.by)
+    draft, correcting = visit.part("draft"), visit.typed("correcting") == "yes"
+    begin = partial(compose.from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
+    name = await asyncio.to_thread(begin)
     return goto(f"/compositions/{name}")
 
 

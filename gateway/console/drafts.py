@@ -12,7 +12,7 @@ from gateway.console.visit import Visit, goto
 from gateway.core import writing
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
-from gateway.one import drafts
+from gateway.one import drafts, waiting
 from gateway.store import drafts as kept
 from gateway.store.drafts import State
 from schemas import codes
@@ -29,7 +29,9 @@ async def listed(visit: Visit) -> web.StreamResponse:
     """The drafts that wait, the oldest first. No child is described."""
     state = State.DISCARDED if "discarded" in visit.request.query else State.OPEN
     found = await visit.here.store.read(lambda tx: kept.search(tx, state, SHOWN + 1))
-    return visit.page("drafts.html", drafts=found[:SHOWN], more=len(found) > SHOWN, waiting=state is State.OPEN)
+    files = await asyncio.to_thread(waiting.find_all, visit.here.config.home)
+    more, open_ones = len(found) > SHOWN, state is State.OPEN
+    return visit.page("drafts.html", drafts=found[:SHOWN], more=more, waiting=open_ones, files=len(files))
 
 
 async def look(visit: Visit) -> web.StreamResponse:

@@ -106,6 +106,7 @@ class Folder:
     failed: int  # files that could not be read
     home: str = ""  # where in our home those that were taken lie, with the reports
     left: tuple[Left, ...] = ()
+    doubted: int = 0  # files that wait for a person
 
 
 @dataclass(frozen=True, slots=True)

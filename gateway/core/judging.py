@@ -180,6 +180,9 @@ def _weak_routes(one: PartnerHealth) -> Iterator[Finding]:
 def _folder(one: Folder, now: datetime) -> Finding:
     if one.trouble:
         return fail(one.name, one.trouble)
+    if one.doubted:
+        says = f"files that wait for a person to look at them: {one.doubted}"
+        return warn(one.name, says, "see cme-gateway one waiting, or Files under Drafts in the console")
     if one.failed:
         return warn(one.name, f"{one.failed} files could not be read", f"see the reports in {one.home}/failed")
     if one.oldest and now - one.oldest > FOLDER_LATE:

@@ -198,9 +198,9 @@ def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> 
     left = watched_folder.find_left(here.config.home, path, watched)
     taken = [at for at in (_moment(home / "done"), _moment(home / "failed")) if at]
     failed = len(list((home / "failed").glob("*/report.csv")))
-    return Folder(
-        name, str(path), "", len(lie), min(lie, default=None), max(taken, default=None), failed, str(home), tuple(left)
-    )
+    doubted = len(list((home / "waiting").glob("*/report.csv")))
+    oldest, newest = min(lie, default=None), max(taken, default=None)
+    return Folder(name, str(path), "", len(lie), oldest, newest, failed, str(home), tuple(left), doubted)
 
 
 def _moments(folder: Path) -> list[datetime]:

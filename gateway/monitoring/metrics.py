@@ -130,6 +130,8 @@ def _folders(found: Health) -> Iterator[Metric]:
     yield _value("one_last_taken_timestamp_seconds", "When we last took one.", _moment(taken))
     failed = sum(one.failed for one in found.folders)
     yield _value("one_files_failed", "Files that could not be read.", failed)
+    doubted = sum(one.doubted for one in found.folders)
+    yield _value("one_files_doubted", "Files that wait for a person to look at them.", doubted)
     yield _value("one_folders_away", "Folders that are not there, or not ours to write.", _away(found))
     held = found.mailboxes
     bundles = [((one.owner,), float(one.bundles)) for one in held]

@@ -64,8 +64,7 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
 def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
     wanted = {"file": columns.file, "result": columns.result}
     with file.open("rb") as stream:
-        _, rows = table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES)
-        yield from rows
+        yield from table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES).rows
 
 
 async def _rows(here: Authority, rows: table.Rows) -> list[Line]:

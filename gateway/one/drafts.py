@@ -7,24 +7,29 @@ about them.
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from secrets import token_bytes
 
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.core import writing
 from gateway.errors import NotAllowed
+from gateway.exchange import amend
 from gateway.exchange.send import first_header, new_case, prepare, queue
 from gateway.one import leavers
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leavers import Leaver
-from gateway.store import drafts, intake, log
+from gateway.store import drafts, intake, log, outbox
 from gateway.store.drafts import Draft, Made, State
+from gateway.store.intake import Sent
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas.identifiers import uuid7
-from schemas.message import Message, Officer, Restriction
+from schemas.message import Child, Message, Officer, Restriction, TransferNotice
+
+HALF = 32  # of the digits of a digest
 
 
 def digest(here: Authority, *said: str) -> str:
@@ -37,19 +42,52 @@ def leaving(here: Authority, read: Leaver, what: str) -> str:
     return digest(here, *read.child, read.left_on.isoformat() if read.left_on else "", what)
 
 
+def person_of(here: Authority, child: Child) -> str:
+    """Who a child is, whatever its UPN: a digest of the name, and one of the date of birth, a half each."""
+    name = digest(here, "name", child.surname.casefold(), (child.forename or "").casefold())
+    return name[:HALF] + digest(here, "born", child.dob.isoformat())[:HALF]
+
+
+def seems_same(one: str | None, other: str | None) -> bool:
+    """May these two be one person, of whom the name or the date of birth was mended? Of a version before nothing is known."""
+    return not one or not other or one[:HALF] == other[:HALF] or one[HALF:] == other[HALF:]
+
+
+def carried(here: Authority, read: Leaver) -> str:
+    """What a notice of the row carries, but for whom to ring: a digest by which a mended row is told from the same one."""
+    said = {name: value for name, value in writing.said(read.notice).items() if name != "ring"}
+    return digest(here, json.dumps(said, sort_keys=True))
+
+
+def sent_as(here: Authority, read: Leaver, what: str, message_id: str) -> Sent:
+    """What is remembered of a row that became this message."""
+    assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
+    person = person_of(here, read.notice.child)
+    return Sent(leaving(here, read, what), message_id, digest(here, *read.child), person, carried(here, read))
+
+
 def text(row: Row) -> str:
     """What a row says, in one spelling."""
     return json.dumps({name: value for name, value in row.items() if value}, sort_keys=True)
 
 
 def make(
-    here: Authority, row: Row, read: Leaver, name: str, reason: str, file: str, number: int, at: Draft | None
+    here: Authority,
+    row: Row,
+    read: Leaver,
+    name: str,
+    reason: str,
+    file: str,
+    number: int,
+    at: Draft | None,
+    corrects: str | None = None,
 ) -> Made:
     """The draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
     draft_id = at.draft_id if at else uuid7(here.now(), token_bytes(10))
     said = text(row)
     locked = at_rest.lock(said.encode(), about=draft_id, ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
+    assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     return Made(
         draft_id=draft_id,
         digest=name,
@@ -60,34 +98,42 @@ def make(
         row=number,
         data_key=locked.data_key,
         content=locked.content,
+        person=person_of(here, read.notice.child),
+        carried=carried(here, read),
+        corrects=corrects,
     )
 
 
 def keep(tx: Connection, here: Authority, made: Sequence[Made]) -> dict[str, Draft]:
     """Keep these drafts, new or in the place of what they said; by digest as they stand then."""
     before = drafts.known(tx, [one.digest for one in made])
-    fresh = [one for one in made if one.digest not in before]
-    again = [one for one in made if (old := before.get(one.digest)) and _says_otherwise(old, one)]
+    by_id = {one.draft_id: one for one in drafts.open_of(tx, [one.child for one in made])}
+    fresh = [one for one in made if one.digest not in before and one.draft_id not in by_id]
+    again = [
+        one for one in made if (old := before.get(one.digest) or by_id.get(one.draft_id)) and _says_otherwise(old, one)
+    ]
     drafts.put(tx, here.now(), fresh)
     for one in again:
         drafts.renew(tx, one)
     entries = [Entry("draft.made", SYSTEM, one.draft_id, digest=one.file) for one in fresh]
-    entries += [Entry("draft.renewed", SYSTEM, before[one.digest].draft_id, digest=one.file) for one in again]
+    entries += [Entry("draft.renewed", SYSTEM, one.draft_id, digest=one.file) for one in again]
     log.append(tx, here.now(), entries)
     return drafts.known(tx, [one.digest for one in made])
 
 
 def _says_otherwise(old: Draft, new: Made) -> bool:
-    return old.state is State.OPEN and (old.said, old.reason) != (new.said, new.reason)
+    return old.state is State.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
 
 
-def answered(tx: Connection, here: Authority, told: Mapping[str, str]) -> None:
-    """End the open drafts about these children, whose rows came again whole: by child, the message that each became."""
+def answered(tx: Connection, here: Authority, told: Sequence[Sent]) -> None:
+    """End the open drafts about these children, whose rows came again whole; not those of another child with the same UPN."""
     entries = []
-    for one in drafts.open_of(tx, list(told)):
-        message_id = told[one.child]
-        drafts.end(tx, here.now(), one.draft_id, State.SENT, SYSTEM, message_id=message_id)
-        entries.append(Entry("draft.sent", SYSTEM, one.draft_id, detail={"message": message_id}))
+    by_child = {one.child: one for one in told if one.child}
+    for one in drafts.open_of(tx, list(by_child)):
+        sent = by_child[one.child]
+        if seems_same(one.person, sent.person):
+            drafts.end(tx, here.now(), one.draft_id, State.SENT, SYSTEM, message_id=sent.message_id)
+            entries.append(Entry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
     log.append(tx, here.now(), entries)
 
 
@@ -116,6 +162,21 @@ def send(here: Authority, draft_id: str, to: str, restriction: Restriction | Non
     Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
     be restricted, and how far they may be shared is not said.
     """
+    who, notice = _decided(here, draft_id, restriction, by)
+    [ready] = prepare(here, [Message(first_header(here, new_case(here), to), notice)], by)
+    remembered = sent_as(here, who, to, ready.message_id)
+
+    def write(tx: Connection) -> None:
+        end_as_sent(tx, here, draft_id, remembered, by)
+        queue(tx, here, [ready])
+
+    here.store.run(write)
+    here.due.set()
+    return ready.message_id
+
+
+def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by: str) -> tuple[Leaver, TransferNotice]:
+    """Who left, and the notice as an officer decides. Raises NotFound, or NotAllowed where the restriction is not decided."""
     locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
     who = leaver(_row(here, draft_id, locked), here.officer(by))
     if restriction is None and (who.restricted or who.unsaid):
@@ -124,25 +185,39 @@ def send(here: Authority, draft_id: str, to: str, restriction: Restriction | Non
             "The child's data are restricted, or the file does not say whether they are.",
             "Say how far they may be shared: --restriction none, address-withheld or phone-only.",
         )
-    notice = leavers.restricted(who.notice, restriction or who.notice.restriction)
-    [ready] = prepare(here, [Message(first_header(here, new_case(here), to), notice)], by)
-    remembered = leaving(here, who, to)
-
-    def write(tx: Connection) -> None:
-        end_as_sent(tx, here, draft_id, remembered, ready.message_id, by)
-        queue(tx, here, [ready])
-
-    here.store.run(write)
-    here.due.set()
-    return ready.message_id
+    return who, leavers.restricted(who.notice, restriction or who.notice.restriction)
 
 
-def end_as_sent(tx: Connection, here: Authority, draft_id: str, remembered: str, message_id: str, by: str) -> None:
-    """It became this notice, and its row makes no other; `remembered` is `leaving` of it. Raises NotAllowed where it has ended."""
-    drafts.end(tx, here.now(), draft_id, State.SENT, by, message_id=message_id)
-    if not intake.known(tx, [remembered]):
-        intake.remember(tx, here.now(), {remembered: message_id})
-    log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": message_id})])
+def correct(here: Authority, draft_id: str, restriction: Restriction | None, by: str) -> str:
+    """Send it in the place of the notice that was sent before about this child: the id of the new one.
+
+    Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended; and as `send`.
+    """
+    corrects = here.store.look(lambda tx: drafts.get(tx, draft_id)).corrects
+    sent = here.store.look(lambda tx: outbox.get(tx, corrects)) if corrects else None
+    if sent is None or sent.kind != TransferNotice.__name__:
+        raise NotAllowed(
+            "draft.corrects-nothing",
+            "This draft is not about a child of whom a transfer notice was sent before.",
+            "Send it with `cme-gateway drafts send`; what corrects an enquiry is written in the console.",
+        )
+    who, notice = _decided(here, draft_id, restriction, by)
+    remembered = sent_as(here, who, sent.recipient, sent.message_id)
+    message = Message(first_header(here, new_case(here), sent.recipient), notice)
+    return amend.correct(
+        here, sent.message_id, message, by, also=lambda tx: end_as_sent(tx, here, draft_id, remembered, by)
+    )
+
+
+def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: Sent, by: str) -> None:
+    """It became this notice, or corrects it, and its row makes no other. Raises NotAllowed where it has ended."""
+    drafts.end(tx, here.now(), draft_id, State.SENT, by, message_id=sent.message_id)
+    before = intake.known(tx, [sent.digest]).get(sent.digest)
+    if before is None:
+        intake.remember(tx, here.now(), [sent])
+    elif before.message_id == sent.message_id or seems_same(before.person, sent.person):
+        intake.renew(tx, sent)
+    log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": sent.message_id})])
 
 
 def discard(here: Authority, draft_id: str, reason: str, by: str) -> None:

@@ -11,14 +11,26 @@ from datetime import date
 from typing import BinaryIO
 
 from gateway.errors import Unusable
-from gateway.one import table
-from gateway.one.table import MAX_ROWS, Cells, NotATable, Unread
+from gateway.one import cells, table
+from gateway.one.table import MAX_ROWS, Cells, Headings, NotATable, Table, Unread
 from gateway.settings.sections import OneColumnsSettings
 from schemas import ctf
 from schemas.findings import Unreadable
 
 MAX_BYTES = 104_857_600
 UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
+DOUBT = "doubt"  # in a row at which an officer must look, and why
+# Cells that go out as they are, and must be text; and those in which a machine may have written that there is nothing
+TEXTS = ("new_address", "old_address", "school_name", "destination_school")
+MAY_BE_NOTHING = (
+    *("upn", "sex", "nc_year", "left_on", "new_address", "new_postcode", "old_address", "old_postcode"),
+    *("school_lea", "school_estab", "school_name", "ground", "destination_estab", "destination_school"),
+)
+NAMES = ("surname", "forename")
+# The columns that say something of a leaver; the others are of the extract of all children
+OF_LEAVERS = tuple(OneColumnsSettings.__dataclass_fields__)[
+    : list(OneColumnsSettings.__dataclass_fields__).index("former_upn")
+]
 MORE = ("destination_estab", "destination_school")  # that a CTF says, and no column
 EMPTY = dict.fromkeys((*OneColumnsSettings.__dataclass_fields__, *MORE), "")
 JOINED = "The file is of children who came (CMJ), and this one did not leave."
@@ -36,43 +48,83 @@ class Ignored:
 Rows = Iterator[tuple[int, Row | Unread | Ignored]]
 
 
-def read(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date) -> Rows:
+def read(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool = True) -> Rows:
     """The rows of the file with this name: of a table with their lines, of a CTF with the number of the pupil.
+
+    `judged`: with what an officer must look at; without, it is only whether the file is whole that is asked.
 
     Raises Unusable, at the latest at its end, where it is no whole CTF, and no table with these columns.
     """
     if stream.seek(0, io.SEEK_END) > MAX_BYTES:
         raise _no_table("it is larger than 100 MB")
-    stream.seek(0)
-    head = stream.read(200)
-    stream.seek(0)
-    is_xml = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
-    rows = _of_ctf(stream, name, today) if is_xml else _of_table(stream, columns)
+    rows = _of_ctf(stream, name, today) if _is_xml(stream) else _of_table(stream, columns, judged=judged)
     for count, row in enumerate(rows):
         if count == MAX_ROWS:
             raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
         yield row
 
 
+def read_headings(stream: BinaryIO, columns: OneColumnsSettings) -> Headings | None:
+    """Say what stands over the columns of a table; None for a CTF, which has none. Raises Unusable."""
+    if stream.seek(0, io.SEEK_END) > MAX_BYTES or _is_xml(stream):
+        return None  # what is too large is said when it is read
+    try:
+        return _open_table(stream, columns).headings
+    except NotATable as why:
+        raise _no_table(str(why)) from None
+
+
+def _is_xml(stream: BinaryIO) -> bool:
+    stream.seek(0)
+    head = stream.read(200)
+    stream.seek(0)
+    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+
+
 def _of_ctf(stream: BinaryIO, name: str, today: date) -> Rows:
     try:
         for one in ctf.read(stream, name, today=today):
-            said = {name: str(value) for name, value in asdict(one).items() if name in EMPTY}
-            yield one.number, Ignored(JOINED) if one.joiner else EMPTY | said | {UNSAID: "y"}
+            said = {name: cells.clean(str(value)) for name, value in asdict(one).items() if name in EMPTY}
+            row = EMPTY | said | {UNSAID: "y"}
+            yield one.number, Ignored(JOINED) if one.joiner else _doubted(row)
     except Unreadable as why:
         raise Unusable(why.code, why.problems[0].sentence, "Export it again; nothing was sent.") from None
 
 
-def _of_table(stream: BinaryIO, columns: OneColumnsSettings) -> Rows:
+def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> Table:
+    return table.read(
+        stream,
+        asdict(columns),
+        needed=("surname", "dob"),
+        section="one_columns",
+        at_most=MAX_BYTES,
+        names=NAMES,
+    )
+
+
+def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool) -> Rows:
     try:
-        there, rows = table.read(
-            stream, asdict(columns), needed=("surname", "dob"), section="one_columns", at_most=MAX_BYTES
-        )
-        nothing = EMPTY if "restricted" in there else EMPTY | {UNSAID: "y"}
-        for line, row in rows:
-            yield line, row if isinstance(row, Unread) else {**nothing, **row}
+        found = _open_table(stream, columns)
+        there = "restricted" in found.headings.known
+        # a row that leaves the cell out says nothing of it, whatever the setting is for files without that column
+        nothing = EMPTY | ({"restricted": cells.NO_CELL} if there else {UNSAID: "y"})
+        for line, row in found.rows:
+            yield line, row if isinstance(row, Unread) or not judged else _doubted({**nothing, **row}, found)
     except NotATable as why:
         raise _no_table(str(why)) from None
+
+
+def _doubted(row: dict[str, str], found: Table | None = None) -> Row:
+    """The row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
+    names = [row[name] for name in NAMES]
+    others = [row[name] for name in TEXTS if row[name]]
+    doubt = cells.find_doubt(names, others, guessed=found is not None and found.guessed)
+    if found is not None and found.doubted and not all(text.isascii() for text in (*names, *others)):
+        doubt = cells.WRITTEN
+    if not doubt and any(cells.is_error(row[name]) for name in MAY_BE_NOTHING if row[name]):
+        doubt = cells.MACHINE
+    said = {name: cells.or_empty(row[name]) for name in MAY_BE_NOTHING}
+    return row | said | ({DOUBT: doubt} if doubt else {})
 
 
 def _no_table(why: str) -> Unusable:

@@ -1,7 +1,8 @@
 """Rows of an extract to notices, enquiries and drafts: a few at a time, each once, whatever comes again.
 
 A step asks the database first what was done about its rows before, so that nothing is sealed in vain; then checks, signs and
-seals; then keeps all of it in one transaction. What was done is remembered by a digest of whom, when and what.
+seals; then keeps all of it in one transaction. What was done is remembered by a digest of whom, when and what, with what it said:
+a row that says other things of a child, or names another child with the same UPN, is not done, and an officer looks.
 """
 
 import asyncio
@@ -24,16 +25,27 @@ from gateway.one.extracts import Ignored, Row
 from gateway.one.leavers import Decision, Enquire, Hold, Ignore, Leaver, Transfer
 from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
-from gateway.store import intake
+from gateway.store import intake, outbox
 from gateway.store import postcodes as places
 from gateway.store.drafts import Draft, Made, State
+from gateway.store.intake import Sent
 from gateway.store.outbox import Queued
+from keys import at_rest
+from keys.at_rest import Locked
 from keys.errors import Refusal
 from schemas import codes, xml
-from schemas.message import Body, Message, Officer
+from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
 
 STEP = 128  # rows in one transaction: some tens of milliseconds for the database
 BY = "ONE"
+MENDED = (
+    "A notice about this child was sent before, and the row says other things now: correct the notice, or discard this."
+)
+ANOTHER = (
+    "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another child, "
+    "send it; if it is the same child, correct that notice."
+)
+TOLD = "A notice about this child was sent before."
 UNFORESEEN = "Something went wrong that should not have: please report it, with the line in the log."
 
 Result = Literal["sent", "before", "held", "ignored", "refused"]
@@ -67,12 +79,14 @@ class _Judged:
 
     found: _Found
     decision: Decision
-    digest: str  # by which a notice or an enquiry is remembered
-    draft: str  # by which a draft is
-    child: str
+    what: str  # where to, or an enquiry: by which a notice is remembered, beside whom and when
+    as_sent: Sent  # what is remembered of it when it is sent; its message is not known yet
+    draft: str  # by which a draft is remembered
     said: str  # of the whole row
-    sent: str | None = None
+    alone: bool = True  # no other row of the file is of this child
+    before: Sent | None = None  # the same was sent
     kept: Draft | None = None
+    corrects: str | None = None  # a notice of before in whose place it may go
 
     @property
     def done(self) -> Line | None:
@@ -81,12 +95,12 @@ class _Judged:
         match self.decision:
             case Ignore(reason):
                 return Line(number, "ignored", reason=reason)
-            case Transfer(to) if self.sent:
-                return Line(number, "before", to, self.sent)
-            case Enquire() if self.sent:
-                return Line(number, "before", message_id=self.sent)
+            case Transfer(to) if self.before:
+                return Line(number, "before", to, self.before.message_id)
+            case Enquire() if self.before:
+                return Line(number, "before", message_id=self.before.message_id)
             case Hold(reason) if kept and (
-                kept.state is not State.OPEN or (kept.said, kept.reason) == (self.said, reason)
+                kept.state is not State.OPEN or (kept.said, kept.reason, kept.digest) == (self.said, reason, self.draft)
             ):
                 return _waiting(number, kept, reason)
         return None
@@ -137,30 +151,100 @@ def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[
     unplaced = {postcodes.normal(one.read.postcode) for one in found if not one.read.destination}
     lies_in = places.find_all(tx, unplaced)
     judged = [_decided(here, one, lies_in.get(postcodes.normal(one.read.postcode)), seen) for one in found]
-    sent = intake.known(tx, [one.digest for one in judged])
+    same = intake.known(tx, [one.as_sent.digest for one in judged])
+    of_child = intake.find_of(tx, {one.as_sent.child or "" for one in judged})
+    judged = [
+        _compared(tx, here, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
+        for one in judged
+    ]
     drafted = store_drafts.known(tx, [one.draft for one in judged])
-    return [replace(one, sent=sent.get(one.digest), kept=drafted.get(one.draft)) for one in judged]
+    again = {one.found.number: _again(here, one) for one in judged if one.draft in drafted}
+    drafted |= store_drafts.known(tx, again.values()) if again else {}
+    waiting = store_drafts.open_of(tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)})
+    return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
 
 
 def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _Judged:
-    decision = leavers.decide(one.read, lies_in, here.code, here.config.one, here.config.one_closures)
-    child, said = drafts.digest(here, *one.read.child), drafts.digest(here, drafts.text(one.row))
-    name = drafts.leaving(here, one.read, "draft")
+    """What is to be done about a row by itself, and beside those before it in the file."""
+    decision = leavers.decide(
+        one.read, lies_in, here.code, here.config.one, here.config.one_closures, here.now().date()
+    )
+    said = drafts.digest(here, drafts.text(one.row))
+    name, alone = drafts.leaving(here, one.read, "draft"), True
+    what = decision.to if isinstance(decision, Transfer) else "enquiry" if isinstance(decision, Enquire) else ""
+    as_sent = drafts.sent_as(here, one.read, what, "")
+    child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
             decision = Ignore(f"The same row stands in row {seen[said]}.")
         elif child in seen:
-            decision, name = Hold(f"The same child stands in row {seen[child]}, where other things are said."), said
-        seen.setdefault(said, one.number)
-        seen.setdefault(child, one.number)
-    match decision:
-        case Transfer(to):
-            digest = drafts.leaving(here, one.read, to)
-        case Enquire():
-            digest = drafts.leaving(here, one.read, "enquiry")
-        case _:
-            digest = ""
-    return _Judged(one, decision, digest, name, child, said)
+            whose = "The same child" if person in seen else "Another child with this UPN, or the same one,"
+            decision = Hold(f"{whose} stands in row {seen[child]}, where other things are said.")
+            name, alone = said, False
+        for key in (said, child, person):
+            seen.setdefault(key, one.number)
+    return _Judged(one, decision, what, as_sent, name, said, alone)
+
+
+def _compared(tx: Connection, here: Authority, one: _Judged, same: Sent | None, of_child: Sequence[Sent]) -> _Judged:
+    """Was the same said before, or something else of this child, or of another child with its UPN?"""
+    match one.decision:
+        case Ignore():
+            return one
+        case Hold(reason):
+            told = next((sent for sent in reversed(of_child) if sent.person == one.as_sent.person), None)
+            if told is None or not one.alone:
+                return one
+            return replace(one, decision=Hold(f"{reason} {TOLD}"), corrects=told.message_id)
+    if same and same.said is None:
+        same = replace(same, person=_person_sent(tx, here, same.message_id), said=one.as_sent.said)
+        if same.person in (None, one.as_sent.person):
+            return replace(one, before=same)
+    elif same and same.said == one.as_sent.said:
+        return replace(one, before=same)
+    others = [sent for sent in of_child if sent.person]
+    if same is None and not (others and all(sent.person != one.as_sent.person for sent in others)):
+        return one
+    told = same or others[-1]
+    why = MENDED if drafts.seems_same(told.person, one.as_sent.person) else ANOTHER
+    return replace(one, decision=Hold(why), corrects=told.message_id)
+
+
+def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None:
+    """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any more."""
+    locked = Locked(*outbox.locked(tx, message_id))
+    if locked.data_key is None:
+        return None
+    body = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring)).body
+    child = body.child if isinstance(body, TransferNotice | WhereaboutsEnquiry) else None
+    return drafts.person_of(here, child) if child else None
+
+
+def _again(here: Authority, one: _Judged) -> str:
+    """The name of a draft of a row that says other things than one that has ended, or of another child with its UPN."""
+    return drafts.digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
+
+
+def _drafted(one: _Judged, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _Judged:
+    """The row with the draft that it has, or whose place it takes, or would have if it cannot go: one open draft for each child."""
+    kept, corrects = drafted.get(one.draft), one.corrects
+    if not one.alone or (kept and _is_same(kept, one)):
+        return replace(one, kept=kept)
+    if kept and kept.state is State.SENT and drafts.seems_same(kept.person, one.as_sent.person):
+        corrects = corrects or kept.message_id
+    name = again if kept else one.draft
+    whose = (one.as_sent.child, one.as_sent.person)
+    open_one = next((it for it in waiting if (it.child, it.person) == whose), None)
+    return replace(one, draft=name, kept=drafted.get(name) or open_one, corrects=corrects)
+
+
+def _is_same(kept: Draft, one: _Judged) -> bool:
+    """Is it the draft of this row: still open, and of the same child; or ended, and nothing else is said by now?"""
+    if kept.person not in (None, one.as_sent.person):
+        return False
+    if kept.state is State.OPEN:
+        return True
+    return isinstance(one.decision, Hold) and kept.carried in (None, one.as_sent.said)
 
 
 def _waiting(number: int, kept: Draft, reason: str) -> Line:
@@ -226,22 +310,28 @@ def _messages(here: Authority, one: _Judged) -> list[Message]:
 
 def _draft(here: Authority, one: _Judged, reason: str, file: str) -> Made:
     found = one.found
-    return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, one.kept)
+    at = one.kept if one.kept and one.kept.state is State.OPEN else None
+    return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
 
 
 def _keep(
     tx: Connection, here: Authority, going: Sequence[_Going], made: Sequence[Made]
-) -> tuple[dict[str, str], dict[str, Draft]]:
+) -> tuple[dict[str, Sent], dict[str, Draft]]:
     """Queue what was not sent before, and remember it; keep the drafts. What was sent before, and the drafts as they stand."""
-    before = intake.known(tx, [one.digest for one, _ in going])  # again, for another process may have been quicker
-    if fresh := [(one, messages) for one, messages in going if one.digest not in before]:
-        intake.remember(tx, here.now(), {one.digest: messages[0].message_id for one, messages in fresh})
+    before = intake.known(
+        tx, [one.as_sent.digest for one, _ in going]
+    )  # again, for another process may have been quicker
+    if fresh := [(one, messages) for one, messages in going if one.as_sent.digest not in before]:
+        sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
+        intake.remember(tx, here.now(), sent)
         queue(tx, here, [message for _, messages in fresh for message in messages])
-        drafts.answered(tx, here, {one.child: messages[0].message_id for one, messages in fresh})
+        drafts.answered(tx, here, sent)
     return before, drafts.keep(tx, here, made)
 
 
-def _sent(one: _Judged, messages: Sequence[Queued], before: Mapping[str, str]) -> Line:
-    result: Result = "before" if one.digest in before else "sent"
+def _sent(one: _Judged, messages: Sequence[Queued], before: Mapping[str, Sent]) -> Line:
+    earlier = before.get(one.as_sent.digest)
     to = " ".join(message.recipient for message in messages)
-    return Line(one.found.number, result, to, before.get(one.digest, messages[0].message_id))
+    if earlier:
+        return Line(one.found.number, "before", to, earlier.message_id)
+    return Line(one.found.number, "sent", to, messages[0].message_id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from gateway.authority import SYSTEM, Authority
-from gateway.one import extracts, forward, watched_folder
+from gateway.one import extracts, forward, headings, watched_folder
 from gateway.one.forward import Line, Result
 from gateway.one.watched_folder import Outcome, Row, Taken, Watched
 from gateway.store import log
@@ -22,6 +22,9 @@ from gateway.store.log import Entry
 
 LOOK_EVERY = 2.0  # seconds
 HEADINGS = ("Row", "Result", "To", "MessageId", "Draft", "Reason")
+NOBODY = "The file holds no pupils: nobody left, or the export did not work."
+# Columns whose absence is said in each report, for each notice then says that it is not known
+SAID = ("upn", "forename", "left_on", "restricted")
 
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
@@ -36,6 +39,7 @@ async def take_in(here: Authority, folder: Path) -> int:
 
 async def _work(here: Authority, taken: Taken) -> Outcome:
     try:
+        noted = await asyncio.to_thread(_check_headings, here, taken)
         digest = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
         lines = await _rows(here, taken, digest)
     finally:
@@ -44,7 +48,24 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
     counts = Counter(line.result for line in lines)
     entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
-    return Outcome([_row(line) for line in lines], bool(lines) and counts["refused"] == len(lines))
+    notes = [{"Result": "headings", "Reason": noted}] if noted else []
+    notes += [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
+    return Outcome([*notes, *map(_row, lines)], bool(lines) and counts["refused"] == len(lines))
+
+
+def _check_headings(here: Authority, taken: Taken) -> str:
+    """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
+    columns = here.config.one_columns
+    with taken.path.open("rb") as stream:
+        found = extracts.read_headings(stream, columns)
+    if found is None:
+        return ""
+    ours = {name: getattr(columns, name) for name in extracts.OF_LEAVERS}
+    by = taken.accepted_by if headings.CODE in taken.accepted else ""
+    headings.check(here, WATCHED.name, found, ours, by=by, command="`cme-gateway one accept ID`")
+    if found.unknown or any(name not in found.known for name in SAID):
+        return headings.say(found, ours)
+    return ""
 
 
 def _row(line: Line) -> Row:
@@ -52,14 +73,14 @@ def _row(line: Line) -> Row:
     return dict(zip(HEADINGS, values, strict=True))
 
 
-def _read(here: Authority, taken: Taken) -> extracts.Rows:
+def _read(here: Authority, taken: Taken, *, judged: bool = True) -> extracts.Rows:
     with taken.path.open("rb") as stream:
-        yield from extracts.read(stream, taken.name, here.config.one_columns, here.now().date())
+        yield from extracts.read(stream, taken.name, here.config.one_columns, here.now().date(), judged=judged)
 
 
 def _whole(here: Authority, taken: Taken) -> str:
     """The file's SHA-256, once it was read to its end. Raises Unusable."""
-    for _ in _read(here, taken):
+    for _ in _read(here, taken, judged=False):
         pass
     with taken.path.open("rb") as stream:
         return file_digest(stream, "sha256").hexdigest()

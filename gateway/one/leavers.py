@@ -6,13 +6,14 @@ Why a row waits is said without a word about the child.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date, timedelta
 
-from gateway.one.extracts import UNSAID, Row
+from gateway.one import cells
+from gateway.one.extracts import DOUBT, UNSAID, Row
 from gateway.one.table import Unread
 from gateway.settings.sections import OneSettings
 from schemas import codes
+from schemas.days import read_day
 from schemas.message import (
     Address,
     Child,
@@ -24,15 +25,17 @@ from schemas.message import (
     WhereaboutsEnquiry,
 )
 
-NO = ("", "n", "no", "0", "false")
 UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"  # no I, O or S: schemas.shapes
-MOST_DAYS = 8192  # that are remembered: the birthdays of all who are of school age, in one spelling
-DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y", "%d/%m/%y")
+OLDEST = timedelta(
+    days=30 * 365
+)  # of whom a school may have a record: with an EHC plan until 25, and some years for the file
+SOONEST = timedelta(days=366)  # by which a school may say beforehand that a child will leave
 REGULATIONS = (
     (date(2024, 8, 19), "2024"),
     (date(2016, 9, 1), "2016"),
     (date.min, "2006"),
 )  # since when, the newest first
+RESTRICTED = "The child's data are restricted: an officer decides what may be sent, and how."
 ASKED = "The checklist for removal from the register is complete; nobody who was asked knows where the child is."
 
 
@@ -48,6 +51,7 @@ class Leaver:
     unsaid: bool  # nothing says whether it is
     closure: str  # the authority's own word, in small letters, or empty
     checked: bool  # whatever can be asked before removal from roll was asked
+    doubt: str  # why an officer must look at the row before anything else; or empty
     notice: TransferNotice
 
 
@@ -82,7 +86,9 @@ class Ignore:
 Decision = Transfer | Enquire | Hold | Ignore
 
 
-def decide(read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str]) -> Decision:
+def decide(
+    read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str], today: date
+) -> Decision:
     """What is done about a leaver whose new postcode lies in that authority. Restricted children wait for an officer.
 
     The authority's own word for why the case was closed comes first: what it ignores is not looked at.
@@ -94,8 +100,11 @@ def decide(read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closu
         return Ignore("Nothing is done with this closure value ([one_closures]).")
     if done == "hold":
         return Hold("An officer decides about this closure value ([one_closures]).")
+    doubt = read.doubt or _implausible(read, today)
     if read.restricted:
-        return Hold("The child's data are restricted: an officer decides what may be sent, and how.")
+        return Hold(" ".join(filter(None, (RESTRICTED, doubt))))
+    if doubt:
+        return Hold(doubt)
     if read.unsaid and one.unsaid != "send":
         return Hold("The file does not say whether the child's data are restricted: an officer decides.")
     there = read.destination or lies_in
@@ -110,10 +119,23 @@ def decide(read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closu
     return Transfer(there)
 
 
+def _implausible(read: Leaver, today: date) -> str:
+    """Why a day cannot be right: databases and spreadsheets write 1900, 1970 or 9999 where there is none."""
+    assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
+    born = read.notice.child.dob
+    if not today - OLDEST <= born <= today:
+        return "The date of birth cannot be right: nobody of school age was born then."
+    if read.left_on and not born < read.left_on <= today + SOONEST:
+        return "The date of leaving cannot be right: it is before the child was born, or more than a year from now."
+    return ""
+
+
 def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
     unknown = "Where the child moved is not known: no authority is stated, and the postcode is not in the directory"
     if not read.checked:
-        return Hold(f"{unknown}; and the checklist for removal from the register is not complete.")
+        return Hold(
+            f"{unknown}; and the checklist for removal from the register is not complete, or what the row says of it is neither yes nor no."
+        )
     if read.unsaid:
         return Hold(
             f"{unknown}; and nobody is asked about a child of whom the file does not say whether data are restricted."
@@ -165,11 +187,11 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     """What a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
         return Unread("There is no surname.")
-    born, left = day(row["dob"]), day(row["left_on"])
+    born, left = read_day(row["dob"]), read_day(row["left_on"])
     if born is None:
-        return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
+        return Unread("The date of birth is missing, or could mean another day: write it as 31/03/2015 or 2015-03-31.")
     if left is None and row["left_on"]:
-        return Unread("The date of leaving is not written as 31/03/2015 or 2015-03-31.")
+        return Unread("The date of leaving could mean another day: write it as 31/03/2015 or 2015-03-31.")
     upn = row["upn"].upper()
     if upn and not re.fullmatch(UPN_FORM, upn):
         return Unread("The UPN does not have the form of one.")
@@ -181,13 +203,13 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         forename=row["forename"] or None,
         dob=born,
         sex=sex if sex in ("F", "M") else "U",
-        nc_year_actual=row["nc_year"].casefold().removeprefix("year").strip().upper() or None,
+        nc_year_actual=_year(row["nc_year"]),
     )
     notice = TransferNotice(
         restriction=Restriction(level="none"),
         child=child,
         moved_on=left,
-        certainty="believed" if row["confirmed"].casefold() in NO else "confirmed",
+        certainty="confirmed" if cells.is_yes(row["confirmed"]) else "believed",
         destination_address=_address(row["new_address"], row["new_postcode"]),
         previous_address=_address(row["old_address"], row["old_postcode"]),
         destination_school=_destination_school(row),
@@ -203,23 +225,18 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         destination=row["destination_la"],
         postcode=row["new_postcode"],
         left_on=left,
-        restricted=row["restricted"].casefold() not in NO,
+        restricted=cells.may_be_yes(row["restricted"]),
         unsaid=UNSAID in row,
         closure=row["closure"].casefold(),
-        checked=row["checklist"].casefold() not in NO,
+        checked=cells.is_yes(row["checklist"]),
+        doubt=row.get(DOUBT, ""),
         notice=notice,
     )
 
 
-@lru_cache(MOST_DAYS)
-def day(text: str) -> date | None:
-    """The day that a cell of an extract names; None where it names none."""
-    for form in DATES:
-        try:
-            return datetime.strptime(text.split(" 00:00")[0], form).date()  # noqa: DTZ007 - a day has no zone
-        except ValueError:
-            continue
-    return None
+def _year(text: str) -> str | None:
+    year = text.casefold().removeprefix("year").strip().upper()
+    return "R" if year == "RECEPTION" else year or None
 
 
 def _address(lines: str, postcode: str) -> Address | None:

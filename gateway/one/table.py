@@ -1,16 +1,21 @@
 """A table as a case system exports it: CSV, whose headings are a setting, read as a stream.
 
 A hundred megabytes of it take no more memory than one row. That it is whole is known at its end: whoever acts on its rows
-reads it twice.
+reads it twice. What can mean one thing only is read: marks before it, `sep=`, a title, last cells that are left out, the sign by
+which DOS ended a file. Anything else is refused, the row or the file, with its line.
 """
 
-import codecs
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
+
+from gateway.one import cells, encoding
+from gateway.one.encoding import NotText, Written
 
 if TYPE_CHECKING:
     import _csv
@@ -18,11 +23,15 @@ if TYPE_CHECKING:
 MAX_ROWS = 200_000
 MAX_ROW = 65_536  # characters of one row, with the lines within it
 MAX_LINES = 1_000_000  # empty ones and those within cells too
-MAX_HEADINGS = 65_536  # characters in the first line
-CHUNK = 1_048_576
+MAX_HEADINGS = 65_536  # characters in a line among which headings are looked for
+MAX_TITLE = 20  # lines before the headings: a title, who made it and when, empty ones
+MAX_NAMED = 30  # headings that are named to a person
+MAX_HEADING = 60  # characters of one that are shown
 SEPARATORS = ",;\t|"
-UTF8 = b"\xef\xbb\xbf"
-BOMS = ((UTF8, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+SEP = re.compile(r'[\ufeff\u200b]*"?sep=(?P<sign>[^"\w\s]|\t)', re.IGNORECASE)  # how a file tells Excel what separates
+MARKS = re.compile("^(?:\ufeff|\u200b|\u2060|ï»¿)+")  # before the first line, some of them written twice
+END = "\x1a"  # by which DOS ended a text
+NOT_WRITTEN_TWICE = "a quotation mark in it is not closed, or not written twice within its cell"
 
 
 class NotATable(Exception):  # noqa: N818 - a refusal is an answer, not a fault
@@ -36,41 +45,184 @@ class Unread:
     reason: str
 
 
-Cells = Mapping[str, str]  # by our own names of the columns
+Cells = Mapping[str, str]  # by our own names of the columns; one that a row leaves out is not in it
 Rows = Iterator[tuple[int, Cells | Unread]]  # each with its line
 
 
+@dataclass(frozen=True, slots=True)
+class Headings:
+    """What stands over the columns: ours by our own names, and as it is written what is not ours."""
+
+    known: frozenset[str]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is open: its headings, and the rows, once. `guessed`: nothing says how it is written.
+
+    `doubted`: it was guessed, and the names show that it is written otherwise.
+    """
+
+    headings: Headings
+    guessed: bool
+    doubted: bool
+    rows: Rows
+
+
 def read(
-    stream: BinaryIO, columns: Mapping[str, str], *, needed: Sequence[str], section: str, at_most: int
-) -> tuple[frozenset[str], Rows]:
-    """The columns that are there, by our own names, and the rows. `section` says how columns are called.
+    stream: BinaryIO,
+    columns: Mapping[str, str],
+    *,
+    needed: Sequence[str],
+    section: str,
+    at_most: int,
+    names: Sequence[str] = (),
+) -> Table:
+    """Open a table. `section` says how columns are called; `names` are those in which the encoding shows.
 
     Raises NotATable: at once where the headings do not serve or there are more bytes than `at_most`, at the latest at the end.
     """
     if stream.seek(0, io.SEEK_END) > at_most:
         raise NotATable(f"it is larger than {at_most >> 20} MB")
     stream.seek(0)
-    text = io.TextIOWrapper(stream, _encoding(stream), errors="replace", newline="")
     try:
-        first = text.readline(MAX_HEADINGS)
-        separator = max(SEPARATORS, key=first.count)
-        if separator not in first:
-            raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
-        lines = _Lines(chain([first], iter(lambda: text.readline(MAX_ROW + 1), "")))
-        table = csv.reader(lines, delimiter=separator, strict=True)
-        headings = [heading.strip().casefold() for heading in _next(table, lines)]
-        at = _places(headings, columns, needed, section)
-    except BaseException:
-        text.detach()  # the stream is its opener's to close
-        raise
-    return frozenset(at), _rows(text, table, lines, len(headings), at)
+        written = encoding.find(stream)
+    except NotText as why:
+        raise NotATable(str(why)) from None
+    wanted = _Wanted(columns, needed, section)
+    headings, rows = _open(stream, written, wanted)
+    doubted = False
+    if written.guessed:
+        doubted = _shows_other_encoding(rows, names)
+        stream.seek(0)
+        headings, rows = _open(stream, written, wanted)
+    clean = ((line, row if isinstance(row, Unread) else _clean(row)) for line, row in rows)
+    return Table(headings, written.guessed, doubted, clean)
+
+
+def _shows_other_encoding(rows: Rows, names: Sequence[str]) -> bool:
+    try:
+        return any(
+            cells.seems_of_other_encoding(row.get(name, ""))
+            for _, row in rows
+            if not isinstance(row, Unread)
+            for name in names
+        )
+    except NotATable:
+        return False  # whoever reads on is told
+
+
+def _clean(row: Cells) -> Cells:
+    return {name: cells.clean(text) for name, text in row.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which columns are looked for."""
+
+    columns: Mapping[str, str]
+    needed: Sequence[str]
+    section: str
+
+    def find_missing(self, headings: Iterable[str]) -> list[str]:
+        """Name the needed columns that are not there."""
+        there = {key(one) for one in headings}
+        return [self.columns[name] for name in self.needed if key(self.columns[name]) not in there]
+
+    def places(self, headings: Sequence[str]) -> dict[str, int]:
+        """Say where each column of ours stands. Raises NotATable where one stands twice."""
+        keys = [key(one) for one in headings]
+        known = {name: wanted for name, heading in self.columns.items() if (wanted := key(heading)) in keys}
+        if twice := [self.columns[name] for name, wanted in known.items() if keys.count(wanted) > 1]:
+            raise NotATable(f"it has two columns {twice[0]}, and which counts is not known")
+        return {name: keys.index(wanted) for name, wanted in known.items()}
+
+
+def key(heading: str) -> str:
+    """Say a heading so that it is the same one however it is written: its letters and digits alone."""
+    whole = unicodedata.normalize("NFKC", heading.replace("ï»¿", "")).casefold()
+    return "".join(sign for sign in whole if sign.isalnum())
+
+
+def _open(stream: BinaryIO, written: Written, wanted: _Wanted) -> tuple[Headings, Rows]:
+    text = encoding.open_text(stream, written)
+    raw = iter(lambda: text.readline(MAX_ROW + 1), "")
+    head = [MARKS.sub("", line) for line in islice(raw, MAX_TITLE + 1)]
+    at, separator = _find_headings(head, wanted)
+    lines = _Lines(_without_end(chain(head[at:], raw)), at)
+    table = csv.reader(lines, delimiter=separator, strict=True)
+    headings = _next(table, lines)
+    places = wanted.places(headings)
+    ours = set(places.values())
+    others = [_shown(one) for n, one in enumerate(headings) if n not in ours and key(one)]
+    found = Headings(frozenset(places), tuple(dict.fromkeys(others)))
+    needed = {name: n for name, n in places.items() if name in wanted.needed}
+    return found, _rows(table, lines, _width(headings), places, max(needed.values(), default=0))
+
+
+def _shown(heading: str) -> str:
+    return "".join(sign for sign in " ".join(heading.split()) if sign.isprintable())[:MAX_HEADING]
+
+
+def _width(headings: Sequence[str]) -> int:
+    """How many cells a row has: those of headings that say nothing, at the end, are left out."""
+    return max((n for n, one in enumerate(headings, 1) if key(one)), default=0)
+
+
+def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
+    """Find the line with which the headings begin, and what separates them. Raises NotATable."""
+    given = ""
+    lacking: list[str] = []
+    for at, line in enumerate(head):
+        if sep := SEP.match(line):
+            given = sep["sign"]
+            continue
+        for separator in given or sorted(SEPARATORS, key=line.count, reverse=True):
+            headings = _read_first(head[at:], separator)
+            missing = wanted.find_missing(headings)
+            if not missing:
+                return at, separator
+            if len(headings) > 1:
+                lacking = lacking or missing
+    if lacking:
+        why = f"it has no column {' and no column '.join(lacking)}; [{wanted.section}] says how columns are called"
+        raise NotATable(why)
+    raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
+
+
+def _read_first(lines: Sequence[str], separator: str) -> list[str]:
+    """The first row; empty where it is none."""
+    if len(lines[0]) > MAX_HEADINGS:
+        return []
+    try:
+        return next(csv.reader(lines, delimiter=separator, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _without_end(lines: Iterator[str]) -> Iterator[str]:
+    """The lines without the sign by which DOS ended a text, at the very end."""
+    kept = next(lines, None)
+    while kept is not None:
+        following = next(lines, None)
+        if following is None and END in kept:
+            bare = kept.rstrip(f"{END}\r\n")
+            if bare.strip():
+                yield f"{bare}\r\n"
+            return
+        yield kept
+        kept = following
 
 
 class _Lines:
     """The lines of a table, bounded: a row is made of them at once, whatever it holds, and nothing else runs meanwhile."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines, self._left, self._count = lines, MAX_ROW, 0
+    def __init__(self, lines: Iterator[str], before: int) -> None:
+        self._lines, self._left = lines, MAX_ROW
+        self.count = before  # of lines read so far
+        self.began = before + 1  # the line in which this row began
+        self.ended = True  # the last line ended as lines do
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -78,34 +230,39 @@ class _Lines:
     def __next__(self) -> str:
         line = next(self._lines)
         self._left -= len(line)
-        self._count += 1
+        self.count += 1
         if self._left < 0:
-            raise NotATable(f"it is not whole, or a row of it holds more than {MAX_ROW:,} characters")
-        if self._count > MAX_LINES:
+            raise NotATable(
+                f"it is not whole, or the row that begins in line {self.began} holds more than {MAX_ROW:,} characters"
+                f" ({NOT_WRITTEN_TWICE})"
+            )
+        if self.count > MAX_LINES:
             raise NotATable(f"it holds more than {MAX_LINES:,} lines")
+        self.ended = line.endswith(("\n", "\r"))
         return line
 
     def end_row(self) -> None:
         """What follows is another row."""
         self._left = MAX_ROW
+        self.began = self.count + 1
 
 
-def _rows(text: io.TextIOWrapper, table: "_csv.Reader", lines: _Lines, width: int, at: Mapping[str, int]) -> Rows:
+def _rows(table: "_csv.Reader", lines: _Lines, width: int, at: Mapping[str, int], last_needed: int) -> Rows:
     count = 0
-    try:
-        while row := _next(table, lines):
-            if not any(cell.strip() for cell in row):
-                continue
-            if (count := count + 1) > MAX_ROWS:
-                raise NotATable(f"it holds more than {MAX_ROWS:,} rows")
-            if len(row) < width:
-                yield table.line_num, Unread("The row has fewer cells than there are headings.")
-            elif any(row[width:]):
-                yield table.line_num, Unread("The row has more cells than there are headings.")
-            else:
-                yield table.line_num, {name: " ".join(row[n].split()) for name, n in at.items()}
-    finally:
-        text.detach()
+    while row := _next(table, lines):
+        if not any(cell.strip() for cell in row):
+            continue
+        if (count := count + 1) > MAX_ROWS:
+            raise NotATable(f"it holds more than {MAX_ROWS:,} rows")
+        if len(row) <= last_needed:
+            yield lines.count, Unread("The row has fewer cells than there are headings.")
+        elif len(row) < width and not lines.ended:
+            yield lines.count, Unread("The file breaks off within this row.")
+        elif any(cell.strip() for cell in row[width:]):
+            yield lines.count, Unread("The row has more cells than there are headings.")
+        else:
+            # a program may leave out the last cells of a row where they are empty
+            yield lines.count, {name: row[n] for name, n in at.items() if n < len(row)}
 
 
 def _next(table: "_csv.Reader", lines: _Lines) -> list[str]:
@@ -117,36 +274,6 @@ def _next(table: "_csv.Reader", lines: _Lines) -> list[str]:
                 return row
         return []
     except csv.Error:
-        raise NotATable("it is not whole, or not written as CSV") from None
-
-
-def _encoding(stream: BinaryIO) -> str:
-    """How the text is written: as its mark says, or UTF-8 where it can be, or as Windows writes it."""
-    head = stream.read(4)
-    stream.seek(0)
-    if head == b"PK\x03\x04":
-        raise NotATable("it is a ZIP archive or an Excel file; export it as CSV")
-    encoding = next((encoding for mark, encoding in BOMS if head.startswith(mark)), None)
-    decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
-    try:
-        for chunk in iter(lambda: stream.read(CHUNK), b""):
-            if encoding is None and b"\0" in chunk:
-                raise NotATable("it is not text, or UTF-16 without its mark; export it as UTF-8")
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        if encoding is not None:
-            raise NotATable("it is damaged: its text breaks off") from None
-        return "cp1252"
-    finally:
-        stream.seek(0)
-    return encoding or "utf-8"
-
-
-def _places(headings: list[str], columns: Mapping[str, str], needed: Sequence[str], section: str) -> dict[str, int]:
-    known = {name: heading.casefold() for name, heading in columns.items() if heading.casefold() in headings}
-    if missing := [columns[name] for name in needed if name not in known]:
-        raise NotATable(f"it has no column {' and no column '.join(missing)}; [{section}] says how columns are called")
-    if twice := [columns[name] for name, heading in known.items() if headings.count(heading) > 1]:
-        raise NotATable(f"it has two columns {twice[0]}, and which counts is not known")
-    return {name: headings.index(heading) for name, heading in known.items()}
+        raise NotATable(
+            f"it is not whole, or not written as CSV: see the row that begins in line {lines.began}; {NOT_WRITTEN_TWICE}"
+        ) from None

@@ -3,6 +3,7 @@
     <share>/leavers.csv                         put there by the other
     <home>/taken-in/leavers/working/<id>/       taken, by one process: a copy of the file, and what it was called
     <home>/taken-in/leavers/done/ or failed/    with report.csv beside it
+    <home>/taken-in/leavers/waiting/            at which a person must look before it counts (`waiting.py`)
     <share>/<id>.report.csv                     the same report, for whoever looks into the share
 
 Nothing that lies in the share is followed or trusted (`share.py`), and no name of theirs is used in a path of ours. The file
@@ -29,7 +30,7 @@ from secrets import token_hex
 
 from gateway.authority import Authority
 from gateway.core.health import Left
-from gateway.errors import GatewayError, Unusable
+from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.logs import failed
 from gateway.one import share
 from gateway.one.share import NotTaken, Version
@@ -38,7 +39,7 @@ from gateway.paper.as_csv import defused
 LATE = timedelta(hours=1)  # a look that takes longer has come to a stop: the largest extract takes some minutes
 QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
 TAKEN_IN = "taken-in"  # in the home
-WORKING, DONE, FAILED = "working", "done", "failed"
+WORKING, DONE, FAILED, WAITING = "working", "done", "failed", "waiting"
 ABOUT, REPORT, REMEMBERED, LOCK = "about.json", "report.csv", "remembered.json", ".lock"
 REPORT_ENDING = ".report.csv"  # of reports in the share, which are not taken in
 MAX_BYTES = 104_857_600  # the largest that anybody who works on files reads
@@ -63,6 +64,7 @@ class Outcome:
 
     rows: Sequence[Row]
     nothing_good: bool = False
+    doubted: Doubted | None = None  # why a person must look first; nothing of it has had an effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Taken:
     path: Path
     name: str
     check_whole: Callable[[], None]  # raises Grown
+    accepted: frozenset[str] = frozenset()  # the codes of what a person looked at, and let pass
+    accepted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ class _Claim:
     source: _Source
     version: Version
     number: int  # the file's own, on its file system
+    accepted: frozenset[str] = frozenset()
+    accepted_by: str = ""
 
     @property
     def file(self) -> Path:
@@ -205,9 +211,10 @@ async def take_in(here: Authority, folder: Path, watched: Watched) -> int:
 async def _take(here: Authority, folder: Path, watched: Watched, claim: _Claim) -> bool:
     """Work on one file, and put it away; False where it grew, and is left."""
     check = partial(_check_whole, folder, claim)
+    taken = Taken(claim.file, claim.source.name, check, claim.accepted, claim.accepted_by)
     try:
         await asyncio.to_thread(check)
-        outcome = await _work(here, watched, Taken(claim.file, claim.source.name, check))
+        outcome = await _work(here, watched, taken)
         await asyncio.to_thread(check)
     except Grown:
         await asyncio.to_thread(shutil.rmtree, claim.place)
@@ -219,6 +226,9 @@ async def _take(here: Authority, folder: Path, watched: Watched, claim: _Claim) 
 async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
     try:
         return await watched.work(here, taken)
+    except Doubted as why:
+        reason = f"{why.sentence} {why.next_step}"
+        return Outcome([{"Result": "waiting", "Reason": reason}], doubted=why)
     except Unusable as why:
         reason = f"{why.sentence} {why.next_step}"
     except (GatewayError, Grown):
@@ -247,7 +257,7 @@ def alone(file: Path) -> Iterator[bool]:
 
 
 def _make(home: Path, folder: Path) -> None:
-    for place in (home / WORKING, home / DONE, home / FAILED):
+    for place in (home / WORKING, home / DONE, home / FAILED, home / WAITING):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -262,7 +272,9 @@ def _claims(working: Path) -> list[_Claim]:
             shutil.rmtree(place)
             continue
         source = _Source(said["name"], said["inner"])
-        found.append(_Claim(place, source, Version(said["size"], said["modified"]), said["number"]))
+        version = Version(said["size"], said["modified"])
+        accepted = frozenset(said.get("accepted", ()))
+        found.append(_Claim(place, source, version, said["number"], accepted, said.get("accepted_by", "")))
     return found
 
 
@@ -342,6 +354,8 @@ def _read(file: int, size: int) -> bytes:
 
 def _check_whole(folder: Path, claim: _Claim) -> None:
     """Raises Grown where the file itself, and not another under its name, is not as we copied it."""
+    if claim.accepted:
+        return  # a person looked at our copy
     with suppress(OSError, NotTaken), _at(folder, claim.source) as held:
         found = share.find_version(held, claim.source.name)
         if found and found[1] == claim.number and found[0] != claim.version:
@@ -358,7 +372,19 @@ def _put_away(folder: Path, watched: Watched, claim: _Claim, outcome: Outcome) -
     home = claim.place.parents[1]
     if not _remove(folder, claim.source, claim.version):
         _Memory.read(home / REMEMBERED).add(claim)
-    claim.place.rename(home / (FAILED if outcome.nothing_good else DONE) / claim.place.name)
+    place = FAILED if outcome.nothing_good else DONE
+    if outcome.doubted:
+        place = WAITING
+        note(claim.place, waits={"code": outcome.doubted.code, "sentence": outcome.doubted.sentence})
+    claim.place.rename(home / place / claim.place.name)
+
+
+def note(place: Path, **more: object) -> None:
+    """Note more about a file of ours, whole or not at all."""
+    said = json.loads((place / ABOUT).read_text("ascii"))
+    half = place / f".{ABOUT}"
+    half.write_text(json.dumps(said | more), "ascii")
+    half.rename(place / ABOUT)
 
 
 def _remove(folder: Path, source: _Source, version: Version) -> bool:
@@ -390,7 +416,7 @@ def _report(headings: Sequence[str], name: str, rows: Iterable[Row]) -> str:
     table = csv.DictWriter(text, (*headings, "File"), restval="", quoting=csv.QUOTE_ALL)
     table.writeheader()
     file = defused(name.encode("utf-8", "replace").decode())
-    table.writerows({**row, "File": file} for row in rows)
+    table.writerows({name: defused(str(cell)) for name, cell in row.items()} | {"File": file} for row in rows)
     return text.getvalue()
 
 

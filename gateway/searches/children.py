@@ -8,8 +8,9 @@ are kept, and in each load other ones. Whether a child's data are restricted is 
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,16 +22,18 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import blocking
 from gateway.core.matching import Described
 from gateway.core.names import normal
-from gateway.errors import Unusable
-from gateway.one import table, watched_folder
-from gateway.one.leavers import NO, UPN_FORM, day
-from gateway.one.table import NotATable, Unread
-from gateway.one.watched_folder import Outcome, Taken, Watched
+from gateway.errors import Doubted, Unusable
+from gateway.one import cells, headings, table, watched_folder
+from gateway.one.extracts import DOUBT
+from gateway.one.leavers import OLDEST, UPN_FORM
+from gateway.one.table import NotATable, Table, Unread
+from gateway.one.watched_folder import Outcome, Row, Taken, Watched
 from gateway.store import children, log
 from gateway.store.children import Kept
 from gateway.store.log import Entry
 from keys import at_rest, blind
 from keys.at_rest import Locked
+from schemas.days import read_day
 from schemas.message import Child
 
 LOOK_EVERY = 2.0  # seconds
@@ -38,6 +41,7 @@ STEP = 1_000  # children in one transaction: some tens of milliseconds for the d
 KEY_STEP = 20_000  # keys in one
 MAX_BYTES = 104_857_600
 LEAST = 0.5  # of the index that counts: an extract with less is taken for a part of one
+MOST_RESTRICTED = 0.5  # of the children: with more, the column does not say who is restricted (one in some fifty is)
 MOST_UNREAD = 0.1  # of the rows: with more, the extract is not what it should be
 COLUMNS = (
     *("upn", "former_upn", "surname", "forename", "middle_names", "preferred_surname", "preferred_forename"),
@@ -45,6 +49,9 @@ COLUMNS = (
 )
 NUMBER_BITS = 20  # of a child's number, beside a key: more than table.MAX_ROWS
 HEADINGS = ("Row", "Result", "Reason")
+NAMES = ("surname", "forename")
+MUST = ("restricted",)  # without it nobody is restricted, so a person says that this is so
+ALL_RESTRICTED = "children.all-restricted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,18 @@ class Loaded:
 
     children: int
     unread: tuple[tuple[int, str], ...]  # lines, and why
+    doubted: tuple[tuple[int, str], ...] = ()  # lines that were taken in, and at which somebody ought to look
+    noted: str = ""  # of the headings
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What an extract holds, read to its end."""
+
+    readable: int
+    restricted: int
+    unread: tuple[tuple[int, str], ...]
+    doubted: tuple[tuple[int, str], ...]
 
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
@@ -75,27 +94,54 @@ async def take_in(here: Authority, folder: Path) -> int:
 
 
 async def _work(here: Authority, taken: Taken) -> Outcome:
-    unread = await asyncio.to_thread(_load_file, here, taken)
-    return Outcome([{"Row": line, "Result": "refused", "Reason": reason} for line, reason in unread])
+    done = await asyncio.to_thread(_load_file, here, taken)
+    rows: list[Row] = [{"Result": "headings", "Reason": done.noted}] if done.noted else []
+    rows += [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
+    rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
+    return Outcome(rows)
 
 
-def _load_file(here: Authority, taken: Taken) -> Sequence[tuple[int, str]]:
+def _load_file(here: Authority, taken: Taken) -> Loaded:
     with taken.path.open("rb") as stream:
-        return load(here, stream, SYSTEM, check=taken.check_whole).unread
+        return load(
+            here,
+            stream,
+            taken.accepted_by or SYSTEM,
+            accepted=taken.accepted,
+            command="`cme-gateway one accept ID`",
+            check=taken.check_whole,
+        )
 
 
 def load(
-    here: Authority, stream: BinaryIO, by: str, *, fewer: bool = False, check: Callable[[], None] | None = None
+    here: Authority,
+    stream: BinaryIO,
+    by: str,
+    *,
+    fewer: bool = False,
+    accepted: Collection[str] = (),
+    command: str = "--accept",
+    check: Callable[[], None] | None = None,
 ) -> Loaded:
     """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
 
-    `check` is asked at the last moment, and raises where the extract is not to count.
+    `accepted`: the codes of what `by` has looked at and lets pass; `command` is how. `check` is asked at the last moment, and
+    raises where the extract is not to count.
 
-    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read; then all is as before.
+    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read, and Doubted where a person
+    must look at it first; then all is as before.
     """
-    readable, unread = _whole(here, stream)
+    noted = _check_headings(here, stream, by if headings.CODE in accepted else "", command)
+    counted = _count(here, stream)
+    readable, unread = counted.readable, counted.unread
     before = here.store.look(children.current)
     _check(readable, len(unread), before.children if before and not fewer else 0)
+    if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
+        raise Doubted(
+            "children.all-restricted",
+            f"Of {readable} children {counted.restricted} are restricted, so the column does not seem to say who is.",
+            f"Have it exported with yes or no in that column. If it is right, accept it with {command}. The index is as it was.",
+        )
     _clear(here)
     now = int(here.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
@@ -112,7 +158,7 @@ def load(
         check()
     here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
     _clear(here)
-    return Loaded(readable, tuple(unread))
+    return Loaded(readable, unread, counted.doubted, noted)
 
 
 def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
@@ -120,18 +166,33 @@ def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: in
     log.append(tx, here.now(), [Entry("children.loaded", by, detail={"children": size, "unread": unread})])
 
 
-def _whole(here: Authority, stream: BinaryIO) -> tuple[int, list[tuple[int, str]]]:
+def _check_headings(here: Authority, stream: BinaryIO, by: str, command: str) -> str:
+    """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
+    found = _open(here, stream).headings
+    ours = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
+    headings.check(here, WATCHED.name, found, ours, must=MUST, by=by, command=command)
+    return headings.say(found, ours) if found.unknown else ""
+
+
+def _count(here: Authority, stream: BinaryIO) -> _Counted:
     """How many rows can be read, and which cannot; the file was read to its end then."""
-    readable, unread = 0, []
+    readable = restricted = 0
+    unread: list[tuple[int, str]] = []
+    doubted: list[tuple[int, str]] = []
     for line, row in _rows(here, stream):
         if isinstance(row, Unread):
             unread.append((line, row.reason))
-        else:
-            readable += 1
-    return readable, unread
+            continue
+        readable += 1
+        restricted += cells.may_be_yes(row.get("restricted", ""))
+        if doubt := row.get(DOUBT):
+            doubted.append((line, doubt))
+    return _Counted(readable, restricted, tuple(unread), tuple(doubted))
 
 
 def _check(readable: int, unread: int, before: int) -> None:
+    if not readable + unread:
+        raise Unusable("children.unread", "The extract holds no children.", "Export it again; the index is as it was.")
     if not readable or unread > MOST_UNREAD * (readable + unread):
         raise Unusable(
             "children.unread",
@@ -146,35 +207,55 @@ def _check(readable: int, unread: int, before: int) -> None:
         )
 
 
-def _rows(here: Authority, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
-    settings = here.config.one_columns
-    columns = {name: getattr(settings, name) for name in COLUMNS}
+def _open(here: Authority, stream: BinaryIO) -> Table:
+    columns = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
+    needed = ("surname", "forename", "dob")
     try:
-        _, rows = table.read(
-            stream, columns, needed=("surname", "forename", "dob"), section="one_columns", at_most=MAX_BYTES
-        )
-        for line, row in rows:
-            yield line, row if isinstance(row, Unread) else _read(row)
+        return table.read(stream, columns, needed=needed, section="one_columns", at_most=MAX_BYTES, names=NAMES)
     except NotATable as why:
-        raise Unusable(
-            "children.not-a-table",
-            f"The extract cannot be read: {why}.",
-            "Export it again as CSV; the index is as it was.",
-        ) from None
+        raise _no_table(why) from None
 
 
-def _read(row: Mapping[str, str]) -> Mapping[str, str] | Unread:
-    if not normal(row["surname"]) and not normal(row["forename"]):
+def _rows(here: Authority, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
+    found = _open(here, stream)
+    oldest, today = here.now().date() - OLDEST, here.now().date()
+    try:
+        for line, row in found.rows:
+            yield line, row if isinstance(row, Unread) else _read(row, found, oldest, today)
+    except NotATable as why:
+        raise _no_table(why) from None
+
+
+def _no_table(why: NotATable) -> Unusable:
+    return Unusable(
+        "children.not-a-table", f"The extract cannot be read: {why}.", "Export it again as CSV; the index is as it was."
+    )
+
+
+def _read(row: Mapping[str, str], found: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:
+    names = [row.get(name, "") for name in NAMES]
+    doubt = cells.find_doubt(names, guessed=found.guessed)
+    if found.doubted and not all(map(str.isascii, names)):
+        doubt = cells.WRITTEN
+    names = ["" if cells.is_of_a_machine(name) else name for name in names]
+    said = {name: cells.or_empty(value) for name, value in row.items() if name not in (*NAMES, "restricted")}
+    said |= dict(zip(NAMES, names, strict=True))
+    if "restricted" in found.headings.known:
+        said["restricted"] = row.get("restricted", cells.NO_CELL)
+    if not normal(said["surname"]) and not normal(said["forename"]):
         return Unread("There is no name.")
-    if day(row["dob"]) is None:
-        return Unread("The date of birth is missing, or not written as 31/03/2015 or 2015-03-31.")
-    return {name: value for name, value in row.items() if value}
+    born = read_day(said["dob"])
+    if born is None:
+        return Unread("The date of birth is missing, or could mean another day: write it as 31/03/2015 or 2015-03-31.")
+    if not oldest <= born <= today:
+        return Unread("The date of birth cannot be right: nobody of school age was born then.")
+    return {name: value for name, value in (said | {DOUBT: doubt}).items() if value}
 
 
 def ours(said: Mapping[str, str]) -> Ours:
     """A child as a row of the extract says."""
     surname, forename = normal(said.get("surname", "")), normal(said.get("forename", ""))
-    born = day(said["dob"])
+    born = read_day(said["dob"])
     assert born is not None  # noqa: S101 - `_read` let no other in
     found = Described(
         surname=surname or forename,
@@ -183,12 +264,12 @@ def ours(said: Mapping[str, str]) -> Ours:
         other_forenames=_names(said, "preferred_forename"),
         middle_names=_parts(said.get("middle_names", "")),
         dob=born,
-        dob_estimated=_yes(said, "dob_estimated"),
+        dob_estimated=cells.is_yes(said.get("dob_estimated", "")),
         sex=said.get("sex", "")[:1].upper(),
         upns=(_upn(said.get("upn", "")), *filter(None, map(_upn, said.get("former_upn", "").split()))),
         postcode=_postcode(said.get("postcode")),
     )
-    return Ours(said, found, _yes(said, "restricted"))
+    return Ours(said, found, cells.may_be_yes(said.get("restricted", "")))
 
 
 def theirs(child: Child, postcode: str | None) -> Described:
@@ -214,10 +295,6 @@ def _names(said: Mapping[str, str], *columns: str) -> tuple[str, ...]:
 
 def _parts(names: str) -> tuple[str, ...]:
     return tuple(part for part in normal(names).split() if len(part) > 1)
-
-
-def _yes(said: Mapping[str, str], column: str) -> bool:
-    return said.get(column, "").casefold() not in NO
 
 
 def _upn(text: str) -> str:

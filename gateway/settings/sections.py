@@ -137,8 +137,8 @@ class OneColumnsSettings:
     sex: str = "Gender"
     nc_year: str = "NC Year"
     left_on: str = "Date of Leaving"
-    confirmed: str = "Move Confirmed"  # anything but no: the move is confirmed, not believed
-    restricted: str = "Restricted"  # anything but no: an officer decides
+    confirmed: str = "Move Confirmed"  # yes: the move is confirmed; anything else: believed
+    restricted: str = "Restricted"  # anything but no, or empty: an officer decides
     destination_la: str = "Destination LA"
     new_address: str = "New Address"  # lines with commas between them
     new_postcode: str = "New Postcode"
@@ -149,13 +149,15 @@ class OneColumnsSettings:
     school_name: str = "School Name"
     ground: str = "Removal Ground"  # the letter, as the regulations in force on the day of leaving have it
     closure: str = "Closure"  # the authority's own word; [one_closures] says what is done with it
-    checklist: str = "Checklist Complete"  # anything but no: whatever can be asked before removal from roll was asked
+    checklist: str = (
+        "Checklist Complete"  # yes, and nothing else: whatever can be asked before removal from roll was asked
+    )
     former_upn: str = "Former UPN"  # one, or more with spaces between them
     middle_names: str = "Middle Names"
     preferred_surname: str = "Preferred Surname"
     preferred_forename: str = "Preferred Forename"
     former_surname: str = "Former Surname"
-    dob_estimated: str = "DOB Estimated"  # anything but no
+    dob_estimated: str = "DOB Estimated"  # yes, and nothing else
     postcode: str = "Postcode"  # where the child lives now
 
 

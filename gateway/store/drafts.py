@@ -33,6 +33,9 @@ class Made:
     row: int
     data_key: bytes
     content: bytes
+    person: str | None = None  # name and date of birth, so that another child with the same UPN does not take its place
+    carried: str | None = None  # what a notice of it would carry, so that a mended row is not taken for done
+    corrects: str | None = None  # the notice in whose place it may be sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class Draft:
     ended_by: str | None
     discarded_as: str | None
     message_id: str | None
+    person: str | None
+    carried: str | None
+    corrects: str | None
 
 
 _VIEW = [drafts.c[name] for name in Draft.__dataclass_fields__]
@@ -79,8 +85,9 @@ def known(tx: Connection, digests: Collection[str]) -> dict[str, Draft]:
 
 
 def open_of(tx: Connection, children: Collection[str]) -> list[Draft]:
-    """The open drafts about these children."""
-    return _drafts(tx, _where(drafts.c.child.in_(children), drafts.c.state == State.OPEN))
+    """The open drafts about these children, the oldest first."""
+    found = _drafts(tx, _where(drafts.c.child.in_(children), drafts.c.state == State.OPEN))
+    return sorted(found, key=lambda one: (one.made_at, one.draft_id))
 
 
 def end(

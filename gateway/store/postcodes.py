@@ -43,6 +43,11 @@ def count(tx: Connection, *, before: int) -> int:
     return tx.scalar(select(func.count()).where(postcodes.c.release < before)) or 0
 
 
+def find_before(tx: Connection, release: int) -> list[str]:
+    """The postcodes that are of a release before this one."""
+    return list(tx.scalars(select(postcodes.c.postcode).where(postcodes.c.release < release)))
+
+
 def forget(tx: Connection, *, before: int) -> int:
     """Forget the postcodes of releases before this one: how many."""
     return tx.execute(delete(postcodes).where(postcodes.c.release < before)).rowcount

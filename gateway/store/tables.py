@@ -213,6 +213,23 @@ intake = Table(  # rows of extracts that became notices
     Column("digest", DIGEST, primary_key=True),  # of whom, when and where to, under our own key
     Column("message_id", ID, nullable=False),
     Column("at", Instant, nullable=False),
+    # what tells whether a row that comes again says the same; without them in rows of before
+    Column("child", DIGEST),  # whom: the UPN, or name and date of birth
+    Column("person", DIGEST),  # name and date of birth
+    Column("said", DIGEST),  # of what the notice carries
+    Index("intake_child", "child"),
+)
+
+accepted_headings = (
+    Table(  # sets of headings of extracts that are read, as a person has accepted them, or as the first of all
+        "accepted_headings",
+        metadata,
+        Column("kind", String(20), primary_key=True),  # of the folder
+        Column("digest", DIGEST, primary_key=True),
+        Column("headings", Text, nullable=False),  # JSON: ours by our names, and those that are not read
+        Column("accepted_at", Instant, nullable=False),
+        Column("accepted_by", String(80), nullable=False),
+    )
 )
 
 transfer_files = (
@@ -241,6 +258,9 @@ drafts = Table(  # rows of extracts that wait for an officer, or waited
     Column("digest", DIGEST, nullable=False),  # of whom and when; these three under our own key
     Column("child", DIGEST, nullable=False),  # of whom
     Column("said", DIGEST, nullable=False),  # of the whole row
+    Column("person", DIGEST),  # name and date of birth; without it in drafts of before
+    Column("carried", DIGEST),  # what a notice of the row would carry
+    Column("corrects", ID),  # the notice in whose place it may be sent
     Column("reason", Text, nullable=False),
     Column("file", DIGEST, nullable=False),  # SHA-256 of the extract
     Column("row", Integer, nullable=False),

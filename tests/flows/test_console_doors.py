@@ -53,7 +53,12 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
         "system": "one-test",
         "webhook": f"wh-{'0' * 24}",
     }
-    parts |= {"authority": "333", "draft": str(UUID(int=1)), "composition": str(UUID(int=2))}
+    parts |= {
+        "file": "20261123-090000-0000000a",
+        "authority": "333",
+        "draft": str(UUID(int=1)),
+        "composition": str(UUID(int=2)),
+    }
     yield client, parts | {"section": "child", "at": "0", "report": "timeliness"}
     await client.close()
     for one in (here, there):

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
-from gateway.one import drafts, intake, leavers
+from gateway.one import drafts, intake, leavers, waiting
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import log, outbox
@@ -208,7 +208,7 @@ async def test_what_a_closure_value_does(pair: Pair, tmp_path: Path, row: str, r
 async def test_nobody_is_asked_about_a_child_who_may_be_restricted(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, enquire_of="885", unsaid="send"))
-    [line] = await take_in(
+    _, line = await take_in(
         pair, tmp_path, "Gone-Example,2014-01-15,yes", head="Surname,Date of Birth,Checklist Complete"
     )
     assert (line["Result"], "nobody is asked" in line["Reason"]) == ("held", True)
@@ -232,7 +232,12 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     assert held["Draft"] == mended["Draft"] == again["Draft"]
     assert drafts.read(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
     [whole] = await take_in(both, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-23,,885,,,")
-    [lost] = await take_in(both, tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
+    put(tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
+    await intake.take_in(sandwell, tmp_path / "one")
+    [other_headings] = waiting.find_all(sandwell.config.home)
+    waiting.accept(sandwell, other_headings.file_id, "ines")
+    await intake.take_in(sandwell, tmp_path / "one")
+    [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
     assert sandwell.store.look(lambda tx: kept.waiting(tx)) == (0, None)
     for here in both:

@@ -17,7 +17,7 @@ from gateway.authority import Authority
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare
-from gateway.one import extracts, forward, intake
+from gateway.one import extracts, forward, intake, waiting
 from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings.file import parse
 from gateway.settings.sections import OneColumnsSettings
@@ -262,7 +262,8 @@ def test_a_table_that_cannot_be_trusted_is_not_read_at_all(content: bytes, says:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("A,2015-06-01", "fewer cells"),
+        ("A", "fewer cells"),
+        ("A,2015-06-01", None),
         ("A,2015-06-01,1 Road, Town", "more cells"),
         ("A,2015-06-01,1 Road,,", None),
         ('A,2015-06-01,"1 ""The Cottage"" Road"', None),
@@ -281,13 +282,18 @@ def test_a_row_is_read_by_its_cells(line: str, says: str | None) -> None:
     assert says is None or (isinstance(row, Unread) and says in row.reason)
 
 
-async def test_a_column_that_nobody_knows_is_passed_over_and_a_row_without_a_name_refused(
-    pair: Pair, tmp_path: Path
-) -> None:
-    put(tmp_path, f"{ADA},blue", f"{NAMELESS},red", head=f"{HEAD},Favourite Colour")
-    await intake.take_in(pair[0], tmp_path / "one")
-    lines = report(tmp_path)
-    assert [(line["Row"], line["Result"]) for line in lines] == [("2", "sent"), ("3", "refused")]
+async def test_a_column_that_nobody_knows_is_passed_over_once_a_person_says_so(pair: Pair, tmp_path: Path) -> None:
+    for turn in range(2):
+        put(tmp_path, f"{ADA},blue", f"{NAMELESS},red", head=f"{HEAD},Favourite Colour")
+        await intake.take_in(pair[0], tmp_path / "one")
+        if not turn:
+            [one] = waiting.find_all(pair[0].config.home)
+            assert "Favourite Colour" in one.sentence
+            waiting.accept(pair[0], one.file_id, "ines")
+            await intake.take_in(pair[0], tmp_path / "one")
+    headings, *lines = report(tmp_path)
+    assert "Favourite Colour" in headings["Reason"]
+    assert [(line["Row"], line["Result"]) for line in lines] == [("2", "before"), ("3", "refused")]
     assert "surname" in lines[1]["Reason"]
 
 

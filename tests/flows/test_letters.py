@@ -24,7 +24,18 @@ from gateway.monitoring import doctor
 from gateway.store import log, mail_replies, outbox
 from gateway.store.correspondents import Protection
 from gateway.store.mail_replies import MailReply
-from keys.errors import Refusal, SmimeNotForMail, SmimeOtherAddress, SmimeOutOfDate, SmimeRefused, SmimeUnreadable
+from keys.errors import (
+    Refusal,
+    SmimeNoRsaKey,
+    SmimeNotTogether,
+    SmimeNotYet,
+    SmimeOtherAddress,
+    SmimeOutOfDate,
+    SmimeRefused,
+    SmimeShortKey,
+    SmimeSignOnly,
+    SmimeUnreadable,
+)
 from schemas import xml
 from schemas.message import Child, LocatedNotice, Message
 from tests import mail
@@ -375,10 +386,10 @@ def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str
         (SmimeUnreadable, b"no certificate"),
         (SmimeOtherAddress, for_mail("other@birmingham.example")[1]),
         (SmimeOutOfDate, for_mail(THEIRS, days=(-9, -1))[1]),
-        (SmimeOutOfDate, for_mail(THEIRS, days=(1, 9))[1]),
-        (SmimeNotForMail, for_mail(THEIRS, elliptic=True)[1]),
-        (SmimeNotForMail, for_mail(THEIRS, encipher=False)[1]),
-        (SmimeNotForMail, for_mail(THEIRS, bits=1024)[1]),
+        (SmimeNotYet, for_mail(THEIRS, days=(1, 9))[1]),
+        (SmimeNoRsaKey, for_mail(THEIRS, elliptic=True)[1]),
+        (SmimeSignOnly, for_mail(THEIRS, encipher=False)[1]),
+        (SmimeShortKey, for_mail(THEIRS, bits=1024)[1]),
     ],
 )
 def test_a_certificate_that_would_not_serve_is_refused(
@@ -408,7 +419,7 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
     (tmp_path / "our.pem").write_bytes(certificate)
     letters.signer(sandwell)
     (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
-    with pytest.raises(SmimeUnreadable):
+    with pytest.raises(SmimeNotTogether):
         letters.signer(sandwell)
 
 

@@ -23,7 +23,7 @@ from gateway.settings.sections import LoginSettings
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()
-ERRORS = {"NotAllowed", "NotFound", "Unusable", "ConfigProblem", "Busy"}
+ERRORS = {"NotAllowed", "NotFound", "Unusable", "Doubted", "ConfigProblem", "Busy"}
 OF_THE_API = {"NotLetIn", "OtherRequest", "Malformed", "NotAcceptable", "NoScope", "_no"}
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*\.(?!yml)[a-z-]+")
 

@@ -105,6 +105,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "for which we hold no receipt": lambda tx: accounts.unreceipted(tx, "885", ["m1", "m2"]),
     "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
     "was this row sent": lambda tx: intake.known(tx, ["d1", "d2"]),
+    "what was sent about this child": lambda tx: intake.find_of(tx, ["c1", "c2"]),
     "is this row a draft": lambda tx: (drafts.known(tx, ["d1", "d2"]), drafts.open_of(tx, ["c1", "c2"])),
     "one draft": lambda tx: drafts.locked(tx, "r1"),
     "end a draft": lambda tx: drafts.end(tx, NOW, "r1", drafts.State.SENT, "olive"),

@@ -1,0 +1,158 @@
+"""The archive in which ONS publishes its Postcode Directory: one table, or a part for each area, and other files beside them.
+
+Which tables are of the directory is seen by their headings, not by size or name. Where there is a whole table beside the parts it is
+read alone; otherwise every part is. All of it is read through once before, so that nothing is taken in of a damaged archive.
+"""
+
+import io
+import lzma
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from zipfile import ZipFile, ZipInfo
+
+MAX_BYTES = 4_294_967_296  # of a directory, unpacked; one has some 1.3 GB
+MOST_SWELLING = 100  # times its packed size; one has some ten
+MAX_HEAD = 65_536  # bytes of the line with the headings
+MAX_TABLES = 2_000  # in an archive; there are some 130
+CHUNK = 1_048_576
+WHOLE = 0.99  # of all parts: a table of so many bytes has their rows
+RELEASE = re.compile("(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*_?20[0-9]{2}", re.IGNORECASE)
+ZIP = b"PK\x03\x04"
+OTHERS = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zX": "xz"}
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeDecodeError)
+
+
+class NoTable(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """Why there is no directory in it, to follow a colon."""
+
+
+class Damaged(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """What of it is damaged, to follow a colon."""
+
+
+def is_archive(file: Path) -> bool:
+    """Is it a ZIP archive, or what is left of one? Raises NoTable where it is an archive of another kind, or OSError."""
+    with file.open("rb") as stream:
+        head = stream.read(4)
+    if other := next((name for mark, name in OTHERS.items() if head.startswith(mark)), None):
+        raise NoTable(f"it is a {other} archive; unpack it first")
+    return head == ZIP or zipfile.is_zipfile(file)
+
+
+@contextmanager
+def opened(file: Path, is_directory: Callable[[str], bool]) -> Iterator[tuple[BinaryIO, int]]:
+    """The directory in it as bytes, and how many. Raises NoTable, Damaged, or OSError, before any of it is given."""
+    archive = _open(file)
+    with archive:
+        try:
+            chosen = _choose(archive, is_directory)
+            _read_through(archive, chosen)
+        except BROKEN:
+            raise Damaged("what it holds cannot be unpacked") from None
+        except (RuntimeError, NotImplementedError):
+            raise NoTable("the archive is locked with a password, or packed in a way that is not read here") from None
+        yield io.BufferedReader(_Joined(archive, chosen), CHUNK), sum(one.file_size for one in chosen)
+
+
+def _open(file: Path) -> ZipFile:
+    try:
+        return ZipFile(file)
+    except BROKEN:
+        raise Damaged("it breaks off, or its list of files is missing") from None
+
+
+def _choose(archive: ZipFile, is_directory: Callable[[str], bool]) -> list[ZipInfo]:
+    """The tables that make the directory."""
+    there = [
+        one for one in archive.infolist() if not one.is_dir() and not PurePosixPath(one.filename).name.startswith(".")
+    ]
+    tables = [one for one in there if one.filename.lower().endswith((".csv", ".txt"))]
+    if len(tables) > MAX_TABLES:
+        raise NoTable(f"the archive holds more than {MAX_TABLES} tables")
+    heads = {one.filename: _head(archive, one) for one in tables}
+    found = [one for one in tables if is_directory(heads[one.filename])]
+    if not found:
+        within = any(one.filename.lower().endswith((".zip", ".7z", ".gz")) for one in there)
+        more = "; it holds another archive, which is unpacked first" if within else ""
+        raise NoTable(f"the archive holds no CSV file with a directory{more}")
+    found = _without_parts(found, heads)
+    releases = {match[0].upper() for one in found if (match := RELEASE.search(PurePosixPath(one.filename).name))}
+    if len(releases) > 1:
+        raise NoTable(f"the archive holds more than one release ({', '.join(sorted(releases))})")
+    if len({heads[one.filename].strip().lower() for one in found}) > 1:
+        raise NoTable("its parts do not have the same columns")
+    if sum(one.file_size for one in found) > MAX_BYTES or any(
+        one.file_size > MOST_SWELLING * max(one.compress_size, 1) for one in found
+    ):
+        raise NoTable("the archive swells to more than a directory holds")
+    return found
+
+
+def _head(archive: ZipFile, one: ZipInfo) -> str:
+    with archive.open(one) as stream:
+        return stream.readline(MAX_HEAD).decode("latin-1")
+
+
+def _without_parts(found: Sequence[ZipInfo], heads: dict[str, str]) -> list[ZipInfo]:
+    """The whole table alone, where it lies in another folder than the parts and has as many bytes of rows as all of them."""
+    size = {one.filename: one.file_size - len(heads[one.filename]) for one in found}
+    largest = max(found, key=lambda one: size[one.filename])
+    others = [one for one in found if one is not largest]
+    apart = all(_folder(one) != _folder(largest) for one in others)
+    if apart and size[largest.filename] >= WHOLE * sum(size[one.filename] for one in others):
+        return [largest]
+    return sorted(found, key=lambda one: one.filename)
+
+
+def _folder(one: ZipInfo) -> PurePosixPath:
+    return PurePosixPath(one.filename).parent
+
+
+def _read_through(archive: ZipFile, chosen: Sequence[ZipInfo]) -> None:
+    """Raises BadZipFile where what it holds is not what was packed."""
+    for one in chosen:
+        with archive.open(one) as stream:
+            while stream.read(CHUNK):
+                pass
+
+
+class _Joined(io.RawIOBase):
+    """The tables one after the other, under the headings of the first."""
+
+    def __init__(self, archive: ZipFile, chosen: Sequence[ZipInfo]) -> None:
+        self._pieces = _pieces(archive, chosen)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        count = min(len(view), len(self._rest))
+        view[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def _pieces(archive: ZipFile, chosen: Sequence[ZipInfo]) -> Iterator[bytes]:
+    for number, one in enumerate(chosen):
+        with archive.open(one) as stream:
+            head = stream.readline(MAX_HEAD)
+            if not number:
+                yield head
+            last = b"\n"
+            while chunk := stream.read(CHUNK):
+                yield chunk
+                last = chunk[-1:]
+            if last != b"\n":
+                yield b"\r\n"

@@ -1,0 +1,82 @@
+"""Is what stands over the columns of an extract what we take it for? Otherwise a person looks before any row of it counts.
+
+A heading that is not recognised is a column that is not there: a child's UPN, or that its data are restricted. So the first extract
+of a folder is read where every heading is known, or every column of ours is there; its set of headings is remembered. Another set,
+of an upgrade or of a second program, waits until a person accepts it, and is remembered then.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from gateway.authority import SYSTEM, Authority
+from gateway.errors import Doubted
+from gateway.one.table import MAX_NAMED, Headings, key
+from gateway.store import headings as store_headings
+from gateway.store import log
+from gateway.store.headings import Accepted
+from gateway.store.log import Entry
+
+CODE = "one.headings"
+WHERE = "Compare them with [one_columns]. If they are right, accept the file: in the console under Drafts, Files, or with {}."
+
+
+def check(
+    here: Authority,
+    kind: str,
+    found: Headings,
+    ours: Mapping[str, str],
+    *,
+    must: Sequence[str] = (),
+    by: str,
+    command: str,
+) -> None:
+    """Let these headings pass, and remember them; `ours`: how the columns that count are called, `must` those without which a person looks.
+
+    `by`: who has accepted them; empty: nobody. `command` is how to. Raises Doubted.
+    """
+    new = Accepted(_digest(found), found.known, found.unknown)
+
+    def look(tx: Connection) -> str:
+        accepted = store_headings.find_all(tx, kind)
+        if any(one.digest == new.digest for one in accepted):
+            return ""
+        missing = [name for name in ours if name not in found.known]
+        if not by and (accepted or (found.unknown and missing) or any(name in missing for name in must)):
+            return _differing(found, ours, accepted)
+        store_headings.remember(tx, here.now(), kind, new, by or SYSTEM)
+        detail: dict[str, str | int] = {"kind": kind, "known": len(new.known), "unknown": len(new.unknown)}
+        log.append(tx, here.now(), [Entry("one.headings-accepted", by or SYSTEM, detail=detail)])
+        return ""
+
+    if why := here.store.run(look):
+        raise Doubted("one.headings", why, WHERE.format(command))
+
+
+def _digest(found: Headings) -> str:
+    said = [sorted(found.known), sorted({key(one) for one in found.unknown})]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _differing(found: Headings, ours: Mapping[str, str], accepted: Sequence[Accepted]) -> str:
+    if not accepted:
+        return f"Not every heading is known. {say(found, ours)}"
+    nearest = max(accepted, key=lambda one: len(one.known & found.known))
+    gone = {name: text for name, text in ours.items() if name in nearest.known}
+    fresh = {name: text for name, text in ours.items() if name in found.known - nearest.known}
+    more = f" Read now, and not before: {_list(list(fresh.values()))}." if fresh else ""
+    return f"The headings are not those that were accepted before. {say(found, gone)}{more}".strip()
+
+
+def say(found: Headings, ours: Mapping[str, str]) -> str:
+    """Name the headings that are not known, and those of ours that are not there."""
+    missing = [text for name, text in ours.items() if name not in found.known]
+    unknown = f"Not known, so not read: {_list(found.unknown)}." if found.unknown else ""
+    return f"{unknown} {f'Not there: {_list(missing)}.' if missing else ''}".strip()
+
+
+def _list(some: Sequence[str]) -> str:
+    more = f", and {len(some) - MAX_NAMED} more" if len(some) > MAX_NAMED else ""
+    return ", ".join(some[:MAX_NAMED]) + more

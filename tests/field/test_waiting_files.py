@@ -1,0 +1,145 @@
+"""Files that wait for a person: the pages and commands by which they are looked at, and a draft that corrects what was sent."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.authority import Authority
+from gateway.console.application import application
+from gateway.core.permissions import Role
+from gateway.monitoring import doctor
+from gateway.one import intake, waiting
+from gateway.settings.sections import OneSettings
+from gateway.store import drafts as kept
+from gateway.store import log, outbox
+from tests import folders
+from tests.conftest import introduce, make
+from tests.consoles import house, session
+from tests.flows.test_command_line import cme_gateway
+from tests.flows.test_intake import ADA, HEAD, put
+
+Client = TestClient[web.Request, web.Application]
+OTHER = HEAD.replace("UPN", "Unique Number")
+
+
+@pytest.fixture
+async def sandwell(tmp_path: Path) -> AsyncIterator[Authority]:
+    """Sandwell, with a console and a folder of ONE's, and Worcestershire as its partner."""
+    here, there = house(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    there.store.close()
+    (tmp_path / "one").mkdir()
+    here.config = replace(here.config, one=OneSettings(str(tmp_path / "one")))
+    yield here
+    here.store.close()
+
+
+@pytest.fixture
+async def client(sandwell: Authority) -> AsyncIterator[Client]:
+    made = TestClient(TestServer(application(sandwell), port=sandwell.config.console.port))
+    await made.start_server()
+    yield made
+    await made.close()
+
+
+async def call(client: Client, here: Authority, method: str, path: str, **typed: str) -> tuple[int, str]:
+    """What an officer is shown there; where a form leads, the page after it."""
+    cookies, token = session(here, Role.CME_OFFICER)
+    data = typed | {"form_token": token} if method == "POST" else None
+    got = await client.request(method, path, cookies=cookies, data=data, allow_redirects=False)
+    if got.status in (302, 303):
+        got = await client.get(got.headers["Location"], cookies=cookies)
+    return got.status, await got.text()
+
+
+async def take_in(here: Authority, tmp_path: Path, *rows: str, head: str = HEAD) -> None:
+    put(tmp_path, *rows, head=head)
+    await intake.take_in(here, tmp_path / "one")
+
+
+async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
+    client: Client, sandwell: Authority, tmp_path: Path
+) -> None:
+    await take_in(sandwell, tmp_path, ADA, head=OTHER)
+    _, page = await call(client, sandwell, "GET", "/drafts")
+    assert "1 file from ONE is waiting" in page
+    _, page = await call(client, sandwell, "GET", "/drafts/files")
+    [address] = re.findall(r'href="(/drafts/files/[0-9a-f-]+)"', page)
+    _, page = await call(client, sandwell, "GET", address)
+    assert "Unique Number" in page
+    assert "Accept the file as it is" in page
+    assert "Testchild" not in page
+    status, page = await call(client, sandwell, "POST", f"{address}/accept")
+    assert (status, "File accepted" in page) == (200, True)
+    await intake.take_in(sandwell, tmp_path / "one")
+    assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["headings", "sent"]
+    status, _ = await call(client, sandwell, "POST", f"{address}/accept")
+    assert status == 404, "somebody has decided"
+    acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, act="one."))]
+    assert {"one.file-accepted", "one.headings-accepted", "one.taken-in"} <= set(acts)
+
+
+async def test_what_is_put_aside_is_with_what_could_not_be_read(
+    client: Client, sandwell: Authority, tmp_path: Path
+) -> None:
+    await take_in(sandwell, tmp_path, ADA, head=OTHER)
+    [one] = waiting.find_all(sandwell.config.home)
+    _, page = await call(client, sandwell, "POST", f"/drafts/files/{one.file_id}/put-aside")
+    assert "File put aside" in page
+    assert "No files are waiting" in page
+    assert len(folders.places(sandwell.config.home, "leavers", "failed")) == 1
+    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+
+
+async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp_path: Path) -> None:
+    await take_in(sandwell, tmp_path, ADA, head=OTHER)
+    [finding] = [one for one in doctor.examine(sandwell) if one.name == "ONE's folder"]
+    assert (finding.result, "wait for a person to look at them: 1" in finding.detail) == ("warn", True)
+    [one] = waiting.find_all(sandwell.config.home)
+    home = ("--home", str(sandwell.config.home))
+    listed = await asyncio.to_thread(cme_gateway, "one", "waiting", *home)
+    assert "Unique Number" in listed.stdout
+    assert (await asyncio.to_thread(cme_gateway, "one", "accept", one.file_id, *home)).returncode == 0
+    assert (await asyncio.to_thread(cme_gateway, "one", "put-aside", one.file_id, *home)).returncode == 4
+    assert (await asyncio.to_thread(cme_gateway, "one", "accept", "../../x", *home)).returncode == 4
+
+
+async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
+    client: Client, sandwell: Authority, tmp_path: Path
+) -> None:
+    await take_in(sandwell, tmp_path, ADA)
+    await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
+    [draft] = sandwell.store.look(lambda tx: kept.search(tx, kept.State.OPEN, 10))
+    _, page = await call(client, sandwell, "GET", f"/drafts/{draft.draft_id}")
+    assert "Correct the notice that was sent" in page
+    _, page = await call(client, sandwell, "POST", f"/drafts/{draft.draft_id}/write", correcting="yes")
+    [address] = set(re.findall(r'action="(/compositions/[0-9a-f-]+/send)"', page)) or {""}
+    if not address:
+        [name] = set(re.findall(r"/compositions/([0-9a-f-]{36})/check", page))
+        address = f"/compositions/{name}/send"
+    status, _ = await call(client, sandwell, "POST", address)
+    assert status == 200
+    old, new = reversed(sandwell.store.look(lambda tx: outbox.search(tx, limit=None)))
+    assert (old.conversation_id, new.kind, new.recipient) == (new.conversation_id, "TransferNotice", "885")
+    assert sandwell.store.look(lambda tx: kept.get(tx, draft.draft_id)).state is kept.State.SENT
+    await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
+    assert folders.rows_of(sandwell.config.home, "leavers")[-1]["Result"] == "before"
+
+
+async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Authority, tmp_path: Path) -> None:
+    home = ("--home", str(sandwell.config.home))
+    await take_in(sandwell, tmp_path, ADA)
+    await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
+    [draft] = sandwell.store.look(lambda tx: kept.search(tx, kept.State.OPEN, 10))
+    shown = await asyncio.to_thread(cme_gateway, "drafts", "show", draft.draft_id, *home)
+    assert str(draft.corrects) in shown.stdout
+    done = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)
+    assert (done.returncode, "Queued the correction" in done.stdout) == (0, True)
+    again = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)
+    assert again.returncode == 5
