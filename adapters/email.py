@@ -23,6 +23,7 @@ from adapters.route import (
     Address,
     Attempt,
     Bundle,
+    Changed,
     Found,
     HandedOver,
     Left,
@@ -45,6 +46,7 @@ POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
 TOO_LONG = "mails that take too long to read"
+CHANGED = "sealed mails whose content was cut, changed or taken away on its way: ask whoever runs the mail servers"
 NO_RECEIPTS = "mails that are durable here, and whose receipts our mail server does not take"
 _TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
 NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
@@ -127,7 +129,11 @@ class Email:
             match what:
                 case "strange":
                     inbox.leave(uid, len(raw))
-                case "automatic":
+                case Changed(sender=sender) if sender != address.us:
+                    inbox.leave(uid, len(raw), CHANGED)
+                case "automatic" | Changed() if inbox.may_be_another(uid, len(raw)):
+                    inbox.leave(uid, len(raw))
+                case "automatic" | Changed():  # of us: our own mail came back, and its receipt is asked for in any case
                     with suppress(NotDone):  # it is remembered, and the others are looked at
                         await asyncio.to_thread(inbox.put_aside, uid)
                 case one:

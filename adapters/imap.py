@@ -4,8 +4,11 @@ A thread cannot be broken off, so a connection bears one visitor at a time, and 
 """
 
 import ssl
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -21,6 +24,10 @@ NOT_GIVEN = "mails that our mailbox's server does not give"
 NOT_MOVED = "mails that we have taken note of, and that our mailbox's server does not let us move or delete"
 OTHER_SIZE = "mails in whose place our mailbox's server gave something else"
 MOST_MAILS = 20  # in one visit
+AGAIN_AFTER = (
+    600.0  # seconds: what is nothing of ours is looked at again, as a server may give something in its place at first
+)
+MOST_LOOKS = 4  # at one such mail, until the gateway is started again: within half an hour a mail server has scanned it
 MAX_BYTES = 16_777_216  # of one mail
 TIMEOUT = SocketTimeout(connect=10, read=30)  # seconds
 PORTS = {"imap": 143, "imaps": 993}
@@ -29,8 +36,16 @@ PORTS = {"imap": 143, "imaps": 993}
 _End = Callable[[IMAPClient, int], None]  # by which a mail that is handled leaves the folder
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A mail that was looked at, and left where it lies."""
+
+    again_at: float  # by the monotonic clock
+    why: str | None  # it may be ours; None: it is nothing of ours
+
+
 class Inbox:
-    """Keeps one connection open. Mails that are nothing of ours are looked at once, and left where they are.
+    """Keeps one connection open. Mails that are nothing of ours are left where they are, and looked at again a few times.
 
     One over which the server stumbles is put off, and those behind it are read.
     """
@@ -46,7 +61,8 @@ class Inbox:
 
     def _begin(self) -> None:
         """Forget every mail: the numbers mean others now."""
-        self._strange: set[int] = set()  # by number in the folder as it is now
+        self._strange: dict[int, _Seen] = {}  # by number in the folder as it is now
+        self._looks: dict[int, int] = {}  # how often each of them was looked at
         self._put_off: PutOff[int] = PutOff()
         self._handled: dict[int, _End] = {}  # what is durable here and could not be taken away
         self._sizes: dict[int, int] = {}  # as the server says
@@ -64,9 +80,15 @@ class Inbox:
             self._put_off.keep(lie)
             self._sizes = {uid: size for uid, size in self._sizes.items() if uid in lie}
             self._take_away(client, lie)
-            new = {uid for uid in lie - self._strange - self._handled.keys() if self._put_off.is_due(uid)}
+            self._strange = {uid: seen for uid, seen in self._strange.items() if uid in lie}
+            self._looks = {uid: looks for uid, looks in self._looks.items() if uid in lie}
+            new = {
+                uid for uid in lie - self._handled.keys() if self._put_off.is_due(uid) and self._is_worth_a_look(uid)
+            }
             # what was put off comes last: it may be put off again
             uids = sorted(new, key=lambda uid: (uid in self._put_off, uid))[:MOST_MAILS]
+            for uid in uids:
+                self._strange.pop(uid, None)  # whoever reads it says again what it is
             self._measure(client, uids)
             return [(uid, raw) for uid in uids if (raw := self._fetch(client, uid)) is not None]
 
@@ -97,11 +119,13 @@ class Inbox:
                     some += [[uid] for uid in few]
                 # a mail whose size is not told may still be given
             self._trying = None
-        self._strange |= {uid for uid in uids if self._sizes.get(uid, 0) > MAX_BYTES}
+        for uid in uids:
+            if self._sizes.get(uid, 0) > MAX_BYTES:
+                self._strange[uid], self._looks[uid] = _Seen(0.0, None), MOST_LOOKS
 
     def _fetch(self, client: IMAPClient, uid: int) -> bytes | None:
         """Fetch one mail; None where it is too large, gone, or not given."""
-        if uid in self._strange:
+        if self._sizes.get(uid, 0) > MAX_BYTES:
             return None
         self._trying = uid
         try:
@@ -116,27 +140,43 @@ class Inbox:
             return None
         return raw
 
-    def leave(self, uid: int, size: int) -> None:
-        """It is nothing of ours: leave it, unless the server gave something else in its place, as Exchange does at first."""
-        if self._sizes.get(uid, size) != size:
+    def _is_worth_a_look(self, uid: int) -> bool:
+        seen = self._strange.get(uid)
+        return seen is None or (self._looks[uid] < MOST_LOOKS and time.monotonic() >= seen.again_at)
+
+    def leave(self, uid: int, size: int, why: str | None = None) -> None:
+        """Leave it for a while: nothing of ours, or `why`.
+
+        It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the place of a
+        mail that is not scanned yet.
+        """
+        another = self.may_be_another(uid, size)
+        self._looks[uid] = self._looks.get(uid, 0) + 1
+        self._sizes.pop(uid, None)
+        if another:
             self._put_off.add(uid, OTHER_SIZE)
         else:
+            self._strange[uid] = _Seen(time.monotonic() + AGAIN_AFTER, why)
             self._put_off.forget(uid)
-            self._strange.add(uid)
+
+    def may_be_another(self, uid: int, size: int) -> bool:
+        """Say whether the server had said another size of it, so that the mail itself may be given later."""
+        return self._sizes.get(uid, size) != size and self._looks.get(uid, 0) + 1 < MOST_LOOKS
 
     def put_off(self, uid: int, why: str) -> None:
         """It could not be handled: those behind it come first."""
         self._put_off.add(uid, why)
 
     def left(self) -> list[Left]:
-        """What is put off."""
-        return self._put_off.left()
+        """What is put off, and what may be ours and is left."""
+        counts = Counter(seen.why for seen in self._strange.values() if seen.why)
+        return [*self._put_off.left(), *(Left(why, count) for why, count in sorted(counts.items()))]
 
     def strangers(self) -> int:
         """How many such mails lie there."""
         with self._connected() as client:
-            self._strange &= set(client.search(["UNDELETED"])) if self._strange else set()
-            return len(self._strange)
+            lie = set(client.search(["UNDELETED"])) if self._strange else set()
+            return sum(seen.why is None for uid, seen in self._strange.items() if uid in lie)
 
     def remove(self, uid: int) -> None:
         """What was in it is durable here. Raises NotReached, or NotDone where the server does not let us."""
@@ -163,6 +203,7 @@ class Inbox:
                 client.add_flags([uid], [HANDLED])
             raise NotDone(_sentence(why)) from why
         self._handled.pop(uid, None)
+        self._strange.pop(uid, None)
         self._put_off.forget(uid)
 
     def _delete(self, client: IMAPClient, uid: int) -> None:

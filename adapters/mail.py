@@ -2,50 +2,49 @@
 
     Subject: OFFICIAL-SENSITIVE: CME exchange, sealed messages from 333
     Message-ID: <333-<sha256>.sealed@sandwell.example>
-    attachment 333-<sha256>.sealed, or .receipts: one a line
+    attachment 333-<half of it>.sealed, or .receipts: one a line
 
 No name here is made of anything that a message says. A mail from others is hostile: whatever its parser stumbles over makes
-it a stranger, which is left alone.
+it a stranger, which is left alone. Before a mail is called a machine's, or a person's, every part of it was searched for what a
+gateway sealed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from email import message_from_bytes, policy
+from email import policy
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, getaddresses
 from hashlib import sha256
+from itertools import chain
 from typing import Literal
 
-from adapters.route import Bundle, Letter, Reply, Returned
+from adapters import mail_machines, mail_sealed
+from adapters.mail_machines import one_line
+from adapters.mail_names import HOLDS, find_tickets
+from adapters.mail_parts import find_parts, get_file_name, get_header, parse_mail, read_text
+from adapters.mail_sealed import SUBJECTS
+from adapters.route import Bundle, Changed, Letter, MailText, Reply, Returned
 
-FILE = re.compile(r"(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64})\.(?P<kind>sealed|receipts)")
-REFERENCE = re.compile(r"CME(?:-[A-Z2-7]{4}){4}")  # of a letter: eighty bits that nobody guesses
-TICKET = re.compile(rf"{REFERENCE.pattern}|{FILE.pattern}")
-HOLDS: dict[str, Literal["messages", "receipts"]] = {"sealed": "messages", "receipts": "receipts"}
-SUBJECTS = {
-    "sealed": "OFFICIAL-SENSITIVE: CME exchange, sealed messages from {}",
-    "receipts": "OFFICIAL: CME exchange, receipts from {}",
-}
+__all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
+
+FILE_DIGEST = 32  # of 64 characters in a file's name, so that it fits a line, and no relay need put it together again
 FOR_PEOPLE = (
     "This mail is for a gateway, which alone can open what is attached.\n\n"
     "If a person reads this: nothing is to be done, and nothing should be forwarded. Mails like it should go to the mailbox\n"
     "of your authority's cme-gateway; please tell those who run it.\n"
 )
-AUTOMATIC = re.compile(
-    r"(?i)\s*(automatic reply|auto(matic)?[- ]?reply|out of (the )?office|autoreply|undeliverable)\b"
-)
 PLAIN = policy.SMTP.clone(cte_type="7bit")  # what every relay passes on as it is
-LONGEST_TEXT = 100_000  # of a reply in which its reference is looked for
-LONGEST_REASON = 200
+LONGEST_TEXT = 20_000  # characters of a mail of people's that are kept
+LONGEST_HEADER = 500  # characters of its subject, and of whom it is from
+MOST_ATTACHED = 20  # names of files that are kept
 MOST_PARTS = 1_000  # lines that may begin a part: ours have three, people's some dozens
 MOST_HEADERS = 2_000  # lines at the beginning that are measured
 LONGEST_LINE = 65_536  # of them; a mail's lines have 998 characters at most (RFC 5322, 2.1.1)
-MOST_LINES = 1_000  # of a bundle, ours hold a hundred
 LONGEST_DOMAIN = 253  # RFC 1035, 2.3.4
 LONGEST_SIGNED = 1_048_576  # of what a person signed
 
-Mail = Bundle | Reply | Returned | Literal["automatic", "strange"]
+Mail = Bundle | Changed | Reply | Returned | Literal["automatic", "strange"]
 
 
 def sealed(us: str, kind: str, content: bytes, *, sender: str, to: str, now: datetime) -> tuple[str, bytes]:
@@ -55,8 +54,13 @@ def sealed(us: str, kind: str, content: bytes, *, sender: str, to: str, now: dat
     mail["Subject"] = SUBJECTS[kind].format(us)
     _address(mail, ticket, sender, to, now)
     mail.set_content(FOR_PEOPLE)
-    mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=ticket)
+    mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=_file_name(ticket))
     return ticket, mail.as_bytes()
+
+
+def _file_name(ticket: str) -> str:
+    name, _, kind = ticket.partition(".")
+    return f"{name[: len('333-') + FILE_DIGEST]}.{kind}"
 
 
 def letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
@@ -82,15 +86,25 @@ def read(raw: bytes, name: str) -> Mail:
     if raw.count(b"\n--") > MOST_PARTS or max(map(len, raw.split(b"\n", MOST_HEADERS)[:-1]), default=0) > LONGEST_LINE:
         return "strange"
     try:
-        mail = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
-        return _bundle(mail, name) or _report(mail, name) or _from_people(mail, name, raw)
+        return _read(parse_mail(raw), name, raw)
     except Exception:  # noqa: BLE001 - Python's parser raises many kinds over what is no mail
         return "strange"
 
 
-def one_line(said: str) -> str:
-    """What a server said, as it may stand in our own records."""
-    return "".join(letter if letter.isprintable() else " " for letter in " ".join(said.split()))[:LONGEST_REASON]
+def _read(mail: EmailMessage, name: str, raw: bytes) -> Mail:
+    """A server's word that ours did not arrive comes first, for it may have ours within; then whatever was sealed to us."""
+    parts: list[Message] = find_parts(mail)
+    ticket = next(_tickets(parts), None)
+    failure = mail_machines.find_failure(parts)
+    if ticket and failure:
+        return Returned(name, ticket, failure, _text(parts))
+    if bundle := mail_sealed.find_bundle(parts, name):
+        return bundle
+    if sender := mail_sealed.claims_to_be_ours(parts):
+        return Changed(name, sender)
+    if ticket:
+        return _reply(mail, parts, name, ticket, raw)
+    return "automatic" if mail_machines.is_marked(mail) else "strange"
 
 
 def _address(mail: EmailMessage, ticket: str, sender: str, to: str, now: datetime) -> None:
@@ -101,68 +115,63 @@ def _address(mail: EmailMessage, ticket: str, sender: str, to: str, now: datetim
     mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # the same, as Exchange wants it
 
 
-def _bundle(mail: EmailMessage, name: str) -> Bundle | None:
-    for part in mail.iter_attachments() if mail.is_multipart() else ():
-        match = FILE.fullmatch(part.get_filename() or "")
-        content = part.get_payload(decode=True) if match else None
-        if match and isinstance(content, bytes):
-            if sha256(content).hexdigest() != match["digest"]:
-                raise ValueError("altered on its way")
-            if content.count(b"\n") > MOST_LINES:
-                raise ValueError("no bundle of ours")
-            return Bundle(name, HOLDS[match["kind"]], match["sender"], tuple(content.split(b"\n")))
-    return None
+def _tickets(parts: Sequence[Message]) -> Iterator[str]:
+    """Find what a mail is about: what it answers first, then what it says of itself, then what stands in any part of it.
 
-
-def _report(mail: EmailMessage, name: str) -> Mail | None:
-    """What servers say of a mail of ours (RFC 3464), or programs that read it (RFC 8098)."""
-    if mail.get_content_type() != "multipart/report":
-        return None
-    said = [part for part in mail.walk() if part.get_content_type() == "message/delivery-status"]
-    failed = [fields for part in said for fields in _fields(part) if _field(fields, "Action").lower() == "failed"]
-    ticket = next(_tickets(_original(mail)), None)
-    if not failed or not ticket:
-        return "automatic"
-    reason = _field(failed[0], "Diagnostic-Code") or _field(failed[0], "Status") or "no reason given"
-    return Returned(name, ticket, one_line(reason.partition(";")[2] or reason))
-
-
-def _fields(part: Message) -> list[Message]:
-    blocks = part.get_payload()
-    return [block for block in blocks if isinstance(block, Message)] if isinstance(blocks, list) else []
-
-
-def _field(fields: Message, name: str) -> str:
-    return str(fields.get(name, "")).strip()
-
-
-def _original(report: EmailMessage) -> str:
-    """The Message-ID of the mail that a report is about."""
-    for part in report.walk():
-        if part.get_content_type() == "text/rfc822-headers":
-            return bytes(part.get_payload(decode=True) or b"").decode("ascii", "replace")
-        if part is not report and part.get_content_type() == "message/rfc822":
-            for inner in _fields(part):
-                return str(inner.get("Message-ID", ""))
-    return ""
-
-
-def _from_people(mail: EmailMessage, name: str, raw: bytes) -> Mail:
-    headers = " ".join(
-        str(value) for key in ("In-Reply-To", "References", "Subject") for value in mail.get_all(key, ())
+    Relays put ids of their own in the place of ours, so one place is not enough.
+    """
+    mail, within = parts[0], parts[1:]
+    places = chain(
+        [get_header(mail, "In-Reply-To")],
+        (get_header(part, "Message-ID") for part in within),
+        [get_header(mail, "Subject")],
+        (get_header(part, "Subject") for part in within),
+        [" ".join(reversed(get_header(mail, "References").split()))],
+        (get_header(part, name) for part in within for name in ("In-Reply-To", "References")),
+        (read_text(part) for part in parts),
+        (get_file_name(part) for part in within),
     )
-    ticket = next(_tickets(headers), None) or next(_tickets(_text(mail)), None)
-    if _is_automatic(mail):
-        bounced = str(mail.get("Return-Path", "")).strip() == "<>" and ticket  # by a server that knows no reports
-        return Returned(name, ticket, "it was returned without a reason") if bounced and ticket else "automatic"
-    addresses = getaddresses([str(value) for value in mail.get_all("From", ())])
-    if not ticket or len(addresses) != 1:
-        return "strange"
-    domain = addresses[0][1].rpartition("@")[2].lower()
+    for place in places:
+        yield from find_tickets(place)
+
+
+def _reply(mail: EmailMessage, parts: Sequence[Message], name: str, ticket: str, raw: bytes) -> Reply:
+    """What a person wrote, perhaps: whatever names a mail of ours, and is no report that it did not arrive."""
+    addresses = [address for _, address in getaddresses([get_header(mail, "From")]) if address]
+    domain = addresses[0].rpartition("@")[2].lower() if len(addresses) == 1 else ""
     signature = _signature(mail, raw)
     if signature and len(signature[0] or b"") + len(signature[1]) > LONGEST_SIGNED:
         signature = None
-    return Reply(name, ticket, domain, signature) if len(domain) <= LONGEST_DOMAIN else "strange"
+    return Reply(
+        name,
+        ticket,
+        one_line(domain) if len(domain) <= LONGEST_DOMAIN else "",
+        signature,
+        _text(parts),
+        by_machine=mail_machines.is_from_machine(mail),
+        is_task=not mail_machines.is_surely_automatic(parts),
+    )
+
+
+def _text(parts: Sequence[Message]) -> MailText:
+    """What an officer is shown of a mail: its plain text, or that of its HTML, and the names of files."""
+    mail = parts[0]
+    texts = [(part.get_content_type(), read_text(part)) for part in parts if not get_file_name(part)]
+    plain = [text for kind, text in texts if kind != "text/html" and text.strip()]
+    shown = "\n\n".join(plain or [text for kind, text in texts if kind == "text/html" and text.strip()])
+    names = [name for part in parts if (name := get_file_name(part))]
+    return MailText(
+        sender=one_line(get_header(mail, "From"))[:LONGEST_HEADER],
+        subject=_printable(get_header(mail, "Subject"))[:LONGEST_HEADER],
+        sent=one_line(get_header(mail, "Date")),
+        body="\n".join(map(_printable, shown[:LONGEST_TEXT].splitlines())).strip(),
+        is_cut=len(shown) > LONGEST_TEXT,
+        attached=tuple(one_line(name) for name in names[:MOST_ATTACHED]),
+    )
+
+
+def _printable(line: str) -> str:
+    return "".join(letter for letter in line.replace("\t", "    ") if letter.isprintable())
 
 
 def _signature(mail: EmailMessage, raw: bytes) -> tuple[bytes | None, bytes] | None:
@@ -177,23 +186,3 @@ def _signature(mail: EmailMessage, raw: bytes) -> tuple[bytes | None, bytes] | N
     signature = mail.get_payload(1)
     der = signature.get_payload(decode=True) if isinstance(signature, Message) else None
     return (parts[1].removeprefix(b"\r\n"), der) if len(parts) > 2 and isinstance(der, bytes) else None
-
-
-def _is_automatic(mail: EmailMessage) -> bool:
-    submitted = str(mail.get("Auto-Submitted", "no")).strip().lower()
-    return (
-        not submitted.startswith("no")
-        or str(mail.get("Return-Path", "")).strip() == "<>"
-        or str(mail.get("Precedence", "")).strip().lower() in ("auto_reply", "bulk", "junk")
-        or any(mail.get(header) for header in ("X-Autoreply", "X-Autorespond"))
-        or AUTOMATIC.match(str(mail.get("Subject", ""))) is not None
-    )
-
-
-def _tickets(text: str) -> Iterator[str]:
-    return (match[0] for match in TICKET.finditer(text))
-
-
-def _text(mail: EmailMessage) -> str:
-    body = mail.get_body(("plain", "html"))
-    return str(body.get_content())[:LONGEST_TEXT] if body else ""

@@ -14,11 +14,13 @@ import resource
 import struct
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from adapters import mail
 from adapters.mail import Mail
-from adapters.route import Bundle, Reply, Returned
+from adapters.route import Bundle, Changed, MailText, Reply, Returned
 
 SECONDS = 30.0  # for one mail: ours take milliseconds, and a machine may be busy
 MAX_MEMORY = 2**30  # bytes: a mail of 16 MiB takes some hundred
@@ -92,38 +94,50 @@ def serve() -> None:
 
 
 def _pack(what: Mail) -> tuple[bytes, bytes]:
-    said: list[object]
-    rest = b""
     match what:
         case Bundle(_, holds, sender, lines):
-            said, rest = ["bundle", holds, sender], b"\n".join(lines)
-        case Returned(_, ticket, reason):
-            said = ["returned", ticket, reason]
-        case Reply(_, ticket, domain, None):
-            said = ["reply", ticket, domain, None]
-        case Reply(_, ticket, domain, (content, signature)):
-            said, rest = (
-                ["reply", ticket, domain, None if content is None else len(content)],
-                (content or b"") + signature,
-            )
+            return _line("bundle", holds, sender), b"\n".join(lines)
+        case Changed(_, sender):
+            return _line("changed", sender), b""
+        case Returned(_, ticket, reason, text):
+            return _line("returned", ticket, reason), _text(text)
+        case Reply(_, ticket, domain, signature, text, by_machine, is_task):
+            content, der = signature or (None, b"")
+            said = _text(text)
+            sizes = (len(said), None if content is None else len(content), len(der))
+            return _line("reply", ticket, domain, by_machine, is_task, *sizes), said + (content or b"") + der
         case str():
-            said = [what]
-    return json.dumps(said).encode(), rest
+            return _line(what), b""
+
+
+def _line(*said: object) -> bytes:
+    return json.dumps(said).encode()
+
+
+def _text(text: MailText) -> bytes:
+    return json.dumps(asdict(text)).encode()
 
 
 def _unpack(line: bytes, rest: bytes, name: str) -> Mail:
     match json.loads(line):
         case ["bundle", ("messages" | "receipts") as holds, str(sender)]:
             return Bundle(name, holds, sender, tuple(rest.split(b"\n")))
+        case ["changed", str(sender)]:
+            return Changed(name, sender)
         case ["returned", str(ticket), str(reason)]:
-            return Returned(name, ticket, reason)
-        case ["reply", str(ticket), str(domain), None]:
-            return Reply(name, ticket, domain, (None, rest) if rest else None)
-        case ["reply", str(ticket), str(domain), int(size)]:
-            return Reply(name, ticket, domain, (rest[:size], rest[size:]))
+            return Returned(name, ticket, reason, _read_text(rest))
+        case ["reply", str(ticket), str(domain), bool(by_machine), bool(is_task), int(size), content, int(signed)]:
+            text, rest = _read_text(rest[:size]), rest[size:]
+            signature = None if not signed else (None if content is None else rest[:content], rest[content or 0 :])
+            return Reply(name, ticket, domain, signature, text, by_machine=by_machine, is_task=is_task)
         case ["automatic"]:
             return "automatic"
     return "strange"
+
+
+def _read_text(said: bytes) -> MailText:
+    members: dict[str, Any] = json.loads(said)
+    return MailText(**{**members, "attached": tuple(members["attached"])})
 
 
 if __name__ == "__main__":

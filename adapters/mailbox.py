@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 from adapters.client import Client
@@ -56,7 +57,7 @@ class Mailbox:
         if halves or one_is_wrong:  # one that is no sealed message holds up no other
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
-            return [TryLater(NOT_NOW[answer.status], answer.after)] * len(parcels)
+            return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
         return [not_taken(answer, "the mailbox's host")] * len(parcels)
 
     async def collect(self, address: Address) -> Sequence[Found]:

@@ -130,24 +130,48 @@ class Bundle:
 
 
 @dataclass(frozen=True, slots=True)
+class MailText:
+    """What an officer is shown of a mail. It may say anything, of a child too."""
+
+    sender: str = ""
+    subject: str = ""
+    sent: str = ""  # the day and time that it says
+    body: str = ""
+    is_cut: bool = False  # it said more
+    attached: tuple[str, ...] = ()  # names of files
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """What we handed over under this ticket did not arrive, and what the servers on the way said."""
 
     name: str
     ticket: str
     reason: str
+    text: MailText = field(default=MailText(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A person answered what we handed over under this ticket."""
+    """A mail that names what we handed over under this ticket. Whether a person wrote it, and what it means, a person says."""
 
     name: str
     ticket: str
-    domain: str  # of the address that it claims to come from
+    domain: str  # of the address that it claims to come from; empty where it claims none, or several
     signature: tuple[bytes | None, bytes] | None = field(
         default=None, repr=False
     )  # what is signed (None: it lies within), and a CMS signature
+    text: MailText = field(default=MailText(), repr=False, compare=False)
+    by_machine: bool = field(default=False, compare=False)  # it says so
+    is_task: bool = field(default=True, compare=False)  # somebody has to look: it is not surely an automatic answer
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A mail of this gateway's whose sealed content was taken away, cut or changed on its way. It is left where it lies."""
+
+    name: str
+    sender: str
 
 
 @dataclass(frozen=True, slots=True)

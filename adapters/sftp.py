@@ -6,9 +6,9 @@
     <path>/archive/333-<sha256>.sealed  what its owner has; only where there is a folder of this name
     .<sha256>.part                      not yet whole
 
-A file is written under a hidden name, then renamed, so nobody ever sees a half of one. Its name is made of the digest of
-what stands in it and of nothing that a message says, so the same bundle twice is one file. Names that are not ours are left
-alone, and said.
+A file is written under a hidden name, then renamed, so nobody sees a half of one (`sftp_files` has the ways round servers that
+cannot). Its name is made of the digest of what stands in it and of nothing that a message says, so the same bundle twice is one
+file. Names that are not ours are left alone, and said.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ import stat
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from hashlib import sha256
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncssh
 
+from adapters import ssh
 from adapters.careful import CarefulResolver
 from adapters.put_off import PutOff
 from adapters.route import (
@@ -39,25 +39,34 @@ from adapters.route import (
     Strange,
     TryLater,
 )
+from adapters.sftp_files import (
+    CLAIM,
+    LIST,
+    LOST,
+    MAX_BYTES,
+    MOST_SETTLING,
+    REMOVE,
+    digest,
+    doing,
+    explain,
+    leave,
+    read_lines,
+    rename_over,
+)
 
 IN, OUT, ARCHIVE = "in", "out", "archive"
 NAME = re.compile(r"(?P<stem>(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64}))\.(?P<kind>sealed|taken|receipts)")
 PART = re.compile(r"[.]?[0-9a-f]{64}[.]part")
-LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 NOT_READ = "files that the server does not let us take or read"
 NOT_FINISHED = "files that are durable here, and that the server does not let us answer or take away"
 STUCK_SECONDS = 3600  # whoever began to write a file has finished by then, or never will
 CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again: doing it twice has one effect
 MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
 MOST_LISTED = 10_000
-MAX_BYTES = 16_777_216  # of one file
-MOST_LINES = 1_000  # of one file; ours hold a hundred
-CONNECT_SECONDS = 10
-# Without strict key exchange, a third party may cut the beginning of a session that uses ChaCha20-Poly1305, or a MAC over the
-# ciphertext (Terrapin, CVE-2023-48795); so neither is offered, and no MAC of SHA-1.
-CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
-MACS = ("hmac-sha2-512", "hmac-sha2-256")
 VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
+
+
+_Key = tuple[str, Login | None, str | None]
 
 
 class Sftp:
@@ -69,14 +78,16 @@ class Sftp:
         self._put_off: defaultdict[tuple[str, bool], PutOff[str]] = defaultdict(
             PutOff
         )  # by address, and whether it is ours
-        self._open: dict[tuple[str, Login | None], tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
+        # By address: how files are left there, as it went the last time, or each would leave one more half of itself.
+        self._ways: dict[str, int] = {}
+        self._open: dict[_Key, tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one file."""
         bundle = b"\n".join(parcel.sealed for parcel in parcels)
         try:
             async with self._visit(address) as (server, path):
-                await _leave(server, f"{path}/{IN}", f"{address.us}-{_digest(bundle)}.sealed", bundle)
+                await self._leave(server, address, f"{path}/{IN}", f"{address.us}-{digest(bundle)}.sealed", bundle)
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
@@ -93,8 +104,9 @@ class Sftp:
             # what was put off comes last: it may be put off again
             names.sort(key=lambda name: _stem(name) in put_off)
             found: list[Found] = []
+            until = time.monotonic() + MOST_SETTLING
             for name in names[:MOST_FILES]:
-                if taken := await _take_or_put_off(server, folder, name, put_off):
+                if taken := await _take_or_put_off(server, folder, name, put_off, until):
                     sender = name[:3] if ours else address.authority
                     found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
         strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
@@ -110,17 +122,18 @@ class Sftp:
             try:
                 if found.holds == "messages":
                     name = found.name.removesuffix(".taken") + ".receipts"
-                    await _leave(server, f"{path}/{OUT}", name, "\n".join(receipts).encode())
+                    await self._leave(server, address, f"{path}/{OUT}", name, "\n".join(receipts).encode())
                     await _put_away(server, path, found.name)
                 else:
-                    await server.remove(f"{path}/{OUT}/{found.name}")
+                    with doing(REMOVE):
+                        await server.remove(f"{path}/{OUT}/{found.name}")
             except asyncssh.SFTPNoSuchFile:
                 pass  # another process was quicker
             except asyncssh.SFTPError as why:
                 if isinstance(why, LOST):
                     raise
                 put_off.add(_stem(found.name), NOT_FINISHED)
-                raise NotDone(_sentence(why)) from why
+                raise NotDone(explain(why)) from why
         put_off.forget(_stem(found.name))
 
     async def put_off(self, address: Address, found: Found, why: str) -> None:
@@ -136,6 +149,11 @@ class Sftp:
             connection.close()
             await connection.wait_closed()
 
+    async def _leave(
+        self, server: asyncssh.SFTPClient, address: Address, folder: str, name: str, content: bytes
+    ) -> None:
+        self._ways[address.url] = await leave(server, folder, name, content, way=self._ways.get(address.url, 0))
+
     @asynccontextmanager
     async def _visit(self, address: Address) -> AsyncIterator[tuple[asyncssh.SFTPClient, str]]:
         try:
@@ -149,34 +167,27 @@ class Sftp:
             raise NotReached(_sentence(why)) from why
 
     async def _forget(self, address: Address) -> None:
-        if opened := self._open.pop((address.url, address.login), None):
+        if opened := self._open.pop(_key(address), None):
             opened[0].abort()
             await opened[0].wait_closed()
 
     async def _server(self, address: Address) -> asyncssh.SFTPClient:
-        key = address.url, address.login
+        key = _key(address)
         if key not in self._open:
             place, login = urlsplit(address.url), address.login
             if login is None or address.pin is None:
                 raise NotReached(
                     "no login is set for the partner's server" if login is None else "no host key is pinned"
                 )
-            connection = await asyncssh.connect(
-                await _leads_to(address, place.hostname or ""),
-                place.port or 22,
-                username=login.user,
-                password=login.password,
-                client_keys=[asyncssh.import_private_key(login.private_key)] if login.private_key else None,
-                known_hosts=([asyncssh.import_public_key(address.pin)], [], []),
-                encryption_algs=CIPHERS,
-                mac_algs=MACS,
-                agent_path=None,
-                config=None,
-                connect_timeout=CONNECT_SECONDS,
-                login_timeout=CONNECT_SECONDS,
-            )
-            self._open[key] = connection, await connection.start_sftp_client()
+            host = await _leads_to(address, place.hostname or "")
+            connection = await ssh.connect(host, place.port or 22, login, address.pin)
+            self._open[key] = connection, await _start(connection)
         return self._open[key][1]
+
+
+def _key(address: Address) -> _Key:
+    """By what a connection is known: a newer card may pin another host key."""
+    return address.url, address.login, address.pin
 
 
 def carrier() -> Sftp:
@@ -195,45 +206,12 @@ async def _leads_to(address: Address, host: str) -> str:
     return found[0]["host"]
 
 
-def _digest(bundle: bytes) -> str:
-    return sha256(bundle).hexdigest()
-
-
-async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes) -> None:
-    """Put a file there whole. Not every server takes hidden names, or renames over what lies there."""
-    hidden, plain = f"{folder}/.{_digest(content)}.part", f"{folder}/{_digest(content)}.part"
-    half = hidden
+async def _start(connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClient:
     try:
-        try:
-            await _write(server, hidden, content)
-        except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPInvalidFilename):
-            half = plain
-            await _write(server, plain, content)
-        try:
-            await _rename_over(server, half, f"{folder}/{name}")
-        except asyncssh.SFTPNoSuchFile:  # some servers take new files away to be scanned, by how they are called
-            await _write(server, f"{folder}/{name}", content)
-    except asyncssh.SFTPError:
-        with suppress(asyncssh.SFTPError):
-            await server.remove(half)  # or it would fill the disk on which there was no room for it
-        raise
-
-
-async def _write(server: asyncssh.SFTPClient, path: str, content: bytes) -> None:
-    async with server.open(path, "wb") as file:
-        await file.write(content)
-
-
-async def _rename_over(server: asyncssh.SFTPClient, half: str, path: str) -> None:
-    """Give it its name; where that is taken, the same stands in it: names are digests."""
-    try:
-        await server.posix_rename(half, path)
-    except (asyncssh.SFTPOpUnsupported, asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
-        try:
-            await server.rename(half, path)
-        except (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):
-            await server.remove(path)
-            await server.rename(half, path)
+        return await connection.start_sftp_client()
+    except (asyncssh.ChannelOpenError, asyncssh.SFTPError) as why:
+        connection.abort()
+        raise NotReached("the server lets us in, and offers no SFTP") from why
 
 
 async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
@@ -242,21 +220,23 @@ async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
     try:
         there = await server.isdir(f"{path}/{ARCHIVE}")
         if there:
-            await _rename_over(server, f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
+            await rename_over(server, f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
             return
     except asyncssh.SFTPError as why:  # some servers answer so where there is no such folder
         if there or isinstance(why, LOST):
             raise
-    await server.remove(f"{path}/{IN}/{name}")
+    with doing(REMOVE):
+        await server.remove(f"{path}/{IN}/{name}")
 
 
 async def _listed(server: asyncssh.SFTPClient, folder: str) -> list[asyncssh.SFTPName]:
     """What lies there, up to a limit: of an endless list, the rest is seen when the first have been taken away."""
     lies: list[asyncssh.SFTPName] = []
-    async for entry in server.scandir(folder.encode()):  # as bytes: one name that is no text would end the list
-        lies.append(entry)
-        if len(lies) == MOST_LISTED:
-            break
+    with doing(LIST):
+        async for entry in server.scandir(folder.encode()):  # as bytes: one name that is no text would end the list
+            lies.append(entry)
+            if len(lies) == MOST_LISTED:
+                break
     return lies
 
 
@@ -298,11 +278,11 @@ def _is_strange(entry: asyncssh.SFTPName) -> bool:
 
 
 async def _take_or_put_off(
-    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str]
+    server: asyncssh.SFTPClient, folder: str, name: str, put_off: PutOff[str], until: float
 ) -> tuple[str, tuple[bytes, ...]] | None:
     """Take a file; one over which the server or the connection stumbles is put off, so that those behind it come."""
     try:
-        return await _take(server, folder, name)
+        return await _take(server, folder, name, until)
     except asyncssh.SFTPError as why:
         put_off.add(_stem(name), NOT_READ)
         if isinstance(why, LOST):
@@ -313,45 +293,37 @@ async def _take_or_put_off(
     return None
 
 
-async def _take(server: asyncssh.SFTPClient, folder: str, name: str) -> tuple[str, tuple[bytes, ...]] | None:
+async def _take(
+    server: asyncssh.SFTPClient, folder: str, name: str, until: float
+) -> tuple[str, tuple[bytes, ...]] | None:
     """Read a file, once it is ours alone: its name then, and its lines. None where another process was quicker."""
     stem, _, kind = name.rpartition(".")
     try:
         if kind == "sealed":
             name = f"{stem}.taken"
-            await server.rename(f"{folder}/{stem}.sealed", f"{folder}/{name}")
+            with doing(CLAIM):
+                await server.rename(f"{folder}/{stem}.sealed", f"{folder}/{name}")
     except asyncssh.SFTPNoSuchFile:
         return None
     try:
-        async with server.open(f"{folder}/{name}", "rb") as file:
-            content = bytes(await file.read(MAX_BYTES + 1))  # type: ignore[arg-type]  # opened for bytes
+        # The receipts for a bundle are named by the bundle.
+        named = None if kind == "receipts" else stem[4:]
+        return name, tuple(await read_lines(server, f"{folder}/{name}", named, until))
     except asyncssh.SFTPNoSuchFile:
         if kind == "receipts":  # another process was quicker; of what we have just renamed, nobody was
             return None
         raise
-    if len(content) > MAX_BYTES:
-        raise asyncssh.SFTPFailure("the server gives more than a file holds by its own word")
-    # some servers store text with other line ends, or one more at the end
-    return name, tuple(
-        line for line in (one.rstrip(b"\r") for one in content.split(b"\n", MOST_LINES)[:MOST_LINES]) if line
-    )
 
 
 def _sentence(why: BaseException) -> str:
     match why:
         case NotReached():
             return str(why)
-        case asyncssh.HostKeyNotVerifiable() | asyncssh.KeyImportError():
-            return "the server's host key is not the one that is pinned"
-        case asyncssh.PermissionDenied():
-            return "the server refused our login"
-        case asyncssh.SFTPPermissionDenied():
-            return "the server does not let us write there"
-        case asyncssh.SFTPNoSuchFile() | asyncssh.SFTPNoSuchPath():
-            return "the folder is not on the server"
         case asyncssh.SFTPError():
-            return "the server could not do it; its disk may be full"
+            return explain(why)
         case TimeoutError():
             return "the server did not answer in time"
+        case socket.gaierror():
+            return "the server cannot be reached: its name is not known"
         case _:
             return f"the server cannot be reached ({type(why).__name__})"

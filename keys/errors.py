@@ -486,32 +486,134 @@ class SmimeRefused(Refusal):
 
 
 class SmimeUnreadable(SmimeRefused):
-    """The certificate or the key for letters to people cannot be read, or they do not belong together."""
+    """The file holds no certificate that can be read."""
 
     code = "smime.unreadable"
-    next_step = "Both must be PEM, the key without a passphrase or under the gateway's own; ask for them anew."
+    next_step = "Ask for the certificate without its private key, as a .cer, .crt, .pem or .p7b file."
+
+
+class SmimeDamaged(SmimeRefused):
+    """The certificate in the file is damaged, or cut off."""
+
+    code = "smime.damaged"
+    next_step = "Have the file sent again; in a ZIP archive it comes as it was sent."
+
+
+class SmimeRequest(SmimeRefused):
+    """The file holds a request for a certificate, and not the certificate that was issued for it."""
+
+    code = "smime.request"
+    next_step = "Ask for the certificate itself, as a .cer, .crt, .pem or .p7b file."
+
+
+class SmimeKeyStore(SmimeRefused):
+    """The file is a key store (.pfx, .p12), which holds a private key; nothing of it was kept."""
+
+    code = "smime.key-store"
+    next_step = (
+        "Delete the file. Ask the authority for the certificate alone, as a .cer, .crt, .pem or .p7b file, and "
+        "for a new key: theirs is no secret any more."
+    )
+
+
+class SmimeKeyAlone(SmimeRefused):
+    """The file holds a private key and no certificate; nothing of it was kept."""
+
+    code = "smime.key-alone"
+    next_step = (
+        "Delete the file. Ask the authority for the certificate alone, as a .cer, .crt, .pem or .p7b file, and "
+        "for a new key: theirs is no secret any more."
+    )
+
+
+class SmimeNoAddress(SmimeRefused):
+    """The certificate names no mail address."""
+
+    code = "smime.no-address"
+    next_step = "Get the certificate of this very mailbox; mail programs open letters by the address in it."
 
 
 class SmimeOtherAddress(SmimeRefused):
-    """The certificate is not for this mail address."""
+    """The certificate is for another mail address."""
 
     code = "smime.other-address"
-    next_step = "Ask the authority for the certificate of this very mailbox; mail programs open letters by its address."
+    next_step = "Get the certificate of this very mailbox; mail programs open letters by the address in it."
 
 
-class SmimeOutOfDate(SmimeRefused):
-    """The certificate's time has passed, or has not come."""
+class SmimeNoRsaKey(SmimeRefused):
+    """The certificate's key is no RSA key, and letters are encrypted to RSA keys alone."""
 
-    code = "smime.out-of-date"
-    lasting = False
-    next_step = "Ask the authority for its newest certificate, and enter it with `cme-gateway partner email`."
+    code = "smime.no-rsa-key"
+    next_step = "Ask the authority for an S/MIME certificate with an RSA key."
+
+
+class SmimeShortKey(SmimeRefused):
+    """The certificate's RSA key is shorter than 2,048 bits."""
+
+    code = "smime.short-key"
+    next_step = "Ask the authority for an S/MIME certificate with an RSA key of 2,048 bits or more."
+
+
+class SmimeSignOnly(SmimeRefused):
+    """The certificate may be used to sign, and not to encrypt."""
+
+    code = "smime.sign-only"
+    next_step = (
+        "Ask the authority for the certificate to which this mailbox's mail is encrypted; some mailboxes have two."
+    )
 
 
 class SmimeNotForMail(SmimeRefused):
-    """The certificate is not one to which mail can be encrypted: it must hold an RSA key, and allow its use for mail."""
+    """The certificate may not be used for mail."""
 
     code = "smime.not-for-mail"
-    next_step = "Ask the authority for an S/MIME certificate with an RSA key."
+    next_step = "Ask the authority for an S/MIME certificate; one for a web site or for signing in does not serve."
+
+
+class SmimeNotYet(SmimeRefused):
+    """The certificate's first day has not come."""
+
+    code = "smime.not-yet"
+    lasting = False
+    next_step = "Enter it again on its first day, with `cme-gateway partner email`."
+
+
+class SmimeOutOfDate(SmimeRefused):
+    """The certificate's last day has passed."""
+
+    code = "smime.out-of-date"
+    lasting = False
+    next_step = (
+        "Get the newest certificate of this mailbox; another authority's is entered with `cme-gateway partner email`."
+    )
+
+
+class SmimeKeyUnreadable(SmimeRefused):
+    """Our key for signing letters cannot be read."""
+
+    code = "smime.key-unreadable"
+    next_step = "Give [email] smime_key_file as PEM or DER; `openssl pkcs12 -nocerts` takes it out of a key store."
+
+
+class SmimePassphrase(SmimeRefused):
+    """Our key for signing letters does not open with the gateway's passphrase."""
+
+    code = "smime.passphrase"
+    next_step = "Write the key under the gateway's own passphrase, or under none: `openssl pkcs8 -topk8`."
+
+
+class SmimeKeyKind(SmimeRefused):
+    """Our key for signing letters is neither RSA nor on an elliptic curve that mail programs know."""
+
+    code = "smime.key-kind"
+    next_step = "Get a key and a certificate of RSA, which every mail program can check."
+
+
+class SmimeNotTogether(SmimeRefused):
+    """Our key for signing letters belongs to no certificate in the file."""
+
+    code = "smime.not-together"
+    next_step = "Give the certificate that was issued for this very key as [email] smime_certificate_file."
 
 
 class IdTokenRefused(Refusal):

@@ -5,25 +5,30 @@ recipient's, and that very certificate counts, not who signed it. Contents are e
 program opens, and not with GCM, which Outlook does not everywhere.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
+from typing import TypeVar
 
 from asn1crypto import cms
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, Hash, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs7 import (
     PKCS7EnvelopeBuilder,
     PKCS7Options,
     PKCS7SignatureBuilder,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
 
 from keys import errors
+from keys.certificate_files import decode_text, read_certificates
 
 DIGESTS: dict[str, HashAlgorithm] = {"sha256": SHA256(), "sha384": SHA384(), "sha512": SHA512()}
 LEAST_RSA_BITS = 2048
@@ -33,6 +38,8 @@ MOST_DEEP = 32  # values within values: a signature's lie some fifteen deep
 FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Check = Callable[[x509.Certificate], None]
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +50,49 @@ class Signer:
     key: SigningKey = field(repr=False)
 
 
-def signer(key_pem: bytes, certificate_pem: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
-    """Our key and certificate. Raises SmimeRefused where they do not serve to sign what our address sends."""
-    certificate = _read(certificate_pem)
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To which certificate letters to an address are encrypted; it was picked from a file."""
+
+    certificate_pem: str
+    ends: datetime
+    private_key_was_in_file: bool  # theirs, which nobody else may have: it is not kept, and they must be told
+
+
+def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
+    """Read our key, and pick its certificate. Raises SmimeRefused where they do not serve to sign what our address sends."""
+    key = _read_key(key_file, passphrase)
     try:
-        try:
-            key = load_pem_private_key(key_pem, None)
-        except TypeError:  # it is encrypted
-            key = load_pem_private_key(key_pem, passphrase)
-    except (ValueError, TypeError):
-        raise errors.SmimeUnreadable("key") from None
-    if not isinstance(key, SigningKey) or key.public_key() != certificate.public_key():
-        raise errors.SmimeUnreadable("key")
-    _check(certificate, address, now)
-    return Signer(certificate, key)
+        certificates = read_certificates(certificate_file).certificates
+    except (errors.SmimeKeyStore, errors.SmimeKeyAlone):  # our own: nobody has lost it
+        raise errors.SmimeUnreadable from None
+    ours = [one for one in certificates if _public_key(one) == key.public_key()]
+    if not ours:
+        raise errors.SmimeNotTogether
+    return Signer(_pick(ours, (_is_for(address), _is_in_date(now))), key)
 
 
-def check_recipient(certificate_pem: bytes, *, address: str, now: datetime) -> datetime:
-    """When this certificate ends, to which letters to this address are to be encrypted. Raises SmimeRefused."""
-    certificate = _read(certificate_pem)
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < LEAST_RSA_BITS or not _encrypts(certificate):
-        raise errors.SmimeNotForMail
-    _check(certificate, address, now)
-    return certificate.not_valid_after_utc
+def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> Recipient:
+    """Pick the certificate in a file to which letters to this address are to be encrypted. Raises SmimeRefused for what is wrong.
+
+    Of several that serve it is the newest. Where none does, it is said of the one that comes nearest what is wrong with it.
+    """
+    read = read_certificates(certificate_file)
+    picked = _pick(read.certificates, (_is_for(address), _encrypts, _is_in_date(now)))
+    pem = picked.public_bytes(Encoding.PEM).decode("ascii")
+    return Recipient(pem, picked.not_valid_after_utc, read.has_private_key)
 
 
 def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, now: datetime) -> bytes:
     """A MIME entity (its lines ended by CR LF), signed and encrypted: a MIME entity again. Raises SmimeRefused."""
-    check_recipient(certificate_pem, address=address, now=now)
+    theirs = pick_recipient(certificate_pem, address=address, now=now)
     options = [PKCS7Options.DetachedSignature, PKCS7Options.Binary]
     signing = PKCS7SignatureBuilder().set_data(entity).add_signer(ours.certificate, ours.key, SHA256())
     signed = signing.sign(Encoding.SMIME, options)
     closed = (
         PKCS7EnvelopeBuilder()
         .set_data(_with_crlf(signed, entity))
-        .add_recipient(_read(certificate_pem))
+        .add_recipient(_read(theirs.certificate_pem.encode()))
         .set_content_encryption_algorithm(AES256)
         .encrypt(Encoding.SMIME, [PKCS7Options.Binary])
     )
@@ -153,38 +167,104 @@ def _crlf(text: bytes) -> bytes:
 
 
 def _read(pem: bytes) -> x509.Certificate:
+    return read_certificates(pem).certificates[0]
+
+
+def _read_key(data: bytes, passphrase: bytes) -> SigningKey:
+    text = "\n".join(map(str.strip, decode_text(data).splitlines())).encode()
+    is_der = data[:1] == b"\x30" and not text.startswith(b"-----")
+    load, said = (load_der_private_key, data) if is_der else (load_pem_private_key, text)
     try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        raise errors.SmimeUnreadable("certificate") from None
+        try:
+            key = load(said, None)
+        except TypeError:  # it is encrypted
+            key = _open_key(load, said, passphrase)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise errors.SmimeKeyUnreadable from None
+    if not isinstance(key, SigningKey):
+        raise errors.SmimeKeyKind
+    return key
 
 
-def _check(certificate: x509.Certificate, address: str, now: datetime) -> None:
-    if address.lower() not in _addresses(certificate):
-        raise errors.SmimeOtherAddress
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        raise errors.SmimeOutOfDate
+def _open_key(
+    load: Callable[[bytes, bytes | None], PrivateKeyTypes], said: bytes, passphrase: bytes
+) -> PrivateKeyTypes:
+    try:
+        return load(said, passphrase)
+    except ValueError:  # which it also raises for what it cannot read
+        raise errors.SmimePassphrase from None
+
+
+# What a certificate must pass, in this order: each raises SmimeRefused with the one thing that is wrong.
+
+
+def _pick(certificates: Sequence[x509.Certificate], checks: Sequence[Check]) -> x509.Certificate:
+    """Pick the newest that passes; where none does, raise what is wrong with the one that comes furthest."""
+    refused: list[tuple[int, errors.SmimeRefused]] = []
+    for one in sorted(certificates, key=lambda one: one.not_valid_before_utc, reverse=True):
+        passed = 0
+        try:
+            for check in checks:
+                check(one)
+                passed += 1
+        except errors.SmimeRefused as why:
+            refused.append((passed, why))
+        else:
+            return one
+    raise max(refused, key=itemgetter(0))[1]
+
+
+def _is_for(address: str) -> Check:
+    def check(certificate: x509.Certificate) -> None:
+        named = _addresses(certificate)
+        if address.lower() not in named:
+            raise errors.SmimeOtherAddress if named else errors.SmimeNoAddress
+
+    return check
+
+
+def _is_in_date(now: datetime) -> Check:
+    def check(certificate: x509.Certificate) -> None:
+        if now < certificate.not_valid_before_utc:
+            raise errors.SmimeNotYet
+        if now >= certificate.not_valid_after_utc:
+            raise errors.SmimeOutOfDate
+
+    return check
+
+
+def _encrypts(certificate: x509.Certificate) -> None:
+    key, kind = _public_key(certificate), certificate.public_key_algorithm_oid
+    # A key of RSASSA-PSS is one of RSA, and may only sign (RFC 4055, 1.2).
+    if not isinstance(key, rsa.RSAPublicKey) or kind != PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5:
+        raise errors.SmimeNoRsaKey
+    if key.key_size < LEAST_RSA_BITS:
+        raise errors.SmimeShortKey
+    usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
+    if usage and not usage.key_encipherment:  # without it, every use is allowed (RFC 5280, 4.2.1.3)
+        raise errors.SmimeSignOnly
+    if purposes and not set(purposes) & FOR_MAIL:
+        raise errors.SmimeNotForMail
 
 
 def _addresses(certificate: x509.Certificate) -> set[str]:
     """In lower case; those in the subject count too (RFC 8550, 3)."""
     found = {str(one.value) for one in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS)}
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    if names := _extension(certificate, x509.SubjectAlternativeName):
         found.update(names.get_values_for_type(x509.RFC822Name))
-    except (x509.ExtensionNotFound, ValueError):
-        pass
-    return {one.lower() for one in found}
+    return {one.strip().lower() for one in found}
 
 
-def _encrypts(certificate: x509.Certificate) -> bool:
+def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
     try:
-        if not certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_encipherment:
-            return False
+        return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
-        pass  # without it, every use is allowed (RFC 5280, 4.2.1.3)
+        return None
+
+
+def _public_key(certificate: x509.Certificate) -> object:
+    """Its key; None where it is of a kind that we do not know."""
     try:
-        uses = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        return True
-    return bool(uses & FOR_MAIL)
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None

@@ -16,6 +16,7 @@ from lxml import etree
 
 from schemas import codes, rules, xml
 from schemas.findings import Finding, Unreadable
+from schemas.hidden_signs import check_message
 from schemas.layout import Slot
 from schemas.message import Message
 from schemas.shapes import CodeList, Number, Text
@@ -59,7 +60,7 @@ def inspect(data: bytes, *, today: date) -> Inspection:
         tried = _with_values(root, [element for element, _ in faults]) if faults else [xml.read(data)]
     except Unreadable as why:
         return Inspection(None, tuple(shape) or why.problems, complete=False)
-    findings = [rules.check(message, today=today) for message in tried]
+    findings = [[*rules.check(message, today=today), *check_message(message)] for message in tried]
     meaning = [
         replace(one, line=_line(root, one.element))
         for one in findings[0]

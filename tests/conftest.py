@@ -16,6 +16,7 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 from gateway import setup
@@ -29,6 +30,9 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
 ENOUGH_MEMORY = 2 * 2**30  # bytes that must be free there; the whole suite takes less than one GiB at a time
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
 CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}
+
+settings.register_profile("without a clock", deadline=None)  # a busy machine makes no example wrong
+settings.load_profile("without a clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:

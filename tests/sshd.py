@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,10 @@ def new_key(path: Path) -> str:
 
 
 @contextmanager
-def sshd(home: Path, port: int, *options: str, disk: str = "") -> Iterator[Sshd]:
+def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "") -> Iterator[Sshd]:
     """Start a server whose files lie in `home`, its SFTP with these options; stop it afterwards. The files stay.
+
+    `settings` stand in its sshd_config before ours, so that they count; `{home}` is the folder of its keys.
 
     With `disk`, such as 64k, what is left in `in` lies on a disk of that size, which only the server sees.
     """
@@ -55,14 +57,14 @@ def sshd(home: Path, port: int, *options: str, disk: str = "") -> Iterator[Sshd]
     (home / "authorized_keys").write_text(new_key(home / "login_key") + "\n")
     for name in ("in", "out"):
         (home / "files" / name).mkdir(parents=True, exist_ok=True)
-    settings = home / "sshd_config"
-    settings.write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home / 'host_key'}\nPidFile none\n"
+    file = home / "sshd_config"
+    file.write_text(
+        f"{settings.format(home=home)}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {home / 'host_key'}\nPidFile none\n"
         f"AuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nPasswordAuthentication no\n"
         f"KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp {' '.join((str(SFTP_SERVER), *options))}\n"
     )
     with (home / "log").open("wb") as log:
-        serve = [str(SSHD), "-D", "-e", "-f", str(settings)]
+        serve = [str(SSHD), "-D", "-e", "-f", str(file)]
         mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2" || exit 99; shift 2; exec "$@"'
         alone = ["unshare", "--mount", "sh", "-c", mount, "sh", disk, str(home / "files" / "in")] if disk else []
         process = subprocess.Popen([*alone, *serve], stderr=log)
@@ -76,9 +78,10 @@ def sshd(home: Path, port: int, *options: str, disk: str = "") -> Iterator[Sshd]
 
 def _kill(pid: int) -> None:
     """A process and all that come of it: each open connection has one, in a session of its own."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        _kill(int(child))
-    os.kill(pid, signal.SIGKILL)
+    with suppress(FileNotFoundError, ProcessLookupError):  # one whose client has gone may end meanwhile
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            _kill(int(child))
+        os.kill(pid, signal.SIGKILL)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:

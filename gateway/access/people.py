@@ -18,6 +18,7 @@ from gateway.store import assignments, devices, log, people
 from gateway.store.log import Entry
 from gateway.store.people import Person
 from keys import passwords
+from schemas.hidden_signs import is_line
 
 ONE_TIME_LIFE = timedelta(days=3)  # a weekend lies between Friday and Monday
 NAME = re.compile(r"[a-z0-9._'+@-]{3,80}")
@@ -57,7 +58,7 @@ def _check(name: str, called: str) -> None:
             "A name to sign in with has 3 to 80 small letters, digits, and . _ ' + @ -.",
             "Use the person's mail address.",
         )
-    if not (0 < len(called) <= MAX_CALLED and called.isprintable()):
+    if not (0 < len(called) <= MAX_CALLED and is_line(called)):
         raise NotAllowed(
             "people.called", "Say how the person is called, in up to 80 characters.", "Such as Ash Example."
         )

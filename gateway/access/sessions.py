@@ -3,6 +3,7 @@
 A session ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from gateway.authority import Authority
 from gateway.core import lockout
 from gateway.core.permissions import Role
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.store import log, people
 from gateway.store.log import Entry
 from gateway.store.people import Kept, Person
@@ -75,7 +76,10 @@ def session(here: Authority, secret: str) -> Session | None:
         return None
     session, seen_at = found
     if here.now() - seen_at >= TOUCH_EVERY:
-        here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
+        with suppress(
+            StoreUnavailable
+        ):  # whoever only reads may, while another process holds the database or the disk is full
+            here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
     return session
 
 

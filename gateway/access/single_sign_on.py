@@ -28,6 +28,7 @@ from gateway.authority import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unusable
 from keys import id_token
+from schemas.hidden_signs import replace_hidden
 
 PENDING = timedelta(minutes=10)  # with a second factor on a telephone that must be found first
 SCOPE = "openid profile email"
@@ -209,5 +210,5 @@ def _values(claims: Mapping[str, Any], claim: str) -> list[str]:
 def _text(claims: Mapping[str, Any], claim: str) -> str:
     """One line, whatever is in it."""
     said = claims.get(claim)
-    line = "".join(one if one.isprintable() else " " for one in said) if isinstance(said, str) else ""
+    line = replace_hidden(said, lambda _: " ") if isinstance(said, str) else ""
     return " ".join(line.split())[:MAX_NAME]

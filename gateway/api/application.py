@@ -4,7 +4,7 @@ import json
 
 from aiohttp import web
 
-from gateway.api import authorities, notices, replies, webhooks
+from gateway.api import authorities, mail_replies, notices, replies, webhooks
 from gateway.api.call import HERE, JSON
 from gateway.api.description import described
 from gateway.api.guard import BUDGETS, Operation, hang
@@ -16,6 +16,7 @@ from gateway.web.tries import Tries
 ROOMS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,
     replies.OPERATIONS,
+    mail_replies.OPERATIONS,
     authorities.OPERATIONS,
     webhooks.OPERATIONS,
 )

@@ -37,7 +37,12 @@ OF_POST = {
     422: "what is said breaks the schema or a rule, or the key was used for another request",
 }
 OF_NOTICE = {406: "there is no form that is accepted", 410: "its key was destroyed, and the notice with it"}
-SAYS_PARTS = {"notice": "The id of a message", "receipt": "The number of a receipt", "webhook": "The id of a webhook"}
+SAYS_PARTS = {
+    "notice": "The id of a message",
+    "receipt": "The number of a receipt",
+    "reply": "The number of a reply by mail",
+    "webhook": "The id of a webhook",
+}
 EVENTS = {
     Event.RECEIVED: "A message came, and was kept",
     Event.STATE: "A message may stand otherwise: ask how",

@@ -29,6 +29,7 @@ BUDGETS = web.AppKey("budgets", dict[str, Budget])
 PARTS = {  # of addresses, and what they look like
     "notice": "(?:[0-9]{3}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "receipt": "[0-9]{1,15}",
+    "reply": "[0-9]{1,15}",
     "webhook": "wh-[0-9a-f]{24}",
 }
 KEY = r'"[A-Za-z0-9._~-]{1,64}"|[A-Za-z0-9._~-]{1,64}'  # a string of RFC 8941, or bare as many send it

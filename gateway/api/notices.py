@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
-from gateway.api.shapes import Listed, Page, Signed, Status, Taken, Try
+from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.authority import Authority
 from gateway.case_systems import once
 from gateway.case_systems.once import Answer
@@ -17,8 +17,9 @@ from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act
 from gateway.core.standing import Standing
 from gateway.exchange import respond, send
-from gateway.store import inbox, outbox
+from gateway.store import inbox, mail_replies, outbox
 from gateway.store.inbox import Item
+from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import json, xml
 from schemas.json import MOMENT
@@ -188,14 +189,32 @@ def status(call: Call) -> Reply:
 def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     signed = here.store.look(lambda tx: inbox.receipts_about(tx, item.message_id, issuer=here.code, digest=item.digest))
-    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None))
+    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, ()))
 
 
 def _status_of_ours(here: Authority, message_id: str) -> Reply:
     one, tries = here.store.look(lambda tx: (outbox.get(tx, message_id), outbox.tries(tx, message_id)))
     signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at))
+    mails = here.store.look(lambda tx: mail_replies.about(tx, [message_id]))
+    by_mail = tuple(map(mailed, mails))
+    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail))
+
+
+def mailed(one: MailReply) -> ByMail:
+    """A mail in answer to a letter, as it stands."""
+    return ByMail(
+        one.number,
+        one.message_id,
+        one.came_at,
+        one.what,
+        one.domain,
+        one.from_there,
+        one.signed,
+        one.by_machine,
+        one.stage,
+        one.judgement,
+    )
 
 
 def _signed(one: Mapping[str, object]) -> Signed:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from gateway.core.happenings import Event
+from gateway.core.mail_replies import Judgement, Stage, What
 
 Direction = Literal["sent", "came"]
 
@@ -73,6 +74,50 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class ByMail:
+    """A mail in answer to a letter, as far as anybody may know who may not read it. Nothing in it counts before an officer said so."""
+
+    reply: int
+    notice: str  # the id of the notice that it is about
+    came_at: datetime
+    what: What
+    domain: str  # from where it claims to come
+    from_there: bool  # that is where we wrote to
+    signed: bool  # with the certificate that we hold
+    by_machine: bool  # it says so itself
+    stage: Stage
+    judgement: Judgement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mails:
+    """Mails in answer to letters; `next` leads on, and is null on the last page."""
+
+    replies: tuple[ByMail, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailRead:
+    """What one says; null where its key was destroyed."""
+
+    reply: ByMail
+    sender: str | None
+    subject: str | None
+    sent: str | None
+    body: str | None
+    is_cut: bool  # the whole mail lies in the mailbox
+    attached: tuple[str, ...]  # names of files
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an officer read in one."""
+
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How one message stands, what was tried, and who signed for it."""
 
@@ -81,6 +126,7 @@ class Status:
     receipts: tuple[Signed, ...]
     reason: str | None
     handed_over_at: datetime | None  # by telephone
+    replies_by_mail: tuple[ByMail, ...]  # the newest first
 
 
 @dataclass(frozen=True, slots=True)

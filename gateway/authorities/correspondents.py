@@ -1,6 +1,7 @@
 """Authorities that have no gateway: which mailbox of theirs people read, entered by a person who has asked them."""
 
 import re
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,14 @@ ENDED = re.compile(
 TELEPHONE = re.compile(r"[+0-9][0-9 ()]{6,38}")
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Whom we write to from now on, and whether their file held what they must keep to themselves."""
+
+    correspondent: Correspondent
+    private_key_was_in_file: bool
+
+
 def enter(
     here: Authority,
     authority: str,
@@ -27,27 +36,33 @@ def enter(
     how: Protection,
     *,
     telephone: str,
-    certificate: str | None = None,
+    certificate: bytes | str | None = None,
     by: str,
-) -> Correspondent:
-    """Write to this mailbox from now on. Raises NotAllowed, ConfigProblem, or SmimeRefused for the certificate."""
+) -> Entered:
+    """Write to this mailbox from now on. Raises NotAllowed, ConfigProblem, or SmimeRefused for the certificate.
+
+    `certificate`: the file that the authority sent, in any form. Of it, the one certificate is kept that is used.
+    """
     _check(here, authority, address, how, telephone)
-    if how == "person-smime":
-        letters.signer(here)
-        smime.check_recipient((certificate or "").encode(), address=address, now=here.now())
-    kept = Correspondent(
-        authority, address, how, certificate if how == "person-smime" else None, telephone, here.now(), by
-    )
+    picked = _pick_certificate(here, address, certificate or b"") if how == "person-smime" else None
+    pem = picked.certificate_pem if picked else None
+    kept = Correspondent(authority, address, how, pem, telephone, here.now(), by)
+    exposed = bool(picked and picked.private_key_was_in_file)
+    detail = {"protection": how} | ({"private_key": "refused"} if exposed else {})
 
     def write(tx: Connection) -> None:
         correspondents.put(tx, kept)
-        log.append(
-            tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail={"protection": how})]
-        )
+        log.append(tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail=detail)])
 
     here.store.run(write)
     here.refresh_trust()
-    return kept
+    return Entered(kept, exposed)
+
+
+def _pick_certificate(here: Authority, address: str, certificate: bytes | str) -> smime.Recipient:
+    letters.signer(here)
+    file = certificate.encode() if isinstance(certificate, str) else certificate
+    return smime.pick_recipient(file, address=address, now=here.now())
 
 
 def remove(here: Authority, authority: str, by: str) -> None:

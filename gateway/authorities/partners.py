@@ -18,7 +18,7 @@ from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, Route
 
-IN_TOUCH = ("receipt.verified", "message.kept", "notice.answered")  # acts of ours that a partner caused
+IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")  # acts of ours that a partner caused
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.store.clients import Client
 from gateway.store.log import Entry
 from keys import api_token
 from keys.errors import Refusal
+from schemas.hidden_signs import is_line
 
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]")
 MAX_NAME = 80  # characters
@@ -62,7 +63,7 @@ def _check(name: str, called: str) -> None:
         raise NotAllowed(
             "client.id", "A client's id has 3 to 40 small letters, digits and hyphens.", "Such as one-sandwell."
         )
-    if not (0 < len(called) <= MAX_NAME and called.isprintable()):
+    if not (0 < len(called) <= MAX_NAME and is_line(called)):
         raise NotAllowed("client.name", f"Say what it is called, in up to {MAX_NAME} characters.", "Such as ONE.")
 
 

@@ -20,7 +20,8 @@ from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.jose import CLOCK_SKEW
-from schemas import codes
+from schemas import codes, hidden_signs
+from schemas.hidden_signs import find_hidden
 
 TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}  # which codes an outcome may have
 ENDED = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
@@ -144,6 +145,8 @@ def _check(here: Authority, sent: Delivery, call: Call) -> None:
             "The call was before the notice was sent, or has not been yet.",
             "Give the day and time of the call with --at, in UK time.",
         )
+    if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):
+        raise NotAllowed("text.hidden-sign", f"{hidden_signs.say_hidden(sign)}.")
     if sent.restriction == "phone-only" and call.note:
         raise NotAllowed(
             "call.restricted", "Nothing about this child is kept here, so a call about it has no note.", "Leave it out."

@@ -28,9 +28,10 @@ from gateway.reconciliation.agreed import Agreed
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import Search
-from gateway.store import assignments, calls, inbox, log, outbox, people
+from gateway.store import assignments, calls, inbox, log, mail_replies, outbox, people
 from gateway.store.inbox import Item
 from gateway.store.log import Entry, Kept
+from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
@@ -100,6 +101,7 @@ class Case:
     assigned: Sequence[str]
     search: Search | None = None  # where one went to more than one authority
     opener: str = ""  # who opened it: an authority, or nobody where we did
+    mails: Sequence[MailReply] = ()  # in answer to our letters, the newest first
 
     @property
     def openings(self) -> Sequence[Notice]:
@@ -148,6 +150,7 @@ class _Read:
     assigned: Sequence[str]
     wide: bool
     opener: str
+    mails: Sequence[MailReply]
 
 
 def look(here: Authority, case: str, by: str) -> Case:
@@ -166,6 +169,7 @@ def look(here: Authority, case: str, by: str) -> Case:
         found.assigned,
         search.look(here, case, by) if found.wide else None,
         found.opener,
+        found.mails,
     )
 
 
@@ -182,7 +186,16 @@ def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) ->
     log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
     shown = [(one, copies[_key(one)]) for one in in_full]
     return _Read(
-        shown, duties, done, readings, told, called, assignments.of_case(tx, case), _is_wide(sent), _opener(sent, came)
+        shown=shown,
+        duties=duties,
+        done=done,
+        readings=readings,
+        calls=told,
+        called=called,
+        assigned=assignments.of_case(tx, case),
+        wide=_is_wide(sent),
+        opener=_opener(sent, came),
+        mails=mail_replies.about(tx, [one.message_id for one in sent if one.protection != "sealed"]),
     )
 
 

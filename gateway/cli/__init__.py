@@ -22,6 +22,7 @@ from gateway.cli import (
     case_system,
     drafts,
     find,
+    mail_replies,
     matches,
     notices,
     people,
@@ -47,7 +48,12 @@ cli = typer.Typer(
 PANELS = {
     "The gateway": [service.commands],
     "Notices": [notices.commands, find.commands, drafts.commands],
-    "Answer, take back, write down": [answers.commands, second_thoughts.commands, by_hand.commands],
+    "Answer, take back, write down": [
+        answers.commands,
+        mail_replies.commands,
+        second_thoughts.commands,
+        by_hand.commands,
+    ],
     "Searches": [searches.commands, matches.commands, reviews.commands],
     "Who owes what": [reconcile.commands, statement.commands, report.commands],
     "Authorities, keys, case systems": [
@@ -61,6 +67,7 @@ PANELS = {
 }
 NAMES = {  # of rooms whose commands are two words
     drafts.commands: "drafts",
+    mail_replies.commands: "replies",
     matches.commands: "matches",
     reviews.commands: "review",
     report.commands: "report",

@@ -16,6 +16,10 @@ from gateway.store import partners as kept_partners
 from gateway.store.correspondents import Protection
 from keys import card
 from keys.card import Card
+from keys.certificate_files import decode_text
+
+KEY_REFUSED = "The file also holds a private key. It was not kept; only the certificate was."
+KEY_EXPOSED = "Delete the file, and tell the authority: whoever had the file can read that mailbox's letters. They need a new key."
 
 partner_commands = typer.Typer(no_args_is_help=True, help="The authorities that we exchange with.")
 card_commands = typer.Typer(no_args_is_help=True, help="Our own card: what partners know of us.")
@@ -32,8 +36,8 @@ def partner_add(
 ) -> None:
     """Take in a partner's card, once its fingerprint has been confirmed by telephone."""
     with opened(home) as here:
-        token = read_bytes(card_file).decode("ascii", "replace")
-        new = card.read(token.strip())
+        token = "".join(decode_text(read_bytes(card_file)).split())  # mail breaks lines, and editors write marks
+        new = card.read(token)
         shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
         if partners.is_held(here, token):
@@ -78,7 +82,7 @@ def partner_email(
     how: Annotated[Protection, typer.Option("--protection", help="How what we write there is protected.")],
     telephone: Annotated[str, typer.Option(help="Where their CME officer is rung.")],
     certificate: Annotated[
-        Path | None, typer.Option(help="With person-smime: the certificate of that mailbox, PEM.")
+        Path | None, typer.Option(help="With person-smime: the file with the certificate of that mailbox.")
     ] = None,
     home: Home = DEFAULT_HOME,
     by: By = who(),
@@ -88,13 +92,14 @@ def partner_email(
     if (how == "person-smime") != (certificate is not None):
         raise typer.BadParameter("goes with person-smime, and with nothing else", param_hint="--certificate")
     with opened(home) as here:
-        pem = read_bytes(certificate).decode("ascii", "replace") if certificate else None
-        kept = correspondents.enter(here, authority, address, how, telephone=telephone, certificate=pem, by=by)
-    answer(
-        as_json,
-        {"authority": authority, "address": address, "protection": how, "telephone": telephone},
-        lambda: f"[green]Notices to {authority} go to {escape(kept.address)} ({how}).[/green]",
-    )
+        file = read_bytes(certificate) if certificate else None
+        entered = correspondents.enter(here, authority, address, how, telephone=telephone, certificate=file, by=by)
+    value = {"authority": authority, "address": address, "protection": how, "telephone": telephone}
+    done = f"[green]Notices to {authority} go to {escape(address)} ({how}).[/green]"
+    if entered.private_key_was_in_file:
+        value["private_key"] = "refused"
+        err.print(f"[red]{KEY_REFUSED}[/red]\n{KEY_EXPOSED}", soft_wrap=True)
+    answer(as_json, value, lambda: done)
 
 
 @partner_commands.command("remove-email")

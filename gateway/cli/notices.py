@@ -34,15 +34,17 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.core.delivery import State
+from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
 from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_notices, queue_notices
-from gateway.store import inbox, outbox
+from gateway.store import inbox, mail_replies, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
+from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery, Queued
 from schemas import xml
 from schemas.identifiers import uuid7
@@ -189,6 +191,7 @@ def inbox_command(
             lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit)
         )
         unmatched = len(here.store.look(inbox.unmatched)) if waiting else 0
+        by_mail = here.store.look(mail_replies.count_waiting)[0] if waiting else 0
         early = here.store.look(lambda tx: {item.name for item in found if inbox.missing_before(tx, item)})
     rows = [
         (
@@ -210,9 +213,11 @@ def inbox_command(
     value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in found]
     if unmatched:
         err.print(f"Besides, {unmatched} searches have no possible match here: cme-gateway matches none")
+    if by_mail:
+        err.print(f"Besides, {by_mail} replies by mail wait to be read: cme-gateway replies list")
     answer(
         as_json,
-        {"inbox": value} | ({"unmatched": unmatched} if waiting else {}),
+        {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": by_mail} if waiting else {}),
         lambda: table("Inbox", ("Id", "When", "From", "What, and how it stands"), rows),
     )
 
@@ -223,17 +228,20 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
     with opened(home) as here:
         sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
         calls: list[tuple[Kept, Call | None]] = []
+        mails: list[MailReply] = []
         stands: Delivery | Item
         if not sender:
             message = respond.read_outgoing(here, own_id, by)
             stands = here.store.look(lambda tx: outbox.get(tx, own_id))
             calls = by_hand.recorded(here, own_id)
+            mails = here.store.look(lambda tx: mail_replies.about(tx, [own_id]))
             shown = [
                 ("State", stands.state.value),
                 ("Protection", stands.protection),
                 ("Tries", stands.attempts),
                 ("Last reason", stands.reason),
                 *(_told(kept, call) for kept, call in calls),
+                *(_by_mail(one) for one in mails),
             ]
         else:
             stands, message = respond.read_incoming(here, MessageName(sender, own_id), by)
@@ -249,9 +257,15 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         "tries": tries,
         "receipts": signed,
         "calls": [_told(*one)[1] for one in calls],
+        "replies_by_mail": [asdict(one) for one in mails],
         "xml": xml.write(message).decode(),
     }
     answer(as_json, value, lambda: page(message, shown, history))
+
+
+def _by_mail(one: MailReply) -> tuple[str, str]:
+    said = say(one.what, one.stage, one.judgement)
+    return "Mail", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
 
 
 def _told(kept: Kept, call: Call | None) -> tuple[str, str]:

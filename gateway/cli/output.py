@@ -12,35 +12,46 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from gateway import setup
 from gateway.authority import Authority
 from gateway.errors import NotFound, Unusable
-from schemas import codes, xml
+from schemas import codes, hidden_signs, xml
+from schemas.hidden_signs import find_hidden, is_line
 
-# What a terminal would act on, or show in another order: control characters, separators, marks of direction (Unicode UAX 9).
-NOT_SHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move what follows.
+MOVES = re.compile("[\t\r]")
 
 
 class _Terminal(Console):
-    """Shows what others wrote as text only: no character of it is obeyed."""
+    """Shows what others wrote as text only: no character of it is obeyed, and none is hidden."""
+
+    def render_str(self, text: str, **styles: Any) -> Text:
+        """Take a text with the code of each such character, before rich drops some; to its markup it is no tag."""
+        return super().render_str(show_whole(text), **styles)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render as rich does, with a mark in the place of each character that is not shown."""
+        """Render as rich does, with the code of each character that would not be seen."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=NOT_SHOWN.sub("\ufffd", segment.text))
+            yield segment if segment.control else segment._replace(text=show_whole(segment.text))
 
 
 def in_ascii(text: str) -> str:
     """Write such characters in JSON as the escapes that stand for them (RFC 8259, 7)."""
-    return NOT_SHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return hidden_signs.replace_hidden(text, lambda sign: json.dumps(sign)[1:-1])
+
+
+def show_whole(text: str) -> str:
+    """Write a text so that a terminal obeys nothing of it, and hides nothing."""
+    return MOVES.sub(lambda found: hidden_signs.name_hidden(found[0]), hidden_signs.show_hidden(text))
 
 
 out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
@@ -62,7 +73,7 @@ def _name(said: str | None) -> str | None:
     if said is None:
         return None
     name = said.strip()
-    if not (0 < len(name) <= MAX_NAME and name.isprintable()):
+    if not (0 < len(name) <= MAX_NAME and is_line(name)):
         raise typer.BadParameter(f"a name of 1 to {MAX_NAME} characters on one line")
     return name
 
@@ -159,9 +170,12 @@ def note_text(file: Path | None) -> str | None:
         return None
     raw = sys.stdin.buffer.read(xml.MAX_BYTES) if str(file) == "-" else read_bytes(file)
     try:
-        return " ".join(raw.decode("utf-8-sig").split()) or None  # a value of a message stands on one line
+        said = " ".join(raw.decode("utf-8-sig").split())  # a value of a message stands on one line
     except UnicodeDecodeError:
         raise Unusable("file.not-text", f"{file} is not UTF-8 text.", "Save it as plain text, UTF-8.") from None
+    if sign := find_hidden(said):
+        raise Unusable("text.hidden-sign", f"{hidden_signs.say_hidden(sign)}.")
+    return said or None
 
 
 def read_bytes(file: Path) -> bytes:

@@ -21,6 +21,7 @@ from gateway.monitoring import doctor
 from gateway.settings.rules import STORE_URL
 from keys import card
 from schemas import codes
+from schemas.hidden_signs import is_line
 from schemas.shapes import Email, Line, Telephone, Text
 
 HOST = re.compile(
@@ -37,7 +38,7 @@ def _fits(shape: object, what: str) -> Callable[[str], str]:
 
     def check(word: str) -> str:
         whole = re.fullmatch(text.pattern or ".+", word)
-        if word and not (whole and len(word) <= text.longest and word.isprintable()):
+        if word and not (whole and len(word) <= text.longest and is_line(word)):
             raise typer.BadParameter(f"it must be {text.says or what}")
         return word
 

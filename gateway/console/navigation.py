@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from gateway.authority import Authority
 from gateway.core.permissions import Act
-from gateway.store import drafts, inbox, searches
+from gateway.store import drafts, inbox, mail_replies, searches
 from gateway.store.searches import Found
 
 MOST_COUNTED = 99  # what is more is "99+", so that no page counts a hundred thousand
@@ -139,7 +139,7 @@ def counts(here: Authority) -> dict[str, int]:
     most, now = MOST_COUNTED + 1, here.now()
     return here.store.look(
         lambda tx: {
-            "/inbox": inbox.waiting(tx, now, most),
+            "/inbox": inbox.waiting(tx, now, most) + mail_replies.count_waiting(tx)[0],
             "/matches": searches.count(tx, Found.MATCHED)[0],
             "/drafts": drafts.waiting(tx)[0],
         }

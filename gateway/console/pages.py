@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
 from gateway.core.calendar import LONDON
+from gateway.core.mail_replies import say
 from gateway.core.permissions import Act
-from gateway.paper import bars
+from gateway.paper import as_html, bars
 from schemas import codes
 from schemas.reading import sections, words
 
@@ -25,7 +26,9 @@ class Pages:
         """Of this package, and of `govuk_frontend_jinja`."""
         macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
         loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
-        self._environment = Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
+        self._environment = Environment(
+            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.seen
+        )
         self._environment.filters |= {
             "for_a_page": for_a_page,
             "day": day,
@@ -35,7 +38,13 @@ class Pages:
             "authority": authority,
             "tail": tail,
         }
-        self._environment.globals |= {"Act": Act, "sections": sections, "drawn": drawn, "labels": codes.labels}
+        self._environment.globals |= {
+            "Act": Act,
+            "sections": sections,
+            "drawn": drawn,
+            "labels": codes.labels,
+            "mail_says": say,
+        }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:

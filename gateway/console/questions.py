@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from gateway.core.calendar import LONDON
+from gateway.core.days import read_day
+from schemas.hidden_signs import find_hidden, say_hidden
 
 MAX_LINE, MAX_NOTE = 200, 4_000  # characters, as the schema has them
 Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines"]
@@ -72,6 +74,8 @@ def _read(question: Question, typed: Mapping[str, str], today: date) -> object:
     most = MAX_NOTE if question.kind == "note" else MAX_LINE
     if len(said) > most:
         raise ValueError(f"At most {most} characters; this has {len(said)}")
+    if sign := find_hidden(said):
+        raise ValueError(say_hidden(sign))
     if question.options and said not in dict(question.options()):
         raise ValueError("Choose one of the list")
     if question.kind == "time":
@@ -85,12 +89,7 @@ def _day(question: Question, typed: Mapping[str, str], today: date) -> date | No
         if question.optional:
             return None
         raise ValueError(question.missing or f"{question.label}: day, month and year")
-    if not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in parts):
-        raise ValueError("A day, a month and a year, in digits, such as 3 9 2026")
-    try:
-        found = date(int(parts[2]), int(parts[1]), int(parts[0]))
-    except ValueError:
-        raise ValueError("There is no such day") from None
+    found = read_day(parts)
     if not date(1990, 1, 1) <= found <= today:
         raise ValueError("A day that has been, not one to come")
     return found

@@ -11,6 +11,7 @@ from gateway.console.pages import day as in_words
 from gateway.console.questions import Question
 from gateway.console.sections import Section
 from gateway.core import writing
+from gateway.core.days import read_day
 from gateway.core.writing import Said
 from schemas.layout import Slot
 
@@ -62,12 +63,7 @@ def _checked(slot: Slot, text: str) -> str:
 def _day(parts: Sequence[str]) -> str:
     if not any(parts):
         return ""
-    if not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in parts):
-        raise ValueError("A day, a month and a year, in digits, such as 3 9 2026")
-    try:
-        found = date(int(parts[2]), int(parts[1]), int(parts[0]))
-    except ValueError:
-        raise ValueError("There is no such day") from None
+    found = read_day(parts)
     if found.year < 1000:
         raise ValueError("Write the year with four digits")
     return found.isoformat()

@@ -12,7 +12,9 @@ from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act, Reach
 from gateway.core.standing import TASKS
 from gateway.reconciliation import reconcile
-from gateway.store import assignments, inbox, outbox
+from gateway.store import assignments, inbox, mail_replies, outbox
+from gateway.store.mail_replies import MailReply
+from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
 
 SHOWN = 25
@@ -50,7 +52,19 @@ def _came(visit: Visit, whole: bool) -> web.Response:
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
     duties = {MessageName(one.partner, one.message_id): one for one in reconcile.of_came(here, items)}
     names = case.names(here, items, visit.by)
-    return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more)
+    mails = () if whole or _goes_on(visit) else _mails(visit, mine)
+    return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
+
+
+def _mails(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
+    """The replies by mail that nobody has read, the oldest first, with the notice that each is about, and the child's name."""
+    here = visit.here
+    waiting = here.store.look(lambda tx: mail_replies.waiting(tx, SHOWN if mine is None else None))
+    about = here.store.look(lambda tx: outbox.several(tx, [one.message_id for one in waiting]))
+    notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
+    found = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
+    names = case.names(visit.here, [sent for _, sent in found], visit.by)
+    return [(one, sent, name) for (one, sent), name in zip(found, names, strict=True)]
 
 
 async def sent(visit: Visit) -> web.StreamResponse:

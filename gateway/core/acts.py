@@ -7,6 +7,7 @@ READINGS = (
     "draft.read",
     "search.read",
     "composition.read",
+    "reply.read",
 )  # somebody saw what is said of a child
 
 WORDS = {  # of what was done to a notice, a draft, a case
@@ -19,6 +20,11 @@ WORDS = {  # of what was done to a notice, a draft, a case
     "notice.failed": "given up",
     "notice.retried": "tried again",
     "notice.sealed-anew": "sealed again, with the true time",
+    "notice.mail-came": "a mail came in answer",
+    "notice.accepted-by-mail": "accepted by mail, as an officer of ours read; not signed for",
+    "notice.not-accepted": "not accepted, as an officer of ours read in a mail",
+    "notice.not-from-a-person": "a mail in answer was not from a person",
+    "notice.came-back": "came back, after it was accepted by mail without a signature",
     "notice.answered": "answered by mail",
     "notice.handed-over": "handed over by telephone",
     "notice.outcome-told": "outcome told, and written down",
@@ -32,6 +38,8 @@ WORDS = {  # of what was done to a notice, a draft, a case
     "message.kept": "came, and was kept",
     "message.refused": "came, and was refused",
     "reply.without-effect": "does not fit, so it has no effect",
+    "reply.read": "a reply by mail was read",
+    "reply.judged": "a reply by mail was judged, to no effect",
     "reply.put-aside": "does not fit; it was looked at",
     "one.written": "written as a Common Transfer File",
     "one.answered": "answered by ONE",

@@ -8,7 +8,7 @@ from schemas.message import OPENS_A_CASE
 
 GROUPS = {  # states from which an event leads to the same place are drawn as one
     "under_way": ("under way", (State.QUEUED, State.SENT)),
-    "there": ("with them", (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON)),
+    "there": ("with them", (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.PASSED_ON)),
     "stuck": ("stuck", (State.FAILED, State.REJECTED)),
 }
 LIVE = tuple(state for _, states in GROUPS.values() for state in states)

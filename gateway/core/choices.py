@@ -27,7 +27,7 @@ class Choice(StrEnum):
     PUT_ASIDE = "put-aside"
 
 
-_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.SENT)
+_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.SENT)
 
 
 def of_received(kind: str, standing: Standing) -> tuple[Choice, ...]:
@@ -54,7 +54,7 @@ def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool) -> tupl
         return ()
     transfer, live = kind == "TransferNotice", State.WITHDRAWN in MOVES[state]
     told = transfer or kind == "WhereaboutsEnquiry"
-    accepted = (state is State.ACKNOWLEDGED and sealed) or handed_over
+    accepted = (state is State.ACKNOWLEDGED and sealed) or handed_over  # never what was accepted by mail
     can_close = State.CLOSED in MOVES[state]
     wanted = (
         (Choice.SEND_ON, transfer and may_send_on(state)),

@@ -20,6 +20,7 @@ class State(StrEnum):
     SENT = "sent"  # handed over by a route that answers later; no receipt yet
     RECEIVED = "received"  # the partner's signed receipt is verified
     ACKNOWLEDGED = "acknowledged"  # an officer there has it
+    ACCEPTED_BY_MAIL = "accepted-by-mail"  # an officer of ours read so in a reply to a letter, which proves nothing
     PASSED_ON = "passed-on"  # an officer there says that another authority should have it
     CONCLUDED = "concluded"  # what became of the child is known, by their signed word or our own stand-down
     CLOSED = "closed"  # ended by an officer of ours: on a call, an acceptance, or a notice in its place
@@ -49,7 +50,7 @@ class Event:
 
 
 _UNDER_WAY = (State.QUEUED, State.SENT)
-_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON)
+_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.PASSED_ON)
 _STUCK = (State.FAILED, State.REJECTED)
 _LIVE = (*_UNDER_WAY, *_THERE, *_STUCK)
 
@@ -62,6 +63,10 @@ EVENTS = (
     Event("accepted", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.ACKNOWLEDGED),
     Event("passed on", By.THEIR_OFFICER, _LIVE, State.PASSED_ON),
     Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE, State.FAILED), State.REJECTED),
+    Event("accepted by mail", By.OUR_OFFICER, (*_UNDER_WAY, *_STUCK), State.ACCEPTED_BY_MAIL),
+    Event("not accepted, by mail", By.OUR_OFFICER, (*_UNDER_WAY, State.ACCEPTED_BY_MAIL, State.FAILED), State.REJECTED),
+    Event("no person's mail after all", By.OUR_OFFICER, (State.ACCEPTED_BY_MAIL, State.REJECTED), State.SENT),
+    Event("came back, accepted by mail without a signature", By.GATEWAY, (State.ACCEPTED_BY_MAIL,), State.FAILED),
     Event("outcome, or answer", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.CONCLUDED),
     Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CLOSED),
     Event("located", By.OUR_OFFICER, _LIVE, State.CONCLUDED),

@@ -4,7 +4,7 @@
     sealed                queued, sent               their gateway's receipt
     a letter              queued                     that their mail server takes it
     a transfer notice     received; a letter, sent   an acknowledgement by an officer there
-    a transfer notice     acknowledged               the outcome
+    a transfer notice     acknowledged, by mail too  the outcome
     a transfer notice     handed over by telephone   the outcome, whatever the state
     an enquiry            received, acknowledged     the answer
     anything              failed                     a decision of ours: try again, send it on, or ring
@@ -98,7 +98,7 @@ def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool = False)
             return Missing.DELIVERY if state is State.QUEUED else FIRST_WORD.get(kind)
         case State.RECEIVED:
             return FIRST_WORD.get(kind)
-        case State.ACKNOWLEDGED:
+        case State.ACKNOWLEDGED | State.ACCEPTED_BY_MAIL:
             return LAST_WORD.get(kind)
         case State.FAILED:
             return Missing.DECISION if kind != "Reminder" else None

@@ -29,7 +29,12 @@ MOVES = (  # acts after which the message that they are about may stand otherwis
     "notice.sent",
     "notice.rejected",
     "notice.failed",
-    "notice.answered",
+    "notice.answered",  # of before: no reply by mail does anything by itself
+    "notice.accepted-by-mail",
+    "notice.not-accepted",
+    "notice.not-from-a-person",
+    "notice.came-back",
+    "notice.mail-came",  # a reply waits to be read
     "notice.withdrawn",
     "notice.handed-over",
     "notice.outcome-told",

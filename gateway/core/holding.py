@@ -22,13 +22,21 @@ ACTS = {  # on a notice of ours, and where each leaves it
     "notice.failed": State.FAILED,
     "receipt.verified": State.RECEIVED,
     "notice.rejected": State.REJECTED,
-    "notice.answered": State.ACKNOWLEDGED,
+    "notice.accepted-by-mail": State.ACCEPTED_BY_MAIL,
+    "notice.not-accepted": State.REJECTED,
+    "notice.not-from-a-person": State.SENT,
+    "notice.came-back": State.FAILED,
     "notice.outcome-told": State.CLOSED,
     "case.closed": State.CLOSED,
     "notice.sent-on": State.CLOSED,
     "notice.withdrawn": State.WITHDRAWN,
     "notice.retried": State.QUEUED,
 }
+OF_TRIES = {"notice.sent", "notice.failed"}  # what no try's end moves, a person said, and stands
+TRIED = frozenset({State.QUEUED, State.SENT, State.FAILED})
+ANSWERED = frozenset(
+    {State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL}
+)  # of logs of before: any reply by mail did it, by itself
 OF_ENDS = frozenset({State.CONCLUDED, State.CLOSED})  # from which only a statement, which writes nothing, queues anew
 OF_THE_CASE = {  # on all searches of a case
     "case.stood-down": frozenset({State.CONCLUDED, State.WITHDRAWN}),
@@ -60,7 +68,8 @@ def stands_sent(state: State, state_at: datetime, queued_at: datetime, told: Seq
         answered |= one.act == REPLY
         if not to:
             continue
-        possible = _after(possible, to, may_move, surely=surely and not possible & OF_ENDS)
+        may = _try_may_move if one.act in OF_TRIES else may_move
+        possible = _after(possible, to, may, surely=surely and not possible & OF_ENDS)
         near.append((one.at, to))
         last = max(last, one.at)
     if state is State.QUEUED:  # after a try that failed, or because a statement said that it is not there
@@ -68,10 +77,16 @@ def stands_sent(state: State, state_at: datetime, queued_at: datetime, told: Seq
     return state in possible and _is_near(state, state_at, near)
 
 
+def _try_may_move(old: State, new: State) -> bool:
+    return old in TRIED and may_move(old, new)
+
+
 def _moves_sent(one: Told, answered: bool) -> tuple[frozenset[State], bool]:
     """Where to; and is that certain?"""
     if one.act in ACTS:
         return frozenset({ACTS[one.act]}), True
+    if one.act == "notice.answered":
+        return ANSWERED, False
     if one.act in OF_THE_CASE:
         return OF_THE_CASE[one.act], False
     if one.act != REPLY or not one.effect:

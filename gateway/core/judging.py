@@ -11,6 +11,7 @@ from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, Par
 LATE = timedelta(hours=1)  # what has not left by then is worth a look
 PARTNER_LATE = timedelta(minutes=15)  # so is a partner that has failed for so long: a restart takes less
 NOT_TAKEN = frozenset({"refused.400", "refused.405", "refused.415"})  # their gateway said so: `adapters.statuses`
+REFUSED_BY_MAIL = "email."  # with the code of SMTP: `adapters.email`
 NOT_BELIEVED = frozenset({f"{who}.{status}" for who in ("refused", "answered") for status in (401, 403)})
 FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)  # statements are compared each day
@@ -150,9 +151,10 @@ def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
 
 
 def _is_worth_a_look(failing: RouteHealth, now: datetime) -> bool:
-    """At once where their gateway does not take what we send, for waiting does not help; else after a while."""
+    """At once where a server does not take what we send, for waiting does not help; else after a while."""
     assert failing.failing_since is not None  # noqa: S101 - or it would not fail
-    return failing.code in NOT_TAKEN or now - failing.failing_since > PARTNER_LATE
+    by_mail = (failing.code or "").startswith(REFUSED_BY_MAIL)
+    return by_mail or failing.code in NOT_TAKEN or now - failing.failing_since > PARTNER_LATE
 
 
 def _not_believed(found: Health) -> Iterator[Finding]:

@@ -13,13 +13,16 @@ so few messages that asking each of them for the name costs less than one more m
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from gateway.core.blocking import swapped
+from gateway.core.days import read_day
 from gateway.core.names import also, normal, sound
 from gateway.errors import Unusable
+from schemas.hidden_signs import find_hidden, say_hidden
 from schemas.message import RESTRICTIONS, Child, Message, Sibling
 
 TAIL = 12  # characters of an id: its last group
@@ -34,10 +37,11 @@ UPN = re.compile(r"(?<![^\s,;])[A-Z][0-9]{11}[0-9A-Z](?![^\s,;])", re.IGNORECASE
 ULN = re.compile(r"(?<![^\s,;])[0-9]{10}(?![^\s,;])")
 DATE = re.compile(
     r"(?<![^\s,;])(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{1,2}([./-])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})"
-    r"|[0-9]{1,2}(?:st|nd|rd|th)? +[a-z]{3,9},? +(?:[0-9]{4}|[0-9]{2}))(?![^\s,;])",
+    r"|[0-9]{1,2}(?:st|nd|rd|th)?[ ./-]+[a-z]{3,10}[., /-]+(?:[0-9]{4}|[0-9]{2}))(?![^\s,;])",
     re.IGNORECASE,
 )
-DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%d %B %Y", "%d %b %Y", "%d %B %y", "%d %b %y")
+NAMED_MONTH = re.compile(r"([0-9]{1,2}(?:st|nd|rd|th)?)[ ./-]+([a-z]+)[., /-]+([0-9]+)", re.IGNORECASE)
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y")
 
 
 class Term(NamedTuple):
@@ -107,11 +111,11 @@ def understood(typed: str, *, alike: bool = False) -> Sought:
 
     `alike`: also names that sound alike or are short for each other, and dates with day and month swapped.
     """
+    if sign := find_hidden(typed):
+        raise Unusable("find.not-understood", f"{say_hidden(sign)}.", WAYS)
     text = " ".join(typed.split()).strip(" ,;")
     if len(text) > MOST_TYPED:
         raise Unusable("find.too-much", "That is more than anybody can be found by.", WAYS)
-    if not text.isprintable():
-        raise _not_understood()
     if UPN.fullmatch(together := text.replace(" ", "")):  # people group its digits
         text = together
     text, ids = _taken_out(REFERENCE, text)
@@ -153,16 +157,21 @@ def _taken_out(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:
 
 
 def _born(written: str, alike: bool) -> frozenset[Term]:
-    plain = re.sub(r"(?<=[0-9])(st|nd|rd|th)\b|,", "", written, flags=re.IGNORECASE)
-    if not re.match("[0-9]{4}-", plain):
-        plain = re.sub("[.-]", "/", plain)
+    born = _read_day(written)
+    days = {born, swapped(born) or born} if alike else {born}
+    return frozenset(Term("dob", day.isoformat()) for day in days)
+
+
+def _read_day(written: str) -> date:
+    if named := NAMED_MONTH.fullmatch(written):
+        day, month, year = named.groups()
+        whole = year if len(year) == 4 else str(datetime.strptime(year, "%y").year)  # noqa: DTZ007 - a year has no zone
+        with suppress(ValueError):
+            return read_day((day, month, whole))
+    plain = written if re.match("[0-9]{4}-", written) else re.sub("[.-]", "/", written)
     for form in DATES:
-        try:
-            born = datetime.strptime(re.sub("(?i)sept ", "Sep ", plain), form).date()  # noqa: DTZ007 - a day has no zone
-        except ValueError:
-            continue
-        days = {born, swapped(born) or born} if alike else {born}
-        return frozenset(Term("dob", day.isoformat()) for day in days)
+        with suppress(ValueError):
+            return datetime.strptime(plain, form).date()  # noqa: DTZ007 - a day has no zone
     raise _not_understood()
 
 

@@ -15,6 +15,16 @@ from nicknames import NickNamer
 from rapidfuzz.distance import OSA, JaroWinkler
 
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ı": "i"})
+# Written as apostrophes are, or to stretch a word, and no letters whatever Unicode calls them: right and left quotes, primes, the
+# modifier letters of romanised Arabic and Hebrew and of Hawaiian, saltillo, the Hebrew and Armenian marks, tatweel.
+SIGNS = dict.fromkeys(
+    (
+        *map(ord, ".'`\u00b4\u05f3\u05f4\u055a\u0640\u07fa\u02ec\u02ee\ua78b\ua78c\uff07\u2018\u2019\u201a\u201b"),
+        *range(0x02B9, 0x02C2),
+        *range(0x02C6, 0x02D2),
+        *range(0x2032, 0x2038),
+    )
+)
 FOLDED = (  # before the sound: what one romanisation writes and another does not
     ("oleks", "aleks"),
     ("x", "ks"),
@@ -49,8 +59,8 @@ class Likeness(IntEnum):
 def normal(name: str) -> str:
     """A name in small letters without accents; its parts with one space between them, whatever stood there."""
     # Some letters are capitals only once they are taken apart, such as the raised A of U+1D2C.
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold().translate(LETTERS))
-    letters = "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’`´.")
+    folded = unicodedata.normalize("NFKD", name.translate(SIGNS)).casefold().translate(LETTERS)
+    letters = (c for c in unicodedata.normalize("NFKD", folded).translate(SIGNS) if not unicodedata.combining(c))
     return " ".join("".join(c if c.isalpha() else " " for c in letters).split())
 
 

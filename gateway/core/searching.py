@@ -26,7 +26,7 @@ class Answering(StrEnum):
     REJECTED = "rejected"  # by an officer there, or by the gateway
     HAS_IT = "has it, no answer"
     LETTER = "letter sent, no answer"
-    BY_MAIL = "answered by mail"  # what it says only the mail tells
+    BY_MAIL = "accepted by mail, no answer"  # unsigned; what else it says only the mail tells
     UNDER_WAY = "not there yet"
     GIVEN_UP = "given up"
     ENDED = "ended without an answer"
@@ -58,7 +58,9 @@ def standing(state: State, answer: str | None, *, sealed: bool) -> Answering:
         case State.RECEIVED | State.PASSED_ON:
             return Answering.HAS_IT
         case State.ACKNOWLEDGED:
-            return Answering.HAS_IT if sealed else Answering.BY_MAIL
+            return Answering.HAS_IT
+        case State.ACCEPTED_BY_MAIL:
+            return Answering.BY_MAIL
         case State.REJECTED:
             return Answering.REJECTED
         case State.FAILED:

@@ -49,10 +49,14 @@ SENTENCES = {
     "match.read": "{who} read a search of {partner} and its possible matches ({matches}).",
     "message.kept": "A message of {partner} came, and was kept.",
     "message.refused": "A message of {partner} came, and was refused ({codes}).",
-    "notice.answered": "A person at {partner} answered our letter.",
+    "notice.accepted-by-mail": "{who} read in a mail that {partner} accepts our letter ({worth}).",
+    "notice.came-back": "Our letter to {partner} came back, after it was accepted by mail without a signature.",
     "notice.escalated": "A notice with {partner} was late, and became one for the service manager.",
     "notice.failed": "The gateway gave up a delivery to {partner}.",
     "notice.handed-over": "{who} wrote down that a notice was handed over to {partner} by telephone.",
+    "notice.mail-came": "A mail came in answer to our letter to {partner} ({what}).",
+    "notice.not-accepted": "{who} read in a mail that {partner} does not accept our letter ({worth}).",
+    "notice.not-from-a-person": "{who} found that a mail in answer to our letter to {partner} was not from a person.",
     "notice.outcome-told": "{who} wrote down the outcome that {partner} told by telephone ({result}).",
     "notice.queued": "{who} sent a message to {partner}.",
     "notice.read": "{who} read what a message says of a child.",
@@ -85,6 +89,8 @@ SENTENCES = {
     "postcodes.imported": "{who} took in a directory of {postcodes} postcodes.",
     "receipt.verified": "The signed receipt of {partner} came, and holds.",
     "reply.put-aside": "{who} put aside a reply of {partner} that does not fit.",
+    "reply.judged": "{who} said what a reply by mail of {partner} is, to no effect ({judgement}).",
+    "reply.read": "{who} read a reply by mail of {partner}.",
     "reply.without-effect": "A reply of {partner} was kept, and has no effect ({why}).",
     "reply.unknown": "A mail came that is about nothing of ours.",
     "report.inspection": "{who} made the list for an inspection: {listed} children, {opened} records read.",
@@ -113,6 +119,7 @@ TOGETHER = {  # of entries that stand for many, with how many
     "statement.difference": "Our account and that of {partner} differ on {count} messages ({difference}).",
 }
 BEFORE = {  # of acts that are written no more, and stand in older logs
+    "notice.answered": "A reply by mail of {partner} counted as an acknowledgement, though nobody had read it.",
     "client.locked": "The case system {about} was locked after too many wrong secrets.",
 }
 NOT_SAID = "not said"

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from schemas import codes
+from schemas.hidden_signs import find_hidden, say_hidden
 from schemas.layout import Slot, is_ours, slots
 from schemas.message import BODIES, Address, Body, TransferNotice
 from schemas.shapes import CodeList, Number, Text
@@ -20,7 +21,6 @@ FILL = ("Specimen", "01632 960101", "A", "333")  # stands where something is lac
 FILL_DAY = date(2015, 6, 1)
 WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
 MUST = ("child",)  # it may be left out of a class, but only where nothing may be said of a child at all
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def said(value: object) -> Said:
@@ -61,8 +61,8 @@ def is_empty(typed: object) -> bool:
 
 def value(slot: Slot, text: str) -> object:
     """What a text means in this field. Raises ValueError with a sentence for a person."""
-    if CONTROL.search(text):
-        raise ValueError("Leave out what is no letter, digit or sign")
+    if sign := find_hidden(text):
+        raise ValueError(say_hidden(sign))
     match slot.shape:
         case CodeList(name) if text not in codes.labels(name):
             raise ValueError("Choose one of the list")

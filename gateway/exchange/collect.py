@@ -108,6 +108,10 @@ async def _handle(
     here: Authority, kind: str, address: Address, carrier: Collector, one: Bundle | Reply | Returned
 ) -> None:
     match one:
+        case Bundle(
+            sender=here.code
+        ):  # our own came back, and no server said why: its receipt is asked for in any case
+            await carrier.finish(address, one)
         case Bundle(holds="messages"):
             receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
             await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -208,7 +209,7 @@ def _both(before: Carried, after: Carried) -> Attempt:
     reason = f"{first}: {said.reason}; {second}: {says.reason}"
     waits = [one for one in (says, said) if isinstance(one, TryLater)]
     if not waits:
-        return Refused("route.refused-by-all", reason)
+        return replace(says, reason=reason)
     code = next((one.code for one in waits if one.code), None)
     return TryLater(reason, next((one.after for one in waits if one.after), None), code=code)
 

@@ -27,6 +27,7 @@ from keys.card import Route
 from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
+from schemas.hidden_signs import show_hidden
 from schemas.message import Message, Officer
 from schemas.reading import rows
 
@@ -88,9 +89,8 @@ def compose(
     if how != "notify-only":
         said += ["", "What it says", "", *_readable(message), "", "The same is attached as XML, for a program to read."]
         attached = f"{called}.xml", xml.write(message)
-    return Words(
-        f"{head.marking}: {test}CME notice from {name} ({us}), reference {called}", "\n".join(said) + "\n", attached
-    )
+    subject = f"{head.marking}: {test}CME notice from {name} ({us}), reference {called}"
+    return Words(show_hidden(subject), show_hidden("\n".join(said)) + "\n", attached)
 
 
 def _opening(message: Message, how: str, name: str, us: str) -> str:

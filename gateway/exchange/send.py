@@ -22,6 +22,7 @@ from gateway.store.marks import Marked
 from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
+from schemas.hidden_signs import check_message
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
 
@@ -36,6 +37,7 @@ INSTEAD = {  # what belongs to another message has a command of its own, which m
 Also = Callable[
     [Connection, str], None
 ]  # what is written in the transaction that makes a message, of which it is told the id
+SHOWN = b"[U+"  # how a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other
 TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
 
 
@@ -60,6 +62,7 @@ def prepare(here: Authority, notices: Sequence[Message], by: str) -> list[Queued
     for notice in notices:
         _check(here, notice)
     texts = [xml.write(notice) for notice in notices]
+    _check_signs(notices, texts)
     return [_seal(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
 
 
@@ -72,6 +75,13 @@ def _check(here: Authority, notice: Message) -> None:
         )
     if refusals := rules.errors(rules.check(notice, today=here.now().date())):
         raise Unfit(refusals)
+
+
+def _check_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
+    """Nothing that nobody sees is sent. A partner's message is taken with it, and shown so that it is seen."""
+    for notice, text in zip(notices, texts, strict=True):
+        if not (text.isascii() and SHOWN not in text) and (found := check_message(notice)):
+            raise Unfit(found)
 
 
 def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:

@@ -51,7 +51,10 @@ def settle(here: Authority, claimed: Claimed, attempt: Attempt, *, route: str, j
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
             )
             return _again(claimed, route, reason, wait, partner_down=True, code=code)
-        case Refused(code, reason):
+        case Refused(code, reason) if claimed.protection == "sealed":  # a person can mend it while we go on trying
+            wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+            return _again(claimed, route, f"{code}: {reason}", wait, code=code)
+        case Refused(code, reason):  # a letter: whoever wrote it chooses another way
             return _ending(claimed, State.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
         case _:
             assert_never(attempt)

@@ -161,7 +161,7 @@ def _correspondents(here: Authority) -> Iterator[Finding]:
         if to.certificate:
             name = f"certificate of {to.authority}"
             try:
-                end = smime.check_recipient(to.certificate.encode(), address=to.address, now=here.now())
+                end = smime.pick_recipient(to.certificate.encode(), address=to.address, now=here.now()).ends
                 yield ends(name, end, here.now(), "ask for their new one, and enter it")
             except Refusal as why:
                 yield fail(name, why.sentence, why.next_step)

@@ -10,7 +10,17 @@ from gateway.core.findings import Finding, fail, ok, warn
 from gateway.core.judging import LATE, PARTNER_LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import agreed
-from gateway.store import children, drafts, left_behind, outbox, reached, searches, transfer_files, webhooks
+from gateway.store import (
+    children,
+    drafts,
+    left_behind,
+    mail_replies,
+    outbox,
+    reached,
+    searches,
+    transfer_files,
+    webhooks,
+)
 from gateway.store.searches import Found
 from gateway.store.transfer_files import Stage
 from keys import card
@@ -24,6 +34,7 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
         yield from _imports(tx, here)
     if here.config.one.folder:
         yield _drafts(tx, here)
+    yield from _replies(tx, here)
     yield from _ahead(tx, here)
     yield from _matches(tx, here)
     yield from _webhooks(tx, here)
@@ -57,6 +68,13 @@ def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
         place = "our" if one.authority == here.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}"
         yield warn(f"left at {place} {one.route} route", says, "look there, or ring whoever runs the server")
+
+
+def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
+    count, oldest = mail_replies.count_waiting(tx)
+    if count and oldest:
+        says = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}"
+        yield _by_age(here, "replies by mail", says, oldest, "cme-gateway replies list")
 
 
 def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:

@@ -416,7 +416,7 @@ def _report(headings: Sequence[str], name: str, rows: Iterable[Row]) -> str:
     table = csv.DictWriter(text, (*headings, "File"), restval="", quoting=csv.QUOTE_ALL)
     table.writeheader()
     file = defused(name.encode("utf-8", "replace").decode())
-    table.writerows({**row, "File": file} for row in rows)
+    table.writerows({name: defused(str(cell)) for name, cell in row.items()} | {"File": file} for row in rows)
     return text.getvalue()
 
 

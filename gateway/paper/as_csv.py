@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 
 from gateway.paper.page import Cell, Page, Table
+from schemas.hidden_signs import show_hidden
 
 FORMULA = frozenset("=+-@\t\r")
 BOM = "\ufeff"
@@ -24,8 +25,8 @@ def write(page: Page) -> bytes:
 
 
 def defused(cell: Cell) -> str:
-    """The cell as text that no spreadsheet reckons with."""
-    said = str(cell)
+    """The cell as text that no spreadsheet reckons with, and in which nothing is hidden."""
+    said = show_hidden(str(cell))
     return f"'{said}" if said[:1] in FORMULA else said
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from gateway.paper import bars
 from gateway.paper.page import MARKING, Page
+from schemas.hidden_signs import show_hidden
 
 
 def write(page: Page) -> bytes:
@@ -20,9 +21,16 @@ def write(page: Page) -> bytes:
 @cache
 def _template() -> Template:
     loader = PackageLoader("gateway.paper")
-    return Environment(autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "page.html"
-    )
+    return Environment(
+        autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, finalize=seen
+    ).get_template("page.html")
+
+
+def seen(value: object) -> object:
+    """Make of each text that a page prints one in which nothing is hidden; markup stays what it is."""
+    if not isinstance(value, str) or (shown := show_hidden(value)) is value:
+        return value
+    return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704 - a code in brackets is no markup
 
 
 def _drawn(picture: bars.Bars) -> Markup:

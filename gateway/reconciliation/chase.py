@@ -24,8 +24,9 @@ from gateway.errors import NotAllowed
 from gateway.exchange.send import next_header, prepare, queue
 from gateway.logs import failed
 from gateway.reconciliation import agreed
+from gateway.reconciliation.agreed import Agreed
 from gateway.reconciliation.reconcile import Owed, about, find, pursued
-from gateway.store import chased, inbox, log, outbox
+from gateway.store import chased, inbox, log, mail_replies, outbox
 from gateway.store.chased import ESCALATED, REMINDED, Chase
 from gateway.store.log import Entry
 from gateway.store.outbox import Queued
@@ -36,6 +37,7 @@ from schemas.reading import words
 LOOK_EVERY = 300.0  # seconds
 LATE = timedelta(hours=1)  # a loop that has not looked for so long has stopped
 AT_ONCE = 32  # reminders that are made before other work has its turn
+REPLY_READ_WITHIN = 1  # working day, for which a reply by mail that nobody has read puts a reminder off
 MOST_LINES = 50  # of one mail to the service manager
 
 
@@ -54,7 +56,8 @@ async def chase(here: Authority) -> Chased:
         lambda tx: pursued(tx, [one for one in find(tx, here, terms) if one.step is not Step.WAIT])
     )
     reminded: list[str] = []
-    wanted = [one for one in late if _may_remind(one) and one.reminded_at is None]
+    paused = await here.store.read(lambda tx: _paused(tx, here, terms))
+    wanted = [one for one in late if _may_remind(one) and one.reminded_at is None and one.message_id not in paused]
     for at in range(0, len(wanted), AT_ONCE):
         reminded += await _remind_some(here, wanted[at : at + AT_ONCE])
     escalate = [one for one in late if one.step is Step.ESCALATE and _by_sender(one)]
@@ -62,6 +65,13 @@ async def chase(here: Authority) -> Chased:
     escalated = await here.store.write(lambda tx: _note_escalated(tx, here, fresh))
     await _tell(here, escalate)
     return Chased(tuple(reminded), tuple(escalated))
+
+
+def _paused(tx: Connection, here: Authority, terms: Agreed) -> set[str]:
+    """Notices to which a reply by mail waits to be read: an officer has one working day, then they are reminded all the same."""
+    calendar, now = terms.calendar(here.code), here.now()
+    waiting = mail_replies.waiting_since(tx).items()
+    return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
 
 def remind(here: Authority, message_id: str, by: str) -> str:

@@ -26,6 +26,7 @@ OPEN = (
     State.SENT,
     State.RECEIVED,
     State.ACKNOWLEDGED,
+    State.ACCEPTED_BY_MAIL,
     State.PASSED_ON,
     State.FAILED,
     State.REJECTED,
@@ -143,7 +144,8 @@ class _Reckoning:
 def _since(sent: Sent, missing: Missing) -> datetime:
     if missing in FROM_THE_START:
         return sent.queued_at
-    if missing is Missing.OUTCOME and sent.state is not State.ACKNOWLEDGED and sent.handed_over_at:
+    accepted = sent.state in (State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL)
+    if missing is Missing.OUTCOME and not accepted and sent.handed_over_at:
         return sent.handed_over_at
     return sent.state_at
 

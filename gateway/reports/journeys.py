@@ -28,10 +28,11 @@ AWAITED: Mapping[Missing, Sequence[str]] = {  # the states in which a step is st
     Missing.RECEIPT: (State.QUEUED, State.SENT, State.FAILED),
     Missing.ANSWER: (
         *(State.QUEUED, State.SENT, State.FAILED, State.RECEIVED, State.ACKNOWLEDGED),
+        State.ACCEPTED_BY_MAIL,
         *(Standing.NEW, Standing.ACKNOWLEDGED),
     ),
     Missing.ACKNOWLEDGEMENT: (State.QUEUED, State.SENT, State.FAILED, State.RECEIVED, Standing.NEW),
-    Missing.OUTCOME: (State.ACKNOWLEDGED, Standing.ACKNOWLEDGED),
+    Missing.OUTCOME: (State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, Standing.ACKNOWLEDGED),
 }
 
 

@@ -43,6 +43,8 @@ def make(here: Authority, days: Span, *, whole: bool = False) -> Page:
             "Of the notices that were sent or came in the period, without tests and without what was taken back or corrected. A "
             "step that was not done counts as late once its limit has passed, and is left out before. Median and 90th "
             "percentile are of the steps that were done, by our own clock.",
+            "What was accepted by mail, in reply to a letter, counts from when the mail came. An officer of ours read it; nobody "
+            "signed it, so it is a weaker word than a signed acknowledgement.",
         ),
         tables=tuple(_table(part, judged, whole=whole) for part in _parts(terms.deadlines("", ""))),
     )

@@ -29,6 +29,8 @@ from gateway.settings.sections import (
     SignInSettings,
     StoreSettings,
 )
+from keys.certificate_files import read_issuers
+from keys.errors import SmimeRefused
 
 CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
 
@@ -99,7 +101,7 @@ class Config:
             ours.imap,
             self._login("[email]", login) if ours.user else None,
             self._tokens() if ours.token_url else None,
-            self._secret(ours.ca_file, "[email] ca_file").decode("ascii", "replace") if ours.ca_file else None,
+            self._issuers(ours.ca_file, "[email] ca_file") if ours.ca_file else None,
             frozenset(ours.tls_domains.lower().split()),
         )
 
@@ -111,7 +113,7 @@ class Config:
     def webhook_ca(self) -> str | None:
         """Who issued the certificates of the hosts of webhooks, if it is said. Raises ConfigProblem where it cannot be read."""
         file = self.api.webhook_ca_file
-        return self._secret(file, "[api] webhook_ca_file").decode("ascii", "replace") if file else None
+        return self._issuers(file, "[api] webhook_ca_file") if file else None
 
     def registration(self) -> Registration | None:
         """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
@@ -135,6 +137,17 @@ class Config:
         key = self._secret(found.key_file, f"{where} key_file") if found.key_file else None
         password = self._secret(found.password_file, f"{where} password_file") if found.password_file else None
         return Login(found.user, key, password.decode().strip() if password else None)
+
+    def _issuers(self, file: str, setting: str) -> str:
+        """Read whose certificates are believed, as PEM: Windows exports them as DER."""
+        try:
+            return read_issuers(self._secret(file, setting))
+        except SmimeRefused:
+            raise ConfigProblem(
+                "config.certificates",
+                f"The file {self.home / file} holds no certificate that can be read.",
+                f"Set {setting} in gateway.toml to the issuer's certificate, as PEM, DER or PKCS#7.",
+            ) from None
 
     def _secret(self, file: str, setting: str) -> bytes:
         path = self.home / file

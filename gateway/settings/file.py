@@ -20,6 +20,7 @@ from gateway.errors import ConfigProblem
 from gateway.settings.config import CLOSURES, Config
 from gateway.settings.rules import FILE, check, check_deadlines, problem
 from gateway.settings.sections import DeadlinesSettings, LoginSettings
+from schemas.hidden_signs import find_hidden
 from schemas.message import OPENS_A_CASE
 
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
@@ -33,7 +34,7 @@ def load(home: Path) -> Config:
     """Read gateway.toml in the home folder. Raises ConfigProblem."""
     path = home / FILE
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
         raise ConfigProblem(
             "config.missing",
@@ -49,6 +50,7 @@ def load(home: Path) -> Config:
 
 def parse(text: str, home: Path) -> Config:
     """The settings in this text. Raises ConfigProblem for the first that is wrong."""
+    _check_signs(text)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as why:
@@ -78,6 +80,14 @@ def parse(text: str, home: Path) -> Config:
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
     check(text, config)
     return config
+
+
+def _check_signs(text: str) -> None:
+    """An address or a name that was copied may bring a sign with it that nobody sees, and then leads nowhere."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if sign := find_hidden(line):
+            what = f"{FILE}, line {number}: there is a sign that cannot be seen ({sign})."
+            raise ConfigProblem("config.setting", what, "Type that line again, without copying it.")
 
 
 def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> object:

@@ -348,6 +348,11 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
         )  # a receipt came, or patience has ended: statements see what is missing
         asked = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.receipt_due.is_not(None))
         tx.execute(asked.values(receipt_due=still, claimed_until=None))
+    note_tries(tx, now, endings)
+
+
+def note_tries(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
+    """Keep how tries ended, whatever that makes of what was tried."""
     tried = [
         {
             "message_id": e.message_id,

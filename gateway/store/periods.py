@@ -8,8 +8,9 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from gateway.core.delivery import State
+from gateway.core.mail_replies import Judgement, Stage
 from gateway.core.standing import Standing
-from gateway.store.tables import audit_entries, inbox, outbox, receipts
+from gateway.store.tables import inbox, mail_replies, outbox, receipts
 from schemas.message import OPENS_A_CASE
 
 Direction = Literal["sent", "received"]
@@ -89,11 +90,15 @@ def receipted(tx: Connection, since: datetime, until: datetime) -> dict[str, dat
 
 
 def letters_answered(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
-    """When a person answered each letter that we wrote in the period: as the audit log has it."""
-    answered = and_(audit_entries.c.about == outbox.c.message_id, audit_entries.c.act == "notice.answered")
-    query = select(audit_entries.c.about, audit_entries.c.at).join_from(outbox, audit_entries, answered)
-    found = tx.execute(query.where(_sent(since, until)).order_by(audit_entries.c.number.desc()))
-    return {row.about: row.at for row in found}
+    """When the mail came in which an officer read that each letter of the period was accepted: a weaker word than a signed one."""
+    mine = and_(
+        mail_replies.c.message_id == outbox.c.message_id,
+        mail_replies.c.stage == Stage.JUDGED,
+        mail_replies.c.judgement == Judgement.ACCEPTED,
+    )
+    query = select(mail_replies.c.message_id, mail_replies.c.came_at).join_from(outbox, mail_replies, mine)
+    found = tx.execute(query.where(_sent(since, until)).order_by(mail_replies.c.number.desc()))
+    return {row.message_id: row.came_at for row in found}
 
 
 def _sent(since: datetime, until: datetime) -> ColumnElement[bool]:

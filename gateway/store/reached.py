@@ -14,6 +14,7 @@ from gateway.store.tables import reached
 
 STATEMENT = "statement"  # stands in place of a route: its statement was compared with our account
 REACHED = frozenset({"receipted", "handed over", "rejected"})  # endings in which the route did its work
+CODE_LENGTH = 20  # characters that are kept of a code: those of other people's carriers may be longer
 MOST_SKEW = 2**30  # seconds, some thirty years: what a clock says may be anything
 
 _at = reached.c
@@ -73,7 +74,14 @@ def note_failure(
 ) -> None:
     """It did not; since when, stands from the first failure on."""
     since = {"failing_since": func.coalesce(_at.failing_since, literal(now, _at.failing_since.type))}
-    _put(tx, authority, route, {"failed_at": now, "failing_since": now, "reason": reason, "code": code}, clock, since)
+    _put(
+        tx,
+        authority,
+        route,
+        {"failed_at": now, "failing_since": now, "reason": reason, "code": code and code[:CODE_LENGTH]},
+        clock,
+        since,
+    )
 
 
 def _put(

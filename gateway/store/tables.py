@@ -622,6 +622,28 @@ left_behind = Table(  # what lies at a route and is not handled
     Column("since", Instant, nullable=False),
 )
 
+mail_replies = Table(  # what came by mail in answer to letters
+    "mail_replies",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("message_id", ID, nullable=False),  # of the notice that it is about
+    Column("came_at", Instant, nullable=False),
+    Column("what", String(10), nullable=False),
+    Column("domain", String(253), nullable=False),  # from where it claims to come
+    Column("from_there", Boolean, nullable=False),  # that is where we wrote to
+    Column("signed", Boolean, nullable=False),
+    Column("by_machine", Boolean, nullable=False),
+    Column("mark", BigInteger, nullable=False),  # of what it says, under our own key
+    Column("stage", String(10), nullable=False),
+    Column("judgement", String(20)),  # what an officer of ours read in it
+    Column("judged_at", Instant),
+    Column("judged_by", String(80)),
+    Column("data_key", LargeBinary),
+    Column("content", LargeBinary, nullable=False),  # what it says, locked
+    Index("mail_replies_about", "message_id", "mark", unique=True),
+    Index("mail_replies_waiting", "stage", "number"),
+)
+
 api_clients = Table(  # case systems that may call the API
     "api_clients",
     metadata,

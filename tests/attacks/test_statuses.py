@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -12,16 +14,17 @@ from hypothesis import strategies as st
 
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, Answer, Attempt, Parcel, TryLater
+from adapters.route import Address, Answer, Attempt, Parcel, Refused, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
 from gateway.authority import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import PATIENCE, State
 from gateway.core.findings import Level
 from gateway.core.judging import PARTNER_LATE
 from gateway.exchange import deliver
 from gateway.exchange.send import prepare, queue
+from gateway.exchange.settle import settle
 from gateway.monitoring import health
-from gateway.store import outbox
+from gateway.store import outbox, reached
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.contract.test_hostile_servers import server
@@ -30,6 +33,7 @@ SEED = random.SystemRandom().randrange(2**32)
 DOCS = Path(__file__).parents[2] / "docs" / "routes.md"
 BODIES = ("", "<html>It works!</html>", "{}", "[1]", '{"type": "about:blank"}', '{"type": 7}', "[" * 5000, "null")
 OF_EXCHANGE = f'{{"type": "{PROBLEM}http.405", "status": 405, "title": "no"}}'
+PROTECTIONS = ("sealed", "person-smime", "person-tls", "notify-only")
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -55,6 +59,35 @@ def test_the_page_repeats_the_table() -> None:
     page = DOCS.read_text()
     for row in TABLE:
         assert f"| {row.answer} | {row.means} |" in page
+
+
+@given(
+    st.sampled_from(["email.550", "email.552", "email.554", "other.code-that-is-longer"]), st.sampled_from(PROTECTIONS)
+)
+def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, protection: str) -> None:
+    """It is a finding at once. A letter is another matter: a person wrote it, and chooses another way."""
+    now = datetime(2026, 11, 26, 9, tzinfo=UTC)
+    here = cast(Authority, SimpleNamespace(now=lambda: now))
+    for age in (timedelta(0), PATIENCE - timedelta(seconds=1), PATIENCE):
+        claimed = outbox.Claimed("m1", "885", "digest", b"", now - age, 1, protection)
+        end = settle(here, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
+        goes_on = protection == "sealed" and age < PATIENCE
+        assert (end.state is State.QUEUED) == goes_on
+        assert (end.due_at is not None) == goes_on
+        assert end.state in (State.QUEUED, State.FAILED)
+        assert code in str(end.reason)
+
+
+@pytest.mark.parametrize("code", ["email.550", "answered.404"])
+def test_a_refusal_by_mail_is_a_finding_at_once(tmp_path: Path, code: str) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    ready = prepare(here, [notice()], "olive")
+    here.store.run(lambda tx: queue(tx, here, ready))
+    here.store.run(lambda tx: reached.note_failure(tx, here.now(), "885", "email", "refused", code=code))
+    assert bool(find(here, here.now())) == (code == "email.550")
+    for one in (here, there):
+        one.store.close()
 
 
 def says(status: int, body: str) -> Behaviour:

@@ -15,6 +15,8 @@ from gateway.casework import compose
 from gateway.console.application import ROOMS
 from gateway.core.permissions import Reach, Role, reach
 from gateway.exchange.send import send
+from gateway.store import outbox
+from tests import letters
 from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 
@@ -55,6 +57,15 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
         yield worcestershire, browser, parts | {"composition": written}
 
 
+async def reply_by_mail(here: Authority) -> str:
+    """A letter was answered: where that is read."""
+    letters.enter(here)
+    letter, called = await letters.letter(here)
+    letters.come(here, letters.reply(called))
+    case = here.store.look(lambda tx: outbox.get(tx, letter)).conversation_id
+    return f"/cases/{case}/replies/1"
+
+
 def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     """Every page that this role may open."""
     doors = [door for room in ROOMS for door in room if door.method == "GET"]
@@ -63,6 +74,7 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]
+    whole = [parts["reply"] if one.endswith("/replies/1") else one for one in whole]  # its own case
     if role is Role.CME_OFFICER:
         whole += [f"/compositions/{parts['composition']}/{section}" for section in SECTIONS]
     return [one for one in whole if one not in NO_PAGES]
@@ -74,7 +86,7 @@ async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
 ) -> None:
     here, browser, parts = there
     before = await desk(browser, here, role)
-    for address in addresses(role, parts):
+    for address in addresses(role, parts | {"reply": await reply_by_mail(here)}):
         await before.open(address)
         for size in (WIDE, NARROW):
             await before.page.set_viewport_size(size)  # type: ignore[arg-type]  # of playwright's own shape

@@ -1,1 +1,1 @@
-"""Inputs of the field, and what is right of each."""
+"""What the field sends: inputs as other systems and people make them, each with its right value."""

@@ -261,7 +261,12 @@ async def test_nobody_calls_without_a_token_that_counts(there: Served) -> None:
 
 async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_to_no_other(there: Served) -> None:
     here, _, http = there
-    parts = {"notice": "01935f6e-0000-7000-8000-000000000000", "receipt": "1", "webhook": f"wh-{'0' * 24}"}
+    parts = {
+        "notice": "01935f6e-0000-7000-8000-000000000000",
+        "receipt": "1",
+        "reply": "1",
+        "webhook": f"wh-{'0' * 24}",
+    }
     assert parts.keys() == PARTS.keys()
     for scope in Scope:
         one = await supplier(http, here, [scope])

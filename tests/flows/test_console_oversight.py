@@ -288,7 +288,7 @@ async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_a
 
 async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:
     for first, last, said in (
-        ("3", "", "in digits"),
+        ("3", "", "A day, a month and a year"),
         ("3", "2", "not before the first"),
         ("3", "32", "There is no such day"),
     ):

@@ -14,14 +14,28 @@ from adapters.route import HandedOver, TryLater
 from gateway import app, setup
 from gateway.authorities import correspondents
 from gateway.authority import Authority
+from gateway.casework import by_mail
 from gateway.core.delivery import State
+from gateway.core.mail_replies import Judgement
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import amend, enquire, letters
 from gateway.exchange.send import send
 from gateway.monitoring import doctor
-from gateway.store import log, outbox
+from gateway.store import log, mail_replies, outbox
 from gateway.store.correspondents import Protection
-from keys.errors import Refusal, SmimeNotForMail, SmimeOtherAddress, SmimeOutOfDate, SmimeRefused, SmimeUnreadable
+from gateway.store.mail_replies import MailReply
+from keys.errors import (
+    Refusal,
+    SmimeNoRsaKey,
+    SmimeNotTogether,
+    SmimeNotYet,
+    SmimeOtherAddress,
+    SmimeOutOfDate,
+    SmimeRefused,
+    SmimeShortKey,
+    SmimeSignOnly,
+    SmimeUnreadable,
+)
 from schemas import xml
 from schemas.message import Child, LocatedNotice, Message
 from tests import mail
@@ -194,16 +208,30 @@ async def sent_letter(
     return message.header.message_id, await arrived(here, servers, message)
 
 
-async def test_a_reply_with_the_reference_acknowledges_it_as_what_it_is(sandwell: Authority, servers: Servers) -> None:
+def kept(here: Authority, sent: str) -> list[MailReply]:
+    return here.store.look(lambda tx: mail_replies.about(tx, [sent]))
+
+
+async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer_reads_in_it(
+    sandwell: Authority, servers: Servers
+) -> None:
     sent, raw = await sent_letter(sandwell, servers)
     servers.drop(OURS, reply(raw))
     async with app.running(sandwell):
-        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+        await until(lambda: len(kept(sandwell, sent)) == 1)
         await until(lambda: servers.mails(OURS) == [])
+    assert state(sandwell, sent) is State.SENT
+    [came] = kept(sandwell, sent)
+    _, _, text = by_mail.read(sandwell, came.number, "olive")
+    assert text
+    assert "Thank you, we have it." in text.body
+    by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    assert state(sandwell, sent) is State.ACCEPTED_BY_MAIL
     assert "reply by mail from birmingham.example" in reason
     assert "not signed" in reason
-    assert "notice.answered" in {one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=sent))}
+    acts = {one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=sent))}
+    assert acts >= {"notice.mail-came", "reply.read", "notice.accepted-by-mail"}
 
 
 def signed_by(folder: Path, content: bytes, options: list[str]) -> bytes:
@@ -227,7 +255,10 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
     head = "".join(f"{name}: {answer[name]}\r\n" for name in ("From", "To", "Subject")).encode()
     servers.drop(OURS, head + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     async with app.running(sandwell):
-        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+        await until(lambda: len(kept(sandwell, sent)) == 1)
+    [came] = kept(sandwell, sent)
+    assert (came.signed, state(sandwell, sent)) == (True, State.SENT)
+    by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
     assert "signed with the certificate that we hold" in reason
 
@@ -355,10 +386,10 @@ def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str
         (SmimeUnreadable, b"no certificate"),
         (SmimeOtherAddress, for_mail("other@birmingham.example")[1]),
         (SmimeOutOfDate, for_mail(THEIRS, days=(-9, -1))[1]),
-        (SmimeOutOfDate, for_mail(THEIRS, days=(1, 9))[1]),
-        (SmimeNotForMail, for_mail(THEIRS, elliptic=True)[1]),
-        (SmimeNotForMail, for_mail(THEIRS, encipher=False)[1]),
-        (SmimeNotForMail, for_mail(THEIRS, bits=1024)[1]),
+        (SmimeNotYet, for_mail(THEIRS, days=(1, 9))[1]),
+        (SmimeNoRsaKey, for_mail(THEIRS, elliptic=True)[1]),
+        (SmimeSignOnly, for_mail(THEIRS, encipher=False)[1]),
+        (SmimeShortKey, for_mail(THEIRS, bits=1024)[1]),
     ],
 )
 def test_a_certificate_that_would_not_serve_is_refused(
@@ -388,7 +419,7 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
     (tmp_path / "our.pem").write_bytes(certificate)
     letters.signer(sandwell)
     (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
-    with pytest.raises(SmimeUnreadable):
+    with pytest.raises(SmimeNotTogether):
         letters.signer(sandwell)
 
 

@@ -241,7 +241,7 @@ async def test_a_full_server_is_named_and_takes_what_has_room(pair: Pair, tmp_pa
         login = Login(server.user, server.private_key.read_bytes())
         there = replace(address, url=server.url, pin=server.host_key, login=login)
         [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 100_000)])
-        assert attempt == TryLater("the server could not do it; its disk may be full")
+        assert attempt == TryLater("the server failed to write there; its disk may be full")
         [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 10_000)])  # nothing half written is in its way
         assert attempt == HandedOver("on their SFTP server")
         await closed(sandwell)

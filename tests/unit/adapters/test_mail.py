@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import mail
-from adapters.route import Bundle, Letter, Reply, Returned
+from adapters.route import Bundle, Changed, Letter, Reply, Returned
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 OURS, THEIRS = "gateway@sandwell.example", "gateway@worcestershire.example"
@@ -38,9 +38,9 @@ def test_the_same_content_has_the_same_ticket_and_the_marking_comes_first() -> N
     assert headers["Auto-Submitted"] == "auto-generated"
 
 
-def test_an_attachment_that_was_altered_is_nothing_of_ours() -> None:
+def test_an_attachment_that_was_altered_is_known_as_a_gateways_that_was_changed() -> None:
     _, raw = mail.sealed("333", "sealed", b"A" * 30, sender=OURS, to=THEIRS, now=NOW)
-    assert mail.read(raw.replace(b"QUFB", b"QUJB", 1), "7") == "strange"
+    assert mail.read(raw.replace(b"QUFB", b"QUJB", 1), "7") == Changed("7", "333")
 
 
 @given(st.binary())
@@ -93,8 +93,10 @@ def test_a_report_names_the_letter_and_the_servers_reason() -> None:
 
 
 @pytest.mark.parametrize("action", [b"delayed", b"delivered", b"relayed", b"expanded"])
-def test_a_report_that_is_no_failure_is_only_automatic(action: bytes) -> None:
-    assert mail.read(REPORT.replace(b"Action: failed", b"Action: " + action), "7") == "automatic"
+def test_a_report_that_is_no_failure_is_kept_and_no_task(action: bytes) -> None:
+    found = mail.read(REPORT.replace(b"Action: failed", b"Action: " + action), "7")
+    assert isinstance(found, Reply)
+    assert (found.ticket, found.by_machine, found.is_task) == (CALLED, True, False)
 
 
 def test_a_bounce_of_a_server_that_knows_no_reports_is_one() -> None:
@@ -107,7 +109,12 @@ def test_a_receipt_that_a_mail_program_gives_is_no_answer() -> None:
     shown = REPORT.replace(b"delivery-status", b"disposition-notification").replace(
         b"Action: failed", b"Disposition: displayed"
     )
-    assert mail.read(shown, "7") == "automatic"
+    found = mail.read(shown, "7")
+    assert isinstance(found, Reply)
+    assert (found.by_machine, found.is_task) == (True, False)
+    deleted = mail.read(shown.replace(b"Disposition: displayed", b"Disposition: manual-action; deleted"), "7")
+    assert isinstance(deleted, Reply)
+    assert deleted.is_task  # nobody has read our letter: somebody here has to know
 
 
 @pytest.mark.parametrize("where", ["Subject", "In-Reply-To", "References", "body"])
@@ -120,9 +127,9 @@ def test_a_reply_is_known_by_its_reference_wherever_it_stands(where: str) -> Non
     assert mail.read(answer.as_bytes(), "7") == Reply("7", CALLED, "birmingham.example")
 
 
-def test_a_reply_from_two_people_at_once_is_strange() -> None:
+def test_a_reply_from_two_people_at_once_is_from_nowhere_that_is_clear() -> None:
     raw = f"From: a@birmingham.example, b@elsewhere.example\r\nSubject: {CALLED}\r\n\r\nyes\r\n"
-    assert mail.read(raw.encode(), "7") == "strange"
+    assert mail.read(raw.encode(), "7") == Reply("7", CALLED, "")
 
 
 @pytest.mark.parametrize("smuggled", ["subject\r\nBcc: somebody@elsewhere.example", "subject\nX: y"])

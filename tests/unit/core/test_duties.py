@@ -21,6 +21,7 @@ OWED = {
     State.SENT: (Missing.RECEIPT, Missing.RECEIPT, Missing.RECEIPT),
     State.RECEIVED: (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, None),
     State.ACKNOWLEDGED: (Missing.OUTCOME, Missing.ANSWER, None),
+    State.ACCEPTED_BY_MAIL: (Missing.OUTCOME, Missing.ANSWER, None),
     State.PASSED_ON: (Missing.DECISION, Missing.DECISION, Missing.DECISION),
     State.FAILED: (Missing.DECISION, Missing.DECISION, Missing.DECISION),
     State.REJECTED: (Missing.DECISION, Missing.DECISION, Missing.DECISION),

@@ -61,7 +61,7 @@ def test_the_answers_are_those_of_the_code_lists() -> None:
         (State.SENT, False, Answering.LETTER),  # a letter has no receipt
         (State.RECEIVED, True, Answering.HAS_IT),
         (State.ACKNOWLEDGED, True, Answering.HAS_IT),
-        (State.ACKNOWLEDGED, False, Answering.BY_MAIL),
+        (State.ACCEPTED_BY_MAIL, False, Answering.BY_MAIL),
         (State.FAILED, True, Answering.GIVEN_UP),
     ],
 )

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert
 
-from gateway.store import marks, reviews, tables
+from gateway.store import correspondents, marks, reviews, tables
 from gateway.store.database import Store
 from gateway.store.tables import metadata
 from tests.conftest import new_database
@@ -55,6 +55,27 @@ def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> Non
         b"key",
         b"content",
     ]
+    store.close()
+
+
+def test_of_a_file_that_held_a_private_key_the_certificate_alone_is_kept(url: str) -> None:
+    certificate = "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n"
+    key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"
+    files = {"330": key + certificate, "885": certificate, "886": None}
+    store = Store(url)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0032-1")
+        row = {"address": "a@b.example", "protection": "person-smime", "telephone": "1", "confirmed_by": "olive"}
+        at = datetime(2026, 11, 2, 9, tzinfo=UTC)
+        for code, file in files.items():
+            values = row | {"authority": code, "certificate": file, "confirmed_at": at}
+            connection.execute(insert(tables.correspondents).values(**values))
+    store.migrate()
+    kept = {one.authority: one.certificate for one in store.look(correspondents.every)}
+    assert kept == {"330": certificate, "885": certificate, "886": None}
     store.close()
 
 

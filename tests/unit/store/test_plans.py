@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
+from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.standing import Standing
@@ -21,6 +22,7 @@ from gateway.store import (
     intake,
     log,
     loops,
+    mail_replies,
     mailboxes,
     marks,
     outbox,
@@ -37,6 +39,7 @@ from gateway.store.drafts import Made
 from gateway.store.entries import Sought
 from gateway.store.inbox import Arrived, Receipt
 from gateway.store.log import Entry
+from gateway.store.mail_replies import Came
 from gateway.store.mailboxes import Held
 from gateway.store.marks import Lying, Marked
 from gateway.store.outbox import Queued, Settled
@@ -51,6 +54,7 @@ GROWS = (
     "inbox",
     "receipts",
     "audit_entries",
+    "mail_replies",
     "mailboxes",
     "postcodes",
     "transfer_files",
@@ -81,6 +85,11 @@ def queued(number: int) -> Queued:
     return Queued(name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive")
 
 
+def mailed(number: int) -> Came:
+    name = f"m{number}"
+    return Came(name, NOW, What.REPLY, "b.example", True, False, False, number, Stage.WAITING, b"k", b"c")
+
+
 SEARCH = Search("885", "m1", "WhereaboutsEnquiry", NOW, Found.NEW, NOW)
 POSSIBLE = Possible(1, 90, ("upn",), b"k", b"c")
 WORK: dict[str, Callable[[Connection], object]] = {
@@ -101,6 +110,23 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "one draft": lambda tx: drafts.locked(tx, "r1"),
     "end a draft": lambda tx: drafts.end(tx, NOW, "r1", drafts.State.SENT, "olive"),
     "the oldest drafts": lambda tx: (drafts.search(tx, drafts.State.OPEN, 50), drafts.waiting(tx)),
+    "mails that wait to be read": lambda tx: (
+        mail_replies.waiting(tx, 25, after=1),
+        mail_replies.count_waiting(tx),
+        mail_replies.waiting_since(tx),
+    ),
+    "mails about a notice": lambda tx: (
+        mail_replies.add(tx, mailed(3)),
+        mail_replies.about(tx, ["m1", "m2"]),
+        mail_replies.count_about(tx, "m1"),
+        mail_replies.accepted(tx, "m1"),
+    ),
+    "one mail": lambda tx: (
+        mail_replies.locked(tx, 1),
+        mail_replies.judge(tx, NOW, mail_replies.get(tx, 1), Judgement.ACCEPTED, "olive"),
+        mail_replies.page(tx, 25, before=9),
+    ),
+    "undo an acceptance": lambda tx: mail_replies.undo(tx, [1]),
     "where some postcodes lie": lambda tx: postcodes.find_all(tx, ["B708SZ", "WR19ZZ"]),
     "where a postcode lies": lambda tx: postcodes.find(tx, "B708SZ"),
     "keep for others": lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "333", b"sealed", NOW)),
@@ -234,6 +260,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
     store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
+    store.run(lambda tx: mail_replies.add(tx, mailed(1)))
     return store
 
 

@@ -1,0 +1,90 @@
+"""Replies by mail to letters: listed, read, and what an officer says that each is. None counts by itself."""
+
+from urllib.parse import urlencode
+
+from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given
+from gateway.api.guard import Operation, Parameter
+from gateway.api.notices import mailed, taken
+from gateway.api.shapes import Judged, MailRead, Mails, Taken
+from gateway.case_systems import once
+from gateway.casework import by_mail
+from gateway.core.mail_replies import Judgement
+from gateway.core.permissions import Act
+from gateway.store import mail_replies
+from schemas import json
+
+PAGE = 50
+QUERY = (
+    Parameter(
+        "waiting", "those only that nobody has read, the oldest first", {"type": "string", "enum": ["yes", "no"]}
+    ),
+    Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[0-9]{1,15}$"}),
+)
+
+
+def listed(call: Call) -> Reply:
+    """One page. A list says nothing of what they say."""
+    waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
+    found = call.here.store.look(
+        lambda tx: (
+            mail_replies.waiting(tx, PAGE + 1, after=cursor)
+            if waiting
+            else mail_replies.page(tx, PAGE + 1, before=cursor or None)
+        )
+    )
+    more = None
+    if len(found) > PAGE:
+        more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': found[PAGE - 1].number})}"
+    return given(Mails(tuple(map(mailed, found[:PAGE])), more))
+
+
+def read(call: Call) -> Reply:
+    """What one says; that it was read is an entry of the audit log."""
+    reply, _, text = by_mail.read(call.here, int(call.parts["reply"]), call.by)
+    if text is None:
+        return given(MailRead(mailed(reply), None, None, None, None, False, ()))
+    return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
+
+
+def judge(call: Call) -> Reply:
+    """What an officer read in it."""
+    said = json.loaded(call.body)
+    if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
+        raise Malformed("request.malformed", "A judgement is one of three.", "Look at /api/v1/openapi.json.")
+    kept = once.also(call.here, call.tried, taken)
+    reply = by_mail.judge(call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept)
+    return answered(taken(reply.message_id))
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/mail-replies",
+        "listMailReplies",
+        Act.SEE_WORK,
+        "Mails in answer to letters, which an officer has to read; the newest first",
+        listed,
+        gives=Mails,
+        query=QUERY,
+    ),
+    Operation(
+        "GET",
+        "/mail-replies/{reply}",
+        "readMailReply",
+        Act.READ_CHILD,
+        "What such a mail says",
+        read,
+        gives=MailRead,
+    ),
+    Operation(
+        "POST",
+        "/mail-replies/{reply}/judgement",
+        "judgeMailReply",
+        Act.ANSWER,
+        "Say what an officer read in it: accepted by mail, not accepted, not from a person",
+        judge,
+        gives=Taken,
+        status=202,
+        takes=Judged,
+    ),
+)

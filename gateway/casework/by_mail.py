@@ -1,0 +1,141 @@
+"""Replies to letters, as an officer of ours reads them: only what a person says of one moves the notice.
+
+That a reply was read is an entry of the audit log, as of any notice. "Accepted by mail" is no signed acceptance, is shown as what it
+is, and closes nothing: `by_hand.close` wants a signature or a call.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from adapters.route import MailText
+from gateway.authority import Authority
+from gateway.core.delivery import State, may_move
+from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
+from gateway.errors import NotAllowed
+from gateway.exchange import hear
+from gateway.store import log, mail_replies, outbox
+from gateway.store.log import Entry
+from gateway.store.mail_replies import MailReply
+from gateway.store.outbox import Delivery
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.errors import Destroyed
+
+Also = Callable[[Connection, str], None]
+BY_MAIL = (State.QUEUED, State.SENT, State.FAILED, State.ACCEPTED_BY_MAIL, State.REJECTED)
+# from which a mail may move a letter: nobody signed anything about it, and it is not at its end
+
+
+def read(here: Authority, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
+    """One reply, opened for a person, and the notice that it is about; no text where its key was destroyed. Raises NotFound."""
+
+    def look(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
+        reply = mail_replies.get(tx, number)
+        sent = outbox.get(tx, reply.message_id)
+        log.append(tx, here.now(), [Entry("reply.read", by, sent.message_id, sent.recipient)])
+        return reply, sent, Locked(*mail_replies.locked(tx, number))
+
+    reply, sent, copy = here.store.run(look)
+    try:
+        text = hear.read_text(at_rest.unlock(copy, about=hear.about(reply.message_id), ring=here.ring))
+    except Destroyed:
+        text = None
+    return reply, sent, text
+
+
+def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:
+    """Write down what an officer read in a reply; the notice moves, where nobody has said anything better of it since.
+
+    What was judged may be judged otherwise. Raises NotFound, or NotAllowed where it is a report, or is judged so already.
+    """
+
+    def write(tx: Connection) -> MailReply:
+        reply = mail_replies.get(tx, number)
+        others = [one for one in mail_replies.about(tx, [reply.message_id]) if one.number != number]
+        _check(reply, others, judgement)
+        sent = outbox.get(tx, reply.message_id)
+        if not mail_replies.judge(tx, here.now(), reply, judgement, by):
+            raise _already()
+        to = _where_to(sent, reply, others, judgement)
+        if to is not None:
+            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=_reason(reply, judgement))
+        log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
+        if also:
+            also(tx, sent.message_id)
+        return mail_replies.get(tx, number)
+
+    return here.store.run(write)
+
+
+def _entries(sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: State | None) -> list[Entry]:
+    about, partner, digest = sent.message_id, sent.recipient, sent.digest
+    judged = Entry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
+    match to:
+        case None:
+            return [judged]
+        case State.ACCEPTED_BY_MAIL:
+            return [Entry("notice.accepted-by-mail", by, about, partner, digest, {"worth": worth(reply)})]
+        case State.REJECTED:
+            return [Entry("notice.not-accepted", by, about, partner, digest, {"worth": worth(reply)})]
+        case State.FAILED:
+            return [judged, Entry("notice.came-back", by, about, partner, digest)]
+        case _:
+            return [Entry("notice.not-from-a-person", by, about, partner, digest)]
+
+
+def _check(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> None:
+    if reply.stage is Stage.JUDGED and reply.judgement is judgement:
+        raise _already()
+    came_back = any(one.what is What.REPORT and one.number > reply.number for one in others)
+    if reply.what is What.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
+        raise NotAllowed(
+            "mail-reply.came-back",
+            "A mail server says that the letter did not arrive, so nobody can be sure that they have it.",
+            "Ring them, and write the call down; or send the notice again.",
+        )
+
+
+def _already() -> NotAllowed:
+    return NotAllowed("mail-reply.already", "Somebody has said this of the reply already.", "Look at the case again.")
+
+
+def _where_to(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:
+    """How the notice stands then; None where it stays: somebody signed something about it, it has ended, or nothing had moved it."""
+    to = BECOMES[judgement]
+    if judgement is Judgement.NO_PERSON:
+        if not _alone_moved_it(sent, reply, others):
+            return None
+        if any(one.what is What.REPORT for one in others):
+            to = State.FAILED  # as it stood before
+    movable = sent.protection != "sealed" and sent.state in BY_MAIL and may_move(sent.state, to)
+    return to if movable else None
+
+
+def _alone_moved_it(sent: Delivery, reply: MailReply, others: Sequence[MailReply]) -> bool:
+    """Does the notice stand as this reply was judged, and no other like it?"""
+    if reply.stage is not Stage.JUDGED or reply.judgement is None or BECOMES[reply.judgement] is not sent.state:
+        return False
+    return not any(one.stage is Stage.JUDGED and one.judgement is reply.judgement for one in others)
+
+
+def _reason(reply: MailReply, judgement: Judgement) -> str:
+    match judgement:
+        case Judgement.ACCEPTED:
+            return f"accepted by mail: {worth(reply)}"
+        case Judgement.NOT_ACCEPTED:
+            return f"not accepted, by mail: {worth(reply)}"
+        case Judgement.NO_PERSON:
+            return "a mail in answer was not from a person after all"
+        case _:
+            assert_never(judgement)
+
+
+def worth(reply: MailReply) -> str:
+    """How good an answer it is."""
+    whence = f"a reply by mail from {reply.domain or 'an address that is not clear'}"
+    if reply.signed:
+        return f"{whence}, signed with the certificate that we hold"
+    elsewhere = "" if reply.from_there else ", which is not where we wrote to"
+    return f"{whence}{elsewhere}; with our reference, not signed"

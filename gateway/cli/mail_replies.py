@@ -1,0 +1,102 @@
+"""Commands on replies by mail: nobody has a gateway there, and what comes back proves nothing before an officer has read it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from adapters.route import MailText
+from gateway.casework import by_mail
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
+from gateway.core.mail_replies import SAYS, Judgement, say
+from gateway.store import mail_replies, outbox
+from gateway.store.mail_replies import MailReply
+from gateway.store.outbox import Delivery
+from schemas.reading import words
+
+Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="As `replies list` has it.")]
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Replies by mail to our letters: an officer reads each, and says what it is."
+)
+
+
+@commands.command("list")
+def replies_list(
+    home: Home = DEFAULT_HOME,
+    everything: Annotated[bool, typer.Option("--all", help="Those that were read too, the newest first.")] = False,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What came by mail and waits for an officer, the oldest first. What it says is not shown."""
+    with opened(home) as here:
+        found = here.store.look(
+            lambda tx: mail_replies.page(tx, limit) if everything else mail_replies.waiting(tx, limit)
+        )
+        ids = [one.message_id for one in found]
+        sent = {one.message_id: one for one in here.store.look(lambda tx: outbox.several(tx, ids))}
+    rows = [
+        (str(one.number), day(one.came_at), sent[one.message_id].recipient, _said(one, sent[one.message_id]))
+        for one in found
+    ]
+    columns = ("Number", "When", "From", "What, and on which notice")
+    answer(as_json, {"replies": [_value(one) for one in found]}, lambda: table("Replies by mail", columns, rows))
+
+
+def _said(one: MailReply, sent: Delivery) -> str:
+    return lines(
+        say(one.what, one.stage, one.judgement),
+        f"on the {words(sent.kind).lower()} …{one.message_id[-12:]}, which is {sent.state.value}",
+        by_mail.worth(one),
+        "it says that a machine wrote it" if one.by_machine else None,
+    )
+
+
+def _value(one: MailReply) -> dict[str, object]:
+    return asdict(one)
+
+
+@commands.command("show")
+def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """What one says. That it was read is written in the audit log."""
+    with opened(home) as here:
+        reply, sent, text = by_mail.read(here, number, by)
+    value = {"reply": _value(reply), "text": asdict(text) if text else None}
+    answer(as_json, value, lambda: _page(reply, sent, text))
+
+
+def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
+    head = [
+        f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, came {when(reply.came_at)}",
+        f"On the {words(sent.kind).lower()} {sent.message_id} to {sent.recipient}, which is {sent.state.value}",
+        escape(by_mail.worth(reply)),
+    ]
+    if reply.by_machine:
+        head.append("It says itself that a machine wrote it.")
+    if text is None:
+        return "\n".join([*head, "", "Its key was destroyed: what it said cannot be read any more."])
+    shown = [f"From     {text.sender}", f"Sent     {text.sent}", f"Subject  {text.subject}"]
+    shown += [f"File     {name}" for name in text.attached]
+    body = text.body or '(It has no text that can be shown; the mail lies in the folder "CME handled" of the mailbox.)'
+    cut = ["", '(It says more; the whole mail lies in the folder "CME handled" of the mailbox.)'] if text.is_cut else []
+    return "\n".join([*head, "", *map(escape, [*shown, "", body, *cut])])
+
+
+@commands.command("judge")
+def replies_judge(
+    number: Number,
+    judgement: Annotated[Judgement, typer.Argument(help="What you read in it.")],
+    home: Home = DEFAULT_HOME,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Say what a reply is. Accepted by mail is weaker than a signed acceptance, and never closes a case."""
+    with opened(home) as here:
+        reply = by_mail.judge(here, number, judgement, by)
+        state = here.store.look(lambda tx: outbox.get(tx, reply.message_id)).state
+    answer(
+        as_json,
+        {"reply": _value(reply), "state": state.value},
+        lambda: f"{SAYS[judgement]}. The notice is {state.value}.",
+    )

@@ -1,0 +1,62 @@
+"""What came by mail in answer to a letter, and what an officer of ours says that it is. Nothing here moves by itself but to failure.
+
+A mail proves nothing: who wrote it, or that anybody did. So whatever it says, the notice stands as it stood until an officer has read
+it; and what they read then, "accepted by mail", is weaker than a signed acceptance, and closes nothing.
+"""
+
+from enum import StrEnum
+
+from gateway.core.delivery import State
+
+
+class What(StrEnum):
+    """What a mail is, as far as a machine can see."""
+
+    REPLY = "reply"  # nobody knows before somebody has read it
+    AUTOMATIC = "automatic"  # surely no person's: kept, and nobody has to look
+    REPORT = "report"  # a mail server could not deliver our letter
+
+
+class Judgement(StrEnum):
+    """What an officer of ours read in it."""
+
+    ACCEPTED = "accepted-by-mail"
+    NOT_ACCEPTED = "not-accepted"
+    NO_PERSON = "not-from-a-person"
+
+
+class Stage(StrEnum):
+    """How far it has come here."""
+
+    WAITING = "waiting"  # for an officer to read it
+    NOTED = "noted"  # nobody has to
+    JUDGED = "judged"
+    UNDONE = "undone"  # accepted, by no signature; and then a report said that the letter had not arrived
+
+
+SAYS = {  # to people
+    Judgement.ACCEPTED: "Accepted by mail",
+    Judgement.NOT_ACCEPTED: "Not accepted",
+    Judgement.NO_PERSON: "Not from a person",
+}
+WHAT = {
+    What.REPLY: "Reply by mail",
+    What.AUTOMATIC: "Automatic answer",
+    What.REPORT: "Report that a letter was not delivered",
+}
+BECOMES = {  # how the notice stands then
+    Judgement.ACCEPTED: State.ACCEPTED_BY_MAIL,
+    Judgement.NOT_ACCEPTED: State.REJECTED,
+    Judgement.NO_PERSON: State.SENT,  # as before, where an officer had read something else in it
+}
+
+
+def say(what: What, stage: Stage, judgement: Judgement | None) -> str:
+    """Say how such a mail stands, in a few words."""
+    match stage:
+        case Stage.WAITING:
+            return f"{WHAT[what]}: read it"
+        case Stage.UNDONE:
+            return "Accepted by mail; then the letter came back"
+        case _:
+            return SAYS[judgement] if judgement else WHAT[what]

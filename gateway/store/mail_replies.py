@@ -1,0 +1,145 @@
+"""What came by mail in answer to letters: about which notice, what it is, what an officer read in it; locked, what it says."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from gateway.core.mail_replies import Judgement, Stage, What
+from gateway.errors import NotFound
+from gateway.store.database import among
+from gateway.store.tables import mail_replies
+
+_at = mail_replies.c
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A mail that came, before it has a number."""
+
+    message_id: str  # of the notice that it is about
+    came_at: datetime
+    what: What
+    domain: str  # from where it claims to come; empty where that is not clear
+    from_there: bool  # that is the domain to which we wrote
+    signed: bool  # with the certificate that we hold of them
+    by_machine: bool  # it says so itself
+    mark: int  # by which it is known again, where it is fetched twice
+    stage: Stage
+    data_key: bytes | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MailReply:
+    """One of them as it stands, without what it says."""
+
+    number: int
+    message_id: str
+    came_at: datetime
+    what: What
+    domain: str
+    from_there: bool
+    signed: bool
+    by_machine: bool
+    stage: Stage
+    judgement: Judgement | None
+    judged_at: datetime | None
+    judged_by: str | None
+
+
+_VIEW = [_at[name] for name in MailReply.__dataclass_fields__]
+
+
+def add(tx: Connection, came: Came) -> int | None:
+    """Keep one: its number; None where it is here already."""
+    known = select(_at.number).where(_at.message_id == came.message_id, _at.mark == came.mark)
+    if tx.scalar(known) is not None:
+        return None
+    values = {name: getattr(came, name) for name in Came.__dataclass_fields__}
+    return int(tx.execute(insert(mail_replies).values(values).returning(_at.number)).scalar_one())
+
+
+def get(tx: Connection, number: int) -> MailReply:
+    """One of them. Raises NotFound."""
+    row = tx.execute(select(*_VIEW).where(_at.number == number)).first()
+    if row is None:
+        raise NotFound("mail-reply.not-found", "There is no reply with this number.", "See `cme-gateway replies list`.")
+    return _reply(row)
+
+
+def locked(tx: Connection, number: int) -> tuple[bytes | None, bytes]:
+    """The data key (None when destroyed) and the content."""
+    row = tx.execute(select(_at.data_key, _at.content).where(_at.number == number)).one()
+    return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
+
+
+def about(tx: Connection, message_ids: Collection[str]) -> list[MailReply]:
+    """Every one about these notices, the newest first."""
+    query = select(*_VIEW).where(among(tx, _at.message_id, sorted(message_ids)))
+    return sorted((_reply(row) for row in tx.execute(query)), key=lambda one: one.number, reverse=True)
+
+
+def count_about(tx: Connection, message_id: str) -> int:
+    """How many there are about one notice."""
+    return tx.scalar(select(func.count()).select_from(mail_replies).where(_at.message_id == message_id)) or 0
+
+
+def waiting(tx: Connection, limit: int | None = None, *, after: int = 0) -> list[MailReply]:
+    """Those that wait for an officer, the oldest first; `after` is the number of the last that was seen."""
+    query = select(*_VIEW).where(_at.stage == Stage.WAITING, _at.number > after).order_by(_at.number).limit(limit)
+    return [_reply(row) for row in tx.execute(query)]
+
+
+def page(tx: Connection, limit: int, *, before: int | None = None) -> list[MailReply]:
+    """All of them, the newest first."""
+    query = select(*_VIEW).order_by(_at.number.desc()).limit(limit)
+    return [_reply(row) for row in tx.execute(query if before is None else query.where(_at.number < before))]
+
+
+def count_waiting(tx: Connection) -> tuple[int, datetime | None]:
+    """How many wait for an officer, and since when the oldest does."""
+    query = select(func.count(), func.min(_at.came_at)).where(_at.stage == Stage.WAITING)
+    count, oldest = tx.execute(query).one()
+    return count, oldest
+
+
+def waiting_since(tx: Connection) -> dict[str, datetime]:
+    """Of each notice, since when a reply waits that no machine says to have written."""
+    query = select(_at.message_id, _at.came_at).where(_at.stage == Stage.WAITING, _at.by_machine.is_(False))
+    first: dict[str, datetime] = {}
+    for row in tx.execute(query):
+        first[row.message_id] = min(row.came_at, first.get(row.message_id, row.came_at))
+    return first
+
+
+def judge(tx: Connection, now: datetime, was: MailReply, judgement: Judgement, by: str) -> bool:
+    """Write what an officer read in it; False where somebody else was faster."""
+    mine = _at.number == was.number, _at.stage == was.stage, _at.judged_at.is_not_distinct_from(was.judged_at)
+    values = {"stage": Stage.JUDGED, "judgement": judgement, "judged_at": now, "judged_by": by}
+    return tx.execute(update(mail_replies).where(*mine).values(values)).rowcount == 1
+
+
+def accepted(tx: Connection, message_id: str) -> list[MailReply]:
+    """Those in which an officer read an acceptance of this notice."""
+    return [one for one in about(tx, [message_id]) if one.judgement is Judgement.ACCEPTED and one.stage is Stage.JUDGED]
+
+
+def undo(tx: Connection, numbers: Sequence[int]) -> None:
+    """Their acceptance counts no more."""
+    tx.execute(update(mail_replies).where(_at.number.in_(numbers)).values(stage=Stage.UNDONE))
+
+
+def _reply(row: Row[Any]) -> MailReply:
+    values = row._mapping
+    judgement = values["judgement"]
+    return MailReply(
+        **{
+            **values,
+            "what": What(values["what"]),
+            "stage": Stage(values["stage"]),
+            "judgement": Judgement(judgement) if judgement else None,
+        }
+    )

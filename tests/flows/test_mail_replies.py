@@ -1,0 +1,183 @@
+"""A reply by mail as an officer meets it: in the console, at a terminal, and in the case system in which they work."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.authority import Authority
+from gateway.core import happenings
+from gateway.core.delivery import State
+from gateway.core.happenings import Event
+from gateway.core.permissions import Role, Scope
+from gateway.store import log, outbox
+from tests import letters
+from tests.consoles import house, session
+from tests.flows.test_command_line import cme_gateway
+from tests.flows.test_exchange import state
+from tests.suppliers import Http, served, supplier
+
+Served = tuple[Authority, Http]
+TEXT = "We have Ada, thank you."
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[Served]:
+    """Worcestershire with its console and its API, which writes letters to Birmingham."""
+    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OUTREACH))
+    letters.enter(here)
+    async with served(here) as http:
+        yield here, http
+    here.store.close()
+
+
+async def answered(here: Authority) -> tuple[str, str]:
+    """A letter to which a reply came: the notice, and its case."""
+    sent, called = await letters.letter(here)
+    letters.come(here, letters.reply(called, TEXT))
+    return sent, here.store.look(lambda tx: outbox.get(tx, sent)).conversation_id
+
+
+def acts(here: Authority, sent: str) -> set[str]:
+    return {one.act for one in here.store.look(lambda tx: log.search(tx, about=sent))}
+
+
+async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(there: Served) -> None:
+    here, http = there
+    sent, case = await answered(here)
+    cookies, token = session(here, Role.CME_OFFICER)
+    inbox = await (await http.get("/inbox", cookies=cookies)).text()
+    assert "Inbox (1)" in inbox
+    assert f"/cases/{case}/replies/1" in inbox
+    assert TEXT not in inbox
+    page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
+    assert TEXT in page
+    assert "Ada Testchild-Example, born 31 March 2016" in page
+    assert "reply.read" in acts(here, sent)
+    missing = await http.post(
+        f"/cases/{case}/replies/1", cookies=cookies, data={"form_token": token, "was": "waiting/"}
+    )
+    assert (missing.status, "Select what this email is" in await missing.text()) == (422, True)
+    form = {"form_token": token, "was": "waiting/", "judgement": "accepted-by-mail"}
+    done = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
+    assert (done.status, done.headers["Location"]) == (303, f"/cases/{case}?done=reply")
+    shown = await (await http.get(f"/cases/{case}", cookies=cookies)).text()
+    assert "Accepted by mail" in shown
+    assert "It is not a signed acceptance." in shown
+    assert f"/cases/{case}/notices/{sent}/close" not in shown
+    assert state(here, sent) is State.ACCEPTED_BY_MAIL
+    again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
+    assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
+    sent_page = await (await http.get("/sent", cookies=cookies)).text()
+    assert "Accepted by mail" in sent_page
+    assert "not signed" in sent_page
+
+
+async def test_a_reply_of_another_case_is_not_shown_here(there: Served) -> None:
+    here, http = there
+    _, case = await answered(here)
+    _, other = await answered(here)
+    cookies, _ = session(here, Role.CME_OFFICER)
+    for address in (f"/cases/{case}/replies/2", f"/cases/{other}/replies/1", f"/cases/{case}/replies/999999999999999"):
+        got = await http.get(address, cookies=cookies)
+        assert got.status == 404
+        assert TEXT not in await got.text()
+
+
+async def test_whatever_a_mail_holds_it_is_text(there: Served) -> None:
+    here, http = there
+    sent, called = await letters.letter(here)
+    text = "<script>alert(1)</script> \u009b31m \u202egnp.exe {{ 7 * 7 }}"
+    raw = letters.reply(called, text).replace(b"RE: ", "RE: <b>\u202e".encode())
+    letters.come(here, raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1))
+    case = here.store.look(lambda tx: outbox.get(tx, sent)).conversation_id
+    cookies, _ = session(here, Role.CME_OFFICER)
+    page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
+    assert "&lt;script&gt;" in page
+    assert "{{ 7 * 7 }}" in page
+    assert not set("\u009b\u202e") & set(page)
+    shown = cme_gateway("replies", "show", "1", "--home", str(here.config.home)).stdout
+    assert not set("\u009b\u202e\x1b") & set(shown)
+
+
+async def test_the_commands_list_show_and_judge(there: Served) -> None:
+    here, _ = there
+    sent, _ = await answered(here)
+    home = ("--home", str(here.config.home))
+    listed = cme_gateway("replies", "list", *home).stdout
+    assert "read it" in listed
+    assert TEXT not in listed
+    assert "1 replies by mail wait" in cme_gateway("inbox", "--waiting", *home).stderr
+    assert TEXT in cme_gateway("replies", "show", "1", "--by", "olive", *home).stdout
+    said = json.loads(cme_gateway("replies", "show", "1", "--json", *home).stdout)
+    assert (said["text"]["body"], said["reply"]["stage"]) == (TEXT, "waiting")
+    judged = cme_gateway("replies", "judge", "1", "accepted-by-mail", "--by", "olive", *home)
+    assert "The notice is accepted-by-mail." in judged.stdout
+    assert "accepted-by-mail" in cme_gateway("outbox", *home).stdout
+    assert cme_gateway("close", sent, *home).returncode == 5
+    again = cme_gateway("replies", "judge", "1", "accepted-by-mail", *home)
+    assert (again.returncode, "mail-reply.already" in again.stderr) == (5, True)
+    assert cme_gateway("replies", "show", "7", *home).returncode == 4
+    assert "replies show 1" in cme_gateway("show", sent, *home).stdout
+    assert json.loads(cme_gateway("replies", "list", "--json", *home).stdout)["replies"] == []
+
+
+async def test_a_case_system_lists_reads_and_judges(there: Served) -> None:
+    here, http = there
+    sent, _ = await answered(here)
+    one = await supplier(http, here)
+    [waiting] = (await (await one.get("/mail-replies?waiting=yes")).json())["replies"]
+    assert (waiting["notice"], waiting["stage"], waiting["signed"]) == (sent, "waiting", False)
+    assert (await (await one.get("/mail-replies/1")).json())["body"] == TEXT
+    for wrong in ({}, {"judgement": "acknowledged"}, {"judgement": "accepted-by-mail", "more": 1}):
+        assert (await one.post("/mail-replies/1/judgement", wrong)).status == 400
+    said = {"judgement": "accepted-by-mail"}
+    first, repeat = [await one.post("/mail-replies/1/judgement", said, key="once") for _ in range(2)]
+    assert (first.status, repeat.status) == (202, 202)
+    assert (await one.post("/mail-replies/1/judgement", said)).status == 409
+    status = await (await one.get(f"/notices/{sent}/status")).json()
+    assert status["notice"]["state"] == "accepted-by-mail"
+    assert "not signed" in status["reason"]
+    assert [each["judgement"] for each in status["replies_by_mail"]] == ["accepted-by-mail"]
+    [listed] = (await (await one.get("/notices?direction=sent&state=accepted-by-mail")).json())["notices"]
+    assert listed["id"] == sent
+    assert (await (await one.get("/mail-replies?waiting=yes")).json())["replies"] == []
+    assert (await one.get("/mail-replies/7")).status == 404
+
+
+async def test_who_may_only_see_how_notices_stand_reads_and_judges_nothing(there: Served) -> None:
+    here, http = there
+    sent, _ = await answered(here)
+    one = await supplier(http, here, [Scope.STATUS_READ])
+    assert (await one.get("/mail-replies")).status == 200
+    assert (await one.get("/mail-replies/1")).status == 403
+    assert (await one.post("/mail-replies/1/judgement", {"judgement": "accepted-by-mail"})).status == 403
+    assert state(here, sent) is State.SENT
+
+
+async def test_pages_of_many_lead_on(there: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, http = there
+    monkeypatch.setattr("gateway.api.mail_replies.PAGE", 2)
+    _, called = await letters.letter(here)
+    for number in range(5):
+        letters.come(here, letters.reply(called, f"Reply {number}."))
+    one = await supplier(http, here)
+    for query, wanted in (("?waiting=yes", [1, 2, 3, 4, 5]), ("", [5, 4, 3, 2, 1])):
+        found, address = [], f"/mail-replies{query}"
+        while address:
+            said = await (await one.get(address.removeprefix("/api/v1"))).json()
+            found += [each["reply"] for each in said["replies"]]
+            address = said["next"]
+        assert found == wanted
+
+
+async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
+    here, _ = there
+    sent, _ = await answered(here)
+    happened = [
+        each
+        for entry in here.store.look(lambda tx: log.search(tx, about=sent))
+        for each in happenings.of_entry(entry.act, sent, "330", ())
+    ]
+    assert [each.event for each in happened].count(Event.STATE) >= 2  # it was sent, and a mail came
