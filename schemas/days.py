@@ -40,6 +40,19 @@ FORMS = (
 )
 PIVOT = 69  # years of two digits below it are of this century, as strptime has it
 AMERICAN = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/.*[AP]M\Z", re.IGNORECASE)  # who writes so puts the month first
+SLASHED = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-](?:[0-9]{4}|[0-9]{2})(?![0-9])")
+
+
+def is_month_first(text: str) -> bool:
+    """Does a text show that its writer puts the month before the day?"""
+    found = SLASHED.match(text.strip())
+    return found is not None and int(found[1]) <= 12 < int(found[2]) <= 31
+
+
+def could_be_either(text: str) -> bool:
+    """Would it be another day if the month stood first?"""
+    found = SLASHED.match(text.strip())
+    return found is not None and int(found[1]) <= 12 >= int(found[2]) and int(found[1]) != int(found[2])
 
 
 @lru_cache(MOST_DAYS)

@@ -83,6 +83,9 @@ WRITTEN = (
     "The name, or the address, seems to be written in another encoding than it is read in. Have it exported as UTF-8."
 )
 MACHINE = "A cell holds what a spreadsheet or a database writes where something has failed, or is not there."
+MONTH_FIRST = (
+    "Other rows of the file write the month before the day, so this one may mean another day. Write days as 2015-03-31."
+)
 SIGN = "A name holds a sign that no name has. Mend it where it was written, or send it as it is."
 
 

@@ -15,6 +15,7 @@ from gateway.one import cells, table
 from gateway.one.table import MAX_ROWS, Cells, Headings, NotATable, Table, Unread
 from gateway.settings.sections import OneColumnsSettings
 from schemas import ctf
+from schemas.days import could_be_either, is_month_first
 from schemas.findings import Unreadable
 
 MAX_BYTES = 104_857_600
@@ -26,6 +27,7 @@ MAY_BE_NOTHING = (
     *("school_lea", "school_estab", "school_name", "ground", "destination_estab", "destination_school"),
 )
 NAMES = ("surname", "forename")
+DAYS = ("dob", "left_on")
 # The columns that say something of a leaver; the others are of the extract of all children
 OF_LEAVERS = tuple(OneColumnsSettings.__dataclass_fields__)[
     : list(OneColumnsSettings.__dataclass_fields__).index("former_upn")
@@ -47,16 +49,29 @@ class Ignored:
 Rows = Iterator[tuple[int, Row | Unread | Ignored]]
 
 
-def read(stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool = True) -> Rows:
+def read(
+    stream: BinaryIO,
+    name: str,
+    columns: OneColumnsSettings,
+    today: date,
+    *,
+    judged: bool = True,
+    month_first: bool = False,
+) -> Rows:
     """The rows of the file with this name: of a table with their lines, of a CTF with the number of the pupil.
 
     `judged`: with what an officer must look at; without, it is only whether the file is whole that is asked.
+    `month_first`: some row of it writes the month before the day (`writes_month_first`).
 
     Raises Unusable, at the latest at its end, where it is no whole CTF, and no table with these columns.
     """
     if stream.seek(0, io.SEEK_END) > MAX_BYTES:
         raise _no_table("it is larger than 100 MB")
-    rows = _of_ctf(stream, name, today) if _is_xml(stream) else _of_table(stream, columns, judged=judged)
+    rows = (
+        _of_ctf(stream, name, today)
+        if _is_xml(stream)
+        else _of_table(stream, columns, judged=judged, month_first=month_first)
+    )
     for count, row in enumerate(rows):
         if count == MAX_ROWS:
             raise _no_table(f"it holds more than {MAX_ROWS:,} rows")
@@ -71,6 +86,11 @@ def read_headings(stream: BinaryIO, columns: OneColumnsSettings) -> Headings | N
         return _open_table(stream, columns).headings
     except NotATable as why:
         raise _no_table(str(why)) from None
+
+
+def writes_month_first(row: Row | Unread | Ignored) -> bool:
+    """Does this row show that the days of its file are written with the month first?"""
+    return not isinstance(row, Unread | Ignored) and any(is_month_first(row.get(name, "")) for name in DAYS)
 
 
 def _is_xml(stream: BinaryIO) -> bool:
@@ -101,14 +121,20 @@ def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> Table:
     )
 
 
-def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool) -> Rows:
+def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool, month_first: bool) -> Rows:
     try:
         found = _open_table(stream, columns)
         there = "restricted" in found.headings.known
         # a row that leaves the cell out says nothing of it, whatever the setting is for files without that column
         nothing = EMPTY | ({"restricted": cells.NO_CELL} if there else {UNSAID: "y"})
         for line, row in found.rows:
-            yield line, row if isinstance(row, Unread) or not judged else _doubted({**nothing, **row}, found)
+            if isinstance(row, Unread) or not judged:
+                yield line, row
+                continue
+            read = _doubted({**nothing, **row}, found)
+            if month_first and any(could_be_either(read[name]) for name in DAYS):
+                read = {**read, DOUBT: cells.MONTH_FIRST}
+            yield line, read
     except NotATable as why:
         raise _no_table(str(why)) from None
 

@@ -40,8 +40,8 @@ async def take_in(here: Authority, folder: Path) -> int:
 async def _work(here: Authority, taken: Taken) -> Outcome:
     try:
         noted = await asyncio.to_thread(_check_headings, here, taken)
-        digest = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
-        lines = await _rows(here, taken, digest)
+        digest, month_first = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
+        lines = await _rows(here, taken, digest, month_first=month_first)
     finally:
         here.due.set()
     taken.check_whole()
@@ -73,24 +73,26 @@ def _row(line: Line) -> Row:
     return dict(zip(HEADINGS, values, strict=True))
 
 
-def _read(here: Authority, taken: Taken, *, judged: bool = True) -> extracts.Rows:
+def _read(here: Authority, taken: Taken, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
+    columns, today = here.config.one_columns, here.now().date()
     with taken.path.open("rb") as stream:
-        yield from extracts.read(stream, taken.name, here.config.one_columns, here.now().date(), judged=judged)
+        yield from extracts.read(stream, taken.name, columns, today, judged=judged, month_first=month_first)
 
 
-def _whole(here: Authority, taken: Taken) -> str:
-    """The file's SHA-256, once it was read to its end. Raises Unusable."""
-    for _ in _read(here, taken, judged=False):
-        pass
+def _whole(here: Authority, taken: Taken) -> tuple[str, bool]:
+    """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day. Raises Unusable."""
+    month_first = False
+    for _, row in _read(here, taken, judged=False):
+        month_first = month_first or extracts.writes_month_first(row)
     with taken.path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
+        return file_digest(stream, "sha256").hexdigest(), month_first
 
 
-async def _rows(here: Authority, taken: Taken, digest: str) -> list[Line]:
+async def _rows(here: Authority, taken: Taken, digest: str, *, month_first: bool) -> list[Line]:
     ring = here.officer(here.config.authority.officer)
     seen: dict[str, int] = {}
     lines: list[Line] = []
-    rows = _read(here, taken)
+    rows = _read(here, taken, month_first=month_first)
     while step := await asyncio.to_thread(lambda: list(islice(rows, forward.STEP))):
         lines += await forward.step(here, step, ring, seen, digest)
     return lines

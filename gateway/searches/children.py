@@ -24,7 +24,7 @@ from gateway.core.matching import Described
 from gateway.core.names import normal
 from gateway.errors import Doubted, Unusable
 from gateway.exchange.known_children import about_child, digests
-from gateway.one import cells, headings, table, watched_folder
+from gateway.one import cells, extracts, headings, table, watched_folder
 from gateway.one.extracts import DOUBT
 from gateway.one.leavers import OLDEST, UPN_FORM
 from gateway.one.table import NotATable, Table, Unread
@@ -34,7 +34,7 @@ from gateway.store.children import Kept
 from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
-from schemas.days import read_day
+from schemas.days import could_be_either, read_day
 from schemas.message import Child
 
 LOOK_EVERY = 2.0  # seconds
@@ -82,6 +82,7 @@ class _Counted:
     restricted: int
     unread: tuple[tuple[int, str], ...]
     doubted: tuple[tuple[int, str], ...]
+    month_first: bool  # some row writes the month before the day, so that others could mean another one
 
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
@@ -147,7 +148,8 @@ def load(
     now = int(here.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
     keys: list[int] = []
-    rows = enumerate(row for _, row in _rows(here, stream) if not isinstance(row, Unread))
+    every = _rows(here, stream, month_first=counted.month_first)
+    rows = enumerate(row for _, row in every if not isinstance(row, Unread))
     while some := list(islice(rows, STEP)):
         here.store.run(partial(children.put, load=number, some=[_locked(here, number, n, row) for n, row in some]))
         keys += [key << NUMBER_BITS | n for n, row in some for key in _filed(here, number, row)]
@@ -180,7 +182,8 @@ def _count(here: Authority, stream: BinaryIO) -> _Counted:
     readable = restricted = 0
     unread: list[tuple[int, str]] = []
     doubted: list[tuple[int, str]] = []
-    for line, row in _rows(here, stream):
+    month_first = any(extracts.writes_month_first(row) for _, row in _open_rows(here, stream))
+    for line, row in _rows(here, stream, month_first=month_first):
         if isinstance(row, Unread):
             unread.append((line, row.reason))
             continue
@@ -188,7 +191,7 @@ def _count(here: Authority, stream: BinaryIO) -> _Counted:
         restricted += cells.may_be_yes(row.get("restricted", ""))
         if doubt := row.get(DOUBT):
             doubted.append((line, doubt))
-    return _Counted(readable, restricted, tuple(unread), tuple(doubted))
+    return _Counted(readable, restricted, tuple(unread), tuple(doubted), month_first)
 
 
 def _check(readable: int, unread: int, before: int) -> None:
@@ -217,12 +220,26 @@ def _open(here: Authority, stream: BinaryIO) -> Table:
         raise _no_table(why) from None
 
 
-def _rows(here: Authority, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
+def _open_rows(here: Authority, stream: BinaryIO) -> table.Rows:
+    try:
+        yield from _open(here, stream).rows
+    except NotATable as why:
+        raise _no_table(why) from None
+
+
+def _rows(
+    here: Authority, stream: BinaryIO, *, month_first: bool = False
+) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
     found = _open(here, stream)
     oldest, today = here.now().date() - OLDEST, here.now().date()
     try:
         for line, row in found.rows:
-            yield line, row if isinstance(row, Unread) else _read(row, found, oldest, today)
+            if isinstance(row, Unread):
+                yield line, row
+            elif month_first and could_be_either(row["dob"]):
+                yield line, Unread(cells.MONTH_FIRST)
+            else:
+                yield line, _read(row, found, oldest, today)
     except NotATable as why:
         raise _no_table(why) from None
 

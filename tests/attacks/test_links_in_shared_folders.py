@@ -170,12 +170,12 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
     here = make(tmp_path / "333", "333", "Sandwell")
     folder, first = tmp_path / "all", chance.randint(51, 99)
     folder.mkdir()
-    rows = [f"Invented-{n},Ada,2015-06-01\n" for n in range(100)]
+    rows = [f"Invented-{n},Ada,2015-06-01,\n" for n in range(100)]
     file = folder / "children.csv"
 
     def put(some: list[str], mode: str) -> None:
         with file.open(mode) as stream:
-            stream.write(("Surname,Forename,Date of Birth\n" if mode == "w" else "") + "".join(some))
+            stream.write(("Surname,Forename,Date of Birth,Restricted\n" if mode == "w" else "") + "".join(some))
         os.utime(file, OLD)
 
     put(rows, "w")

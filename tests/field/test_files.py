@@ -134,6 +134,19 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
         assert {line["Result"] for line in await take_in(sandwell, file)} <= {"before", "headings"}
 
 
+async def test_one_day_with_the_month_first_holds_all_that_could_mean_another(
+    sandwell: Authority, tmp_path: Path
+) -> None:
+    """Ours, beside row 19: 13 stands where the month does, so 02/01/2015 is no second of January either."""
+    head = "UPN,Surname,Forename,Date of Birth,Date of Leaving,Restricted,Destination LA"
+    days = ("1/13/2015", "02/01/2015", "03/03/2015", "2015-02-01", "01-FEB-2015")
+    rows = [f",Testchild-{day[:1]}{n},Ada,{day},,N,885" for n, day in enumerate(days)]
+    (tmp_path / "months.csv").write_text("\r\n".join([head, *rows, ""]), "utf-8")
+    lines = await take_in(sandwell, tmp_path / "months.csv")
+    assert [line["Result"] for line in lines] == ["refused", "held", "sent", "sent", "sent"]
+    assert "month before the day" in lines[1]["Reason"]
+
+
 async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Authority) -> None:
     await take_in(sandwell, FILES / "csv-heading-case-underscore.csv")
     [one] = waiting.find_all(sandwell.config.home)
@@ -194,6 +207,14 @@ def test_an_index_without_the_column_that_says_who_is_restricted_waits(tmp_path:
         children.load(here, io.BytesIO(text), "ines")
     assert children.load(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
     assert children.load(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
+    here.store.close()
+
+
+def test_an_index_with_the_month_first_is_not_taken(tmp_path: Path) -> None:
+    here = make(tmp_path, "333", "Sandwell")
+    text = b"Surname,Forename,Date of Birth,Restricted\nSpecimen,Ben,02/01/2015,\nSpecimen,Cat,1/13/2015,\n"
+    with pytest.raises(Unusable, match="Of 2 rows 2 cannot be read"):
+        children.load(here, io.BytesIO(text), "ines")
     here.store.close()
 
 

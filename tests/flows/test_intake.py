@@ -365,7 +365,7 @@ async def test_a_file_on_which_our_code_fails_holds_up_no_other(
     sandwell, _ = pair
 
     def stumble(
-        stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool
+        stream: BinaryIO, name: str, columns: OneColumnsSettings, today: date, *, judged: bool, month_first: bool
     ) -> extracts.Rows:
         if name == "a.csv":
             raise RuntimeError("a fault that nobody foresaw")
