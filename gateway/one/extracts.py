@@ -20,8 +20,7 @@ from schemas.findings import Unreadable
 MAX_BYTES = 104_857_600
 UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
 DOUBT = "doubt"  # in a row at which an officer must look, and why
-# Cells that go out as they are, and must be text; and those in which a machine may have written that there is nothing
-TEXTS = ("new_address", "old_address", "school_name", "destination_school")
+# Cells in which a machine may have written that there is nothing, and which go out as they are otherwise
 MAY_BE_NOTHING = (
     *("upn", "sex", "nc_year", "left_on", "new_address", "new_postcode", "old_address", "old_postcode"),
     *("school_lea", "school_estab", "school_name", "ground", "destination_estab", "destination_school"),
@@ -117,12 +116,10 @@ def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool) ->
 def _doubted(row: dict[str, str], found: Table | None = None) -> Row:
     """The row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
     names = [row[name] for name in NAMES]
-    others = [row[name] for name in TEXTS if row[name]]
+    others = [row[name] for name in MAY_BE_NOTHING if row[name]]
     doubt = cells.find_doubt(names, others, guessed=found is not None and found.guessed)
     if found is not None and found.doubted and not all(text.isascii() for text in (*names, *others)):
         doubt = cells.WRITTEN
-    if not doubt and any(cells.is_error(row[name]) for name in MAY_BE_NOTHING if row[name]):
-        doubt = cells.MACHINE
     said = {name: cells.or_empty(row[name]) for name in MAY_BE_NOTHING}
     return row | said | ({DOUBT: doubt} if doubt else {})
 

@@ -48,9 +48,9 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
     counts = Counter(line.result for line in lines)
     entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
     await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
-    notes = [{"Result": "headings", "Reason": noted}] if noted else []
-    notes += [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
-    return Outcome([*notes, *map(_row, lines)], bool(lines) and counts["refused"] == len(lines))
+    notes = [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
+    notes += [{"Result": "headings", "Reason": noted}] if noted else []
+    return Outcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))
 
 
 def _check_headings(here: Authority, taken: Taken) -> str:

@@ -25,6 +25,7 @@ MAX_ROW = 65_536  # characters of one row, with the lines within it
 MAX_LINES = 1_000_000  # empty ones and those within cells too
 MAX_HEADINGS = 65_536  # characters in a line among which headings are looked for
 MAX_TITLE = 20  # lines before the headings: a title, who made it and when, empty ones
+MOST_IN_TITLE = 3  # cells that say something from which on a line may be a row, where it fills half of the columns
 MAX_NAMED = 30  # headings that are named to a person
 MAX_HEADING = 60  # characters of one that are shown
 SEPARATORS = ",;\t|"
@@ -182,6 +183,7 @@ def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
             headings = _read_first(head[at:], separator)
             missing = wanted.find_missing(headings)
             if not missing:
+                _check_titles(head[:at], separator, len([one for one in headings if key(one)]))
                 return at, separator
             if len(headings) > 1:
                 lacking = lacking or missing
@@ -189,6 +191,14 @@ def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
         why = f"it has no column {' and no column '.join(lacking)}; [{wanted.section}] says how columns are called"
         raise NotATable(why)
     raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
+
+
+def _check_titles(lines: Sequence[str], separator: str, width: int) -> None:
+    """Raises NotATable where what stands before the headings is no title, but may be a row: a sheet may have been sorted with them."""
+    for number, line in enumerate(lines, 1):
+        filled = len([cell for cell in _read_first([line], separator) if cell.strip()])
+        if filled >= MOST_IN_TITLE and filled >= width / 2 and not SEP.match(line):
+            raise NotATable(f"line {number} stands before the headings, and is no title; put the headings first")
 
 
 def _read_first(lines: Sequence[str], separator: str) -> list[str]:

@@ -96,9 +96,9 @@ async def take_in(here: Authority, folder: Path) -> int:
 
 async def _work(here: Authority, taken: Taken) -> Outcome:
     done = await asyncio.to_thread(_load_file, here, taken)
-    rows: list[Row] = [{"Result": "headings", "Reason": done.noted}] if done.noted else []
-    rows += [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
+    rows: list[Row] = [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
     rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
+    rows += [{"Result": "headings", "Reason": done.noted}] if done.noted else []
     return Outcome(rows)
 
 

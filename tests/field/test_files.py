@@ -128,7 +128,7 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
     [one] = waiting.find_all(sandwell.config.home)
     waiting.accept(sandwell, one.file_id, "ines")
     await intake.take_in(sandwell, Path(sandwell.config.one.folder))
-    headings, sent = folders.rows_of(sandwell.config.home, "leavers", "done", other.name)
+    sent, headings = folders.rows_of(sandwell.config.home, "leavers", "done", other.name)
     assert (headings["Result"], sent["Result"]) == ("headings", "sent")
     for file in (known, other):
         assert {line["Result"] for line in await take_in(sandwell, file)} <= {"before", "headings"}

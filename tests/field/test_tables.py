@@ -95,7 +95,7 @@ def test_marks_before_the_text_are_no_part_of_it(marks: str, quoted: bool, writt
             "{0}{0}{0}\r\n",
             "sep={0}\r\nLeavers\r\n",
         ),
-        *('It "began so\r\n', "1{0}2{0}3{0}4{0}5{0}6{0}7{0}8{0}9\r\n"),
+        *('It "began so\r\n', "Made by{0}ONE\r\nOn{0}23/10/2026\r\n"),
     ],
 )
 def test_a_title_and_what_a_spreadsheet_is_told_stand_before_the_headings(separator: str, before: str) -> None:
@@ -105,6 +105,11 @@ def test_a_title_and_what_a_spreadsheet_is_told_stand_before_the_headings(separa
     assert isinstance(row, dict)
     assert (row["surname"], row["new_address"]) == ("Testchild-Example", "44 Placeholder Road")
     assert data.decode().splitlines()[line - 1].startswith("X333210123001"), "the line is the file's own"
+
+
+def test_a_sheet_that_was_sorted_with_its_headings_loses_no_child() -> None:
+    with pytest.raises(Unusable, match="line 2 stands before the headings"):
+        rows(("Leavers\r\n" + text(ADA, HEAD, ADA)).encode())
 
 
 def test_what_has_no_headings_among_its_first_lines_is_refused_and_says_which_are_lacking() -> None:

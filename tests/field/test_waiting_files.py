@@ -78,7 +78,7 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
     status, page = await call(client, sandwell, "POST", f"{address}/accept")
     assert (status, "File accepted" in page) == (200, True)
     await intake.take_in(sandwell, tmp_path / "one")
-    assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["headings", "sent"]
+    assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["sent", "headings"]
     status, _ = await call(client, sandwell, "POST", f"{address}/accept")
     assert status == 404, "somebody has decided"
     acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, act="one."))]
@@ -129,7 +129,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     assert (old.conversation_id, new.kind, new.recipient) == (new.conversation_id, "TransferNotice", "885")
     assert sandwell.store.look(lambda tx: kept.get(tx, draft.draft_id)).state is kept.State.SENT
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
-    assert folders.rows_of(sandwell.config.home, "leavers")[-1]["Result"] == "before"
+    assert folders.rows_of(sandwell.config.home, "leavers")[0]["Result"] == "before"
 
 
 async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Authority, tmp_path: Path) -> None:

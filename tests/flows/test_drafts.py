@@ -208,7 +208,7 @@ async def test_what_a_closure_value_does(pair: Pair, tmp_path: Path, row: str, r
 async def test_nobody_is_asked_about_a_child_who_may_be_restricted(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, enquire_of="885", unsaid="send"))
-    _, line = await take_in(
+    line, _ = await take_in(
         pair, tmp_path, "Gone-Example,2014-01-15,yes", head="Surname,Date of Birth,Checklist Complete"
     )
     assert (line["Result"], "nobody is asked" in line["Reason"]) == ("held", True)

@@ -224,7 +224,7 @@ async def test_a_table_that_does_not_say_who_is_restricted_waits_for_an_officer(
     row = "Testchild-Example,Ada,31/03/2016,885"
     put(tmp_path, row, "Testchild-Example,Bea,31/03/2016", head="Surname,Forename,Date of Birth,Destination LA")
     await intake.take_in(sandwell, tmp_path / "one")
-    headings, first, second = report(tmp_path)
+    first, second, headings = report(tmp_path)
     assert (headings["Result"], "Restricted" in headings["Reason"]) == ("headings", True)
     assert (first["Result"], "does not say" in first["Reason"]) == ("held", True)
     assert (second["Result"], "does not say" in second["Reason"]) == ("held", True), (
