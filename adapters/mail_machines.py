@@ -63,6 +63,8 @@ _WEAK = (
 def find_failure(parts: Sequence[Message]) -> str | None:
     """Say why servers could not deliver a mail of ours, as they put it; None where none says that it could not, for good."""
     mail = parts[0]
+    if any(map(_is_disposition, parts)):
+        return None  # it says what became of a mail that arrived
     server = is_from_server(mail) or bool(get_header(mail, "X-Failed-Recipients"))
     report = get_header(mail, "Content-Type").lower().startswith("multipart/report") or any(map(_is_status, parts))
     statuses = [text for part in parts if (text := _read_status(part, trusted=report or server))]
@@ -72,8 +74,7 @@ def find_failure(parts: Sequence[Message]) -> str | None:
             reasons = [*_find_fields(text, "Diagnostic-Code"), *_find_fields(text, "Status")]
             reason = reasons[0] if reasons else "no reason given"
             return one_line(reason.partition(";")[2] or reason)
-    shown = any(map(_is_disposition, parts))  # it says what became of a mail that arrived
-    return None if actions or shown or not server else _find_failure_in_words(parts)
+    return None if actions or not server else _find_failure_in_words(parts)
 
 
 def _find_actions(text: str) -> Iterator[str]:

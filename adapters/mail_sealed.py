@@ -8,9 +8,12 @@ import json
 import re
 from base64 import b64decode, urlsafe_b64decode
 from binascii import Error as NoBase64
+from binascii import a2b_uu
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from email.message import Message
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from adapters.mail_names import FILE, HOLDS
@@ -26,7 +29,9 @@ SUBJECTS = {
 _SUBJECT = re.compile(r"CME exchange, (?:sealed messages|receipts) from ([0-9]{3})$")
 # between two lines of which the second holds nothing but more of the first
 _WRAPPED = re.compile(rb"(?m)(?<=[A-Za-z0-9_.-])[ \t]*=?\n[ \t>]*(?!eyJ)(?=[A-Za-z0-9_.-]+[ \t]*=?$)")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]{16,}")
+MOST_BLOCKS = 20  # of base64 in one part: a mail that is shown as a text has one for each of its parts
+_BASE64 = re.compile(rb"(?m)^(?:[A-Za-z0-9+/]{40,100}\n)*[A-Za-z0-9+/]{16,100}={0,2}$")
+_UUENCODED = re.compile(rb"(?m)^begin [0-7]{3,4} [^\n]{0,300}\n")
 
 Known = tuple[str, str, str]  # who has sent it, its digest or the beginning of that, and what it holds
 
@@ -65,35 +70,48 @@ def _find_names(parts: Sequence[Message]) -> Iterator[Known]:
 
 
 def _forms(content: bytes) -> Iterator[bytes]:
-    """Undo, one after the other, what relays do to a file."""
+    """Undo, one after the other, what relays do to a file; of what can be none of ours, little is tried."""
     yield content
     plain = content.replace(b"\r\n", b"\n")
     yield plain
     yield plain.strip()
-    text = decode_text(content).encode("utf-8", "replace").replace(b"\r\n", b"\n").strip()
-    yield text
-    yield b"\n".join(LINE.findall(_WRAPPED.sub(b"", text)))
-    yield b"\n".join(LINE.findall(text))
-    if again := _decode_again(text):
-        yield again
-        yield again.replace(b"\r\n", b"\n").strip()
+    if b"eyJ" in content or b"e\0y\0J" in content:
+        text = _as_utf_8(content)
+        yield text
+        yield b"\n".join(_find_lines(_WRAPPED.sub(b"", text)))
+        yield b"\n".join(_find_lines(text))
+    if b"ZXlK" in content or b"begin " in content:
+        for again in _decode_again(plain):
+            yield again
+            yield _as_utf_8(again)
 
 
-def _decode_again(text: bytes) -> bytes | None:
-    """Decode what was encoded twice, or whose header was taken away."""
-    if not _BASE64.fullmatch(text):
-        return None
-    try:
-        return b64decode(b"".join(text.split()), validate=True)
-    except (NoBase64, ValueError):
-        return None
+def _as_utf_8(content: bytes) -> bytes:
+    return decode_text(content).encode("utf-8", "replace").replace(b"\r\n", b"\n").strip()
+
+
+def _find_lines(text: bytes) -> list[bytes]:
+    return [match[0] for match in islice(LINE.finditer(text), MOST_LINES + 1)]
+
+
+def _decode_again(text: bytes) -> Iterator[bytes]:
+    """Decode what was encoded twice, or stands encoded in a text: blocks of base64, and files of uuencode."""
+    for match in islice(_BASE64.finditer(text), MOST_BLOCKS):
+        with suppress(NoBase64, ValueError):
+            yield b64decode(b"".join(match[0].split()), validate=True)
+    begin = _UUENCODED.search(text)
+    end = text.find(b"\nend", begin.end()) if begin else -1
+    if begin and end > 0:
+        with suppress(NoBase64, ValueError):
+            yield b"".join(a2b_uu(line) for line in text[begin.end() : end].splitlines() if line.strip())
 
 
 def _by_itself(content: bytes, name: str) -> Bundle | None:
-    for said in reversed(list(_forms(content))[1:]):
-        lines = LINE.findall(said)
+    """Find lines that say what they are, where no digest says what there was."""
+    for said in (content, *_decode_again(content.replace(b"\r\n", b"\n"))):
+        lines = _find_lines(_WRAPPED.sub(b"", _as_utf_8(said)))
         told = {one for line in lines[:MOST_LINES] if (one := _tell(line))}
-        if len(told) == 1 and lines and len(lines) <= MOST_LINES:
+        if len(told) == 1 and len(lines) <= MOST_LINES:
             [(kind, sender)] = told
             return Bundle(name, HOLDS[kind], sender, tuple(line for line in lines if _tell(line)))
     return None

@@ -35,6 +35,7 @@ from gateway.one.forward import STEP
 from gateway.settings.sections import OneSettings
 from gateway.store import postcodes, tables
 from keys import algorithms
+from tests.children import in_letters
 from tests.conftest import introduce, make
 
 HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,Old Address,Old Postcode,School LEA,School Estab,School Name"
@@ -50,7 +51,7 @@ def write(file: Path, rows: int) -> None:
         for n in range(rows):
             there = "885" if n % 2 else ""
             stream.write(
-                f",Invented-{n},Placeholder,{1 + n % 28:02}/03/2016,F,Year 5,23/10/2026,,{there},"
+                f",Invented-{in_letters(n)},Placeholder,{1 + n % 28:02}/03/2016,F,Year 5,23/10/2026,,{there},"
                 f'"{n} Placeholder Road, Inventchester",WR1 {n % 10}ZZ,"{n} Specimen Street, Fictionbury",B70 9ZZ,333,2101,Exampleton\r\n'
             )
     os.utime(file, (time.time() - 60, time.time() - 60))

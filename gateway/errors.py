@@ -7,6 +7,7 @@ GatewayError           code, one sentence, what to do next
   Ambiguous              there is more than one under this id
   NotAllowed             this act is not open to this person, or not in this state
   Unfit                  a notice that its rules refuse; nothing was kept
+  Unconfirmed            a notice about which an officer must say that it is right as it stands; nothing was kept
   Unusable               a file or an address that cannot be used
     Doubted                a file that may be right, and at which a person must look before it counts
   Busy                   it is too much for now, or takes too long; the same may be asked again
@@ -136,6 +137,22 @@ class Unfit(GatewayError):
             "Correct it and send it again.",
         )
         self.findings = tuple(findings)
+
+
+class Unconfirmed(GatewayError):
+    """There is a doubt about the notice that nobody has confirmed; nothing of it was kept."""
+
+    exit_code = 5
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        """The doubts."""
+        codes = sorted({one.code for one in findings})
+        super().__init__(
+            "notice.unconfirmed",
+            "The notice was not sent, as somebody must look at it first: " + " ".join(f.sentence for f in findings),
+            f"Correct it, or say that it is right as it stands: {' '.join(f'--confirm {code}' for code in codes)}",
+        )
+        self.findings, self.codes = tuple(findings), tuple(codes)
 
 
 def of_disk(why: OSError) -> GatewayError | None:

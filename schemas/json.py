@@ -19,7 +19,7 @@ from schemas.shapes import CodeList, Number, Text
 from schemas.xml import MAX_BYTES
 
 BODY_OF: dict[str, type[Body]] = {cls.__name__: cls for cls in BODIES}
-__all__ = ["MAX_BYTES", "Unreadable", "loaded", "plain", "read", "read_body", "write"]
+__all__ = ["MAX_BYTES", "Unreadable", "loaded", "of_object", "plain", "read", "read_body", "write"]
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -28,7 +28,12 @@ FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
 
 def read(data: bytes) -> Message:
     """The message in this text. Raises Unreadable with every problem that is found."""
-    said, found = loaded(data), list[Finding]()
+    return of_object(loaded(data))
+
+
+def of_object(said: dict[str, Any]) -> Message:
+    """The message in this object, which was read before. Raises Unreadable with every problem that is found."""
+    found: list[Finding] = []
     kinds = sorted(said.keys() & BODY_OF.keys())
     if len(kinds) != 1 or said.keys() != {"Header", kinds[0]}:
         raise _unreadable("json.shape", wording.OF_A_MESSAGE)

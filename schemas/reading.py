@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
-from schemas import codes
+from schemas import codes, officers
 from schemas.layout import Slot, is_ours, slots
 from schemas.shapes import CodeList
 
@@ -75,7 +75,10 @@ def _flat(value: object) -> str:
 
 
 def _slots(value: object) -> Sequence[Slot]:
+    """Those that are shown: the role of somebody of another service stands after the name."""
     cls: type = type(value)
+    if officers.is_of_other_service(value):
+        return [slot for slot in slots(cls) if slot.field != "role"]
     return slots(cls)
 
 

@@ -38,3 +38,8 @@ def notice(
         created_at=made.replace(microsecond=made.microsecond // 1000 * 1000),
     )
     return Message(head, found.body)
+
+
+def in_letters(number: int) -> str:
+    """A number as a name may have it: one that holds a figure waits for an officer."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gateway.api.call import FORM, JSON, PREFIX, XML
 from gateway.api.guard import KEY, PARTS, Operation
+from gateway.api.notices import CONFIRMED, DOUBTS
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Happened, Problem, Token
 from gateway.core.happenings import Event
@@ -59,6 +60,7 @@ SIMPLE: dict[object, dict[str, Any]] = {
 def described(operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole document."""
     schemas = definitions()
+    schemas["NoticeToSend"] = _to_send(schemas["Message"])
     for shape in (Problem, Token, Happened, *_shapes(operations)):
         _collect(shape, schemas)
     paths: dict[str, Any] = {"/token": {"post": _token()}}
@@ -77,6 +79,14 @@ def described(operations: Sequence[Operation]) -> dict[str, Any]:
         "webhooks": {event.value: {"post": _told_of(event)} for event in Event},
         "components": {"schemas": schemas, "securitySchemes": {"client": _scheme()}},
     }
+
+
+def _to_send(message: dict[str, Any]) -> dict[str, Any]:
+    """A message with the codes of the doubts that its caller confirms."""
+    says = "The codes of doubts of which an officer says that the notice is right as it stands; the refusal names them."
+    member = {"type": "array", "items": {"type": "string", "enum": DOUBTS}, "description": says}
+    kinds = [one | {"properties": one["properties"] | {CONFIRMED: member}} for one in message["oneOf"]]
+    return {"description": f"A Message, and beside it what is confirmed ({CONFIRMED}).", "oneOf": kinds}
 
 
 def _shapes(operations: Sequence[Operation]) -> list[type]:

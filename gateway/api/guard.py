@@ -162,7 +162,8 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
             "The request needs an Idempotency-Key: up to 64 letters, digits and . _ ~ -.",
             "Make a new one for each act, and send the same again when you repeat it.",
         )
-    said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body)
+    asked = [request.query_string.encode()] if request.query_string else []
+    said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
     begun = await asyncio.to_thread(once.begin, call.here, call.client.id, key.strip('"'), said)
     if isinstance(begun, Answer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})

@@ -4,6 +4,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
@@ -15,13 +16,16 @@ from gateway.case_systems.once import Answer
 from gateway.core.delivery import State
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act
+from gateway.core.safeguards import SAFEGUARDS
 from gateway.core.standing import Standing
 from gateway.exchange import respond, send
 from gateway.store import inbox, mail_replies, outbox
 from gateway.store.inbox import Item
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
+from keys.errors import Destroyed
 from schemas import json, xml
+from schemas.findings import Finding, Unreadable
 from schemas.json import MOMENT
 from schemas.message import Message
 
@@ -35,13 +39,48 @@ QUERY = (
     Parameter("limit", "at most so many", {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}),
     Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"}),
 )
+CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
+CONFIRMED = "Confirmed"  # a member beside Header and body; of a notice in XML, a parameter
+DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
+CONFIRMING = (
+    Parameter(
+        "confirmed",
+        "the codes of doubts, with commas between, of which an officer says that it is right as it stands; of a notice in JSON, the member Confirmed does the same",
+        {
+            "type": "string",
+            "pattern": f"^(?:{'|'.join(map(re.escape, DOUBTS))})(?:,(?:{'|'.join(map(re.escape, DOUBTS))}))*$",
+        },
+    ),
+)
+IN_FULL = (
+    Parameter(
+        "in_full",
+        "yes: an officer has checked the restriction with the sender, and reads what came without anything hidden",
+        {"type": "string", "enum": ["yes"]},
+    ),
+)
 
 
 def take(call: Call) -> Reply:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
-    notice = xml.read(call.body) if call.kind == XML else json.read(call.body)
+    notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
+    confirmed = (*confirmed, *confirmed_in(call))
     made = once.also(call.here, call.tried, taken)
-    return answered(taken(send.send_one(call.here, notice, call.by, also=made)))
+    return answered(taken(send.send_one(call.here, notice, call.by, confirmed=confirmed, also=made)))
+
+
+def confirmed_in(call: Call) -> list[str]:
+    """The doubts that are confirmed in the query."""
+    return [code for code in call.query.get("confirmed", "").split(",") if code]
+
+
+def _confirmed(said: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
+    """The notice, and the doubts that are confirmed beside it. Raises Unreadable."""
+    codes = said.pop(CONFIRMED, [])
+    if not isinstance(codes, list) or any(code not in DOUBTS for code in codes):
+        sentence = f"{CONFIRMED} must be an array of codes of doubts."
+        raise Unreadable([Finding("json.schema", "error", f"Message/{CONFIRMED}", sentence)])
+    return json.of_object(said), tuple(codes)
 
 
 def taken(message_id: str) -> Answer:
@@ -166,17 +205,20 @@ def _wrong(name: str) -> Malformed:
 
 
 def read(call: Call) -> Reply:
-    """What a notice says; that it was read is an entry of the audit log."""
+    """What a notice says; that it was read is an entry of the audit log.
+
+    What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is asked for.
+    """
     form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
-    message = _opened(call, message_id)
+    message = _opened(call, message_id, in_full=call.query.get("in_full") == "yes")
     return Reply(200, xml.write(message) if form == XML else json.write(message), form)
 
 
-def _opened(call: Call, message_id: str) -> Message:
+def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
     name = call.here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
     if not name.sender:
         return respond.read_outgoing(call.here, name.message_id, call.by)
-    return respond.read_incoming(call.here, name, call.by)[1]
+    return respond.read_incoming(call.here, name, call.by, in_full=in_full)[1]
 
 
 def status(call: Call) -> Reply:
@@ -189,7 +231,15 @@ def status(call: Call) -> Reply:
 def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     signed = here.store.look(lambda tx: inbox.receipts_about(tx, item.message_id, issuer=here.code, digest=item.digest))
-    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, ()))
+    check = CHECK if _must_be_checked(here, name) else None
+    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, (), check))
+
+
+def _must_be_checked(here: Authority, name: MessageName) -> bool:
+    try:
+        return respond.must_be_checked(here, name)
+    except Destroyed:
+        return False
 
 
 def _status_of_ours(here: Authority, message_id: str) -> Reply:
@@ -198,7 +248,7 @@ def _status_of_ours(here: Authority, message_id: str) -> Reply:
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
     mails = here.store.look(lambda tx: mail_replies.about(tx, [message_id]))
     by_mail = tuple(map(mailed, mails))
-    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail))
+    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail, None))
 
 
 def mailed(one: MailReply) -> ByMail:
@@ -239,8 +289,9 @@ OPERATIONS = (
         take,
         gives=Taken,
         status=202,
-        takes="Message",
+        takes="NoticeToSend",
         kinds=(JSON, XML),
+        query=CONFIRMING,
     ),
     Operation(
         "GET",
@@ -261,6 +312,7 @@ OPERATIONS = (
         read,
         gives="Message",
         forms=(JSON, XML),
+        query=IN_FULL,
     ),
     Operation(
         "GET", "/notices/{notice}/status", "noticeStatus", Act.SEE_WORK, "How a notice stands", status, gives=Status

@@ -8,7 +8,7 @@ from gateway.api.call import HERE, Malformed, NotAcceptable, Reply, text_of
 from gateway.api.shapes import Fault, Problem
 from gateway.case_systems.clients import NotLetIn
 from gateway.case_systems.once import OtherRequest
-from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unfit
+from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unconfirmed, Unfit
 from gateway.logs import failed
 from keys.errors import Destroyed, Refusal
 from schemas.findings import Finding, Unreadable
@@ -119,7 +119,7 @@ def _status(why: Exception) -> int | None:
             return 406
         case Destroyed():
             return 410
-        case Unfit() | Unreadable() | OtherRequest():
+        case Unfit() | Unconfirmed() | Unreadable() | OtherRequest():
             return 422
         case GatewayError():
             return 422 if why.code in UNPROCESSABLE else 409
@@ -132,6 +132,12 @@ def _of(status: int, why: Exception) -> Reply:
     match why:
         case Unfit():
             return problem(status, why.code, "The notice breaks a rule.", why.next_step, map(fault, why.findings))
+        case Unconfirmed():
+            sentence = "Somebody must look at this notice before it goes; nothing was kept."
+            next_step = (
+                "Correct it, or send it as a new request with the codes in Confirmed, if it is right as it stands."
+            )
+            return problem(status, why.code, sentence, next_step, map(fault, why.findings))
         case Unreadable():
             sentence, next_step = "The text is not a message of the schema.", "Correct it; nothing was kept."
             return problem(status, why.code, sentence, next_step, map(fault, why.problems))
@@ -142,4 +148,7 @@ def _of(status: int, why: Exception) -> Reply:
 
 def fault(finding: Finding) -> Fault:
     """A finding, with the place of its element in the message."""
-    return Fault(finding.code, finding.sentence, "#" + finding.element.removeprefix("Message"), finding.line)
+    confirmable = finding.level == "warning"
+    return Fault(
+        finding.code, finding.sentence, "#" + finding.element.removeprefix("Message"), finding.line, confirmable
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.api.call import Call, Reply, answered
 from gateway.api.guard import Operation
-from gateway.api.notices import taken
+from gateway.api.notices import CONFIRMING, confirmed_in, taken
 from gateway.api.shapes import Taken
 from gateway.case_systems import once
 from gateway.core.permissions import Act
@@ -16,17 +16,27 @@ from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 
 
-def _say(cls: type[Body], flow: Callable[..., str | None], call: Call) -> Reply:
-    """Read the body, and let the flow do it: what it refuses is refused here."""
+def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> Reply:
+    """Read the body, and let the flow do it: what it refuses is refused here. `doubted`: doubts about it may be confirmed."""
     body: Any = json.read_body(cls, call.body)
     kept: Also = once.also(call.here, call.tried, taken)
-    made = flow(call.here, call.parts["notice"], body, call.by, also=kept)
+    more = {"confirmed": confirmed_in(call)} if doubted else {}
+    made = flow(call.here, call.parts["notice"], body, call.by, also=kept, **more)
     return answered(taken(made or call.parts["notice"]))
 
 
-def _of(what: str, name: str, act: Act, says: str, cls: type[Body], flow: Callable[..., str | None]) -> Operation:
-    answer = partial(_say, cls, flow)
-    return Operation("POST", f"/notices/{{notice}}/{what}", name, act, says, answer, Taken, 202, cls)
+def _of(
+    what: str,
+    name: str,
+    act: Act,
+    says: str,
+    cls: type[Body],
+    flow: Callable[..., str | None],
+    *,
+    doubted: bool = False,
+) -> Operation:
+    answer, place = partial(_say, cls, flow, doubted=doubted), f"/notices/{{notice}}/{what}"
+    return Operation("POST", place, name, act, says, answer, Taken, 202, cls, query=CONFIRMING if doubted else ())
 
 
 OPERATIONS = (
@@ -53,6 +63,7 @@ OPERATIONS = (
         "Answer an enquiry: found, no trace, or ring us",
         WhereaboutsResponse,
         respond.answer,
+        doubted=True,
     ),
     _of(
         "withdrawal",

@@ -127,6 +127,7 @@ class Status:
     reason: str | None
     handed_over_at: datetime | None  # by telephone
     replies_by_mail: tuple[ByMail, ...]  # the newest first
+    check: str | None  # what an officer must do first with what came, where it contradicts itself about its restriction
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,7 @@ class Fault:
     sentence: str
     pointer: str  # a URI fragment, as RFC 9457 has it
     line: int | None  # of XML
+    confirmable: bool  # it is sent where this code stands in Confirmed, because it is right as it stands
 
 
 @dataclass(frozen=True, slots=True)

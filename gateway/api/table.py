@@ -26,10 +26,9 @@ def _rows() -> Iterator[str]:
 
 
 def _takes(one: Operation) -> str:
-    if one.query:
-        return ", ".join(f"`{each.name}`" for each in one.query)
     forms = "" if one.kinds == (JSON,) else " in JSON or XML"
-    return f"`{_name(one.takes)}`{forms}" if one.takes else ""
+    said = [f"`{_name(one.takes)}`{forms}"] if one.takes else []
+    return ", ".join([*said, *(f"`{each.name}`" for each in one.query)])
 
 
 def _gives(one: Operation) -> str:

@@ -6,7 +6,7 @@ went to many authorities the newest notice is opened, for all say the same; who 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.auditing import audit
 from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.stands import Stands, stands
-from gateway.core import choices
+from gateway.core import choices, safeguards
 from gateway.core.acts import READINGS, in_words
 from gateway.core.choices import Choice
 from gateway.core.message_name import split
@@ -40,6 +40,7 @@ from schemas import codes, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 from schemas.reading import words
 
+TAIL = 12  # characters of a reference, as lists show it
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
 
 
@@ -49,6 +50,7 @@ class Notice(Stands):
 
     message: Message | None = field(repr=False, kw_only=True)  # None: it was not opened, or its key was destroyed
     choices: Sequence[Choice] = field(kw_only=True)
+    must_be_checked: bool = field(default=False, kw_only=True)  # it contradicts itself, so it is shown as restricted
     owed: Owed | None = field(kw_only=True)
 
     @property
@@ -77,6 +79,21 @@ class Notice(Stands):
         body = self.message.body if self.message else None
         officer: Officer | None = getattr(body, "officer", None) or getattr(body, "ring", None)
         return f"{officer.name}, {officer.phone_no}" if officer else ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom a page is about on which one acts: so that two cases in two windows are not taken for each other."""
+
+    reference: str
+    child: Child | None = field(repr=False)  # None where nothing may be said of the child
+
+    @property
+    def name(self) -> str:
+        """What the child is called."""
+        if self.child is None:
+            return "This child"
+        return " ".join(filter(None, (self.child.forename, self.child.surname)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +175,8 @@ def look(here: Authority, case: str, by: str) -> Case:
     terms = agreed.read(here.config)
     found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
     notices = [
-        _notice(one, _opened(here, one.message_id, copy), found.duties.get(_key(one))) for one, copy in found.shown
+        _notice(one, _opened(here, one.message_id, copy), found.duties.get(_key(one)), here.now().date())
+        for one, copy in found.shown
     ]
     done = [*found.done, *(_call(here, kept, found.called) for kept in found.calls)]
     return Case(
@@ -289,6 +307,31 @@ def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery
     return sent, came
 
 
+def about(here: Authority, case: str, by: str, name: str | None = None) -> About:
+    """Whom this notice of the case is about, or its newest notice. That it was read is an entry of the log. Raises NotFound, Ambiguous."""
+
+    def read(tx: Connection) -> tuple[str, Locked | None]:
+        one = _opening(tx, here, case, name)
+        if one is None:
+            return case, None
+        log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner)])
+        return one.message_id, _copies(tx, [one])[_key(one)]
+
+    message_id, copy = here.store.run(read)
+    message = _opened(here, message_id, copy) if copy else None
+    return About(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
+
+
+def _opening(tx: Connection, here: Authority, case: str, name: str | None) -> Delivery | Item | None:
+    """The notice that is meant, where it says whom it is about; else the newest of the case that does."""
+    meant = _one_of(tx, here, case, name) if name else None
+    if meant and meant.kind in OPENS_A_CASE:
+        return meant
+    sent, came = _messages(tx, here, case)
+    every: list[Delivery | Item] = [*sent, *came]
+    return max((one for one in every if one.kind in OPENS_A_CASE), key=lambda one: stands(one).at, default=None)
+
+
 def holds(here: Authority, case: str, name: str) -> bool:
     """Does this message belong to this case? Raises Ambiguous where only an id is given that two messages have."""
     return here.store.look(lambda tx: _one_of(tx, here, case, name)) is not None
@@ -315,15 +358,20 @@ def _one_of(tx: Connection, here: Authority, case: str, name: str) -> Delivery |
     return came[0] if came else None
 
 
-def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None) -> Notice:
+def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None, today: date | None = None) -> Notice:
     how = stands(one)
     values: dict[str, Any] = {name: getattr(how, name) for name in Stands.__dataclass_fields__}
-    return Notice(**values, message=message, choices=_choices(one), owed=owed)
+    shown = safeguards.read_strictly(message, today) if message and today and isinstance(one, Item) else message
+    if shown is not message and shown is not None and values["restriction"] == "none":
+        values["restriction"] = shown.restriction  # it came before it was read so
+    return Notice(**values, message=shown, choices=_choices(one), owed=owed, must_be_checked=shown is not message)
 
 
 def _choices(one: Delivery | Item) -> Sequence[Choice]:
     if isinstance(one, Item):
-        return choices.of_received(one.kind, one.state)
+        open_ones = choices.of_received(one.kind, one.state)
+        # which authority should have it may not be said of such a child
+        return tuple(it for it in open_ones if it is not Choice.PASS_ON or one.restriction != "phone-only")
     sealed, told = one.protection == "sealed", one.handed_over_at is not None
     return choices.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
 

@@ -18,11 +18,12 @@ from sqlalchemy import Connection
 
 from gateway.authorities import postcodes
 from gateway.authority import Authority
-from gateway.core import writing
+from gateway.core import safeguards, writing
+from gateway.core.safeguards import NOTHING_KNOWN, Known
 from gateway.core.writing import Said
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
-from gateway.exchange.send import first_header, new_case, prepare, queue
+from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
 from gateway.one import drafts, leavers
 from gateway.one.leavers import Leaver
 from gateway.store import compositions, log, outbox
@@ -210,11 +211,25 @@ def check(here: Authority, now: Writing) -> Checked:
     message = Message(_header(here, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
-    findings = rules.check(message, today=here.now().date())
+    today = here.now().date()
+    slips = safeguards.find_slips(message, today=today, known=_known(here, now, message))
+    findings = [*rules.check(message, today=today), *slips]
     if not now.is_search and now.to.get("to") and (astray := postcodes.astray(here, message)):
         element = f"Message/{message.kind}/DestinationAddress/PostCode"
         findings.append(Finding("address.astray", "warning", element, astray))
     return Checked(message, lacking, findings)
+
+
+def _known(here: Authority, now: Writing, message: Message) -> Known:
+    """What is known beside it: what was typed and may not be said; what it corrects; what the row of its draft says by now."""
+    withheld = {*writing.withheld(now.body)}
+    if now.kept.corrects:
+        withheld |= amend.said_of_place(here, now.kept.corrects)
+    name = message.header.message_id
+    known = what_is_known(here, [message], {name: withheld}).get(name, NOTHING_KNOWN)
+    if now.kept.draft_id and drafts.is_restricted(here, now.kept.draft_id):
+        known = replace(known, is_restricted=True)
+    return known
 
 
 def _is_addressed(now: Writing) -> bool:
@@ -224,20 +239,27 @@ def _is_addressed(now: Writing) -> bool:
 def _header(here: Authority, now: Writing) -> Header:
     to = now.to.get("to")
     somebody = SOMEBODY if here.code != SOMEBODY else "330"
-    head = first_header(here, new_case(here), to if isinstance(to, str) and to else somebody)
+    corrects = now.kept.corrects
+    case = here.store.look(lambda tx: outbox.get(tx, corrects)).conversation_id if corrects else new_case(here)
+    head = first_header(here, case, to if isinstance(to, str) and to else somebody)
     return replace(head, recipient=Party(authority=head.recipient.authority, role=now.to.get("role") or "cme_officer"))
 
 
-def send(here: Authority, name: str, weighed: Collection[str], by: str) -> Told:
+def send(here: Authority, name: str, weighed: Collection[str], by: str, *, was: int | None = None) -> Told:
     """Send it, once; a second time says what became of it. `weighed`: the codes of the warnings that an officer has looked at.
 
-    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, or a warning was not weighed.
+    `was`: how often it had been changed when the officer looked at it; where it was changed since, nothing is sent.
+
+    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, a warning was not weighed, or it is not
+    what was looked at.
     """
     if done := told(here, name):
         return done
     try:
         now = look(here, name, by)
-        return _send(here, now, _fit(here, now, weighed), by)
+        if was not in (None, now.kept.changes):
+            raise _changed()
+        return _send(here, now, _fit(here, now, weighed), weighed, by)
     except NotAllowed:
         if done := told(here, name):  # somebody was faster by a moment
             return done
@@ -256,19 +278,19 @@ def _fit(here: Authority, now: Writing, weighed: Collection[str]) -> Message:
     return checked.message
 
 
-def _send(here: Authority, now: Writing, message: Message, by: str) -> Told:
+def _send(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
     if now.kept.corrects:
-        done = _correct(here, now, message, now.kept.corrects, by)
+        done = _correct(here, now, message, now.kept.corrects, confirmed, by)
     elif now.is_search:
-        done = _search(here, now, message, by)
+        done = _search(here, now, message, confirmed, by)
     else:
-        done = _notice(here, now, message, by)
+        done = _notice(here, now, message, confirmed, by)
     here.due.set()
     return done
 
 
-def _notice(here: Authority, now: Writing, message: Message, by: str) -> Told:
-    [ready] = prepare(here, [message], by)
+def _notice(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
+    [ready] = prepare(here, [message], by, confirmed=confirmed)
     done = Told(ready.conversation_id, 1, {})
     end = _ending(here, now, done, ready.recipient, by)
 
@@ -280,11 +302,11 @@ def _notice(here: Authority, now: Writing, message: Message, by: str) -> Told:
     return done
 
 
-def _search(here: Authority, now: Writing, message: Message, by: str) -> Told:
+def _search(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
     meant, not_asked = enquire.whom(
         here, now.to.get("to") or (), now.to.get("region") or (), everyone=bool(now.to.get("everyone"))
     )
-    ready = enquire.prepare_search(here, message, meant, not_asked, by)
+    ready = enquire.prepare_search(here, message, meant, not_asked, by, confirmed=confirmed)
     return _queue_search(here, now, ready, by)
 
 
@@ -300,7 +322,9 @@ def _queue_search(here: Authority, now: Writing, ready: enquire.Ready, by: str) 
     return done
 
 
-def _correct(here: Authority, now: Writing, message: Message, corrects: str, by: str) -> Told:
+def _correct(
+    here: Authority, now: Writing, message: Message, corrects: str, confirmed: Collection[str], by: str
+) -> Told:
     """In the place of one that was sent; of a search that went to many, in the place of what each of them has."""
     old = here.store.look(lambda tx: outbox.get(tx, corrects))
     sent = here.store.look(lambda tx: outbox.search(tx, conversation_id=old.conversation_id, limit=None))
@@ -308,11 +332,12 @@ def _correct(here: Authority, now: Writing, message: Message, corrects: str, by:
     if len(asked) > 1:
         search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)
         meant, ended = enquire.whom(here, asked)
-        return _queue_search(here, now, enquire.prepare_search(here, search, meant, ended, by, again=meant), by)
+        ready = enquire.prepare_search(here, search, meant, ended, by, again=meant, confirmed=confirmed)
+        return _queue_search(here, now, ready, by)
     done = Told(old.conversation_id, 1, {})
     end = _ending(here, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
-    amend.correct(here, corrects, notice, by, also=lambda tx: end(tx, corrects))
+    amend.correct(here, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
     return done
 
 
@@ -323,8 +348,8 @@ def _ending(here: Authority, now: Writing, done: Told, what: str, by: str) -> Ca
     said = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
     def end(tx: Connection, message_id: str) -> None:
-        if not compositions.end(tx, here.now(), name, State.SENT, said):
-            raise _ended()
+        if not compositions.end(tx, here.now(), name, State.SENT, said, was=now.kept.changes):
+            raise _ended() if compositions.get(tx, name).state is not State.WRITING else _changed()
         log.append(tx, here.now(), [Entry("composition.sent", by, name, detail={"case": done.case})])
         if draft_id and who:
             drafts.end_as_sent(tx, here, draft_id, drafts.sent_as(here, who, what, message_id), by)
@@ -335,6 +360,14 @@ def _ending(here: Authority, now: Writing, done: Told, what: str, by: str) -> Ca
 def _leaver(here: Authority, draft_id: str, by: str) -> Leaver:
     _, row = drafts.read(here, draft_id, by)
     return drafts.leaver(row, here.officer(by))
+
+
+def _changed() -> NotAllowed:
+    return NotAllowed(
+        "composition.stale",
+        "The notice was changed after you opened this page, so it was not sent.",
+        "Look at it as it is now, and send it again if it is right.",
+    )
 
 
 def _ended() -> NotAllowed:

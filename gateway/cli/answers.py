@@ -8,6 +8,7 @@ from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
     By,
+    Confirmed,
     Home,
     NoteFile,
     OnDay,
@@ -58,6 +59,7 @@ def respond_command(
     ],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +68,7 @@ def respond_command(
         body = WhereaboutsResponse(
             result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
         )
-        reply = respond.answer(here, message_id, body, by)
+        reply = respond.answer(here, message_id, body, by, confirmed=confirmed or ())
     answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
 
 

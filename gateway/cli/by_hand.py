@@ -8,7 +8,7 @@ import typer
 from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, NoteFile, answer, note_text, opened, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
 from gateway.reconciliation import chase
@@ -74,12 +74,13 @@ def send_on(
     message_id: str,
     to: Annotated[str, typer.Argument(help="DfE code of the authority that should have it.")],
     home: Home = DEFAULT_HOME,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Send a transfer notice that was passed on, rejected, or given up to another authority, in the same case."""
     with opened(home) as here:
-        new = amend.send_on(here, message_id, to, by)
+        new = amend.send_on(here, message_id, to, by, confirmed=confirmed or ())
     answer(as_json, {"message_id": new, "in_place_of": message_id}, lambda: f"Queued to {to}: {new}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.authority import Authority
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, coded, day, opened, table, when, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
 from gateway.one import drafts
 from gateway.store import drafts as kept_drafts
@@ -88,12 +88,14 @@ def drafts_send(
     restriction: RestrictionLevel = None,
     reason: RestrictionReason = None,
     review_on: ReviewOn = None,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the authority to which the child moved: the draft becomes a transfer notice, as an officer decides."""
     with opened(home) as here:
-        sent = drafts.send(here, draft_id, to, _restriction(here, restriction, reason, review_on, by), by)
+        level = _restriction(here, restriction, reason, review_on, by)
+        sent = drafts.send(here, draft_id, to, level, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
@@ -104,9 +106,13 @@ def drafts_send(
 def _restriction(
     here: Authority, level: str | None, reason: str | None, review_on: datetime | None, by: str
 ) -> Restriction | None:
-    if level is None or level == "none":
-        return Restriction(level="none") if level else None
     until = review_on.date() if review_on else None
+    if level is None:
+        if reason or review_on:
+            raise typer.BadParameter("--reason and --review-on belong to a restriction", param_hint="--restriction")
+        return None
+    if level == "none":  # with a reason it contradicts itself, which is refused
+        return Restriction(level="none", reason=reason, review_on=until)
     return Restriction(level=level, reason=reason, decided_by=by, decided_on=here.now().date(), review_on=until)
 
 
@@ -117,12 +123,14 @@ def drafts_correct(
     restriction: RestrictionLevel = None,
     reason: RestrictionReason = None,
     review_on: ReviewOn = None,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
     """Send it in the place of the notice that was sent before about this child, to the same authority."""
     with opened(home) as here:
-        sent = drafts.correct(here, draft_id, _restriction(here, restriction, reason, review_on, by), by)
+        level = _restriction(here, restriction, reason, review_on, by)
+        sent = drafts.correct(here, draft_id, level, by, confirmed=confirmed or ())
     answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Queued the correction: [bold]{sent}[/bold]")
 
 

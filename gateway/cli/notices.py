@@ -1,7 +1,7 @@
 """Commands on notices: check, send, list, read."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
 from textwrap import fill, indent
@@ -13,12 +13,14 @@ from rich.progress import track
 
 from gateway.auditing import audit
 from gateway.authorities import postcodes
+from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
     By,
+    Confirmed,
     Home,
     Limit,
     answer,
@@ -33,6 +35,7 @@ from gateway.cli.output import (
     who,
 )
 from gateway.cli.page import page
+from gateway.core import safeguards
 from gateway.core.delivery import State
 from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
@@ -40,7 +43,7 @@ from gateway.core.replies import SENTENCES
 from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_notices, queue_notices
+from gateway.exchange.send import prepare_notices, queue_notices, what_is_known
 from gateway.store import inbox, mail_replies, outbox
 from gateway.store.calls import Kept
 from gateway.store.inbox import Item
@@ -52,6 +55,8 @@ from schemas.inspection import Inspection, inspect
 from schemas.message import Message
 from schemas.reading import words
 
+CHECK = "The notice contradicts itself: check the restriction with the sender."
+HIDDEN = "Address and note are hidden until then; afterwards, --in-full shows them."
 MAX_FILES = 10_000  # in one call of send
 
 commands = typer.Typer()
@@ -59,12 +64,21 @@ commands = typer.Typer()
 
 @commands.command()
 def validate(file: Path, as_json: AsJson = False) -> None:
-    """Check a message file and list every problem with its line, element and a sentence."""
-    found = inspect(read_bytes(file), today=datetime.now(UTC).date())
+    """Check a message file and list every problem with its line, element and a sentence, and what must be confirmed to send it."""
+    data, today = read_bytes(file), datetime.now(UTC).date()
+    found = _with_slips(inspect(data, today=today), data, today)
     counts = {"errors": found.count("error"), "warnings": found.count("warning")}
     answer(as_json, {"file": str(file)} | counts | asdict(found), lambda: _problems(file, found))
     if counts["errors"]:
         raise typer.Exit(1)
+
+
+def _with_slips(found: Inspection, data: bytes, today: date) -> Inspection:
+    """Beside what both sides refuse, what we do not send, or not without a word."""
+    if not found.complete:
+        return found
+    slips = safeguards.find_slips(xml.read(data), today=today)
+    return replace(found, problems=(*found.problems, *(one for one in slips if one not in found.problems)))
 
 
 def _problems(file: Path, found: Inspection) -> str:
@@ -87,7 +101,9 @@ def _verdict(found: Inspection) -> str:
     if not said:
         return "[green]Nothing is wrong.[/green]"
     if not found.count("error"):
-        return f"[yellow]{said}: it may be sent; an officer should look.[/yellow]"
+        doubts = [one.code for one in safeguards.SAFEGUARDS if one.code in {problem.code for problem in found.problems}]
+        confirm = f" To send it as it stands: {' '.join(f'--confirm {code}' for code in doubts)}" if doubts else ""
+        return f"[yellow]{said}: it may be sent; an officer should look.{confirm}[/yellow]"
     later = "" if found.complete else "\nMend this and validate again: some rules could not be checked yet."
     return f"[red]{said}: the notice would be refused.[/red]{later}"
 
@@ -112,6 +128,7 @@ def send(
             "--new-id", help="Send each as a case of its own: fresh MessageId and ConversationId, the time now."
         ),
     ] = False,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -123,14 +140,10 @@ def send(
     with opened(home) as here:
         ready: list[Queued] = []
         doubts: dict[str, str | None] = {}
-        for file in track(files, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
-            message = message_in(file)
-            if new_id:
-                now = here.now()
-                fresh = uuid7(now, token_bytes(10))
-                head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
-                message = replace(message, header=head)
-            ready += prepare_notices(here, [message], by)
+        messages = [_anew(here, message) if new_id else message for message in map(message_in, files)]
+        known = what_is_known(here, messages)
+        for message in track(messages, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
+            ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
         here.store.run(lambda tx: queue_notices(tx, here, ready))
     value = [
@@ -150,6 +163,14 @@ def send(
         {"queued": value},
         lambda: "\n".join(f"Queued {v['kind']} to {v['recipient']}: [bold]{v['message_id']}[/bold]" for v in value),
     )
+
+
+def _anew(here: Authority, message: Message) -> Message:
+    """As a case of its own."""
+    now = here.now()
+    fresh = uuid7(now, token_bytes(10))
+    head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
+    return replace(message, header=head)
 
 
 def _as_letter(sent: Delivery) -> str | None:
@@ -223,11 +244,24 @@ def inbox_command(
 
 
 @commands.command()
-def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def show(
+    message_id: str,
+    home: Home = DEFAULT_HOME,
+    in_full: Annotated[
+        bool,
+        typer.Option(
+            "--in-full",
+            help="You have checked the restriction with the sender, and read what came without anything hidden.",
+        ),
+    ] = False,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
     """One message in full, with its history. That it was read is written in the audit log."""
     with opened(home) as here:
         sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
         calls: list[tuple[Kept, Call | None]] = []
+        must_be_checked = False
         mails: list[MailReply] = []
         stands: Delivery | Item
         if not sender:
@@ -244,8 +278,12 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
                 *(_by_mail(one) for one in mails),
             ]
         else:
-            stands, message = respond.read_incoming(here, MessageName(sender, own_id), by)
+            named = MessageName(sender, own_id)
+            stands, message = respond.read_incoming(here, named, by, in_full=in_full)
             shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
+            must_be_checked = respond.must_be_checked(here, named)
+            if must_be_checked:
+                shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
             if stands.misfit:
                 shown.append(("No effect", f"{SENTENCES[stands.misfit]} Ring them."))
         tries = here.store.look(lambda tx: [] if sender else outbox.tries(tx, own_id))
@@ -259,6 +297,7 @@ def show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: As
         "calls": [_told(*one)[1] for one in calls],
         "replies_by_mail": [asdict(one) for one in mails],
         "xml": xml.write(message).decode(),
+        "check_restriction": must_be_checked,
     }
     answer(as_json, value, lambda: page(message, shown, history))
 

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from gateway import setup
 from gateway.authority import Authority
+from gateway.core.safeguards import SAFEGUARDS
 from gateway.errors import NotFound, Unusable
 from schemas import codes, hidden_signs, xml
 from schemas.hidden_signs import find_hidden, is_line
@@ -78,6 +79,22 @@ def _name(said: str | None) -> str | None:
     return name
 
 
+def _doubts(said: list[str] | None) -> list[str]:
+    """Each is the code of a doubt, so that a slip of the pen is told at once."""
+    known = [one.code for one in SAFEGUARDS if one.level == "warning"]
+    if wrong := [code for code in said or () if code not in known]:
+        raise typer.BadParameter(f"there is no doubt called {wrong[0]}; one of: {', '.join(known)}")
+    return list(said or ())
+
+
+Confirmed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm",
+        callback=_doubts,
+        help="The code of a doubt, where the notice is right as it stands. May be repeated.",
+    ),
+]
 By = Annotated[str, typer.Option("--by", callback=_name, help="Who does this; it stands in the audit log.")]
 DecidedBy = Annotated[str | None, typer.Option(callback=_name, help="With manager-decision: the name of who decided.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many, the newest.")]

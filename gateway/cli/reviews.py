@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, DecidedBy, Home, answer, opened, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, DecidedBy, Home, answer, opened, table, who
 from gateway.cli.searches import asked
 from gateway.searches import review
 from gateway.searches.review import Done, Listed
@@ -82,6 +82,7 @@ def review_done(
         bool, typer.Option("--ask-again", help="Ask those again who found no trace, or did not answer.")
     ] = False,
     home: Home = DEFAULT_HOME,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +90,8 @@ def review_done(
     if len(checked) != len(result):
         raise typer.BadParameter("one --result for each --checked, in the same order", param_hint="--checked, --result")
     with opened(home) as here:
-        done = review.done(here, case, list(zip(checked, result, strict=True)), by, ask_again=ask_again)
+        pairs = list(zip(checked, result, strict=True))
+        done = review.done(here, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: _done(done))
 
 

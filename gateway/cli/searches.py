@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.markup import escape
 
 from gateway.cli.notices import message_in
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, day, opened, table, who
 from gateway.core.searching import Answering
 from gateway.exchange import enquire
 from gateway.exchange.enquire import Enquired
@@ -28,6 +28,7 @@ def enquire_command(
     region: Annotated[list[str] | None, typer.Option(help="All of this region. May be repeated.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All of England.")] = False,
     home: Home = DEFAULT_HOME,
+    confirmed: Confirmed = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -39,9 +40,9 @@ def enquire_command(
     with opened(home) as here:
         meant, not_asked = enquire.whom(here, to or (), region or (), everyone=everyone)
         if file is not None:
-            done = enquire.ask(here, message_in(file), meant, not_asked, by)
+            done = enquire.ask(here, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
         else:
-            done = enquire.ask_more(here, case or "", meant, not_asked, by)
+            done = enquire.ask_more(here, case or "", meant, not_asked, by, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: asked(done))
 
 

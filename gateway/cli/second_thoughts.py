@@ -12,6 +12,7 @@ from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
     By,
+    Confirmed,
     Home,
     Limit,
     OnDay,
@@ -34,10 +35,17 @@ commands = typer.Typer()
 
 
 @commands.command()
-def correct(message_id: str, file: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def correct(
+    message_id: str,
+    file: Path,
+    home: Home = DEFAULT_HOME,
+    confirmed: Confirmed = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
     """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
     with opened(home) as here:
-        new = amend.correct(here, message_id, message_in(file), by)
+        new = amend.correct(here, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
     )

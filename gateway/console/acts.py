@@ -5,8 +5,8 @@ nothing is done, and the case is shown as it is now.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
@@ -20,13 +20,17 @@ from gateway.console.questions import Answers, Question
 from gateway.console.visit import Visit, goto
 from gateway.core.choices import Choice
 from gateway.core.permissions import Act
-from gateway.errors import GatewayError, NotAllowed
+from gateway.errors import GatewayError, NotAllowed, Unconfirmed
 from gateway.exchange import amend, respond
 from gateway.reconciliation import chase
 from keys.errors import Refusal
 from schemas import codes
+from schemas.findings import Finding
 from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 
+STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
+CONFIRM = "Say that you have looked at it"
+OTHERS = (Choice.PASS_ON, Choice.SEND_ON)  # acts that name the authority that should have it: neither we nor who has it
 Do = Callable[[Visit, Notice, Answers], str | None]  # where to go then, if not to the case
 
 
@@ -43,8 +47,9 @@ class Form:
     weighty: bool = False  # it takes something back, or says no
 
 
-def _codes(name: str) -> Callable[[], Sequence[tuple[str, str]]]:
-    return lambda: tuple(codes.labels(name).items())
+def _codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
+    """The codes of a list, but for those that would need what may not be said."""
+    return lambda: tuple(one for one in codes.labels(name).items() if one[0] not in without)
 
 
 def _authorities() -> Sequence[tuple[str, str]]:
@@ -54,6 +59,9 @@ def _authorities() -> Sequence[tuple[str, str]]:
 
 _NOTE = Question(
     "note", "Note for the officer there", "note", "They read it; nothing of it is shown elsewhere.", optional=True
+)
+_NOTE_OF_REJECTION = replace(
+    _NOTE, hint="You need to write one if you reject it for another reason. They read it.", sometimes=True
 )
 _NOTE_OF_CALL = Question("note", "What was said", "note", "Kept here, locked; not sent.", optional=True)
 _SPOKEN = (
@@ -65,7 +73,13 @@ _SPOKEN = (
 LOCATED = (
     Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
     Question("on", "On which day?", "day"),
-    Question("decided_by", "Who decided it, if a manager did?", optional=True),
+    Question(
+        "decided_by",
+        "Who decided it, if a manager did?",
+        hint="You need to answer this if a manager decided.",
+        optional=True,
+        sometimes=True,
+    ),
 )
 
 
@@ -96,7 +110,7 @@ def _acknowledge(decision: str, visit: Visit, notice: Notice, said: Answers) -> 
 def _answer(visit: Visit, notice: Notice, said: Answers) -> None:
     ring = visit.here.officer(visit.by)
     body = WhereaboutsResponse(result=said.text("result"), answered_by="officer", ring=ring, note=said.line("note"))
-    respond.answer(visit.here, notice.name, body, visit.by, was=notice.state)
+    respond.answer(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=confirmed(visit))
 
 
 def _conclude(visit: Visit, notice: Notice, said: Answers) -> None:
@@ -137,7 +151,7 @@ def _remind(visit: Visit, notice: Notice, _: Answers) -> None:
 
 
 def _send_on(visit: Visit, notice: Notice, said: Answers) -> None:
-    amend.send_on(visit.here, notice.message_id, said.text("to"), visit.by)
+    amend.send_on(visit.here, notice.message_id, said.text("to"), visit.by, confirmed=confirmed(visit))
 
 
 FORMS: Mapping[Choice, Form] = {
@@ -167,7 +181,12 @@ FORMS: Mapping[Choice, Form] = {
         "This ends the case for both authorities.",
         lambda notice: _no_note_if_restricted(
             notice,
-            Question("result", "What became of the child?", "radios", options=_codes("outcomes")),
+            Question(
+                "result",
+                "What became of the child?",
+                "radios",
+                options=_codes("outcomes", *(("moved-on",) if notice.restriction == "phone-only" else ())),
+            ),
             Question("on", "When was that confirmed?", "day"),
             *(
                 (
@@ -175,8 +194,10 @@ FORMS: Mapping[Choice, Form] = {
                         "moved_to",
                         "To which authority, if the child moved on?",
                         "select",
+                        "You need to answer this if the child moved on to another authority.",
                         options=_authorities,
                         optional=True,
+                        sometimes=True,
                     ),
                 )
                 if notice.restriction != "phone-only"
@@ -190,8 +211,14 @@ FORMS: Mapping[Choice, Form] = {
         "Reject the notice",
         "Reject",
         "The other authority keeps the case, and is told why.",
-        lambda notice: _no_note_if_restricted(
-            notice, Question("reason", "Why?", "radios", options=_codes("rejection_reasons"))
+        lambda notice: (
+            Question(
+                "reason",
+                "Why?",
+                "radios",
+                options=_codes("rejection_reasons", *(("other",) if notice.restriction != "none" else ())),
+            ),
+            *((_NOTE_OF_REJECTION,) if notice.restriction == "none" else ()),
         ),
         partial(_acknowledge, "rejected"),
         weighty=True,
@@ -296,41 +323,87 @@ async def ask(choice: Choice, visit: Visit) -> web.StreamResponse:
     """The form."""
     notice = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices:
-        return _overtaken(visit, notice)
-    return _form(visit, choice, notice, Answers({}, {}))
+        return await _overtaken(visit, choice, notice)
+    return await _form(visit, choice, notice, Answers({}, {}))
 
 
 async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
     """What the form says."""
     notice = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
-        return _overtaken(visit, notice)
+        return await _overtaken(visit, choice, notice)
     form = FORMS[choice]
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = questions.read(form.questions(notice), typed, visit.here.now().date())
+    answers = questions.read(_asked(visit, choice, notice), typed, visit.here.now().date())
     if answers.wrong:
-        return _form(visit, choice, notice, answers)
+        return await _form(visit, choice, notice, answers)
     try:
         then = await asyncio.to_thread(form.do, visit, notice, answers)
+    except Unconfirmed as why:
+        return await _form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
-        if isinstance(why, NotAllowed) and why.code in ("reply.overtaken", "reply.already", "amend.too-late"):
-            return _overtaken(
-                visit, await asyncio.to_thread(case.notice, visit.here, visit.part("case"), str(notice.name))
-            )
-        return _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
+        if isinstance(why, NotAllowed) and why.code in STALE:
+            now = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), str(notice.name))
+            return await _overtaken(visit, choice, now)
+        return await _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()
     return goto(then or f"/cases/{visit.part('case')}?done={choice}")
 
 
-def _form(visit: Visit, choice: Choice, notice: Notice, answers: Answers) -> web.Response:
-    form = FORMS[choice]
-    status = 422 if answers.wrong else 200
-    asked = form.questions(notice)
-    return visit.page("act.html", status=status, choice=choice, form=form, notice=notice, asked=asked, answers=answers)
+async def _form(
+    visit: Visit, choice: Choice, notice: Notice, answers: Answers, doubts: Sequence[Finding] = ()
+) -> web.Response:
+    return visit.page(
+        "act.html",
+        status=422 if answers.wrong else 200,
+        choice=choice,
+        form=FORMS[choice],
+        notice=notice,
+        about=await about(visit, str(notice.name)),
+        asked=_asked(visit, choice, notice),
+        answers=answers,
+        doubts=doubts,
+    )
 
 
-def _overtaken(visit: Visit, notice: Notice) -> web.Response:
-    return visit.page("overtaken.html", status=409, notice=notice, case=visit.part("case"))
+async def about(visit: Visit, name: str | None = None) -> case.About:
+    """Whom the page is about on which one acts."""
+    return await asyncio.to_thread(case.about, visit.here, visit.part("case"), visit.by, name)
+
+
+async def _overtaken(visit: Visit, choice: Choice, notice: Notice) -> web.Response:
+    return visit.page(
+        "overtaken.html",
+        status=409,
+        notice=notice,
+        case=visit.part("case"),
+        about=await about(visit, str(notice.name)),
+        typed=kept_text(visit, FORMS[choice].questions(replace(notice, restriction="none"))),
+    )
+
+
+def kept_text(visit: Visit, asked: Sequence[Question]) -> list[tuple[str, str]]:
+    """What somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
+    written = {one.name: one.label for one in asked if one.kind in ("text", "note", "lines")}
+    return [(label, visit.typed(name)) for name, label in written.items() if visit.typed(name)]
+
+
+def confirmed(visit: Visit) -> Sequence[str]:
+    """The codes of the doubts that were shown on a page, where the officer said there that it is right as it stands."""
+    return visit.typed("codes").split() if visit.typed("weighed") else ()
+
+
+def _asked(visit: Visit, choice: Choice, notice: Notice) -> Sequence[Question]:
+    """The questions; where an authority is asked for that should have it, without us, and without who has it already."""
+    without = {visit.here.code, notice.partner} if choice in OTHERS else {visit.here.code}
+    return [
+        replace(one, options=_without(without)) if one.options is _authorities else one
+        for one in FORMS[choice].questions(notice)
+    ]
+
+
+def _without(codes_: Collection[str]) -> Callable[[], Sequence[tuple[str, str]]]:
+    return lambda: [one for one in _authorities() if one[0] not in codes_]
 
 
 def _doors(choice: Choice, form: Form) -> tuple[Door, Door]:

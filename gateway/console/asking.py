@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from functools import cache
 
 from gateway.console.questions import Kind, Question
-from gateway.console.sections import RESTRICTION, RING, SECTIONS, WORDS, Section
-from gateway.core.writing import KINDS, has_default
+from gateway.console.sections import RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, Section
+from gateway.core.writing import KINDS, SERVICE_ROLES, has_default
 from schemas import codes
 from schemas.layout import Slot, slots
 from schemas.reading import words
@@ -106,6 +106,7 @@ def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
         hint,
         options=lambda: (*_options(slot), *((("", "Not said"),) if optional and kind == "radios" else ())),
         optional=optional,
+        sometimes=(cls, slot.field) in SOMETIMES,
         longest=slot.shape.longest if isinstance(slot.shape, Text) else 0,
         short=isinstance(slot.shape, Number) or (isinstance(slot.shape, Text) and slot.shape.longest <= 30),
     )
@@ -118,7 +119,7 @@ def _kind(slot: Slot) -> Kind:
     if slot.kind is bool:
         return "radios"
     if isinstance(shape, CodeList):
-        return "radios" if len(codes.labels(shape.name)) <= MOST_RADIOS else "select"
+        return "radios" if len(_options(slot)) <= MOST_RADIOS else "select"
     if isinstance(shape, Text):
         return "select" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
     return "text" if isinstance(shape, Number) else "day"
@@ -128,7 +129,8 @@ def _options(slot: Slot) -> Sequence[tuple[str, str]]:
     if slot.kind is bool:
         return ("yes", "Yes"), ("no", "No")
     if isinstance(slot.shape, CodeList):
-        return tuple(codes.labels(slot.shape.name).items())
+        others = SERVICE_ROLES if slot.shape.name == "roles" else {}
+        return tuple((codes.labels(slot.shape.name) | others).items())
     return *authorities(), *((code, f"{name} (ended)") for code, name in codes.labels("authorities_ended").items())
 
 

@@ -6,10 +6,11 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case
-from gateway.console.acts import FORMS
-from gateway.console.doors import CASE, Door
+from gateway.console.acts import FORMS, about
+from gateway.console.doors import CASE, NOTICE, Door
 from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Role
+from gateway.exchange import respond
 from gateway.store import people as kept
 from schemas.message import SEARCHES
 
@@ -31,7 +32,30 @@ async def assign(visit: Visit) -> web.StreamResponse:
     return goto(f"/cases/{name}")
 
 
+async def ask_in_full(visit: Visit) -> web.StreamResponse:
+    """Was the restriction checked with the sender?"""
+    found = await asyncio.to_thread(case.look, visit.here, visit.part("case"), visit.by)
+    notice = next((one for one in found.notices if str(one.name) == visit.part("notice")), None)
+    if notice is None or not notice.must_be_checked:
+        return goto(f"/cases/{visit.part('case')}")
+    whom = await about(visit, visit.part("notice"))
+    ring = notice.ring or notice.partner_name
+    return visit.page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
+
+
+async def in_full(visit: Visit) -> web.StreamResponse:
+    """All that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
+    name = visit.part("notice")
+    if not await asyncio.to_thread(respond.must_be_checked, visit.here, name):
+        return goto(f"/cases/{visit.part('case')}")
+    whom = await about(visit, name)
+    _, message = await asyncio.to_thread(respond.read_incoming, visit.here, name, visit.by, in_full=True)
+    return visit.page("in-full.html", about=whom, body=message.body)
+
+
 DOORS = (
+    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Act.ANSWER, ask_in_full),
+    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Act.ANSWER, in_full),
     Door("GET", f"/cases/{CASE}", Act.READ_CHILD, look),
     Door("POST", f"/cases/{CASE}/assign", Act.ASSIGN, assign),
 )

@@ -12,8 +12,9 @@ from gateway.console.compose_pages import answer, answer_one, ask, ask_one, open
 from gateway.console.compose_whom import ask_whom, whom
 from gateway.console.doors import Door
 from gateway.console.drafts import DRAFT
-from gateway.console.tasks import WHOM, address, answers, asked, place, tasks
+from gateway.console.tasks import CONTRADICTED, INCOMPLETE, WHOM, address, answers, asked, place, tasks
 from gateway.console.visit import Visit, goto
+from gateway.core import writing
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.store import compositions
@@ -57,7 +58,12 @@ async def look(visit: Visit) -> web.StreamResponse:
         return goto(f"/compositions/{visit.part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check, visit.here, now)
     ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
-    return visit.page("compose.html", now=now, tasks=tasks(now, checked), ready=ready, ends_on=lapse.ends_on)
+    level = writing.level_so_far(now.body)
+    undecided = level not in ("", "none") and any(one.code in (INCOMPLETE, CONTRADICTED) for one in checked.findings)
+    listed = tasks(now, checked)
+    return visit.page(
+        "compose.html", now=now, tasks=listed, ready=ready, level=level, undecided=undecided, ends_on=lapse.ends_on
+    )
 
 
 async def check(visit: Visit) -> web.StreamResponse:
@@ -104,12 +110,13 @@ async def send(visit: Visit) -> web.StreamResponse:
     """It is sent, once: whoever presses again sees what became of it."""
     name = visit.part("composition")
     weighed = visit.typed("codes").split() if visit.typed("weighed") else []
+    was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
     try:
-        await asyncio.to_thread(compose.send, visit.here, name, weighed, visit.by)
+        await asyncio.to_thread(compose.send, visit.here, name, weighed, visit.by, was=was)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotFound) or why.code == "composition.ended":
             raise
-        href = "#weighed" if why.code == "composition.unweighed" else ""
+        href = "#weighed" if why.code in ("composition.unweighed", "notice.unconfirmed") else ""
         return await _check(visit, await opened(visit), [(why.sentence, href)])
     return goto(f"/compositions/{name}/sent")
 

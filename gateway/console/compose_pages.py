@@ -9,15 +9,18 @@ from aiohttp import web
 from gateway.casework import compose
 from gateway.casework.compose import Writing
 from gateway.console import asking, sections, typed
+from gateway.console.acts import kept_text
 from gateway.console.pages import for_a_page
 from gateway.console.questions import Answers
-from gateway.console.sections import Section
-from gateway.console.tasks import address, asked, place, said_on, with_said
+from gateway.console.sections import RESTRICTION, Section
+from gateway.console.tasks import INCOMPLETE, address, asked, place, said_on, with_said
 from gateway.console.visit import Visit, goto
 from gateway.core import writing
 from gateway.core.writing import Said
 from gateway.errors import NotAllowed, NotFound
+from gateway.store import compositions
 
+NEEDED = ("reason", "decided_by", "review_on")  # where there is a restriction
 NOBODY_ASKED = "Nothing about this child may go by machine, so nobody can be asked. Ring those who may know the child."
 
 
@@ -74,7 +77,10 @@ async def _show(
 
 async def answer(visit: Visit) -> web.StreamResponse:
     """What a page says is kept."""
-    now, section = await _page(visit)
+    try:
+        now, section = await _page(visit)
+    except (NotAllowed, NotFound) as why:
+        return await _stale(visit, why)
     if section.many:
         return goto(address(now))
     said, wrong = typed.read(now.kept.kind, section, visit.form, whole=_must_be_said(section))
@@ -82,9 +88,39 @@ async def answer(visit: Visit) -> web.StreamResponse:
     wrong = wrong or await _refused(visit, new, section)
     if not wrong:
         wrong = await keep(visit, new)
+    elif _is_safer(section, new, now):
+        now, wrong = await _keep_stricter(visit, new, wrong)
     if wrong:
         return await _show(visit, now, section, typed.as_typed(now.kept.kind, section, visit.form), wrong)
     return goto(await _next(visit, new, section))
+
+
+async def _keep_stricter(visit: Visit, new: Writing, wrong: dict[str, str]) -> tuple[Writing, dict[str, str]]:
+    """A stricter answer that is not complete counts all the same, or the looser one of before would stand."""
+    if stale := await keep(visit, new):
+        return new, stale
+    return replace(new, kept=replace(new.kept, changes=new.kept.changes + 1)), wrong
+
+
+async def _stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
+    """The notice has ended, or asks this no more: what was typed is shown once more, to be copied."""
+    kept = await visit.here.store.read(lambda tx: compositions.get(tx, visit.part("composition")))
+    section = asking.section(kept.kind, visit.part("section"))
+    written = kept_text(visit, asking.questions(kept.kind, section)) if section else []
+    next_step = for_a_page(why.next_step)
+    return visit.page("stale.html", status=409, sentence=why.sentence, next_step=next_step, typed=written)
+
+
+def _is_safer(section: Section, new: Writing, now: Writing) -> bool:
+    """Does what was typed, though it is refused, tell more of a danger to the child than what stands?"""
+    if section.name == RESTRICTION.name:
+        return writing.is_as_strict(new.body, now.body)
+    if section.place == "needs.looked_after":
+        return bool(said_on(new, section).get("in_care") == "yes")
+    if section.place == "needs":
+        risks, before = (set(said_on(one, section).get("risk_group") or ()) for one in (new, now))
+        return risks > before
+    return False
 
 
 def _must_be_said(section: Section) -> bool:
@@ -97,12 +133,22 @@ async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, st
     if section.name == "restriction" and new.is_search and new.body["restriction"].get("level") == "phone-only":
         return {"level": NOBODY_ASKED}
     checked = await asyncio.to_thread(compose.check, visit.here, new)
-    found = {}
+    found: dict[str, str] = {}
     for one in checked.findings:
         name, field = place(new, one)
-        if one.level == "error" and name == section.name and not one.code.startswith("unknown."):
+        if one.code == INCOMPLETE and name == section.name:
+            found |= _not_answered(new, section, one.sentence)
+        elif one.level == "error" and name == section.name and not one.code.startswith("unknown."):
             found[field] = one.sentence
     return found
+
+
+def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, str]:
+    """What a restriction needs and does not say, each at its field; the rule's sentence at the first of them."""
+    said = said_on(new, section)
+    asked_here = {one.name: one for one in asking.questions(new.kept.kind, section)}
+    missing = [name for name in NEEDED if not said.get(name)]
+    return {name: f"Answer the question: {asked_here[name].label}" for name in missing} | {missing[0]: sentence}
 
 
 async def _next(visit: Visit, now: Writing, section: Section) -> str:
@@ -141,7 +187,10 @@ async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
 
 async def answer_one(visit: Visit) -> web.StreamResponse:
     """It is kept, in its place or at the end."""
-    now, section, items, at = await _item(visit)
+    try:
+        now, section, items, at = await _item(visit)
+    except (NotAllowed, NotFound) as why:
+        return await _stale(visit, why)
     said, wrong = typed.read(now.kept.kind, section, visit.form, whole=True)
     new = with_said(now, section, [*items[:at], said, *items[at + 1 :]])
     wrong = wrong or await _refused(visit, new, section) or await keep(visit, new)

@@ -23,7 +23,7 @@ async def ask_whom(visit: Visit) -> web.StreamResponse:
     return await _whom(visit, await opened(visit), {})
 
 
-async def _whom(visit: Visit, now: Writing, wrong: dict[str, str]) -> web.Response:
+async def _whom(visit: Visit, now: Writing, wrong: dict[str, str], typed: Said | None = None) -> web.Response:
     suggested = await asyncio.to_thread(compose.suggested, visit.here, now)
     checked = await asyncio.to_thread(compose.check, visit.here, now)
     return visit.page(
@@ -36,7 +36,7 @@ async def _whom(visit: Visit, now: Writing, wrong: dict[str, str]) -> web.Respon
         roles=codes.labels("roles").items(),
         answers=Answers({}, wrong),
         weigh=[one for one in checked.warnings if place(now, one)[0] == WHOM],
-        chosen=_Chosen(now.to),
+        chosen=_Chosen(now.to if typed is None else typed),
     )
 
 
@@ -62,10 +62,10 @@ async def whom(visit: Visit) -> web.StreamResponse:
         to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
         fits = to["to"] in known and to["to"] != visit.here.code and to["role"] in codes.labels("roles")
     if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
-        return await _whom(visit, now, {"everyone" if now.is_search else "to": "Choose to whom it goes"})
+        return await _whom(visit, now, {"everyone" if now.is_search else "to": "Choose to whom it goes"}, to)
     new = replace(now, to=to)
     if wrong := await keep(visit, new):
-        return await _whom(visit, now, wrong)
+        return await _whom(visit, now, wrong, to)
     checked = await asyncio.to_thread(compose.check, visit.here, new)
     unseen = {one.code for one in checked.warnings if place(new, one)[0] == WHOM} - set(visit.typed("weighed").split())
     return goto(f"{address(now)}/{WHOM}" if unseen else address(now))

@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from gateway.casework.case import TAIL, About
 from gateway.console import asking, questions
 from gateway.console.doors import Door
 from gateway.console.questions import Answers, Question
@@ -48,18 +49,21 @@ async def look(visit: Visit) -> web.StreamResponse:
 
 async def ask_discard(visit: Visit) -> web.StreamResponse:
     """Why is nothing to be sent?"""
-    return _discard(visit, Answers({}, {}))
+    return await _discard(visit, Answers({}, {}))
 
 
-def _discard(visit: Visit, answers: Answers) -> web.Response:
-    return visit.page("draft-discard.html", status=422 if answers.wrong else 200, asked=(REASON,), answers=answers)
+async def _discard(visit: Visit, answers: Answers) -> web.Response:
+    draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
+    about = About(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
+    status = 422 if answers.wrong else 200
+    return visit.page("draft-discard.html", status=status, about=about, asked=(REASON,), answers=answers)
 
 
 async def discard(visit: Visit) -> web.StreamResponse:
     """Nothing is to be sent."""
     answers = questions.read((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
     if answers.wrong:
-        return _discard(visit, answers)
+        return await _discard(visit, answers)
     try:
         await asyncio.to_thread(drafts.discard, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
     except NotAllowed:

@@ -68,6 +68,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "match.html",
         item=item,
+        about=case.About(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
         body=message.body,
         search=search,
         found=found,
@@ -108,7 +109,9 @@ async def ask_all(visit: Visit) -> web.StreamResponse:
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
-    """Answer them."""
+    """Answer them, where they are as many as were shown."""
+    if visit.typed("was") != str(len(visit.here.store.look(inbox.unmatched))):
+        return await ask_all(visit)
     await asyncio.to_thread(trace.answer_unmatched, visit.here, visit.by)
     return goto("/matches?done=all")
 

@@ -32,6 +32,7 @@ class Pages:
         self._environment.filters |= {
             "for_a_page": for_a_page,
             "day": day,
+            "iso_day": iso_day,
             "moment": moment,
             "second": second,
             "words": words,
@@ -71,6 +72,11 @@ def day(on: date | datetime) -> str:
     """A day as people write it."""
     local = on.astimezone(LONDON) if isinstance(on, datetime) else on
     return f"{local.day} {local:%B %Y}"
+
+
+def iso_day(text: str) -> str:
+    """Write a day that was kept as text."""
+    return day(date.fromisoformat(text))
 
 
 def authority(code: str) -> str:

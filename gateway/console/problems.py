@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
+from gateway.console.doors import own_origin
 from gateway.console.pages import for_a_page
 from gateway.console.visit import HERE, SESSION_COOKIE, Visit, nothing_typed
 from gateway.core.permissions import Reach
@@ -23,6 +24,7 @@ from keys.errors import Refusal
 
 REFERENCE_BYTES = 4  # enough to find one line in a log
 RETRY_SECONDS = 30
+LONG_TEXT = 15  # characters: shorter ones are typed again in a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,19 @@ async def said_no(request: web.Request, why: GatewayError | Refusal) -> web.Resp
     """What a flow does not do, in its own words."""
     status = next((status for kind, status in STATUSES.items() if isinstance(why, kind)), 409)
     next_step = for_a_page(why.next_step)
-    return await page(request, Problem(status, why.code, why.sentence, (next_step,) if next_step else ()))
+    written = await _written(request) if why.code == "form.not-ours" else ()
+    return await page(request, Problem(status, why.code, why.sentence, (next_step,) if next_step else ()), written)
+
+
+async def _written(request: web.Request) -> Sequence[tuple[str, str]]:
+    """The long texts of a form about a child that came from a session of before; of no other form, for it may hold a secret."""
+    if not request.path.startswith(("/cases/", "/compositions/")) or request.headers.get("Origin") != own_origin(
+        request
+    ):
+        return ()  # another site's text is shown to nobody
+    form = await request.post()
+    texts = [str(value).strip() for name, value in form.items() if name != "form_token"]
+    return [("What you wrote", text) for text in texts if len(text) >= LONG_TEXT]
 
 
 async def fault(request: web.Request, why: Exception) -> web.Response:
@@ -122,11 +136,11 @@ def _of_fault(why: Exception) -> Problem:
     return INTERNAL
 
 
-async def page(request: web.Request, problem: Problem) -> web.Response:
-    """The page of a problem."""
+async def page(request: web.Request, problem: Problem, written: Sequence[tuple[str, str]] = ()) -> web.Response:
+    """The page of a problem. `written`: what somebody typed, to be copied."""
     session = await asyncio.to_thread(_whose, request)
     visit = Visit(request, request.app[HERE], session, "", Reach.NONE, nothing_typed())
-    return visit.page("problem.html", status=problem.status, problem=problem)
+    return visit.page("problem.html", status=problem.status, problem=problem, written=written)
 
 
 def _whose(request: web.Request) -> Session | None:

@@ -24,6 +24,7 @@ class Question:
     hint: str = ""
     options: Options | None = None
     optional: bool = False
+    sometimes: bool = False  # an answer above may make it needed: it is not called optional, and the hint says when
     missing: str = ""  # what is said where nothing was answered
     longest: int = MAX_NOTE  # of a note
     short: bool = False  # a text of a few characters

@@ -2,23 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
 from gateway.console import questions
-from gateway.console.acts import FORMS, LOCATED
+from gateway.console.acts import FORMS, LOCATED, about, confirmed
 from gateway.console.doors import CASE, Door
 from gateway.console.questions import Answers
 from gateway.console.visit import Visit, goto
 from gateway.core.choices import Choice
 from gateway.core.permissions import Act
 from gateway.core.searching import Answering
-from gateway.errors import GatewayError, NotAllowed, NotFound
+from gateway.errors import GatewayError, NotAllowed, NotFound, Unconfirmed
 from gateway.exchange import amend, enquire
 from gateway.searches import review, search
 from gateway.searches.review import Listed
 from keys.errors import Refusal
 from schemas import codes
+from schemas.findings import Finding
 from schemas.message import LocatedNotice
 
 OPEN = (Answering.HAS_IT, Answering.LETTER, Answering.BY_MAIL, Answering.UNDER_WAY, Answering.GIVEN_UP, Answering.RING)
@@ -43,23 +45,25 @@ def choice(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 async def ask(visit: Visit) -> web.StreamResponse:
     """Whom to ask more."""
-    return _ask(visit, "")
+    return await _ask(visit, "")
 
 
-def _ask(visit: Visit, wrong: str) -> web.Response:
-    return visit.page("ask.html", status=422 if wrong else 200, choice=choice(visit.here.code), wrong=wrong)
+async def _ask(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
+    status, some = 422 if wrong else 200, choice(visit.here.code)
+    return visit.page("ask.html", status=status, choice=some, wrong=wrong, about=await about(visit), doubts=doubts)
 
 
 async def ask_more(visit: Visit) -> web.StreamResponse:
     """Ask those who were not asked before."""
     to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
     if not (to or regions or visit.typed("everyone")):
-        return _ask(visit, "Choose whom to ask")
+        return await _ask(visit, "Choose whom to ask")
     try:
         meant, not_asked = enquire.whom(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
-        done = await asyncio.to_thread(enquire.ask_more, visit.here, visit.part("case"), meant, not_asked, visit.by)
+        ask_them = partial(enquire.ask_more, visit.here, visit.part("case"), meant, not_asked, visit.by)
+        done = await asyncio.to_thread(partial(ask_them, confirmed=confirmed(visit)))
     except (GatewayError, Refusal) as why:
-        return _ask(visit, why.sentence)
+        return await _ask(visit, why.sentence, _doubts(why))
     return visit.page("ask-done.html", done=done)
 
 
@@ -67,6 +71,10 @@ async def reviews(visit: Visit) -> web.StreamResponse:
     """Every child for whom we search: those whose review is due first."""
     found = await asyncio.to_thread(review.listed, visit.here)
     return visit.page("reviews.html", listed=found, due=sum(one.due for one in found), checked=checked)
+
+
+def _doubts(why: Exception) -> Sequence[Finding]:
+    return why.findings if isinstance(why, Unconfirmed) else ()
 
 
 def checked(one: Listed) -> list[str]:
@@ -81,7 +89,7 @@ async def ask_review(visit: Visit) -> web.StreamResponse:
     return await _review(visit, "")
 
 
-async def _review(visit: Visit, wrong: str) -> web.Response:
+async def _review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
     found = await asyncio.to_thread(review.listed, visit.here)
     stands = next((one for one in found if one.case == visit.part("case")), None)
     if stands is None:
@@ -89,7 +97,15 @@ async def _review(visit: Visit, wrong: str) -> web.Response:
     sources, results = (list(codes.labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
     status = 422 if wrong else 200
     return visit.page(
-        "review.html", status=status, wrong=wrong, one=stands, checked=checked, sources=sources, results=results
+        "review.html",
+        status=status,
+        wrong=wrong,
+        one=stands,
+        about=await about(visit),
+        checked=checked,
+        sources=sources,
+        results=results,
+        doubts=doubts,
     )
 
 
@@ -101,29 +117,33 @@ async def done(visit: Visit) -> web.StreamResponse:
     try:
         await _done(visit, said, again=bool(visit.typed("again")))
     except (GatewayError, Refusal) as why:
-        return await _review(visit, why.sentence)
+        return await _review(visit, why.sentence, _doubts(why))
     return goto("/reviews?done=review")
 
 
 async def ask_again(visit: Visit) -> web.StreamResponse:
     """The review in one step: whoever found no trace, or did not answer, is asked again."""
-    await _done(visit, ASKED_AGAIN, again=True)
+    try:
+        await _done(visit, ASKED_AGAIN, again=True)
+    except Unconfirmed as why:
+        return await _review(visit, why.sentence, why.findings)
     return goto("/reviews?done=again")
 
 
 async def _done(visit: Visit, said: Sequence[tuple[str, str]], *, again: bool) -> None:
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() else -1
-    await asyncio.to_thread(review.done, visit.here, visit.part("case"), said, visit.by, ask_again=again, was=was)
+    write_down = partial(review.done, visit.here, visit.part("case"), said, visit.by, ask_again=again, was=was)
+    await asyncio.to_thread(partial(write_down, confirmed=confirmed(visit)))
 
 
 async def ask_stand_down(visit: Visit) -> web.StreamResponse:
     """How does the search end?"""
-    return _stand_down(visit, Answers({}, {}))
+    return await _stand_down(visit, Answers({}, {}))
 
 
-def _stand_down(visit: Visit, answers: Answers) -> web.Response:
-    status = 422 if answers.wrong else 200
-    return visit.page("stand-down.html", status=status, form=STAND_DOWN, asked=LOCATED, answers=answers)
+async def _stand_down(visit: Visit, answers: Answers) -> web.Response:
+    status, whom = 422 if answers.wrong else 200, await about(visit)
+    return visit.page("stand-down.html", status=status, form=STAND_DOWN, about=whom, asked=LOCATED, answers=answers)
 
 
 async def stand_down(visit: Visit) -> web.StreamResponse:
@@ -131,12 +151,12 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
     typed = {name: str(value) for name, value in visit.form.items()}
     answers = questions.read(LOCATED, typed, visit.here.now().date())
     if answers.wrong:
-        return _stand_down(visit, answers)
+        return await _stand_down(visit, answers)
     try:
         await asyncio.to_thread(_end, visit, answers)
     except NotAllowed as why:
         name = "decided_by" if why.code == "review.decided-by" else ""
-        return _stand_down(visit, Answers(answers.values, {name: why.sentence}))
+        return await _stand_down(visit, Answers(answers.values, {name: why.sentence}))
     return goto(f"/cases/{visit.part('case')}?done=located")
 
 

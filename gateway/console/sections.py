@@ -7,7 +7,7 @@ say. `asking.py` makes questions of both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.core.writing import WITHHELD
+from gateway.core.safeguards import WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +117,41 @@ SECTIONS = (
     RING,
     Section("note", DONE, "Note", "", ("note",)),
 )
+SOMETIMES = frozenset(  # fields that may be left out, unless an answer above makes them needed
+    (
+        ("Restriction", "reason"),
+        ("Restriction", "decided_by"),
+        ("Restriction", "decided_on"),
+        ("Restriction", "review_on"),
+        ("Child", "upn"),
+        ("Child", "upn_unknown"),
+        ("LookedAfter", "care_authority"),
+    )
+)
 WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it is asked, and a hint
     ("Restriction", "level"): (
         "How far may the child's data be shared?",
         "Ask first wherever there is domestic abuse, a refuge, adoption or a risk from the family.",
     ),
-    ("Restriction", "reason"): ("Why are they restricted?", "Leave it open where there is no restriction."),
-    ("Restriction", "decided_by"): ("Who decided it?", ""),
-    ("Restriction", "decided_on"): ("When was it decided?", ""),
-    ("Restriction", "review_on"): ("When is it looked at again?", ""),
+    ("Restriction", "reason"): (
+        "Why are they restricted?",
+        "You need to answer this if there is a restriction. Leave it blank if there is none.",
+    ),
+    ("Restriction", "decided_by"): ("Who decided it?", "You need to answer this if there is a restriction."),
+    ("Restriction", "decided_on"): ("When was it decided?", "Only if there is a restriction. For example, 3 9 2026"),
+    ("Restriction", "review_on"): (
+        "When is it looked at again?",
+        "You need to answer this if there is a restriction. For example, 3 9 2027",
+    ),
     ("Child", "forename"): ("Forename", "Leave it open where the child has one name only."),
     ("Child", "former_surname"): ("Former surname", ""),
     ("Child", "dob"): ("Date of birth", "For example, 31 3 2015"),
     ("Child", "dob_estimated"): ("Is the date of birth estimated?", ""),
-    ("Child", "upn"): ("UPN", "A letter, eleven digits, and a digit. Its first letter is checked."),
-    ("Child", "upn_unknown"): ("Why is there no UPN?", "Only where you leave the UPN open."),
+    ("Child", "upn"): (
+        "UPN",
+        "A letter, eleven digits, and a digit. Its first letter is checked. Leave it blank if there is none, and say why below.",
+    ),
+    ("Child", "upn_unknown"): ("Why is there no UPN?", "You need to answer this if you leave the UPN blank."),
     ("Child", "former_upn"): ("Former UPNs", "One line for each, where there was one and it may be given."),
     ("Child", "unique_learner_number"): ("Unique learner number (ULN)", "Ten digits, of a child of fourteen or more"),
     ("Child", "nc_year_actual"): ("School year", "R, or 1 to 14"),
@@ -165,19 +185,23 @@ WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it 
     ("Contact", "phone_no"): ("Telephone number", ""),
     ("Contact", "email"): ("Mail address", ""),
     ("Contact", "lives_with_child"): ("Does this person live with the child?", ""),
-    ("Sibling", "dob"): ("Date of birth", "For example, 31 3 2015"),
+    ("Sibling", "dob"): (
+        "Date of birth",
+        "For example, 31 3 2015. If you do not know it, leave this brother or sister out and say so in the note.",
+    ),
     ("Needs", "sen_provision"): ("Special needs provision", ""),
     ("Needs", "ehcp"): ("Education, health and care plan", ""),
     ("Needs", "risk_group"): ("Is the child at particular risk?", "Choose all that apply."),
     ("Needs", "mash_referral"): ("When was the child referred to the MASH?", "Leave it open if not."),
     ("LookedAfter", "in_care"): ("Is the child looked after by an authority?", ""),
-    ("LookedAfter", "care_authority"): ("By which authority?", ""),
+    ("LookedAfter", "care_authority"): ("By which authority?", "You need to answer this if the child is looked after."),
     ("LegalAction", "kind"): ("Which step?", ""),
     ("LegalAction", "status"): ("How does it stand?", ""),
     ("Enquiry", "source"): ("Where, or whom, did you ask?", ""),
     ("Enquiry", "made_on"): ("When?", "For example, 3 9 2026"),
     ("Enquiry", "made_by"): ("Who asked?", ""),
     ("Enquiry", "result"): ("What came of it?", ""),
-    ("Officer", "phone_no"): ("Telephone number", ""),
+    ("Officer", "role"): ("Role", "Their own role, in this team or in another service. There may be none."),
+    ("Officer", "phone_no"): ("Telephone number", "If you do not know it, the number of their team."),
     ("Officer", "email"): ("Mail address", ""),
 }

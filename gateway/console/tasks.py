@@ -6,12 +6,13 @@ from typing import Any
 
 from gateway.casework.compose import Checked, Writing
 from gateway.console import asking, sections, typed
-from gateway.console.sections import Section
+from gateway.console.sections import RESTRICTION, Section
 from gateway.core import writing
 from gateway.core.writing import Said
 from schemas.findings import Finding
 
 WHOM = "whom"
+INCOMPLETE, CONTRADICTED = "restriction.no-reason", "restriction.contradicted"
 PLACES = {  # where a rule's sentence stands that is not about one field: the page, and the field
     "upn.no-reason": ("numbers", "upn"),
     "restriction.no-reason": ("restriction", "reason"),
@@ -42,18 +43,22 @@ def address(now: Writing) -> str:
 
 def asked(now: Writing) -> Sequence[Section]:
     """The pages that are asked."""
-    return asking.asked(now.kept.kind, (now.body.get("restriction") or {}).get("level", ""))
+    return asking.asked(now.kept.kind, writing.level_so_far(now.body))
 
 
 def tasks(now: Writing, checked: Checked) -> list[Task]:
     """The list of tasks, and how each stands."""
-    wrong = {place(now, one)[0] for one in checked.findings if one.level == "error"}
+    wrong = {place(now, one)[0] for one in checked.findings if one.level == "error" and one.code != INCOMPLETE}
+    incomplete = any(one.code == INCOMPLETE for one in checked.findings)
     found = [] if now.kept.corrects else [_whom_task(now, checked, wrong)]
     for section in asked(now):
         said = said_on(now, section)
         lacking = any(path in checked.lacking for path in _paths(section)) or (
             section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not said
         )
+        if section.name == RESTRICTION.name and section.name not in wrong and (lacking or incomplete):
+            said = {}  # however much of it is answered: until it is complete it is still to do
+            lacking = True
         group = found[0].group if found and section is asked(now)[0] else section.group
         found.append(
             Task(section.name, section.title, group, *_status(said, lacking=lacking, wrong=section.name in wrong))

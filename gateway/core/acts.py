@@ -2,6 +2,7 @@
 
 READINGS = (
     "notice.read",
+    "notice.read-in-full",
     "list.read",
     "match.read",
     "draft.read",
@@ -13,6 +14,7 @@ READINGS = (
 WORDS = {  # of what was done to a notice, a draft, a case
     "notice.queued": "queued",
     "notice.read": "read",
+    "notice.read-in-full": "read in full, after the restriction was checked with the sender",
     "notice.withdrawn": "taken back",
     "receipt.verified": "their signed receipt came",
     "notice.sent": "handed over",

@@ -60,6 +60,7 @@ SENTENCES = {
     "notice.outcome-told": "{who} wrote down the outcome that {partner} told by telephone ({result}).",
     "notice.queued": "{who} sent a message to {partner}.",
     "notice.read": "{who} read what a message says of a child.",
+    "notice.read-in-full": "{who} read in full a message of {partner} that contradicts itself about its restriction.",
     "notice.rejected": "{partner} refused our message.",
     "notice.released": "{who} had {count} messages to {partner} tried again.",
     "notice.retried": "{who} had a message to {partner} that was given up tried again.",

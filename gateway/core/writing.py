@@ -4,22 +4,23 @@ What lies in a form may be incomplete, so it is kept as text: a value of a class
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields, replace
 from datetime import date
 from typing import Any
 
-from schemas import codes
+from gateway.core.safeguards import READ_AS, WITHHELD
+from schemas import codes, officers
 from schemas.hidden_signs import find_hidden, say_hidden
 from schemas.layout import Slot, is_ours, slots
-from schemas.message import BODIES, Address, Body, TransferNotice
+from schemas.message import BODIES, RESTRICTIONS, Address, Body, Officer, TransferNotice
 from schemas.shapes import CodeList, Number, Text
 
 Said = dict[str, Any]  # str, list of str, Said, or list of Said
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in BODIES}
 FILL = ("Specimen", "01632 960101", "A", "333")  # stands where something is lacking, so that the rules can be asked
 FILL_DAY = date(2015, 6, 1)
-WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
+SERVICE_ROLES = codes.labels("service_roles")  # of people of other services, beside those of a CME team
 MUST = ("child",)  # it may be left out of a class, but only where nothing may be said of a child at all
 
 
@@ -27,6 +28,11 @@ def said(value: object) -> Said:
     """What a value of one of our classes says, as it would be typed."""
     cls: type = type(value)
     found: Said = {}
+    if isinstance(value, Officer):
+        name, role = officers.as_said(value)
+        return {"name": name, "role": role, "phone_no": value.phone_no} | (
+            {"email": value.email} if value.email else {}
+        )
     for slot in slots(cls):
         inner = getattr(value, slot.field)
         if inner is not None:
@@ -64,7 +70,7 @@ def value(slot: Slot, text: str) -> object:
     if sign := find_hidden(text):
         raise ValueError(say_hidden(sign))
     match slot.shape:
-        case CodeList(name) if text not in codes.labels(name):
+        case CodeList(name) if text not in codes.labels(name) and not (name == "roles" and text in SERVICE_ROLES):
             raise ValueError("Choose one of the list")
         case Number(least, most):
             if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
@@ -104,8 +110,40 @@ def body(kind: str, typed: Said) -> tuple[Body, list[str]]:
     return found, lacking
 
 
+def level_so_far(typed: Said) -> str:
+    """Give the restriction that counts by what was typed: the stricter one where it is not complete, or contradicts itself."""
+    said = typed.get("restriction") or {}
+    level: str = said.get("level") or ""
+    decided = any(said.get(name) for name in ("reason", "decided_by", "decided_on", "review_on"))
+    return READ_AS if decided and level in ("", RESTRICTIONS[0]) else level
+
+
+def is_as_strict(typed: Said, before: Said) -> bool:
+    """Tell whether the restriction that counts by this is no looser than by what was typed before."""
+    levels = ("", *RESTRICTIONS)
+    return levels.index(level_so_far(typed)) >= levels.index(level_so_far(before))
+
+
+def withheld(typed: Said) -> list[str]:
+    """Give what was typed of a place, or of how to reach somebody, and must not stand in the texts of a notice that withholds it."""
+    found = [_strings(typed.get(name), ("country", "relationship")) for name in WITHHELD if name != "contact"]
+    found += [[one.get(name) or "" for name in ("phone_no", "email")] for one in typed.get("contact") or ()]
+    return [text for some in found for text in some if text]
+
+
+def _strings(typed: Any, without: Collection[str]) -> list[str]:
+    if isinstance(typed, Mapping):
+        return [text for name, one in typed.items() if name not in without for text in _strings(one, without)]
+    if isinstance(typed, list):
+        return [text for one in typed for text in _strings(one, without)]
+    return [typed] if isinstance(typed, str) else []
+
+
 def _built(cls: type, typed: Mapping[str, Any], lacking: list[str], at: str) -> Any:
     values: dict[str, object] = {}
+    if cls is Officer and typed.get("name") and typed.get("role"):
+        name, role = officers.on_wire(typed["name"], typed["role"])
+        typed = {**typed, "name": name, "role": role}
     defaults = {one.name: one for one in fields(cls)}
     for slot in slots(cls):
         inner, path = typed.get(slot.field), f"{at}.{slot.field}".lstrip(".")

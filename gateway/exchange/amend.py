@@ -1,21 +1,23 @@
 """Second thoughts on what we sent: take it back, correct it, send it on, or try again what has not got through."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
+from gateway.core import safeguards
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
-from gateway.exchange.send import Also, first_header, next_header, prepare, queue
+from gateway.exchange.send import Also, first_header, next_header, prepare, queue, what_is_known
 from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
 from keys import at_rest
 from keys.at_rest import Locked
+from keys.errors import Destroyed
 from schemas import codes, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
@@ -56,13 +58,21 @@ def _searched(tx: Connection, conversation_id: str) -> bool:
 
 
 def correct(
-    here: Authority, message_id: str, notice: Message, by: str, *, also: Callable[[Connection], None] | None = None
+    here: Authority,
+    message_id: str,
+    notice: Message,
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+    is_restricted: bool = False,
+    also: Callable[[Connection], None] | None = None,
 ) -> str:
     """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
 
-    `also` is done in the same transaction.
+    `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said of a place
+    may not stand in the texts of a new one that withholds it. `is_restricted`: a row that is the reason for it says so of the child.
 
-    Raises NotFound, Unfit, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
+    Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
     """
     sent = _amendable(here, message_id)
     if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
@@ -74,7 +84,11 @@ def correct(
     head = next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
     theirs = notice.header
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
-    [ready] = prepare(here, [Message(head, notice.body)], by)
+    new = Message(head, notice.body)
+    known = what_is_known(here, [new], {head.message_id: said_of_place(here, message_id)})
+    if is_restricted:
+        known = {name: replace(one, is_restricted=True) for name, one in known.items()}
+    [ready] = prepare(here, [new], by, confirmed=confirmed, known=known)
 
     def write(tx: Connection) -> None:
         if also:
@@ -87,10 +101,23 @@ def correct(
     return head.message_id
 
 
-def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
+def said_of_place(here: Authority, message_id: str) -> frozenset[str]:
+    """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
+    try:
+        return safeguards.withheld_of(_copy(here, message_id))
+    except Destroyed:
+        return frozenset()
+
+
+def _copy(here: Authority, message_id: str) -> Message:
+    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
+    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+
+
+def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
     """Send a transfer notice that is stuck, or was passed on, to another authority, in the same case. The id of the new one.
 
-    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
+    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
     """
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
@@ -99,11 +126,10 @@ def send_on(here: Authority, message_id: str, to: str, by: str) -> str:
             f"This {sent.kind} to {sent.recipient} is {sent.state}, so it is not sent on to {to}.",
             "Only a transfer notice that was passed on, rejected, or given up goes to another authority.",
         )
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
-    notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    notice = _copy(here, message_id)
     head = next_header(here, sent.conversation_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
-    [ready] = prepare(here, [Message(head, notice.body)], by)
+    [ready] = prepare(here, [Message(head, notice.body)], by, confirmed=confirmed)
 
     def write(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"

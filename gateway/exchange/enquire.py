@@ -17,7 +17,7 @@ from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
 from gateway.errors import NotAllowed
 from gateway.exchange.deliver import routes_to
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare, queue, what_is_known
 from gateway.store import log, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.outbox import Delivery, Queued
@@ -87,10 +87,19 @@ def _region(name: str) -> frozenset[str]:
     return by_name[name.lower()]
 
 
-def ask(here: Authority, search: Message, meant: Sequence[str], not_asked: Mapping[str, str], by: str) -> Enquired:
+def ask(
+    here: Authority,
+    search: Message,
+    meant: Sequence[str],
+    not_asked: Mapping[str, str],
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+) -> Enquired:
     """Ask these authorities about the child of a search, in the search's own case. The search's recipient does not matter.
 
-    Raises NotAllowed, Unfit, or a keys.errors.Refusal; then nobody was asked.
+    `confirmed`, here and below: as `send.prepare` has it.
+    Raises NotAllowed, Unfit, Unconfirmed, or a keys.errors.Refusal; then nobody was asked.
     """
     case = search.header.conversation_id
     if any(one.kind in SEARCHES for one in _case(here, case)):
@@ -99,15 +108,24 @@ def ask(here: Authority, search: Message, meant: Sequence[str], not_asked: Mappi
             "Somebody was asked in this case before.",
             f"Ask more: cme-gateway enquire --case {case}",
         )
-    return queue_ready(here, prepare_search(here, search, meant, not_asked, by))
+    return queue_ready(here, prepare_search(here, search, meant, not_asked, by, confirmed=confirmed))
 
 
-def ask_more(here: Authority, name: str, meant: Sequence[str], not_asked: Mapping[str, str], by: str) -> Enquired:
+def ask_more(
+    here: Authority,
+    name: str,
+    meant: Sequence[str],
+    not_asked: Mapping[str, str],
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+) -> Enquired:
     """Ask those of these authorities who were not asked before in a case that was begun, in the words of its newest search.
 
     Raises NotFound, and as `ask`.
     """
-    return queue_ready(here, prepare_search(here, newest_search(here, name), meant, not_asked, by))
+    search = newest_search(here, name)
+    return queue_ready(here, prepare_search(here, search, meant, not_asked, by, confirmed=confirmed))
 
 
 def newest_search(here: Authority, name: str) -> Message:
@@ -137,6 +155,7 @@ def prepare_search(
     by: str,
     *,
     again: Collection[str] = (),
+    confirmed: Collection[str] = (),
 ) -> Ready:
     """Everything that can refuse: check, write and seal a notice for each of these authorities that can be reached.
 
@@ -167,7 +186,10 @@ def prepare_search(
     replaced = {
         one.header.message_id: before[code] for code, one in zip(asking, notices, strict=True) if code in before
     }
-    return Ready(enquired, prepare(here, notices, by), replaced, frozenset(one.message_id for one in sent))
+    known = what_is_known(here, notices[:1])  # all of them are about one child
+    about_all = {one.header.message_id: what for one in notices for what in known.values()}
+    sealed = prepare(here, notices, by, confirmed=confirmed, known=about_all)
+    return Ready(enquired, sealed, replaced, frozenset(one.message_id for one in sent))
 
 
 def _check(here: Authority, search: Message, asked: Collection[str], *, began: bool) -> None:

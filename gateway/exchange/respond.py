@@ -1,11 +1,12 @@
 """An officer's acts on what came: read it, acknowledge it, say what became of the child."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from gateway.authority import Authority
-from gateway.core import replies
+from gateway.core import replies, safeguards
 from gateway.core.message_name import MessageName
 from gateway.core.standing import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.errors import NotAllowed
@@ -22,16 +23,35 @@ from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcom
 Name = str | MessageName
 
 
-def read_incoming(here: Authority, name: Name, by: str) -> tuple[Item, Message]:
-    """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous."""
+def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False) -> tuple[Item, Message]:
+    """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous.
+
+    Where it contradicts itself about its restriction, it is read strictly: without address and note. `in_full`: the officer has
+    checked the restriction with the sender, and reads all of it, which is another act.
+    """
 
     def look(tx: Connection) -> tuple[Item, Locked]:
         item = inbox.get(tx, name)
-        log.append(tx, here.now(), [Entry("notice.read", by, item.message_id, item.sender)])
+        read = Entry("notice.read", by, item.message_id, item.sender)
+        whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
+        log.append(tx, here.now(), [whole if in_full else read])
         return item, Locked(*inbox.locked(tx, item.sender, item.message_id))
 
     item, locked = here.store.run(look)
-    return item, xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+    message = xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+    return item, message if in_full else safeguards.read_strictly(message, here.now().date())
+
+
+def must_be_checked(here: Authority, name: Name) -> bool:
+    """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
+
+    def look(tx: Connection) -> tuple[str, Locked]:
+        item = inbox.get(tx, name)
+        return item.message_id, Locked(*inbox.locked(tx, item.sender, item.message_id))
+
+    message_id, locked = here.store.look(look)
+    message = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    return safeguards.must_be_checked(message, here.now().date())
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
@@ -79,14 +99,25 @@ def answer(
     by: str,
     *,
     was: str | None = None,
+    confirmed: Collection[str] = (),
     also: Also | None = None,
 ) -> str:
-    """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us. The id of the answer."""
-    return _reply(here, name, body, Standing.CONCLUDED, by, was, also)
+    """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us. The id of the answer.
+
+    `confirmed`: as `send.prepare` has it.
+    """
+    return _reply(here, name, body, Standing.CONCLUDED, by, was, also, confirmed)
 
 
 def _reply(
-    here: Authority, name: Name, body: Body, standing: Standing, by: str, was: str | None, also: Also | None
+    here: Authority,
+    name: Name,
+    body: Body,
+    standing: Standing,
+    by: str,
+    was: str | None,
+    also: Also | None,
+    confirmed: Collection[str] = (),
 ) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     if item.kind not in OPENS_A_CASE:
@@ -108,7 +139,7 @@ def _reply(
             "Leave it out, and ring the sender.",
         )
     head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
-    [ready] = prepare(here, [Message(head, body)], by)
+    [ready] = prepare(here, [Message(head, body)], by, confirmed=confirmed)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:

@@ -5,17 +5,20 @@ returns, the notices are on the disk, and the gateway will not rest until each h
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from secrets import token_bytes
 
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.core import safeguards
 from gateway.core.marks import terms
-from gateway.errors import NotAllowed, Unfit
-from gateway.exchange import letters
+from gateway.core.safeguards import NOTHING_KNOWN, Known
+from gateway.errors import NotAllowed, Unconfirmed, Unfit
+from gateway.exchange import known_children, letters
 from gateway.store import inbox, log, marks, outbox, reviews
 from gateway.store.log import Entry
 from gateway.store.marks import Marked
@@ -41,7 +44,14 @@ SHOWN = b"[U+"  # how a hidden sign is shown (`schemas/hidden_signs.py`): in ASC
 TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
 
 
-def prepare_notices(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
+def prepare_notices(
+    here: Authority,
+    notices: Sequence[Message],
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+    known: Mapping[str, Known] | None = None,
+) -> list[Queued]:
     """As `prepare`, for notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
     for notice in notices:
         instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
@@ -51,30 +61,57 @@ def prepare_notices(here: Authority, notices: Sequence[Message], by: str) -> lis
                 f"This {notice.kind} belongs to another message, which it answers or changes.",
                 f"Use `cme-gateway {instead}`, so that both authorities see the same.",
             )
-    return prepare(here, notices, by)
+    return prepare(here, notices, by, confirmed=confirmed, known=known)
 
 
-def prepare(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
-    """Check, sign and seal notices. Raises Unfit, NotAllowed, or a keys.errors.Refusal for the first that cannot go.
+def prepare(
+    here: Authority,
+    notices: Sequence[Message],
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+    known: Mapping[str, Known] | None = None,
+) -> list[Queued]:
+    """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a keys.errors.Refusal for the first that cannot go.
+
+    `confirmed`: the codes of the doubts of which an officer says that it is right as it stands. `known`: what is known beside them, by
+    MessageId, for who has asked already (`known_children`); it is asked here otherwise.
 
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
-    for notice in notices:
-        _check(here, notice)
+    if known is None:
+        known = what_is_known(here, notices)
+    doubts = [_check(here, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices]
     texts = [xml.write(notice) for notice in notices]
     _check_signs(notices, texts)
-    return [_seal(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
+    ready = [_seal(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
+    return [replace(one, confirmed=" ".join(codes)) if codes else one for one, codes in zip(ready, doubts, strict=True)]
 
 
-def _check(here: Authority, notice: Message) -> None:
+def what_is_known(
+    here: Authority, notices: Sequence[Message], withheld: Mapping[str, Collection[str]] | None = None
+) -> Mapping[str, Known]:
+    """Look up what is known beside these notices, in this thread; nothing is asked about replies."""
+    if not any(one.kind in OPENS_A_CASE for one in notices):
+        return {}
+    return here.store.look(lambda tx: known_children.look_up(tx, here, notices, withheld))
+
+
+def _check(here: Authority, notice: Message, confirmed: Collection[str], known: Known) -> list[str]:
+    """The codes of the doubts that it has, all of which are confirmed."""
     if notice.header.sender.authority != here.code:
         raise NotAllowed(
             "notice.not-ours",
             f"The notice names {notice.header.sender.authority} as its sender; this gateway is {here.code}'s.",
             "Set Sender to our own code.",
         )
-    if refusals := rules.errors(rules.check(notice, today=here.now().date())):
+    today = here.now().date()
+    slips = safeguards.find_slips(notice, today=today, known=known)
+    if refusals := rules.errors([*rules.check(notice, today=today), *slips]):
         raise Unfit(refusals)
+    if doubts := safeguards.unconfirmed(slips, confirmed):
+        raise Unconfirmed(doubts)
+    return sorted({one.code for one in slips})
 
 
 def _check_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
@@ -183,23 +220,28 @@ def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) ->
 def _detail(one: Queued) -> dict[str, str]:
     """The digest of our copy stands in it, so that `audit verify` sees what was changed later."""
     said = {"kind": one.kind, "case": one.conversation_id, "copy": sha256(one.content).hexdigest()}
+    said |= {"confirmed": one.confirmed} if one.confirmed else {}
     return said | {"decision": one.decision} if one.decision else said
 
 
-async def send(here: Authority, notices: Sequence[Message], by: str) -> list[str]:
+async def send(here: Authority, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()) -> list[str]:
     """Take these notices, all or none, and return their ids once they are durable."""
     ready: list[Queued] = []
     for at in range(0, len(notices), TOGETHER):
-        ready += prepare_notices(here, notices[at : at + TOGETHER], by)
+        some = notices[at : at + TOGETHER]
+        known = await here.store.read(partial(known_children.look_up, here=here, notices=some))
+        ready += prepare_notices(here, some, by, confirmed=confirmed, known=known)
         await asyncio.sleep(0)
     await here.store.write(lambda tx: queue_notices(tx, here, ready))
     here.due.set()
     return [notice.message_id for notice in ready]
 
 
-def send_one(here: Authority, notice: Message, by: str, *, also: Also | None = None) -> str:
+def send_one(
+    here: Authority, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
+) -> str:
     """As `send`, one notice, in this thread. `also`: what is written with it, or not at all."""
-    [ready] = prepare_notices(here, [notice], by)
+    [ready] = prepare_notices(here, [notice], by, confirmed=confirmed)
 
     def write(tx: Connection) -> None:
         queue_notices(tx, here, [ready])

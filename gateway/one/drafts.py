@@ -7,7 +7,8 @@ about them.
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from secrets import token_bytes
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from gateway.authority import SYSTEM, Authority
 from gateway.core import writing
 from gateway.errors import NotAllowed
 from gateway.exchange import amend
-from gateway.exchange.send import first_header, new_case, prepare, queue
+from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
 from gateway.one import leavers
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leavers import Leaver
@@ -156,14 +157,33 @@ def leaver(row: Row, ring: Officer) -> Leaver:
     return found
 
 
-def send(here: Authority, draft_id: str, to: str, restriction: Restriction | None, by: str) -> str:
+def is_restricted(here: Authority, draft_id: str) -> bool:
+    """Tell whether the row of a draft, as it stands now, says that the child's data are restricted. Raises NotFound."""
+    locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
+    return leaver(_row(here, draft_id, locked), here.officer(SYSTEM)).restricted
+
+
+def send(
+    here: Authority,
+    draft_id: str,
+    to: str,
+    restriction: Restriction | None,
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+) -> str:
     """Tell that authority, as an officer decides: the id of the notice. What the restriction forbids is left out.
 
-    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
+    `confirmed`: as `send.prepare` has it.
+    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
     be restricted, and how far they may be shared is not said.
     """
     who, notice = _decided(here, draft_id, restriction, by)
-    [ready] = prepare(here, [Message(first_header(here, new_case(here), to), notice)], by)
+    message = Message(first_header(here, new_case(here), to), notice)
+    known = what_is_known(here, [message])
+    if who.restricted:
+        known = {name: replace(one, is_restricted=True) for name, one in known.items()}
+    [ready] = prepare(here, [message], by, confirmed=confirmed, known=known)
     remembered = sent_as(here, who, to, ready.message_id)
 
     def write(tx: Connection) -> None:
@@ -188,7 +208,14 @@ def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by
     return who, leavers.restricted(who.notice, restriction or who.notice.restriction)
 
 
-def correct(here: Authority, draft_id: str, restriction: Restriction | None, by: str) -> str:
+def correct(
+    here: Authority,
+    draft_id: str,
+    restriction: Restriction | None,
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+) -> str:
     """Send it in the place of the notice that was sent before about this child: the id of the new one.
 
     Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended; and as `send`.
@@ -205,7 +232,13 @@ def correct(here: Authority, draft_id: str, restriction: Restriction | None, by:
     remembered = sent_as(here, who, sent.recipient, sent.message_id)
     message = Message(first_header(here, new_case(here), sent.recipient), notice)
     return amend.correct(
-        here, sent.message_id, message, by, also=lambda tx: end_as_sent(tx, here, draft_id, remembered, by)
+        here,
+        sent.message_id,
+        message,
+        by,
+        confirmed=confirmed,
+        is_restricted=who.restricted,
+        also=lambda tx: end_as_sent(tx, here, draft_id, remembered, by),
     )
 
 

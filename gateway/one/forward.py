@@ -16,8 +16,10 @@ from sqlalchemy import Connection
 
 from gateway.authorities import postcodes
 from gateway.authority import Authority
+from gateway.core.safeguards import Known
 from gateway.core.searching import circulation
-from gateway.errors import Unfit
+from gateway.errors import Unconfirmed, Unfit
+from gateway.exchange import known_children
 from gateway.exchange.send import TOGETHER, first_header, new_case, prepare, queue
 from gateway.logs import failed
 from gateway.one import drafts, leavers
@@ -119,7 +121,11 @@ async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: d
     going: list[_Going] = []
     held: list[_Held] = []
     for at in range(0, len(fresh), TOGETHER):
-        more, waiting = _sealed(here, fresh[at : at + TOGETHER])
+        some = fresh[at : at + TOGETHER]
+        messages = [() if isinstance(one.decision, Hold) else _messages(here, one) for one in some]
+        notices = [message for those in messages for message in those]
+        known = await here.store.read(partial(known_children.look_up, here=here, notices=notices))
+        more, waiting = _sealed(here, list(zip(some, messages, strict=True)), known)
         going, held = going + more, held + waiting
         await asyncio.sleep(0)
     if going or held:
@@ -257,26 +263,31 @@ def _waiting(number: int, kept: Draft, reason: str) -> Line:
             return Line(number, "held", reason=reason, draft=kept.draft_id)
 
 
-def _sealed(here: Authority, fresh: Sequence[_Judged]) -> tuple[list[_Going], list[_Held]]:
+def _sealed(
+    here: Authority, fresh: Sequence[tuple[_Judged, Sequence[Message]]], known: Mapping[str, Known]
+) -> tuple[list[_Going], list[_Held]]:
     """The sealed messages of each row; and those about which an officer must look, with why."""
-    held = [(one, one.decision.reason) for one in fresh if isinstance(one.decision, Hold)]
-    going = [(one, _messages(here, one)) for one in fresh if not isinstance(one.decision, Hold)]
+    held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
+    going = [(one, messages) for one, messages in fresh if not isinstance(one.decision, Hold)]
     try:
-        ready = iter(prepare(here, [message for _, messages in going for message in messages], BY))
+        ready = iter(prepare(here, [message for _, messages in going for message in messages], BY, known=known))
         return [(one, list(islice(ready, len(messages)))) for one, messages in going], held
     except Exception:  # noqa: BLE001 - whatever it is: it is looked for among them
-        return _sealed_alone(here, going, held)
+        return _sealed_alone(here, going, held, known)
 
 
 def _sealed_alone(
-    here: Authority, going: Sequence[tuple[_Judged, list[Message]]], held: list[_Held]
+    here: Authority,
+    going: Sequence[tuple[_Judged, Sequence[Message]]],
+    held: list[_Held],
+    known: Mapping[str, Known],
 ) -> tuple[list[_Going], list[_Held]]:
     """One by one, because one of them cannot go."""
     ready: list[_Going] = []
     for one, messages in going:
         try:
-            ready.append((one, prepare(here, messages, BY)))
-        except Unfit as why:
+            ready.append((one, prepare(here, messages, BY, known=known)))
+        except (Unfit, Unconfirmed) as why:
             held.append((one, " ".join(finding.sentence for finding in why.findings)))
         except xml.Unreadable as why:
             held.append((one, why.problems[0].sentence))

@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from gateway.authority import SYSTEM, Authority
+from gateway.core import safeguards
 from gateway.core.replies import GONE
 from gateway.core.standing import Standing
 from gateway.errors import GatewayError, Unusable
@@ -102,6 +103,7 @@ async def _write_one(here: Authority, folder: int, sender: str, message_id: str)
     except Destroyed:
         await here.store.write(lambda tx: transfer_files.drop(tx, here.now(), sender, message_id))
         return False
+    notice = safeguards.read_strictly(notice, here.now().date())
     made = ctf_write.write(notice, (here.code, ctf_write.AUTHORITY), on_the_wall(here.now()))
     hidden = hidden_name(sender, message_id)
     await asyncio.to_thread(put_hidden, folder, hidden, made.text)

@@ -23,6 +23,7 @@ from gateway.core import blocking
 from gateway.core.matching import Described
 from gateway.core.names import normal
 from gateway.errors import Doubted, Unusable
+from gateway.exchange.known_children import about_child, digests
 from gateway.one import cells, extracts, headings, table, watched_folder
 from gateway.one.extracts import DOUBT
 from gateway.one.leavers import OLDEST, UPN_FORM
@@ -31,7 +32,7 @@ from gateway.one.watched_folder import Outcome, Row, Taken, Watched
 from gateway.store import children, log
 from gateway.store.children import Kept
 from gateway.store.log import Entry
-from keys import at_rest, blind
+from keys import at_rest
 from keys.at_rest import Locked
 from schemas.days import could_be_either, read_day
 from schemas.message import Child
@@ -324,22 +325,13 @@ def _postcode(text: str | None) -> str:
 
 
 def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> Kept:
-    locked = at_rest.lock(json.dumps(row).encode(), about=_about(load, number), ring=here.ring)
+    locked = at_rest.lock(json.dumps(row).encode(), about=about_child(load, number), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return Kept(number, locked.data_key, locked.content)
 
 
-def _about(load: int, number: int) -> str:
-    return f"child {load} {number}"
-
-
 def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
     return digests(here, load, blocking.keys(ours(row).described))
-
-
-def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
-    """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
-    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
 
 
 def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:
@@ -349,7 +341,7 @@ def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ou
 
 
 def _opened(here: Authority, load: int, one: Kept) -> bytes:
-    return at_rest.unlock(Locked(one.data_key, one.content), about=_about(load, one.number), ring=here.ring)
+    return at_rest.unlock(Locked(one.data_key, one.content), about=about_child(load, one.number), ring=here.ring)
 
 
 def namesakes(tx: Connection, here: Authority, load: int, some: Iterable[Described]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The fourteen-day review, as the pupil tracking officer does it: what is due, what was checked, whom to ask again, when it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -86,19 +86,22 @@ def done(
     *,
     ask_again: bool = False,
     was: int | None = None,
+    confirmed: Collection[str] = (),
 ) -> Done:
     """Write down what was checked, and with what result; the next review is fourteen days on. With `ask_again` those who found
     no trace, or did not answer, are asked again in the same step.
 
     `name` is the case's own id, or that of one of its notices. `was`: how many reviews had been done when the officer looked; where
-    it is another number by now, nothing is done. Raises NotFound, NotAllowed, Unfit or a keys.errors.Refusal; then neither has happened.
+    it is another number by now, nothing is done. `confirmed`: as `send.prepare` has it, of what is asked again.
+
+    Raises NotFound, NotAllowed, Unfit, Unconfirmed or a keys.errors.Refusal; then neither has happened.
     """
     if not checked:
         raise NotAllowed(
             "review.nothing-checked", "A review says what was checked.", "Use --checked SOURCE --result RESULT."
         )
     case = _under_review(here, name).conversation_id
-    ready = _again(here, case, by) if ask_again else None
+    ready = _again(here, case, by, confirmed) if ask_again else None
     sources = " ".join(f"{source}={result}" for source, result in checked)
     act = Act(case, here.now(), Kind.DONE, by, sources, len(ready.notices) if ready else 0)
 
@@ -122,7 +125,7 @@ def done(
     return Done(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _again(here: Authority, case: str, by: str) -> Ready:
+def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> Ready:
     whole = search.look(here, case, by)
     open_ones = [one.authority for one in whole.asked if one.standing not in SETTLED]
     if not open_ones:
@@ -132,7 +135,8 @@ def _again(here: Authority, case: str, by: str) -> Ready:
             "Ring them, without --ask-again.",
         )
     meant, ended = enquire.whom(here, open_ones)
-    return enquire.prepare_search(here, enquire.newest_search(here, case), meant, ended, by, again=meant)
+    newest = enquire.newest_search(here, case)
+    return enquire.prepare_search(here, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
 def end(here: Authority, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:

@@ -93,6 +93,18 @@ def numbers(tx: Connection, load: int, keys: Collection[int]) -> set[int]:
     return found
 
 
+def lying(tx: Connection, load: int, keys: Collection[int]) -> dict[int, set[int]]:
+    """The children who lie under each of these keys."""
+    found: dict[int, set[int]] = {}
+    for some in _some(sorted(keys)):
+        query = select(child_keys.c.key, child_keys.c.number).where(
+            child_keys.c.load == load, child_keys.c.key.in_(some)
+        )
+        for key, number in tx.execute(query):
+            found.setdefault(key, set()).add(number)
+    return found
+
+
 def counts(tx: Connection, load: int, keys: Collection[int]) -> Counter[int]:
     """How many children lie under each of these keys."""
     found: Counter[int] = Counter()

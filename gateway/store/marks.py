@@ -18,6 +18,15 @@ Lies = Literal["sent", "came"]
 MANY = 1_000  # messages with a mark: beyond them it does not matter which mark is rarer
 AT_ONCE = 500  # ids in one question
 ALL_AT_ONCE = "INSERT INTO marks (mark, number) SELECT * FROM unnest(%s::bigint[], %s::bigint[])"
+NEWEST = """
+WITH wanted (place, one, two, three) AS (VALUES {rows})
+SELECT place, (
+  SELECT m.number FROM marks m WHERE m.mark = one
+  AND EXISTS (SELECT 1 FROM marks o WHERE o.mark = two AND o.number = m.number)
+  AND EXISTS (SELECT 1 FROM marks o WHERE o.mark = three AND o.number = m.number)
+  ORDER BY m.number DESC LIMIT 1
+) AS number FROM wanted
+"""  # built by hand, for to build it anew for each number of rows costs more than to ask it
 ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
 
 
@@ -98,6 +107,21 @@ def find(tx: Connection, parts: Sequence[Collection[int]], *, limit: int, before
     for mark in first:
         found.update(tx.scalars(_newest(mark, others, before).limit(limit)))
     return _lying(tx, sorted(found, reverse=True)[:limit])
+
+
+def newest(tx: Connection, asked: Sequence[Sequence[int]]) -> list[Lying | None]:
+    """The newest message that has every one of some marks, at most three, for each of these: one question for all of them."""
+    if len(asked) > AT_ONCE:
+        return [one for at in range(0, len(asked), AT_ONCE) for one in newest(tx, asked[at : at + AT_ONCE])]
+    if not asked:
+        return []
+    three = [(at, *some, *(some[0] for _ in range(3 - len(some)))) for at, some in enumerate(asked)]
+    row = "(%s, %s, %s, %s)" if tx.dialect.name == "postgresql" else "(?, ?, ?, ?)"
+    query = NEWEST.format(rows=", ".join([row] * len(three)))
+    found = tx.exec_driver_sql(query, tuple(one for some in three for one in some))
+    numbers: dict[int, int | None] = {row.place: row.number for row in found}
+    lying = {one.number: one for one in _lying(tx, sorted({n for n in numbers.values() if n is not None}))}
+    return [lying.get(numbers.get(at) or 0) for at in range(len(asked))]
 
 
 def _how_many(tx: Connection, part: Collection[int]) -> int:

@@ -59,6 +59,7 @@ class Queued:
     marks: tuple[int, ...] = ()  # by which it is found
     decision: str | None = None  # of an acknowledgement
     said_case: str | None = None  # as the message names it, where it lies in another case here
+    confirmed: str = ""  # the codes of the doubts of which somebody said that it is right as it stands
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from gateway import setup
 from gateway.one import intake
 from gateway.store import log, tables
 from tests import folders
+from tests.children import in_letters
 from tests.conftest import introduce, make
 
 KILLS = 8
@@ -27,7 +28,7 @@ HEAD = "Surname,Date of Birth,Date of Leaving,Restricted,Destination LA"
 
 def put(folder: Path) -> None:
     """Two of three rows go out; every third waits for an officer."""
-    rows = (f"Invented-{n},2015-06-01,2026-10-23,{'' if n % 3 else 'Y'},885" for n in range(ROWS))
+    rows = (f"Invented-{in_letters(n)},2015-06-01,2026-10-23,{'' if n % 3 else 'Y'},885" for n in range(ROWS))
     file = folder / "leavers.csv"
     file.write_text("\n".join([HEAD, *rows, ""]))
     os.utime(file, (time.time() - 60, time.time() - 60))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import mail
@@ -400,6 +400,7 @@ HYPHENS = ("-", "\u2010", "\u2011", "-\n> ", "-\r\n", " - ", "\n> -", "-\u200b",
     st.booleans(),
     st.sampled_from(["", "[", "(", "Ref: ", "> ", "<"]),
 )
+@settings(deadline=None)
 def test_a_reference_is_found_however_it_was_wrapped_quoted_or_written(
     parts: list[str], hyphens: list[str], small: bool, before: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Sealed mail that relays have changed: whatever they do around what was sealed, it is found; and what they took away is told."""
 
 import base64
+import binascii
 import random
 import struct
 from collections.abc import Callable
@@ -223,7 +224,19 @@ AROUND: dict[str, Relay] = {  # may be done one after the other
     "said to be automatic": lambda raw, _: b"Precedence: bulk\r\nReturn-Path: <>\r\n" + raw,
 }
 KEY = for_mail(OURS)
+
+
+def uuencoded(content: bytes) -> str:
+    lines = [binascii.b2a_uu(content[at : at + 45]).decode() for at in range(0, len(content), 45)]
+    return f"begin 644 333-x.sealed\n{''.join(lines)}`\nend\n"
+
+
 LAST: dict[str, Relay] = {
+    "as a text, uuencoded": lambda raw, _: outside(raw, MIMEText(f"See below.\n{uuencoded(content_of(raw))}Scanned.")),
+    "the whole as a text": lambda raw, _: outside(raw, MIMEText(inside(raw).as_string())),
+    "as HTML": lambda raw, _: outside(
+        raw, MIMEText(f"<p>{decode_text(content_of(raw)).replace(chr(10), '<br>')}</p><p>Scanned.", "html")
+    ),
     "as a text, its lines cut": wrapped_text,
     "signed, and held within the signature": signed_within,
     "as it is": lambda raw, _: raw,
@@ -245,7 +258,7 @@ def sealed_lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return made
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(90))
 def test_whatever_relays_do_around_it_what_was_sealed_is_found(sealed_lines: list[bytes], seed: int) -> None:
     chance = random.Random(seed)
     content = b"\n".join(sealed_lines[: chance.randint(1, 3)])

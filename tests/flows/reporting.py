@@ -1,5 +1,6 @@
 """Two authorities with a past: what was sent, came, and was answered, each at its moment."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +44,9 @@ def transfer(moment: datetime, **changes: object) -> Message:
     return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
 
 
-async def exchange(here: Authority, there: Authority, message: Message) -> str:
+async def exchange(here: Authority, there: Authority, message: Message, confirmed: Sequence[str] = ()) -> str:
     """Send it; it is there, and we have its receipt."""
-    [ready] = prepare(here, [message], "olive")
+    [ready] = prepare(here, [message], "olive", confirmed=confirmed)
     here.store.run(lambda tx: queue(tx, here, [ready]))
     await receive(there, [ready.sealed], here.code)
     [given] = there.store.look(lambda tx: inbox.receipts_about(tx, ready.message_id, issuer=there.code))

@@ -80,10 +80,10 @@ async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkey
     await receive(worcestershire, [prepare(sandwell, [message], "olive")[0].sealed], "333")
     sent, sealing = message.header.message_id, prepare
 
-    def while_the_other_answers(*given: object) -> object:
+    def while_the_other_answers(*given: object, **more: object) -> object:
         monkeypatch.setattr(respond, "prepare", sealing)
         respond.acknowledge(worcestershire, sent, ACCEPTED, by="otto")
-        return sealing(*given)  # type: ignore[arg-type]
+        return sealing(*given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(respond, "prepare", while_the_other_answers)
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)

@@ -50,7 +50,7 @@ class Visitor:
         assert got.status == status, await got.text()
         return await got.text()
 
-    async def post(self, role: Role, path: str, status: int = 200, **typed: str) -> bytes:
+    async def post(self, role: Role, path: str, /, status: int = 200, **typed: str) -> bytes:
         cookies, token = session(self.here, role)
         got = await self.client.post(path, cookies=cookies, data={"form_token": token, **typed}, allow_redirects=False)
         assert got.status == status, await got.text()

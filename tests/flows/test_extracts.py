@@ -5,7 +5,7 @@ import io
 import os
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from gateway.authority import Authority
+from gateway.core.safeguards import Known
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare
@@ -25,6 +26,7 @@ from gateway.store import outbox
 from gateway.store.outbox import Queued
 from schemas import xml
 from schemas.message import Message, TransferNotice
+from tests.children import in_letters
 from tests.flows.test_exchange import Pair
 from tests.flows.test_intake import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
 
@@ -171,7 +173,7 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
 
 async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
-    file = put(tmp_path, *(f",Specimen-{n},Ben,2015-06-01,M,6,2026-10-23,,885,,," for n in range(300)))
+    file = put(tmp_path, *(f",Specimen-{in_letters(n)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for n in range(300)))
 
     async def write_on() -> None:
         while not sandwell.store.look(lambda tx: outbox.search(tx, limit=1)):
@@ -336,10 +338,10 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
 ) -> None:
     sandwell, _ = pair
 
-    def stumble(here: Authority, notices: Sequence[Message], by: str) -> list[Queued]:
+    def stumble(here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, Known]) -> list[Queued]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")
-        return prepare(here, notices, by)
+        return prepare(here, notices, by, known=more["known"])
 
     monkeypatch.setattr(forward, "prepare", stumble)
     put(tmp_path, ADA, BY_POSTCODE)

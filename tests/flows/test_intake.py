@@ -27,6 +27,7 @@ from gateway.store import log, outbox
 from schemas import ctf
 from schemas.message import Officer, TransferNotice
 from tests import folders
+from tests.children import in_letters
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair, state, until
 from tests.flows.test_postcodes import directory
@@ -385,7 +386,7 @@ async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_aga
     monkeypatch.setattr(intake, "LOOK_EVERY", 0.1)
     sandwell, _ = pair
     rows = 600
-    put(tmp_path, *(f",Specimen-{number},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
+    put(tmp_path, *(f",Specimen-{in_letters(number)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
     async with app.running(sandwell):
         await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search(tx))))
     assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1

@@ -18,7 +18,7 @@ from gateway.authority import Authority
 from gateway.core.delivery import State
 from gateway.core.standing import WAITING, Standing
 from gateway.errors import ConfigProblem, Unusable
-from gateway.exchange import amend, respond
+from gateway.exchange import amend, known_children, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor
@@ -355,7 +355,7 @@ def test_a_new_index_leaves_nothing_of_the_old_one(pair: Pair) -> None:
     counts = here.store.look(index.current)
     assert counts is not None
     assert here.store.look(lambda tx: index.left(tx, counts.load)) == []
-    asked = children.digests(here, counts.load, {"u|L330345624117"})
+    asked = known_children.digests(here, counts.load, {"u|L330345624117"})
     assert len(here.store.look(lambda tx: index.numbers(tx, counts.load, asked))) == 1
 
 

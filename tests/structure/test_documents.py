@@ -50,6 +50,7 @@ def codes() -> set[str]:
         | set(STORE_SENTENCES)
         | {
             "notice.unfit",
+            "notice.unconfirmed",
             "ctf.malformed",
             "ctf.version",
             FULL,

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import mail
@@ -21,6 +21,7 @@ CALLED = "CME-ABCD-EFGH-JKLM-NPQR"
     st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line), min_size=1, max_size=5),
     st.sampled_from(["sealed", "receipts"]),
 )
+@settings(deadline=None)
 def test_what_we_seal_into_a_mail_is_read_out_of_it(lines: list[bytes], kind: str) -> None:
     content = b"\n".join(lines)
     ticket, raw = mail.sealed("333", kind, content, sender=OURS, to=THEIRS, now=NOW)
@@ -44,11 +45,13 @@ def test_an_attachment_that_was_altered_is_known_as_a_gateways_that_was_changed(
 
 
 @given(st.binary())
+@settings(deadline=None)
 def test_whatever_lies_in_the_mailbox_is_read_without_harm(raw: bytes) -> None:
     assert mail.read(raw, "7") == "strange"
 
 
 @given(st.integers(0, 2000), st.binary(max_size=8))
+@settings(deadline=None)
 def test_a_report_that_is_damaged_harms_nobody(at: int, noise: bytes) -> None:
     report = REPORT[:at] + noise + REPORT[at + len(noise) :]
     assert isinstance(mail.read(report, "7"), Returned | Reply | str)

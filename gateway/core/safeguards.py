@@ -1,0 +1,429 @@
+"""What must not leave us, and what an officer must confirm before it does: one rule, one function, one sentence. No I/O.
+
+`schemas.rules` says what a message must mean, and both sides refuse what breaks it. These rules are ours alone, for whatever we send,
+whoever sends it: a receiver refuses nothing by them (`read_strictly`), or a partner of an older version would lose a child in a refuge.
+
+An error cannot be confirmed: the message says two things of which one is wrong. Of a doubt an officer says that it is right as it
+stands, by its code: on the page, by `--confirm`, as a member of a call. A row of an extract with one waits for an officer.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Literal
+
+from gateway.core import giveaways
+from gateway.core.names import Likeness, likeness, normal
+from schemas.findings import Finding
+from schemas.message import (
+    OPENS_A_CASE,
+    Acknowledgement,
+    Address,
+    Child,
+    Contact,
+    LookedAfter,
+    Message,
+    Needs,
+    Officer,
+    Outcome,
+    Restriction,
+    School,
+    Sibling,
+    TransferNotice,
+    WhereaboutsEnquiry,
+    WhereaboutsResponse,
+    WhereaboutsUnknownNotice,
+)
+
+WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
+READ_AS = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
+ABUSE = "domestic-abuse"
+NEW_IDENTITY = ("witness-protection", "adoption")  # whose former names lead to who they were
+HERE = frozenset(
+    (
+        "uk",
+        "u k",
+        "united kingdom",
+        "great britain",
+        "gb",
+        "gbr",
+        "britain",
+        "england",
+        "wales",
+        "cymru",
+        "lloegr",
+        "gb eng",
+        "gb wls",
+    )
+)  # countries with authorities to which a notice may go
+STRICT = "restriction."  # begins the codes by which a receiver takes the stricter reading
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the gateway knows beside the message: values that may not stand in it, and other notices and children of ours."""
+
+    withheld: frozenset[str] = frozenset()
+    other_bears_upn: bool = False
+    is_restricted: bool = False  # our own records, or the last notice about the child, say so
+    sibling_is_restricted: bool = False  # of a brother or sister whom it names
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """A rule with its code, what follows from breaking it, and how it is said."""
+
+    code: str
+    level: Literal["error", "warning"]
+    sentence: str
+    breaks: Callable[[Message, date, Known], Iterator[str]]
+
+
+SAFEGUARDS: list[Safeguard] = []
+NOTHING_KNOWN = Known()
+
+
+def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Callable[[Any], Any]:
+    def register(test: Callable[[Message, date, Known], Iterator[str]]) -> object:
+        SAFEGUARDS.append(Safeguard(code, level, sentence, test))
+        return test
+
+    return register
+
+
+def find_slips(message: Message, *, today: date, known: Known = NOTHING_KNOWN) -> list[Finding]:
+    """Find everything in what we send that is wrong, or that an officer must confirm."""
+    return list(dict.fromkeys(_slips(SAFEGUARDS, message, today, known)))
+
+
+def _slips(some: Iterable[Safeguard], message: Message, today: date, known: Known) -> Iterator[Finding]:
+    yield from (Finding(r.code, r.level, path, r.sentence) for r in some for path in r.breaks(message, today, known))
+
+
+def unconfirmed(findings: Collection[Finding], confirmed: Collection[str]) -> list[Finding]:
+    """Give those of which nobody has said that they are right as they stand."""
+    return [one for one in findings if one.level == "warning" and one.code not in confirmed]
+
+
+def level_as_read(message: Message, today: date) -> str:
+    """Give the restriction that a receiver goes by: the stricter one where the message contradicts itself."""
+    return READ_AS if message.restriction == "none" and must_be_checked(message, today) else message.restriction
+
+
+def must_be_checked(message: Message, today: date) -> bool:
+    """Tell whether what the message says of its restriction has to be asked of its sender."""
+    strict = (one for one in SAFEGUARDS if one.code.startswith(STRICT))
+    return next(_slips(strict, message, today, NOTHING_KNOWN), None) is not None
+
+
+def read_strictly(message: Message, today: date) -> Message:
+    """Give what a receiver shows: where the restriction contradicts itself, without address, school, contact and note."""
+    if message.restriction == "phone-only" or not must_be_checked(message, today):
+        return message
+    body: Any = message.body
+    there = {one.name for one in fields(body)}
+    out: dict[str, object] = {name: None for name in (*WITHHELD, "note") if name in there}
+    out |= {name: () for name in ("contact", "school") if name in there}
+    restriction = replace(body.restriction, level=READ_AS)
+    return Message(message.header, giveaways.without_giveaways(replace(body, **out, restriction=restriction)))
+
+
+def _at(message: Message, *steps: str) -> str:
+    return "/".join(("Message", message.kind, *steps))
+
+
+def _restriction(message: Message) -> Restriction | None:
+    found = getattr(message.body, "restriction", None)
+    return found if isinstance(found, Restriction) else None
+
+
+def _is_open(message: Message) -> bool:
+    return _restriction(message) is not None and message.restriction == "none"
+
+
+def _says_where(message: Message) -> bool:
+    return any(getattr(message.body, name, None) for name in WITHHELD)
+
+
+@_rule(
+    "restriction.contradicted",
+    "error",
+    "There is no restriction, and yet a reason for one, or who decided it and when. Choose the restriction, or take these out.",
+)
+def _contradicted(message: Message, today: date, known: Known) -> Iterator[str]:
+    said = _restriction(message)
+    if said and _is_open(message):
+        for value, element in (
+            (said.reason, "Reason"),
+            (said.decided_by, "DecidedBy"),
+            (said.decided_on, "DecidedOn"),
+            (said.review_on, "ReviewOn"),
+        ):
+            if value:
+                yield _at(message, "Restriction", element)
+
+
+@_rule(
+    "restriction.risk",
+    "warning",
+    "Domestic abuse is named as a risk, and there is no restriction. Ask whether the address must be withheld.",
+)
+def _risk(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _is_open(message) and any(ABUSE in needs.risk_group for needs in message.each(Needs)):
+        yield _at(message, "Needs", "RiskGroup")
+
+
+@_rule(
+    "restriction.placement",
+    "warning",
+    "The child is looked after or with a foster carer, and there is no restriction. Ask whether the address must be withheld.",
+)
+def _placement(message: Message, today: date, known: Known) -> Iterator[str]:
+    if not (_is_open(message) and _says_where(message)):
+        return
+    if any(one.in_care for one in message.each(LookedAfter)):
+        yield _at(message, "Needs", "LookedAfter", "InCare")
+    if any(one.relationship == "foster-carer" for one in message.each(Contact)):
+        yield _at(message, "Contact")
+
+
+@_rule(
+    "restriction.words",
+    "warning",
+    "It speaks of a refuge, of abuse, of adoption or a court's order, or asks that something be kept secret, and there is no "
+    "restriction.",
+)
+def _words(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _is_open(message):
+        names = {element for _, element in NAMES}  # of people: Stalker is a surname
+        texts = giveaways.texts(message.body, f"Message/{message.kind}")
+        found = [(path, text) for path, text in texts if path.rsplit("/", 1)[1] not in names]
+        if giveaways.speaks_of_hiding("\n".join(text for _, text in found)):  # together, as few do
+            yield from (path for path, text in found if giveaways.speaks_of_hiding(text))
+
+
+@_rule(
+    "restriction.protected",
+    "warning",
+    "A child in witness protection is usually phone only. Check that the child's name may go by machine.",
+)
+def _protected(message: Message, today: date, known: Known) -> Iterator[str]:
+    said = _restriction(message)
+    if said and said.reason == "witness-protection" and said.level != "phone-only":
+        yield _at(message, "Restriction", "Level")
+
+
+@_rule(
+    "restriction.former-identity",
+    "warning",
+    "The child has a new identity, and the notice also says the former one: names or UPNs of before.",
+)
+def _former_identity(message: Message, today: date, known: Known) -> Iterator[str]:
+    said = _restriction(message)
+    if said and said.reason in NEW_IDENTITY and said.level != "none":
+        for child in message.each(Child):
+            if child.former_surname:
+                yield _at(message, "Child", "FormerSurname")
+            if child.former_upn:
+                yield _at(message, "Child", "FormerUPN")
+
+
+@_rule(
+    "restriction.given-away",
+    "warning",
+    "The address is withheld, and a text holds a postcode, an address, a school, a telephone number or an email address.",
+)
+def _given_away(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _restriction(message) is None or message.restriction == "none":
+        return
+    for path, text in giveaways.texts(message.body, f"Message/{message.kind}"):
+        in_place = path.split("/")[2] in (
+            "DestinationAddress",
+            "PreviousAddress",
+            "DestinationSchool",
+            "School",
+            "Contact",
+        )
+        if in_place:  # the rules of the schema refuse these whole
+            continue
+        if giveaways.gives_place_away(text, known.withheld, known=_of_officers(message)) or (
+            path.endswith("/Note") and giveaways.names_school(text)
+        ):
+            yield path
+
+
+def _of_officers(message: Message) -> list[str]:
+    """Numbers and addresses that may stand anywhere."""
+    return [text for one in message.each(Officer) for text in (one.phone_no, one.email) if text]
+
+
+@_rule(
+    "answer.given-away",
+    "warning",
+    "Where a child is goes by telephone only, and the note holds a postcode, an address, a telephone number or an email address.",
+)
+def _answer_gives_away(message: Message, today: date, known: Known) -> Iterator[str]:
+    body = message.body
+    note = body.note if isinstance(body, WhereaboutsResponse) else None
+    if note and giveaways.gives_place_away(note, known=_of_officers(message)):
+        yield _at(message, "Note")
+
+
+@_rule(
+    "restriction.known",
+    "warning",
+    "Our own records, or the last notice about this child, say that the child's data are restricted, and this notice does not.",
+)
+def _known_restricted(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _is_open(message) and known.is_restricted:
+        yield _at(message, "Restriction", "Level")
+
+
+@_rule(
+    "restriction.sibling",
+    "warning",
+    "The data of a brother or sister whom it names are restricted, by our own records or the last notice, and this notice is open.",
+)
+def _known_sibling(message: Message, today: date, known: Known) -> Iterator[str]:
+    if _is_open(message) and known.sibling_is_restricted:
+        yield _at(message, "Sibling")
+
+
+@_rule(
+    "upn.other-child",
+    "warning",
+    "This UPN belongs here to a child of another name or date of birth. Check it with the school.",
+)
+def _other_child(message: Message, today: date, known: Known) -> Iterator[str]:
+    if known.other_bears_upn and message.kind in OPENS_A_CASE:
+        yield _at(message, "Child", "UPN")
+
+
+@_rule(
+    "sibling.same-child",
+    "warning",
+    "A brother or sister has the child's own UPN, or name and date of birth: it may be the same child.",
+)
+def _same_child(message: Message, today: date, known: Known) -> Iterator[str]:
+    child = next(iter(message.each(Child)), None)
+    if child and any(_is_child(child, one) for one in message.each(Sibling)):
+        yield _at(message, "Sibling")
+
+
+def _is_child(child: Child, sibling: Sibling) -> bool:
+    if child.upn and sibling.upn in (child.upn, *child.former_upn):
+        return True
+    return child.dob == sibling.dob and _is_called(child, sibling)
+
+
+def _is_called(child: Child, sibling: Sibling) -> bool:
+    """The forename alone, for a surname may be written otherwise; twins of one surname have two."""
+    theirs = normal(sibling.forename or "")
+    own = [normal(name) for name in (child.forename, child.preferred_forename) if name]
+    if theirs and own:
+        turned = normal(sibling.surname) in own and theirs == normal(child.surname)
+        return turned or any(likeness(theirs, name) >= Likeness.NICKNAME for name in own)
+    return normal(sibling.surname) in (normal(child.surname), *own)
+
+
+@_rule(
+    "move.abroad",
+    "warning",
+    "The child is said to have moved to another country, and the notice goes to an authority of England or Wales.",
+)
+def _abroad(message: Message, today: date, known: Known) -> Iterator[str]:
+    body = message.body
+    if not isinstance(body, TransferNotice):
+        return
+    if body.cme_reason == "believed-other-country":
+        yield _at(message, "CMEReason")
+    country = body.destination_address.country if body.destination_address else None
+    if country and not _is_here(normal(country).removeprefix("the ")):
+        yield _at(message, "DestinationAddress", "Country")
+
+
+def _is_here(country: str) -> bool:
+    return country in HERE or country.startswith("united kingdom of ")
+
+
+@_rule("name.figure", "warning", "A name holds a figure. Check that it is the name, and not a count or a copy.")
+def _figure(message: Message, today: date, known: Known) -> Iterator[str]:
+    for cls, element in ((Child, "Child"), (Sibling, "Sibling"), (Contact, "Contact")):
+        for one in message.each(cls):
+            for name, at in NAMES:
+                if _has_figure(getattr(one, name, None) or ""):
+                    yield _at(message, element, at)
+
+
+NAMES = (
+    ("surname", "Surname"),
+    ("forename", "Forename"),
+    ("middle_names", "MiddleNames"),
+    ("preferred_surname", "PreferredSurname"),
+    ("preferred_forename", "PreferredForename"),
+    ("former_surname", "FormerSurname"),
+)
+
+
+def _has_figure(name: str) -> bool:
+    return any(unicodedata.category(c)[0] == "N" for c in name) or re.search("[#*]", name) is not None
+
+
+@_rule("move.future", "warning", "The child is said to move on a day that has not come.")
+def _future_move(message: Message, today: date, known: Known) -> Iterator[str]:
+    if isinstance(message.body, TransferNotice) and message.body.moved_on and message.body.moved_on > today:
+        yield _at(message, "MovedOn")
+
+
+@_rule("date.future", "warning", "Something is said to have happened on a day that has not come.")
+def _future_date(message: Message, today: date, known: Known) -> Iterator[str]:
+    body = message.body
+    said = _restriction(message)
+    days: list[tuple[date | None, tuple[str, ...]]] = [(said.decided_on, ("Restriction", "DecidedOn"))] if said else []
+    if isinstance(body, WhereaboutsEnquiry):
+        days.append((body.last_seen_on, ("LastSeenOn",)))
+    if isinstance(body, WhereaboutsUnknownNotice):
+        days += [(body.unknown_since, ("UnknownSince",)), (body.enquiries_completed_on, ("EnquiriesCompletedOn",))]
+    days += [(one.last_attended, ("School", "LastAttended")) for one in message.each(School)]
+    days += [(one.mash_referral, ("Needs", "MASHReferral")) for one in message.each(Needs)]
+    yield from (_at(message, *path) for day, path in days if day and day > today)
+
+
+@_rule(
+    "acknowledgement.passed-to-party",
+    "error",
+    "The authority that should have it cannot be this one, nor the one that sent the notice.",
+)
+def _passed_to_party(message: Message, today: date, known: Known) -> Iterator[str]:
+    parties = (message.header.sender.authority, message.header.recipient.authority)
+    if isinstance(message.body, Acknowledgement) and message.body.passed_to in parties:
+        yield _at(message, "PassedTo")
+
+
+@_rule("outcome.moved-to-sender", "error", "The child cannot have moved on to this authority, which says so.")
+def _moved_to_sender(message: Message, today: date, known: Known) -> Iterator[str]:
+    if isinstance(message.body, Outcome) and message.body.moved_to == message.header.sender.authority:
+        yield _at(message, "MovedTo")
+
+
+def is_another(child: Child, surname: str, forename: str, dob_agrees: bool) -> bool:
+    """Tell whether who bears these names is another child than this one, who has the same UPN."""
+    if not dob_agrees:
+        return True
+    own = [normal(name) for name in (child.forename, child.preferred_forename, child.middle_names) if name]
+    if own and normal(forename):  # twins have one birthday and one surname, so a slip of one letter is asked about too
+        return max(likeness(normal(forename), name) for name in own) < Likeness.NICKNAME
+    own = [normal(name) for name in (child.surname, child.preferred_surname, child.former_surname) if name]
+    return max((likeness(normal(surname), name) for name in own), default=Likeness.OTHER) < Likeness.NICKNAME
+
+
+def withheld_of(message: Message) -> frozenset[str]:
+    """Give what a notice says that may not stand in one about the same child where the address is withheld."""
+    values = (getattr(message.body, name, None) for name in WITHHELD)
+    return frozenset(
+        text
+        for value in values
+        for text in giveaways.withheld_values((value,) if isinstance(value, Address | School) else value)
+    )

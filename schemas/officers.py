@@ -1,0 +1,36 @@
+"""People of other services: how their role is told in a message, whose own list has the roles of a CME team only.
+
+The list of roles is part of the schema, which partners of every version read, so it does not grow. Where a social worker, a lead
+professional or whoever is to be rung has another role, or none, it stands in words after the name, in brackets: "Sam Invented (Social
+worker)". The element Role, which must be there, then says through whom at the sender they are reached, and is not shown.
+"""
+
+import re
+
+from schemas import codes
+from schemas.message import Officer
+
+THROUGH = "cme_officer"  # at the sender
+LONGEST = 150  # characters of a name, as the schema has it
+
+
+def on_wire(name: str, role: str) -> tuple[str, str]:
+    """Give the name and the role as a message has them. A name that leaves no room for the role is cut."""
+    label = codes.labels("service_roles").get(role)
+    if label is None:
+        return name, role
+    return f"{name[: LONGEST - len(label) - 3].rstrip()} ({label})", THROUGH
+
+
+def as_said(officer: Officer) -> tuple[str, str]:
+    """Give the name and the role as a person said them: the code of one list or the other."""
+    found = re.fullmatch(r"(.+) \(([^()]+)\)", officer.name)
+    by_label = {label: code for code, label in codes.labels("service_roles").items()}
+    if found and found[2] in by_label:
+        return found[1], by_label[found[2]]
+    return officer.name, officer.role
+
+
+def is_of_other_service(officer: object) -> bool:
+    """Tell whether the role in the message is not the person's own."""
+    return isinstance(officer, Officer) and as_said(officer)[1] not in codes.labels("roles")
