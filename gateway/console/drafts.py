@@ -1,6 +1,7 @@
 """Drafts: leavers of the case system at whom an officer must look. One is written on as a notice, or discarded with a reason."""
 
 import asyncio
+from functools import partial
 
 from aiohttp import web
 
@@ -56,7 +57,9 @@ async def _discard(visit: Visit, answers: Answers) -> web.Response:
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
     about = About(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
     status = 422 if answers.wrong else 200
-    return visit.page("draft-discard.html", status=status, about=about, asked=(REASON,), answers=answers)
+    return visit.page(
+        "draft-discard.html", status=status, about=about, was=draft.said, asked=(REASON,), answers=answers
+    )
 
 
 async def discard(visit: Visit) -> web.StreamResponse:
@@ -65,8 +68,11 @@ async def discard(visit: Visit) -> web.StreamResponse:
     if answers.wrong:
         return await _discard(visit, answers)
     try:
-        await asyncio.to_thread(drafts.discard, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
-    except NotAllowed:
+        end = partial(drafts.discard, was=visit.typed("was"))
+        await asyncio.to_thread(end, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
+    except NotAllowed as why:
+        if why.code == "draft.stale":
+            return await _discard(visit, Answers(answers.values, {"": why.sentence}))
         return goto(f"/drafts/{visit.part('draft')}")  # it has ended already; there it says how
     return goto("/drafts?done=discarded")
 

@@ -64,13 +64,12 @@ def correct(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    is_restricted: bool = False,
     also: Callable[[Connection], None] | None = None,
 ) -> str:
     """Send a notice in the place of one that was wrong, in the same case. The id of the new one.
 
     `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said of a place
-    may not stand in the texts of a new one that withholds it. `is_restricted`: a row that is the reason for it says so of the child.
+    may not stand in the texts of a new one that withholds it.
 
     Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
     """
@@ -86,8 +85,6 @@ def correct(
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
     new = Message(head, notice.body)
     known = what_is_known(here, [new], {head.message_id: said_of_place(here, message_id)})
-    if is_restricted:
-        known = {name: replace(one, is_restricted=True) for name, one in known.items()}
     [ready] = prepare(here, [new], by, confirmed=confirmed, known=known)
 
     def write(tx: Connection) -> None:

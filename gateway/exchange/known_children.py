@@ -39,11 +39,17 @@ class _Row:
 
 
 def look_up(
-    tx: Connection, here: Authority, notices: Iterable[Message], withheld: Mapping[str, Collection[str]] | None = None
+    tx: Connection,
+    here: Authority,
+    notices: Iterable[Message],
+    withheld: Mapping[str, Collection[str]] | None = None,
+    *,
+    of_rows: bool = False,
 ) -> dict[str, Known]:
     """What is known beside each of these notices, by MessageId: few questions for all of them.
 
-    `withheld`: values that may not stand in them, by the same.
+    `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which are held against
+    what was sent of the same UPN before (`one.forward`); so only our own children are asked who bears it.
     """
     values = withheld or {}
     about = {one.header.message_id: one for one in notices if one.kind in OPENS_A_CASE}
@@ -56,7 +62,9 @@ def look_up(
     for name, child in children_of.items():
         found[name] = replace(
             found[name],
-            other_bears_upn=_other_bears_upn(about[name], child, [*before[name], *beside[name]], rows.get(name, ())),
+            other_bears_upn=_other_bears_upn(
+                about[name], child, () if of_rows else [*before[name], *beside[name]], rows.get(name, ())
+            ),
             is_restricted=_is_restricted(child, before[name], rows.get(name, ())),
             sibling_is_restricted=any(
                 _is_restricted(one, before[key], rows.get(key, ())) for key, one in siblings_of[name].items()

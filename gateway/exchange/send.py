@@ -89,12 +89,16 @@ def prepare(
 
 
 def what_is_known(
-    here: Authority, notices: Sequence[Message], withheld: Mapping[str, Collection[str]] | None = None
+    here: Authority,
+    notices: Sequence[Message],
+    withheld: Mapping[str, Collection[str]] | None = None,
+    *,
+    of_rows: bool = False,
 ) -> Mapping[str, Known]:
-    """Look up what is known beside these notices, in this thread; nothing is asked about replies."""
+    """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about replies."""
     if not any(one.kind in OPENS_A_CASE for one in notices):
         return {}
-    return here.store.look(lambda tx: known_children.look_up(tx, here, notices, withheld))
+    return here.store.look(lambda tx: known_children.look_up(tx, here, notices, withheld, of_rows=of_rows))
 
 
 def _check(here: Authority, notice: Message, confirmed: Collection[str], known: Known) -> list[str]:

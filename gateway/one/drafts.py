@@ -8,7 +8,6 @@ about them.
 import hmac
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from secrets import token_bytes
 
 from sqlalchemy import Connection
@@ -180,10 +179,8 @@ def send(
     """
     who, notice = _decided(here, draft_id, restriction, by)
     message = Message(first_header(here, new_case(here), to), notice)
-    known = what_is_known(here, [message])
-    if who.restricted:
-        known = {name: replace(one, is_restricted=True) for name, one in known.items()}
-    [ready] = prepare(here, [message], by, confirmed=confirmed, known=known)
+    known = what_is_known(here, [message], of_rows=True)
+    [ready] = prepare(here, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
     remembered = sent_as(here, who, to, ready.message_id)
 
     def write(tx: Connection) -> None:
@@ -206,6 +203,11 @@ def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by
             "Say how far they may be shared: --restriction none, address-withheld or phone-only.",
         )
     return who, leavers.restricted(who.notice, restriction or who.notice.restriction)
+
+
+def _decided_too(restriction: Restriction | None, confirmed: Collection[str]) -> Collection[str]:
+    """Who says how far the data of this very child may be shared has confirmed that, whatever was said before."""
+    return confirmed if restriction is None else {*confirmed, "restriction.known"}
 
 
 def correct(
@@ -236,8 +238,7 @@ def correct(
         sent.message_id,
         message,
         by,
-        confirmed=confirmed,
-        is_restricted=who.restricted,
+        confirmed=_decided_too(restriction, confirmed),
         also=lambda tx: end_as_sent(tx, here, draft_id, remembered, by),
     )
 
@@ -253,11 +254,19 @@ def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: Sent, by: 
     log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": sent.message_id})])
 
 
-def discard(here: Authority, draft_id: str, reason: str, by: str) -> None:
-    """End a draft without a notice. Raises NotFound, or NotAllowed where it has ended."""
+def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
+    """End a draft without a notice. Raises NotFound, or NotAllowed where it has ended.
+
+    `was`: the digest of what its row said when the officer looked; where it says otherwise now, nothing is done.
+    """
 
     def write(tx: Connection) -> None:
-        drafts.get(tx, draft_id)
+        if was not in (None, drafts.get(tx, draft_id).said):
+            raise NotAllowed(
+                "draft.stale",
+                "The row came again and says other things, so the draft was not discarded.",
+                "Look at it again.",
+            )
         drafts.end(tx, here.now(), draft_id, State.DISCARDED, by, discarded_as=reason)
         log.append(tx, here.now(), [Entry("draft.discarded", by, draft_id, detail={"reason": reason})])
 

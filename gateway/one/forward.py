@@ -124,7 +124,7 @@ async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: d
         some = fresh[at : at + TOGETHER]
         messages = [() if isinstance(one.decision, Hold) else _messages(here, one) for one in some]
         notices = [message for those in messages for message in those]
-        known = await here.store.read(partial(known_children.look_up, here=here, notices=notices))
+        known = await here.store.read(partial(known_children.look_up, here=here, notices=notices, of_rows=True))
         more, waiting = _sealed(here, list(zip(some, messages, strict=True)), known)
         going, held = going + more, held + waiting
         await asyncio.sleep(0)

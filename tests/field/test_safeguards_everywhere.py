@@ -334,6 +334,22 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
         here.store.close()
 
 
+async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> None:
+    sandwell = make(tmp_path / "333", "333", "Sandwell")
+    sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
+    (tmp_path / "one").mkdir()
+    put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
+    await intake.take_in(sandwell, tmp_path / "one")
+    [seen] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
+    await intake.take_in(sandwell, tmp_path / "one")
+    with pytest.raises(NotAllowed, match=r"draft\.stale"):
+        drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
+    [now] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=now.said)
+    sandwell.store.close()
+
+
 # --- the command line
 
 
