@@ -113,7 +113,7 @@ async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another
 async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell: Authority, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA)
     [held] = await take_in(sandwell, tmp_path, BEA)
-    drafts.send(sandwell, held["Draft"], "885", None, "olive")
+    drafts.send(sandwell, held["Draft"], "885", None, "olive", confirmed=["upn.other-child"])
     for _ in range(2):
         assert (await take_in(sandwell, tmp_path, BEA))[0]["Result"] == "before"
         assert (await take_in(sandwell, tmp_path, ADA))[0]["Result"] == "before"
@@ -168,7 +168,7 @@ async def test_a_child_who_becomes_restricted_after_the_notice_went_is_a_draft_t
     assert (line["Result"], "restricted" in line["Reason"], "was sent before" in line["Reason"]) == ("held", True, True)
     with pytest.raises(NotAllowed, match=r"draft\.restriction"):
         drafts.correct(sandwell, line["Draft"], None, "olive")
-    drafts.correct(sandwell, line["Draft"], Restriction(level="none"), "olive")
+    drafts.correct(sandwell, line["Draft"], Restriction(level="none"), "olive", confirmed=["restriction.known"])
 
 
 async def test_what_a_version_before_has_sent_is_compared_with_the_notice_itself(
