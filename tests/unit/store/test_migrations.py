@@ -67,7 +67,7 @@ def test_of_a_file_that_held_a_private_key_the_certificate_alone_is_kept(url: st
         settings = Config()
         settings.set_main_option("script_location", str(MIGRATIONS))
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "0032-1")
+        command.upgrade(settings, "0030-1")
         row = {"address": "a@b.example", "protection": "person-smime", "telephone": "1", "confirmed_by": "olive"}
         at = datetime(2026, 11, 2, 9, tzinfo=UTC)
         for code, file in files.items():
