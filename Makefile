@@ -1,8 +1,8 @@
 # Every target does its own set-up: Python 3.11 or newer with venv, and make, are all that must be there.
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than a machine of two cores has: many tests wait for servers and browsers.
-WORKERS ?= 3
+# Two more than a machine of two cores has: many tests wait for servers and browsers.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test needs lint bench screenshots lock clean

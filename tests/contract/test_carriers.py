@@ -90,6 +90,7 @@ async def test_what_was_fetched_by_a_process_that_died_is_fetched_by_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1)
+    monkeypatch.setattr("gateway.core.resting.FIRST_REST", -1.0)  # a mailbox's host lets it rest for ten seconds
     dead = world.worcestershire.carriers[world.kind]
     sent = parcels(world, 2)
     async with world.serving():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.exchange.send import prepare, send
 from gateway.settings.file import parse
 from gateway.store import inbox, outbox
 from gateway.store.outbox import Claimed
+from keys import tls
 from tests import mail
 from tests.children import notice
 from tests.conftest import free_port
@@ -138,7 +140,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, setting: str, says: str) -> No
 
 def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Path) -> None:
     ours = Servers(tmp_path, 25, 143)
-    (tmp_path / "tls.pem").write_text("-")
+    (tmp_path / "tls.pem").write_bytes(tls.self_signed("127.0.0.1", now=datetime.now(UTC), days=1)[1])
     (tmp_path / "password").write_text("the password of this test")
     text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + ours.settings("gateway@sandwell.example")
     account = parse(text, tmp_path).mail_account()
