@@ -88,6 +88,10 @@ RECEIPT_WAIT = timedelta(hours=1)  # for what was handed over to be receipted, b
 LONGEST_WAIT = timedelta(minutes=15)  # a partner that is back is noticed within the quarter hour
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 
+NOT_HOLDING = (
+    "the receipt does not hold"  # begins the reason of a try that was answered with one that we do not believe
+)
+
 DECIDED = {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}
 
 

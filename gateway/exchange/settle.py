@@ -67,7 +67,7 @@ def _with_receipt(here: Authority, claimed: Claimed, token: str, route: str, jit
         )
     except Refusal as why:
         wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
-        return _again(claimed, route, f"the receipt does not hold: {why.sentence} [{why.code}]", wait)
+        return _again(claimed, route, f"{delivery.NOT_HOLDING}: {why.sentence} [{why.code}]", wait)
     kept = Receipt(claimed.recipient, claimed.digest, claimed.message_id, theirs.result, token)
     ending = _by_receipt(claimed, theirs, kept, route, jitter, now)
     return replace(ending, brought=Brought(theirs.checkpoint, theirs.issued_at)) if theirs.checkpoint else ending

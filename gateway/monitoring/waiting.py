@@ -40,7 +40,15 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
     yield from _webhooks(tx, here)
     yield from _left(tx, here)
     yield from _own_routes(tx, here)
+    yield from _unbelieved(tx, here)
     yield from _cards(here)
+
+
+def _unbelieved(tx: Connection, here: Authority) -> Iterator[Finding]:
+    """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
+    for code, count, since, why in outbox.unbelieved(tx, here.now() - PARTNER_LATE):
+        says = f"{count} wait since {since:%d %b %Y %H:%M}, as {why}"
+        yield warn(f"receipts of {code}", says, f"ring them, and compare the cards; then cme-gateway retry --to {code}")
 
 
 def _cards(here: Authority) -> Iterator[Finding]:

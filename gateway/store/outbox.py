@@ -23,7 +23,7 @@ from sqlalchemy import case as either
 from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
-from gateway.core.delivery import LONGEST_WAIT, RECEIPT_WAIT, State, may_come_from
+from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, State, may_come_from
 from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import among
@@ -240,6 +240,14 @@ def ahead(tx: Connection, beyond: datetime) -> int:
     """How many that are still under way were queued at a time that has not come."""
     ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, State.FAILED)))
     return tx.scalar(select(func.count()).select_from(outbox).where(ours)) or 0
+
+
+def unbelieved(tx: Connection, queued_before: datetime) -> list[tuple[str, int, datetime, str]]:
+    """To whom something waits whose last receipt did not hold: how many, since when, and one of the reasons."""
+    at = outbox.c
+    query = select(at.recipient, func.count(), func.min(at.queued_at), func.min(at.reason))
+    query = query.where(at.state == State.QUEUED, at.reason.startswith(NOT_HOLDING), at.queued_at < queued_before)
+    return [(r[0], r[1], r[2], r[3]) for r in tx.execute(query.group_by(at.recipient).order_by(at.recipient))]
 
 
 def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, Answer, Attempt, Parcel, Refused, TryLater
+from adapters.route import Address, Answer, Attempt, Parcel, Receipted, Refused, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
 from gateway.authority import Authority
 from gateway.core.delivery import PATIENCE, State
@@ -86,6 +86,38 @@ def test_a_refusal_by_mail_is_a_finding_at_once(tmp_path: Path, code: str) -> No
     here.store.run(lambda tx: queue(tx, here, ready))
     here.store.run(lambda tx: reached.note_failure(tx, here.now(), "885", "email", "refused", code=code))
     assert bool(find(here, here.now())) == (code == "email.550")
+    for one in (here, there):
+        one.store.close()
+
+
+class Answers(Https):
+    """Whatever is delivered, each is answered with this."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__()
+        self.attempt = attempt
+
+    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+        return [self.attempt] * len(parcels)
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "é" * 1000])
+async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tmp_path: Path, token: str) -> None:
+    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(here, there)
+    clock = here.now()
+    here.now = lambda: clock
+    ready = prepare(here, [notice(), notice()], "olive")
+    here.store.run(lambda tx: queue(tx, here, ready))
+    here.carriers = {"https": Answers(Receipted(token))}
+    await deliver.deliver_now(here)
+    names = [one.name for one in health.look(here).findings]
+    assert "receipts of 885" not in names
+    clock += PARTNER_LATE + timedelta(minutes=1)
+    here.store.run(lambda tx: reached.note_success(tx, here.now(), "885", "https"))  # another message went through
+    [found] = [one for one in health.look(here).findings if one.name == "receipts of 885"]
+    assert found.level is Level.WARN
+    assert "2 wait" in found.sentence
     for one in (here, there):
         one.store.close()
 
