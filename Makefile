@@ -21,8 +21,9 @@ help: ## Show what can be made
 demo: .venv/.installed ## Two authorities exchange notices about invented children, before your eyes
 	@$(BIN)/cme-gateway demo $(ARGS)
 
+# Hundreds of tests start a gateway as a process of its own: its modules are compiled once, whatever the environment says.
 test: needs .venv/.installed ## Every test; on Debian, as root, it installs the servers that they start (SETUP=no leaves that)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 needs:
 	@test "$(SETUP)" = no || bash tests/install-needs
