@@ -18,6 +18,7 @@ from gateway.store.log import Entry
 from gateway.store.mailboxes import Held, Kind
 from keys import envelope, receipt
 from keys.errors import Refusal
+from keys.receipt import Receipt
 
 KEPT_FOR = timedelta(days=30)  # senders give up long before, and have told a person
 KEPT_SINGLY = 100  # bundles of one sender in a minute; more of them are one entry
@@ -64,10 +65,9 @@ def _not_sealed() -> Unusable:
 def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
     """See that each line looks like a receipt by this owner. Raises Unusable."""
     for line in lines:
-        try:
-            said = receipt.claimed(line.decode("ascii"))
-        except (Refusal, UnicodeDecodeError):
-            raise Unusable("mailbox.no-receipt", "A line is no receipt.", "Send receipts only.") from None
+        said = _claimed(line)
+        if said is None:
+            raise Unusable("mailbox.no-receipt", "A line is no receipt.", "Send receipts only.")
         if said.issuer != owner:
             raise Unusable(
                 "mailbox.not-theirs", "A receipt is not by the mailbox's owner.", "Leave receipts of your own."
@@ -156,15 +156,15 @@ def _note_expired(tx: Connection, here: Authority, gone: Sequence[tuple[str, str
     return entries
 
 
-def _is_receipt(line: bytes) -> bool:
+def _claimed(line: bytes) -> Receipt | None:
+    """What a receipt says of itself; None where the line is none."""
     try:
-        receipt.claimed(line.decode("ascii"))
+        return receipt.claimed(line.decode("ascii"))
     except (Refusal, UnicodeDecodeError):
-        return False
-    return True
+        return None
 
 
 READABLE: tuple[tuple[Kind, Callable[[bytes], object]], ...] = (
     ("messages", SEALED.fullmatch),
-    ("receipts", _is_receipt),
+    ("receipts", _claimed),
 )
