@@ -21,7 +21,9 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.store import compositions
 
 NEEDED = ("reason", "decided_by", "review_on")  # where there is a restriction
-NOBODY_ASKED = "Nothing about this child may go by machine, so nobody can be asked. Ring those who may know the child."
+NOBODY_ASKED = (
+    "No details about this child may be sent, so no authority can be asked. Call any that may know the child."
+)
 
 
 async def opened(visit: Visit) -> Writing:
@@ -53,7 +55,7 @@ async def _page(visit: Visit) -> tuple[Writing, Section]:
     now = await opened(visit)
     section = notice_questions.section(now.kept.kind, visit.part("section"))
     if section is None or section.name not in {one.name for one in asked(now)}:
-        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+        raise NotFound("page.none", "This page is not part of this notice.", "Go to the notice tasks.")
     return now, section
 
 
@@ -148,7 +150,7 @@ def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, st
     said = said_on(new, section)
     asked_here = {one.name: one for one in notice_questions.questions(new.kept.kind, section)}
     missing = [name for name in NEEDED if not said.get(name)]
-    return {name: f"Answer the question: {asked_here[name].label}" for name in missing} | {missing[0]: sentence}
+    return {name: asked_here[name].missing for name in missing} | {missing[0]: sentence}
 
 
 async def _next(visit: Visit, now: Writing, section: Section) -> str:
@@ -181,7 +183,7 @@ async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
     items = list(said_on(now, section)) if section.many else []
     at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
     if not section.many or at > len(items) or at >= notice_questions.most(now.kept.kind, section):
-        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+        raise NotFound("page.none", "This page is not part of this notice.", "Go to the notice tasks.")
     return now, section, items, at
 
 
