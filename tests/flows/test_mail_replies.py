@@ -63,15 +63,15 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     done = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (done.status, done.headers["Location"]) == (303, f"/cases/{case}?done=reply")
     shown = await (await http.get(f"/cases/{case}", cookies=cookies)).text()
-    assert "Accepted by mail" in shown
+    assert name_mail_reply("accepted-by-mail") in shown
     assert "It is not a signed acceptance." in shown
     assert f"/cases/{case}/notices/{sent}/close" not in shown
     assert state(here, sent) is State.ACCEPTED_BY_MAIL
     again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
     sent_page = await (await http.get("/sent", cookies=cookies)).text()
-    assert "Accepted by mail" in sent_page
-    assert "not signed" in sent_page
+    assert name_mail_reply("accepted-by-mail") in sent_page
+    assert "not a signed acceptance" in sent_page
 
 
 async def test_a_reply_of_another_case_is_not_shown_here(there: Served) -> None:

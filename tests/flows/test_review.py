@@ -224,7 +224,7 @@ def test_the_fortnight_at_the_command_line(home: Path) -> None:
     assert "Asked 1" in done.stdout
     assert "The next review is on" in done.stdout
     shown = run("review", "list")
-    assert "Visit to the last known home: nothing learnt" in " ".join(shown.stdout.split())
+    assert "Visit to the last known home: no information" in " ".join(shown.stdout.split())
 
     file = str(home.parent / "search.xml")
     sent = run("enquire", file, "--to", "885", "--to", "330", "--by", "tara")
