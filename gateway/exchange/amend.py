@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core import safeguards
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
@@ -15,10 +17,8 @@ from gateway.exchange.send import Also, first_header, next_header, prepare, queu
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Destroyed
-from schemas import codes, xml
+from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
 ENDED = {  # how a search ends, as it stands beside each of its notices
@@ -107,8 +107,8 @@ def said_of_place(here: Authority, message_id: str) -> frozenset[str]:
 
 
 def _copy(here: Authority, message_id: str) -> Message:
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
-    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, message_id, Machine.WRITE_ON))
+    return copies.open_copy(here, copy)
 
 
 def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:

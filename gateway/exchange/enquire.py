@@ -11,7 +11,9 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core import search_status
 from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
@@ -21,10 +23,8 @@ from gateway.exchange.send import prepare, queue, what_is_known
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Refusal
-from schemas import codes, xml
+from schemas import codes
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 
@@ -139,8 +139,8 @@ def newest_search(here: Authority, name: str) -> Message:
         raise NotAllowed(
             "enquire.not-a-search", "Nobody is asked in this case about a child.", "Begin one: cme-gateway enquire FILE"
         )
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, newest.message_id)))
-    search = xml.read(at_rest.unlock(locked, about=newest.message_id, ring=here.ring))
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, newest.message_id, Machine.WRITE_ON))
+    search = copies.open_copy(here, copy)
     body = search.body
     if isinstance(body, WhereaboutsEnquiry) and body.reply_by and body.reply_by < here.now().date():
         search = replace(search, body=replace(body, reply_by=None))

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Copy, Machine
 from gateway.core import replies, safeguards
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
@@ -15,9 +17,6 @@ from gateway.exchange.send import Also, next_header, prepare, queue
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
-from keys import at_rest
-from keys.at_rest import Locked
-from schemas import xml
 from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
 
 Name = str | MessageName
@@ -30,39 +29,34 @@ def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False
     checked the restriction with the sender, and reads all of it, which is another act.
     """
 
-    def look(tx: Connection) -> tuple[Item, Locked]:
+    def look(tx: Connection) -> tuple[Item, Copy]:
         item = inbox.get(tx, name)
-        read = Entry("notice.read", by, item.message_id, item.sender)
-        whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
-        audit_log.append(tx, here.now(), [whole if in_full else read])
-        return item, Locked(*inbox.locked(tx, item.sender, item.message_id))
+        view = Entry("notice.read-in-full" if in_full else "notice.read", by, item.message_id, item.sender)
+        return item, copies.take_received(tx, here, item.sender, item.message_id, [view])
 
-    item, locked = here.store.run(look)
-    message = xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+    item, copy = here.store.run(look)
+    message = copies.open_copy(here, copy)
     return item, message if in_full else safeguards.read_strictly(message, here.now().date())
 
 
 def must_be_checked(here: Authority, name: Name) -> bool:
     """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
 
-    def look(tx: Connection) -> tuple[str, Locked]:
+    def look(tx: Connection) -> Copy:
         item = inbox.get(tx, name)
-        return item.message_id, Locked(*inbox.locked(tx, item.sender, item.message_id))
+        return copies.take_received(tx, here, item.sender, item.message_id, Machine.CHECK)
 
-    message_id, locked = here.store.look(look)
-    message = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
-    return safeguards.must_be_checked(message, here.now().date())
+    return safeguards.must_be_checked(copies.open_copy(here, here.store.look(look)), here.now().date())
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
     """Our own copy of a notice that we sent, opened for a person."""
 
-    def look(tx: Connection) -> Locked:
-        sent = outbox.get(tx, message_id)
-        audit_log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
-        return Locked(*outbox.locked(tx, message_id))
+    def look(tx: Connection) -> Copy:
+        view = Entry("notice.read", by, message_id, outbox.get(tx, message_id).recipient)
+        return copies.take_sent(tx, here, message_id, [view])
 
-    return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
+    return copies.open_copy(here, here.store.run(look))
 
 
 def acknowledge(
