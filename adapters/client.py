@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from adapters.answers import PLAIN, read_answer
-from adapters.careful import CarefulResolver, is_name_or_may_be_called
+from adapters.bounded_answers import PLAIN, read_answer
 from adapters.route import Address, Answer, NotReached
+from adapters.safe_addresses import CarefulResolver, is_name_or_may_be_called
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)
 

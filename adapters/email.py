@@ -18,7 +18,7 @@ import aiosmtplib
 from adapters import mail
 from adapters.https import in_halves
 from adapters.imap import Inbox
-from adapters.mail_apart import Reader, TooLong
+from adapters.mail_process import Reader, TooLong
 from adapters.route import (
     Address,
     Attempt,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from adapters.put_off import PutOff
+from adapters.deferred import PutOff
 from adapters.route import Left, MailAccount, NotDone, NotReached
 
 ASIDE = "CME handled"  # the folder for mails of people and servers that we have taken note of

@@ -18,8 +18,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from adapters.client import Client
+from adapters.deferred import PutOff
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
-from adapters.put_off import PutOff
 from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, TryLater
 from adapters.statuses import Means, is_of_exchange, meaning, not_taken
 

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
-from adapters.answers import PLAIN, TooLong, read_answer
+from adapters.bounded_answers import PLAIN, TooLong, read_answer
 from adapters.route import NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)  # a person waits

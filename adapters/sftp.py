@@ -24,8 +24,7 @@ from urllib.parse import urlsplit
 import asyncssh
 
 from adapters import ssh
-from adapters.careful import CarefulResolver
-from adapters.put_off import PutOff
+from adapters.deferred import PutOff
 from adapters.route import (
     Address,
     Attempt,
@@ -39,6 +38,7 @@ from adapters.route import (
     Strange,
     TryLater,
 )
+from adapters.safe_addresses import CarefulResolver
 from adapters.sftp_files import (
     CLAIM,
     LIST,

@@ -9,7 +9,7 @@ import time
 
 import aiohttp
 
-from adapters.answers import PLAIN, read_answer
+from adapters.bounded_answers import PLAIN, read_answer
 from adapters.route import NotReached, TokenSource
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)

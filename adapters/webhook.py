@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from adapters.careful import CarefulResolver
+from adapters.safe_addresses import CarefulResolver
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)  # the standard wants 15 to 30 seconds at most
 MAX_URL = 500  # characters

@@ -29,8 +29,8 @@ from rich.table import Table
 from benchmarks.pages import LIMIT_MS, OUT, fill
 from gateway.api.notices import cursor
 from gateway.auditing import audit
-from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.context import Authority
 from gateway.core.permissions import Scope
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare

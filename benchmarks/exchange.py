@@ -25,10 +25,10 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from benchmarks.limit import CORES, DURABLE_WRITES, Limit, measure_together, median_us, messages_per_second
-from gateway import app, setup
-from gateway.authority import Authority
+from gateway import app, home_folder
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.marks import terms
+from gateway.core.search_terms import terms
 from gateway.exchange.deliver import BATCH
 from gateway.exchange.send import send
 from gateway.store import outbox, tables
@@ -128,11 +128,11 @@ async def main(messages: int) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for code, called in (("333", "Sandwell"), ("885", "Worcestershire")):
-            setup.create(folder / code, code=code, name=called, port=free_port(), telephone="01632 960101")
+            home_folder.create(folder / code, code=code, name=called, port=free_port(), telephone="01632 960101")
         for code in ("333", "885"):
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write("\n[limits]\nmessages_per_minute = 1000000\n")
-        here, there = (setup.open_authority(folder / code) for code in ("333", "885"))
+        here, there = (home_folder.open_authority(folder / code) for code in ("333", "885"))
         introduce(here, there)
         message = notice()
         text, head = xml.write(message), message.header

@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select, text
 
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange import amend, enquire
 from gateway.store import tables
@@ -45,16 +45,16 @@ def make(folder: Path, authorities: Sequence[str]) -> None:
     """A gateway for each."""
     for code in authorities:
         home = folder / code
-        setup.create(home, code=code, name=code, port=free_port(), telephone="01632 960101")
+        home_folder.create(home, code=code, name=code, port=free_port(), telephone="01632 960101")
 
 
 def introduce(folder: Path, authorities: Sequence[str]) -> None:
     """Sandwell and each of the others confirm each other's cards."""
-    ours = setup.open_authority(folder / OURS)
+    ours = home_folder.open_authority(folder / OURS)
     for code in authorities:
-        there = setup.open_authority(folder / code)
+        there = home_folder.open_authority(folder / code)
         for here, card in ((ours, folder / code), (there, folder / OURS)):
-            add(here, (card / setup.CARD_FILE).read_text("ascii"), by="bench")
+            add(here, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
         there.store.close()
     ours.store.close()
 
@@ -63,7 +63,7 @@ async def host(folder: Path, authorities: Sequence[str]) -> None:
     """Run all of them until our standard input ends."""
     async with AsyncExitStack() as stack:
         for code in authorities:
-            await stack.enter_async_context(app.running(setup.open_authority(folder / code)))
+            await stack.enter_async_context(app.running(home_folder.open_authority(folder / code)))
         print(READY, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
@@ -95,7 +95,7 @@ async def round_of(here: Authority, authorities: Sequence[str]) -> tuple[float, 
 
 async def bare_connections(folder: Path, authorities: Sequence[str]) -> float:
     """Seconds for a new connection and one request to each, all at once."""
-    addresses = [setup.open_authority(folder / code) for code in authorities]
+    addresses = [home_folder.open_authority(folder / code) for code in authorities]
     urls = [f"https://127.0.0.1:{here.config.listen.port}/healthz" for here in addresses]
     for here in addresses:
         here.store.close()
@@ -134,7 +134,7 @@ async def main(count: int) -> None:
         )
         assert others.stdout is not None
         assert (await others.stdout.readline()).decode().strip() == READY
-        here = setup.open_authority(folder / OURS)
+        here = home_folder.open_authority(folder / OURS)
         connections = [await bare_connections(folder, authorities)]
         async with app.running(here):
             rounds = [await round_of(here, authorities) for _ in range(ROUNDS)]

@@ -25,15 +25,15 @@ from rich.table import Table
 from sqlalchemy import Connection, insert
 
 from benchmarks.limit import median_us
-from gateway import setup
+from gateway import home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
 from gateway.casework import find
-from gateway.core.marks import Term, terms
+from gateway.context import Authority
 from gateway.core.matching import Described
+from gateway.core.search_terms import Term, terms
 from gateway.exchange.send import prepare, queue
-from gateway.store import marks, tables
-from gateway.store.marks import Marked
+from gateway.store import blind_index, tables
+from gateway.store.blind_index import Marked
 from keys import blind
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, TransferNotice
@@ -107,7 +107,7 @@ def _put(tx: Connection, some: list[Message], its: list[Marked]) -> None:
         for one in some
     ]
     tx.execute(insert(tables.inbox), rows)
-    marks.put(tx, its)
+    blind_index.put(tx, its)
 
 
 def searches(children: list[Described]) -> dict[str, Callable[[Random], str]]:
@@ -196,7 +196,7 @@ async def main(messages: int) -> None:
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
             here = make(folder / title, "333", "Sandwell", store_url)
-            add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="bench")
+            add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
             here.refresh_trust()
             began = time.perf_counter()
             fill(here, children, messages)

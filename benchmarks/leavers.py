@@ -29,9 +29,9 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from gateway import app
-from gateway.authority import Authority
-from gateway.one import intake
-from gateway.one.forward import STEP
+from gateway.context import Authority
+from gateway.one import leavers_folder
+from gateway.one.leaver_batches import STEP
 from gateway.settings.sections import OneSettings
 from gateway.store import postcodes, tables
 from keys import algorithms
@@ -89,7 +89,7 @@ def bare(file: Path, folder: Path, rows: int) -> float:
 async def ours(here: Authority, folder: Path) -> float:
     """Seconds for the file that lies in the folder."""
     began = time.perf_counter()
-    assert await intake.take_in(here, folder) == 1
+    assert await leavers_folder.take_in(here, folder) == 1
     return time.perf_counter() - began
 
 

@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import blocking, matching
 from gateway.core.matching import Described
 from gateway.one import headings
-from gateway.searches import children
+from gateway.searches import children_index
 from gateway.store import children as kept
 from gateway.store.children import Load
 from tests.conftest import make
@@ -54,8 +54,8 @@ def ask(here: Authority, counts: Load, sought: Described) -> Near:
     """All who are near, as the flow finds them."""
 
     def look(tx: Connection) -> Near:
-        ours = children.near(tx, here, counts.load, blocking.asked(sought))
-        alike = children.namesakes(tx, here, counts.load, [one.described for one in ours])
+        ours = children_index.near(tx, here, counts.load, blocking.asked(sought))
+        alike = children_index.namesakes(tx, here, counts.load, [one.described for one in ours])
         found = [
             (
                 matching.match(
@@ -115,7 +115,7 @@ def main(size: int, seed: int) -> None:
         here = make(Path(name) / "333", "333", "Sandwell")
         text = extract(town)
         began = time.perf_counter()
-        loaded = children.load(here, text, "bench", accepted=[headings.CODE])
+        loaded = children_index.load(here, text, "bench", accepted=[headings.CODE])
         seconds = time.perf_counter() - began
         counts = here.store.look(kept.current)
         assert counts is not None

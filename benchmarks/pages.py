@@ -27,16 +27,16 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, insert
 
-from gateway import setup
+from gateway import home_folder
 from gateway.app import COLLECT_AFTER, collect_less
 from gateway.auditing import audit
 from gateway.authorities.partners import add
-from gateway.authority import Authority
 from gateway.console.application import ROOMS, application
-from gateway.console.doors import Door
+from gateway.console.endpoints import Door
+from gateway.context import Authority
 from gateway.core.permissions import Reach, Role, reach
-from gateway.store import log, tables
-from gateway.store.log import Entry
+from gateway.store import audit_log, tables
+from gateway.store.audit_log import Entry
 from keys import at_rest
 from schemas import xml
 from schemas.identifiers import uuid7
@@ -131,7 +131,7 @@ def _put(tx: Connection, some: list[dict[str, object]]) -> None:
     ]
     at = some[-1]["at"]
     assert isinstance(at, datetime)
-    log.append(tx, at, entries)
+    audit_log.append(tx, at, entries)
 
 
 def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
@@ -191,7 +191,7 @@ async def main(messages: int) -> None:
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
             here = house(folder / title, "333", "Sandwell", store_url=store_url)
-            add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="bench")
+            add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
             here.refresh_trust()
             began = time.perf_counter()
             newest = fill(here, messages)

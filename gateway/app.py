@@ -22,26 +22,26 @@ from sqlalchemy import Connection
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
-from gateway.authority import SYSTEM, Authority
 from gateway.case_systems import webhooks
-from gateway.casework import find, lapse
+from gateway.casework import expire_compositions, find
 from gateway.console import application as console
+from gateway.context import SYSTEM, Authority
 from gateway.errors import NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
+from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.logs import failed, serving
-from gateway.one import answers, imports, intake
-from gateway.reconciliation import chase
-from gateway.searches import children, trace
+from gateway.one import import_results, imports, leavers_folder
+from gateway.partner_api import connections, metrics
+from gateway.partner_api.connections import Port
+from gateway.partner_api.exchange import application
+from gateway.reconciliation import send_reminders
+from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
-from gateway.setup import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
-from gateway.store import loops
-from gateway.store.log import Entry
-from gateway.web import connections, scraped
-from gateway.web.connections import Port
-from gateway.web.exchange import application
+from gateway.store import heartbeats
+from gateway.store.audit_log import Entry
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
 COLLECT_AFTER = (
@@ -115,16 +115,16 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
         for loop in (
             deliver_forever,
             collect_forever,
-            intake.watch_forever,
+            leavers_folder.watch_forever,
             imports.write_forever,
-            answers.watch_forever,
-            children.watch_forever,
-            trace.match_forever,
+            import_results.watch_forever,
+            children_index.watch_forever,
+            match_incoming.match_forever,
             witness.watch_forever,
             statements.compare_forever,
-            chase.chase_forever,
+            send_reminders.chase_forever,
             find.mark_forever,
-            lapse.lapse_forever,
+            expire_compositions.lapse_forever,
             webhooks.tell_forever,
             bursts.write_forever,
             _checkpoints,
@@ -165,7 +165,7 @@ async def _open_ports(here: Authority) -> list[Port]:
     if config.console.port:
         wanted.append((site(here), config.console, _console_tls(config), CONSOLE_SHARE, _proxies(config.console)))
     if config.metrics.port:
-        wanted.append((scraped.application(here), config.metrics, None, METRICS_SHARE, []))
+        wanted.append((metrics.application(here), config.metrics, None, METRICS_SHARE, []))
     opened: list[Port] = []
     for app, place, tls, share, proxies in wanted:
         port = Port(app, connections.places(share), proxies, shutdown_seconds=STOP_SECONDS)
@@ -246,8 +246,8 @@ async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), NOTE_EVERY)
         if looked := list(here.looked.values()):
-            await _note(here, partial(loops.put, looked=looked))
-    await _note(here, loops.clear)
+            await _note(here, partial(heartbeats.put, looked=looked))
+    await _note(here, heartbeats.clear)
 
 
 async def _note(here: Authority, work: Callable[[Connection], None]) -> None:

@@ -5,7 +5,7 @@ what a database keeps and compares as one number: a million messages have some t
 in vain is among them by chance once in 10^12 times. Sixteen bytes would double the index and change nothing that is seen.
 
 What marks do tell whoever has the database without the key: which messages have a term in common, and how many. The commonest
-mark is likely the commonest surname. So they go when the message goes (`gateway/store/marks.py`), and are in no message or export.
+mark is likely the commonest surname. So they go when the message goes (`gateway/store/blind_index.py`), and are in no message or export.
 """
 
 from collections.abc import Iterable

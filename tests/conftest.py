@@ -19,9 +19,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 
-from gateway import setup
+from gateway import home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.store.database import Store
 from keys import key_file
 from tests.postgres import server
@@ -114,13 +114,13 @@ def free_port() -> int:
 def introduce(one: Authority, other: Authority) -> None:
     """Each confirms the other's card."""
     for here, there in ((one, other), (other, one)):
-        add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="test")
+        add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
 def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
     """A gateway in a folder of its own."""
-    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
-    return setup.open_authority(home)
+    home_folder.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
+    return home_folder.open_authority(home)
 
 
 @pytest.fixture(scope="session")

@@ -12,17 +12,17 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 from sqlalchemy import Connection
 
-from gateway import setup
+from gateway import home_folder
 from gateway.access import sessions
 from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
 from gateway.app import running
-from gateway.authority import Authority
-from gateway.console.visit import SESSION_COOKIE
+from gateway.console.console_request import SESSION_COOKIE
+from gateway.context import Authority
 from gateway.core.permissions import Role
-from gateway.store import log, outbox
+from gateway.store import audit_log, outbox
 from gateway.store import people as store
-from gateway.store.log import Entry
+from gateway.store.audit_log import Entry
 from gateway.store.outbox import OPEN
 from gateway.store.people import Kept, Person
 from keys import passwords
@@ -67,14 +67,14 @@ def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
 def _add(tx: Connection, here: Authority, person: Person) -> None:
     store.add(tx, person)
     roles = " ".join(sorted(person.roles))
-    log.append(tx, here.now(), [Entry("person.added", "test", person.name, detail={"roles": roles})])
+    audit_log.append(tx, here.now(), [Entry("person.added", "test", person.name, detail={"roles": roles})])
 
 
 def house(
     home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "", store_url: str = ""
 ) -> Authority:
     """A gateway with a console, and people who may sign in."""
-    setup.create(
+    home_folder.create(
         home,
         code=code,
         name=name,
@@ -86,7 +86,7 @@ def house(
     if settings:
         file = home / "gateway.toml"
         file.write_text(f"{file.read_text()}\n{settings}\n")
-    here = setup.open_authority(home)
+    here = home_folder.open_authority(home)
     staff(here, roles)
     return here
 

@@ -2,12 +2,12 @@
 
 from adapters import mail
 from adapters.route import HandedOver, Reply, Returned
-from gateway.authority import Authority
-from gateway.exchange import hear
+from gateway.context import Authority
+from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
+from gateway.exchange.delivery_result import settle
 from gateway.exchange.letters import reference
 from gateway.exchange.send import send
-from gateway.exchange.settle import settle
 from gateway.store import correspondents, outbox
 from gateway.store.correspondents import Correspondent
 from tests.children import notice
@@ -41,7 +41,7 @@ def come(here: Authority, raw: bytes) -> None:
     """This mail comes."""
     found = mail.read(raw, "1")
     if isinstance(found, Reply | Returned):
-        here.store.run(lambda tx: hear.heard(tx, here, "email", found))
+        here.store.run(lambda tx: hear_mail.heard(tx, here, "email", found))
 
 
 def reply(called: str, text: str = "We have this child, thank you.") -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, ViewportSize
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.exchange.send import send
 from tests.children import notice

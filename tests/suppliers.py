@@ -10,8 +10,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import site
-from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.context import Authority
 from gateway.core.permissions import Scope
 
 Http = TestClient[web.Request, web.Application]

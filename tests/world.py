@@ -16,14 +16,14 @@ from urllib.parse import parse_qsl
 from sqlalchemy import Connection, insert
 
 from adapters.route import Address, Answer, Attempt, NotReached, Parcel, Receipted, TryLater
-from gateway import setup
+from gateway import home_folder
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive
-from gateway.store import log, witnessed
+from gateway.store import audit_log, partner_checkpoints
 from gateway.store.partners import Partner
 from gateway.store.tables import partners
 from keys import card
@@ -55,7 +55,7 @@ class Wire:
         return [Receipted(receipt) for receipt in receipts]
 
     async def ask(self, address: Address, question: str, most: int) -> Answer:
-        """As `gateway.web.questions` answers."""
+        """As `gateway.partner_api.questions` answers."""
         if {address.authority, address.us} & self.down:
             raise NotReached("it is down")
         path, _, query = question.partition("?")
@@ -69,13 +69,13 @@ class Wire:
             there.asked[address.us] = _moment(said["since"])
             return Answer(202, b"", {})
         if path == "/log/seen":
-            held = await there.store.read(lambda tx: witnessed.summary(tx, address.us))
+            held = await there.store.read(lambda tx: partner_checkpoints.summary(tx, address.us))
             return Answer(200, json.dumps({"checkpoint": held.note if held else None}).encode(), {})
         old, new = said["from"], said["to"]
-        head = await there.store.read(log.head)
+        head = await there.store.read(audit_log.head)
         if new > head.size:
             return Answer(404, NO_SUCH_SIZE.encode(), {})
-        proof = await there.store.read(lambda tx: log.consistency(tx, old, new))
+        proof = await there.store.read(lambda tx: audit_log.consistency(tx, old, new))
         rows = [b64encode(one).decode() for one in proof]
         return Answer(200, json.dumps({"from": old, "to": new, "proof": rows}).encode(), {})
 
@@ -101,10 +101,10 @@ class World:
     def settle_all(self, names: Mapping[str, str]) -> None:
         """Many authorities at once, who all know each other."""
         for code, name in names.items():
-            setup.create(
+            home_folder.create(
                 self.home / code, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
             )
-        tokens = {code: (self.home / code / setup.CARD_FILE).read_text("ascii").strip() for code in names}
+        tokens = {code: (self.home / code / home_folder.CARD_FILE).read_text("ascii").strip() for code in names}
         cards = {code: card.read(token) for code, token in tokens.items()}
         self.trust = Trust(cards)
         for code in names:
@@ -118,7 +118,7 @@ class World:
     def settle(self, code: str, name: str, *, settings: str = "") -> Authority:
         """One more authority, known to all."""
         home = self.home / code
-        setup.create(home, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code))
+        home_folder.create(home, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code))
         if settings:
             file = home / "gateway.toml"
             file.write_text(f"{file.read_text()}\n{settings}\n")
@@ -131,7 +131,7 @@ class World:
 
     def open(self, code: str) -> Authority:
         """Open its gateway, as a start does."""
-        here = setup.open_authority(self.home / code, now=self.clock(code))
+        here = home_folder.open_authority(self.home / code, now=self.clock(code))
         here.carriers = {"https": self.wire}
         if self.trust.authorities():
             here.trust = self.trust  # one for all: it holds what each would read from its own database
@@ -151,7 +151,7 @@ class World:
 
 def introduce(here: Authority, there: Authority) -> None:
     """`here` confirms the card of `there`."""
-    add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="test")
+    add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
 def _put_all(known: Sequence[Partner], tx: Connection) -> None:

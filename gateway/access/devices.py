@@ -10,7 +10,7 @@ from secrets import token_urlsafe
 from sqlalchemy import Connection
 
 from gateway.access.sessions import digest_of
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.store import devices
 from gateway.store.devices import Device
 

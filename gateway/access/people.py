@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.store import assignments, devices, log, people
-from gateway.store.log import Entry
+from gateway.store import assignments, audit_log, devices, people
+from gateway.store.audit_log import Entry
 from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
@@ -151,7 +151,7 @@ def assign(here: Authority, case: str, name: str, by: str) -> None:
     def write(tx: Connection) -> None:
         people.get(tx, name)
         if assignments.add(tx, here.now(), case, name, by):
-            log.append(tx, here.now(), [Entry("case.assigned", by, case, detail={"to": name})])
+            audit_log.append(tx, here.now(), [Entry("case.assigned", by, case, detail={"to": name})])
 
     here.store.run(write)
 
@@ -161,10 +161,10 @@ def unassign(here: Authority, case: str, name: str, by: str) -> None:
 
     def write(tx: Connection) -> None:
         if assignments.remove(tx, case, name):
-            log.append(tx, here.now(), [Entry("case.unassigned", by, case, detail={"from": name})])
+            audit_log.append(tx, here.now(), [Entry("case.unassigned", by, case, detail={"from": name})])
 
     here.store.run(write)
 
 
 def _note(tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:
-    log.append(tx, here.now(), [Entry(act, by, name, detail=detail or {})])
+    audit_log.append(tx, here.now(), [Entry(act, by, name, detail=detail or {})])

@@ -12,12 +12,12 @@ from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, StoreUnavailable
-from gateway.store import log, people
-from gateway.store.log import Entry
+from gateway.store import audit_log, people
+from gateway.store.audit_log import Entry
 from gateway.store.people import Kept, Person
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
@@ -63,7 +63,9 @@ def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> s
         # a lock that holds now holds on for other browsers than this one
         locked = person.locked_until if lockout.is_locked(person.locked_until, now) else None
         person = replace(person, seen_at=now, failed=0, locked_until=locked)
-        log.append(tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})])
+        audit_log.append(
+            tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})]
+        )
     people.put(tx, person)
     people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
     return secret
@@ -124,6 +126,6 @@ def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> 
         people.end(tx, session.digest)
         if everywhere:
             people.end_all(tx, name)
-        log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
+        audit_log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
 
     here.store.run(write)

@@ -18,13 +18,13 @@ from gateway.access.sessions import ON_THE_WAY, Session, Stage, at_stage, begin_
 from gateway.access.single_sign_on import Pending
 from gateway.access.single_sign_on import Person as Known
 from gateway.auditing import bursts
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.core import lockout
 from gateway.errors import NotAllowed
+from gateway.store import audit_log, people
 from gateway.store import devices as browsers
-from gateway.store import log, people
+from gateway.store.audit_log import Entry
 from gateway.store.devices import Device
-from gateway.store.log import Entry
 from gateway.store.people import Kept, Person
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
@@ -91,8 +91,8 @@ def _refuse(
         else:
             people.put(tx, replace(person, failed=failed, locked_until=until))
         if until:
-            log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
-        log.append(tx, here.now(), [entry])
+            audit_log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
+        audit_log.append(tx, here.now(), [entry])
     else:
         bursts.note_in(tx, here, entry, address)
         _take_as_long(tx, here)
@@ -151,7 +151,7 @@ def give_new_password(here: Authority, secret: str, password: str) -> str:
         session = at_stage(tx, here, secret, Stage.NEW_PASSWORD)
         fresh = replace(session.person, password=kept, password_until=None)
         people.end_all(tx, fresh.name)
-        log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
+        audit_log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
         return open_for(tx, here, fresh, Stage.IN)
 
     return here.store.run(write)
@@ -171,7 +171,7 @@ def change_password(here: Authority, session: Session, old: str, new: str) -> No
     def write(tx: Connection) -> None:
         people.put(tx, replace(people.get(tx, person.name), password=kept, password_until=None))
         people.end_all(tx, person.name, but=session.digest)
-        log.append(tx, here.now(), [Entry("person.password", person.name, person.name)])
+        audit_log.append(tx, here.now(), [Entry("person.password", person.name, person.name)])
 
     here.store.run(write)
 
@@ -217,7 +217,7 @@ def set_code(here: Authority, session: Session, secret: bytes, code: str) -> Non
         person = people.get(tx, session.person.name)
         people.put(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
         people.end_all(tx, person.name, but=session.digest)
-        log.append(tx, here.now(), [Entry("person.second-factor", person.name, person.name)])
+        audit_log.append(tx, here.now(), [Entry("person.second-factor", person.name, person.name)])
 
     here.store.run(write)
 
@@ -276,14 +276,14 @@ def from_directory(here: Authority, known: Known) -> str:
                 return None
             people.add(tx, person)
             roles = " ".join(sorted(known.roles))
-            log.append(tx, here.now(), [Entry("person.added", SYSTEM, person.name, detail={"roles": roles})])
+            audit_log.append(tx, here.now(), [Entry("person.added", SYSTEM, person.name, detail={"roles": roles})])
         if not person.active:
             _refuse(tx, here, person, "ended")
             return None
         if person.roles != known.roles:
             people.end_all(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
-            log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
+            audit_log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
         return open_for(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
 
     found = here.store.run(write)

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 
 from adapters.openid import CodeRefused, IdentityProvider, NotAsAgreed
 from adapters.route import NotReached
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unusable
 from keys import id_token

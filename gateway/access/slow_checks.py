@@ -15,11 +15,11 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.health import PASSWORDS
 from gateway.errors import Busy
 from gateway.logs import failed
-from gateway.store.loops import Looked
+from gateway.store.heartbeats import Looked
 
 T = TypeVar("T")
 Job = tuple[Callable[[], Any], Future[Any]]

@@ -10,8 +10,8 @@ from gateway.api.description import described
 from gateway.api.guard import BUDGETS, Operation, hang
 from gateway.api.problems import explain
 from gateway.api.token import WRONG, give
-from gateway.authority import Authority
-from gateway.web.tries import Tries
+from gateway.context import Authority
+from gateway.partner_api.throttle import Tries
 
 ROOMS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,

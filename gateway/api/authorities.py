@@ -5,7 +5,7 @@ from typing import Literal
 from gateway.api.call import Call, Reply, given
 from gateway.api.guard import Operation
 from gateway.api.shapes import Authorities, Known
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Act
 from schemas import codes
 

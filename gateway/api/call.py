@@ -6,9 +6,9 @@ from datetime import datetime
 
 from aiohttp import web
 
-from gateway.authority import Authority
 from gateway.case_systems import clients
-from gateway.case_systems.once import Answer, Claim
+from gateway.case_systems.idempotency import Answer, Claim
+from gateway.context import Authority
 from gateway.errors import GatewayError
 from gateway.store.clients import Client
 from schemas import xml

@@ -14,8 +14,8 @@ from gateway.api.guard import KEY, PARTS, Operation
 from gateway.api.notices import CONFIRMED, DOUBTS
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Happened, Problem, Token
-from gateway.core.happenings import Event
 from gateway.core.permissions import SCOPES, Scope
+from gateway.core.webhook_events import Event
 from schemas.json import MOMENT
 from schemas.json_schema import REF, definitions
 

@@ -16,12 +16,12 @@ from aiohttp import web
 
 from gateway.api.call import HERE, JSON, Call, Malformed, Reply, answered
 from gateway.api.problems import NoScope, TooFast, response, told
-from gateway.authority import Authority
-from gateway.case_systems import clients, once
-from gateway.case_systems.once import Answer
+from gateway.case_systems import clients, idempotency
+from gateway.case_systems.idempotency import Answer
+from gateway.context import Authority
 from gateway.core.permissions import Act, Scope, allows
+from gateway.partner_api.callers import READ_SECONDS, Budget
 from gateway.store.clients import Client
-from gateway.web.callers import READ_SECONDS, Budget
 from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], Reply]
@@ -164,11 +164,11 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
         )
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
-    begun = await asyncio.to_thread(once.begin, call.here, call.client.id, key.strip('"'), said)
+    begun = await asyncio.to_thread(idempotency.begin, call.here, call.client.id, key.strip('"'), said)
     if isinstance(begun, Answer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
-    await asyncio.to_thread(once.settle, call.here, begun, Answer(reply.status, reply.body, reply.place))
+    await asyncio.to_thread(idempotency.settle, call.here, begun, Answer(reply.status, reply.body, reply.place))
     return response(reply, headers)
 
 

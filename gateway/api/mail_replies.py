@@ -6,7 +6,7 @@ from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given
 from gateway.api.guard import Operation, Parameter
 from gateway.api.notices import mailed, taken
 from gateway.api.shapes import Judged, MailRead, Mails, Taken
-from gateway.case_systems import once
+from gateway.case_systems import idempotency
 from gateway.casework import by_mail
 from gateway.core.mail_replies import Judgement
 from gateway.core.permissions import Act
@@ -51,7 +51,7 @@ def judge(call: Call) -> Reply:
     said = json.loaded(call.body)
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
         raise Malformed("request.malformed", "A judgement is one of three.", "Look at /api/v1/openapi.json.")
-    kept = once.also(call.here, call.tried, taken)
+    kept = idempotency.also(call.here, call.tried, taken)
     reply = by_mail.judge(call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept)
     return answered(taken(reply.message_id))
 

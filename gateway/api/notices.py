@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
-from gateway.authority import Authority
-from gateway.case_systems import once
-from gateway.case_systems.once import Answer
+from gateway.case_systems import idempotency
+from gateway.case_systems.idempotency import Answer
+from gateway.context import Authority
 from gateway.core.delivery import State
+from gateway.core.inbox_state import Standing
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act
 from gateway.core.safeguards import SAFEGUARDS
-from gateway.core.standing import Standing
 from gateway.exchange import respond, send
 from gateway.store import inbox, mail_replies, outbox
 from gateway.store.inbox import Item
@@ -65,7 +65,7 @@ def take(call: Call) -> Reply:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
-    made = once.also(call.here, call.tried, taken)
+    made = idempotency.also(call.here, call.tried, taken)
     return answered(taken(send.send_one(call.here, notice, call.by, confirmed=confirmed, also=made)))
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from gateway.api.call import HERE, Malformed, NotAcceptable, Reply, text_of
 from gateway.api.shapes import Fault, Problem
 from gateway.case_systems.clients import NotLetIn
-from gateway.case_systems.once import OtherRequest
+from gateway.case_systems.idempotency import OtherRequest
 from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unconfirmed, Unfit
 from gateway.logs import failed
 from keys.errors import Destroyed, Refusal

@@ -8,7 +8,7 @@ from gateway.api.call import Call, Reply, answered
 from gateway.api.guard import Operation
 from gateway.api.notices import CONFIRMING, confirmed_in, taken
 from gateway.api.shapes import Taken
-from gateway.case_systems import once
+from gateway.case_systems import idempotency
 from gateway.core.permissions import Act
 from gateway.exchange import amend, respond
 from gateway.exchange.send import Also
@@ -19,7 +19,7 @@ from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse,
 def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> Reply:
     """Read the body, and let the flow do it: what it refuses is refused here. `doubted`: doubts about it may be confirmed."""
     body: Any = json.read_body(cls, call.body)
-    kept: Also = once.also(call.here, call.tried, taken)
+    kept: Also = idempotency.also(call.here, call.tried, taken)
     more = {"confirmed": confirmed_in(call)} if doubted else {}
     made = flow(call.here, call.parts["notice"], body, call.by, also=kept, **more)
     return answered(taken(made or call.parts["notice"]))

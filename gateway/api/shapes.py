@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gateway.core.happenings import Event
 from gateway.core.mail_replies import Judgement, Stage, What
+from gateway.core.webhook_events import Event
 
 Direction = Literal["sent", "came"]
 

@@ -14,8 +14,8 @@ from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
 from gateway.errors import NotAllowed
-from gateway.web.addresses import who_asks
-from gateway.web.tries import Tries
+from gateway.partner_api.addresses import who_asks
+from gateway.partner_api.throttle import Tries
 from keys.api_token import LIFE
 
 MAX_FORM = 4_096  # bytes

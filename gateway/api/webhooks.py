@@ -5,11 +5,11 @@ from typing import Any
 from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
-from gateway.case_systems import once
+from gateway.case_systems import idempotency
 from gateway.case_systems import webhooks as flow
-from gateway.case_systems.once import Answer
-from gateway.core.happenings import Event
+from gateway.case_systems.idempotency import Answer
 from gateway.core.permissions import Act
+from gateway.core.webhook_events import Event
 from gateway.store import webhooks
 from gateway.store.webhooks import Webhook
 from schemas import json
@@ -33,7 +33,7 @@ def make(call: Call) -> Reply:
         call.by,
         url,
         events,
-        also=lambda tx, hook, secret: once.keep(tx, call.here, call.tried, answer(hook, secret)),
+        also=lambda tx, hook, secret: idempotency.keep(tx, call.here, call.tried, answer(hook, secret)),
     )
     return answered(told[-1])
 

@@ -15,14 +15,14 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from sqlalchemy import Connection
 
-from gateway.auditing import holding
-from gateway.auditing.holding import Ends
-from gateway.authority import Authority
+from gateway.auditing import hold_against_store
+from gateway.auditing.hold_against_store import Ends
+from gateway.context import Authority
 from gateway.core import merkle
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.errors import Unusable
-from gateway.store import inbox, log, outbox
-from gateway.store.log import Entry, Kept
+from gateway.store import audit_log, inbox, outbox
+from gateway.store.audit_log import Entry, Kept
 from keys import note
 from keys.errors import NoteSignature, Refusal
 from keys.ring import Ring
@@ -74,7 +74,7 @@ async def checkpoint(here: Authority, *entries: Entry) -> str | None:
     """Sign how our log stands, with these entries added, if it has grown since the last time; the newest checkpoint."""
 
     def work(tx: Connection) -> str | None:
-        log.append(tx, here.now(), entries)
+        audit_log.append(tx, here.now(), entries)
         return sign(tx, here)
 
     here.checkpoint = await here.store.write(work)
@@ -83,11 +83,11 @@ async def checkpoint(here: Authority, *entries: Entry) -> str | None:
 
 def sign(tx: Connection, here: Authority) -> str | None:
     """As `checkpoint`, in the caller's transaction."""
-    tree, newest = log.head(tx), log.newest_checkpoint(tx)
+    tree, newest = audit_log.head(tx), audit_log.newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
         return newest
     signed = note.sign_checkpoint(origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring)
-    log.add_checkpoint(tx, here.now(), tree.size, signed)
+    audit_log.add_checkpoint(tx, here.now(), tree.size, signed)
     return signed
 
 
@@ -100,7 +100,7 @@ def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
     acts = [
         (kind, entry)
         for (about, partner), kind in kinds.items()
-        for entry in log.search(tx, about=about, limit=1000)
+        for entry in audit_log.search(tx, about=about, limit=1000)
         # Another authority may use the same id; what was done to its message is no history of this one.
         if entry.partner in (None, partner)
     ]
@@ -122,14 +122,14 @@ def verify(
     word that is: see `seen`.
     """
     faults: list[str] = []
-    blocks = log.blocks(tx)
+    blocks = audit_log.blocks(tx)
     leaves: list[bytes] = []
 
     def lines() -> Iterator[str]:
-        entries = watch(log.entries(tx), log.head(tx).size)
-        for kept, mentioned in _with_mentions(entries, log.mentions(tx), faults):
+        entries = watch(audit_log.entries(tx), audit_log.head(tx).size)
+        for kept, mentioned in _with_mentions(entries, audit_log.mentions(tx), faults):
             fields = json.loads(kept.entry)
-            columns = (kept.number, log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
+            columns = (kept.number, audit_log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
             if columns != tuple(fields.get(name) for name in COLUMNS):
                 faults.append(f"Entry {kept.number}: its columns do not say what its text says.")
             if mentioned != set(fields.get("mentions", ())):
@@ -137,19 +137,19 @@ def verify(
             if kept.leaf != leaf_hash(kept.entry.encode()):
                 faults.append(f"Entry {kept.number}: its text was changed after it was written.")
             leaves.append(kept.leaf)
-            if len(leaves) == log.BLOCK:
-                if next(blocks, None) != (kept.number // log.BLOCK, merkle.root(leaves)):
+            if len(leaves) == audit_log.BLOCK:
+                if next(blocks, None) != (kept.number // audit_log.BLOCK, merkle.root(leaves)):
                     faults.append(f"Entry {kept.number}: the root kept for the block that ends with it is not its own.")
                 leaves.clear()
             yield kept.entry
 
     ends = Ends()
-    held = list(islice(holding.faults(tx, authority, ring, ends), MOST_FAULTS))
+    held = list(islice(hold_against_store.faults(tx, authority, ring, ends), MOST_FAULTS))
     elsewhere = _elsewhere(tx, ends, seen)
-    verdict = check(lines(), log.checkpoints(tx), trust, authority, elsewhere)
+    verdict = check(lines(), audit_log.checkpoints(tx), trust, authority, elsewhere)
     if next(blocks, None) is not None:
         faults.append("The root of a block is kept of which not all entries are here.")
-    head = log.head(tx)
+    head = audit_log.head(tx)
     if head.size != verdict.size:
         faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
     elif head.root() != verdict.root:
@@ -163,7 +163,7 @@ def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str,
     """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
     found = {note: f"the receipt of entry {number} that we gave" for note, number in ends.given.items()}
     found |= seen
-    ours = set(log.checkpoints(tx)) if found else set()
+    ours = set(audit_log.checkpoints(tx)) if found else set()
     return {note: who for note, who in found.items() if note not in ours}
 
 
@@ -305,8 +305,8 @@ async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwa
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
-                file.writelines(kept.entry + "\n" for kept in watch(log.entries(tx), log.head(tx).size))
-            (folder / CHECKPOINTS).write_text(PARTING.join(log.checkpoints(tx)), "utf-8")
+                file.writelines(kept.entry + "\n" for kept in watch(audit_log.entries(tx), audit_log.head(tx).size))
+            (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.checkpoints(tx)), "utf-8")
         except OSError as why:
             raise Unusable(
                 "audit.not-written",
@@ -324,9 +324,9 @@ def export_zip(here: Authority, file: IO[bytes]) -> None:
     def write(tx: Connection) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
-                for kept in log.entries(tx):
+                for kept in audit_log.entries(tx):
                     entries.write(kept.entry.encode() + b"\n")
-            archive.writestr(CHECKPOINTS, PARTING.join(log.checkpoints(tx)))
+            archive.writestr(CHECKPOINTS, PARTING.join(audit_log.checkpoints(tx)))
             archive.writestr(CARD, (here.config.home / CARD).read_bytes())
             archive.writestr("README.txt", HOW_TO_CHECK)
 

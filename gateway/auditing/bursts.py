@@ -11,12 +11,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.bursts import Noted
 from gateway.errors import StoreUnavailable
 from gateway.logs import failed
-from gateway.store import log
-from gateway.store.log import Entry
+from gateway.store import audit_log
+from gateway.store.audit_log import Entry
 
 LOOK_EVERY = 5.0  # seconds
 LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
@@ -50,13 +50,13 @@ def counted(
 
 def note_in(tx: Connection, here: Authority, entry: Entry, address: str = "") -> None:
     """Write what is to be written of this entry now, in the caller's transaction."""
-    log.append(tx, here.now(), counted(here, entry, address))
+    audit_log.append(tx, here.now(), counted(here, entry, address))
 
 
 async def note(here: Authority, entry: Entry, address: str = "") -> None:
     """The same, in a transaction of its own, and in none where nothing is to be written. Raises StoreUnavailable."""
     if entries := counted(here, entry, address):
-        await here.store.write(lambda tx: log.append(tx, here.now(), entries))
+        await here.store.write(lambda tx: audit_log.append(tx, here.now(), entries))
 
 
 def _together(kind: _Kind, noted: Noted) -> Entry:
@@ -69,7 +69,7 @@ def _together(kind: _Kind, noted: Noted) -> Entry:
 def write(tx: Connection, here: Authority, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
     due = here.bursts.due(here.now(), everything=everything)
-    log.append(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
+    audit_log.append(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
 
 
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:

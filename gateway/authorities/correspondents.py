@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
-from gateway.store import correspondents, log
+from gateway.store import audit_log, correspondents
+from gateway.store.audit_log import Entry
 from gateway.store.correspondents import Correspondent, Protection
-from gateway.store.log import Entry
 from keys import smime
 from schemas import codes
 
@@ -52,7 +52,7 @@ def enter(
 
     def write(tx: Connection) -> None:
         correspondents.put(tx, kept)
-        log.append(tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail=detail)])
+        audit_log.append(tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail=detail)])
 
     here.store.run(write)
     here.refresh_trust()
@@ -75,7 +75,7 @@ def remove(here: Authority, authority: str, by: str) -> None:
                 f"No mailbox of authority {authority} is entered.",
                 "See `cme-gateway partner list` for those that are.",
             )
-        log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
+        audit_log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
 
     here.store.run(write)
     here.refresh_trust()

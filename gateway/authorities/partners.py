@@ -10,10 +10,10 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import entries, inbox, log, partners
-from gateway.store.log import Entry
+from gateway.store import audit_log, audit_search, inbox, partners
+from gateway.store.audit_log import Entry
 from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, Route
@@ -44,7 +44,7 @@ def known(here: Authority) -> list[Known]:
     """All partners, by authority."""
 
     def look(tx: Connection) -> list[Known]:
-        last = entries.last_with(tx, IN_TOUCH)
+        last = audit_search.last_with(tx, IN_TOUCH)
         return [_known(one, last.get(one.authority)) for one in partners.every(tx)]
 
     return here.store.look(look)
@@ -54,7 +54,7 @@ def one(here: Authority, authority: str) -> Known:
     """One partner. Raises NotFound."""
 
     def look(tx: Connection) -> Known:
-        found = _known(partners.get(tx, authority), entries.last_with(tx, IN_TOUCH).get(authority))
+        found = _known(partners.get(tx, authority), audit_search.last_with(tx, IN_TOUCH).get(authority))
         return replace(found, about_nothing=inbox.about_nothing(tx).get(authority, (0,))[0])
 
     return here.store.look(look)
@@ -145,7 +145,9 @@ def add(here: Authority, token: str, *, by: str) -> Card:
 
     def write(tx: Connection) -> None:
         partners.put(tx, kept)
-        log.append(tx, now, [Entry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})])
+        audit_log.append(
+            tx, now, [Entry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
+        )
 
     here.store.run(write)
     here.refresh_trust()

@@ -23,10 +23,10 @@ from sqlalchemy import Connection
 
 from gateway.authorities import postcode_archive
 from gateway.authorities.postcode_archive import Damaged, NoTable
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import Unusable
-from gateway.store import log, postcodes
-from gateway.store.log import Entry
+from gateway.store import audit_log, postcodes
+from gateway.store.audit_log import Entry
 from schemas import codes
 from schemas.message import Address, Message
 
@@ -78,7 +78,7 @@ def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
 
     def end(tx: Connection) -> int:
         detail["gone"] = postcodes.forget(tx, before=release)
-        log.append(tx, here.now(), [Entry("postcodes.imported", by, detail=detail)])
+        audit_log.append(tx, here.now(), [Entry("postcodes.imported", by, detail=detail)])
         return detail["gone"]
 
     gone = here.store.run(end)

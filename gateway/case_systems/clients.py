@@ -11,12 +11,12 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
-from gateway.store import clients, log
+from gateway.store import audit_log, clients
+from gateway.store.audit_log import Entry
 from gateway.store.clients import Client
-from gateway.store.log import Entry
 from keys import api_token
 from keys.errors import Refusal
 from schemas.hidden_signs import is_line
@@ -125,7 +125,7 @@ def let_in(
             return None
         clients.put(tx, replace(client, seen_at=here.now()))
         entry = Entry("client.let-in", actor(client), client.id, detail={"through": "secret"})
-        log.append(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
+        audit_log.append(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
     found = here.store.run(write)
@@ -163,4 +163,4 @@ def of_token(here: Authority, token: str) -> tuple[Client, tuple[Scope, ...]]:
 
 
 def _note(tx: Connection, here: Authority, entry: Entry) -> None:
-    log.append(tx, here.now(), [entry])
+    audit_log.append(tx, here.now(), [entry])

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
 from gateway.case_systems import webhooks as flow
-from gateway.store import clients, log, webhooks
+from gateway.context import Authority
+from gateway.store import audit_log, clients, webhooks
 from gateway.store.clients import Client
 from gateway.store.webhooks import Webhook
 
@@ -52,7 +52,7 @@ def look(here: Authority, name: str) -> System:
 
 
 def _told(tx: Connection, hook: Webhook) -> Told:
-    before = log.after(tx, hook.next_entry - 1, 1) if hook.next_entry else []
+    before = audit_log.after(tx, hook.next_entry - 1, 1) if hook.next_entry else []
     entries = flow.ahead(tx, hook)
     waiting = sum(one.event in hook.events for _, happened in entries for one in happened)
     until = before[0].at if before and before[0].at >= hook.made_at else None

@@ -18,16 +18,16 @@ from secrets import token_hex
 from sqlalchemy import Connection
 
 from adapters import webhook as carrier
-from gateway.authority import SYSTEM, Authority
-from gateway.core import happenings
+from gateway.context import SYSTEM, Authority
+from gateway.core import webhook_events
 from gateway.core.delivery import next_attempt
-from gateway.core.happenings import Event, Happening
 from gateway.core.permissions import Scope
+from gateway.core.webhook_events import Event, Happening
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.logs import failed
-from gateway.store import clients, log, webhooks
+from gateway.store import audit_log, clients, webhooks
+from gateway.store.audit_log import Entry, Kept
 from gateway.store.clients import Client
-from gateway.store.log import Entry, Kept
 from gateway.store.webhooks import Webhook
 from keys import at_rest, webhook
 from keys.at_rest import Locked
@@ -60,9 +60,9 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
             raise NotAllowed(
                 "webhook.exists", "This address is told of the same already.", "Take the other away first."
             )
-        begins = replace(hook, next_entry=log.head(tx).size)
+        begins = replace(hook, next_entry=audit_log.head(tx).size)
         webhooks.add(tx, begins)
-        log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
+        audit_log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
         also(tx, begins, webhook.shown(secret))
         return begins
 
@@ -96,7 +96,7 @@ def remove(here: Authority, client: str, by: str, name: str) -> None:
 
     def write(tx: Connection) -> None:
         webhooks.remove(tx, client, name)
-        log.append(tx, here.now(), [Entry("webhook.removed", by, name)])
+        audit_log.append(tx, here.now(), [Entry("webhook.removed", by, name)])
 
     here.store.run(write)
 
@@ -106,7 +106,7 @@ def resume(here: Authority, name: str, by: str) -> None:
 
     def write(tx: Connection) -> None:
         webhooks.resume(tx, name, here.now())
-        log.append(tx, here.now(), [Entry("webhook.resumed", by, name)])
+        audit_log.append(tx, here.now(), [Entry("webhook.resumed", by, name)])
 
     here.store.run(write)
 
@@ -158,14 +158,14 @@ def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timede
 
 def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
     """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [(one, _happened(tx, one)) for one in log.after(tx, hook.next_entry, AT_ONCE)]
+    return [(one, _happened(tx, one)) for one in audit_log.after(tx, hook.next_entry, AT_ONCE)]
 
 
 def _happened(tx: Connection, one: Kept) -> list[Happening]:
     """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
     try:
         changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
-        return happenings.of_entry(one.act, one.about, one.partner, changed)
+        return webhook_events.of_entry(one.act, one.about, one.partner, changed)
     except StoreUnavailable:
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as why:
@@ -198,7 +198,7 @@ def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None
     again = next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
     if now - since >= DEAD_AFTER:
         again = None
-        log.append(tx, now, [Entry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])
+        audit_log.append(tx, now, [Entry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])
     webhooks.failed(tx, hook, now, again, why)
 
 

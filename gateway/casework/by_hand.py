@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, too_late
-from gateway.store import calls, log, outbox
+from gateway.store import audit_log, calls, outbox
+from gateway.store.audit_log import Entry
 from gateway.store.calls import Kept
-from gateway.store.log import Entry
 from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
@@ -47,7 +47,7 @@ def hand_over(here: Authority, message_id: str, call: Call, by: str) -> None:
 
     def write(tx: Connection) -> None:
         calls.add(tx, kept)
-        log.append(tx, here.now(), [Entry("notice.handed-over", by, message_id, sent.recipient, sent.digest)])
+        audit_log.append(tx, here.now(), [Entry("notice.handed-over", by, message_id, sent.recipient, sent.digest)])
 
     here.store.run(write)
 
@@ -71,7 +71,7 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
             raise too_late(outbox.get(tx, message_id).state)
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
-        log.append(tx, here.now(), [entry])
+        audit_log.append(tx, here.now(), [entry])
 
     here.store.run(write)
 
@@ -96,7 +96,7 @@ def close(here: Authority, message_id: str, by: str) -> None:
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
             raise too_late(outbox.get(tx, message_id).state)
         entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
-        log.append(tx, here.now(), [entry])
+        audit_log.append(tx, here.now(), [entry])
 
     here.store.run(write)
 

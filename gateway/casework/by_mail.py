@@ -10,13 +10,13 @@ from typing import assert_never
 from sqlalchemy import Connection
 
 from adapters.route import MailText
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
 from gateway.errors import NotAllowed
-from gateway.exchange import hear
-from gateway.store import log, mail_replies, outbox
-from gateway.store.log import Entry
+from gateway.exchange import hear_mail
+from gateway.store import audit_log, mail_replies, outbox
+from gateway.store.audit_log import Entry
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys import at_rest
@@ -34,12 +34,12 @@ def read(here: Authority, number: int, by: str) -> tuple[MailReply, Delivery, Ma
     def look(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
         reply = mail_replies.get(tx, number)
         sent = outbox.get(tx, reply.message_id)
-        log.append(tx, here.now(), [Entry("reply.read", by, sent.message_id, sent.recipient)])
+        audit_log.append(tx, here.now(), [Entry("reply.read", by, sent.message_id, sent.recipient)])
         return reply, sent, Locked(*mail_replies.locked(tx, number))
 
     reply, sent, copy = here.store.run(look)
     try:
-        text = hear.read_text(at_rest.unlock(copy, about=hear.about(reply.message_id), ring=here.ring))
+        text = hear_mail.read_text(at_rest.unlock(copy, about=hear_mail.about(reply.message_id), ring=here.ring))
     except Destroyed:
         text = None
     return reply, sent, text
@@ -61,7 +61,7 @@ def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Als
         to = _where_to(sent, reply, others, judgement)
         if to is not None:
             outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=_reason(reply, judgement))
-        log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
+        audit_log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)
         return mail_replies.get(tx, number)

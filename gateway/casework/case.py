@@ -13,24 +13,24 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.auditing import audit
-from gateway.authority import Authority
 from gateway.casework import by_hand
-from gateway.casework.stands import Stands, stands
-from gateway.core import choices, safeguards
-from gateway.core.acts import READINGS, in_words
-from gateway.core.choices import Choice
+from gateway.casework.message_summary import Stands, stands
+from gateway.context import Authority
+from gateway.core import open_actions, safeguards
+from gateway.core.audit_acts import READINGS, in_words
+from gateway.core.inbox_state import UNFIT
 from gateway.core.message_name import split
+from gateway.core.open_actions import Choice
 from gateway.core.replies import SENTENCES
-from gateway.core.standing import UNFIT
 from gateway.errors import NotFound
-from gateway.reconciliation import agreed, reconcile
-from gateway.reconciliation.agreed import Agreed
+from gateway.reconciliation import deadlines, reconcile
+from gateway.reconciliation.deadlines import Agreed
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import Search
-from gateway.store import assignments, calls, inbox, log, mail_replies, outbox, people
+from gateway.store import assignments, audit_log, calls, inbox, mail_replies, outbox, people
+from gateway.store.audit_log import Entry, Kept
 from gateway.store.inbox import Item
-from gateway.store.log import Entry, Kept
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys import at_rest
@@ -172,7 +172,7 @@ class _Read:
 
 def look(here: Authority, case: str, by: str) -> Case:
     """The case, opened for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
-    terms = agreed.read(here.config)
+    terms = deadlines.read(here.config)
     found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
     notices = [
         _notice(one, _opened(here, one.message_id, copy), found.duties.get(_key(one)), here.now().date())
@@ -201,7 +201,7 @@ def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) ->
     called = {one.name: one.called for one in people.every(tx)}
     done, readings = _steps(tx, case, sent, called)
     told = [kept for one in sent for kept in calls.about(tx, one.message_id)]
-    log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
+    audit_log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
     shown = [(one, copies[_key(one)]) for one in in_full]
     return _Read(
         shown=shown,
@@ -265,7 +265,7 @@ def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) ->
     shown = [one.message_id for one, name in zip(listed, found, strict=True) if name]
     if shown:
         entry = Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
-        here.store.run(lambda tx: log.append(tx, here.now(), [entry]))
+        here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
     return found
 
 
@@ -314,7 +314,7 @@ def about(here: Authority, case: str, by: str, name: str | None = None) -> About
         one = _opening(tx, here, case, name)
         if one is None:
             return case, None
-        log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner)])
+        audit_log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner)])
         return one.message_id, _copies(tx, [one])[_key(one)]
 
     message_id, copy = here.store.run(read)
@@ -369,11 +369,11 @@ def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None, to
 
 def _choices(one: Delivery | Item) -> Sequence[Choice]:
     if isinstance(one, Item):
-        open_ones = choices.of_received(one.kind, one.state)
+        open_ones = open_actions.of_received(one.kind, one.state)
         # which authority should have it may not be said of such a child
         return tuple(it for it in open_ones if it is not Choice.PASS_ON or one.restriction != "phone-only")
     sealed, told = one.protection == "sealed", one.handed_over_at is not None
-    return choices.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
+    return open_actions.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
 
 
 def _steps(

@@ -17,18 +17,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.authorities import postcodes
-from gateway.authority import Authority
-from gateway.core import safeguards, writing
+from gateway.context import Authority
+from gateway.core import composition, safeguards
+from gateway.core.composition import Said
 from gateway.core.safeguards import NOTHING_KNOWN, Known
-from gateway.core.writing import Said
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
-from gateway.one import drafts, leavers
-from gateway.one.leavers import Leaver
-from gateway.store import compositions, log, outbox
+from gateway.one import drafts, leaver_rules
+from gateway.one.leaver_rules import Leaver
+from gateway.store import audit_log, compositions, outbox
+from gateway.store.audit_log import Entry
 from gateway.store.compositions import Composition, State
-from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import rules
@@ -79,7 +79,7 @@ class Checked:
 
 def begin(here: Authority, kind: str, by: str) -> str:
     """Begin to write a notice of this kind: its id."""
-    body: Said = {"ring": writing.said(here.officer(by))}
+    body: Said = {"ring": composition.said(here.officer(by))}
     return _put(here, kind, {}, body, by)
 
 
@@ -96,8 +96,8 @@ def from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting
     if corrects:
         sent = here.store.look(lambda tx: outbox.get(tx, corrects))
         kind = sent.kind
-    notice = leavers.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
-    body = writing.said(notice)
+    notice = leaver_rules.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
+    body = composition.said(notice)
     if who.restricted or who.unsaid:
         del body["restriction"]
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
@@ -114,7 +114,7 @@ def correction(here: Authority, message_id: str, by: str) -> str:
         here,
         message.kind,
         {"to": party.authority, "role": party.role},
-        writing.said(message.body),
+        composition.said(message.body),
         by,
         corrects=message_id,
     )
@@ -137,7 +137,7 @@ def _put(
 
     def write(tx: Connection) -> None:
         compositions.put(tx, made, data_key, content)
-        log.append(tx, now, [Entry("composition.begun", by, name, detail={"kind": kind})])
+        audit_log.append(tx, now, [Entry("composition.begun", by, name, detail={"kind": kind})])
 
     here.store.run(write)
     return name
@@ -157,7 +157,7 @@ def look(here: Authority, name: str, by: str) -> Writing:
 
     def read(tx: Connection) -> tuple[Composition, Locked]:
         kept, data_key, content = compositions.opened(tx, name)
-        log.append(tx, here.now(), [Entry("composition.read", by, name)])
+        audit_log.append(tx, here.now(), [Entry("composition.read", by, name)])
         return kept, Locked(data_key, content)
 
     kept, locked = here.store.run(read)
@@ -180,7 +180,7 @@ def keep(here: Authority, now: Writing, by: str) -> None:
 
     def write(tx: Connection) -> None:
         compositions.change(tx, here.now(), name, now.kept.changes, data_key, content)
-        log.append(tx, here.now(), [Entry("composition.changed", by, name)])
+        audit_log.append(tx, here.now(), [Entry("composition.changed", by, name)])
 
     here.store.run(write)
 
@@ -191,7 +191,7 @@ def give_up(here: Authority, name: str, by: str) -> None:
     def write(tx: Connection) -> None:
         compositions.get(tx, name)
         if compositions.end(tx, here.now(), name, State.GIVEN_UP):
-            log.append(tx, here.now(), [Entry("composition.given-up", by, name)])
+            audit_log.append(tx, here.now(), [Entry("composition.given-up", by, name)])
 
     here.store.run(write)
 
@@ -207,7 +207,7 @@ def check(here: Authority, now: Writing) -> Checked:
     typed: dict[str, Any] = dict(now.body)
     if now.kept.kind == WhereaboutsEnquiry.__name__:
         typed["circulation"] = "named"  # how widely it goes is known when it goes
-    body, lacking = writing.body(now.kept.kind, typed)
+    body, lacking = composition.body(now.kept.kind, typed)
     message = Message(_header(here, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
@@ -222,7 +222,7 @@ def check(here: Authority, now: Writing) -> Checked:
 
 def _known(here: Authority, now: Writing, message: Message) -> Known:
     """What is known beside it: what was typed and may not be said; what it corrects; what the row of its draft says by now."""
-    withheld = {*writing.withheld(now.body)}
+    withheld = {*composition.withheld(now.body)}
     if now.kept.corrects:
         withheld |= amend.said_of_place(here, now.kept.corrects)
     name = message.header.message_id
@@ -350,7 +350,7 @@ def _ending(here: Authority, now: Writing, done: Told, what: str, by: str) -> Ca
     def end(tx: Connection, message_id: str) -> None:
         if not compositions.end(tx, here.now(), name, State.SENT, said, was=now.kept.changes):
             raise _ended() if compositions.get(tx, name).state is not State.WRITING else _changed()
-        log.append(tx, here.now(), [Entry("composition.sent", by, name, detail={"case": done.case})])
+        audit_log.append(tx, here.now(), [Entry("composition.sent", by, name, detail={"case": done.case})])
         if draft_id and who:
             drafts.end_as_sent(tx, here, draft_id, drafts.sent_as(here, who, what, message_id), by)
 

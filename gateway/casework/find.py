@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
-from gateway.casework.stands import Stands, stands
-from gateway.core.marks import Sought, terms, understood
+from gateway.casework.message_summary import Stands, stands
+from gateway.context import Authority
+from gateway.core.search_terms import Sought, terms, understood
 from gateway.errors import GatewayError
 from gateway.logs import failed
-from gateway.store import inbox, log, marks, outbox
-from gateway.store.log import Entry
-from gateway.store.marks import Lies, Lying
+from gateway.store import audit_log, blind_index, inbox, outbox
+from gateway.store.audit_log import Entry
+from gateway.store.blind_index import Lies, Lying
 from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.errors import Destroyed
@@ -49,13 +49,13 @@ def find(
     wanted = [blind.marks(part, here.ring) for part in sought.parts]
 
     def look(tx: Connection) -> Found:
-        lying = marks.find(tx, wanted, limit=limit + 1, before=before)
+        lying = blind_index.find(tx, wanted, limit=limit + 1, before=before)
         more = lying[limit - 1].number if len(lying) > limit else None
-        return Found(_hits(tx, here, sought, lying[:limit]), more, not marks.old(tx, 1))
+        return Found(_hits(tx, here, sought, lying[:limit]), more, not blind_index.old(tx, 1))
 
     found = here.store.look(look)
     detail: dict[str, str | int] = {"by": " ".join(sought.kinds), "found": len(found.hits)}
-    here.store.run(lambda tx: log.append(tx, here.now(), [Entry("notice.searched", by, detail=detail)]))
+    here.store.run(lambda tx: audit_log.append(tx, here.now(), [Entry("notice.searched", by, detail=detail)]))
     return found
 
 
@@ -86,16 +86,16 @@ async def mark_forever(here: Authority, stop: asyncio.Event) -> None:
 
 async def mark_old(here: Authority) -> int:
     """Make the next TOGETHER messages of before findable: how many. It may be broken off, and done by many at once."""
-    some = await here.store.read(lambda tx: [(one, _copy(tx, one)) for one in marks.old(tx, TOGETHER)])
+    some = await here.store.read(lambda tx: [(one, _copy(tx, one)) for one in blind_index.old(tx, TOGETHER)])
     made = await asyncio.to_thread(_marked, here, some)
     await here.store.write(lambda tx: _put_old(tx, [one for one, _ in some], made))
     return len(some)
 
 
 def _put_old(tx: Connection, some: Sequence[Lying], made: Sequence[tuple[Lying, tuple[int, ...]]]) -> None:
-    still = {one.number for one in marks.old(tx, TOGETHER)}  # what was destroyed meanwhile is not listed any more
-    marks.put_old(tx, [(one, its) for one, its in made if one.number in still])
-    marks.settle_old(tx, [one.number for one in some])
+    still = {one.number for one in blind_index.old(tx, TOGETHER)}  # what was destroyed meanwhile is not listed any more
+    blind_index.put_old(tx, [(one, its) for one, its in made if one.number in still])
+    blind_index.settle_old(tx, [one.number for one in some])
 
 
 def _copy(tx: Connection, one: Lying) -> Locked:

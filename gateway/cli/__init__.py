@@ -20,6 +20,7 @@ from gateway.cli import (
     by_hand,
     cards,
     case_system,
+    corrections,
     drafts,
     find,
     mail_replies,
@@ -31,7 +32,6 @@ from gateway.cli import (
     report,
     reviews,
     searches,
-    second_thoughts,
     service,
     statement,
 )
@@ -51,7 +51,7 @@ PANELS = {
     "Answer, take back, write down": [
         answers.commands,
         mail_replies.commands,
-        second_thoughts.commands,
+        corrections.commands,
         by_hand.commands,
     ],
     "Searches": [searches.commands, matches.commands, reviews.commands],

@@ -12,11 +12,11 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, seen, witness
-from gateway.authority import Authority
+from gateway.auditing import audit, partners_view, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
+from gateway.context import Authority
 from gateway.errors import ConfigProblem, Unusable
-from gateway.store import log
+from gateway.store import audit_log
 from keys import card
 from keys.card import Card
 from keys.trust import Trust
@@ -30,7 +30,7 @@ commands = typer.Typer(no_args_is_help=True, help="The audit log: search it, exp
 def _watched(doing: str) -> audit.Watch:
     """A progress bar, where a person looks on and there is something to wait for."""
 
-    def watch(entries: Iterable[log.Kept], total: int) -> Iterable[log.Kept]:
+    def watch(entries: Iterable[audit_log.Kept], total: int) -> Iterable[audit_log.Kept]:
         return track(entries, doing, total=total, console=err, disable=total < LONG or not err.is_terminal)
 
     return watch
@@ -62,7 +62,7 @@ def audit_verify(
         raise typer.BadParameter("goes with --export: our own log is checked with our own card", param_hint="--card")
     if export:
         whose = _whose(card_file, home)
-        saw = seen.of_file(seen_file, whose.authority) if seen_file else {}
+        saw = partners_view.of_file(seen_file, whose.authority) if seen_file else {}
         verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
     else:
         with opened(home) as here:
@@ -74,7 +74,7 @@ def audit_verify(
 
 
 def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdict:
-    saw = seen.of_file(seen_file, here.code) if seen_file else {}
+    saw = partners_view.of_file(seen_file, here.code) if seen_file else {}
     if ask:
         found, silent = asyncio.run(_asked(here))
         saw |= found
@@ -87,7 +87,7 @@ def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdi
 
 async def _asked(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        return await seen.of_partners(here)
+        return await partners_view.of_partners(here)
     finally:
         for carrier in here.carriers.values():
             await carrier.close()
@@ -154,7 +154,7 @@ def audit_search(
     """The newest entries that meet every condition."""
     with opened(home) as here:
         found = here.store.look(
-            lambda tx: log.search(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
+            lambda tx: audit_log.search(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
         )
     rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
     value = {"entries": [json.loads(entry.entry) for entry in found]}

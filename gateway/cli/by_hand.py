@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
+from gateway.context import Authority
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
-from gateway.reconciliation import chase
+from gateway.reconciliation import send_reminders
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="With whom. It is locked, like a notice.")]
 At = Annotated[
@@ -88,5 +88,5 @@ def send_on(
 def remind(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Remind them of a notice of ours, before the gateway does it by itself."""
     with opened(home) as here:
-        reminder = chase.remind(here, message_id, by)
+        reminder = send_reminders.remind(here, message_id, by)
     answer(as_json, {"message_id": reminder, "about": message_id}, lambda: f"Queued: a reminder, {reminder}")

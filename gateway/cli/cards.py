@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway import setup
+from gateway import home_folder
 from gateway.authorities import correspondents, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
 from gateway.errors import NotAllowed
@@ -160,7 +160,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
 def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Our own card, to be sent to a partner."""
     with opened(home) as here:
-        text = (here.config.home / setup.CARD_FILE).read_text("ascii")
+        text = (here.config.home / home_folder.CARD_FILE).read_text("ascii")
         err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
 
@@ -168,7 +168,7 @@ def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @card_commands.command("renew")
 def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Sign our card anew for a year, with the address and contacts of gateway.toml as it stands."""
-    _show_card(setup.renew_card(home, by=by), home, as_json)
+    _show_card(home_folder.renew_card(home, by=by), home, as_json)
 
 
 @keys_commands.command("rotate")
@@ -181,13 +181,13 @@ def keys_rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make new keys and the card that says so. What was sealed to the old ones still opens."""
-    _show_card(setup.rotate_keys(home, by=by, revoke=revoke), home, as_json)
-    place = escape(str(home / setup.KEYS))
+    _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now: what is stored from now on opens with these keys alone.", soft_wrap=True)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:
-    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / setup.CARD_FILE)}
+    value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / home_folder.CARD_FILE)}
     answer(
         as_json,
         value,

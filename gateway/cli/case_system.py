@@ -9,12 +9,12 @@ from rich.markup import escape
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, when, who
 from gateway.errors import Unusable
-from gateway.one import headings, waiting
-from gateway.searches import children, school2school
+from gateway.one import headings, held_files
+from gateway.searches import children_index, school2school
 from gateway.store import transfer_files
 from gateway.store.transfer_files import Stage
 
-DOUBTS = (headings.CODE, children.ALL_RESTRICTED)
+DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -85,7 +85,7 @@ def one_children(
     with opened(home) as here:
         try:
             with file.open("rb") as stream:
-                done = children.load(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
+                done = children_index.load(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
         except OSError as why:
             raise Unusable(
                 "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
@@ -107,7 +107,7 @@ def one_children(
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Files from ONE at which a person must look before anything of them counts, the oldest first, with why."""
     with opened(home) as here:
-        found = waiting.find_all(here.config.home)
+        found = held_files.find_all(here.config.home)
     rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
     answer(
         as_json,
@@ -124,7 +124,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Let a file that waits be taken in as it is; its headings are known from then on."""
     with opened(home) as here:
-        one = waiting.accept(here, file_id, by)
+        one = held_files.accept(here, file_id, by)
     answer(as_json, {"accepted": one.file_id}, lambda: "Accepted: it is taken in while the gateway runs.")
 
 
@@ -132,5 +132,5 @@ def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json:
 def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Let nothing come of a file that waits: it lies with those that could not be read."""
     with opened(home) as here:
-        one = waiting.put_aside(here, file_id, by)
+        one = held_files.put_aside(here, file_id, by)
     answer(as_json, {"put_aside": one.file_id}, lambda: "Put aside.")

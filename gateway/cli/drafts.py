@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
+from gateway.context import Authority
 from gateway.one import drafts
+from gateway.store import audit_log
 from gateway.store import drafts as kept_drafts
-from gateway.store import log
 from gateway.store.drafts import Draft, State
 from schemas.message import Restriction
 
@@ -71,7 +71,7 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     with opened(home) as here:
         kept, row = drafts.read(here, draft_id, by)
         notice = drafts.leaver(row, here.officer(by)).notice
-        history = here.store.look(lambda tx: log.search(tx, about=draft_id))[::-1]
+        history = here.store.look(lambda tx: audit_log.search(tx, about=draft_id))[::-1]
     said = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [("State", kept.state), ("Why", kept.reason), ("Made", when(kept.made_at))]
     shown += [("Ended", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]

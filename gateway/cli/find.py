@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from gateway.casework import find
-from gateway.casework.stands import Stands
+from gateway.casework.message_summary import Stands
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, table, who
-from gateway.core.marks import MOST_TYPED
+from gateway.core.search_terms import MOST_TYPED
 from schemas.reading import words
 
 MOST = 500  # in one answer

@@ -10,7 +10,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, open
 from gateway.cli.page import matches_page
 from gateway.core.matching import REASONS
 from gateway.core.message_name import MessageName
-from gateway.searches import trace
+from gateway.searches import match_incoming
 from gateway.store import children, searches
 from gateway.store.searches import FOR_PEOPLE, Found, Search
 from schemas import xml
@@ -70,7 +70,7 @@ def _say_the_rest(counts: dict[str, int], index: bool) -> None:
 def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """A search beside each child of ours who may be the one. That they were read is written in the audit log."""
     with opened(home) as here:
-        item, message, search, found = trace.read(here, message_id, by)
+        item, message, search, found = match_incoming.read(here, message_id, by)
     value = {
         "search": {
             "message_id": item.message_id,
@@ -90,7 +90,7 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
 def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Answer every search with no possible match "no trace", as an officer."""
     with opened(home) as here:
-        done = trace.answer_unmatched(here, by)
+        done = match_incoming.answer_unmatched(here, by)
     count = sum(done.values())
     answer(
         as_json,

@@ -13,7 +13,6 @@ from rich.progress import track
 
 from gateway.auditing import audit
 from gateway.authorities import postcodes
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import (
@@ -35,12 +34,13 @@ from gateway.cli.output import (
     who,
 )
 from gateway.cli.page import page
+from gateway.context import Authority
 from gateway.core import safeguards
 from gateway.core.delivery import State
+from gateway.core.inbox_state import TASKS, Standing
 from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
 from gateway.core.replies import SENTENCES
-from gateway.core.standing import TASKS, Standing
 from gateway.errors import Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_notices, queue_notices, what_is_known

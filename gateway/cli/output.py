@@ -21,8 +21,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.safeguards import SAFEGUARDS
 from gateway.errors import NotFound, Unusable
 from schemas import codes, hidden_signs, xml
@@ -111,7 +111,7 @@ def who() -> str:
 @contextmanager
 def opened(home: Path) -> Iterator[Authority]:
     """The gateway in this folder, for as long as a command takes."""
-    here = setup.open_authority(home)
+    here = home_folder.open_authority(home)
     try:
         yield here
     finally:

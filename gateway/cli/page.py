@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
-from gateway.core.acts import in_words
+from gateway.core.audit_acts import in_words
 from gateway.core.matching import REASONS
-from gateway.searches.trace import Candidate
-from gateway.store.log import Kept
+from gateway.searches.match_incoming import Candidate
+from gateway.store.audit_log import Kept
 from gateway.store.searches import Found, Search
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows, words

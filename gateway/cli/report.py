@@ -8,9 +8,9 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
 from gateway.cli.paper import Csv, Html, Pdf, Wanted
+from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import month, month_before
 from gateway.errors import NotAllowed

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from gateway.cli.notices import message_in
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, day, opened, table, who
-from gateway.core.searching import Answering
+from gateway.core.search_status import Answering
 from gateway.exchange import enquire
 from gateway.exchange.enquire import Enquired
 from gateway.searches import search

@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gateway import app, setup
-from gateway.authority import Authority
+from gateway import app, home_folder
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, who
+from gateway.context import Authority
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
 from gateway.settings.rules import STORE_URL
@@ -100,7 +100,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a gateway: settings, keys, certificate, card and database."""
-    config = setup.create(
+    config = home_folder.create(
         home,
         code=authority,
         name=name or codes.authority_name(authority) or "",
@@ -113,13 +113,13 @@ def init(
         console_port=console_port,
         by=by,
     )
-    ours = card.read((home / setup.CARD_FILE).read_text("ascii"))
+    ours = card.read((home / home_folder.CARD_FILE).read_text("ascii"))
     value = {
         "home": str(home),
         "authority": authority,
         "name": config.authority.name,
         "fingerprint": card.fingerprint(ours),
-        "card": str(home / setup.CARD_FILE),
+        "card": str(home / home_folder.CARD_FILE),
     }
     answer(
         as_json,

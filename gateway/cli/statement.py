@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from adapters.route import NotReached
-from gateway.authority import Authority
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.context import Authority
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, Told

@@ -9,9 +9,9 @@ import segno
 from aiohttp import web
 
 from gateway.access import sessions, sign_in
-from gateway.console.doors import SIGN_IN, Door, signed_in
+from gateway.console.console_request import SESSION_COOKIE, Visit, goto
+from gateway.console.endpoints import SIGN_IN, Door, signed_in
 from gateway.console.sign_in import CHECKING
-from gateway.console.visit import SESSION_COOKIE, Visit, goto
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
 from gateway.store import people

@@ -7,14 +7,13 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.access.slow_checks import SlowChecks
-from gateway.auditing.checking import Checks
-from gateway.authority import Authority
+from gateway.auditing.verify_job import Checks
 from gateway.console import (
     account,
-    acts,
     audit_log,
     audit_proofs,
     case,
+    case_actions,
     case_systems,
     compose,
     drafts,
@@ -33,13 +32,14 @@ from gateway.console import (
     worklist,
 )
 from gateway.console.audit_proofs import CHECKS
-from gateway.console.doors import hang
+from gateway.console.console_request import HERE
+from gateway.console.endpoints import hang
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
-from gateway.console.tries import TRIES
-from gateway.console.visit import HERE
+from gateway.console.throttle import TRIES
+from gateway.context import Authority
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
-from gateway.web.tries import Tries
+from gateway.partner_api.throttle import Tries
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,7 +49,7 @@ ROOMS = (
     worklist.DOORS,
     find.DOORS,
     case.DOORS,
-    acts.DOORS,
+    case_actions.DOORS,
     mail_replies.DOORS,
     searches.DOORS,
     matches.DOORS,

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.auditing import scrutiny
-from gateway.auditing.scrutiny import Asked
-from gateway.console import questions
-from gateway.console.doors import Door
-from gateway.console.questions import Answers, Question
-from gateway.console.visit import Visit, goto
-from gateway.core import telling
-from gateway.core.acts import READINGS
+from gateway.auditing import browse
+from gateway.auditing.browse import Asked
+from gateway.console import forms
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
+from gateway.console.forms import Answers, Question
+from gateway.core import audit_sentences
+from gateway.core.audit_acts import READINGS
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import moments
 from gateway.core.permissions import Act
@@ -32,8 +32,8 @@ TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
 def _kinds() -> Sequence[tuple[str, str]]:
-    acts = sorted(((act, telling.title(act)) for act in telling.SENTENCES), key=lambda one: one[1])
-    return (*((kind, label) for kind, (label, _) in telling.KINDS.items()), *acts)
+    acts = sorted(((act, audit_sentences.title(act)) for act in audit_sentences.SENTENCES), key=lambda one: one[1])
+    return (*((kind, label) for kind, (label, _) in audit_sentences.KINDS.items()), *acts)
 
 
 def _questions(visit: Visit) -> Sequence[Question]:
@@ -58,7 +58,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     if not answers.wrong:
         try:
             asked = _asked(answers)
-            found = await asyncio.to_thread(scrutiny.look, visit.here, asked, number, visit.by)
+            found = await asyncio.to_thread(browse.look, visit.here, asked, number, visit.by)
             return await _page(visit, answers, typed, found=found, asked=asked, number=number)
         except NotFound as why:
             answers = _not_found(answers, why)
@@ -71,7 +71,7 @@ async def seek(visit: Visit) -> web.StreamResponse:
     answers = _read(visit, typed)
     if not answers.wrong:
         try:
-            await asyncio.to_thread(scrutiny.check, visit.here, _asked(answers))
+            await asyncio.to_thread(browse.check, visit.here, _asked(answers))
             return goto(_address(answers))
         except NotFound as why:
             answers = _not_found(answers, why)
@@ -88,7 +88,7 @@ def _typed(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read(visit: Visit, typed: Mapping[str, str]) -> Answers:
-    answers = questions.read(_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
+    answers = forms.read(_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
         wrong["reference"] = "A whole id, or its last twelve characters, such as 4c1f09a2b3d4"
@@ -122,7 +122,7 @@ async def _page(
     answers: Answers,
     typed: Mapping[str, str],
     *,
-    found: scrutiny.Found | None = None,
+    found: browse.Found | None = None,
     asked: Asked | None = None,
     number: int | None = None,
 ) -> web.Response:
@@ -134,7 +134,7 @@ async def _page(
         found=found,
         asked=asked,
         about=await _in_words(visit, answers) if asked else (),
-        readings=bool(asked and set(telling.acts_of(asked.kind)) == set(READINGS)),
+        readings=bool(asked and set(audit_sentences.acts_of(asked.kind)) == set(READINGS)),
         older=older,
         newest=_address(answers) if number is not None else "",
         questions={one.name: one for one in _questions(visit)},
@@ -164,13 +164,13 @@ async def _in_words(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]
 
 async def entry(visit: Visit) -> web.StreamResponse:
     """One entry as it stands in the log."""
-    placed = await asyncio.to_thread(scrutiny.place, visit.here, int(visit.part("number")), visit.by)
+    placed = await asyncio.to_thread(browse.place, visit.here, int(visit.part("number")), visit.by)
     return visit.page("audit-entry.html", placed=placed)
 
 
 async def proof(visit: Visit) -> web.StreamResponse:
     """Its place in the signed log."""
-    made = await asyncio.to_thread(scrutiny.prove, visit.here, int(visit.part("number")))
+    made = await asyncio.to_thread(browse.prove, visit.here, int(visit.part("number")))
     return visit.page("audit-proof.html", proof=made)
 
 

@@ -5,15 +5,15 @@ from tempfile import TemporaryFile
 
 from aiohttp import web
 
-from gateway.auditing import audit, scrutiny, witness
-from gateway.auditing.checking import Checks
-from gateway.auditing.scrutiny import Asked
+from gateway.auditing import audit, browse, witness
+from gateway.auditing.browse import Asked
+from gateway.auditing.verify_job import Checks
 from gateway.console import files
-from gateway.console.doors import Door
-from gateway.console.visit import Visit, goto
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
-from gateway.store.log import Entry
+from gateway.store.audit_log import Entry
 
 CHECKS = web.AppKey("checks", Checks)
 SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
@@ -53,7 +53,7 @@ async def export(visit: Visit) -> web.StreamResponse:
 async def others(visit: Visit) -> web.StreamResponse:
     """How far partners' logs are known, what alarms stand, and where their statements differ from our account."""
     found, alarms = await asyncio.to_thread(witness.known, visit.here)
-    differ = await asyncio.to_thread(scrutiny.look, visit.here, Asked(kind="statement.difference"), None, visit.by)
+    differ = await asyncio.to_thread(browse.look, visit.here, Asked(kind="statement.difference"), None, visit.by)
     return visit.page("audit-partners.html", found=found, alarms=alarms, differ=differ)
 
 

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case
-from gateway.console.acts import FORMS, about
-from gateway.console.doors import CASE, NOTICE, Door
-from gateway.console.visit import Visit, goto
+from gateway.console.case_actions import FORMS, about
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.core.permissions import Act, Role
 from gateway.exchange import respond
 from gateway.store import people as kept

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from gateway.case_systems import clients, overview, webhooks
-from gateway.console.doors import Door
-from gateway.console.visit import Visit, goto
-from gateway.core.happenings import Event
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
 from gateway.core.permissions import Act, Scope
+from gateway.core.webhook_events import Event
 from gateway.errors import NotAllowed
 
 ROOM, ADDING = "/case-systems", "/add-case-system"  # not below the room: an id may be any word

@@ -6,15 +6,15 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.casework import compose, lapse
+from gateway.casework import compose, expire_compositions
 from gateway.casework.compose import Writing
 from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
 from gateway.console.compose_whom import ask_whom, whom
-from gateway.console.doors import Door
+from gateway.console.console_request import Visit, goto
 from gateway.console.drafts import DRAFT
+from gateway.console.endpoints import Door
 from gateway.console.tasks import CONTRADICTED, INCOMPLETE, WHOM, address, answers, asked, place, tasks
-from gateway.console.visit import Visit, goto
-from gateway.core import writing
+from gateway.core import composition
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.store import compositions
@@ -31,7 +31,7 @@ ONE = f"/compositions/{COMPOSITION}"
 async def begin(visit: Visit) -> web.StreamResponse:
     """What is being written, and what may be begun."""
     found = await visit.here.store.read(lambda tx: compositions.writing(tx, SHOWN))
-    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE, ends_on=lapse.ends_on)
+    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE, ends_on=expire_compositions.ends_on)
 
 
 async def begun(visit: Visit) -> web.StreamResponse:
@@ -58,11 +58,17 @@ async def look(visit: Visit) -> web.StreamResponse:
         return goto(f"/compositions/{visit.part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check, visit.here, now)
     ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
-    level = writing.level_so_far(now.body)
+    level = composition.level_so_far(now.body)
     undecided = level not in ("", "none") and any(one.code in (INCOMPLETE, CONTRADICTED) for one in checked.findings)
     listed = tasks(now, checked)
     return visit.page(
-        "compose.html", now=now, tasks=listed, ready=ready, level=level, undecided=undecided, ends_on=lapse.ends_on
+        "compose.html",
+        now=now,
+        tasks=listed,
+        ready=ready,
+        level=level,
+        undecided=undecided,
+        ends_on=expire_compositions.ends_on,
     )
 
 

@@ -8,15 +8,15 @@ from aiohttp import web
 
 from gateway.casework import compose
 from gateway.casework.compose import Writing
-from gateway.console import asking, sections, typed
-from gateway.console.acts import kept_text
+from gateway.console import form_values, notice_pages, notice_questions
+from gateway.console.case_actions import kept_text
+from gateway.console.console_request import Visit, goto
+from gateway.console.forms import Answers
+from gateway.console.notice_pages import RESTRICTION, Section
 from gateway.console.pages import for_a_page
-from gateway.console.questions import Answers
-from gateway.console.sections import RESTRICTION, Section
 from gateway.console.tasks import INCOMPLETE, address, asked, place, said_on, with_said
-from gateway.console.visit import Visit, goto
-from gateway.core import writing
-from gateway.core.writing import Said
+from gateway.core import composition
+from gateway.core.composition import Said
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import compositions
 
@@ -43,15 +43,15 @@ async def ask(visit: Visit) -> web.StreamResponse:
     """One page; of a part that may stand many times, what there is of it."""
     now, section = await _page(visit)
     if section.many:
-        items = [typed.rows(now.kept.kind, section, one) for one in said_on(now, section)]
-        more = len(items) < asking.most(now.kept.kind, section)
+        items = [form_values.rows(now.kept.kind, section, one) for one in said_on(now, section)]
+        more = len(items) < notice_questions.most(now.kept.kind, section)
         return visit.page("compose-many.html", now=now, section=section, items=items, more=more)
-    return await _show(visit, now, section, typed.form_of(now.kept.kind, section, said_on(now, section)), {})
+    return await _show(visit, now, section, form_values.form_of(now.kept.kind, section, said_on(now, section)), {})
 
 
 async def _page(visit: Visit) -> tuple[Writing, Section]:
     now = await opened(visit)
-    section = asking.section(now.kept.kind, visit.part("section"))
+    section = notice_questions.section(now.kept.kind, visit.part("section"))
     if section is None or section.name not in {one.name for one in asked(now)}:
         raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
     return now, section
@@ -68,7 +68,7 @@ async def _show(
         now=now,
         section=section,
         at=at,
-        asked=asking.questions(now.kept.kind, section),
+        asked=notice_questions.questions(now.kept.kind, section),
         answers=Answers({}, wrong),
         typed=form,
         weigh=weigh,
@@ -83,7 +83,7 @@ async def answer(visit: Visit) -> web.StreamResponse:
         return await _stale(visit, why)
     if section.many:
         return goto(address(now))
-    said, wrong = typed.read(now.kept.kind, section, visit.form, whole=_must_be_said(section))
+    said, wrong = form_values.read(now.kept.kind, section, visit.form, whole=_must_be_said(section))
     new = with_said(now, section, said)
     wrong = wrong or await _refused(visit, new, section)
     if not wrong:
@@ -91,7 +91,7 @@ async def answer(visit: Visit) -> web.StreamResponse:
     elif _is_safer(section, new, now):
         now, wrong = await _keep_stricter(visit, new, wrong)
     if wrong:
-        return await _show(visit, now, section, typed.as_typed(now.kept.kind, section, visit.form), wrong)
+        return await _show(visit, now, section, form_values.as_typed(now.kept.kind, section, visit.form), wrong)
     return goto(await _next(visit, new, section))
 
 
@@ -105,8 +105,8 @@ async def _keep_stricter(visit: Visit, new: Writing, wrong: dict[str, str]) -> t
 async def _stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     """The notice has ended, or asks this no more: what was typed is shown once more, to be copied."""
     kept = await visit.here.store.read(lambda tx: compositions.get(tx, visit.part("composition")))
-    section = asking.section(kept.kind, visit.part("section"))
-    written = kept_text(visit, asking.questions(kept.kind, section)) if section else []
+    section = notice_questions.section(kept.kind, visit.part("section"))
+    written = kept_text(visit, notice_questions.questions(kept.kind, section)) if section else []
     next_step = for_a_page(why.next_step)
     return visit.page("stale.html", status=409, sentence=why.sentence, next_step=next_step, typed=written)
 
@@ -114,7 +114,7 @@ async def _stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
 def _is_safer(section: Section, new: Writing, now: Writing) -> bool:
     """Does what was typed, though it is refused, tell more of a danger to the child than what stands?"""
     if section.name == RESTRICTION.name:
-        return writing.is_as_strict(new.body, now.body)
+        return composition.is_as_strict(new.body, now.body)
     if section.place == "needs.looked_after":
         return bool(said_on(new, section).get("in_care") == "yes")
     if section.place == "needs":
@@ -146,7 +146,7 @@ async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, st
 def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, str]:
     """What a restriction needs and does not say, each at its field; the rule's sentence at the first of them."""
     said = said_on(new, section)
-    asked_here = {one.name: one for one in asking.questions(new.kept.kind, section)}
+    asked_here = {one.name: one for one in notice_questions.questions(new.kept.kind, section)}
     missing = [name for name in NEEDED if not said.get(name)]
     return {name: f"Answer the question: {asked_here[name].label}" for name in missing} | {missing[0]: sentence}
 
@@ -160,7 +160,7 @@ async def _next(visit: Visit, now: Writing, section: Section) -> str:
     rest = [one for one in asked(now) if one.group == section.group]
     names = [one.name for one in rest]
     following = rest[names.index(section.name) + 1 :] if section.name in names else []
-    if following and section.group == sections.CHILD and writing.is_empty(said_on(now, following[0])):
+    if following and section.group == notice_pages.CHILD and composition.is_empty(said_on(now, following[0])):
         return f"{address(now)}/{following[0].name}"
     return address(now)
 
@@ -168,7 +168,7 @@ async def _next(visit: Visit, now: Writing, section: Section) -> str:
 async def ask_one(visit: Visit) -> web.StreamResponse:
     """One of a part that may stand many times: as it is, or a new one."""
     now, section, items, at = await _item(visit)
-    form = typed.form_of(now.kept.kind, section, items[at] if at < len(items) else _fresh(visit, section))
+    form = form_values.form_of(now.kept.kind, section, items[at] if at < len(items) else _fresh(visit, section))
     return await _show(visit, now, section, form, {}, at=visit.part("at"))
 
 
@@ -180,7 +180,7 @@ async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
     now, section = await _page(visit)
     items = list(said_on(now, section)) if section.many else []
     at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
-    if not section.many or at > len(items) or at >= asking.most(now.kept.kind, section):
+    if not section.many or at > len(items) or at >= notice_questions.most(now.kept.kind, section):
         raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
     return now, section, items, at
 
@@ -191,11 +191,11 @@ async def answer_one(visit: Visit) -> web.StreamResponse:
         now, section, items, at = await _item(visit)
     except (NotAllowed, NotFound) as why:
         return await _stale(visit, why)
-    said, wrong = typed.read(now.kept.kind, section, visit.form, whole=True)
+    said, wrong = form_values.read(now.kept.kind, section, visit.form, whole=True)
     new = with_said(now, section, [*items[:at], said, *items[at + 1 :]])
     wrong = wrong or await _refused(visit, new, section) or await keep(visit, new)
     if wrong:
-        form = typed.as_typed(now.kept.kind, section, visit.form)
+        form = form_values.as_typed(now.kept.kind, section, visit.form)
         return await _show(visit, now, section, form, wrong, at=visit.part("at"))
     return goto(f"{address(now)}/{section.name}")
 

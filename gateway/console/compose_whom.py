@@ -8,13 +8,13 @@ from aiohttp import web
 
 from gateway.casework import compose
 from gateway.casework.compose import Writing
-from gateway.console import asking
+from gateway.console import notice_questions
 from gateway.console.compose_pages import keep, opened
-from gateway.console.questions import Answers
+from gateway.console.console_request import Visit, goto
+from gateway.console.forms import Answers
 from gateway.console.searches import choice
 from gateway.console.tasks import WHOM, address, place
-from gateway.console.visit import Visit, goto
-from gateway.core.writing import Said
+from gateway.core.composition import Said
 from schemas import codes
 
 
@@ -32,7 +32,7 @@ async def _whom(visit: Visit, now: Writing, wrong: dict[str, str], typed: Said |
         now=now,
         suggested=suggested,
         choice=choice(visit.here.code),
-        authorities=[one for one in asking.authorities() if one[0] != visit.here.code],
+        authorities=[one for one in notice_questions.authorities() if one[0] != visit.here.code],
         roles=codes.labels("roles").items(),
         answers=Answers({}, wrong),
         weigh=[one for one in checked.warnings if place(now, one)[0] == WHOM],
@@ -53,7 +53,7 @@ async def whom(visit: Visit) -> web.StreamResponse:
     now = await opened(visit)
     if now.kept.corrects:
         return goto(address(now))
-    known = dict(asking.authorities())
+    known = dict(notice_questions.authorities())
     if now.is_search:
         to: Said = {name: [str(one) for one in visit.form.getall(name, [])] for name in ("to", "region")}
         to["everyone"] = "yes" if visit.typed("everyone") else ""

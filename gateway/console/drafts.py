@@ -6,15 +6,15 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework.case import TAIL, About
-from gateway.console import asking, questions
-from gateway.console.doors import Door
-from gateway.console.questions import Answers, Question
+from gateway.console import forms, notice_questions
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
+from gateway.console.forms import Answers, Question
 from gateway.console.tasks import answers
-from gateway.console.visit import Visit, goto
-from gateway.core import writing
+from gateway.core import composition
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
-from gateway.one import drafts, waiting
+from gateway.one import drafts, held_files
 from gateway.store import drafts as kept
 from gateway.store.drafts import State
 from schemas import codes
@@ -31,7 +31,7 @@ async def listed(visit: Visit) -> web.StreamResponse:
     """The drafts that wait, the oldest first. No child is described."""
     state = State.DISCARDED if "discarded" in visit.request.query else State.OPEN
     found = await visit.here.store.read(lambda tx: kept.search(tx, state, SHOWN + 1))
-    files = await asyncio.to_thread(waiting.find_all, visit.here.config.home)
+    files = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
     more, open_ones = len(found) > SHOWN, state is State.OPEN
     return visit.page("drafts.html", drafts=found[:SHOWN], more=more, waiting=open_ones, files=len(files))
 
@@ -41,8 +41,8 @@ async def look(visit: Visit) -> web.StreamResponse:
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
     notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
     kind = type(notice).__name__
-    pages = [one for one in asking.sections(kind) if one.name not in NOT_IN_A_ROW]
-    said = answers(kind, writing.said(notice), pages)
+    pages = [one for one in notice_questions.sections(kind) if one.name not in NOT_IN_A_ROW]
+    said = answers(kind, composition.said(notice), pages)
     return visit.page(
         "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=State
     )
@@ -64,7 +64,7 @@ async def _discard(visit: Visit, answers: Answers) -> web.Response:
 
 async def discard(visit: Visit) -> web.StreamResponse:
     """Nothing is to be sent."""
-    answers = questions.read((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
+    answers = forms.read((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
     if answers.wrong:
         return await _discard(visit, answers)
     try:

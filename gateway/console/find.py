@@ -6,8 +6,8 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework import find
-from gateway.console.doors import Door
-from gateway.console.visit import Visit
+from gateway.console.console_request import Visit
+from gateway.console.endpoints import Door
 from gateway.core.permissions import Act
 from gateway.errors import Unusable
 

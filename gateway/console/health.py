@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.console.doors import NOTICE, Door
-from gateway.console.visit import Visit, goto
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import NOTICE, Door
 from gateway.core.findings import Level
 from gateway.core.permissions import Act
 from gateway.exchange import amend

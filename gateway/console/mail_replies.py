@@ -5,10 +5,10 @@ import asyncio
 from aiohttp import web
 
 from gateway.casework import by_mail
-from gateway.console import questions
-from gateway.console.doors import CASE, Door
-from gateway.console.questions import Answers, Question
-from gateway.console.visit import Visit, goto
+from gateway.console import forms
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import CASE, Door
+from gateway.console.forms import Answers, Question
 from gateway.core.mail_replies import SAYS, Judgement, What, say
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed, NotFound
@@ -69,7 +69,7 @@ async def judge(visit: Visit) -> web.StreamResponse:
 
 def _judge(visit: Visit) -> web.Response:
     reply = _check(visit)
-    answers = questions.read((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.here.now().date())
+    answers = forms.read((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.here.now().date())
     if visit.typed("was") != _stands(reply):
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:

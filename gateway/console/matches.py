@@ -4,16 +4,16 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.authority import Authority
 from gateway.casework import case
-from gateway.console.doors import CASE, NOTICE, Door
-from gateway.console.visit import Visit, goto
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import CASE, NOTICE, Door
+from gateway.context import Authority
+from gateway.core.inbox_state import MAY_BECOME, Standing
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Act
-from gateway.core.standing import MAY_BECOME, Standing
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import respond
-from gateway.searches import trace
+from gateway.searches import match_incoming
 from gateway.store import children, inbox, searches
 from gateway.store.searches import FOR_PEOPLE, Found
 from schemas.message import SEARCHES, WhereaboutsResponse
@@ -64,7 +64,9 @@ async def listed(visit: Visit) -> web.StreamResponse:
 async def look(visit: Visit) -> web.StreamResponse:
     """One search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
-    item, message, search, found = await asyncio.to_thread(trace.read, visit.here, visit.part("notice"), visit.by)
+    item, message, search, found = await asyncio.to_thread(
+        match_incoming.read, visit.here, visit.part("notice"), visit.by
+    )
     return visit.page(
         "match.html",
         item=item,
@@ -112,7 +114,7 @@ async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
     if visit.typed("was") != str(len(visit.here.store.look(inbox.unmatched))):
         return await ask_all(visit)
-    await asyncio.to_thread(trace.answer_unmatched, visit.here, visit.by)
+    await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
     return goto("/matches?done=all")
 
 

@@ -7,7 +7,7 @@ has its rooms in the head.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Act
 from gateway.store import drafts, inbox, mail_replies, searches
 from gateway.store.searches import Found

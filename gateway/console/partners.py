@@ -5,9 +5,9 @@ import asyncio
 from aiohttp import web
 
 from gateway.authorities import partners
-from gateway.console.doors import Door
-from gateway.console.visit import Visit
-from gateway.core import ending
+from gateway.console.console_request import Visit
+from gateway.console.endpoints import Door
+from gateway.core import expiry
 from gateway.core.permissions import Act
 
 CODE = "{authority:[0-9]{3}}"
@@ -18,10 +18,10 @@ PROTECTIONS = {
     "sealed": "Sealed notices, which only their gateway opens",
 }
 COLOURS = {
-    ending.Presses.SOON: "yellow",
-    ending.Presses.NOW: "orange",
-    ending.Presses.AT_ONCE: "red",
-    ending.Presses.ENDED: "red",
+    expiry.Presses.SOON: "yellow",
+    expiry.Presses.NOW: "orange",
+    expiry.Presses.AT_ONCE: "red",
+    expiry.Presses.ENDED: "red",
 }
 
 
@@ -41,7 +41,7 @@ async def one(visit: Visit) -> web.StreamResponse:
 def _page(visit: Visit, template: str, **values: object) -> web.Response:
     """A page that says of things when they end."""
     now = visit.here.now()
-    how = {"ending": ending, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
+    how = {"ending": expiry, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
     return visit.page(template, status=200, **how, **values)
 
 

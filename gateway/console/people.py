@@ -7,9 +7,9 @@ from functools import partial
 from aiohttp import web
 
 from gateway.access import people
-from gateway.console.doors import Door
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
 from gateway.console.sign_in import CHECKING
-from gateway.console.visit import Visit, goto
 from gateway.core.permissions import Act, Role
 from gateway.errors import NotAllowed
 from gateway.store import people as kept

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
-from gateway.console.doors import own_origin
+from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, nothing_typed
+from gateway.console.endpoints import own_origin
 from gateway.console.pages import for_a_page
-from gateway.console.visit import HERE, SESSION_COOKIE, Visit, nothing_typed
 from gateway.core.permissions import Reach
 from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
 from gateway.logs import failed

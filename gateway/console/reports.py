@@ -8,17 +8,17 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.authority import Authority
-from gateway.console import files, questions
-from gateway.console.doors import Door
-from gateway.console.questions import Answers, Question
-from gateway.console.visit import Visit, goto
+from gateway.console import files, forms
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door
+from gateway.console.forms import Answers, Question
+from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import half_terms, month_before
 from gateway.core.permissions import Act
 from gateway.paper import as_csv, as_html, as_pdf
 from gateway.paper.page import Page
-from gateway.reconciliation import agreed
+from gateway.reconciliation import deadlines
 from gateway.reports import inspection, statistics, timeliness, wording
 
 REPORT = "{report:statistics|timeliness}"
@@ -61,7 +61,7 @@ def _periods(here: Authority) -> Sequence[tuple[str, str]]:
     months = [month_before(today)]
     while len(months) < MONTHS:
         months.append(month_before(months[-1].first))
-    halves = [one for one in half_terms(agreed.read(here.config).calendar(here.code)) if one.first <= today]
+    halves = [one for one in half_terms(deadlines.read(here.config).calendar(here.code)) if one.first <= today]
     said = [(_code(one), f"{one.first:%B %Y}") for one in months]
     said += [(_code(one), f"Half-term, {wording.said(one)}") for one in reversed(halves)]
     return [*said, (OTHER, "Other days")]
@@ -79,7 +79,7 @@ async def chosen(visit: Visit) -> web.StreamResponse:
 def _chosen(visit: Visit) -> web.Response:
     typed = {name: str(value) for name, value in visit.form.items()}
     today = visit.here.now().astimezone(LONDON).date()
-    answers = questions.read(_questions(visit), typed, today)
+    answers = forms.read(_questions(visit), typed, today)
     days, wrong = _days(answers)
     if answers.wrong or days is None:
         return _form(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)

@@ -6,14 +6,14 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.console import questions
-from gateway.console.acts import FORMS, LOCATED, about, confirmed
-from gateway.console.doors import CASE, Door
-from gateway.console.questions import Answers
-from gateway.console.visit import Visit, goto
-from gateway.core.choices import Choice
+from gateway.console import forms
+from gateway.console.case_actions import FORMS, LOCATED, about, confirmed
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import CASE, Door
+from gateway.console.forms import Answers
+from gateway.core.open_actions import Choice
 from gateway.core.permissions import Act
-from gateway.core.searching import Answering
+from gateway.core.search_status import Answering
 from gateway.errors import GatewayError, NotAllowed, NotFound, Unconfirmed
 from gateway.exchange import amend, enquire
 from gateway.searches import review, search
@@ -149,7 +149,7 @@ async def _stand_down(visit: Visit, answers: Answers) -> web.Response:
 async def stand_down(visit: Visit) -> web.StreamResponse:
     """The search ends, and everybody who was asked is told."""
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = questions.read(LOCATED, typed, visit.here.now().date())
+    answers = forms.read(LOCATED, typed, visit.here.now().date())
     if answers.wrong:
         return await _stand_down(visit, answers)
     try:

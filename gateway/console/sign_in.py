@@ -11,11 +11,11 @@ from gateway.access import devices, sessions, sign_in, single_sign_on
 from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
 from gateway.access.slow_checks import SlowChecks
-from gateway.console import problems, way_back
-from gateway.console.doors import SIGN_IN, Door, signed_in
+from gateway.console import problems, return_to
+from gateway.console.console_request import SESSION_COOKIE, Visit, goto
+from gateway.console.endpoints import SIGN_IN, Door, signed_in
 from gateway.console.problems import Problem
-from gateway.console.tries import TRIES, address_of
-from gateway.console.visit import SESSION_COOKIE, Visit, goto
+from gateway.console.throttle import TRIES, address_of
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed
 from keys.errors import Refusal
@@ -147,7 +147,7 @@ async def _on(visit: Visit, secret: str) -> web.Response:
     session = await asyncio.to_thread(sessions.session, visit.here, secret)
     answer = goto(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
     if session and session.stage is Stage.IN:
-        answer.headers["Location"] = way_back.take(visit.request, answer)
+        answer.headers["Location"] = return_to.take(visit.request, answer)
     keep(answer, secret)
     if session and session.stage is Stage.IN and session.person.through == LOCAL:
         device = await asyncio.to_thread(devices.remember, visit.here, _device(visit), session.person.name)

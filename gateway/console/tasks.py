@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.casework.compose import Checked, Writing
-from gateway.console import asking, sections, typed
-from gateway.console.sections import RESTRICTION, Section
-from gateway.core import writing
-from gateway.core.writing import Said
+from gateway.console import form_values, notice_pages, notice_questions
+from gateway.console.notice_pages import RESTRICTION, Section
+from gateway.core import composition
+from gateway.core.composition import Said
 from schemas.findings import Finding
 
 WHOM = "whom"
@@ -43,7 +43,7 @@ def address(now: Writing) -> str:
 
 def asked(now: Writing) -> Sequence[Section]:
     """The pages that are asked."""
-    return asking.asked(now.kept.kind, writing.level_so_far(now.body))
+    return notice_questions.asked(now.kept.kind, composition.level_so_far(now.body))
 
 
 def tasks(now: Writing, checked: Checked) -> list[Task]:
@@ -69,18 +69,18 @@ def tasks(now: Writing, checked: Checked) -> list[Task]:
 def _whom_task(now: Writing, checked: Checked, wrong: set[str]) -> Task:
     status, colour = _status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
     return Task(
-        WHOM, "To whom it goes" if not now.is_search else "Whom to ask", sections.SECTIONS[0].group, status, colour
+        WHOM, "To whom it goes" if not now.is_search else "Whom to ask", notice_pages.SECTIONS[0].group, status, colour
     )
 
 
 def _status(said: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
-    if (wrong or lacking) and writing.is_empty(said):
+    if (wrong or lacking) and composition.is_empty(said):
         return "To do", "blue"
     if wrong or lacking:
         return ("There is a problem", "red") if wrong else ("Incomplete", "blue")
     if isinstance(said, list) and said:
         return f"{len(said)} added", ""
-    return ("Completed", "") if not writing.is_empty(said) else ("Optional", "")
+    return ("Completed", "") if not composition.is_empty(said) else ("Optional", "")
 
 
 def _paths(section: Section) -> list[str]:
@@ -97,7 +97,7 @@ def answers(kind: str, body: Said, pages: Sequence[Section]) -> list[tuple[Secti
     found = []
     for one in pages:
         said = said_in(body, one)
-        found.append((one, [typed.rows(kind, one, item) for item in (said if one.many else [said])]))
+        found.append((one, [form_values.rows(kind, one, item) for item in (said if one.many else [said])]))
     return found
 
 
@@ -130,13 +130,13 @@ def place(now: Writing, finding: Finding) -> tuple[str, str]:
     """The page and the field at which a finding stands."""
     if finding.code in PLACES:
         return PLACES[finding.code]
-    for section in asking.sections(now.kept.kind):
-        elements = asking.elements(now.kept.kind, section)
+    for section in notice_questions.sections(now.kept.kind):
+        elements = notice_questions.elements(now.kept.kind, section)
         for name, element in elements.items():
             if element == finding.element:
                 return section.name, name
-    for section in asking.sections(now.kept.kind):
-        at = next(iter(asking.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
+    for section in notice_questions.sections(now.kept.kind):
+        at = next(iter(notice_questions.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
         about_enquiries = finding.code.startswith("unknown.") and section.name == "enquiries"
         if about_enquiries or (section.place and at == finding.element):
             return section.name, ""

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.casework import case
-from gateway.console.doors import Door
+from gateway.console.console_request import Visit
+from gateway.console.endpoints import Door
 from gateway.console.files import csv_file
 from gateway.console.paging import paged
-from gateway.console.visit import Visit
 from gateway.core.duties import Step
 from gateway.core.permissions import Act, Reach
 from gateway.paper import as_csv

@@ -6,11 +6,11 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework import case
-from gateway.console.doors import Door, signed_in
-from gateway.console.visit import Visit, goto
+from gateway.console.console_request import Visit, goto
+from gateway.console.endpoints import Door, signed_in
+from gateway.core.inbox_state import TASKS
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Act, Reach
-from gateway.core.standing import TASKS
 from gateway.reconciliation import reconcile
 from gateway.store import assignments, inbox, mail_replies, outbox
 from gateway.store.mail_replies import MailReply

@@ -32,7 +32,7 @@ from typing import assert_never
 
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
 from schemas.message import OPENS_A_CASE
 
 

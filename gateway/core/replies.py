@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.delivery import DECIDED, MOVES, State, may_come_from
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES
 
 REFUSED = "reply.does-not-fit"  # the code in the receipt

@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from gateway.authority import wall_clock
+from gateway.context import wall_clock
 from gateway.errors import Unusable
 from keys import tls
 

@@ -18,9 +18,9 @@ from secrets import token_bytes
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from gateway import setup
+from gateway import home_folder
 from gateway.authorities import partners
-from gateway.authority import Authority, wall_clock
+from gateway.context import Authority, wall_clock
 from gateway.demo import mail, routes
 from gateway.demo.routes import Wire
 from gateway.errors import NotAllowed, Unusable
@@ -99,7 +99,9 @@ def make(folder: Path, code: str, plan: Plan) -> None:
     routes.make_keys(servers)
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
     console = ports.get(f"{code} console", 0)
-    setup.create(fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console)
+    home_folder.create(
+        fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console
+    )
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:
         settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
@@ -119,12 +121,12 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
     if wire := ports.get(f"{code} wire"):
         text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
     if code == "885":
-        here, host = setup.open_authority(home), home.with_name("330")
-        partners.add(here, (host / setup.CARD_FILE).read_text("ascii"), by="demo")
+        here, host = home_folder.open_authority(home), home.with_name("330")
+        partners.add(here, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
         here.store.close()
         text += '\n[mailbox]\nhost = "330"\n'
     (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
-    setup.renew_card(home, by="demo")
+    home_folder.renew_card(home, by="demo")
 
 
 @asynccontextmanager
@@ -152,7 +154,7 @@ def exchange_cards(one: Authority, other: Authority) -> None:
     """Each confirms the other's card, unless it has it."""
     for here, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
-            partners.add(here, (there.config.home / setup.CARD_FILE).read_text("ascii"), by="demo")
+            partners.add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
 
 
 @asynccontextmanager
@@ -178,7 +180,7 @@ async def _start(home: Path) -> asyncio.subprocess.Process:
 
 async def ready(here: Authority, process: asyncio.subprocess.Process) -> None:
     """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
-    trusted = ssl.create_default_context(cafile=str(here.config.home / setup.TLS_CERTIFICATE))
+    trusted = ssl.create_default_context(cafile=str(here.config.home / home_folder.TLS_CERTIFICATE))
     url = f"https://127.0.0.1:{here.config.listen.port}/readyz"
     async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
         while True:

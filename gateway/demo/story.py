@@ -23,10 +23,10 @@ from rich.table import Table
 
 from adapters.https import Https
 from adapters.route import Parcel, Receipted
-from gateway import setup
+from gateway import home_folder
 from gateway.access import people
 from gateway.auditing import audit
-from gateway.authority import Authority, wall_clock
+from gateway.context import Authority, wall_clock
 from gateway.core.delivery import State
 from gateway.core.permissions import Role
 from gateway.demo import mail, one
@@ -100,7 +100,7 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     out.print("Every child is invented.\n")
     for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
         make(folder, code, plan)
-    sandwell, worcestershire, birmingham = (setup.open_authority(folder / code) for code in ("333", "885", "330"))
+    sandwell, worcestershire, birmingham = (home_folder.open_authority(folder / code) for code in ("333", "885", "330"))
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
         _introduce(*both, out)

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import safeguards
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
 from gateway.exchange.send import Also, first_header, next_header, prepare, queue, what_is_known
-from gateway.store import log, outbox, reviews
-from gateway.store.log import Entry
+from gateway.store import audit_log, outbox, reviews
+from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
 from keys import at_rest
 from keys.at_rest import Locked
@@ -133,7 +133,7 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
             raise too_late(outbox.get(tx, message_id).state)
         detail = {"to": to, "as": head.message_id}
-        log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
+        audit_log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
         queue(tx, here, [ready])
 
     here.store.run(write)
@@ -172,7 +172,7 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
         left = _conclude(tx, now, case, ENDED[body.way])
         known = _one_each([one for one in ready if one.in_reply_to in left])
         detail: dict[str, str | int] = {"told": len(known), "way": body.way}
-        log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
+        audit_log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
         end_review(tx, here, conversation, body.way, by, decided_by)
         if known:
             queue(tx, here, known)
@@ -252,7 +252,7 @@ def release(here: Authority, recipient: str | None, by: str) -> int:
 
     def write(tx: Connection) -> int:
         count = outbox.release(tx, here.now(), recipient)
-        log.append(tx, here.now(), [Entry("notice.released", by, partner=recipient, detail={"count": count})])
+        audit_log.append(tx, here.now(), [Entry("notice.released", by, partner=recipient, detail={"count": count})])
         return count
 
     count = here.store.run(write)
@@ -271,7 +271,7 @@ def release_one(here: Authority, message_id: str, by: str) -> None:
                 f"This {sent.kind} to {sent.recipient} is {sent.state}, or is being tried at this moment.",
                 "Only what waits or was given up is tried again; what was refused is corrected, or sent on.",
             )
-        log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
+        audit_log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
 
     here.store.run(write)
     here.due.set()
@@ -292,4 +292,4 @@ def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason:
     if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
         raise too_late(outbox.get(tx, sent.message_id).state)
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
-    log.append(tx, here.now(), [entry])
+    audit_log.append(tx, here.now(), [entry])

@@ -25,15 +25,15 @@ from adapters.route import (
     Returned,
     Strange,
 )
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.errors import StoreUnavailable
 from gateway.exchange.deliver import write_endings
-from gateway.exchange.hear import heard
+from gateway.exchange.delivery_result import settle
+from gateway.exchange.hear_mail import heard
 from gateway.exchange.receive import receive
-from gateway.exchange.settle import settle
 from gateway.logs import failed, not_ours
-from gateway.store import left_behind, log, outbox, reached
-from gateway.store.log import Entry
+from gateway.store import audit_log, left_behind, outbox, partner_health
+from gateway.store.audit_log import Entry
 from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
@@ -148,7 +148,7 @@ async def _say_if_new(here: Authority, kind: str, address: Address, count: int) 
     if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
         not_ours(kind, count)
         entry = Entry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
-        await here.store.write(lambda tx: log.append(tx, here.now(), [entry]))
+        await here.store.write(lambda tx: audit_log.append(tx, here.now(), [entry]))
         here.strange[where] = count
 
 
@@ -174,9 +174,9 @@ async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -
 
 def _note_own_route(tx: Connection, here: Authority, kind: str, trouble: str | None) -> None:
     if trouble is None:
-        reached.note_success(tx, here.now(), here.code, kind)
+        partner_health.note_success(tx, here.now(), here.code, kind)
     else:
-        reached.note_failure(tx, here.now(), here.code, kind, trouble)
+        partner_health.note_failure(tx, here.now(), here.code, kind, trouble)
 
 
 def _places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import StoreUnavailable
-from gateway.exchange import anew, letters
-from gateway.exchange.settle import Ending, settle
+from gateway.exchange import letters, reseal
+from gateway.exchange.delivery_result import Ending, settle
 from gateway.logs import failed
-from gateway.store import inbox, log, outbox, reached
+from gateway.store import audit_log, inbox, outbox, partner_health
 from gateway.store.outbox import CLAIM, Claimed
 from keys.card import Route
 from keys.errors import Refusal
@@ -119,7 +119,7 @@ async def _deliver(
             held |= (mine := {one.message_id for one in claimed})
             if len(claimed) == BATCH:  # there is more
                 _add_lane(here, partner, lanes, held, stop)
-            claimed = await anew.in_true_time(here, claimed)
+            claimed = await reseal.in_true_time(here, claimed)
             endings = await _settled(here, claimed, await _carry(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
@@ -198,7 +198,9 @@ async def _note_if_none_went(here: Authority, partner: str, route: Route, attemp
     why = [(one.reason, one.code) for one in attempts if isinstance(one, TryLater | Refused)]
     if len(why) == len(attempts):
         [(reason, code), *_] = why
-        await here.store.write(lambda tx: reached.note_failure(tx, here.now(), partner, route.kind, reason, code=code))
+        await here.store.write(
+            lambda tx: partner_health.note_failure(tx, here.now(), partner, route.kind, reason, code=code)
+        )
 
 
 def _both(before: Carried, after: Carried) -> Attempt:
@@ -237,10 +239,10 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
     if waits:
         outbox.postpone(tx, partner, min(waits))
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
-    log.append(tx, now, [ending.entry for ending in endings if ending.entry])
+    audit_log.append(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
     tried = [(one.settled.route, one.settled.ending, one.settled.reason, one.settled.code) for one in endings]
-    reached.note_endings(tx, now, partner, tried, here.clocks.get(partner))
+    partner_health.note_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 
 async def deliver_now(here: Authority) -> None:

@@ -11,15 +11,15 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
-from gateway.core import searching
+from gateway.context import Authority
+from gateway.core import search_status
 from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
 from gateway.errors import NotAllowed
 from gateway.exchange.deliver import routes_to
 from gateway.exchange.send import prepare, queue, what_is_known
-from gateway.store import log, outbox, reviews
-from gateway.store.log import Entry
+from gateway.store import audit_log, outbox, reviews
+from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
 from keys import at_rest
 from keys.at_rest import Locked
@@ -174,7 +174,7 @@ def prepare_search(
             f"Nobody is left to ask. {reasons}".strip(),
             "Enter them with `partner add` or `partner email`; who was asked before is asked again with `review done`.",
         )
-    circulation = searching.circulation({*before, *asking}, here.code)
+    circulation = search_status.circulation({*before, *asking}, here.code)
     notices = [_notice(here, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = Enquired(
         case=search.header.conversation_id,
@@ -273,7 +273,7 @@ def write(tx: Connection, here: Authority, ready: Ready) -> None:
                 tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=f"asked again by {new}"
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
-    log.append(tx, here.now(), [Entry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
+    audit_log.append(tx, here.now(), [Entry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
 
 
 def _case(here: Authority, case: str) -> list[Delivery]:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import blocking
-from gateway.core.marks import Term
 from gateway.core.matching import Described
 from gateway.core.names import Likeness, likeness, normal
 from gateway.core.safeguards import Known, is_another
-from gateway.store import children, inbox, marks, outbox
+from gateway.core.search_terms import Term
+from gateway.store import blind_index, children, inbox, outbox
+from gateway.store.blind_index import Lying
 from gateway.store.children import Kept
-from gateway.store.marks import Lying
 from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -119,7 +119,7 @@ def _notices(tx: Connection, here: Authority, children_of: Mapping[str, Child]) 
     asked = [
         (name, terms) for name, child in children_of.items() for terms in (_upn(child), _whole_names(child)) if terms
     ]
-    lying = marks.newest(tx, [[blind.marks([term], here.ring)[0] for term in terms] for _, terms in asked])
+    lying = blind_index.newest(tx, [[blind.marks([term], here.ring)[0] for term in terms] for _, terms in asked])
     opened = {one.number: _opened(tx, here, one) for one in lying if one}
     numbers: dict[str, set[int]] = {name: set() for name in children_of}
     for (name, _), one in zip(asked, lying, strict=True):

@@ -14,7 +14,7 @@ from textwrap import fill
 
 from adapters import mail
 from adapters.route import Attempt, Letter, Post, Refused, TryLater
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import ConfigProblem
 from gateway.store import outbox
 from gateway.store.correspondents import Correspondent, Protection

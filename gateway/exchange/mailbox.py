@@ -11,10 +11,10 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.errors import NotAllowed, NotFound, Unusable
-from gateway.store import log, mailboxes
-from gateway.store.log import Entry
+from gateway.store import audit_log, mailboxes
+from gateway.store.audit_log import Entry
 from gateway.store.mailboxes import Held, Kind
 from keys import envelope, receipt
 from keys.errors import Refusal
@@ -84,7 +84,7 @@ def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: b
     digest = sha256(content).hexdigest()
     if mailboxes.put(tx, Held(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
         entry = Entry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
-        log.append(tx, here.now(), bursts.counted(here, entry, singly=KEPT_SINGLY))
+        audit_log.append(tx, here.now(), bursts.counted(here, entry, singly=KEPT_SINGLY))
 
 
 def hand_out(tx: Connection, owner: str, resting: Collection[str] = ()) -> list[Held]:
@@ -100,7 +100,7 @@ def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: b
     mailboxes.remove(tx, owner, "messages", name)
     mailboxes.put(tx, Held(owner, "receipts", name, held.sender, receipts, here.now()))
     entry = Entry("mailbox.fetched", SYSTEM, None, held.sender, name.partition("-")[2], {"owner": owner})
-    log.append(tx, here.now(), [entry])
+    audit_log.append(tx, here.now(), [entry])
 
 
 def receipts_for(tx: Connection, owner: str, sender: str, resting: Collection[str] = ()) -> list[Held]:
@@ -152,7 +152,7 @@ def forget_unreadable(tx: Connection, here: Authority, owner: str) -> Sequence[E
 
 def _note_expired(tx: Connection, here: Authority, gone: Sequence[tuple[str, str]]) -> Sequence[Entry]:
     entries = [Entry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner}) for owner, sender in gone]
-    log.append(tx, here.now(), entries)
+    audit_log.append(tx, here.now(), entries)
     return entries
 
 

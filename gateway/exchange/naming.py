@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from gateway.core import replies
 from gateway.core.delivery import RECEIPT_WAIT, State
+from gateway.core.inbox_state import Standing
 from gateway.core.replies import By, Judged, Misfit, Named, Said
-from gateway.core.standing import Standing
 from gateway.store import inbox, outbox
 from gateway.store.inbox import Arrived, InCase
 from schemas.identifiers import uuid7

@@ -13,17 +13,17 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.core import replies, safeguards
-from gateway.core.marks import terms
+from gateway.core.inbox_state import Standing
 from gateway.core.replies import Misfit
-from gateway.core.standing import Standing
-from gateway.exchange import for_import, naming
+from gateway.core.search_terms import terms
+from gateway.exchange import import_queue, naming
 from gateway.logs import failed
-from gateway.store import inbox, log, marks, searches
+from gateway.store import audit_log, blind_index, inbox, searches
+from gateway.store.audit_log import Entry
+from gateway.store.blind_index import Marked
 from gateway.store.inbox import Arrived
-from gateway.store.log import Entry
-from gateway.store.marks import Marked
 from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
 from keys.errors import Disagrees, Refusal
@@ -206,15 +206,15 @@ def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str]
     inbox.add_receipts(
         tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
-    marks.put(tx, [Marked("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new])
+    blind_index.put(tx, [Marked("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new])
     searches.note(tx, now, [(m.sender, m.message_id, m.kind) for m in (one.arrived for one in new) if _is_search(m)])
     misfits = [(one.arrived, naming.take_effect(tx, now, known, one.arrived, one.message)) for one in new]
     if new:
         naming.catch_up(tx, now, known, [one.arrived for one in new])
     if here.config.one.import_when == "arrived":
-        for_import.note_due(tx, here, [one.arrived for one in new])
+        import_queue.note_due(tx, here, [one.arrived for one in new])
     without = [_without_effect(arrived, why) for arrived, why in misfits if why]
-    log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
+    audit_log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
     return kept, unlike
 
 
@@ -226,7 +226,7 @@ def _kept_entry(one: Fit) -> Entry:
     """The digests of our copy and of our receipt stand in it, so that `audit verify` sees what was changed later."""
     arrived, body = one.arrived, one.message.body
     detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
-    detail["receipt"] = log.digest_of(one.receipt)
+    detail["receipt"] = audit_log.digest_of(one.receipt)
     if isinstance(body, Acknowledgement):
         detail["decision"] = body.decision
     return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
@@ -248,7 +248,7 @@ def _note_refusals(
             if written is not entry:
                 entries.append(written)
                 continue
-            entries.append(replace(entry, detail={**entry.detail, "receipt": log.digest_of(token)}))
+            entries.append(replace(entry, detail={**entry.detail, "receipt": audit_log.digest_of(token)}))
             kept = inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)
             inbox.add_receipts(tx, now, [kept])
-    log.append(tx, now, entries)
+    audit_log.append(tx, now, entries)

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import replies, safeguards
+from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
-from gateway.core.standing import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.errors import NotAllowed
-from gateway.exchange import for_import
+from gateway.exchange import import_queue
 from gateway.exchange.send import Also, next_header, prepare, queue
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
+from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
-from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
@@ -34,7 +34,7 @@ def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False
         item = inbox.get(tx, name)
         read = Entry("notice.read", by, item.message_id, item.sender)
         whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
-        log.append(tx, here.now(), [whole if in_full else read])
+        audit_log.append(tx, here.now(), [whole if in_full else read])
         return item, Locked(*inbox.locked(tx, item.sender, item.message_id))
 
     item, locked = here.store.run(look)
@@ -59,7 +59,7 @@ def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
 
     def look(tx: Connection) -> Locked:
         sent = outbox.get(tx, message_id)
-        log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
+        audit_log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
         return Locked(*outbox.locked(tx, message_id))
 
     return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
@@ -147,7 +147,7 @@ def _reply(
             raise _overtaken()
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
-            for_import.note_due(tx, here, [item])
+            import_queue.note_due(tx, here, [item])
         if also:
             also(tx, ready.message_id)
 
@@ -184,7 +184,9 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
             )
         inbox.set_aside(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
         detail = {"why": item.misfit.value}
-        log.append(tx, here.now(), [Entry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)])
+        audit_log.append(
+            tx, here.now(), [Entry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
+        )
 
     here.store.run(write)
 

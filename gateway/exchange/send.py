@@ -13,15 +13,15 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.core import safeguards
-from gateway.core.marks import terms
 from gateway.core.safeguards import NOTHING_KNOWN, Known
+from gateway.core.search_terms import terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import known_children, letters
-from gateway.store import inbox, log, marks, outbox, reviews
-from gateway.store.log import Entry
-from gateway.store.marks import Marked
+from gateway.store import audit_log, blind_index, inbox, outbox, reviews
+from gateway.store.audit_log import Entry
+from gateway.store.blind_index import Marked
 from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
@@ -193,10 +193,10 @@ def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
     """Add sealed notices to the outbox and the audit log, in the caller's transaction. A search puts its case under review."""
     now = here.now()
     outbox.add(tx, now, notices)
-    marks.put(tx, [Marked("sent", one.recipient, one.message_id, one.marks) for one in notices])
+    blind_index.put(tx, [Marked("sent", one.recipient, one.message_id, one.marks) for one in notices])
     if searches := [one.conversation_id for one in notices if one.kind in SEARCHES and not one.test]:
         reviews.begin(tx, now, searches, SYSTEM)
-    log.append(
+    audit_log.append(
         tx,
         now,
         [Entry("notice.queued", n.queued_by, n.message_id, n.recipient, n.digest, _detail(n)) for n in notices],

@@ -17,13 +17,13 @@ from sqlalchemy import Connection
 
 from adapters.route import Answer, NotReached
 from gateway.auditing.witness import way_to_ask, witness
-from gateway.authority import SYSTEM, Authority
-from gateway.core.comparing import Account, Difference, Differs, compare
-from gateway.core.witnessing import Brought
+from gateway.context import SYSTEM, Authority
+from gateway.core.checkpoint_rules import Brought
+from gateway.core.statement_diff import Account, Difference, Differs, compare
 from gateway.errors import StoreUnavailable
 from gateway.logs import failed
-from gateway.store import accounts, log, outbox, reached
-from gateway.store.log import Entry
+from gateway.store import audit_log, outbox, partner_health, statements
+from gateway.store.audit_log import Entry
 from keys import statement
 from keys.envelope import MAX_AGE
 from keys.errors import Refusal
@@ -56,14 +56,14 @@ class Told:
 
 def issue(tx: Connection, here: Authority, partner: str, window: Window) -> str:
     """One page of our statement for a partner."""
-    sent, received = accounts.sent(tx, partner, window), accounts.received(tx, partner, window)
+    sent, received = statements.sent(tx, partner, window), statements.received(tx, partner, window)
     return statement.issue(
         audience=partner,
         window=window,
         following=window.page + 1 if max(len(sent), len(received)) > ROWS else None,
         sent=sent[:ROWS],
         received=received[:ROWS],
-        checkpoint=here.checkpoint or log.newest_checkpoint(tx),
+        checkpoint=here.checkpoint or audit_log.newest_checkpoint(tx),
         ring=here.ring,
         now=here.now(),
     )
@@ -81,9 +81,9 @@ async def compare_with(here: Authority, partner: str, since: datetime) -> list[T
     theirs = Account(_by_id(row for page in pages for row in page.sent), _by_id(r for p in pages for r in p.received))
 
     def ours(tx: Connection) -> Account:
-        sent = accounts.known_sent(tx, partner, [*{*listed, *theirs.received}])
-        unreceipted = accounts.unreceipted(tx, partner, list(theirs.received))
-        return Account(sent, accounts.known_received(tx, partner, list(theirs.sent)), unreceipted)
+        sent = statements.known_sent(tx, partner, [*{*listed, *theirs.received}])
+        unreceipted = statements.unreceipted(tx, partner, list(theirs.received))
+        return Account(sent, statements.known_received(tx, partner, list(theirs.sent)), unreceipted)
 
     differences = list(compare(await here.store.read(ours), theirs, listed=listed, now=here.now()))
     told = await here.store.write(
@@ -102,7 +102,7 @@ def _by_id(rows: Iterable[Row]) -> dict[str, Row]:
 def _listed(tx: Connection, partner: str, since: datetime, until: datetime) -> list[str]:
     listed: list[str] = []
     for page in range(MAX_PAGES):
-        rows = accounts.sent(tx, partner, Window(since, until, page))
+        rows = statements.sent(tx, partner, Window(since, until, page))
         listed += [row.message_id for row in rows[:ROWS]]
         if len(rows) <= ROWS:
             break
@@ -152,8 +152,8 @@ def _heal(
     entries = [_entry(partner, one.difference) for one in told if one.done == FOR_A_PERSON]
     new = _within_bounds(tx, now, partner, [entry for entry in entries if not _said_before(tx, entry)])
     if new:
-        accounts.keep(tx, now, partner, tokens)
-    log.append(tx, now, new)
+        statements.keep(tx, now, partner, tokens)
+    audit_log.append(tx, now, new)
     witness(tx, here, partner, [Brought(page.checkpoint, page.issued_at) for page in pages if page.checkpoint])
     return told
 
@@ -164,7 +164,7 @@ def _done(tx: Connection, now: datetime, partner: str, one: Difference) -> str:
             was = one.here.state if one.here else ""
             reason = f"{one.differs.value}, as their statement says; was {was}"
             since = now - SEALED_SINCE
-            again = _ask_receipt(tx, now, partner, one) or accounts.queue_again(
+            again = _ask_receipt(tx, now, partner, one) or statements.queue_again(
                 tx, now, one.message_id, sealed_since=since, reason=reason
             )
             return SENT_AGAIN if again else FOR_A_PERSON
@@ -192,7 +192,7 @@ def _entry(partner: str, one: Difference) -> Entry:
 
 def _within_bounds(tx: Connection, now: datetime, partner: str, new: Sequence[Entry]) -> Sequence[Entry]:
     """These; where there would be more of one partner in a day than a person looks at one by one, one for all, once that day."""
-    today = partial(log.search, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1))
+    today = partial(audit_log.search, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1))
     before = today(limit=MOST_DIFFERENCES + 1)
     if len(before) + len(new) <= MOST_DIFFERENCES:
         return new
@@ -203,7 +203,7 @@ def _within_bounds(tx: Connection, now: datetime, partner: str, new: Sequence[En
 
 
 def _said_before(tx: Connection, entry: Entry) -> bool:
-    before = log.search(tx, about=entry.about, act=entry.act)
+    before = audit_log.search(tx, about=entry.about, act=entry.act)
     return any(f'"difference":"{entry.detail["difference"]}"' in one.entry for one in before)
 
 
@@ -242,9 +242,9 @@ async def _compare_one(here: Authority, partner: str, since: datetime) -> bool:
 
 async def _note(here: Authority, partner: str, trouble: str) -> bool:
     """Note whether we could compare with this partner, for `health`; was it well?"""
-    note = partial(reached.note_failure, reason=trouble) if trouble else reached.note_success
+    note = partial(partner_health.note_failure, reason=trouble) if trouble else partner_health.note_success
     try:
-        await here.store.write(lambda tx: note(tx, here.now(), partner, reached.STATEMENT))
+        await here.store.write(lambda tx: note(tx, here.now(), partner, partner_health.STATEMENT))
     except StoreUnavailable as why:
         failed(f"noting the comparison with {partner}", why)
     return not trouble

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from adapters import email
 from gateway.auditing import audit
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.duties import Step
 from gateway.core.findings import Finding, Level, fail, ok, warn
 from gateway.errors import ConfigProblem
 from gateway.monitoring import health
 from gateway.reconciliation import reconcile
 from gateway.searches import review
-from gateway.store import shape
-from gateway.store.shape import Difference, Harm
+from gateway.store import schema_check
+from gateway.store.schema_check import Difference, Harm
 from keys.trust import Trust
 
 ANSWER_SECONDS = 2.0
@@ -33,7 +33,7 @@ class Check:
 
 def examine(here: Authority) -> list[Check]:
     """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
-    different = here.store.look(shape.differences)
+    different = here.store.look(schema_check.differences)
     tables = _tables(different)
     if any(one.harm is Harm.BREAKS for one in different):  # all else would ask for what is not there
         return [_shown(tables)]

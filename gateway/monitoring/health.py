@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.findings import Finding
 from gateway.core.health import (
@@ -36,16 +36,26 @@ from gateway.core.health import (
     PartnerHealth,
     RouteHealth,
 )
-from gateway.core.judging import judge
+from gateway.core.health_rules import judge
 from gateway.errors import ConfigProblem, StoreUnavailable
-from gateway.monitoring.installed import installed
-from gateway.monitoring.waiting import waiting
-from gateway.one import answers, intake, watched_folder
+from gateway.monitoring.install_checks import installed
+from gateway.monitoring.queues import waiting
+from gateway.one import import_results, leavers_folder, watched_folder
 from gateway.one.watched_folder import REPORT_ENDING, Watched
-from gateway.searches import children as our_children
-from gateway.store import children, inbox, log, loops, mailboxes, outbox, partners, reached, witnessed
-from gateway.store.loops import Looked
-from gateway.store.reached import STATEMENT, Reached
+from gateway.searches import children_index as our_children
+from gateway.store import (
+    audit_log,
+    children,
+    heartbeats,
+    inbox,
+    mailboxes,
+    outbox,
+    partner_checkpoints,
+    partner_health,
+    partners,
+)
+from gateway.store.heartbeats import Looked
+from gateway.store.partner_health import STATEMENT, Reached
 from keys import tls
 from keys.card import Card
 
@@ -99,7 +109,7 @@ def _stored(tx: Connection, here: Authority) -> _Stored:
         tuple(_partners(tx, here)),
         tuple(_mailboxes(tx, here)),
         IndexHealth(index.children, index.at, here.config.search.index_days) if index else None,
-        tuple(loops.every(tx)),
+        tuple(heartbeats.every(tx)),
         _log(tx, here),
         tuple(waiting(tx, here)),
     )
@@ -113,7 +123,7 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
         counts.setdefault(authority, {})[state] = count
         if state in WAITING:
             oldest[authority] = min(since, oldest.get(authority, since))
-    tried = reached.every(tx)
+    tried = partner_health.every(tx)
     confirmed = partners.confirmed(tx)
     nothing = inbox.about_nothing(tx)
     for code in sorted({*here.trust.authorities(), *here.correspondents, *counts, *nothing}):
@@ -159,7 +169,7 @@ def _our_expiries(here: Authority) -> Iterator[Expiry]:
     yield Expiry(here.code, "card", here.own_card.expires_at)
     yield from _key_expiries(here.own_card)
     with suppress(ConfigProblem):  # `installed` says that it cannot be read
-        yield Expiry(here.code, "certificate", tls.ends(setup.read_certificate(here.config.home)))
+        yield Expiry(here.code, "certificate", tls.ends(home_folder.read_certificate(here.config.home)))
 
 
 def _disk(here: Authority) -> Disk:
@@ -173,9 +183,9 @@ def _disk(here: Authority) -> Disk:
 def _folders(here: Authority) -> Iterator[Folder]:
     ours = here.config.one
     for name, setting, watched in (
-        ("ONE's folder", ours.folder, intake.WATCHED),
+        ("ONE's folder", ours.folder, leavers_folder.WATCHED),
         ("ONE's import folder", ours.import_folder, None),
-        ("ONE's answers folder", ours.answers_folder, answers.WATCHED),
+        ("ONE's answers folder", ours.answers_folder, import_results.WATCHED),
         ("ONE's children folder", ours.children_folder, our_children.WATCHED),
     ):
         if setting:
@@ -228,9 +238,9 @@ def _mailboxes(tx: Connection, here: Authority) -> Iterator[MailboxHealth]:
 
 
 def _log(tx: Connection, here: Authority) -> LogHealth:
-    covered, at = log.covered(tx) or (0, None)
+    covered, at = audit_log.covered(tx) or (0, None)
     alarms = (
         LogAlarm(one.authority, one.alarm.sentence, here.whom_to_ring(one.authority) or one.authority)
-        for one in witnessed.alarms(tx)
+        for one in partner_checkpoints.alarms(tx)
     )
-    return LogHealth(log.head(tx).size, covered, at, tuple(alarms))
+    return LogHealth(audit_log.head(tx).size, covered, at, tuple(alarms))

@@ -11,18 +11,18 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
-from gateway.authority import SYSTEM, Authority
-from gateway.core import writing
+from gateway.context import SYSTEM, Authority
+from gateway.core import composition
 from gateway.errors import NotAllowed
 from gateway.exchange import amend
 from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
-from gateway.one import leavers
+from gateway.one import leaver_rules
 from gateway.one.extracts import EMPTY, Row
-from gateway.one.leavers import Leaver
-from gateway.store import drafts, intake, log, outbox
+from gateway.one.leaver_rules import Leaver
+from gateway.store import audit_log, drafts, intake, outbox
+from gateway.store.audit_log import Entry
 from gateway.store.drafts import Draft, Made, State
 from gateway.store.intake import Sent
-from gateway.store.log import Entry
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -55,7 +55,7 @@ def seems_same(one: str | None, other: str | None) -> bool:
 
 def carried(here: Authority, read: Leaver) -> str:
     """What a notice of the row carries, but for whom to ring: a digest by which a mended row is told from the same one."""
-    said = {name: value for name, value in writing.said(read.notice).items() if name != "ring"}
+    said = {name: value for name, value in composition.said(read.notice).items() if name != "ring"}
     return digest(here, json.dumps(said, sort_keys=True))
 
 
@@ -117,7 +117,7 @@ def keep(tx: Connection, here: Authority, made: Sequence[Made]) -> dict[str, Dra
         drafts.renew(tx, one)
     entries = [Entry("draft.made", SYSTEM, one.draft_id, digest=one.file) for one in fresh]
     entries += [Entry("draft.renewed", SYSTEM, one.draft_id, digest=one.file) for one in again]
-    log.append(tx, here.now(), entries)
+    audit_log.append(tx, here.now(), entries)
     return drafts.known(tx, [one.digest for one in made])
 
 
@@ -134,7 +134,7 @@ def answered(tx: Connection, here: Authority, told: Sequence[Sent]) -> None:
         if seems_same(one.person, sent.person):
             drafts.end(tx, here.now(), one.draft_id, State.SENT, SYSTEM, message_id=sent.message_id)
             entries.append(Entry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
-    log.append(tx, here.now(), entries)
+    audit_log.append(tx, here.now(), entries)
 
 
 def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
@@ -142,7 +142,7 @@ def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
 
     def look(tx: Connection) -> tuple[Draft, Locked]:
         found = drafts.get(tx, draft_id)
-        log.append(tx, here.now(), [Entry("draft.read", by, draft_id)])
+        audit_log.append(tx, here.now(), [Entry("draft.read", by, draft_id)])
         return found, Locked(*drafts.locked(tx, draft_id))
 
     found, locked = here.store.run(look)
@@ -151,7 +151,7 @@ def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
 
 def leaver(row: Row, ring: Officer) -> Leaver:
     """Who left, as the row of a draft says it."""
-    found = leavers.leaver(row, ring)
+    found = leaver_rules.leaver(row, ring)
     assert isinstance(found, Leaver)  # noqa: S101 - only what could be read became a draft
     return found
 
@@ -202,7 +202,7 @@ def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by
             "The child's data are restricted, or the file does not say whether they are.",
             "Say how far they may be shared: --restriction none, address-withheld or phone-only.",
         )
-    return who, leavers.restricted(who.notice, restriction or who.notice.restriction)
+    return who, leaver_rules.restricted(who.notice, restriction or who.notice.restriction)
 
 
 def _decided_too(restriction: Restriction | None, confirmed: Collection[str]) -> Collection[str]:
@@ -251,7 +251,7 @@ def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: Sent, by: 
         intake.remember(tx, here.now(), [sent])
     elif before.message_id == sent.message_id or seems_same(before.person, sent.person):
         intake.renew(tx, sent)
-    log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": sent.message_id})])
+    audit_log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": sent.message_id})])
 
 
 def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
@@ -268,7 +268,7 @@ def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | 
                 "Look at it again.",
             )
         drafts.end(tx, here.now(), draft_id, State.DISCARDED, by, discarded_as=reason)
-        log.append(tx, here.now(), [Entry("draft.discarded", by, draft_id, detail={"reason": reason})])
+        audit_log.append(tx, here.now(), [Entry("draft.discarded", by, draft_id, detail={"reason": reason})])
 
     here.store.run(write)
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.errors import Doubted
 from gateway.one.table import MAX_NAMED, Headings, key
+from gateway.store import audit_log
 from gateway.store import headings as store_headings
-from gateway.store import log
+from gateway.store.audit_log import Entry
 from gateway.store.headings import Accepted
-from gateway.store.log import Entry
 
 CODE = "one.headings"
 WHERE = "Compare them with [one_columns]. If they are right, accept the file: in the console under Drafts, Files, or with {}."
@@ -48,7 +48,7 @@ def check(
             return _differing(found, ours, accepted)
         store_headings.remember(tx, here.now(), kind, new, by or SYSTEM)
         detail: dict[str, str | int] = {"kind": kind, "known": len(new.known), "unknown": len(new.unknown)}
-        log.append(tx, here.now(), [Entry("one.headings-accepted", by or SYSTEM, detail=detail)])
+        audit_log.append(tx, here.now(), [Entry("one.headings-accepted", by or SYSTEM, detail=detail)])
         return ""
 
     if why := here.store.run(look):

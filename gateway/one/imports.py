@@ -22,16 +22,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from gateway.authority import SYSTEM, Authority
+from gateway.context import SYSTEM, Authority
 from gateway.core import safeguards
+from gateway.core.inbox_state import Standing
 from gateway.core.replies import GONE
-from gateway.core.standing import Standing
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
 from gateway.one.share import put_hidden, show
 from gateway.one.watched_folder import alone, look_forever
-from gateway.store import inbox, log, transfer_files
-from gateway.store.log import Entry
+from gateway.store import audit_log, inbox, transfer_files
+from gateway.store.audit_log import Entry
 from gateway.store.transfer_files import Stage
 from keys import at_rest
 from keys.at_rest import Locked
@@ -153,7 +153,7 @@ def set_written(
         raise Unusable("one.folder-full", "All 999 file names for this sender are in use.", "Let ONE take them in.")
     transfer_files.set_written(tx, here.now(), sender, message_id, number, name, made.shortened)
     detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
-    log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])
+    audit_log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])
     return name
 
 

@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.health import Left
 from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.logs import failed

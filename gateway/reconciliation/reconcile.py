@@ -12,14 +12,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import duties
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
-from gateway.reconciliation import agreed
-from gateway.reconciliation.agreed import Agreed
-from gateway.store import chased, inbox, outbox
-from gateway.store.chased import ESCALATED, REMINDED
+from gateway.reconciliation import deadlines
+from gateway.reconciliation.deadlines import Agreed
+from gateway.store import inbox, outbox, reminders
+from gateway.store.reminders import ESCALATED, REMINDED
 
 OPEN = (
     State.QUEUED,
@@ -62,7 +62,7 @@ class Owed(NamedTuple):
 
 def owed(here: Authority) -> list[Owed]:
     """Every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
-    terms = agreed.read(here.config)
+    terms = deadlines.read(here.config)
     return here.store.look(lambda tx: find(tx, here, terms))
 
 
@@ -73,7 +73,7 @@ def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
 
 def of_came(here: Authority, came: Sequence[Came]) -> list[Owed]:
     """What is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
-    return about(here, agreed.read(here.config), (), came)
+    return about(here, deadlines.read(here.config), (), came)
 
 
 def by_case(found: Sequence[Owed]) -> list[Sequence[Owed]]:
@@ -153,7 +153,7 @@ def _since(sent: Sent, missing: Missing) -> datetime:
 def pursued(tx: Connection, found: Sequence[Owed]) -> list[Owed]:
     """The same duties with what was done about each. It is asked for those that somebody is shown, for there may be thousands."""
     sent, came = ([one.message_id for one in found if one.lies == lies] for lies in ("sent", "came"))
-    tries, chases, asked = outbox.last_tries(tx, sent), chased.about(tx, sent), inbox.reminders(tx, came)
+    tries, chases, asked = outbox.last_tries(tx, sent), reminders.about(tx, sent), inbox.reminders(tx, came)
 
     def known(one: Owed) -> Owed:
         if one.lies == "came":
@@ -184,7 +184,7 @@ def unmatched(here: Authority) -> Unmatched | None:
     if not enquiries:
         return None
     oldest = enquiries[0]
-    duty = agreed.read(here.config).duty(
+    duty = deadlines.read(here.config).duty(
         Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=here.code
     )
     return Unmatched(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))

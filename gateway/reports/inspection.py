@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.periods import moments
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.opening import Copy, copy, is_held, opened
+from gateway.reports.open_copies import Copy, copy, is_held, opened
 from gateway.reports.wording import day, moment, named, said, whose
-from gateway.store import log, periods
-from gateway.store.log import Entry
-from gateway.store.periods import Notice
+from gateway.store import audit_log, report_queries
+from gateway.store.audit_log import Entry
+from gateway.store.report_queries import Notice
 from schemas import codes
 from schemas.message import TransferNotice
 
@@ -69,7 +69,7 @@ def make(here: Authority, days: Span, by: str) -> Page:
 def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     newest = {
         one.conversation_id: one
-        for one in sorted(periods.notices(tx, *moments(days)), key=lambda one: one.at)
+        for one in sorted(report_queries.notices(tx, *moments(days)), key=lambda one: one.at)
         if one.kind == TransferNotice.__name__
     }
     copies = {
@@ -87,7 +87,7 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
         Entry("notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"})
         for case in copies
     ]
-    log.append(tx, here.now(), [Entry("report.inspection", by, detail=detail), *read])
+    audit_log.append(tx, here.now(), [Entry("report.inspection", by, detail=detail), *read])
     return Found(list(newest.values()), copies)
 
 

@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from gateway.core.calendar import Calendar, Span
 from gateway.core.delivery import State
 from gateway.core.duties import FIRST_WORD, Missing
+from gateway.core.inbox_state import Standing
 from gateway.core.periods import moments
-from gateway.core.standing import Standing
-from gateway.reconciliation.agreed import Agreed
-from gateway.store import periods
-from gateway.store.periods import Direction, Notice, Reply
+from gateway.reconciliation.deadlines import Agreed
+from gateway.store import report_queries
+from gateway.store.report_queries import Direction, Notice, Reply
 
 AN_HOUR = 3600  # seconds
 ENDS = ("Outcome", "WhereaboutsResponse")
@@ -61,12 +61,12 @@ def past(tx: Connection, days: Span) -> Past:
     """Read it."""
     since, until = moments(days)
     replies: dict[tuple[Direction, str], list[Reply]] = {}
-    for one in periods.their_replies(tx, since, until):
+    for one in report_queries.their_replies(tx, since, until):
         replies.setdefault(("sent", one.answers), []).append(one)
-    for one in periods.our_replies(tx, since, until):
+    for one in report_queries.our_replies(tx, since, until):
         replies.setdefault(("received", one.answers), []).append(one)
-    notices = periods.notices(tx, since, until)
-    receipted, answered = periods.receipted(tx, since, until), periods.letters_answered(tx, since, until)
+    notices = report_queries.notices(tx, since, until)
+    receipted, answered = report_queries.receipted(tx, since, until), report_queries.letters_answered(tx, since, until)
     return Past(notices, replies, receipted, answered)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.ageing import ages
 from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step

@@ -11,7 +11,7 @@ from itertools import chain
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import figures
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import State
@@ -19,11 +19,11 @@ from gateway.core.periods import moments
 from gateway.paper.page import Page
 from gateway.reports import counts
 from gateway.reports.counts import Counts, counted
-from gateway.reports.opening import Copy, copy, is_held, opened
+from gateway.reports.open_copies import Copy, copy, is_held, opened
 from gateway.reports.wording import named, said, whose
-from gateway.store import log, periods
-from gateway.store.log import Entry
-from gateway.store.periods import Notice
+from gateway.store import audit_log, report_queries
+from gateway.store.audit_log import Entry
+from gateway.store.report_queries import Notice
 from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
 from schemas.reading import words
@@ -71,15 +71,15 @@ def make(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
 
 def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     since, until = moments(days)
-    notices = periods.notices(tx, since, until)
+    notices = report_queries.notices(tx, since, until)
     theirs = {
         f"sent {one.answers}": copy(tx, "received", one.message_id, one.partner)
-        for one in periods.their_replies(tx, since, until)
+        for one in report_queries.their_replies(tx, since, until)
         if one.kind == OUTCOME
     }
     ours = {
         f"received {one.answers}": copy(tx, "sent", one.message_id, one.partner)
-        for one in periods.our_replies(tx, since, until)
+        for one in report_queries.our_replies(tx, since, until)
         if one.kind == OUTCOME
     }
     copies = {
@@ -90,7 +90,7 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     outcomes = theirs | ours
     count = sum(map(is_held, chain(copies.values(), outcomes.values())))
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
-    log.append(tx, here.now(), [Entry("report.statistics", by, detail=detail)])
+    audit_log.append(tx, here.now(), [Entry("report.statistics", by, detail=detail)])
     return Found(notices, copies, outcomes)
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import percentile
 from gateway.core.small_numbers import SIGN, SMALL, Cell, hidden, with_totals
 from gateway.paper.page import Column, Page, Table
-from gateway.reconciliation import agreed
+from gateway.reconciliation import deadlines
 from gateway.reports import counts
 from gateway.reports.journeys import Leg, legs, past
 from gateway.reports.wording import named, said, whose
-from gateway.store.periods import Direction
+from gateway.store.report_queries import Direction
 
 NOTHING = "-"
 
@@ -31,7 +31,7 @@ class Part:
 
 def make(here: Authority, days: Span, *, whole: bool = False) -> Page:
     """The report. `whole`: small numbers are shown, for the team."""
-    terms = agreed.read(here.config)
+    terms = deadlines.read(here.config)
     known = here.store.look(lambda tx: past(tx, days))
     judged = list(legs(known, here.now(), terms))
     return Page(

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
 from schemas import codes
 

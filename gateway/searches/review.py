@@ -6,16 +6,16 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import review
 from gateway.core.review import Act, Kind, Review
-from gateway.core.searching import SETTLED
+from gateway.core.search_status import SETTLED
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire
 from gateway.exchange.enquire import Enquired, Ready
 from gateway.searches import search
-from gateway.store import log, outbox, reviews
-from gateway.store.log import Entry
+from gateway.store import audit_log, outbox, reviews
+from gateway.store.audit_log import Entry
 from schemas.message import SEARCHES, LocatedNotice
 
 Checked = tuple[str, str]  # a source of enquiry_sources, and a result of enquiry_results
@@ -115,7 +115,7 @@ def done(
             enquire.write(tx, here, ready)
         reviews.add(tx, act)
         detail: dict[str, str | int] = {"checked": sources, "asked again": act.asked_again}
-        log.append(tx, act.at, [Entry("review.done", by, case, detail=detail)])
+        audit_log.append(tx, act.at, [Entry("review.done", by, case, detail=detail)])
         stands = review.standing(reviews.of_case(tx, case))
         assert stands is not None  # noqa: S101 - it did, and this act ends nothing
         return stands

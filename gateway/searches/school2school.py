@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed
 from gateway.exchange import respond

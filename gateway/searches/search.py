@@ -6,15 +6,15 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
-from gateway.authority import Authority
-from gateway.core import review, searching
+from gateway.context import Authority
+from gateway.core import review, search_status
 from gateway.core.delivery import State
 from gateway.core.replies import Misfit, answers
-from gateway.core.searching import Answering
+from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed
-from gateway.store import calls, inbox, log, outbox, reviews
+from gateway.store import audit_log, calls, inbox, outbox, reviews
+from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
-from gateway.store.log import Entry
 from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
@@ -97,7 +97,7 @@ def look(here: Authority, name: str, by: str) -> Search:
         asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
         fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
         replies = [(one, Locked(*inbox.locked(tx, one.sender, one.message_id))) for one in fitting]
-        log.append(tx, here.now(), [Entry("search.read", by, case, detail={"answers": len(replies)})])
+        audit_log.append(tx, here.now(), [Entry("search.read", by, case, detail={"answers": len(replies)})])
         return (
             sent,
             replies,
@@ -136,7 +136,7 @@ def _answer(item: Item, message: Message) -> _Answer | None:
             return _Answer(item, result, said, body.ring, body.answered_by == "machine")
         case Outcome(result=result) as body:
             return _Answer(
-                item, searching.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
+                item, search_status.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
             )
         case Acknowledgement(decision="passed-on", passed_to=to) as body:
             return _Answer(item, "ring-me", f"Passed on to {to}", body.officer)
@@ -175,7 +175,7 @@ def _asked(sent: Sequence[Delivery], answer: _Answer | None, told: str | None, s
         answer = None
     withdrawn = newest.state is State.WITHDRAWN
     result = answer.result if answer else told
-    stands = searching.standing(newest.state, None if withdrawn else result, sealed=newest.protection == "sealed")
+    stands = search_status.standing(newest.state, None if withdrawn else result, sealed=newest.protection == "sealed")
     ring = answer.ring if answer else None
     return Asked(
         authority=newest.recipient,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.core.inbox_state import TASKS, WAITING, Standing
 from gateway.core.message_name import MessageName, split
 from gateway.core.replies import FINAL, By, Misfit, Named, Said
-from gateway.core.standing import TASKS, WAITING, Standing
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import among

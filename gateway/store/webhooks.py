@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
-from gateway.core.happenings import Event
 from gateway.core.message_name import MessageName
+from gateway.core.webhook_events import Event
 from gateway.errors import NotFound
 from gateway.store.tables import api_clients, inbox, outbox, webhooks
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.https import MESSAGES_TYPE
-from gateway import setup
-from gateway.authority import Authority
-from gateway.web import callers
-from gateway.web.callers import AT_ONCE, BODIES, BUDGETS, WAITING, Budget, lines_of
-from gateway.web.exchange import MAX_BODY_BYTES, application
+from gateway import home_folder
+from gateway.context import Authority
+from gateway.partner_api import callers
+from gateway.partner_api.callers import AT_ONCE, BODIES, BUDGETS, WAITING, Budget, lines_of
+from gateway.partner_api.exchange import MAX_BODY_BYTES, application
 from keys import bearer
 from tests.attacks.served import SEED
 from tests.conftest import introduce, make
@@ -51,7 +51,7 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     file = here.config.home / "gateway.toml"
     file.write_text(f"{file.read_text()}\n[limits]\nmessages_per_request = {MOST}\nmessages_per_minute = 6000\n")
     here.store.close()
-    here = setup.open_authority(here.config.home)
+    here = home_folder.open_authority(here.config.home)
     client: Client = TestClient(TestServer(application(here)))
     await client.start_server()
     yield Exchange(client, sandwell)

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import sftp
-from adapters.careful import may_be_called
 from adapters.client import Client
 from adapters.route import Address, Login, NotReached
-from gateway import setup
+from adapters.safe_addresses import may_be_called
+from gateway import home_folder
 from gateway.authorities import partners
 from gateway.errors import ConfigProblem
-from gateway.monitoring.waiting import waiting
+from gateway.monitoring.queues import waiting
 from gateway.settings.rules import FILE
 from keys import card
 from keys.card import Card, Route
@@ -88,8 +88,8 @@ def test_a_plain_route_is_taken(tmp_path: Path, kind: str, url: str) -> None:
 
 def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> None:
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    identity = Ring.identity(there.config.home / setup.KEYS, passphrase=there.config.passphrase())
-    whole = (there.config.home / setup.CARD_FILE).read_text("ascii")
+    identity = Ring.identity(there.config.home / home_folder.KEYS, passphrase=there.config.passphrase())
+    whole = (there.config.home / home_folder.CARD_FILE).read_text("ascii")
     for known in (False, True):
         if known:
             partners.add(here, whole, by="test")
@@ -112,16 +112,16 @@ def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> Non
 def test_we_write_no_card_that_no_partner_would_take(tmp_path: Path) -> None:
     home = tmp_path / "333"
     make(home, "333", "Sandwell").store.close()
-    settings, before = (home / FILE).read_text(), (home / setup.CARD_FILE).read_text("ascii")
+    settings, before = (home / FILE).read_text(), (home / home_folder.CARD_FILE).read_text("ascii")
     for kind, url in BAD:
         if kind == "https" and url.isprintable():
             (home / FILE).write_text(
                 re.sub(r"(?m)^url = .*", "", settings).replace("[listen]", f"[listen]\nurl = {json.dumps(url)}")
             )
             with pytest.raises(ConfigProblem) as why:
-                setup.renew_card(home, by="test")
+                home_folder.renew_card(home, by="test")
             assert why.value.code.startswith("config."), url
-    assert (home / setup.CARD_FILE).read_text("ascii") == before
+    assert (home / home_folder.CARD_FILE).read_text("ascii") == before
 
 
 def test_doctor_names_a_card_from_before_its_routes_were_checked(tmp_path: Path) -> None:

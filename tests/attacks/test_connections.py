@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Role
-from gateway.web import connections
-from gateway.web.connections import Port
+from gateway.partner_api import connections
+from gateway.partner_api.connections import Port
 from tests.attacks.served import SEED, browser, served, unproven
 from tests.conftest import free_port
 from tests.consoles import house

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import email, mail, mail_apart
+from adapters import email, mail, mail_process
 from adapters.email import Email
-from adapters.mail_apart import Reader, TooLong
+from adapters.mail_process import Reader, TooLong
 from adapters.route import Address, Left, MailAccount
 from gateway.authorities import postcodes
 from gateway.cli.output import _Terminal, in_ascii, show_whole
@@ -132,7 +132,7 @@ def collecting(some: list[bytes]) -> tuple[Email, Address, Lying]:
 async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever lies in the mailbox is parsed in another process, which is killed over what takes too long."""
     monkeypatch.setattr(email, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(mail_apart, "SECONDS", 3.0)
+    monkeypatch.setattr(mail_process, "SECONDS", 3.0)
     some = list(mails(chance, chance.choice([200_000, 2_000_000])))
     chance.shuffle(some)
     _, good = mail.sealed(
@@ -164,7 +164,7 @@ async def test_the_process_that_reads_is_killed_and_begun_anew(monkeypatch: pyte
     assert getattr(await reader.read(good, "1"), "lines", None) == (b"x", b"y")
     process = reader._process
     assert process
-    monkeypatch.setattr(mail_apart, "SECONDS", 0.0)
+    monkeypatch.setattr(mail_process, "SECONDS", 0.0)
     with pytest.raises(TooLong):
         await reader.read(good, "2")
     assert process.returncode is not None

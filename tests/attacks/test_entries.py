@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from gateway.access import people, sign_in
 from gateway.app import site
 from gateway.auditing import bursts
-from gateway.authority import Authority
+from gateway.context import Authority
+from gateway.core.audit_sentences import told
 from gateway.core.bursts import MINUTE, Bursts
-from gateway.core.comparing import Difference, Differs
 from gateway.core.permissions import Role
-from gateway.core.telling import told
+from gateway.core.statement_diff import Difference, Differs
 from gateway.errors import NotAllowed
 from gateway.exchange import statements
 from gateway.exchange.receive import REFUSED_SINGLY, receive
 from gateway.exchange.statements import MOST_DIFFERENCES
-from gateway.store import log
-from gateway.web.exchange import application
+from gateway.partner_api.exchange import application
+from gateway.store import audit_log
 from keys.statement import Row
 from tests.attacks.served import SEED, served
 from tests.conftest import make
@@ -40,7 +40,7 @@ CHANCE = random.Random(SEED)
 
 
 def noted(here: Authority, act: str) -> list[dict[str, str | int]]:
-    found = here.store.look(lambda tx: log.search(tx, act=act, limit=1000))
+    found = here.store.look(lambda tx: audit_log.search(tx, act=act, limit=1000))
     return [json.loads(one.entry).get("detail", {}) for one in found]
 
 
@@ -106,25 +106,25 @@ async def test_callers_without_a_token_write_one_entry_a_minute_however_many_the
 async def test_nobody_without_a_password_writes_more_than_an_entry_a_minute_on_the_console(
     console: Client, here: Authority
 ) -> None:
-    size = here.store.look(log.head).size
+    size = here.store.look(audit_log.head).size
     for number in range(6):
         form = {"name": f"nobody-{number}", "password": "x"}
         assert (await console.post("/sign-in", data=form)).status == 422
     for number in range(CHANCE.randint(20, 60)):
         query = {"state": str(number), "code": "x", "error": CHANCE.choice(["", "access_denied"])}
         assert (await console.get("/sign-in/answer", params=query)).status == 403
-    assert here.store.look(log.head).size == size + 1
+    assert here.store.look(audit_log.head).size == size + 1
 
 
 async def test_a_link_to_the_directorys_answer_signs_nobody_out_and_writes_nothing(
     console: Client, here: Authority
 ) -> None:
     cookies, _ = session(here, Role.CME_OFFICER)
-    size = here.store.look(log.head).size
+    size = here.store.look(audit_log.head).size
     for query in ("", "?state=x&code=y", "?error=access_denied"):
         assert (await console.get(f"/sign-in/answer{query}", cookies=cookies)).status == 403
     assert (await console.get("/account", cookies=cookies, allow_redirects=False)).status == 200
-    assert here.store.look(log.head).size == size
+    assert here.store.look(audit_log.head).size == size
 
 
 def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(here: Authority) -> None:

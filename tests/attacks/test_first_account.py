@@ -10,10 +10,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people as flow
 from gateway.console.application import application
-from gateway.console.doors import Door
-from gateway.console.visit import HERE
+from gateway.console.console_request import HERE
+from gateway.console.endpoints import Door
 from gateway.core.permissions import Role
-from gateway.store import log, people
+from gateway.store import audit_log, people
 from tests.consoles import house
 
 SEED = random.SystemRandom().randrange(2**32)
@@ -52,7 +52,7 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
         answer = await fresh.request(door.method, path, data=data, allow_redirects=False)
         assert answer.status < 500, door.path
     assert here.store.look(people.every) == []
-    made = {one.act for one in here.store.look(lambda tx: list(log.entries(tx)))}
+    made = {one.act for one in here.store.look(lambda tx: list(audit_log.entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
     flow.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")  # on the command line it goes
     assert len(here.store.look(people.every)) == 1

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from adapters.answers import TooLong, read_answer
+from adapters.bounded_answers import TooLong, read_answer
 from adapters.client import Client
 from adapters.https import Https
 from adapters.route import Address, NotReached, Parcel, Receipted

@@ -11,11 +11,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import func, select
 
 from gateway.app import site
-from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.context import Authority
 from gateway.core.permissions import Scope
+from gateway.partner_api.exchange import application
 from gateway.store.tables import metadata
-from gateway.web.exchange import application
 from keys import api_token
 from tests.consoles import house
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.findings import Level
 from gateway.monitoring import health
-from gateway.one import answers, imports, intake, share, watched_folder
-from gateway.searches import children
+from gateway.one import import_results, imports, leavers_folder, share, watched_folder
+from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import children as index
 from tests import folders
@@ -35,9 +35,9 @@ from tests.flows.test_imports import pair as pair
 
 LEAVERS = b"Surname,Forename,Date of Birth,Date of Leaving,Restricted\nInvented,Ada,2015-06-01,2026-10-23,Y\n"
 KINDS: tuple[tuple[str, Callable[[Authority, Path], Awaitable[int]]], ...] = (
-    ("leavers", intake.take_in),
-    ("answers", answers.take_in),
-    ("children", children.take_in),
+    ("leavers", leavers_folder.take_in),
+    ("answers", import_results.take_in),
+    ("children", children_index.take_in),
 )
 OLD = (time.time() - 600, time.time() - 600)
 
@@ -118,7 +118,7 @@ async def test_a_link_in_the_shared_folder_is_never_followed(
     for place in (*folders.places(home, kind), *folders.places(home, kind, "failed")):
         assert (place / "original").read_bytes() in (LEAVERS, b""), "nothing but theirs was read"
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    setup.open_authority(home).store.close()
+    home_folder.open_authority(home).store.close()
 
 
 def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_other(
@@ -137,14 +137,14 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
     for name in os.listdir(folder):
         if (folder / name).is_file():
             os.utime(folder / name, OLD, follow_symlinks=False)
-    assert asyncio.run(intake.take_in(here, folder)) == 2
+    assert asyncio.run(leavers_folder.take_in(here, folder)) == 2
     found = [one for one in health.look(here).findings if one.name == "left in ONE's folder"]
     assert {one.level for one in found} == {Level.WARN}
     said = {one.sentence.partition(": ")[2]: one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
     assert said[share.NO_FILE].startswith(f"3 left there since {here.now():%d %b %Y}")
     assert said[share.TWO_NAMES].startswith("2 left there")
-    assert asyncio.run(intake.take_in(here, folder)) == 0
+    assert asyncio.run(leavers_folder.take_in(here, folder)) == 0
 
 
 async def test_a_file_for_one_is_new_and_is_written_through_no_link(pair: Pair, tmp_path: Path) -> None:
@@ -179,21 +179,21 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         os.utime(file, OLD)
 
     put(rows, "w")
-    assert await children.take_in(here, folder) == 1
+    assert await children_index.take_in(here, folder) == 1
     put(rows[:first], "w")
-    check = children._check
+    check = children_index._check
 
     def write_on(*counts: int) -> None:
         check(*counts)
         put(rows[first:], "a")
 
-    monkeypatch.setattr(children, "_check", write_on)
-    assert await children.take_in(here, folder) == 0
+    monkeypatch.setattr(children_index, "_check", write_on)
+    assert await children_index.take_in(here, folder) == 0
     counts = here.store.look(index.current)
     assert counts
     assert counts.children == 100
     monkeypatch.undo()
-    assert await children.take_in(here, folder) == 1
+    assert await children_index.take_in(here, folder) == 1
     assert folders.places(here.config.home, "children", "failed") == []
     assert len(folders.places(here.config.home, "children")) == 2
     here.store.close()

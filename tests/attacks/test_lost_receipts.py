@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import select
 
 from adapters.route import Address, Attempt, Parcel
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import Span
-from gateway.core.comparing import Differs
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
+from gateway.core.statement_diff import Differs
 from gateway.exchange import amend, respond, statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import prepare, queue
-from gateway.reconciliation import agreed
+from gateway.reconciliation import deadlines
 from gateway.reports.journeys import legs, past
-from gateway.store import inbox, log, outbox, tables
+from gateway.store import audit_log, inbox, outbox, tables
 from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
 from tests.children import notice
 from tests.flows.test_exchange import OFFICER
@@ -130,7 +130,7 @@ async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(worl
     assert {one: (state(here, one), held(here, one)) for one in expected} == {
         one: (then, 1) for one, then in expected.items()
     }
-    entries = here.store.look(lambda tx: list(log.entries(tx)))
+    entries = here.store.look(lambda tx: list(audit_log.entries(tx)))
     assert sum(one.act == "receipt.verified" and one.about in expected for one in entries) == len(expected)
     assert not [one for one in entries if one.act in ("notice.failed", "notice.rejected")]
     tries = {one: here.store.look(lambda tx, name=one: len(outbox.tries(tx, name))) for one in expected}  # type: ignore[misc]
@@ -165,7 +165,7 @@ async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(
     expected = await overtaken(world, chance, chance.randint(2, 6))
     world.now += timedelta(hours=2)
     day: date = world.now.date()
-    terms = agreed.read(here.config)
+    terms = deadlines.read(here.config)
     known = here.store.look(lambda tx: past(tx, Span(day - timedelta(days=1), day)))
     judged = [one for one in legs(known, here.now(), terms) if one.missing is Missing.RECEIPT]
     assert [(one.took, one.late) for one in judged] == [(None, True)] * len(expected)

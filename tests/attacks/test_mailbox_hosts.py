@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.answers import read_answer
+from adapters.bounded_answers import read_answer
 from adapters.https import MESSAGES_TYPE
 from adapters.mailbox import MAX_LIST_BYTES, MOST_PARTS, Mailbox, _list_in
 from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities import partners
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
 from gateway.exchange.send import prepare
+from gateway.partner_api.exchange import application
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
-from gateway.web.exchange import application
 from keys import bearer, card, receipt
 from keys.ring import Ring
 from tests.children import notice
@@ -87,7 +87,7 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
     """Or tokens for a mailbox's host would be made for whoever copied its public address and certificate."""
     sandwell, worcestershire, host = three
     forger = make(tmp_path / "201", "201", "City of London")
-    identity = Ring.identity(forger.config.home / setup.KEYS, passphrase=forger.config.passphrase())
+    identity = Ring.identity(forger.config.home / home_folder.KEYS, passphrase=forger.config.passphrase())
     theirs = replace(forger.own_card, serial=2, routes=host.own_card.routes)
     with pytest.raises(NotAllowed) as why:
         partners.add(sandwell, card.write(theirs, identity), by="test")

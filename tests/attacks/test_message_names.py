@@ -14,13 +14,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import site
-from gateway.auditing import scrutiny
-from gateway.authority import Authority
+from gateway.auditing import browse
 from gateway.case_systems import clients
 from gateway.casework import find
+from gateway.context import Authority
+from gateway.core.inbox_state import Standing
 from gateway.core.message_name import MessageName, split
 from gateway.core.permissions import Role, Scope
-from gateway.core.standing import Standing
 from gateway.errors import Ambiguous, NotFound
 from gateway.exchange import respond
 from gateway.exchange.receive import receive
@@ -188,7 +188,7 @@ async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the
     other = next(code for code in codes if code != meant)
     respond.acknowledge(here, f"{other}-{message_id}", body, "olive")
     case = here.store.look(lambda tx: inbox.get(tx, f"{meant}-{message_id}")).conversation_id
-    found = scrutiny.look(here, scrutiny.Asked(reference=case), None, "ada")
+    found = browse.look(here, browse.Asked(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from adapters import imap, put_off
+from adapters import deferred, imap
+from adapters.deferred import PutOff
 from adapters.imap import HANDLED, NOT_GIVEN, NOT_MOVED, Inbox
-from adapters.put_off import PutOff
 from adapters.route import (
     Address,
     Bundle,
@@ -218,7 +218,7 @@ async def test_folders_below_a_prefix_are_found_and_made(chance: random.Random, 
 
 async def test_what_is_put_off_is_tried_again_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("adapters.put_off.time.monotonic", lambda: now)
+    monkeypatch.setattr("adapters.deferred.time.monotonic", lambda: now)
     some: PutOff[str] = PutOff()
     waits = []
     for _ in range(12):
@@ -228,7 +228,7 @@ async def test_what_is_put_off_is_tried_again_ever_more_seldom(monkeypatch: pyte
             now += 1
         waits.append(now - begun)
     assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (put_off.FIRST_AGAIN, put_off.LAST_AGAIN)
+    assert (waits[0], waits[-1]) == (deferred.FIRST_AGAIN, deferred.LAST_AGAIN)
     some.keep([])
     assert some.left() == []
 
@@ -375,7 +375,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         await collect.collect(here, "sftp", world.own_address)
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
         assert finding.sentence == since
-        monkeypatch.setattr(put_off, "FIRST_AGAIN", 0.0)
+        monkeypatch.setattr(deferred, "FIRST_AGAIN", 0.0)
         carrier = here.carriers["sftp"]
         assert isinstance(carrier, Sftp)
         carrier._put_off.clear()

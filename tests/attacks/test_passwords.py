@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.access import slow_checks
 from gateway.access.slow_checks import MOST_OF_ONE, MOST_WAITING, SlowChecks
 from gateway.console.application import application
-from gateway.console.visit import HERE
+from gateway.console.console_request import HERE
 from gateway.core.findings import Level
 from gateway.core.permissions import Role
 from gateway.errors import Busy

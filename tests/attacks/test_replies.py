@@ -15,20 +15,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from gateway.authority import Authority
 from gateway.casework import case
-from gateway.core import choices
-from gateway.core.choices import Choice
+from gateway.context import Authority
+from gateway.core import open_actions
 from gateway.core.delivery import State
+from gateway.core.inbox_state import TASKS, Standing
+from gateway.core.open_actions import Choice
 from gateway.core.replies import SENTENCES, Misfit
-from gateway.core.standing import TASKS, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import health
-from gateway.searches import search, trace
-from gateway.store import inbox, log, outbox, tables
+from gateway.searches import match_incoming, search
+from gateway.store import audit_log, inbox, outbox, tables
 from schemas.identifiers import uuid7
 from schemas.message import (
     BODIES,
@@ -432,7 +432,7 @@ def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
 @pytest.mark.parametrize("kind", SEARCHES)
 def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kind: str) -> None:
     sandwell, worcestershire, _ = houses
-    offered = choices.of_received(kind, Standing.NEW)
+    offered = open_actions.of_received(kind, Standing.NEW)
     assert offered[0] is Choice.ANSWER
     assert Choice.ACCEPT not in offered
     asked = written("885", kind, fresh())
@@ -447,7 +447,7 @@ def test_what_may_be_answered_is_what_is_taken(houses: Houses) -> None:
     for kind in OPENS_A_CASE:
         asked = written("885", kind, fresh())
         came(sandwell, worcestershire, asked)
-        wrong = trace.NO_TRACE_BY_MACHINE if kind == "TransferNotice" else None
+        wrong = match_incoming.NO_TRACE_BY_MACHINE if kind == "TransferNotice" else None
         if wrong:
             with pytest.raises(NotAllowed, match="no enquiry"):
                 respond.answer(sandwell, asked.header.message_id, wrong, "olive")
@@ -465,7 +465,7 @@ def test_what_is_about_nothing_is_counted_for_its_sender_until_somebody_looked(h
     assert partner.about_nothing == before + 1
     respond.put_aside(sandwell, lost.header.message_id, "olive")
     assert sandwell.store.look(inbox.about_nothing).get("330", (0,))[0] == before
-    acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=lost.header.message_id))]
+    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=lost.header.message_id))]
     assert {"message.kept", "reply.without-effect", "reply.put-aside"} <= set(acts)
     with pytest.raises(NotAllowed, match="no reply"):
         respond.put_aside(sandwell, lost.header.message_id, "olive")

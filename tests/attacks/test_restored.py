@@ -8,8 +8,8 @@ import pytest
 
 from gateway.case_systems import webhooks
 from gateway.case_systems.clients import make as make_client
-from gateway.core.happenings import Event
 from gateway.core.permissions import Scope
+from gateway.core.webhook_events import Event
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
 from tests.children import notice

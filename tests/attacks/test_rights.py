@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
-from gateway.store import log
+from gateway import home_folder
+from gateway.store import audit_log
 from tests.conftest import free_port
 
 MASKS = (0o000, 0o002, 0o022, 0o027, 0o077)
@@ -27,9 +27,9 @@ def rights(path: Path) -> int:
 def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_path: Path, umask: int) -> None:
     home = tmp_path / "885"
     home.mkdir(mode=0o755)
-    setup.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
-    here = setup.open_authority(home)
-    here.store.run(lambda tx: log.append(tx, here.now(), [log.Entry("gateway.started", "cme-gateway")]))
+    home_folder.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    here = home_folder.open_authority(home)
+    here.store.run(lambda tx: audit_log.append(tx, here.now(), [audit_log.Entry("gateway.started", "cme-gateway")]))
     files = sorted(home.glob("store.db*"))
     assert [file.name for file in files] == ["store.db", "store.db-shm", "store.db-wal"]
     assert {rights(file) for file in files} == {0o600}
@@ -39,10 +39,10 @@ def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_
 
 def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
     home = tmp_path / "885"
-    setup.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    home_folder.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
     home.chmod(0o755)
     (home / "store.db").chmod(0o644)
-    here = setup.open_authority(home)
-    here.store.look(log.head)
+    here = home_folder.open_authority(home)
+    here.store.look(audit_log.head)
     assert (rights(home), rights(home / "store.db")) == (0o700, 0o600)
     here.store.close()

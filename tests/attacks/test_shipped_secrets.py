@@ -4,7 +4,7 @@ import re
 from itertools import combinations
 from pathlib import Path
 
-from gateway.setup import PASSPHRASE, TLS_KEY
+from gateway.home_folder import PASSPHRASE, TLS_KEY
 from tests.conftest import make
 
 INSTALLS = 3

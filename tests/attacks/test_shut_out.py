@@ -9,12 +9,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import site
-from gateway.authority import Authority
 from gateway.case_systems import clients
-from gateway.console.visit import HERE
+from gateway.console.console_request import HERE
+from gateway.context import Authority
 from gateway.core.permissions import Scope
-from gateway.store import log
-from gateway.web.tries import MOST
+from gateway.partner_api.throttle import MOST
+from gateway.store import audit_log
 from tests.attacks.served import SEED
 from tests.consoles import house
 
@@ -71,4 +71,4 @@ async def test_wrong_secrets_are_one_entry_a_minute_in_all(api: Client) -> None:
     clients.make(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
     for _ in range(CHANCE.randint(5, MOST)):
         await ask(api, CHANCE.choice(["one-test", "nobody", ""]), "wrong")
-    assert len(of(api).store.look(lambda tx: log.search(tx, act="client.refused"))) == 1
+    assert len(of(api).store.look(lambda tx: audit_log.search(tx, act="client.refused"))) == 1

@@ -16,15 +16,15 @@ from adapters.https import Https
 from adapters.mailbox import Mailbox
 from adapters.route import Address, Answer, Attempt, Parcel, Receipted, Refused, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import PATIENCE, State
 from gateway.core.findings import Level
-from gateway.core.judging import PARTNER_LATE
+from gateway.core.health_rules import PARTNER_LATE
 from gateway.exchange import deliver
+from gateway.exchange.delivery_result import settle
 from gateway.exchange.send import prepare, queue
-from gateway.exchange.settle import settle
 from gateway.monitoring import health
-from gateway.store import outbox, reached
+from gateway.store import outbox, partner_health
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.contract.test_hostile_servers import server
@@ -84,7 +84,7 @@ def test_a_refusal_by_mail_is_a_finding_at_once(tmp_path: Path, code: str) -> No
     introduce(here, there)
     ready = prepare(here, [notice()], "olive")
     here.store.run(lambda tx: queue(tx, here, ready))
-    here.store.run(lambda tx: reached.note_failure(tx, here.now(), "885", "email", "refused", code=code))
+    here.store.run(lambda tx: partner_health.note_failure(tx, here.now(), "885", "email", "refused", code=code))
     assert bool(find(here, here.now())) == (code == "email.550")
     for one in (here, there):
         one.store.close()
@@ -114,7 +114,9 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
     names = [one.name for one in health.look(here).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
-    here.store.run(lambda tx: reached.note_success(tx, here.now(), "885", "https"))  # another message went through
+    here.store.run(
+        lambda tx: partner_health.note_success(tx, here.now(), "885", "https")
+    )  # another message went through
     [found] = [one for one in health.look(here).findings if one.name == "receipts of 885"]
     assert found.level is Level.WARN
     assert "2 wait" in found.sentence

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Connection
 
 from gateway.access import people
-from gateway.auditing import audit, seen
+from gateway.auditing import audit, partners_view
 from gateway.auditing.audit import Verdict
-from gateway.authority import Authority
 from gateway.case_systems import clients
 from gateway.casework import case
+from gateway.context import Authority
 from gateway.core.merkle import Frontier
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Unusable
@@ -350,7 +350,7 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
     file = tmp_path / "seen.json"
     home = str(story.there.config.home)
     file.write_text(run_command("audit", "witness", "--json", "--home", home).stdout)
-    saw = seen.of_file(file, "333")
+    saw = partners_view.of_file(file, "333")
 
     def cut_all(copy: sqlite3.Connection, chance: Random) -> str:
         cut_tail(copy, chance)
@@ -366,14 +366,14 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
 
 
 async def test_partners_are_asked_for_what_they_saw(story: Story, tmp_path: Path) -> None:
-    found, silent = await seen.of_partners(story.here)
+    found, silent = await partners_view.of_partners(story.here)
     assert (len(found), silent) == (1, {})
     assert verified(story, story.here.store, found).faults == ()
     store, _ = harmed(story, tmp_path, cut_tail, Random(1))
     assert any("what 885 saw of us" in one for one in verified(story, store, found).faults)
     store.close()
     story.world.wire.down.add("885")
-    found, silent = await seen.of_partners(story.here)
+    found, silent = await partners_view.of_partners(story.here)
     story.world.wire.down.clear()
     assert (found, list(silent)) == ({}, ["885"])
 
@@ -393,5 +393,5 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "seen.json"
     file.write_text(text)
     with pytest.raises(Unusable) as why:
-        seen.of_file(file, "333")
+        partners_view.of_file(file, "333")
     assert why.value.code == "audit.not-seen"

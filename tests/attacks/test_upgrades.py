@@ -9,9 +9,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import StoreUnavailable
-from gateway.store import shape, tables
+from gateway.store import schema_check, tables
 from gateway.store.database import Store, known_revisions
 from tests.command import run_command
 from tests.conftest import free_port, make, new_database
@@ -44,7 +44,7 @@ def test_of_several_processes_one_migrates(
         for ended in [several.submit(one.migrate) for one in others]:
             ended.result(timeout=60)
     assert store.look(store.is_current)
-    assert store.look(shape.differences) == []
+    assert store.look(schema_check.differences) == []
     for one in (store, *others):
         one.close()
 
@@ -97,7 +97,9 @@ def test_a_table_of_somebody_else_is_named_and_stops_nothing(pair: tuple[Authori
     here, _ = pair
     with here.store.engine.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE theirs (number INTEGER)")
-    assert here.store.look(shape.differences) == [shape.Difference("the table theirs is not ours", shape.Harm.NONE)]
+    assert here.store.look(schema_check.differences) == [
+        schema_check.Difference("the table theirs is not ours", schema_check.Harm.NONE)
+    ]
 
 
 def test_mistakes_of_connecting_are_told_apart(tmp_path: Path) -> None:

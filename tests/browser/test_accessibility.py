@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from gateway.authority import Authority
 from gateway.casework import compose
 from gateway.console.application import ROOMS
+from gateway.context import Authority
 from gateway.core.permissions import Reach, Role, reach
 from gateway.exchange.send import send
 from gateway.store import outbox

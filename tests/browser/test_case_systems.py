@@ -10,13 +10,13 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from gateway.app import running
-from gateway.authority import Authority
 from gateway.case_systems import clients, webhooks
-from gateway.core.happenings import Event
+from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
+from gateway.core.webhook_events import Event
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
-from gateway.store import log
+from gateway.store import audit_log
 from gateway.store import webhooks as kept
 from gateway.store.clients import find
 from tests.children import notice
@@ -49,7 +49,9 @@ async def picture(page: Page, name: str) -> None:
 
 
 def acts(here: Authority) -> list[tuple[str, str]]:
-    found = here.store.look(lambda tx: [one for act in ("client.", "webhook.") for one in log.search(tx, act=act)])
+    found = here.store.look(
+        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.search(tx, act=act)]
+    )
     return [(one.act, one.actor) for one in sorted(found, key=lambda one: one.number) if one.act != "client.let-in"]
 
 

@@ -11,13 +11,13 @@ from gateway.casework import compose
 from gateway.core.permissions import Role
 from gateway.exchange import respond
 from gateway.exchange.send import prepare, queue
-from gateway.one import intake
+from gateway.one import leavers_folder
 from gateway.store import drafts as kept
 from gateway.store import outbox
 from schemas.message import TransferNotice
 from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, two_houses
-from tests.flows.test_intake import NOWHERE, RESTRICTED, put
+from tests.flows.test_leavers_folder import NOWHERE, RESTRICTED, put
 from tests.flows.test_postcodes import directory
 
 OLIVE = "cme.officer@council.example"
@@ -197,7 +197,7 @@ async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> 
 async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     put(tmp_path, NOWHERE, RESTRICTED)
-    await intake.take_in(here.here, tmp_path / "one")
+    await leavers_folder.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
     await assert_accessible(here)
     await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from gateway import setup
+from gateway import home_folder
 from gateway.app import running
-from gateway.authority import Authority
-from gateway.store import log
+from gateway.context import Authority
+from gateway.store import audit_log
 from tests import identity_provider
 from tests.conftest import free_port
 from tests.consoles import assert_accessible, chromium, desk
@@ -35,13 +35,15 @@ CmeOfficer = "cme_officer"
 async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator[tuple[Authority, Browser]]:
     """A gateway whose people the provider knows, and a browser."""
     home, console, port = tmp_path / "333", free_port(), free_port()
-    setup.create(home, code="333", name="Sandwell", port=free_port(), telephone="01632 960101", console_port=console)
+    home_folder.create(
+        home, code="333", name="Sandwell", port=free_port(), telephone="01632 960101", console_port=console
+    )
     made = Made(ACCOUNTS, {"gateway": "RS256"}, answer=f"http://127.0.0.1:{console}/sign-in/answer")
     with identity_provider.running(made, port, pytestconfig.cache.mkdir("openid")) as issuer:
         with (home / "gateway.toml").open("a") as settings:
             settings.write(SETTINGS.format(issuer=issuer))
         (home / "client_secret").write_text(SECRET)
-        here = setup.open_authority(home)
+        here = home_folder.open_authority(home)
         async with running(here), chromium() as browser:
             yield here, browser
         here.store.close()
@@ -86,7 +88,7 @@ async def test_who_has_no_role_is_told_whom_to_ask_and_that_they_came_is_in_the_
     await visitor.page.get_by_text("the ICT desk, 01632 960199").first.wait_for()
     await visitor.open("/inbox")
     await visitor.page.get_by_role("heading", name="Sign in", exact=True).wait_for()
-    refused = await here.store.read(lambda tx: log.search(tx, act="person.refused"))
+    refused = await here.store.read(lambda tx: audit_log.search(tx, act="person.refused"))
     assert len(refused) == 1
     assert "sign-in.no-role" in refused[0].entry
     assert "Norma" not in refused[0].entry

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
+from gateway.context import Authority
+from gateway.core.inbox_state import Standing
 from gateway.core.permissions import Role
-from gateway.core.standing import Standing
 from gateway.exchange import enquire
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
-from gateway.searches import review, trace
-from gateway.store import inbox, log, outbox
+from gateway.searches import match_incoming, review
+from gateway.store import audit_log, inbox, outbox
 from schemas.message import Message
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -31,7 +31,7 @@ async def desks(tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
 
 async def come(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
     await receive(worcestershire, [one.sealed for one in prepare(sandwell, messages, "test")], "333")
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
 
 
 async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks: tuple[Desk, Desk]) -> None:
@@ -47,7 +47,7 @@ async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks:
     assert await here.page.get_by_text("The answer is on its way").count() == 1
     item = here.here.store.look(lambda tx: inbox.get(tx, asked.header.message_id))
     assert item.state is Standing.CONCLUDED
-    [read] = here.here.store.look(lambda tx: log.search(tx, act="match.read"))
+    [read] = here.here.store.look(lambda tx: audit_log.search(tx, act="match.read"))
     assert (read.actor, read.about) == (OLIVE, item.message_id)
     assert here.said == []
 
@@ -105,7 +105,7 @@ async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_no
     assert await here.page.get_by_role("heading", name="3 authorities were asked").count() == 1
     assert await here.page.locator("section.message").count() == 1
     assert await here.page.get_by_text("Whereabouts enquiry: queued, 3 times").count() == 1
-    assert len(here.here.store.look(lambda tx: log.search(tx, act="notice.read"))) == 1
+    assert len(here.here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))) == 1
     await here.page.get_by_role("button", name="Look at the search").click()
     assert await here.page.locator("tbody tr").count() == 3
     await here.page.get_by_role("button", name="Ask more authorities").click()

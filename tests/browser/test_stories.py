@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import LONDON
 from gateway.core.delivery import State
 from gateway.core.permissions import Role
 from gateway.exchange.send import send
-from gateway.store import log, outbox
+from gateway.store import audit_log, outbox
 from schemas.message import Message, TransferNotice
 from tests.children import notice
 from tests.consoles import chromium, desk, settled, sign_in_name, two_houses
@@ -63,7 +63,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
     assert await state_of(sandwell, sent.header.message_id) is State.CONCLUDED
     assert (ours.said, theirs.said) == ([], [])
 
-    read = await sandwell.store.read(lambda tx: log.search(tx, about=sent.header.message_id, act="notice.read"))
+    read = await sandwell.store.read(lambda tx: audit_log.search(tx, about=sent.header.message_id, act="notice.read"))
     assert {one.actor for one in read} == {sign_in_name(Role.CME_OFFICER)}
 
 
@@ -166,7 +166,7 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
     await officer.page.get_by_role("button", name="Close the case").click()
     await officer.page.get_by_text("It is done").wait_for()
     assert await state_of(sandwell, sent.header.message_id) is State.CLOSED
-    entries = await sandwell.store.read(lambda tx: list(log.entries(tx)))
+    entries = await sandwell.store.read(lambda tx: list(audit_log.entries(tx)))
     assert "Wanda" not in json.dumps([one.entry for one in entries])
 
 
@@ -184,6 +184,6 @@ async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in
         assert officer.page.url.endswith("/find")
     await officer.page.get_by_role("link", name="Transfer notice").click()
     await officer.page.get_by_role("heading", name="Ada Testchild-Example").wait_for()
-    found_by = await worcestershire.store.read(lambda tx: log.search(tx, act="notice.searched"))
+    found_by = await worcestershire.store.read(lambda tx: audit_log.search(tx, act="notice.searched"))
     assert len(found_by) == 3
     assert all("estchild" not in one.entry for one in found_by)

@@ -6,8 +6,8 @@ from pathlib import Path
 from playwright.async_api import Browser, expect
 
 from gateway.access.sessions import IDLE
-from gateway.authority import Authority
 from gateway.casework import compose
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from tests.consoles import PASSWORD, Desk, assert_accessible, chromium, desk, sign_in_name, two_houses
 

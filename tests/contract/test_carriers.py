@@ -21,7 +21,9 @@ def test_every_carrier_that_is_installed_is_held_to_the_contract() -> None:
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 0.1)  # how long an empty mailbox lets its owner wait
+    monkeypatch.setattr(
+        "gateway.partner_api.mailboxes.POLL_SECONDS", 0.1
+    )  # how long an empty mailbox lets its owner wait
     monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
     made = WORLDS[request.param](tmp_path)
     yield made

@@ -27,8 +27,8 @@ from gateway.api.application import operations
 from gateway.api.description import described
 from gateway.api.guard import KEY
 from gateway.app import running
-from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.context import Authority
 from gateway.core.permissions import SCOPES, Scope
 from gateway.store import inbox
 from keys import api_token

@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.route import Address, Carrier
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.exchange.collect import collect
 from gateway.store import inbox
 from keys import tls
@@ -110,8 +110,8 @@ def sftp(folder: Path) -> World:
             settings.write(f'\n[logins.885]\nuser = "{first.user}"\nkey_file = "{first.private_key}"\n')
     with (folder / "885" / "gateway.toml").open("a") as settings:
         settings.write(f'\n[sftp]\nurl = "{first.url}"\nhost_key = "{first.host_key}"\n')
-    setup.renew_card(folder / "885", by="test")
-    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
+    home_folder.renew_card(folder / "885", by="test")
+    sandwell, worcestershire = (home_folder.open_authority(folder / code) for code in ("333", "885"))
     introduce(sandwell, worcestershire)
 
     @asynccontextmanager
@@ -129,7 +129,7 @@ def mailbox(folder: Path) -> World:
     worcestershire = with_mailbox(folder / "885", host)
     for one, other in ((host, sandwell), (sandwell, worcestershire)):
         introduce(one, other)
-    add(host, (folder / "885" / setup.CARD_FILE).read_text("ascii"), by="test")  # as renewed: with the mailbox
+    add(host, (folder / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")  # as renewed: with the mailbox
     _, another = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
 
     @asynccontextmanager
@@ -145,7 +145,7 @@ def hosting(home: Path, more: str = "") -> Authority:
     make(home, "330", "Birmingham").store.close()
     with (home / "gateway.toml").open("a") as settings:
         settings.write(f'\n[hosting]\nowners = "885"\n{more}\n')
-    return setup.open_authority(home)
+    return home_folder.open_authority(home)
 
 
 def with_mailbox(home: Path, host: Authority) -> Authority:
@@ -155,8 +155,8 @@ def with_mailbox(home: Path, host: Authority) -> Authority:
     before.store.close()
     with (home / "gateway.toml").open("a") as settings:
         settings.write(f'\n[mailbox]\nhost = "{host.code}"\n')
-    setup.renew_card(home, by="test")
-    return setup.open_authority(home)
+    home_folder.renew_card(home, by="test")
+    return home_folder.open_authority(home)
 
 
 def email(folder: Path) -> World:
@@ -169,8 +169,8 @@ def email(folder: Path) -> World:
             make(folder / code, code, name).store.close()
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write(first.settings(f"gateway@{name.lower()}.example"))
-            setup.renew_card(folder / code, by="test")
-    sandwell, worcestershire = (setup.open_authority(folder / code) for code in ("333", "885"))
+            home_folder.renew_card(folder / code, by="test")
+    sandwell, worcestershire = (home_folder.open_authority(folder / code) for code in ("333", "885"))
     introduce(sandwell, worcestershire)
     _, other = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
 

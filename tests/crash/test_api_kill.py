@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway import setup
+from gateway import home_folder
 from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 from gateway.store import outbox
@@ -91,7 +91,7 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
             await post(session, api, token, key, body, after)
         process.terminate()
         process.wait(30)
-    here = setup.open_authority(home)
+    here = home_folder.open_authority(home)
     queued = [one.message_id for one in here.store.look(lambda tx: outbox.search(tx, limit=None))]
     here.store.close()
     assert len(queued) == len(set(queued))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.authorities import postcodes
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import Unusable
 from schemas import codes
 from tests.conftest import make

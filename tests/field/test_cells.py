@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.one import cells, extracts, leavers
-from gateway.one.leavers import Enquire, Hold, Leaver, Transfer
+from gateway.one import cells, extracts, leaver_rules
+from gateway.one.leaver_rules import Enquire, Hold, Leaver, Transfer
 from gateway.settings.sections import OneSettings
 from schemas.days import ENGLISH, WELSH, read_day
 from schemas.message import Officer
@@ -21,9 +21,9 @@ SETTINGS = OneSettings(enquire_of="330", unsaid="send")
 def judged(**said: str) -> tuple[Leaver, object]:
     """A leaver with these cells, and what is done about it."""
     row = extracts._doubted(extracts.EMPTY | {"surname": "Testchild-Example", "dob": "2016-03-31"} | said)
-    read = leavers.leaver(row, OFFICER)
+    read = leaver_rules.leaver(row, OFFICER)
     assert isinstance(read, Leaver), read
-    return read, leavers.decide(read, None, "333", SETTINGS, {}, TODAY)
+    return read, leaver_rules.decide(read, None, "333", SETTINGS, {}, TODAY)
 
 
 # Of what SQL Server, PostgreSQL, MySQL, Oracle, Access, Excel, SPSS, R and pandas, reports and people put where yes or no is asked

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from gateway import setup
+from gateway import home_folder
 from gateway.errors import ConfigProblem
-from gateway.store import log
+from gateway.store import audit_log
 from keys import card, errors, smime
 from tests.certificates import for_mail
 from tests.command import run_command
@@ -277,13 +277,13 @@ def test_whose_certificates_we_believe_may_lie_in_a_file_of_windows(sandwell: Pa
     settings = (sandwell / "gateway.toml").read_text().replace("[email]", '[email]\nca_file = "ca.cer"')
     (sandwell / "gateway.toml").write_text(settings)
     (sandwell / "ca.cer").write_bytes(x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER))
-    here = setup.open_authority(sandwell)
+    here = home_folder.open_authority(sandwell)
     assert here.mail is not None
     assert (here.mail.authorities or "").encode() == one
     here.store.close()
     (sandwell / "ca.cer").write_bytes(b"none")
     with pytest.raises(ConfigProblem, match=r"ca\.cer holds no certificate"):
-        setup.open_authority(sandwell)
+        home_folder.open_authority(sandwell)
 
 
 @pytest.fixture
@@ -315,9 +315,9 @@ def test_their_private_key_is_not_kept_and_that_is_said(sandwell: Path, tmp_path
         for file in sandwell.rglob("*")
         if file.is_file() and body(KEY)[:60] in file.read_bytes().replace(b"\n", b"")
     ]
-    here = setup.open_authority(sandwell)
+    here = home_folder.open_authority(sandwell)
     assert (here.correspondents["330"].certificate or "").encode() == LEAF
-    [entry] = here.store.look(lambda tx: log.search(tx, act="correspondent.entered"))
+    [entry] = here.store.look(lambda tx: audit_log.search(tx, act="correspondent.entered"))
     assert "refused" in entry.entry
     here.store.close()
 
@@ -345,13 +345,13 @@ CARD_FORMS: dict[str, Callable[[str], bytes]] = {
 @pytest.mark.parametrize("form", CARD_FORMS)
 def test_a_partners_card_is_read_in_whatever_form_it_comes(form: str, tmp_path: Path) -> None:
     ours, theirs = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    text = (tmp_path / "885" / setup.CARD_FILE).read_text("ascii")
+    text = (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii")
     (tmp_path / "card").write_bytes(CARD_FORMS[form](text))
     said = ("--fingerprint", card.fingerprint(theirs.own_card), "--home", str(tmp_path / "333"))
     done = run_command("partner", "add", str(tmp_path / "card"), *said)
     for here in (ours, theirs):
         here.store.close()
     assert done.returncode == 0, done.stderr
-    here = setup.open_authority(tmp_path / "333")
+    here = home_folder.open_authority(tmp_path / "333")
     assert here.trust.knows("885")
     here.store.close()

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from gateway.authorities import postcodes
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.exchange import respond
-from gateway.one import intake, waiting
-from gateway.searches import children
+from gateway.one import held_files, leavers_folder
+from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import outbox
 from schemas import xml
@@ -70,7 +70,7 @@ async def take_in(here: Authority, *files: Path) -> list[dict[str, str]]:
         there = Path(here.config.one.folder) / file.name
         shutil.copy(file, there)
         os.utime(there, (time.time() - 60, time.time() - 60))
-        await intake.take_in(here, Path(here.config.one.folder))
+        await leavers_folder.take_in(here, Path(here.config.one.folder))
     return next(
         folders.rows_of(here.config.home, "leavers", place)
         for place in ("done", "failed", "waiting")
@@ -125,9 +125,9 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
     [line] = await take_in(sandwell, other)
     assert (line["Result"], "Not known, so not read: UPN_NO. Not there: UPN." in line["Reason"]) == ("waiting", True)
     assert other.name not in os.listdir(sandwell.config.one.folder), "our copy waits in the home"
-    [one] = waiting.find_all(sandwell.config.home)
-    waiting.accept(sandwell, one.file_id, "ines")
-    await intake.take_in(sandwell, Path(sandwell.config.one.folder))
+    [one] = held_files.find_all(sandwell.config.home)
+    held_files.accept(sandwell, one.file_id, "ines")
+    await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
     sent, headings = folders.rows_of(sandwell.config.home, "leavers", "done", other.name)
     assert (headings["Result"], sent["Result"]) == ("headings", "sent")
     for file in (known, other):
@@ -149,14 +149,14 @@ async def test_one_day_with_the_month_first_holds_all_that_could_mean_another(
 
 async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Authority) -> None:
     await take_in(sandwell, FILES / "csv-heading-case-underscore.csv")
-    [one] = waiting.find_all(sandwell.config.home)
+    [one] = held_files.find_all(sandwell.config.home)
     before = len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None)))
-    waiting.put_aside(sandwell, one.file_id, "ines")
-    await intake.take_in(sandwell, Path(sandwell.config.one.folder))
-    assert waiting.find_all(sandwell.config.home) == []
+    held_files.put_aside(sandwell, one.file_id, "ines")
+    await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
+    assert held_files.find_all(sandwell.config.home) == []
     assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == before
     with pytest.raises(GatewayError, match=r"one\.not-waiting"):
-        waiting.accept(sandwell, one.file_id, "ines")
+        held_files.accept(sandwell, one.file_id, "ines")
 
 
 CHILDREN = {
@@ -173,9 +173,9 @@ def test_an_extract_of_all_children_is_taken_or_it_is_said_why_not(tmp_path: Pat
     with (FILES / name).open("rb") as stream:
         if says:
             with pytest.raises(Unusable, match=says):
-                children.load(here, stream, "ines")
+                children_index.load(here, stream, "ines")
         else:
-            assert children.load(here, stream, "ines").children == 2
+            assert children_index.load(here, stream, "ines").children == 2
     here.store.close()
 
 
@@ -186,13 +186,13 @@ async def test_an_index_in_which_all_are_restricted_waits_and_is_taken_when_a_pe
     file = folder / "all.csv"
     shutil.copy(FILES / "children-sql-null.csv", file)
     os.utime(file, (time.time() - 60, time.time() - 60))
-    await children.take_in(here, folder)
-    [one] = waiting.find_all(here.config.home)
-    assert one.code == children.ALL_RESTRICTED
-    waiting.accept(here, one.file_id, "ines")
-    await children.take_in(here, folder)
+    await children_index.take_in(here, folder)
+    [one] = held_files.find_all(here.config.home)
+    assert one.code == children_index.ALL_RESTRICTED
+    held_files.accept(here, one.file_id, "ines")
+    await children_index.take_in(here, folder)
     with (FILES / "children-sql-null.csv").open("rb") as stream:
-        found = [children.ours(row) for _, row in children._rows(here, stream) if isinstance(row, dict)]
+        found = [children_index.ours(row) for _, row in children_index._rows(here, stream) if isinstance(row, dict)]
     assert folders.rows_of(here.config.home, "children") == []
     assert [(one.restricted, one.described.dob_estimated, one.described.other_surnames) for one in found] == [
         (True, False, ())
@@ -204,9 +204,9 @@ def test_an_index_without_the_column_that_says_who_is_restricted_waits(tmp_path:
     here = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth\nSpecimen,Ben,2015-06-01\n"
     with pytest.raises(Doubted, match="Restricted"):
-        children.load(here, io.BytesIO(text), "ines")
-    assert children.load(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
-    assert children.load(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
+        children_index.load(here, io.BytesIO(text), "ines")
+    assert children_index.load(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
+    assert children_index.load(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
     here.store.close()
 
 
@@ -214,7 +214,7 @@ def test_an_index_with_the_month_first_is_not_taken(tmp_path: Path) -> None:
     here = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth,Restricted\nSpecimen,Ben,02/01/2015,\nSpecimen,Cat,1/13/2015,\n"
     with pytest.raises(Unusable, match="Of 2 rows 2 cannot be read"):
-        children.load(here, io.BytesIO(text), "ines")
+        children_index.load(here, io.BytesIO(text), "ines")
     here.store.close()
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.authority import Authority
 from gateway.casework import find
-from gateway.console import questions
-from gateway.console.questions import Question
+from gateway.console import forms
+from gateway.console.forms import Question
+from gateway.context import Authority
 from gateway.core.days import MONTHS, read_day
-from gateway.core.marks import Term, understood
 from gateway.core.names import Likeness, likeness, normal
+from gateway.core.search_terms import Term, understood
 from gateway.errors import Unfit, Unusable
 from gateway.exchange.send import send_one
 from schemas.findings import Unreadable
@@ -143,7 +143,7 @@ def test_a_month_may_be_typed_by_its_name(parts: tuple[str, str, str], value: da
         return
     assert read_day(parts) == value
     typed = dict(zip(("on-day", "on-month", "on-year"), parts, strict=True))
-    answers = questions.read((Question("on", "On which day?", "day"),), typed, date(2026, 12, 31))
+    answers = forms.read((Question("on", "On which day?", "day"),), typed, date(2026, 12, 31))
     assert answers.values == {"on": value}
 
 

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access import people
-from gateway.authority import Authority
 from gateway.casework import by_hand, find
 from gateway.casework.by_hand import Call
 from gateway.cli.output import _Terminal, in_ascii, note_text
-from gateway.console import questions
+from gateway.console import forms
+from gateway.console.forms import Question
 from gateway.console.pages import Pages
-from gateway.console.questions import Question
-from gateway.core import writing
-from gateway.core.marks import understood
+from gateway.context import Authority
+from gateway.core import composition
 from gateway.core.permissions import Role
+from gateway.core.search_terms import understood
 from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.send import prepare, send_one
@@ -138,7 +138,7 @@ SURNAME = next(slot for slot in slots(Child) if slot.field == "surname")
 def test_a_name_passes_unharmed(name: str, sandwell: Authority) -> None:
     assert find_hidden(name) is None
     assert is_line(name)
-    assert writing.value(SURNAME, name) == name
+    assert composition.value(SURNAME, name) == name
     assert [shown(name) for shown in SHOWN.values()] == [name] * len(SHOWN)
     message = with_surname(name)
     send_one(sandwell, message, "olive")
@@ -212,8 +212,8 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
     """In the console's forms, from a file or a case system, in notes of calls, and as a name."""
     bad, code = BAD[why], f"U+{ord(HIDING[why]):04X}"
     with pytest.raises(ValueError, match=rf"cannot be seen \({code.replace('+', '[+]')}\)"):
-        writing.value(SURNAME, bad)
-    said = questions.read((Question("note", "Note", "note"),), {"note": bad}, sandwell.now().date())
+        composition.value(SURNAME, bad)
+    said = forms.read((Question("note", "Note", "note"),), {"note": bad}, sandwell.now().date())
     assert said.wrong or not any(sign in str(said.values["note"]) for sign in HIDING.values())
     assert not is_line(bad)
     message = with_surname(bad)
@@ -231,7 +231,7 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
 
 def test_what_was_shown_and_is_typed_again_is_refused_too() -> None:
     with pytest.raises(ValueError, match=r"U\+202E"):
-        writing.value(SURNAME, "Ma[U+202E]ryam")
+        composition.value(SURNAME, "Ma[U+202E]ryam")
     assert check_message(with_surname("Ma[U+202E]ryam"))
     assert not check_message(with_surname("Maryam [U]"))
 

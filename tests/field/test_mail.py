@@ -15,16 +15,16 @@ from adapters import mail
 from adapters.mail_names import find_tickets
 from adapters.route import Reply, Returned
 from gateway.auditing import audit
-from gateway.authority import Authority
 from gateway.casework import by_hand, by_mail
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.errors import NotAllowed
-from gateway.exchange import hear
+from gateway.exchange import hear_mail
 from gateway.exchange.letters import reference
 from gateway.monitoring import health
-from gateway.reconciliation import agreed, chase
-from gateway.store import log, mail_replies, outbox
+from gateway.reconciliation import deadlines, send_reminders
+from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from keys.trust import Trust
 from tests import letters
@@ -146,7 +146,7 @@ def kept(here: Authority, sent: str) -> list[MailReply]:
 
 
 def acts(here: Authority, sent: str) -> list[str]:
-    return [one.act for one in here.store.look(lambda tx: log.search(tx, about=sent))]
+    return [one.act for one in here.store.look(lambda tx: audit_log.search(tx, about=sent))]
 
 
 def is_whole(here: Authority) -> bool:
@@ -286,27 +286,27 @@ async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Aut
 async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(here: Authority) -> None:
     sent, called = await letters.letter(here)
     begun = here.now()
-    calendar = agreed.read(here.config).calendar("333")
+    calendar = deadlines.read(here.config).calendar("333")
     late = calendar.add_working_days(begun, 2)
     here.now = lambda: late
     come(here, called, "person-reply.eml")
-    assert (await chase.chase(here)).reminded == ()
+    assert (await send_reminders.chase(here)).reminded == ()
     here.now = lambda: calendar.add_working_days(late, 1)
-    assert (await chase.chase(here)).reminded == (sent,)
+    assert (await send_reminders.chase(here)).reminded == (sent,)
 
 
 @pytest.mark.parametrize("name", ["ooo-german-no-header.eml", "dsn-delayed.eml"])
 async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> None:
     sent, called = await letters.letter(here)
-    late = agreed.read(here.config).calendar("333").add_working_days(here.now(), 2)
+    late = deadlines.read(here.config).calendar("333").add_working_days(here.now(), 2)
     here.now = lambda: late
     come(here, called, name)
-    assert (await chase.chase(here)).reminded == (sent,)
+    assert (await send_reminders.chase(here)).reminded == (sent,)
 
 
 async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Authority) -> None:
     sent, _ = await letters.letter(here)
-    reminder = chase.remind(here, sent, "olive")
+    reminder = send_reminders.remind(here, sent, "olive")
     called = reference(reminder, here.ring)
     letters.hand_over(here)
     come(here, called, "person-reply.eml")
@@ -316,13 +316,13 @@ async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Autho
 
 
 async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hear, "MOST_KEPT", 3)
+    monkeypatch.setattr(hear_mail, "MOST_KEPT", 3)
     sent, called = await letters.letter(here)
     for number in range(9):
         raw = (FOLDER / "ooo-lotus-notes.eml").read_bytes().replace(REFERENCE.encode(), called.encode())
         found = mail.read(raw.replace(b"Text.", b"Text %d." % number), "1")
         assert isinstance(found, Reply)
-        here.store.run(lambda tx: hear.heard(tx, here, "email", found))  # noqa: B023 - called at once
+        here.store.run(lambda tx: hear_mail.heard(tx, here, "email", found))  # noqa: B023 - called at once
     assert len(kept(here, sent)) == 3
     come(here, called, "dsn-headers.eml")  # and a report still counts
     assert state(here, sent) is State.FAILED
@@ -331,7 +331,7 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, m
 async def test_health_says_that_a_reply_waits_for_too_long(here: Authority) -> None:
     _, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
-    later = agreed.read(here.config).calendar("333").add_working_days(here.now(), 3)
+    later = deadlines.read(here.config).calendar("333").add_working_days(here.now(), 3)
     here.now = lambda: later
     assert "replies by mail" in {one.name for one in health.look(here).findings}
 
@@ -431,7 +431,7 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority
         raw = "\r\n".join([*filter(None, head), "", pick["text"], f"> {called}"]).encode()
         found = mail.read(raw, "1")
         assert isinstance(found, Reply | Returned)
-        here.store.run(lambda tx: hear.heard(tx, here, "email", found))  # noqa: B023 - called at once
+        here.store.run(lambda tx: hear_mail.heard(tx, here, "email", found))  # noqa: B023 - called at once
         assert state(here, sent) in (State.SENT, State.FAILED)
     assert all(one.judgement is None for one in kept(here, sent))
     assert re.search("returned|in the mail", here.store.look(lambda tx: outbox.get(tx, sent)).reason or "")

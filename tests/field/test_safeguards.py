@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core import giveaways, safeguards, writing
+from gateway.core import composition, giveaways, safeguards
 from gateway.core.safeguards import NOTHING_KNOWN, Known
 from schemas import codes, rules, xml
 from schemas.message import (
@@ -296,10 +296,10 @@ def test_a_postcode_is_found_wherever_it_stands(before: list[str], postcode: str
 )
 def test_of_what_was_typed_the_stricter_answer_counts(reason: str, level: str, said: bool) -> None:
     typed = {"restriction": {"level": level, **({"reason": reason} if said else {})}}
-    counts = writing.level_so_far(typed)
+    counts = composition.level_so_far(typed)
     assert counts == (level if level in ("address-withheld", "phone-only") or not said else "address-withheld")
-    assert writing.is_as_strict({"restriction": {"level": "phone-only"}}, typed)
-    assert writing.is_as_strict(typed, {"restriction": {"level": "address-withheld"}}) == (
+    assert composition.is_as_strict({"restriction": {"level": "phone-only"}}, typed)
+    assert composition.is_as_strict(typed, {"restriction": {"level": "address-withheld"}}) == (
         counts in ("address-withheld", "phone-only")
     )
 

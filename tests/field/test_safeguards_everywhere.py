@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from gateway.authority import Authority
 from gateway.casework import case, compose
-from gateway.console import asking
-from gateway.core import writing
+from gateway.console import notice_questions
+from gateway.context import Authority
+from gateway.core import composition
+from gateway.core.inbox_state import Standing
 from gateway.core.permissions import Role
-from gateway.core.standing import Standing
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
-from gateway.one import drafts, imports, intake
-from gateway.searches import children
+from gateway.one import drafts, imports, leavers_folder
+from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
+from gateway.store import audit_log, inbox, outbox
 from gateway.store import drafts as kept_drafts
-from gateway.store import inbox, log, outbox
 from keys import envelope
 from schemas import json, officers, xml
 from schemas.message import Acknowledgement, Message, Officer, Restriction, Sibling, TransferNotice
@@ -41,7 +41,7 @@ from tests.flows.test_api import refused, there  # noqa: F401 - a fixture
 from tests.flows.test_compose import CHILD, REFUGE, written
 from tests.flows.test_console_oversight import Visitor, visitor  # noqa: F401 - a fixture
 from tests.flows.test_exchange import Pair
-from tests.flows.test_intake import put
+from tests.flows.test_leavers_folder import put
 from tests.suppliers import XML, Http, supplier
 
 Served = tuple[Authority, Authority, Http]
@@ -108,7 +108,7 @@ def test_a_doubt_is_confirmed_by_its_code_and_that_stands_in_the_log(pair: Pair)
             prepare(sandwell, [message], "olive", confirmed=confirmed)
     [ready] = prepare(sandwell, [message], "olive", confirmed=("move.future", "name.figure", "move.abroad"))
     sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, about=ready.message_id, act="notice.queued"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, about=ready.message_id, act="notice.queued"))
     assert '"confirmed":"move.future name.figure"' in entry.entry
 
 
@@ -209,7 +209,7 @@ X333210123001,Bearer-Example,Ben,2016-03-31,
 
 def test_our_own_children_are_asked_who_bears_the_upn_and_who_is_restricted(pair: Pair) -> None:
     sandwell, _ = pair
-    children.load(sandwell, io.BytesIO(INDEX.encode()), "ines")
+    children_index.load(sandwell, io.BytesIO(INDEX.encode()), "ines")
     with pytest.raises(Unconfirmed) as why:
         prepare(sandwell, [notice()], "olive")
     assert why.value.codes == ("restriction.known", "upn.other-child")
@@ -252,7 +252,7 @@ async def test_a_receiver_keeps_it_hides_the_place_and_asks_to_check(pair: Pair,
     _, strictly = respond.read_incoming(worcestershire, name, "wyn")
     _, in_full = respond.read_incoming(worcestershire, name, "wyn", in_full=True)
     assert ("44 Placeholder Road" in repr(strictly), in_full) == (False, message)
-    acts = [one.act for one in worcestershire.store.look(lambda tx: log.search(tx, about=name))]
+    acts = [one.act for one in worcestershire.store.look(lambda tx: audit_log.search(tx, about=name))]
     assert acts.count("notice.read-in-full") == 1
     note = Acknowledgement(decision="accepted", officer=worcestershire.officer("wyn"), note="At Placeholder Road")
     with pytest.raises(NotAllowed, match=r"reply\.restricted"):
@@ -293,7 +293,7 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, row, ",Specimen,Ben,2015-06-01,M,6,2026-10-23,,885,,,")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     lines = folders.rows_of(tmp_path / "333", "leavers", "done", "leavers.csv")
     assert [one["Result"] for one in lines] == ["held", "sent"]
     assert ROWS[row] in lines[0]["Reason"]
@@ -318,7 +318,7 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
     name = compose.from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
     now = compose.look(sandwell, name, "olive")
@@ -326,7 +326,7 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     assert compose.check(sandwell, compose.look(sandwell, name, "olive")).warnings == []
 
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,,,", name="later.csv")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"composition\.unweighed"):
         compose.send(sandwell, name, [], "olive")
     assert compose.send(sandwell, name, ["restriction.known"], "olive").asked == 1
@@ -339,10 +339,10 @@ async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> 
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [seen] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
     put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"draft\.stale"):
         drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
     [now] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
@@ -495,7 +495,7 @@ async def test_a_looser_answer_that_is_refused_does_not_take_the_place_of_a_stri
     page = await visitor.get(OFFICER, f"{place}/restriction")
     await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), level="none", reason="refuge")
     now = compose.look(visitor.here, place.rsplit("/", 1)[1], "olive")
-    assert writing.level_so_far(now.body) == "phone-only"
+    assert composition.level_so_far(now.body) == "phone-only"
 
 
 async def test_what_is_needed_is_not_called_optional(visitor: Visitor) -> None:  # noqa: F811
@@ -692,9 +692,9 @@ async def test_a_social_worker_has_the_role_that_is_true(visitor: Visitor, role:
 
 @pytest.mark.parametrize("page", ["lead", "social-worker", "ring"])
 def test_each_page_of_a_person_offers_roles_of_other_services(page: str) -> None:
-    section = asking.section("TransferNotice", page)
+    section = notice_questions.section("TransferNotice", page)
     assert section
-    [role] = [one for one in asking.questions("TransferNotice", section) if one.name == "role"]
+    [role] = [one for one in notice_questions.questions("TransferNotice", section) if one.name == "role"]
     assert role.options
     assert {"cme_officer", "social_worker", "no_role"} <= dict(role.options()).keys()
 
@@ -740,7 +740,7 @@ async def test_a_reason_without_a_restriction_is_no_restriction_of_a_draft(tmp_p
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
     words = ("drafts", "send", draft.draft_id, "--to", "885", "--home", str(sandwell.config.home), "--reason", "refuge")
     assert run_command(*words).returncode == 2

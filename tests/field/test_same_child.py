@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.one import drafts, intake
+from gateway.one import drafts, leavers_folder
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import outbox
@@ -19,7 +19,7 @@ from gateway.store.drafts import Draft, State
 from schemas.message import Restriction, TransferNotice
 from tests import folders
 from tests.conftest import introduce, make, new_database
-from tests.flows.test_intake import put
+from tests.flows.test_leavers_folder import put
 
 ADA = 'X333210123001,Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1 9ZZ,Exampleton'
 MENDED = ADA.replace("44 ", "46 ")
@@ -43,7 +43,7 @@ def sandwell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Authori
 
 async def take_in(here: Authority, tmp_path: Path, *rows: str) -> list[dict[str, str]]:
     put(tmp_path, *rows)
-    await intake.take_in(here, tmp_path / "one")
+    await leavers_folder.take_in(here, tmp_path / "one")
     return folders.rows_of(here.config.home, "leavers")
 
 

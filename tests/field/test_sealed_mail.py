@@ -29,10 +29,10 @@ from adapters.mail_parts import decode_text
 from adapters.route import Address, Bundle, Changed, HandedOver, Left, Returned, Strange
 from gateway import app
 from gateway.core.delivery import State
-from gateway.exchange import hear
+from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
+from gateway.exchange.delivery_result import settle
 from gateway.exchange.send import prepare, send
-from gateway.exchange.settle import settle
 from gateway.monitoring import health
 from gateway.store import inbox, outbox
 from tests import mail as mail_servers
@@ -319,7 +319,7 @@ async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(
     sandwell.store.run(lambda tx: write_endings(tx, sandwell, "885", [ending]))
     later = sandwell.now() + timedelta(seconds=1)
     sandwell.now = lambda: later
-    sandwell.store.run(lambda tx: hear.heard(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
+    sandwell.store.run(lambda tx: hear_mail.heard(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
     assert state(sandwell, sent) is State.SENT
     assert [one["ending"] for one in sandwell.store.look(lambda tx: outbox.tries(tx, sent))] == [
         "handed over",
@@ -398,7 +398,7 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
     """Whatever a server gives at first: nothing is moved, and the mail itself is read when it is given."""
     now = 1000.0
     monkeypatch.setattr("adapters.imap.time.monotonic", lambda: now)
-    monkeypatch.setattr("adapters.put_off.time.monotonic", lambda: now)
+    monkeypatch.setattr("adapters.deferred.time.monotonic", lambda: now)
     monkeypatch.setattr(email, "POLL_SECONDS", 0.0)
     _, raw = mail.sealed("885", "sealed", b"x", sender="g@w.example", to=OURS, now=notice().header.created_at)
     text = (FOLDER.parent / "mail" / "placeholder-of-exchange.eml").read_bytes()

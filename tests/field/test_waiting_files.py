@@ -10,19 +10,19 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.authority import Authority
 from gateway.console.application import application
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.monitoring import doctor
-from gateway.one import intake, waiting
+from gateway.one import held_files, leavers_folder
 from gateway.settings.sections import OneSettings
+from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
-from gateway.store import log, outbox
 from tests import folders
 from tests.conftest import introduce, make
 from tests.consoles import house, session
 from tests.flows.test_command_line import cme_gateway
-from tests.flows.test_intake import ADA, HEAD, put
+from tests.flows.test_leavers_folder import ADA, HEAD, put
 
 Client = TestClient[web.Request, web.Application]
 OTHER = HEAD.replace("UPN", "Unique Number")
@@ -60,7 +60,7 @@ async def call(client: Client, here: Authority, method: str, path: str, **typed:
 
 async def take_in(here: Authority, tmp_path: Path, *rows: str, head: str = HEAD) -> None:
     put(tmp_path, *rows, head=head)
-    await intake.take_in(here, tmp_path / "one")
+    await leavers_folder.take_in(here, tmp_path / "one")
 
 
 async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
@@ -77,11 +77,11 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
     assert "Testchild" not in page
     status, page = await call(client, sandwell, "POST", f"{address}/accept")
     assert (status, "File accepted" in page) == (200, True)
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["sent", "headings"]
     status, _ = await call(client, sandwell, "POST", f"{address}/accept")
     assert status == 404, "somebody has decided"
-    acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, act="one."))]
+    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, act="one."))]
     assert {"one.file-accepted", "one.headings-accepted", "one.taken-in"} <= set(acts)
 
 
@@ -89,7 +89,7 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
     client: Client, sandwell: Authority, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
-    [one] = waiting.find_all(sandwell.config.home)
+    [one] = held_files.find_all(sandwell.config.home)
     _, page = await call(client, sandwell, "POST", f"/drafts/files/{one.file_id}/put-aside")
     assert "File put aside" in page
     assert "No files are waiting" in page
@@ -101,7 +101,7 @@ async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     [finding] = [one for one in doctor.examine(sandwell) if one.name == "ONE's folder"]
     assert (finding.result, "wait for a person to look at them: 1" in finding.detail) == ("warn", True)
-    [one] = waiting.find_all(sandwell.config.home)
+    [one] = held_files.find_all(sandwell.config.home)
     home = ("--home", str(sandwell.config.home))
     listed = await asyncio.to_thread(cme_gateway, "one", "waiting", *home)
     assert "Unique Number" in listed.stdout

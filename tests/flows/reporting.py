@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange import respond
 from gateway.exchange.receive import receive
@@ -25,8 +25,10 @@ def pair_of(folder: Path) -> tuple[Authority, Authority]:
     made = datetime(2026, 10, 1, tzinfo=UTC)
     both = []
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
-        setup.create(folder / code, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: made)
-        both.append(setup.open_authority(folder / code, now=lambda: MONDAY))
+        home_folder.create(
+            folder / code, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: made
+        )
+        both.append(home_folder.open_authority(folder / code, now=lambda: MONDAY))
     introduce(*both)
     return both[0], both[1]
 

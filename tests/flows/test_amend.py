@@ -7,7 +7,7 @@ import pytest
 
 from gateway import app
 from gateway.core.delivery import State
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive

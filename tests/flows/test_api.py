@@ -14,13 +14,13 @@ import pytest
 from gateway.api import application as api
 from gateway.api.application import operations
 from gateway.api.guard import PARTS
-from gateway.authority import Authority
 from gateway.case_systems import clients
+from gateway.context import Authority
 from gateway.core.permissions import Act, Role, Scope, allows
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from keys import api_token
 from schemas import json, xml
 from schemas.message import Message
@@ -142,14 +142,14 @@ async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> Non
     receipt = await reader.get(said["receipts"][0]["address"].removeprefix("/api/v1"))
     assert (receipt.status, receipt.content_type) == (200, "application/jwt")
     assert (await receipt.text()).count(".") == 2
-    assert not here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    assert not here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
 
 
 async def test_every_reading_is_an_entry_that_names_the_client(there: Served) -> None:
     here, sandwell, http = there
     one, sent = await supplier(http, here, name="one-test"), await came(here, sandwell)
     await one.get(f"/notices/{sent.header.message_id}")
-    [entry] = here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    [entry] = here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
     assert (entry.actor, entry.about) == ("api:one-test", sent.header.message_id)
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
+from gateway import home_folder
 from gateway.case_systems import clients
 from gateway.core.permissions import Scope
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.settings.file import parse
-from gateway.store import log
+from gateway.store import audit_log
 from tests.conftest import make
 from tests.flows.test_command_line import cme_gateway
 
@@ -37,8 +37,8 @@ def test_a_client_is_made_listed_and_ended_and_its_secret_is_shown_once(tmp_path
     assert cme_gateway("api", "end", "nobody", "--home", home).returncode == 4
     assert json.loads(cme_gateway("api", "webhooks", "--home", home, "--json").stdout) == {"webhooks": []}
     assert cme_gateway("api", "resume", "wh-none", "--home", home).returncode == 4
-    here = setup.open_authority(tmp_path / "333")
-    acts = [(one.act, one.actor, one.about) for one in here.store.look(lambda tx: log.search(tx, act="client."))]
+    here = home_folder.open_authority(tmp_path / "333")
+    acts = [(one.act, one.actor, one.about) for one in here.store.look(lambda tx: audit_log.search(tx, act="client."))]
     here.store.close()
     assert acts == [("client.ended", "ines", "one-test"), ("client.added", "ines", "one-test")]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.errors import StoreUnavailable
 from gateway.exchange import amend
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from keys import tls
 from keys.errors import CardExpired, RingExposed, RingUnreadable
 from keys.jose import decode, encode
@@ -84,7 +84,9 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
     async with app.running(sandwell), app.running(worcestershire):
         again = read_only(worcestershire)
         with pytest.raises(StoreUnavailable) as caught:
-            await worcestershire.store.write(lambda tx: log.append(tx, worcestershire.now(), [log.Entry("test", "x")]))
+            await worcestershire.store.write(
+                lambda tx: audit_log.append(tx, worcestershire.now(), [audit_log.Entry("test", "x")])
+            )
         assert caught.value.code == "store.read-only"
         [sent] = await send(sandwell, [notice()], by="olive")
         await until(lambda: "503" in last_reason(sandwell, sent))
@@ -131,8 +133,8 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
 async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: Pair) -> None:
     sandwell, worcestershire = pair
     key, certificate = tls.self_signed("127.0.0.1", now=worcestershire.now(), days=9)
-    (worcestershire.config.home / setup.TLS_KEY).write_bytes(key)
-    (worcestershire.config.home / setup.TLS_CERTIFICATE).write_bytes(certificate)
+    (worcestershire.config.home / home_folder.TLS_KEY).write_bytes(key)
+    (worcestershire.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     async with app.running(sandwell), app.running(worcestershire):
         [sent] = await send(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
@@ -208,11 +210,11 @@ def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: 
     ring = tmp_path / "333" / "keys" / "ring.json"
     ring.chmod(0o644)
     with pytest.raises(RingExposed):
-        setup.open_authority(tmp_path / "333")
+        home_folder.open_authority(tmp_path / "333")
     ring.chmod(0o600)
     ring.write_bytes(ring.read_bytes()[:-40])
     with pytest.raises(RingUnreadable):
-        setup.open_authority(tmp_path / "333")
+        home_folder.open_authority(tmp_path / "333")
     shown = command(tmp_path / "333", "outbox")
     assert shown.returncode == 78
     assert "ring.unreadable" in shown.stderr
@@ -222,7 +224,7 @@ def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: 
 def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_path: Path) -> None:
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
         make(tmp_path / code, code, name).store.close()
-    theirs = str(tmp_path / "885" / setup.CARD_FILE)
+    theirs = str(tmp_path / "885" / home_folder.CARD_FILE)
     refused = command(tmp_path / "333", "partner", "add", theirs, say="n\n")
     assert refused.returncode == 5
     assert "Worcestershire (885)" in refused.stderr
@@ -239,16 +241,16 @@ async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_a
     introduce(sandwell, before)
     early = prepare(sandwell, [notice()], "olive")[0].sealed
     before.store.close()
-    setup.rotate_keys(tmp_path / "885", by="ines")
-    after = setup.open_authority(tmp_path / "885")
-    add(sandwell, (tmp_path / "885" / setup.CARD_FILE).read_text(), by="test")
+    home_folder.rotate_keys(tmp_path / "885", by="ines")
+    after = home_folder.open_authority(tmp_path / "885")
+    add(sandwell, (tmp_path / "885" / home_folder.CARD_FILE).read_text(), by="test")
     late = prepare(sandwell, [notice()], "olive")[0].sealed
     tokens = await receive(after, [early, late], "333")
     assert [codes(sandwell, after, token, sealed) for token, sealed in zip(tokens, (early, late), strict=True)] == [
         (),
         (),
     ]
-    acts = {entry.act for entry in after.store.look(lambda tx: list(log.entries(tx)))}
+    acts = {entry.act for entry in after.store.look(lambda tx: list(audit_log.entries(tx)))}
     assert {"keys.rotated", "card.renewed"} <= acts
     for here in (sandwell, after):
         here.store.close()
@@ -277,7 +279,7 @@ def test_what_others_wrote_is_shown_as_they_wrote_it(tmp_path: Path) -> None:
     """Neither a name on a card nor the name of a file is taken for markup."""
     make(tmp_path / "333", "333", "Sandwell").store.close()
     make(tmp_path / "885", "885", "[/red] [bold]Worcestershire").store.close()
-    add_theirs = ("partner", "add", str(tmp_path / "885" / setup.CARD_FILE))
+    add_theirs = ("partner", "add", str(tmp_path / "885" / home_folder.CARD_FILE))
     assert "[/red] [bold]Worcestershire (885)" in command(tmp_path / "333", *add_theirs, say="y\n").stderr
     for words in (("partner", "list"), ("partner", "show", "885")):
         assert "[/red]" in command(tmp_path / "333", *words).stdout

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
@@ -16,7 +16,7 @@ from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import send
 from gateway.reconciliation import reconcile
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Outcome, Withdrawal
 from tests.children import notice
 from tests.world import World
@@ -77,7 +77,7 @@ async def test_whom_we_spoke_to_is_locked_and_stands_in_no_log(world: World) -> 
     [(kept, call)] = by_hand.recorded(sandwell, message_id)
     assert (kept.recorded_by, call) == ("olive", Call(SPOKEN_TO, world.now, "rings back"))
     assert SPOKEN_TO.encode() not in kept.content
-    entries = sandwell.store.look(lambda tx: log.search(tx, about=message_id))
+    entries = sandwell.store.look(lambda tx: audit_log.search(tx, about=message_id))
     assert "notice.handed-over" in [entry.act for entry in entries]
     assert not any(SPOKEN_TO in entry.entry for entry in entries)
 

@@ -8,15 +8,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.authority import Authority
 from gateway.case_systems import clients, overview, webhooks
 from gateway.console.application import application
-from gateway.console.visit import HERE
-from gateway.core.happenings import Event
+from gateway.console.console_request import HERE
+from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
+from gateway.core.webhook_events import Event
 from gateway.errors import NotAllowed
+from gateway.store import audit_log
 from gateway.store import clients as kept
-from gateway.store import log
 from gateway.store import webhooks as hooks
 from tests.conftest import introduce, make
 from tests.consoles import house, session
@@ -46,7 +46,9 @@ async def post(console: Client, path: str, typed: list[tuple[str, str]]) -> tupl
 
 
 def acts(here: Authority) -> list[str]:
-    found = here.store.look(lambda tx: [one for act in ("client.", "webhook.") for one in log.search(tx, act=act)])
+    found = here.store.look(
+        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.search(tx, act=act)]
+    )
     return [one.act for one in sorted(found, key=lambda one: one.number)]
 
 
@@ -148,7 +150,7 @@ async def test_a_page_says_up_to_when_a_webhook_was_told_and_how_much_waits(tmp_
     await came(here, there)
     [told] = overview.look(here, "one-test").told
     assert (told.until, told.waiting) == (None, 2)
-    size = here.store.look(lambda tx: log.head(tx).size)
+    size = here.store.look(lambda tx: audit_log.head(tx).size)
     here.store.run(lambda tx: hooks.told(tx, made, size, here.now()))
     [told] = overview.look(here, "one-test").told
     assert told.until is not None

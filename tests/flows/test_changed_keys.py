@@ -17,18 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
+from gateway import home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
-from gateway.case_systems import once
-from gateway.case_systems.once import Answer
+from gateway.case_systems import idempotency
+from gateway.case_systems.idempotency import Answer
 from gateway.casework import case, find
+from gateway.context import Authority
 from gateway.exchange import letters
-from gateway.one import intake
-from gateway.searches import children
+from gateway.one import leavers_folder
+from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
-from gateway.store import children as kept_children
-from gateway.store import drafts, outbox
+from gateway.store import children, drafts, outbox
 from keys import at_rest, errors
 from keys.ring import RING_FILE, Ring
 from schemas.message import Child
@@ -58,7 +57,7 @@ Change = Callable[[Path], None]
 
 def rotate(home: Path, *, revoke: bool = False) -> None:
     passphrase = (home / "passphrase").read_bytes()
-    Ring.rotate(home / setup.KEYS, passphrase=passphrase, now=NOW, revoke=revoke)
+    Ring.rotate(home / home_folder.KEYS, passphrase=passphrase, now=NOW, revoke=revoke)
 
 
 CHANGES: dict[str, tuple[Change, ...]] = {
@@ -87,14 +86,14 @@ def new_home(tmp_path: Path) -> Path:
     home = tmp_path / "333"
     for code, name in (("885", "Worcestershire"), ("333", "Sandwell")):
         folder = tmp_path / code
-        setup.create(folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW)
-    here = setup.open_authority(home, now=lambda: NOW)
-    add(here, (tmp_path / "885" / setup.CARD_FILE).read_text("ascii"), by="ines")
+        home_folder.create(folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW)
+    here = home_folder.open_authority(home, now=lambda: NOW)
+    add(here, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
     read_leavers(here)
-    claim = once.begin(here, "1", "8e03978e-40d5", REQUEST)
-    assert isinstance(claim, once.Claim)
-    once.settle(here, claim, Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
-    children.load(here, io.BytesIO(INDEX), "ines")
+    claim = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
+    assert isinstance(claim, idempotency.Claim)
+    idempotency.settle(here, claim, Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
+    children_index.load(here, io.BytesIO(INDEX), "ines")
     [sent] = here.store.look(outbox.search)
     (tmp_path / REFERENCE).write_text(letters.reference(sent.message_id, here.ring))
     here.store.close()
@@ -113,7 +112,7 @@ def here(home: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
     """The gateway in it, after the change."""
     for change in request.param:
         change(home)
-    opened = setup.open_authority(home, now=lambda: NOW)
+    opened = home_folder.open_authority(home, now=lambda: NOW)
     yield opened
     opened.store.close()
 
@@ -126,7 +125,7 @@ def read_leavers(here: Authority) -> list[tuple[str, str]]:
     file = folder / "leavers.csv"
     file.write_text("\r\n".join([HEAD, ADA, RESTRICTED, ""]))
     os.utime(file, (time.time() - 60, time.time() - 60))
-    asyncio.run(intake.take_in(here, folder))
+    asyncio.run(leavers_folder.take_in(here, folder))
     rows = folders.rows_of(here.config.home, "leavers", name="leavers.csv")
     return [(row["Result"], row["MessageId"]) for row in rows]
 
@@ -146,16 +145,16 @@ def test_a_notice_is_found(here: Authority) -> None:
 
 
 def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -> None:
-    again = once.begin(here, "1", "8e03978e-40d5", REQUEST)
+    again = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
     assert again == Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1")
-    with pytest.raises(once.OtherRequest):
-        once.begin(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
+    with pytest.raises(idempotency.OtherRequest):
+        idempotency.begin(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
 
 
 def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:
-    index = here.store.look(kept_children.current)
+    index = here.store.look(children.current)
     assert index is not None
-    [child] = here.store.look(lambda tx: children.near(tx, here, index.load, {"u|X333210123002"}))
+    [child] = here.store.look(lambda tx: children_index.near(tx, here, index.load, {"u|X333210123002"}))
     assert child.said["surname"] == "Specimen"
 
 
@@ -170,14 +169,14 @@ def test_what_was_kept_is_opened_and_what_is_kept_now_too(here: Authority) -> No
     assert notice.message is not None
     assert next(iter(notice.message.each(Child))).surname == "Testchild-Example"
     locked = at_rest.lock(b"a notice", about="m-1", ring=here.ring)
-    here.ring = Ring.unlock(here.config.home / setup.KEYS, passphrase=here.config.passphrase())
+    here.ring = Ring.unlock(here.config.home / home_folder.KEYS, passphrase=here.config.passphrase())
     assert at_rest.unlock(locked, about="m-1", ring=here.ring) == b"a notice"
 
 
 def test_keys_of_0_1_are_written_anew_by_a_change_of_keys_alone(home_of_0_1: Path) -> None:
-    file = home_of_0_1 / setup.KEYS / RING_FILE
+    file = home_of_0_1 / home_folder.KEYS / RING_FILE
     before = file.read_bytes()
-    setup.open_authority(home_of_0_1, now=lambda: NOW).store.close()
+    home_folder.open_authority(home_of_0_1, now=lambda: NOW).store.close()
     assert file.read_bytes() == before
     rotate(home_of_0_1)
     text = file.read_text()
@@ -188,8 +187,8 @@ def test_keys_of_0_1_are_written_anew_by_a_change_of_keys_alone(home_of_0_1: Pat
 def test_copies_made_after_a_change_of_keys_do_not_open_with_the_keys_of_before(home: Path) -> None:
     """So a process that was not restarted, or a backup of keys that is too old, is told what is wrong."""
     passphrase = (home / "passphrase").read_bytes()
-    old = Ring.unlock(home / setup.KEYS, passphrase=passphrase)
+    old = Ring.unlock(home / home_folder.KEYS, passphrase=passphrase)
     rotate(home)
-    locked = at_rest.lock(b"a notice", about="m-1", ring=Ring.unlock(home / setup.KEYS, passphrase=passphrase))
+    locked = at_rest.lock(b"a notice", about="m-1", ring=Ring.unlock(home / home_folder.KEYS, passphrase=passphrase))
     with pytest.raises(errors.UnknownWrappingKey):
         at_rest.unlock(locked, about="m-1", ring=old)

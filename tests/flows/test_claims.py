@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway import app
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange import deliver
 from gateway.exchange.send import send

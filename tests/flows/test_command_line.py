@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
+from gateway import home_folder
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
@@ -76,7 +76,7 @@ def test_what_cannot_be_is_said(homes: tuple[Path, Path], words: tuple[str, ...]
 
 def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     """From the list to the answer; the reply that comes back is filed and waits for nobody."""
-    here, there = (setup.open_authority(home) for home in homes)
+    here, there = (home_folder.open_authority(home) for home in homes)
     came = notice()
     [ready] = prepare(here, [came], "olive")
     asyncio.run(receive(there, [ready.sealed], "333"))
@@ -94,14 +94,14 @@ def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
 
 def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], tmp_path: Path) -> None:
     make(tmp_path / "330", "330", "Birmingham").store.close()
-    card = str(tmp_path / "330" / setup.CARD_FILE)
+    card = str(tmp_path / "330" / home_folder.CARD_FILE)
     done = cme_gateway("partner", "add", card, "--home", str(homes[0]))
     assert done.returncode == 5
     assert "--fingerprint" in done.stderr
 
 
 def test_the_same_card_again_is_held_already(homes: tuple[Path, Path]) -> None:
-    done = cme_gateway("partner", "add", str(homes[1] / setup.CARD_FILE), "--home", str(homes[0]))
+    done = cme_gateway("partner", "add", str(homes[1] / home_folder.CARD_FILE), "--home", str(homes[0]))
     assert done.returncode == 0
     assert "held already" in done.stdout
 
@@ -113,7 +113,7 @@ def test_an_export_without_a_gateway_asks_for_the_card(homes: tuple[Path, Path],
     assert "audit.export-exists" in again.stderr
     done = cme_gateway("audit", "verify", "--export", export, "--home", nowhere)
     assert "--card" in done.stderr
-    whole = cme_gateway("audit", "verify", "--export", export, "--card", str(homes[0] / setup.CARD_FILE))
+    whole = cme_gateway("audit", "verify", "--export", export, "--card", str(homes[0] / home_folder.CARD_FILE))
     assert whole.returncode == 0
     assert "The log is whole" in whole.stdout
 
@@ -161,7 +161,7 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     draft.write_bytes(sample("transfer-notice"))
     for _ in range(2):
         assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
-    here = setup.open_authority(homes[0])
+    here = home_folder.open_authority(homes[0])
     cases = {one.conversation_id for one in here.store.look(outbox.search)}
     here.store.close()
     assert len(cases) == 3

@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.authorities import postcodes
-from gateway.authority import SYSTEM, Authority
-from gateway.casework import compose, lapse
+from gateway.casework import compose, expire_compositions
 from gateway.casework.compose import Writing
-from gateway.console import asking
-from gateway.core import writing
+from gateway.console import notice_questions
+from gateway.context import SYSTEM, Authority
+from gateway.core import composition
+from gateway.core.composition import Said
 from gateway.core.delivery import State as Delivered
-from gateway.core.writing import Said
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
 from gateway.exchange.send import prepare, queue
-from gateway.one import intake
-from gateway.store import compositions, log, outbox
+from gateway.one import leavers_folder
+from gateway.store import audit_log, compositions, outbox
 from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import State
 from schemas import xml
@@ -32,7 +32,7 @@ from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, 
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair
-from tests.flows.test_intake import RESTRICTED, put
+from tests.flows.test_leavers_folder import RESTRICTED, put
 from tests.flows.test_postcodes import directory
 
 CHILD: Said = {
@@ -73,7 +73,7 @@ def test_what_was_written_is_there_when_the_officer_comes_back_and_lies_locked(p
     assert compose.look(sandwell, name, "olive").body["child"] == CHILD
     _, _, content = sandwell.store.look(lambda tx: compositions.opened(tx, name))
     assert b"Testchild" not in content
-    acts = [one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=name))]
+    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=name))]
     assert acts.count("composition.read") == 2
 
 
@@ -105,13 +105,13 @@ def test_what_nobody_touches_for_28_days_ends_and_can_be_read_by_nobody(pair: Pa
     sandwell, _ = pair
     left, touched = written(sandwell), written(sandwell)
     clock, begun = sandwell.now, sandwell.now()
-    sandwell.now = lambda: clock() + lapse.UNTOUCHED / 2
+    sandwell.now = lambda: clock() + expire_compositions.UNTOUCHED / 2
     compose.keep(sandwell, compose.look(sandwell, touched, "olive"), "olive")
     compose.look(sandwell, left, "percy")  # to look at it keeps nothing alive
-    sandwell.now = lambda: begun + lapse.UNTOUCHED - timedelta(seconds=1)
-    assert lapse.lapse(sandwell) == 0
-    sandwell.now = lambda: clock() + lapse.UNTOUCHED
-    assert (lapse.lapse(sandwell), lapse.lapse(sandwell)) == (1, 0)
+    sandwell.now = lambda: begun + expire_compositions.UNTOUCHED - timedelta(seconds=1)
+    assert expire_compositions.lapse(sandwell) == 0
+    sandwell.now = lambda: clock() + expire_compositions.UNTOUCHED
+    assert (expire_compositions.lapse(sandwell), expire_compositions.lapse(sandwell)) == (1, 0)
 
     kept, data_key, content = sandwell.store.look(lambda tx: compositions.opened(tx, left))
     assert (kept.state, data_key, content) == (State.LAPSED, None, b"")
@@ -119,7 +119,7 @@ def test_what_nobody_touches_for_28_days_ends_and_can_be_read_by_nobody(pair: Pa
     with pytest.raises(NotAllowed, match=r"composition\.ended"):
         compose.look(sandwell, left, "olive")
     assert compose.look(sandwell, touched, "olive").body["child"] == CHILD
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, about=left, act="composition.lapsed"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, about=left, act="composition.lapsed"))
     assert (entry.actor, '"by":"olive"' in entry.entry) == (SYSTEM, True)
 
 
@@ -136,8 +136,8 @@ async def test_the_loop_ends_all_of_them_at_once(pair: Pair) -> None:
     sandwell, _ = pair
     some = [written(sandwell) for _ in range(3)]
     clock, stop = sandwell.now, asyncio.Event()
-    sandwell.now = lambda: clock() + lapse.UNTOUCHED
-    loop = asyncio.create_task(lapse.lapse_forever(sandwell, stop))
+    sandwell.now = lambda: clock() + expire_compositions.UNTOUCHED
+    loop = asyncio.create_task(expire_compositions.lapse_forever(sandwell, stop))
     async with asyncio.timeout(10):
         while await sandwell.store.read(lambda tx: compositions.writing(tx, 1)):
             await asyncio.sleep(0.02)
@@ -147,7 +147,9 @@ async def test_the_loop_ends_all_of_them_at_once(pair: Pair) -> None:
 
 
 def test_the_day_on_which_it_ends_is_a_day_of_ours() -> None:
-    assert lapse.ends_on(datetime(2026, 6, 1, 23, 30, tzinfo=UTC)) == date(2026, 6, 30)  # summer: past midnight here
+    assert expire_compositions.ends_on(datetime(2026, 6, 1, 23, 30, tzinfo=UTC)) == date(
+        2026, 6, 30
+    )  # summer: past midnight here
 
 
 def test_what_is_given_up_can_be_read_by_nobody(pair: Pair) -> None:
@@ -249,7 +251,7 @@ def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     body = notice(name=name).body
     assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)
     kind: type = type(body)
-    again, lacking = writing.body(type(body).__name__, writing.said(body))
+    again, lacking = composition.body(type(body).__name__, composition.said(body))
     assert lacking == []
     for slot in slots(kind):
         if "address" not in slot.field:
@@ -276,7 +278,7 @@ async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_
     sandwell, _ = pair
     (tmp_path / "one").mkdir()
     put(tmp_path, RESTRICTED)
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 10))
     name, other = (compose.from_draft(sandwell, draft.draft_id, "TransferNotice", "olive") for _ in range(2))
     now = compose.look(sandwell, name, "olive")
@@ -299,9 +301,9 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     assert isinstance(message.body, TransferNotice)
     assert message.body.child
     slot = next(one for one in slots(Child) if one.field == "surname")
-    text = asking.normal(slot, typed)
+    text = notice_questions.normal(slot, typed)
     try:
-        writing.value(slot, text)
+        composition.value(slot, text)
     except ValueError:
         return
     if text:

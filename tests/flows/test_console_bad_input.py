@@ -15,10 +15,10 @@ from yarl import URL
 
 from gateway.access import people
 from gateway.access.sessions import IDLE
-from gateway.console import questions
+from gateway.console import forms
 from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT, application
-from gateway.console.questions import Question
-from gateway.console.visit import HERE, SESSION_COOKIE
+from gateway.console.console_request import HERE, SESSION_COOKIE
+from gateway.console.forms import Question
 from gateway.core.permissions import Role
 from gateway.store import people as store
 from tests.consoles import house, session, sign_in_name
@@ -186,9 +186,9 @@ FIELDS = ("line", "on-day", "on-month", "on-year", "time", "note", "way", "anoth
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=300)))
 def test_whatever_is_typed_into_a_form_is_read_or_gets_a_sentence(typed: dict[str, str]) -> None:
-    answers = questions.read(ASKED, typed, MONDAY.date())
+    answers = forms.read(ASKED, typed, MONDAY.date())
     assert set(answers.values) | set(answers.wrong) == {question.name for question in ASKED}
     assert not set(answers.values) & set(answers.wrong)
     assert all(sentence for sentence in answers.wrong.values())
     if not answers.wrong:
-        assert questions.moment(answers.day("on"), answers.text("time")).tzinfo is not None
+        assert forms.moment(answers.day("on"), answers.text("time")).tzinfo is not None

@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people
 from gateway.console.application import application
-from gateway.console.doors import Door
-from gateway.console.visit import HERE
+from gateway.console.console_request import HERE
+from gateway.console.endpoints import Door
 from gateway.core.permissions import TABLE, Act, Reach, Role, reach
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare

@@ -15,19 +15,19 @@ from sqlalchemy import Connection
 
 from gateway.access import people
 from gateway.auditing import audit
-from gateway.auditing.checking import Checks
+from gateway.auditing.verify_job import Checks
 from gateway.authorities import partners
-from gateway.authority import Authority
 from gateway.console.application import application
 from gateway.console.unanswered import SHOWN
+from gateway.context import Authority
+from gateway.core.checkpoint_rules import Alarm, Seen
 from gateway.core.permissions import Role
-from gateway.core.witnessing import Alarm, Seen
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.send import prepare, queue
-from gateway.store import entries, inbox, log, witnessed
-from gateway.store.entries import Sought
-from gateway.store.log import Entry
+from gateway.store import audit_log, audit_search, inbox, partner_checkpoints
+from gateway.store.audit_log import Entry
+from gateway.store.audit_search import Sought
 from keys import card
 from keys.trust import Trust
 from schemas.message import Acknowledgement, Message
@@ -143,11 +143,11 @@ async def test_the_children_of_one_page_are_named_and_that_is_one_entry_of_the_l
     messages = await many(visitor)
     page = await visitor.get(Role.CME_OFFICER, "/unanswered?page=2")
     assert page.count(">Testchild-Example, Ada</a>") == 2
-    [entry] = visitor.here.store.look(lambda tx: entries.newest(tx, Sought(acts=("list.read",)), None, 9))
+    [entry] = visitor.here.store.look(lambda tx: audit_search.newest(tx, Sought(acts=("list.read",)), None, 9))
     assert entry.actor == sign_in_name(Role.CME_OFFICER)
     for message in messages:
         sought = Sought(acts=("list.read",), abouts=(message.header.message_id,))
-        read = visitor.here.store.look(lambda tx, sought=sought: entries.newest(tx, sought, None, 9))  # type: ignore[misc]
+        read = visitor.here.store.look(lambda tx, sought=sought: audit_search.newest(tx, sought, None, 9))  # type: ignore[misc]
         assert bool(read) == (message in messages[SHOWN:])
 
 
@@ -204,7 +204,7 @@ async def checked(visitor: Visitor) -> str:
 async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
     await audit.checkpoint(visitor.here)
     assert "The log is whole" in await checked(visitor)
-    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="audit.verified"))
+    [entry] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="audit.verified"))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
@@ -254,7 +254,7 @@ async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
     now = visitor.here.now()
     seen = Seen(7, b"r" * 32, "the note of today", now)
     visitor.here.store.run(
-        lambda tx: witnessed.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
+        lambda tx: partner_checkpoints.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
     )
     text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
     assert "Alarm about Worcestershire: it signed two different logs of the same length" in text
@@ -274,7 +274,7 @@ async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visi
         address = f"/reports/{name}?from={today}&to={today}"
         assert said in await visitor.get(Role.AUDITOR, address)
         assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
-    [entry] = visitor.here.store.look(lambda tx: log.search(tx, act="report.statistics", limit=1))
+    [entry] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="report.statistics", limit=1))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
@@ -305,17 +305,17 @@ async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_l
     today = f"{visitor.here.now():%Y-%m-%d}"
     asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
     assert "under your name" in asked
-    assert visitor.here.store.look(lambda tx: log.search(tx, act="notice.read")) == []
+    assert visitor.here.store.look(lambda tx: audit_log.search(tx, act="notice.read")) == []
     days = {"from": today, "to": today, "as": "csv"}
     sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
     assert "Date of birth" in sheet
-    [read] = visitor.here.store.look(lambda tx: log.search(tx, act="notice.read"))
+    [read] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
     assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
 
 
 async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
     visitor.here.store.run(
-        lambda tx: log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
+        lambda tx: audit_log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
     )
     assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
     assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)

@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from gateway import logs
 from gateway.access.sessions import digest_of
 from gateway.console.application import MAX_FORM_BYTES, application
-from gateway.console.visit import HERE, SESSION_COOKIE
+from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.store import people as store

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.access.sessions import IDLE
-from gateway.console import way_back
+from gateway.console import return_to
 from gateway.console.application import application
-from gateway.console.visit import HERE, SESSION_COOKIE
+from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
 from tests.consoles import PASSWORD, house, session, sign_in_name
 
@@ -47,8 +47,8 @@ async def way(client: Client, method: str, path: str, cookies: dict[str, str] | 
     url = URL(f"{base}{path}", encoded=True)
     answer = await client.session.request(method, url, data=data, cookies=cookies, allow_redirects=False)
     assert answer.headers["Location"].startswith("/sign-in")
-    kept = answer.cookies.get(way_back.COOKIE)
-    return {way_back.COOKIE: kept.value} if kept else {}
+    kept = answer.cookies.get(return_to.COOKIE)
+    return {return_to.COOKIE: kept.value} if kept else {}
 
 
 @pytest.mark.parametrize("path", [CASE, "/inbox?all", "/audit?person=olive@council.example&kind=log"])
@@ -77,8 +77,8 @@ async def test_the_way_back_is_kept_where_no_script_and_no_other_site_reaches_it
     answer = await client.get(CASE, allow_redirects=False)
     kept = answer.headers["Set-Cookie"]
     assert {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"} <= {part.strip() for part in kept.split(";")}
-    signed_in = await client.post("/sign-in", data=TYPED, cookies={way_back.COOKIE: CASE}, allow_redirects=False)
-    assert signed_in.cookies[way_back.COOKIE]["max-age"] == "0"
+    signed_in = await client.post("/sign-in", data=TYPED, cookies={return_to.COOKIE: CASE}, allow_redirects=False)
+    assert signed_in.cookies[return_to.COOKIE]["max-age"] == "0"
     assert signed_in.cookies[SESSION_COOKIE].value
 
 
@@ -91,18 +91,18 @@ async def test_the_way_back_is_kept_where_no_script_and_no_other_site_reaches_it
         "elsewhere.example",
         "/%0d%0aSet-Cookie:x",
         "javascript:alert(1)",
-        "/" + "x" * way_back.MAX_LENGTH,
+        "/" + "x" * return_to.MAX_LENGTH,
         "/sign-out",
         "",
     ],
 )
 async def test_a_way_back_that_is_no_path_of_ours_leads_to_the_first_page(client: Client, forged: str) -> None:
-    assert await signed_in_from(client, {way_back.COOKIE: forged}) == "/"
+    assert await signed_in_from(client, {return_to.COOKIE: forged}) == "/"
 
 
 @given(st.text(max_size=40))
 def test_nothing_that_a_browser_may_hold_leads_to_another_host(wanted: str) -> None:
-    if way_back._is_place(wanted):
+    if return_to._is_place(wanted):
         assert URL("http://here.example/").join(URL(wanted, encoded=True)).host == "here.example"
         assert wanted.isprintable()
 

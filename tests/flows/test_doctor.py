@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange.send import prepare, queue
 from gateway.monitoring import doctor
@@ -24,9 +24,9 @@ from tests.flows.test_bad_input import command
 def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
     here = make(tmp_path / "333", "333", "Sandwell")
     here.store.close()
-    card = (tmp_path / "333" / setup.CARD_FILE).read_text()
-    setup.rotate_keys(tmp_path / "333", by="ines")
-    (tmp_path / "333" / setup.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
+    card = (tmp_path / "333" / home_folder.CARD_FILE).read_text()
+    home_folder.rotate_keys(tmp_path / "333", by="ines")
+    (tmp_path / "333" / home_folder.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
     shown = command(tmp_path / "333", "doctor")
     assert shown.returncode == 1
     assert "card renew" in shown.stdout
@@ -35,16 +35,16 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
 
 
 def exposed(here: Authority) -> None:
-    (here.config.home / setup.PASSPHRASE).chmod(0o644)
+    (here.config.home / home_folder.PASSPHRASE).chmod(0o644)
 
 
 def without_tls_key(here: Authority) -> None:
-    (here.config.home / setup.TLS_KEY).unlink()
+    (here.config.home / home_folder.TLS_KEY).unlink()
 
 
 def another_certificate(here: Authority) -> None:
     _, certificate = tls.self_signed("127.0.0.1", now=here.now(), days=9)
-    (here.config.home / setup.TLS_CERTIFICATE).write_bytes(certificate)
+    (here.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
 
 
 def ten_months_on(here: Authority) -> None:

@@ -10,10 +10,10 @@ import pytest
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
-from gateway.one import drafts, intake, leavers, waiting
+from gateway.one import drafts, held_files, leaver_rules, leavers_folder
 from gateway.settings.sections import OneSettings
+from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
-from gateway.store import log, outbox
 from gateway.store.drafts import State
 from schemas import rules, xml
 from schemas.message import Message, Restriction, TransferNotice, WhereaboutsEnquiry
@@ -21,7 +21,7 @@ from tests.children import notice
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_exchange import Pair
-from tests.flows.test_intake import ADA, NOWHERE, RESTRICTED, TODAY, pair, put, report
+from tests.flows.test_leavers_folder import ADA, NOWHERE, RESTRICTED, TODAY, pair, put, report
 
 __all__ = ["pair"]
 
@@ -35,7 +35,7 @@ WITHHELD = Restriction(
 async def take_in(pair: Pair, tmp_path: Path, *rows: str, head: str | None = None) -> list[dict[str, str]]:
     """What the report says of these rows, in a file of their own."""
     put(tmp_path, *rows, **({"head": head} if head else {}))
-    await intake.take_in(pair[0], tmp_path / "one")
+    await leavers_folder.take_in(pair[0], tmp_path / "one")
     return report(tmp_path)
 
 
@@ -46,7 +46,7 @@ async def test_a_row_that_is_held_is_a_draft_once(pair: Pair, tmp_path: Path) ->
     [draft] = sandwell.store.look(lambda tx: kept.search(tx, State.OPEN, 10))
     assert (first["Result"], first["Draft"]) == (again["Result"], again["Draft"]) == ("held", draft.draft_id)
     assert draft.reason == first["Reason"]
-    assert len(sandwell.store.look(lambda tx: log.search(tx, act="draft."))) == 1
+    assert len(sandwell.store.look(lambda tx: audit_log.search(tx, act="draft."))) == 1
 
 
 async def test_an_officer_sends_it_and_the_row_is_done(pair: Pair, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_what_a_restriction_forbids_is_left_out(level: str) -> None:
     """The fullest notice that we publish, under each restriction: no rule has anything against it."""
     full = notice()
     assert isinstance(full.body, TransferNotice)
-    body = leavers.restricted(full.body, replace(WITHHELD, level=level))
+    body = leaver_rules.restricted(full.body, replace(WITHHELD, level=level))
     message = Message(full.header, body)
     assert rules.errors(rules.check(message, today=TODAY)) == []
     assert ("Testchild" in xml.write(message).decode()) == (level == "address-withheld")
@@ -103,7 +103,7 @@ async def test_a_mended_row_takes_the_place_of_its_draft_and_a_whole_one_ends_it
     assert whole["Result"] == "sent"
     ended = sandwell.store.look(lambda tx: kept.get(tx, first["Draft"]))
     assert (ended.state, ended.message_id, ended.ended_by) == (State.SENT, whole["MessageId"], "cme-gateway")
-    acts = [entry.act for entry in sandwell.store.look(lambda tx: log.search(tx, about=first["Draft"]))]
+    acts = [entry.act for entry in sandwell.store.look(lambda tx: audit_log.search(tx, about=first["Draft"]))]
     assert acts == ["draft.sent", "draft.read", "draft.renewed", "draft.made"]
 
 
@@ -125,7 +125,7 @@ async def test_a_discarded_draft_does_not_come_again_and_may_still_be_sent(pair:
 async def test_nothing_about_the_child_lies_open(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     await take_in(pair, tmp_path, NOWHERE, RESTRICTED)
-    entries = "".join(entry.entry for entry in sandwell.store.look(lambda tx: list(log.entries(tx))))
+    entries = "".join(entry.entry for entry in sandwell.store.look(lambda tx: list(audit_log.entries(tx))))
     lies = b"".join(path.read_bytes() for path in sandwell.config.home.glob("store.db*"))
     listed = repr(sandwell.store.look(lambda tx: kept.search(tx, State.OPEN, 10)))
     for name in ("Hidden-Example", "Gone-Example", "2014-01-15"):
@@ -142,7 +142,7 @@ async def test_a_row_that_no_notice_can_hold_is_kept_whole(pair: Pair, tmp_path:
     assert drafts.read(sandwell, held["Draft"], "olive")[1]["surname"] == long
     with pytest.raises(xml.Unreadable):
         drafts.send(sandwell, held["Draft"], "885", None, "olive")
-    assert [entry.act for entry in sandwell.store.look(lambda tx: log.search(tx, act="draft.renewed"))] == []
+    assert [entry.act for entry in sandwell.store.look(lambda tx: audit_log.search(tx, act="draft.renewed"))] == []
 
 
 async def test_the_same_child_twice_is_sent_once_and_the_other_row_is_looked_at(pair: Pair, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_lost_child_becomes_an_enquiry_to_each_neighbour_once(pair: Pair
     assert (sent.kind, sent.recipient, sent.message_id) == ("WhereaboutsEnquiry", "885", line["MessageId"])
     body = respond.read_outgoing(sandwell, sent.message_id, "olive").body
     assert isinstance(body, WhereaboutsEnquiry)
-    assert (body.circulation, body.last_seen_on, body.note) == ("named", date(2026, 10, 23), leavers.ASKED)
+    assert (body.circulation, body.last_seen_on, body.note) == ("named", date(2026, 10, 23), leaver_rules.ASKED)
     [found] = await take_in(pair, tmp_path, LOST.replace(",,,,,Exam", ",,885,,,Exam").replace("Lost", ""), head=HEAD)
     assert (found["Result"], found["To"]) == ("sent", "885"), "an enquiry does not stand in the way of the notice"
 
@@ -233,10 +233,10 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     assert drafts.read(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
     [whole] = await take_in(both, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-23,,885,,,")
     put(tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
-    await intake.take_in(sandwell, tmp_path / "one")
-    [other_headings] = waiting.find_all(sandwell.config.home)
-    waiting.accept(sandwell, other_headings.file_id, "ines")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    [other_headings] = held_files.find_all(sandwell.config.home)
+    held_files.accept(sandwell, other_headings.file_id, "ines")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
     assert sandwell.store.look(lambda tx: kept.waiting(tx)) == (0, None)

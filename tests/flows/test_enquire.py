@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities import correspondents
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.searching import Answering
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
+from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.enquire import Enquired
@@ -20,7 +20,7 @@ from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare
 from gateway.exchange.send import queue as put
 from gateway.searches import search
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from gateway.store.outbox import Delivery
 from schemas.message import (
     LocatedNotice,
@@ -57,7 +57,7 @@ def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
         settings.write('[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:9"\n')
         settings.write('imap = "imaps://127.0.0.1:9"\nuser = "gateway"\npassword_file = "mail"\n')
     (tmp_path / "333" / "mail").write_text("invented")
-    made["333"] = setup.open_authority(tmp_path / "333")
+    made["333"] = home_folder.open_authority(tmp_path / "333")
     for code, other in made.items():
         if code != "333":
             introduce(made["333"], other)
@@ -322,7 +322,7 @@ def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority])
     sandwell = world["333"]
     done = asked_of(sandwell, "885")
     search.look(sandwell, done.case, by="tara")
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="search.read"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="search.read"))
     assert (entry.actor, entry.about) == ("tara", done.case)
     [ready] = prepare(sandwell, [notice()], "tara")
     sandwell.store.run(lambda tx: put(tx, sandwell, [ready]))

@@ -14,16 +14,16 @@ from adapters.https import Https
 from adapters.route import Address, Attempt, Parcel
 from gateway import app
 from gateway.auditing import audit
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
 from gateway.exchange.send import prepare, send
 from gateway.settings.sections import LimitsSettings
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from keys import envelope, receipt
 from keys.trust import Trust
 from schemas import xml
@@ -87,7 +87,7 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
         verdict = whole(here)
         assert verdict.faults == ()
         assert verdict.checkpoints > 0
-        acts = {entry.act for entry in here.store.look(lambda tx: list(log.entries(tx)))}
+        acts = {entry.act for entry in here.store.look(lambda tx: list(audit_log.entries(tx)))}
         assert {"partner.added", "notice.queued", "receipt.verified", "message.kept", "notice.read"} <= acts
         assert other.code != here.code
 
@@ -179,7 +179,7 @@ async def test_a_message_in_anothers_name_is_refused(pair: Pair) -> None:
     sandwell, worcestershire = pair
     sealed = seal(sandwell, notice())
     await receive(worcestershire, [sealed], "330")
-    [refused] = worcestershire.store.look(lambda tx: log.search(tx, act="message.refused"))
+    [refused] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="message.refused"))
     assert NOT_THE_CALLER in refused.entry
     assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli, errors, setup
+from gateway import cli, errors, home_folder
 from gateway.exchange.send import prepare, queue
 from keys.errors import Refusal, RingRefused
 from schemas import xml
@@ -67,7 +67,7 @@ def place(tmp_path: Path) -> Place:
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     for one in (here, there):
         one.store.close()
-    return Place(tmp_path, str(tmp_path / "333"), str(tmp_path / "885" / setup.CARD_FILE))
+    return Place(tmp_path, str(tmp_path / "333"), str(tmp_path / "885" / home_folder.CARD_FILE))
 
 
 def away(place: Place) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def misspelt(place: Place) -> tuple[str, ...]:
 
 
 def other_passphrase(place: Place) -> tuple[str, ...]:
-    (Path(place.home) / setup.PASSPHRASE).write_text("another one that opens nothing")
+    (Path(place.home) / home_folder.PASSPHRASE).write_text("another one that opens nothing")
     return ("outbox",)
 
 
@@ -122,7 +122,7 @@ def test_a_command_ends_as_the_readme_says(place: Place, what: str) -> None:
 
 
 def test_what_is_late_ends_with_three(place: Place) -> None:
-    here, there = setup.open_authority(Path(place.home)), setup.open_authority(place.folder / "885")
+    here, there = home_folder.open_authority(Path(place.home)), home_folder.open_authority(place.folder / "885")
     introduce(here, there)
     ready, clock = prepare(here, [notice()], "olive"), here.now
     here.now = lambda: clock() - timedelta(days=3)

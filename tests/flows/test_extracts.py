@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 import pytest
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.safeguards import Known
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare
-from gateway.one import extracts, forward, intake, waiting
+from gateway.one import extracts, held_files, leaver_batches, leavers_folder
 from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings.file import parse
 from gateway.settings.sections import OneColumnsSettings
@@ -28,7 +28,7 @@ from schemas import xml
 from schemas.message import Message, TransferNotice
 from tests.children import in_letters
 from tests.flows.test_exchange import Pair
-from tests.flows.test_intake import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
+from tests.flows.test_leavers_folder import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
 
 __all__ = ["pair"]
 
@@ -55,7 +55,7 @@ async def leavers(pair: Pair, tmp_path: Path, content: bytes, name: str) -> list
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_bytes(tmp_path, content, name)
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     return report(tmp_path, name=name)
 
 
@@ -139,7 +139,7 @@ async def test_what_is_no_whole_transfer_file_sends_nothing(
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_bytes(tmp_path, content, "x.xml")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     [line] = report(tmp_path, "failed", "x.xml")
     assert (line["Result"], says in line["Reason"]) == ("refused", True)
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
@@ -151,7 +151,7 @@ async def test_an_archive_in_the_place_of_a_file_is_put_aside(pair: Pair, tmp_pa
         archive.writestr("leavers.xml", CTF)
     for name in ("leavers.xml", "leavers.csv"):
         put_bytes(tmp_path, packed.getvalue(), name)
-        await intake.take_in(pair[0], tmp_path / "one")
+        await leavers_folder.take_in(pair[0], tmp_path / "one")
         assert "ZIP" in report(tmp_path, "failed", name)[0]["Reason"]
 
 
@@ -160,14 +160,14 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
     whole = "\r\n".join([HEAD, ADA, BY_POSTCODE, ""]).encode()
     cut = whole.index(b', Inventchester"')  # within quotation marks, which nothing closes
     put_bytes(tmp_path, whole[:cut], "a.csv")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert "not whole" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
     put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")  # within the last row
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="b.csv")] == ["sent", "refused"]
     put_bytes(tmp_path, whole, "c.csv")
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="c.csv")] == ["before", "sent"]
 
 
@@ -181,11 +181,11 @@ async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_
         with file.open("ab") as end:
             end.write(f"{ADA}\r\n".encode())
 
-    await asyncio.gather(intake.take_in(sandwell, tmp_path / "one"), write_on())
+    await asyncio.gather(leavers_folder.take_in(sandwell, tmp_path / "one"), write_on())
     assert file.exists(), "it is not put away while somebody writes it"
-    assert await intake.take_in(sandwell, tmp_path / "one") == 0, "it has not been quiet for long enough"
+    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 0, "it has not been quiet for long enough"
     os.utime(file, (time.time() - 60, time.time() - 60))
-    assert await intake.take_in(sandwell, tmp_path / "one") == 1
+    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
     assert {line["Result"] for line in report(tmp_path)} <= {"before", "sent"}
     assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == 301
 
@@ -287,12 +287,12 @@ def test_a_row_is_read_by_its_cells(line: str, says: str | None) -> None:
 async def test_a_column_that_nobody_knows_is_passed_over_once_a_person_says_so(pair: Pair, tmp_path: Path) -> None:
     for turn in range(2):
         put(tmp_path, f"{ADA},blue", f"{NAMELESS},red", head=f"{HEAD},Favourite Colour")
-        await intake.take_in(pair[0], tmp_path / "one")
+        await leavers_folder.take_in(pair[0], tmp_path / "one")
         if not turn:
-            [one] = waiting.find_all(pair[0].config.home)
+            [one] = held_files.find_all(pair[0].config.home)
             assert "Favourite Colour" in one.sentence
-            waiting.accept(pair[0], one.file_id, "ines")
-            await intake.take_in(pair[0], tmp_path / "one")
+            held_files.accept(pair[0], one.file_id, "ines")
+            await leavers_folder.take_in(pair[0], tmp_path / "one")
     *lines, headings = report(tmp_path)
     assert "Favourite Colour" in headings["Reason"]
     assert [(line["Row"], line["Result"]) for line in lines] == [("2", "before"), ("3", "refused")]
@@ -343,15 +343,15 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
             raise RuntimeError("a fault that nobody foresaw")
         return prepare(here, notices, by, known=more["known"])
 
-    monkeypatch.setattr(forward, "prepare", stumble)
+    monkeypatch.setattr(leaver_batches, "prepare", stumble)
     put(tmp_path, ADA, BY_POSTCODE)
-    await intake.take_in(sandwell, tmp_path / "one")
+    await leavers_folder.take_in(sandwell, tmp_path / "one")
     first, second = report(tmp_path)
-    assert (first["Result"], second["Result"], second["Reason"]) == ("sent", "held", forward.UNFORESEEN)
+    assert (first["Result"], second["Result"], second["Reason"]) == ("sent", "held", leaver_batches.UNFORESEEN)
     assert second["Draft"]
 
 
 async def test_a_upn_with_a_letter_that_no_upn_has_is_refused_alone(pair: Pair, tmp_path: Path) -> None:
     put(tmp_path, "A33321012300I,Letter-Example,Hal,2014-01-15,M,7,2026-10-23,,885,,,", ADA)
-    await intake.take_in(pair[0], tmp_path / "one")
+    await leavers_folder.take_in(pair[0], tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path)] == ["refused", "sent"]

@@ -8,14 +8,14 @@ from datetime import date
 import pytest
 from sqlalchemy import func, insert, select
 
-from gateway.authority import Authority
 from gateway.casework import find
-from gateway.casework.stands import Stands
+from gateway.casework.message_summary import Stands
+from gateway.context import Authority
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue, send
-from gateway.store import inbox, log, marks, outbox, tables
+from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, TransferNotice, Withdrawal
 from tests.children import notice
 
@@ -74,7 +74,7 @@ def unfindable(here: Authority) -> None:
             for n, row in enumerate(tx.execute(select(tables.marked).order_by(tables.marked.c.number.desc())), 1)
         ]
     )
-    here.store.run(lambda tx: marks.forget(tx, rows))
+    here.store.run(lambda tx: blind_index.forget(tx, rows))
     here.store.run(lambda tx: tx.execute(insert(tables.unmarked), lying))
 
 
@@ -144,14 +144,14 @@ async def test_a_search_is_an_entry_of_the_audit_log_without_what_was_typed(pair
     sandwell, _ = pair
     await exchange(pair, about("Testchild"))
     found(sandwell, "testchild 2015-09-03")
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="notice.searched"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.searched"))
     assert (entry.actor, entry.about) == ("otto", None)
     assert '"detail":{"by":"dob name","found":1}' in entry.entry
     assert "testchild" not in entry.entry.casefold()
     assert "2015-09-03" not in entry.entry
     with pytest.raises(Unusable, match="too little"):
         found(sandwell, "t")
-    assert len(sandwell.store.look(lambda tx: log.search(tx, act="notice.searched"))) == 1
+    assert len(sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.searched"))) == 1
 
 
 async def test_nothing_that_names_the_child_lies_in_the_index(pair: Pair) -> None:
@@ -239,10 +239,10 @@ async def test_two_processes_may_make_the_same_messages_findable(pair: Pair) -> 
     _, worcestershire = pair
     [one] = await exchange(pair, about("Testchild"))
     unfindable(worcestershire)
-    [lying] = worcestershire.store.look(lambda tx: marks.old(tx, 5))
+    [lying] = worcestershire.store.look(lambda tx: blind_index.old(tx, 5))
     for _ in range(2):
-        worcestershire.store.run(lambda tx: marks.put_old(tx, [(lying, (-5, 7))]))
-    assert worcestershire.store.look(lambda tx: marks.find(tx, [[7], [-5]], limit=5)) == [lying]
+        worcestershire.store.run(lambda tx: blind_index.put_old(tx, [(lying, (-5, 7))]))
+    assert worcestershire.store.look(lambda tx: blind_index.find(tx, [[7], [-5]], limit=5)) == [lying]
     assert await find.mark_old(worcestershire) == 1
     assert lying.message_id == one
 
@@ -250,7 +250,7 @@ async def test_two_processes_may_make_the_same_messages_findable(pair: Pair) -> 
 async def test_what_is_forgotten_leaves_no_mark(pair: Pair) -> None:
     _, worcestershire = pair
     gone, stays = await exchange(pair, about("Testchild"), about("Testchild"))
-    worcestershire.store.run(lambda tx: marks.forget(tx, [gone]))
+    worcestershire.store.run(lambda tx: blind_index.forget(tx, [gone]))
     assert found(worcestershire, "testchild") == [stays]
     assert found(worcestershire, gone[-12:]) == []
     left = worcestershire.store.look(lambda tx: tx.scalar(select(func.count(tables.marks.c.number.distinct()))))

@@ -3,13 +3,15 @@
 import json
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from gateway import app
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.findings import Level
 from gateway.core.health import Health
@@ -19,9 +21,9 @@ from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import OneSettings
-from gateway.store import log, loops, outbox, reached
+from gateway.store import audit_log, heartbeats, outbox, partner_health
 from gateway.store.database import Store
-from gateway.store.loops import Looked
+from gateway.store.heartbeats import Looked
 from gateway.store.outbox import Settled
 from tests.children import notice
 from tests.flows.test_bad_input import command
@@ -74,17 +76,23 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     world.close()
 
 
+def _note_away(tx: Connection, at: datetime) -> None:
+    partner_health.note_endings(tx, at, "885", [("https", "later", "away", None)])
+
+
 def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> None:
     here, _ = pair
     began = here.now()
     for hours in (0, 1, 2):
         then = began + timedelta(hours=hours)
-        here.store.run(lambda tx, at=then: reached.note_endings(tx, at, "885", [("https", "later", "away", None)]))  # type: ignore[misc]
-    [one] = here.store.look(reached.every)["885"]
+        here.store.run(partial(_note_away, at=then))
+    [one] = here.store.look(partner_health.every)["885"]
     assert (one.failing_since, one.failed_at, one.succeeded_at) == (began, began + timedelta(hours=2), None)
     ends = [("https", "later", "away", "answered.404"), ("https", "receipted", None, None)]
-    here.store.run(lambda tx: reached.note_endings(tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9)))
-    [one] = here.store.look(reached.every)["885"]
+    here.store.run(
+        lambda tx: partner_health.note_endings(tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9))
+    )
+    [one] = here.store.look(partner_health.every)["885"]
     assert (one.failing_since, one.succeeded_at, one.clock_ahead) == (None, began + timedelta(hours=3), 7)
 
 
@@ -108,19 +116,19 @@ async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypa
     sandwell, _ = pair
     monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
     async with app.running(sandwell):
-        await until(lambda: len(sandwell.store.look(loops.every)) > 6)
+        await until(lambda: len(sandwell.store.look(heartbeats.every)) > 6)
         seen = health.look(sandwell)
         assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
         assert seen.stopped == ()
         sandwell.looks("delivering", timedelta(seconds=-1))
         assert "loop: delivering" in names(health.look(sandwell))
-    assert sandwell.store.look(loops.every) == []  # it was stopped in order: nothing is late
+    assert sandwell.store.look(heartbeats.every) == []  # it was stopped in order: nothing is late
 
 
 def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) -> None:
     sandwell, _ = pair
     long_ago = sandwell.now() - timedelta(hours=2)
-    sandwell.store.run(lambda tx: loops.put(tx, [Looked("collecting", long_ago, long_ago + timedelta(minutes=5))]))
+    sandwell.store.run(lambda tx: heartbeats.put(tx, [Looked("collecting", long_ago, long_ago + timedelta(minutes=5))]))
     shown = json.loads(command(sandwell.config.home, "doctor", "--json").stdout)["checks"]
     [check] = [one for one in shown if one["check"] == "loop: collecting"]
     assert check["result"] == "fail"
@@ -169,7 +177,7 @@ async def test_one_dead_letter_is_tried_again_and_the_others_are_not(pair: Pair)
     async with app.running(worcestershire):
         await deliver_now(sandwell)
     assert (state(sandwell, one), state(sandwell, other)) == (State.RECEIVED, State.FAILED)
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="notice.retried"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.retried"))
     assert (entry.actor, entry.about, entry.partner) == ("olive", one, "885")
     with pytest.raises(NotAllowed, match="received"):
         release_one(sandwell, one, "olive")

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Connection, Update, update
 
 from gateway import app, logs
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -25,11 +25,11 @@ from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor
-from gateway.one import answers, imports, watched_folder
+from gateway.one import import_results, imports, watched_folder
 from gateway.searches import school2school
 from gateway.settings.file import parse
 from gateway.settings.sections import OneAnswersSettings, OneSettings
-from gateway.store import log, outbox, transfer_files
+from gateway.store import audit_log, outbox, transfer_files
 from gateway.store.tables import inbox
 from gateway.store.transfer_files import Stage, TransferFile
 from keys.errors import AtRestAltered
@@ -93,7 +93,7 @@ def stands(here: Authority, message_id: str) -> TransferFile:
 
 
 def acts(here: Authority, act: str) -> list[str]:
-    return [kept.entry for kept in here.store.look(lambda tx: log.search(tx, act=act))]
+    return [kept.entry for kept in here.store.look(lambda tx: audit_log.search(tx, act=act))]
 
 
 def run_one(tmp_path: Path, *students: Student) -> dict[str, str]:
@@ -104,7 +104,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandwell, worcestershire = pair
-    for module in (imports, answers):
+    for module in (imports, import_results):
         monkeypatch.setattr(module, "LOOK_EVERY", 0.1)
     async with app.running(sandwell), app.running(worcestershire):
         [sent] = await send(sandwell, [notice()], by="olive")
@@ -409,7 +409,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
     rows = (f"C:\\one\\import\\{FIRST},Unmatched", "333LLLL_CTF_885LLLL_077.xml,matched", f"{FIRST},in suspense", FIRST)
     for name, first in (("answers.csv", "taken"), ("again.csv", "before")):
         extract(tmp_path, *rows, name=name)
-        assert await answers.take_in(worcestershire, tmp_path / "answers") == 1
+        assert await import_results.take_in(worcestershire, tmp_path / "answers") == 1
         lines = report(tmp_path, name)
         assert [(line["Row"], line["Result"]) for line in lines] == [
             ("2", first), ("3", "refused"), ("4", "refused"), ("5", "refused")
@@ -420,7 +420,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
     assert stands(worcestershire, message_id).state is Stage.UNMATCHED
     assert len(acts(worcestershire, "one.answered")) == 1
     extract(tmp_path, f"{FIRST},matched", name="later.csv")  # an officer has found the child in ONE since
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     assert stands(worcestershire, message_id).state is Stage.MATCHED
 
 
@@ -431,7 +431,7 @@ async def test_columns_and_words_are_as_the_settings_say(pair: Pair, tmp_path: P
     words = OneAnswersSettings(file="CTF", result="Status", conflicts="Data Conflict")
     worcestershire.config = replace(worcestershire.config, one_answers=words)
     extract(tmp_path, f"DATA CONFLICT;{FIRST}", head="status;ctf")
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     assert stands(worcestershire, message_id).state is Stage.CONFLICTS
 
 
@@ -442,7 +442,7 @@ async def test_what_is_no_extract_is_put_aside_with_why(pair: Pair, tmp_path: Pa
     _, worcestershire = pair
     extract(tmp_path).write_bytes(content)
     os.utime(tmp_path / "answers" / "answers.csv", (0, 0))
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     [line] = report(tmp_path, place="failed")
     assert line["Result"] == "refused"
     assert says in line["Reason"]
@@ -452,9 +452,9 @@ async def test_an_extract_that_is_too_large_is_put_aside(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, worcestershire = pair
-    monkeypatch.setattr(answers, "MAX_BYTES", 100)
+    monkeypatch.setattr(import_results, "MAX_BYTES", 100)
     extract(tmp_path, *["x,matched"] * 50)
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     assert "larger" in report(tmp_path, place="failed")[0]["Reason"]
 
 
@@ -479,12 +479,12 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     assert found["notices to be imported"].detail.startswith("1 since")
     await imports.write_due(worcestershire)
     run_one(tmp_path)
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
     assert found["notices to be imported"].detail == "none"
     assert found["imports without a match"].detail.startswith("1:")
     extract(tmp_path, head="nothing of ours")
-    await answers.take_in(worcestershire, tmp_path / "answers")
+    await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
     assert found["ONE's answers folder"].result == "warn"
     (tmp_path / "import").rename(tmp_path / "away")

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from adapters.route import HandedOver, TryLater
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities import correspondents
-from gateway.authority import Authority
 from gateway.casework import by_mail
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import amend, enquire, letters
 from gateway.exchange.send import send
 from gateway.monitoring import doctor
-from gateway.store import log, mail_replies, outbox
+from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.correspondents import Protection
 from gateway.store.mail_replies import MailReply
 from keys.errors import (
@@ -73,8 +73,8 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         more = f'smime_key_file = "{tmp_path / "our.key"}"\nsmime_certificate_file = "{tmp_path / "our.pem"}"\n'
         settings.write(servers.settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
-    setup.renew_card(tmp_path / "333", by="test")
-    here = setup.open_authority(tmp_path / "333")
+    home_folder.renew_card(tmp_path / "333", by="test")
+    here = home_folder.open_authority(tmp_path / "333")
     yield here
     here.store.close()
 
@@ -230,7 +230,7 @@ async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer
     assert state(sandwell, sent) is State.ACCEPTED_BY_MAIL
     assert "reply by mail from birmingham.example" in reason
     assert "not signed" in reason
-    acts = {one.act for one in sandwell.store.look(lambda tx: log.search(tx, about=sent))}
+    acts = {one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=sent))}
     assert acts >= {"notice.mail-came", "reply.read", "notice.accepted-by-mail"}
 
 
@@ -287,7 +287,7 @@ async def test_what_is_no_answer_acknowledges_nothing(
     async with app.running(sandwell):
         await until(lambda: sandwell.strange.get(("email", "333"), 0) > 0)
     assert state(sandwell, sent) is State.SENT
-    assert "route.strange" in {one.act for one in sandwell.store.look(log.search)}
+    assert "route.strange" in {one.act for one in sandwell.store.look(audit_log.search)}
 
 
 async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Authority, servers: Servers) -> None:

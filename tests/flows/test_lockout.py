@@ -10,13 +10,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import devices, people, sessions
 from gateway.console.application import application
+from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.console.sign_in import DEVICE_COOKIE
-from gateway.console.visit import HERE, SESSION_COOKIE
 from gateway.core import lockout
 from gateway.core.permissions import Role
+from gateway.partner_api.addresses import first_of
+from gateway.partner_api.throttle import ADDRESSES, MOST, WINDOW, Tries
 from gateway.store import devices as kept
-from gateway.web.addresses import first_of
-from gateway.web.tries import ADDRESSES, MOST, WINDOW, Tries
 from tests.consoles import PASSWORD, house, sign_in_name
 
 Client = TestClient[web.Request, web.Application]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
-from gateway.core import happenings
+from gateway.context import Authority
+from gateway.core import webhook_events
 from gateway.core.delivery import State
-from gateway.core.happenings import Event
 from gateway.core.permissions import Role, Scope
-from gateway.store import log, outbox
+from gateway.core.webhook_events import Event
+from gateway.store import audit_log, outbox
 from tests import letters
 from tests.consoles import house, session
 from tests.flows.test_command_line import cme_gateway
@@ -40,7 +40,7 @@ async def answered(here: Authority) -> tuple[str, str]:
 
 
 def acts(here: Authority, sent: str) -> set[str]:
-    return {one.act for one in here.store.look(lambda tx: log.search(tx, about=sent))}
+    return {one.act for one in here.store.look(lambda tx: audit_log.search(tx, about=sent))}
 
 
 async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(there: Served) -> None:
@@ -177,7 +177,7 @@ async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
     sent, _ = await answered(here)
     happened = [
         each
-        for entry in here.store.look(lambda tx: log.search(tx, about=sent))
-        for each in happenings.of_entry(entry.act, sent, "330", ())
+        for entry in here.store.look(lambda tx: audit_log.search(tx, about=sent))
+        for each in webhook_events.of_entry(entry.act, sent, "330", ())
     ]
     assert [each.event for each in happened].count(Event.STATE) >= 2  # it was sent, and a mail came

@@ -9,9 +9,9 @@ import pytest
 
 from adapters.mailbox import Mailbox
 from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryLater
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.authorities.partners import add
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.findings import Finding, Level
 from gateway.exchange import collect, mailbox
@@ -20,7 +20,7 @@ from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import HostingSettings, ListenSettings
-from gateway.store import inbox, log, mailboxes, outbox, reached
+from gateway.store import audit_log, inbox, mailboxes, outbox, partner_health
 from keys import bearer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
@@ -34,12 +34,12 @@ Three = tuple[Authority, Authority, Authority]
 def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
     """Sandwell; Worcestershire, which listens where no partner comes; and Birmingham, the host."""
     monkeypatch.setattr(collect, "LOOK_EVERY", 0.2)
-    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("gateway.partner_api.mailboxes.POLL_SECONDS", 0.3)
     host = hosting(tmp_path / "330")
     sandwell, worcestershire = make(tmp_path / "333", "333", "Sandwell"), with_mailbox(tmp_path / "885", host)
     introduce(host, sandwell)
     introduce(sandwell, worcestershire)
-    add(host, (tmp_path / "885" / setup.CARD_FILE).read_text("ascii"), by="test")
+    add(host, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")
     worcestershire.config = replace(
         worcestershire.config, listen=ListenSettings(port=free_port())
     )  # not what its card says
@@ -72,7 +72,7 @@ async def test_a_notice_waits_in_the_mailbox_and_its_receipt_comes_back(three: T
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
         await until(lambda: not host.store.look(lambda tx: mailboxes.size(tx, "885")))
     assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).sender == "333"
-    acts = [entry.act for entry in host.store.look(lambda tx: list(log.entries(tx)))]
+    acts = [entry.act for entry in host.store.look(lambda tx: list(audit_log.entries(tx)))]
     assert [act for act in acts if act.startswith("mailbox.")] == ["mailbox.kept", "mailbox.fetched"]
     assert not whole(host).faults
 
@@ -89,7 +89,7 @@ async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
         await closed(sandwell)
     [held] = host.store.look(lambda tx: mailbox.hand_out(tx, "885"))
     assert held.content == ready.sealed
-    entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(log.entries(tx))))
+    entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(audit_log.entries(tx))))
     assert message.header.message_id not in entries
     assert inbox_of(host) == []
 
@@ -130,7 +130,7 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(
     three: Three, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.core.resting.FIRST_REST", 0.1)
-    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 10.0)
+    monkeypatch.setattr("gateway.partner_api.mailboxes.POLL_SECONDS", 10.0)
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     theirs, own = at(worcestershire, worcestershire)
@@ -200,7 +200,7 @@ def test_doctor_says_when_our_card_does_not_name_the_mailbox(three: Three) -> No
 
 
 async def test_a_gateway_that_waits_at_its_mailbox_stops_at_once(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.web.mailboxes.POLL_SECONDS", 60.0)
+    monkeypatch.setattr("gateway.partner_api.mailboxes.POLL_SECONDS", 60.0)
     _, worcestershire, host = three
     began = worcestershire.now()
     async with app.running(host):
@@ -219,7 +219,7 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
         return [one for one in health.look(worcestershire).findings if one.name == "our mailbox route"]
 
     def failing() -> bool:
-        found = worcestershire.store.look(reached.every).get("885", [])
+        found = worcestershire.store.look(partner_health.every).get("885", [])
         return bool(found and found[0].failing_since)
 
     async with app.running(holder):

@@ -14,20 +14,20 @@ import pytest
 from sqlalchemy import update
 
 from gateway import app
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.standing import WAITING, Standing
+from gateway.core.inbox_state import WAITING, Standing
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, known_children, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor
 from gateway.reconciliation import reconcile
-from gateway.searches import children, trace
+from gateway.searches import children_index, match_incoming
 from gateway.settings.file import parse
 from gateway.settings.sections import OneSettings, SearchSettings
+from gateway.store import audit_log, inbox, searches, tables
 from gateway.store import children as index
-from gateway.store import inbox, log, searches, tables
 from gateway.store.searches import Found
 from schemas.message import (
     LocatedNotice,
@@ -66,7 +66,7 @@ def extract(*rows: str, head: str = HEAD) -> io.BytesIO:
 
 
 def load(here: Authority, *rows: str) -> None:
-    children.load(here, extract(*rows, *OTHERS), "ines")
+    children_index.load(here, extract(*rows, *OTHERS), "ines")
 
 
 def enquiry(**changed: object) -> Message:
@@ -79,7 +79,7 @@ async def come(pair: Pair, *messages: Message) -> list[str]:
     """Worcestershire keeps these of Sandwell's, and its loop has matched them."""
     sandwell, worcestershire = pair
     await receive(worcestershire, [seal(sandwell, one) for one in messages], "333")
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     return [one.header.message_id for one in messages]
 
 
@@ -102,12 +102,12 @@ async def test_an_officer_sees_who_may_be_the_child_and_why(pair: Pair) -> None:
     load(worcestershire, EVE)
     [came] = await come(pair, enquiry())
     assert found(worcestershire, came) is Found.MATCHED
-    item, message, _, [candidate] = trace.read(worcestershire, came, "otto")
+    item, message, _, [candidate] = match_incoming.read(worcestershire, came, "otto")
     assert (item.sender, message.kind) == ("333", "WhereaboutsEnquiry")
     assert candidate.said["forename"] == "Eve"
     assert {"upn", "dob", "surname", "forename"} <= {*candidate.reasons}
     assert candidate.strength == 99
-    [entry] = worcestershire.store.look(lambda tx: log.search(tx, act="match.read"))
+    [entry] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="match.read"))
     assert (entry.actor, entry.about) == ("otto", came)
     respond.answer(
         worcestershire, came, WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER), "otto"
@@ -123,7 +123,7 @@ async def test_nothing_that_lies_in_the_store_names_a_child(pair: Pair, tmp_path
         lying = b"".join(file.read_bytes() for file in (tmp_path / "885").glob("store.db*"))
         assert b"Placeholder" not in lying
         assert b"L330345624117" not in lying
-    for entry in worcestershire.store.look(lambda tx: list(log.entries(tx))):
+    for entry in worcestershire.store.look(lambda tx: list(audit_log.entries(tx))):
         assert "Testchild" not in entry.entry
 
 
@@ -146,12 +146,15 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
         together = reconcile.unmatched(worcestershire)
         assert together is not None
         assert together.searches == 2  # a notice that is circulated is owed no answer
-        assert trace.answer_unmatched(worcestershire, "otto") == {
+        assert match_incoming.answer_unmatched(worcestershire, "otto") == {
             "WhereaboutsEnquiry": 2,
             "WhereaboutsUnknownNotice": 1,
         }
         await until(lambda: all(state(sandwell, one) is State.CONCLUDED for one in asked))
-    assert trace.answer_unmatched(worcestershire, "otto") == {"WhereaboutsEnquiry": 0, "WhereaboutsUnknownNotice": 0}
+    assert match_incoming.answer_unmatched(worcestershire, "otto") == {
+        "WhereaboutsEnquiry": 0,
+        "WhereaboutsUnknownNotice": 0,
+    }
     assert reconcile.unmatched(worcestershire) is None
     assert whole(worcestershire).faults == ()
 
@@ -166,7 +169,7 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
         await until(lambda: found(worcestershire, asked) is Found.ANSWERED)
     [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
     body = respond.read_incoming(sandwell, reply.message_id, "olive")[1].body
-    assert body == trace.NO_TRACE_BY_MACHINE
+    assert body == match_incoming.NO_TRACE_BY_MACHINE
     assert worcestershire.store.look(lambda tx: inbox.get(tx, asked)).state is Standing.CONCLUDED
 
 
@@ -203,11 +206,11 @@ async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) ->
     ids = await come(pair, enquiry(), enquiry(child=sibling))
     stand = [worcestershire.store.look(lambda tx, one=one: searches.get(tx, "333", one)) for one in ids]  # type: ignore[misc]
     assert [one.state for one in stand if one] == [Found.PERSON] * 2
-    entries = [worcestershire.store.look(lambda tx, one=one: log.search(tx, about=one)) for one in ids]  # type: ignore[misc]
+    entries = [worcestershire.store.look(lambda tx, one=one: audit_log.search(tx, about=one)) for one in ids]  # type: ignore[misc]
     details = [[json.loads(e.entry).get("detail") for e in some if e.act == "search.matched"] for some in entries]
     assert details[0] == details[1]
-    assert trace.answer_unmatched(worcestershire, "otto")["WhereaboutsEnquiry"] == 0
-    assert [trace.read(worcestershire, one, "otto")[3] for one in ids] == [[], []]
+    assert match_incoming.answer_unmatched(worcestershire, "otto")["WhereaboutsEnquiry"] == 0
+    assert [match_incoming.read(worcestershire, one, "otto")[3] for one in ids] == [[], []]
     respond.answer(
         worcestershire, ids[0], WhereaboutsResponse(result="ring-me", answered_by="officer", ring=OFFICER), "otto"
     )
@@ -224,7 +227,7 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
     assert (check.result, "too old" in check.detail) == ("warn", True)
     load(worcestershire)
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.CONCLUDED
 
 
@@ -233,16 +236,16 @@ async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
     [came] = await come(pair, notice(name="whereabouts-unknown-notice"))
     assert found(worcestershire, came) is Found.NEW
     load(worcestershire)
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert found(worcestershire, came) is Found.NONE
     body = notice(name="whereabouts-unknown-notice").body
     assert isinstance(body, WhereaboutsUnknownNotice)
     who = body.child
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,,")
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert found(worcestershire, came) is Found.MATCHED
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")  # restricted since
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert (found(worcestershire, came), possible(worcestershire, came)) == (Found.PERSON, [])
 
 
@@ -292,7 +295,7 @@ async def test_a_withdrawal_that_overtook_its_search_ends_it(pair: Pair) -> None
     back = Message(head, Withdrawal(reason="sent-in-error", officer=OFFICER))
     await receive(worcestershire, [seal(sandwell, back)], "333")
     await receive(worcestershire, [ready.sealed], "333")
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert found(worcestershire, search.header.message_id) is Found.ENDED
 
 
@@ -311,13 +314,13 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
     for name, rows in (("first", [EVE, ",,,01/01/2012,F,,,", *OTHERS]), ("part", [EVE])):
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
-        await children.take_in(here, folder)
+        await children_index.take_in(here, folder)
     assert "There is no name." in folders.text_of(here.config.home, "children")
     assert "a part only" in folders.text_of(here.config.home, "children", "failed")
     counts = here.store.look(index.current)
     assert counts is not None
     assert counts.children == 61
-    [entry] = here.store.look(lambda tx: log.search(tx, act="children.loaded"))
+    [entry] = here.store.look(lambda tx: audit_log.search(tx, act="children.loaded"))
     assert json.loads(entry.entry)["detail"] == {"children": 61, "unread": 1}
 
 
@@ -337,11 +340,11 @@ def test_an_extract_that_is_broken_or_too_small_changes_nothing(tmp_path: Path, 
     load(here, EVE)
     before = here.store.look(index.current)
     with pytest.raises(Unusable) as caught:
-        children.load(here, io.BytesIO(text), "ines")
+        children_index.load(here, io.BytesIO(text), "ines")
     assert caught.value.code == says
     assert here.store.look(index.current) == before
     if says == "children.too-few":
-        children.load(here, io.BytesIO(text), "ines", fewer=True)
+        children_index.load(here, io.BytesIO(text), "ines", fewer=True)
         after = here.store.look(index.current)
         assert after is not None
         assert after.children == 29
@@ -433,6 +436,6 @@ async def test_one_that_does_not_open_holds_up_no_other(pair: Pair) -> None:
     await receive(worcestershire, [seal(pair[0], one) for one in (bad, good)], "333")
     broken = update(tables.inbox).where(tables.inbox.c.message_id == bad.header.message_id)
     worcestershire.store.run(lambda tx: tx.execute(broken.values(content=b"broken")))
-    await trace.match_due(worcestershire)
+    await match_incoming.match_due(worcestershire)
     assert found(worcestershire, bad.header.message_id) is Found.PERSON
     assert found(worcestershire, good.header.message_id) is Found.MATCHED

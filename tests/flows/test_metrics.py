@@ -11,18 +11,18 @@ import aiohttp
 import pytest
 
 from gateway import app
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, statements
 from gateway.exchange.send import send
 from gateway.monitoring import health
+from gateway.partner_api import metrics
 from gateway.settings.file import parse
 from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings
-from gateway.store import mailboxes, reached
+from gateway.store import mailboxes, partner_health
 from gateway.store.mailboxes import Held
-from gateway.web import scraped
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_exchange import Pair, state, until
@@ -51,14 +51,14 @@ def with_everything(here: Authority, tmp_path: Path) -> None:
     here.config = replace(here.config, hosting=HostingSettings(owners="885"), one=one)
     load(here)
     here.store.run(lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "330", b"sealed.bundle", here.now())))
-    here.store.run(lambda tx: reached.note_failure(tx, here.now(), "885", "sftp", "nobody answers"))
+    here.store.run(lambda tx: partner_health.note_failure(tx, here.now(), "885", "sftp", "nobody answers"))
 
 
 async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "FIRST_AFTER", 0.0)
-    monkeypatch.setattr(scraped, "KEEP_SECONDS", 0.5)
+    monkeypatch.setattr(metrics, "KEEP_SECONDS", 0.5)
     sandwell, worcestershire = (
         make(tmp_path / "333", "333", "Sandwell"),
         make(tmp_path / "885", "885", "Worcestershire"),

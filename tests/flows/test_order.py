@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send

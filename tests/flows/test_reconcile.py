@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
-from gateway.authority import Authority
+from gateway import home_folder
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.exchange import respond
@@ -29,8 +29,8 @@ MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def made(home: Path, code: str, name: str, at: datetime) -> Authority:
     """A gateway that was made at that moment, which is its now."""
-    setup.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
-    return setup.open_authority(home, now=lambda: at)
+    home_folder.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
+    return home_folder.open_authority(home, now=lambda: at)
 
 
 @pytest.fixture

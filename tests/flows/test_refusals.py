@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import Connection
 
 from adapters.https import MESSAGES_TYPE
-from gateway import app, setup
-from gateway.authority import Authority
+from gateway import app, home_folder
 from gateway.cli import main
+from gateway.context import Authority
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
+from gateway.partner_api.callers import Budget
 from gateway.settings.file import parse
-from gateway.store import inbox, log
-from gateway.web.callers import Budget
+from gateway.store import audit_log, inbox
 from keys import bearer
 from keys.errors import RingMissing
 from tests.children import notice, sample
@@ -31,7 +31,7 @@ Pair = tuple[Authority, Authority]
 
 
 async def post(there: Authority, body: bytes, token: str, kind: str = MESSAGES_TYPE) -> tuple[int, dict[str, str]]:
-    trusted = ssl.create_default_context(cafile=str(there.config.home / setup.TLS_CERTIFICATE))
+    trusted = ssl.create_default_context(cafile=str(there.config.home / home_folder.TLS_CERTIFICATE))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
     async with (
         aiohttp.ClientSession() as session,
@@ -61,7 +61,7 @@ async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted
         for token in forged:
             status, problem = await post(worcestershire, b"x", token)
             assert status == 401
-    refused = worcestershire.store.look(lambda tx: log.search(tx, act="caller.refused"))
+    refused = worcestershire.store.look(lambda tx: audit_log.search(tx, act="caller.refused"))
     details = [json.loads(one.entry)["detail"] for one in refused]
     assert sum(one.get("count", 1) for one in details) == len(tokens) + len(forged)
     assert set(" ".join(one["code"] for one in details).split()) >= set(tokens)
@@ -70,7 +70,7 @@ async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted
 async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.web.exchange.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("gateway.partner_api.exchange.MAX_BODY_BYTES", 1000)
     sandwell, worcestershire = pair
     token = good_token(sandwell, worcestershire)
     async with app.running(worcestershire):
@@ -98,26 +98,26 @@ async def test_a_port_in_use_is_named(pair: Pair) -> None:
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
-    setup.create(tmp_path / "333", code="333", name="Sandwell")
+    home_folder.create(tmp_path / "333", code="333", name="Sandwell")
     (tmp_path / "333" / "keys" / "ring.json").unlink()
     with pytest.raises(RingMissing):
-        setup.open_authority(tmp_path / "333")
+        home_folder.open_authority(tmp_path / "333")
 
 
 async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    setup.create(tmp_path / "333", code="333", name="Sandwell")
-    here = setup.open_authority(tmp_path / "333")
+    home_folder.create(tmp_path / "333", code="333", name="Sandwell")
+    here = home_folder.open_authority(tmp_path / "333")
 
     def fill(tx: Connection) -> None:
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
         tx.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        log.append(tx, here.now(), [log.Entry("test", "x" * 70, detail={"much": "y" * 4000})] * 200)
+        audit_log.append(tx, here.now(), [audit_log.Entry("test", "x" * 70, detail={"much": "y" * 4000})] * 200)
 
-    before = here.store.look(log.head).size
+    before = here.store.look(audit_log.head).size
     with pytest.raises(StoreUnavailable) as caught:
         await here.store.write(fill)
     assert caught.value.code == "store.full"
-    assert here.store.look(log.head).size == before
+    assert here.store.look(audit_log.head).size == before
     here.store.close()
 
 
@@ -173,7 +173,7 @@ def test_the_command_line_from_init_to_audit(
         assert run(monkeypatch, *words, "--home", home, "--json") == 0
     assert run(monkeypatch, "show", "nothing-like-it", "--home", home) == 4
     assert run(monkeypatch, "audit", "export", str(tmp_path / "export"), "--home", home) == 0
-    card_file = str(Path(home) / setup.CARD_FILE)
+    card_file = str(Path(home) / home_folder.CARD_FILE)
     offline = ("audit", "verify", "--export", str(tmp_path / "export"), "--card", card_file)
     assert run(monkeypatch, *offline) == 0
     entries = tmp_path / "export" / "entries.jsonl"
@@ -186,7 +186,7 @@ async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
     sandwell, worcestershire = pair
     sealed = prepare(sandwell, [notice()], "test")[0].sealed
     await receive(worcestershire, [sealed, sealed[:-9], b"\xff\xfe"], "333")
-    entries = worcestershire.store.look(lambda tx: [kept.entry for kept in log.entries(tx)])
+    entries = worcestershire.store.look(lambda tx: [kept.entry for kept in audit_log.entries(tx)])
     assert len(entries) >= 4
     assert not [
         entry for entry in entries if any(word in entry for word in ("Testchild", "Ada", "X333210123001", "Specimen"))

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway import app
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.standing import WAITING, Standing
+from gateway.core.inbox_state import WAITING, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.receive import receive

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.core.searching import Answering
-from gateway.core.standing import WAITING
+from gateway.core.inbox_state import WAITING
+from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.send import prepare
 from gateway.exchange.send import queue as put
 from gateway.monitoring import doctor
 from gateway.searches import review, search
-from gateway.store import inbox, log, outbox, reviews
+from gateway.store import audit_log, inbox, outbox, reviews
 from schemas import xml
 from schemas.message import LocatedNotice, Message, WhereaboutsResponse, Withdrawal
 from tests.children import notice
@@ -113,7 +113,7 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
         assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]  # one, not two
     [one] = review.listed(sandwell)
     assert (one.asked_again, one.due) == (2, False)
-    assert sandwell.store.look(lambda tx: log.search(tx, act="review.done"))[0].actor == "tara"
+    assert sandwell.store.look(lambda tx: audit_log.search(tx, act="review.done"))[0].actor == "tara"
 
 
 async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict[str, Authority]) -> None:
@@ -161,7 +161,7 @@ async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_i
     assert review.listed(sandwell) == []
     [*_, ended] = sandwell.store.look(lambda tx: reviews.of_case(tx, first.case))
     assert (ended.reason, ended.decided_by, ended.by) == ("manager-decision", "Mandy Invented", "tara")
-    assert "Mandy Invented" in sandwell.store.look(lambda tx: log.search(tx, act="case.stood-down"))[0].entry
+    assert "Mandy Invented" in sandwell.store.look(lambda tx: audit_log.search(tx, act="case.stood-down"))[0].entry
     sent = sandwell.store.look(lambda tx: outbox.get(tx, first.asked["885"]))
     assert (sent.state, sent.reason) == (State.CONCLUDED, "the search has ended: closed by a manager's decision")
 

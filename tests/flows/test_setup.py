@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import setup
+from gateway import home_folder
 from gateway.errors import ConfigProblem, GatewayError, NotAllowed, StoreUnavailable, Unusable
 from keys import tls
 from tests.conftest import make, new_database
@@ -17,7 +17,7 @@ def test_a_lost_database_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None
     (tmp_path / "333" / "store.db").unlink()
     for _ in range(2):
         with pytest.raises(StoreUnavailable) as caught:
-            setup.open_authority(tmp_path / "333")
+            home_folder.open_authority(tmp_path / "333")
         assert (caught.value.code, caught.value.exit_code) == ("store.missing", 1)
     assert not (tmp_path / "333" / "store.db").exists()
 
@@ -29,12 +29,12 @@ def test_an_attempt_that_failed_is_in_nobodys_way(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr("gateway.setup.Store.migrate", fail)
+        disk.setattr("gateway.home_folder.Store.migrate", fail)
         with pytest.raises(Unusable, match="No space left"):
-            setup.create(home, code="333", name="Sandwell")
+            home_folder.create(home, code="333", name="Sandwell")
     (home / ".init").mkdir()  # as an attempt that was killed leaves it
-    setup.create(home, code="333", name="Sandwell")
-    assert sorted(path.name for path in home.iterdir()) == sorted(setup.PARTS)
+    home_folder.create(home, code="333", name="Sandwell")
+    assert sorted(path.name for path in home.iterdir()) == sorted(home_folder.PARTS)
 
 
 def test_keys_without_settings_are_never_written_over(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_keys_without_settings_are_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "333" / "gateway.toml").unlink()
     ring = (tmp_path / "333" / "keys" / "ring.json").read_bytes()
     with pytest.raises(NotAllowed, match="keys"):
-        setup.create(tmp_path / "333", code="333", name="Sandwell")
+        home_folder.create(tmp_path / "333", code="333", name="Sandwell")
     assert (tmp_path / "333" / "keys" / "ring.json").read_bytes() == ring
 
 
@@ -50,33 +50,33 @@ def test_a_database_in_use_is_refused(tmp_path: Path, postgres: str) -> None:
     url = new_database(postgres)
     make(tmp_path / "333", "333", "Sandwell", url).store.close()
     with pytest.raises(NotAllowed) as caught:
-        setup.create(tmp_path / "885", code="885", name="Worcestershire", store_url=url)
+        home_folder.create(tmp_path / "885", code="885", name="Worcestershire", store_url=url)
     assert caught.value.code == "store.in-use"
 
 
 @pytest.mark.parametrize("name", ['St "Helens" \\ Test', "Bournemouth, Christchurch & Poole", "Ynys Môn"])
 def test_a_name_stands_in_the_settings_as_it_is(tmp_path: Path, name: str) -> None:
-    assert setup.create(tmp_path / "333", code="333", name=name).authority.name == name
+    assert home_folder.create(tmp_path / "333", code="333", name=name).authority.name == name
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "postgresql+psycopg://gateway@store:port/gateway"])
 def test_an_address_that_is_no_database_is_a_wrong_setting(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
-        setup.create(tmp_path / "333", code="333", name="Sandwell", store_url=url)
+        home_folder.create(tmp_path / "333", code="333", name="Sandwell", store_url=url)
     assert caught.value.code == "config.setting"
     assert not (tmp_path / "333" / "gateway.toml").exists()
 
 
 def damaged(home: Path) -> None:
-    (home / setup.CARD_FILE).write_bytes(b"\xff" + (home / setup.CARD_FILE).read_bytes()[1:])
+    (home / home_folder.CARD_FILE).write_bytes(b"\xff" + (home / home_folder.CARD_FILE).read_bytes()[1:])
 
 
 def anothers_card(home: Path) -> None:
-    shutil.copy(home.parent / "885" / setup.CARD_FILE, home / setup.CARD_FILE)
+    shutil.copy(home.parent / "885" / home_folder.CARD_FILE, home / home_folder.CARD_FILE)
 
 
 def no_card(home: Path) -> None:
-    (home / setup.CARD_FILE).unlink()
+    (home / home_folder.CARD_FILE).unlink()
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ def test_a_card_that_is_no_use_is_named(tmp_path: Path, harm: Callable[[Path], N
         make(tmp_path / other, other, name).store.close()
     harm(tmp_path / "333")
     with pytest.raises(GatewayError) as caught:
-        setup.open_authority(tmp_path / "333")
+        home_folder.open_authority(tmp_path / "333")
     assert (caught.value.code, caught.value.exit_code) == (code, 78)
 
 
 def test_a_certificate_that_would_end_before_the_card_is_made_anew(tmp_path: Path) -> None:
     here = make(tmp_path / "333", "333", "Sandwell")
     here.store.close()
-    first = setup.read_certificate(tmp_path / "333")
-    setup.renew_card(tmp_path / "333", by="ines")
-    assert setup.read_certificate(tmp_path / "333") == first
+    first = home_folder.read_certificate(tmp_path / "333")
+    home_folder.renew_card(tmp_path / "333", by="ines")
+    assert home_folder.read_certificate(tmp_path / "333") == first
     key, certificate = tls.self_signed("gateway.sandwell.example", now=here.now(), days=100)
-    (tmp_path / "333" / setup.TLS_KEY).write_bytes(key)
-    (tmp_path / "333" / setup.TLS_CERTIFICATE).write_bytes(certificate)
-    ours = setup.renew_card(tmp_path / "333", by="ines")
-    renewed = setup.read_certificate(tmp_path / "333")
+    (tmp_path / "333" / home_folder.TLS_KEY).write_bytes(key)
+    (tmp_path / "333" / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
+    ours = home_folder.renew_card(tmp_path / "333", by="ines")
+    renewed = home_folder.read_certificate(tmp_path / "333")
     assert tls.ends(renewed) > ours.expires_at
     assert tls.own_host(renewed) == "gateway.sandwell.example"
     assert ours.routes[0].certificate == tls.der_base64(renewed)

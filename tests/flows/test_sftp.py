@@ -11,15 +11,15 @@ import pytest
 
 from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
 from adapters.sftp import CLAIM_SECONDS, Sftp
-from gateway import app, setup
-from gateway.authority import Authority
+from gateway import app, home_folder
+from gateway.context import Authority
 from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
 from gateway.errors import ConfigProblem
 from gateway.exchange import collect
 from gateway.exchange.collect import collect as visit
 from gateway.exchange.send import prepare, queue, send
 from gateway.monitoring import doctor
-from gateway.store import inbox, log, outbox
+from gateway.store import audit_log, inbox, outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_exchange import Pair, state, until
@@ -43,9 +43,9 @@ def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Itera
     for home in ("333", "885"):
         with (tmp_path / home / "gateway.toml").open("a") as settings:
             settings.write(f'\n[logins.885]\nuser = "{server.user}"\nkey_file = "{server.private_key}"\n')
-    setup.renew_card(tmp_path / "885", by="test")
+    home_folder.renew_card(tmp_path / "885", by="test")
     sandwell.store.close()
-    both = setup.open_authority(tmp_path / "333"), setup.open_authority(tmp_path / "885")
+    both = home_folder.open_authority(tmp_path / "333"), home_folder.open_authority(tmp_path / "885")
     introduce(*both)
     yield both
     for here in both:
@@ -112,7 +112,7 @@ async def test_what_is_not_ours_or_not_whole_is_left_alone(pair: Pair, server: S
     for _ in range(2):
         assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
     assert files(server, "in") == sorted(names)
-    [said] = worcestershire.store.look(lambda tx: log.search(tx, act="route.strange"))
+    [said] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="route.strange"))
     assert f'"count":{len(names)}' in said.entry  # once, and not how they are called
     assert "report" not in said.entry
     await closed(worcestershire)
@@ -314,7 +314,7 @@ def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write('\n[logins.885]\nuser = "sandwell"\nkey_file = "no-such-key"\n')
     with pytest.raises(ConfigProblem, match="no-such-key"):
-        setup.open_authority(tmp_path / "333")
+        home_folder.open_authority(tmp_path / "333")
 
 
 def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from gateway.access import devices, people, sessions, sign_in
 from gateway.access.sessions import Session, Stage
 from gateway.access.single_sign_on import Person as Known
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.store import log
+from gateway.store import audit_log
 from keys import one_time_code
 from tests.world import MONDAY, World
 
@@ -54,7 +54,7 @@ def chosen(here: Authority, first: str) -> str:
 
 
 def acts(here: Authority) -> list[tuple[str, dict[str, object]]]:
-    found = here.store.look(lambda tx: list(log.entries(tx)))
+    found = here.store.look(lambda tx: list(audit_log.entries(tx)))
     return [(one.act, json.loads(one.entry).get("detail", {})) for one in found if one.act.startswith("person.")]
 
 
@@ -100,7 +100,9 @@ def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_w
     with pytest.raises(NotAllowed) as wrong:
         sign_in.begin(here, NAME, "wrong")
     assert str(nobody.value) == str(wrong.value)
-    assert "hunter2" not in "".join(one.entry.lower() for one in here.store.look(lambda tx: list(log.entries(tx))))
+    assert "hunter2" not in "".join(
+        one.entry.lower() for one in here.store.look(lambda tx: list(audit_log.entries(tx)))
+    )
 
 
 def test_a_session_ends_after_half_an_hour_without_use(world: World, here: Authority, first: str) -> None:

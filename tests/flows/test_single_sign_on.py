@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.openid import IdentityProvider
-from gateway import setup
+from gateway import home_folder
 from gateway.access.single_sign_on import Pending, Person, begin, finish
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.file import parse
@@ -60,7 +60,7 @@ def connected(home: Path, issuer: str) -> Authority:
     with (home / "gateway.toml").open("a") as settings:
         settings.write(SETTINGS.format(issuer=issuer, group=OFFICERS_GROUP))
     (home / "client_secret").write_text(f"{SECRET}\n")
-    return setup.open_authority(home)
+    return home_folder.open_authority(home)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def home(issuer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(home: Path) -> Iterator[Authority]:
     """The same gateway, started anew: it knows nothing of the provider yet."""
-    opened = setup.open_authority(home)
+    opened = home_folder.open_authority(home)
     yield opened
     opened.store.close()
 

@@ -13,16 +13,16 @@ from sqlalchemy import Connection, delete, update
 
 from adapters.https import Https
 from adapters.route import Address, Answer, NotReached
-from gateway import app, setup
+from gateway import app, home_folder
 from gateway.auditing import audit, witness
-from gateway.authority import Authority
-from gateway.core.comparing import Differs
+from gateway.context import Authority
 from gateway.core.delivery import State
+from gateway.core.statement_diff import Differs
 from gateway.exchange import respond, statements
 from gateway.exchange.send import send
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told, compare_with
 from gateway.monitoring import doctor
-from gateway.store import inbox, log, marks, witnessed
+from gateway.store import audit_log, blind_index, inbox, partner_checkpoints
 from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
 from keys.errors import StatementMalformed, StatementSignature
@@ -61,7 +61,7 @@ def lose(there: Authority, message_id: str) -> None:
 
     def work(tx: Connection) -> None:
         tx.execute(delete(inbox_table).where(inbox_table.c.message_id == message_id))
-        marks.forget(tx, [message_id])
+        blind_index.forget(tx, [message_id])
         tx.exec_driver_sql(
             "DROP TRIGGER "
             + {"sqlite": "receipts_no_delete", "postgresql": "receipts_append_only ON receipts"}[tx.dialect.name]
@@ -128,7 +128,7 @@ async def test_what_is_too_old_to_be_sent_again_is_named_to_a_person_once(pair: 
         for _ in range(2):
             [told] = await compare_with(sandwell, "885", sandwell.now() - timedelta(days=30))
             assert (told.difference.differs, told.done) == (Differs.MISSING_THERE, FOR_A_PERSON)
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="statement.difference"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))
     assert (entry.about, entry.partner) == (sent, "885")
 
 
@@ -147,7 +147,7 @@ async def test_other_bytes_and_other_states_are_named_with_what_each_side_has(pa
     }
     details = [
         json.loads(e.entry)["detail"]
-        for e in sandwell.store.look(lambda tx: log.search(tx, about=standing, act="statement.difference"))
+        for e in sandwell.store.look(lambda tx: audit_log.search(tx, about=standing, act="statement.difference"))
     ]
     assert {"here": "acknowledged", "there": "new"}.items() <= details[0].items()
     kept = sandwell.store.look(lambda tx: tx.exec_driver_sql("SELECT issuer, token FROM statements").all())
@@ -155,7 +155,7 @@ async def test_other_bytes_and_other_states_are_named_with_what_each_side_has(pa
 
 
 async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("gateway.exchange.statements", "gateway.store.accounts"):
+    for module in ("gateway.exchange.statements", "gateway.store.statements"):
         monkeypatch.setattr(f"{module}.ROWS", 3)
     sandwell, worcestershire = pair
     async with app.running(worcestershire), app.running(sandwell):
@@ -252,7 +252,7 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             left.unlink()
         shutil.copy(tmp_path / "backup.db", store)
 
-        restored = setup.open_authority(home)
+        restored = home_folder.open_authority(home)
         assert not any(has(restored, one) for one in came)
         assert state(restored, before) is State.RECEIVED
         async with app.running(restored):
@@ -269,11 +269,11 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             assert [(row.case, row.sha256, row.kind, row.state) for row in there if row] == [
                 (item.conversation_id, item.digest, item.kind, item.state.value) for item in kept
             ]
-            entries = restored.store.look(lambda tx: log.search(tx, act="statement.difference"))
+            entries = restored.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))
             assert {entry.about for entry in entries} == set(sent)
             again = await compared(restored, worcestershire)
             assert set(again) == set(sent)
-            assert len(restored.store.look(lambda tx: log.search(tx, act="statement.difference"))) == len(sent)
+            assert len(restored.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))) == len(sent)
 
             # Its log is shorter than it was, or another: Worcestershire cannot tell a restore from a rewritten past.
             await _alarmed(restored, worcestershire)
@@ -283,14 +283,14 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
 
 async def _alarmed(restored: Authority, worcestershire: Authority) -> None:
     """The next receipts and proofs show it."""
-    before = worcestershire.store.look(lambda tx: witnessed.summary(tx, "333"))
+    before = worcestershire.store.look(lambda tx: partner_checkpoints.summary(tx, "333"))
     assert before is not None
-    while restored.store.look(log.head).size <= before.size:
+    while restored.store.look(audit_log.head).size <= before.size:
         await exchanged(restored, worcestershire)
     await audit.checkpoint(restored)
     await exchanged(worcestershire, restored)
     await witness.check(worcestershire, "333")
-    [alarm] = worcestershire.store.look(witnessed.alarms)
+    [alarm] = worcestershire.store.look(partner_checkpoints.alarms)
     assert alarm.authority == "333"
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "audit log of 333"]
     assert check.result == "fail"

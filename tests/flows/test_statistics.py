@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.periods import month
 from gateway.paper import as_csv
 from gateway.paper.page import Cell, Page
 from gateway.reports import statistics
-from gateway.store import log
+from gateway.store import audit_log
 from gateway.store.tables import outbox_contents
 from schemas.message import School
 from tests.children import notice
@@ -121,7 +121,7 @@ async def test_a_report_is_one_entry_of_the_log_and_names_no_child(pair: tuple[A
     message = transfer(MONDAY)
     await exchange(sandwell, worcestershire, message)
     page = whole(sandwell)
-    [entry] = sandwell.store.look(lambda tx: log.search(tx, act="report.statistics"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="report.statistics"))
     assert json.loads(entry.entry)["detail"] == {"from": "2026-11-01", "to": "2026-11-30", "opened": 1}
     assert entry.actor == "sam"
     text = as_csv.write(page).decode()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
+from gateway.context import Authority
 from gateway.core.duties import Missing
 from gateway.core.periods import month
 from gateway.exchange.send import prepare, queue
 from gateway.paper.page import Cell, Page
-from gateway.reconciliation import agreed
+from gateway.reconciliation import deadlines
 from gateway.reports import timeliness
 from gateway.reports.journeys import Leg, legs, past
 from tests.children import notice
@@ -34,7 +34,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
 
 def judged(here: Authority) -> set[Leg]:
     known = here.store.look(lambda tx: past(tx, NOVEMBER))
-    return set(legs(known, here.now(), agreed.read(here.config)))
+    return set(legs(known, here.now(), deadlines.read(here.config)))
 
 
 def report(here: Authority, *, whole: bool = True) -> Page:

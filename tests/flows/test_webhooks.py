@@ -17,18 +17,18 @@ import pytest
 from aiohttp import web
 
 from adapters import webhook as carrier
-from adapters.careful import may_be_called
-from gateway.authority import Authority
+from adapters.safe_addresses import may_be_called
 from gateway.case_systems import clients, webhooks
-from gateway.core.happenings import Event
+from gateway.context import Authority
 from gateway.core.permissions import Scope
+from gateway.core.webhook_events import Event
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.monitoring import doctor
-from gateway.store import log, outbox
+from gateway.store import audit_log, outbox
 from gateway.store import webhooks as kept
 from gateway.store.webhooks import Webhook
 from keys import tls
@@ -180,7 +180,9 @@ async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_w
         await webhooks.tell_now(here)
         later(here, timedelta(hours=19))
     assert not stands(here).active
-    assert [entry.about for entry in here.store.look(lambda tx: log.search(tx, act="webhook.given-up"))] == [hook.id]
+    assert [entry.about for entry in here.store.look(lambda tx: audit_log.search(tx, act="webhook.given-up"))] == [
+        hook.id
+    ]
     [check] = [one for one in doctor.examine(here) if one.name == "webhooks"]
     assert (check.result, f"api resume {hook.id}" in check.detail) == ("warn", True)
     receiver.status = 204
@@ -354,4 +356,4 @@ def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: 
     here.store.run(lambda tx: kept.failed(tx, hook, now, now, "answered 500"))
     here.store.run(lambda tx: kept.told(tx, hook, 7, now))
     assert (stands(here).next_entry, stands(here).tries, stands(here).failing_since) == (7, 0, None)
-    assert [one.number for one in here.store.look(lambda tx: log.after(tx, 1, 2))] == [1, 2]
+    assert [one.number for one in here.store.look(lambda tx: audit_log.after(tx, 1, 2))] == [1, 2]

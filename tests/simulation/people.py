@@ -4,16 +4,16 @@ from datetime import timedelta
 from random import Random
 
 from gateway.auditing import witness
-from gateway.authority import Authority
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
+from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
-from gateway.core.standing import WAITING, Standing
+from gateway.core.inbox_state import WAITING, Standing
 from gateway.exchange import amend, respond
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.store import inbox, witnessed
+from gateway.store import inbox, partner_checkpoints
 from gateway.store.inbox import Item
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal
 
@@ -98,7 +98,7 @@ def _ring(here: Authority, one: Owed) -> None:
 
 def clear_alarms(here: Authority) -> list[str]:
     """Ring whoever's log does not hold, and accept that it began anew: whose they were."""
-    alarms = here.store.look(witnessed.alarms)
+    alarms = here.store.look(partner_checkpoints.alarms)
     for one in alarms:
         witness.accept(here, one.authority, by="olive")
     return [one.authority for one in alarms]

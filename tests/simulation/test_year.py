@@ -20,17 +20,17 @@ import pytest
 
 from adapters.route import NotReached
 from gateway.auditing import audit, witness
-from gateway.authority import Authority
+from gateway.context import Authority
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import send
-from gateway.reconciliation import chase, reconcile
+from gateway.reconciliation import reconcile, send_reminders
 from gateway.reconciliation.reconcile import Owed
-from gateway.store import inbox, log, outbox
-from gateway.store.log import Kept
+from gateway.store import audit_log, inbox, outbox
+from gateway.store.audit_log import Kept
 from schemas import codes
 from schemas.message import OPENS_A_CASE
 from tests.children import notice
@@ -102,7 +102,7 @@ class Year:
     async def late_ones_are_chased(self) -> None:
         for code in self.codes if self.world.now.weekday() == 0 else self.codes[:BUSY]:
             here = self.house(code)
-            done = await chase.chase(here)
+            done = await send_reminders.chase(here)
             if people.follow_up(here, self.chance, self.codes) or done.reminded:
                 self.awake.add(code)
             await audit.checkpoint(here)
@@ -205,7 +205,7 @@ def standings(here: Authority) -> dict[str, str]:
 
 
 def entries(here: Authority, act: str) -> list[Kept]:
-    return list(here.store.look(lambda tx: log.search(tx, act=act, limit=100_000)))
+    return list(here.store.look(lambda tx: audit_log.search(tx, act=act, limit=100_000)))
 
 
 @pytest.fixture

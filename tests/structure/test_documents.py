@@ -13,8 +13,8 @@ from adapters.route import NotReached
 from gateway.api.problems import OF_HTTP, TooFast
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
-from gateway.core.acts import WORDS
-from gateway.core.telling import KINDS, SENTENCES, acts_of, title
+from gateway.core.audit_acts import WORDS
+from gateway.core.audit_sentences import KINDS, SENTENCES, acts_of, title
 from gateway.errors import STORE_SENTENCES
 from gateway.exchange.mailbox import FULL
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN

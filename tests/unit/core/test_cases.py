@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.core import cases
 from gateway.core.delivery import EVENTS, MOVES, By, Event, State, may_move
-from gateway.core.standing import MAY_BECOME, Standing
+from gateway.core.inbox_state import MAY_BECOME, Standing
 
 CASES = (Path(__file__).parents[3] / "docs" / "cases.md").read_text()
 

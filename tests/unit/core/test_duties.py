@@ -10,7 +10,7 @@ from gateway.core import duties
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.duties import Deadlines, Missing, Step
-from gateway.core.standing import Standing
+from gateway.core.inbox_state import Standing
 from schemas.message import BODIES
 
 FRIDAY = datetime(2026, 11, 20, 15, tzinfo=UTC)

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert
 
-from gateway.store import correspondents, marks, reviews, tables
+from gateway.store import blind_index, correspondents, reviews, tables
 from gateway.store.database import Store
 from gateway.store.tables import metadata
 from tests.conftest import new_database
@@ -95,7 +95,9 @@ def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None
         fixed = {"sequence": 1, "restriction": "none", "test": False, "digest": "d", "content": b""}
         connection.execute(insert(tables.inbox).values(**row, **when, **fixed))
     store.migrate()
-    listed = [(one.number, one.lies, one.partner, one.message_id) for one in store.look(lambda tx: marks.old(tx, 9))]
+    listed = [
+        (one.number, one.lies, one.partner, one.message_id) for one in store.look(lambda tx: blind_index.old(tx, 9))
+    ]
     assert listed == [(-1, "sent", "885", "c"), (-2, "came", "330", "b"), (-3, "sent", "885", "a")]
     store.close()
 

@@ -8,42 +8,42 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import State
+from gateway.core.inbox_state import Standing
 from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
-from gateway.core.standing import Standing
 from gateway.store import (
-    accounts,
-    chased,
+    audit_log,
+    audit_search,
+    blind_index,
     children,
     drafts,
-    entries,
+    heartbeats,
+    idempotency,
     inbox,
     intake,
-    log,
-    loops,
     mail_replies,
     mailboxes,
-    marks,
     outbox,
+    partner_checkpoints,
+    partner_health,
     postcodes,
-    reached,
-    repeats,
+    reminders,
     reviews,
     searches,
+    statements,
     transfer_files,
-    witnessed,
 )
+from gateway.store.audit_log import Entry
+from gateway.store.audit_search import Sought
+from gateway.store.blind_index import Lying, Marked
 from gateway.store.database import Store
 from gateway.store.drafts import Made
-from gateway.store.entries import Sought
+from gateway.store.idempotency import Kept
 from gateway.store.inbox import Arrived, Receipt
-from gateway.store.log import Entry
 from gateway.store.mail_replies import Came
 from gateway.store.mailboxes import Held
-from gateway.store.marks import Lying, Marked
 from gateway.store.outbox import Queued, Settled
-from gateway.store.repeats import Kept
 from gateway.store.searches import Found, Possible, Search
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -102,7 +102,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what is overdue": lambda tx: outbox.overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
     "ask for a receipt": lambda tx: outbox.ask_receipt(tx, "m1", "885", NOW),
-    "for which we hold no receipt": lambda tx: accounts.unreceipted(tx, "885", ["m1", "m2"]),
+    "for which we hold no receipt": lambda tx: statements.unreceipted(tx, "885", ["m1", "m2"]),
     "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
     "was this row sent": lambda tx: intake.known(tx, ["d1", "d2"]),
     "what was sent about this child": lambda tx: intake.find_of(tx, ["c1", "c2"]),
@@ -147,17 +147,17 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what is owed": lambda tx: (outbox.owing(tx, tuple(State)), inbox.owing(tx, NOW), inbox.waiting(tx, NOW, 100)),
     "what was done about it": lambda tx: (
         outbox.last_tries(tx, ["m1", "m2"]),
-        chased.about(tx, ["m1", "m2"]),
+        reminders.about(tx, ["m1", "m2"]),
         inbox.reminders(tx, ["m1", "m2"]),
     ),
     "the copies of a page": lambda tx: (
         outbox.all_locked(tx, ["m1", "m2"]),
         inbox.all_locked(tx, {("885", "m1"), ("885", "m2")}),
     ),
-    "forget old answers": lambda tx: repeats.forget(tx, NOW),
+    "forget old answers": lambda tx: idempotency.forget(tx, NOW),
     "was this request answered": lambda tx: (
-        repeats.find(tx, "one", "k"),
-        repeats.end(tx, Kept("one", "k", "s", "c", NOW, 202)),
+        idempotency.find(tx, "one", "k"),
+        idempotency.end(tx, Kept("one", "k", "s", "c", NOW, 202)),
     ),
     "seen before": lambda tx: inbox.receipts_for(tx, "333", ["m1", "m2"]),
     "keep": lambda tx: inbox.keep(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
@@ -188,10 +188,10 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "newest imports": lambda tx: transfer_files.search(tx, other_than="333"),
     "the oldest that waits": lambda tx: transfer_files.oldest_waiting(tx),
     "the newest checkpoint of a partner": lambda tx: (
-        witnessed.largest(tx, "885"),
-        witnessed.of_size(tx, "885", 7),
-        witnessed.alarm_of(tx, "885"),
-        witnessed.began_anew(tx, "885"),
+        partner_checkpoints.largest(tx, "885"),
+        partner_checkpoints.of_size(tx, "885", 7),
+        partner_checkpoints.alarm_of(tx, "885"),
+        partner_checkpoints.began_anew(tx, "885"),
     ),
     "under review": lambda tx: reviews.begin(tx, NOW, ["c1", "c2"], "cme-gateway"),
     "the review of a case": lambda tx: reviews.of_case(tx, "c1"),
@@ -213,40 +213,44 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "what waits, without the unmatched": lambda tx: inbox.search(tx, NOW, unmatched=False),
     "clear away old keys": lambda tx: children.clear_keys(tx, 1, 3),
     "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
-    "health of every partner": lambda tx: (outbox.standing(tx, tuple(State)[:4]), reached.every(tx)),
-    "how a batch went": lambda tx: reached.note_endings(tx, NOW, "885", [("https", "later", "why", None)]),
+    "health of every partner": lambda tx: (outbox.standing(tx, tuple(State)[:4]), partner_health.every(tx)),
+    "how a batch went": lambda tx: partner_health.note_endings(tx, NOW, "885", [("https", "later", "why", None)]),
     "dead letters": lambda tx: (outbox.given_up(tx, None, 50), outbox.given_up(tx, "885", 50)),
     "try one again": lambda tx: outbox.release_one(tx, NOW, "m1"),
     "health of the rest": lambda tx: (
         mailboxes.fill(tx, ["885", "330"]),
-        log.covered(tx),
-        witnessed.alarms(tx),
+        audit_log.covered(tx),
+        partner_checkpoints.alarms(tx),
         transfer_files.count(tx, transfer_files.Stage.WAITING),
-        loops.every(tx),
+        heartbeats.every(tx),
     ),
-    "make findable": lambda tx: marks.put(tx, [Marked("came", "885", "m9", (-5, 7))]),
-    "which old ones are to be made findable": lambda tx: marks.old(tx, 100),
-    "make an old one findable": lambda tx: marks.put_old(tx, [(Lying(-1, "sent", "885", "m8"), (-5, 7))]),
-    "old ones are settled": lambda tx: marks.settle_old(tx, [-1, -2]),
-    "find by one mark": lambda tx: marks.find(tx, [[-5]], limit=50),
-    "find by several, the next page": lambda tx: marks.find(tx, [[-5, 8], [7], [6, 9]], limit=50, before=100),
+    "make findable": lambda tx: blind_index.put(tx, [Marked("came", "885", "m9", (-5, 7))]),
+    "which old ones are to be made findable": lambda tx: blind_index.old(tx, 100),
+    "make an old one findable": lambda tx: blind_index.put_old(tx, [(Lying(-1, "sent", "885", "m8"), (-5, 7))]),
+    "old ones are settled": lambda tx: blind_index.settle_old(tx, [-1, -2]),
+    "find by one mark": lambda tx: blind_index.find(tx, [[-5]], limit=50),
+    "find by several, the next page": lambda tx: blind_index.find(tx, [[-5, 8], [7], [6, 9]], limit=50, before=100),
     "how what was found stands": lambda tx: (outbox.several(tx, ["m1", "m2"]), inbox.several(tx, NOW, ["m1", "m2"])),
-    "forget what is destroyed": lambda tx: marks.forget(tx, ["m1", "m2"]),
-    "audit": lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
-    "what was done to it": lambda tx: log.search(tx, about="m1"),
-    "the newest of the log": lambda tx: entries.newest(tx, Sought(), 900, 51),
-    "the log by kind": lambda tx: entries.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
+    "forget what is destroyed": lambda tx: blind_index.forget(tx, ["m1", "m2"]),
+    "audit": lambda tx: audit_log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
+    "what was done to it": lambda tx: audit_log.search(tx, about="m1"),
+    "the newest of the log": lambda tx: audit_search.newest(tx, Sought(), 900, 51),
+    "the log by kind": lambda tx: audit_search.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
     "the log by person": lambda tx: (
-        entries.newest(tx, Sought(actor="olive"), 900, 51),
-        entries.has_actor(tx, "olive"),
+        audit_search.newest(tx, Sought(actor="olive"), 900, 51),
+        audit_search.has_actor(tx, "olive"),
     ),
-    "the log by partner": lambda tx: entries.newest(tx, Sought(partner="885"), 900, 51),
-    "the log by time": lambda tx: entries.newest(tx, Sought(since=NOW, until=NOW), None, 51),
-    "the log by person and time": lambda tx: entries.newest(tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51),
-    "the log by person and kind": lambda tx: entries.newest(tx, Sought(actor="olive", acts=("notice.read",)), 900, 51),
-    "one entry": lambda tx: (entries.one(tx, 0), entries.checkpoint_over(tx, 0)),
-    "when partners were in touch": lambda tx: entries.last_with(tx, ("message.kept", "receipt.verified")),
-    "an id by its end": lambda tx: entries.ids_ending(tx, "0123456789ab"),
+    "the log by partner": lambda tx: audit_search.newest(tx, Sought(partner="885"), 900, 51),
+    "the log by time": lambda tx: audit_search.newest(tx, Sought(since=NOW, until=NOW), None, 51),
+    "the log by person and time": lambda tx: audit_search.newest(
+        tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51
+    ),
+    "the log by person and kind": lambda tx: audit_search.newest(
+        tx, Sought(actor="olive", acts=("notice.read",)), 900, 51
+    ),
+    "one entry": lambda tx: (audit_search.one(tx, 0), audit_search.checkpoint_over(tx, 0)),
+    "when partners were in touch": lambda tx: audit_search.last_with(tx, ("message.kept", "receipt.verified")),
+    "an id by its end": lambda tx: audit_search.ids_ending(tx, "0123456789ab"),
 }
 
 
@@ -258,8 +262,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
     store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
     store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
-    store.run(lambda tx: marks.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))]))
-    store.run(lambda tx: log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
+    store.run(
+        lambda tx: blind_index.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))])
+    )
+    store.run(lambda tx: audit_log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
     store.run(lambda tx: mail_replies.add(tx, mailed(1)))
     return store
 

@@ -1,0 +1,159 @@
+"""What the log tells, held against what lies in the store: messages and our copies of them, receipts, accounts, whose it all is.
+
+A destroyed data key is no fault: the digest of our copy stands in the entry, and holds without it. Entries of before these digests
+tell less, and then a copy is opened, and a receipt read, instead.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from gateway.core.delivery import State
+from gateway.core.inbox_state import Standing
+from gateway.core.log_replay import stands_came, stands_sent
+from gateway.store import audit_log, owner, verify_queries
+from gateway.store.verify_queries import ACCEPTED, Held, Noted, Signed
+from keys import at_rest, receipt
+from keys.at_rest import Locked
+from keys.errors import Refusal
+from keys.receipt import Receipt
+from keys.ring import Ring
+
+
+@dataclass(slots=True)
+class Ends:
+    """The checkpoints in receipts that we gave: how long our log was, as partners know it. Filled while receipts are read."""
+
+    given: dict[str, int] = field(default_factory=dict)  # each note, and the entry of the receipt that first bore it
+
+
+def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Iterator[str]:
+    """Every sentence on what does not fit the log. With the `ring`, every copy is opened too."""
+    yield from _owner(tx, authority)
+    for number, name, partner, ours in verify_queries.unkept(tx):
+        lies = (
+            f"was queued for {partner}, but it is not in the outbox"
+            if ours
+            else f"of {partner} was kept, but it is not in the inbox"
+        )
+        yield f"Entry {number} tells that message {name} {lies}."
+    for messages in (verify_queries.came(tx), verify_queries.sent(tx)):
+        for one in messages:
+            yield from _message(one, ring)
+    yield from _receipts(tx, authority, ends)
+    yield from _accounts(tx)
+
+
+def _owner(tx: Connection, authority: str) -> Iterator[str]:
+    found = owner.read(tx)
+    if found is None or found.authority != authority:
+        yield f"The database does not name {authority} as whose it is."
+
+
+def _message(one: Held, ring: Ring | None) -> Iterator[str]:
+    act = "notice.queued" if one.sent else "message.kept"
+    name = f"Message {one.message_id} {'to' if one.sent else 'of'} {one.partner}"
+    made = next((entry for entry in reversed(one.noted) if entry.act == act), None)
+    if made is None:
+        yield f"{name} lies in the {'outbox' if one.sent else 'inbox'}, but no entry tells of it."
+        return
+    sealed = [made, *(entry for entry in one.noted if entry.act == "notice.sealed-anew")][-1]
+    said = {"digest": one.digest == sealed.digest, "day": one.at == sealed.at, "sender": one.by in (None, made.actor)}
+    said |= {
+        "kind": one.kind == made.detail.get("kind", one.kind),
+        "case": one.case == made.detail.get("case", one.case),
+    }
+    if wrong := [what for what, fits in said.items() if not fits]:
+        yield (
+            f"{name}: {' and '.join(wrong)} are not what entry {made.number} says."
+            if wrong[1:]
+            else f"{name}: the {wrong[0]} is not what entry {made.number} says."
+        )
+    if not _stands(one):
+        yield f"{name} stands as {one.state}, which is not what the entries about it say (the first is {made.number})."
+    yield from _copy(one, sealed, name, ring)
+
+
+def _stands(one: Held) -> bool:
+    try:
+        if one.sent:
+            return stands_sent(State(one.state), one.state_at, one.at, one.told)
+        return stands_came(one.kind, Standing(one.state), one.state_at, one.at, one.told)
+    except ValueError:  # no state that there is
+        return False
+
+
+def _copy(one: Held, made: Noted, name: str, ring: Ring | None) -> Iterator[str]:
+    if made.detail.get("copy", (digest := sha256(one.content).hexdigest())) != digest:
+        yield f"{name}: our copy was changed since entry {made.number}."
+    elif ring and one.data_key is not None:
+        try:
+            at_rest.unlock(Locked(one.data_key, one.content), about=one.message_id, ring=ring)
+        except Refusal:
+            yield f"{name}: our copy, or its key, was changed since entry {made.number}."
+    if one.sealed is not None and sha256(one.sealed).hexdigest() != one.digest:
+        yield f"{name}: the sealed message was changed since entry {made.number}."
+
+
+def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
+    count = 0
+    for entry, found in verify_queries.signed_for(tx, authority):
+        if "count" in entry.detail:  # of many that were refused in one minute: no receipt of theirs is kept
+            continue
+        count += 1
+        fits = [one for one in found if _is_of(one, entry)]
+        whose = "that we gave" if entry.act in verify_queries.GIVEN else f"of {entry.partner}"
+        if not fits:
+            gone = "was changed" if found else "is gone"
+            yield f"Entry {entry.number}: the receipt {whose} for message {entry.about or entry.digest} {gone}."
+        elif entry.act in verify_queries.GIVEN:
+            note = receipt.claimed(fits[0].token).checkpoint
+            if note:
+                ends.given.setdefault(note, entry.number)
+    if (lie := verify_queries.count_receipts(tx)) > count:
+        yield f"{lie} receipts lie here, but the log tells of {count}."
+
+
+def _is_of(one: Signed, entry: Noted) -> bool:
+    result = "accepted" if entry.act in ACCEPTED else "rejected"
+    if (one.message_id, one.result, one.at) != (entry.about, result, entry.at):
+        return False
+    if (logged := entry.detail.get("receipt")) is not None:  # then it is the very text
+        return logged == audit_log.digest_of(one.token)
+    try:
+        said = receipt.claimed(one.token)
+    except Refusal:
+        return False
+    return _parts(said) == (one.issuer, one.message_id, one.digest, one.result)
+
+
+def _parts(said: Receipt) -> tuple[str, str | None, str, str]:
+    return said.issuer, said.message_id, said.sha256, said.result
+
+
+def _accounts(tx: Connection) -> Iterator[str]:
+    """Roles, scopes and whether an account counts: what the entries made of each."""
+    known: dict[str, tuple[frozenset[str], bool, int]] = {}
+    for one in verify_queries.account_entries(tx):
+        name = f"{one.act.partition('.')[0]} {one.about}"
+        before, _, _ = known.get(name, (frozenset[str](), True, 0))
+        said = one.detail.get("to", one.detail.get("roles", one.detail.get("scopes")))
+        may = before if said is None else frozenset(str(said).split())
+        known[name] = may, not one.act.endswith(".ended"), one.number
+    for name, may, active in verify_queries.accounts(tx):
+        if name not in known:
+            yield f"The account of {name} lies here, but no entry tells of it."
+            continue
+        told, counts, number = known.pop(name)
+        if may != told:
+            yield f"The account of {name} may act as {_list(may)}, but entry {number} says {_list(told)}."
+        if active != counts:
+            yield f"The account of {name} is {'open' if active else 'ended'}, but entry {number} says otherwise."
+    for name, (_, _, number) in known.items():
+        yield f"Entry {number} tells of the account of {name}, but it is not there."
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

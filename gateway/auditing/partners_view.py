@@ -1,0 +1,74 @@
+"""What partners saw of our audit log: the newest checkpoint of ours that each holds, asked of its gateway or read from its file.
+
+A log whose end was cut off looks whole by itself. Whoever was given a receipt of ours holds how long it was.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adapters.route import NotReached
+from gateway.auditing.witness import way_to_ask
+from gateway.context import Authority
+from gateway.errors import Unusable
+from keys.note import MAX_NOTE_CHARACTERS
+
+QUESTION = "/log/seen"
+MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS  # a note, and what JSON makes of its characters
+MAX_FILE_BYTES = 16 * 2**20  # `audit witness --json` has a few hundred bytes for each authority, and each alarm
+
+
+def of_file(file: Path, authority: str) -> dict[str, str]:
+    """The checkpoints of this authority in what a partner's `audit witness --json` printed, each with where it stands.
+
+    Raises Unusable where the file is no such thing, or names no checkpoint of this authority.
+    """
+    try:
+        with file.open("rb") as stream:
+            said = json.loads(stream.read(MAX_FILE_BYTES))
+        rows = [one for part in ("partners", "alarms") for one in said[part] if one["authority"] == authority]
+        found = dict.fromkeys(_texts(rows), f"{file.name}, as a partner saw us")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = {}
+    if not found:
+        raise Unusable(
+            "audit.not-seen",
+            f"{file} does not say what a partner saw of the audit log of {authority}.",
+            "Ask the partner for what `cme-gateway audit witness --json` prints there.",
+        )
+    return found
+
+
+def _texts(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield from (row[name] for name in ("note", "against") if isinstance(row.get(name), str))
+
+
+async def of_partners(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
+    """The newest checkpoint of ours that each partner holds, each with whose word that is; and who did not answer, and why."""
+    partners = here.trust.authorities()
+    answers = await asyncio.gather(*(_ask(here, one) for one in partners), return_exceptions=True)
+    found: dict[str, str] = {}
+    silent: dict[str, str] = {}
+    for partner, answer in zip(partners, answers, strict=True):
+        if isinstance(answer, NotReached):
+            silent[partner] = str(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        elif answer is not None:
+            found[answer] = f"what {partner} saw of us"
+    return found, silent
+
+
+async def _ask(here: Authority, partner: str) -> str | None:
+    asker, address = way_to_ask(here, partner)
+    answer = await asker.ask(address, QUESTION, MAX_ANSWER_BYTES)
+    if answer.status != 200:
+        raise NotReached(f"the partner's gateway answered {answer.status}")
+    try:
+        note = json.loads(answer.body)["checkpoint"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise NotReached("the partner's gateway answered in no form that can be read") from None
+    return note if isinstance(note, str) and len(note) <= MAX_NOTE_CHARACTERS else None

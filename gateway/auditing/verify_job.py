@@ -1,0 +1,73 @@
+"""Our audit log is checked where it stands, from the console: one check at a time, beside the work of the gateway.
+
+How far it is, and how the last one ended, is remembered here until the process ends. That it was done is an entry of the log.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gateway.auditing import audit
+from gateway.auditing.audit import Verdict
+from gateway.context import Authority
+from gateway.errors import NotAllowed
+from gateway.logs import failed
+from gateway.store import audit_log
+from gateway.store.audit_log import Entry, Kept
+from keys.trust import Trust
+
+TOLD_EVERY = 1000  # entries
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: who asked for it and when, how far it is, and how it ended. Without a verdict after its end, it broke off."""
+
+    by: str
+    began_at: datetime
+    done: int = 0
+    total: int = 0
+    ended_at: datetime | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def percent(self) -> int:
+        """How far it is."""
+        return 100 * self.done // self.total if self.total else 0
+
+
+@dataclass(slots=True)
+class Checks:
+    """The check that runs, or the last one."""
+
+    last: Check | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, here: Authority, by: str) -> None:
+        """Take the turn. Raises NotAllowed where a check runs."""
+        if not self._turn.acquire(blocking=False):
+            raise NotAllowed("audit.checking", "The log is being checked already.", "See how far it is.")
+        self.last = Check(by, here.now())
+
+    def run(self, here: Authority) -> None:
+        """Check all of it, in the caller's thread; `begin` came before."""
+        assert self.last is not None  # noqa: S101 - see `begin`
+        try:
+            trust = Trust({here.code: here.own_card})
+            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=self._watch))
+            detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
+            entry = Entry("audit.verified", self.last.by, detail=detail)
+            here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
+            self.last = replace(self.last, verdict=verdict)
+        except Exception as why:  # noqa: BLE001 - nobody waits for this thread; the page says that there is no verdict
+            failed("checking the audit log", why)
+        finally:
+            self.last = replace(self.last, ended_at=here.now())
+            self._turn.release()
+
+    def _watch(self, kept: Iterable[Kept], total: int) -> Iterator[Kept]:
+        for number, one in enumerate(kept):
+            if number % TOLD_EVERY == 0 and self.last:
+                self.last = replace(self.last, done=number, total=total)
+            yield one

@@ -1,0 +1,119 @@
+"""A request that may be repeated has one effect and one answer: the Idempotency-Key of a client of the API.
+
+The first answer is kept for a day, locked, beside a digest of what was asked. It is written in the transaction of the effect
+itself, so that after a crash there are both or neither; and a try that took so long that another took its place is undone. What
+failed on our side is not kept: the same request is tried anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from hmac import compare_digest
+from secrets import token_hex
+
+from sqlalchemy import Connection
+
+from gateway.context import Authority
+from gateway.errors import NotAllowed
+from gateway.store import idempotency
+from gateway.store.idempotency import Kept
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.digests import Purpose
+
+REMEMBERED = timedelta(hours=24)
+UNDER_WAY = timedelta(minutes=2)  # longer than any request takes; a process that died gives its claims back after it
+
+
+class OtherRequest(NotAllowed):
+    """The key was used for another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client is answered: JSON, and perhaps where to look further."""
+
+    status: int
+    body: bytes = field(repr=False)
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One try of one request: no other is under way, and none was answered."""
+
+    client: str
+    key: str
+    token: str
+
+
+def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Claim | Answer:
+    """Begin a request; or what was answered to it before. Raises NotAllowed where it is under way, OtherRequest."""
+    digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
+    claim = Claim(client, key, token_hex(16))
+
+    def write(tx: Connection) -> Kept | None:
+        now = here.now()
+        idempotency.forget(tx, now - REMEMBERED)
+        old = idempotency.find(tx, client, key)
+        if old is None:
+            if idempotency.begin(tx, Kept(client, key, digest, claim.token, now)):
+                return None
+            raise _under_way()
+        if not compare_digest(old.said, digest):
+            raise OtherRequest(
+                "once.other-request", "This Idempotency-Key was used for another request.", "Make a new key for each."
+            )
+        if old.status is not None:
+            return old
+        if now - old.begun_at < UNDER_WAY or not idempotency.take_over(tx, old, claim.token, now):
+            raise _under_way()
+        return None
+
+    kept = here.store.run(write)
+    return claim if kept is None else _opened(here, kept)
+
+
+def _under_way() -> NotAllowed:
+    return NotAllowed(
+        "once.under-way", "This very request is under way.", "Wait a little, and send it again with the same key."
+    )
+
+
+def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:
+    """In the transaction of the effect: this is its answer. Raises NotAllowed where another try took this one's place."""
+    locked = at_rest.lock(answer.body, about=_about(claim.client, claim.key), ring=here.ring)
+    ended = Kept(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
+    if not idempotency.end(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
+        raise _under_way()
+
+
+def settle(here: Authority, claim: Claim, answer: Answer) -> None:
+    """Afterwards: what was refused is kept too, and what failed on our side is forgotten."""
+
+    def write(tx: Connection) -> None:
+        kept = idempotency.find(tx, claim.client, claim.key)
+        if kept is None or kept.status is not None or kept.claim != claim.token:
+            return
+        if answer.status >= 500:
+            idempotency.drop(tx, claim.client, claim.key, claim.token)
+        else:
+            keep(tx, here, claim, answer)
+
+    here.store.run(write)
+
+
+def also(here: Authority, claim: Claim, told: Callable[[str], Answer]) -> Callable[[Connection, str], None]:
+    """What a flow writes in its own transaction: the answer that tells of the message that it made."""
+    return lambda tx, made: keep(tx, here, claim, told(made))
+
+
+def _opened(here: Authority, kept: Kept) -> Answer:
+    assert kept.content is not None  # noqa: S101 - it has its answer
+    assert kept.status is not None  # noqa: S101
+    body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_about(kept.client, kept.key), ring=here.ring)
+    return Answer(kept.status, body, kept.place)
+
+
+def _about(client: str, key: str) -> str:
+    return f"answer/{client}/{key}"

@@ -1,0 +1,70 @@
+"""One request of one person, and the answers that a room may give."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from multidict import MultiDict, MultiDictProxy
+
+from gateway.access.sessions import Session
+from gateway.console import navigation
+from gateway.console.pages import PAGES, Pages
+from gateway.context import Authority
+from gateway.core.permissions import Act, Reach, reach
+
+SESSION_COOKIE = "__Host-session"
+HERE = web.AppKey("here", Authority)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, how far the act of this door is open to them, and what they typed."""
+
+    request: web.Request = field(repr=False)
+    here: Authority
+    session: Session | None
+    secret: str = field(repr=False)
+    reach: Reach
+    form: MultiDictProxy[str] = field(repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)  # how much waits in the rooms beside this one
+
+    @property
+    def by(self) -> str:
+        """The name under which they signed in, as the audit log has it."""
+        assert self.session is not None  # noqa: S101 - a door with an act lets nobody in without one
+        return self.session.person.name
+
+    def may(self, act: Act) -> bool:
+        """Is this act open to them, at least in some cases?"""
+        return self.session is not None and reach(self.session.roles, act) > Reach.NONE
+
+    def part(self, name: str) -> str:
+        """A part of the address."""
+        return self.request.match_info[name]
+
+    def typed(self, name: str) -> str:
+        """What was typed into a field, without spaces around it."""
+        return str(self.form.get(name, "")).strip()
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
+        """A page of the console."""
+        said: Mapping[str, Any] = {
+            "visit": self,
+            "here": self.here,
+            "session": self.session,
+            "head": navigation.head(self.may, self.request.path, self.counts),
+            **values,
+        }
+        pages: Pages = self.request.app[PAGES]
+        return web.Response(text=pages.render(template, said), content_type="text/html", status=status)
+
+
+def goto(address: str) -> web.Response:
+    """See another page, by GET. `address` is ours: nothing that was typed becomes one."""
+    return web.Response(status=303, headers={"Location": address})
+
+
+def nothing_typed() -> MultiDictProxy[str]:
+    """The form of a request that has none."""
+    return MultiDictProxy(MultiDict())

@@ -1,0 +1,152 @@
+"""Every address of the console with the act that it needs. Who may come in is settled here, before any room is asked.
+
+In this order: the session; the act, in the one table of `core.permissions`; for who sees assigned cases only, that the case of the
+address is one of them; that the notice of the address belongs to the case; and, where something is changed, that the form came from
+a page of ours. A door without an act is open to everybody; a test holds the list of those.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hmac import compare_digest
+
+from aiohttp import web
+from multidict import MultiDictProxy
+
+from gateway.access import sessions
+from gateway.access.sessions import Session, Stage
+from gateway.casework import case
+from gateway.console import navigation, return_to
+from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
+from gateway.core.permissions import Act, Reach, reach
+from gateway.errors import NotAllowed, NotFound
+from gateway.partner_api.callers import READ_SECONDS
+from gateway.store import assignments
+
+Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
+SIGN_IN = "/sign-in"
+CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
+_WITH_COUNTS = frozenset(room.address for room in navigation.WORK.rooms)
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One address, the act that it needs, and the room behind it.
+
+    `of_assigned`: the room itself shows no more than the assigned cases to who may see no others.
+    """
+
+    method: str
+    path: str
+    act: Act | None
+    answer: Answer
+    of_assigned: bool = False
+
+
+def hang(app: web.Application, doors: tuple[Door, ...]) -> None:
+    """Open these doors in the application."""
+    for door in doors:
+        app.router.add_route(door.method, door.path, guarded(door))
+
+
+def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The room, for those who may come in."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        here, secret = request.app[HERE], request.cookies.get(SESSION_COOKIE, "")
+        session = await asyncio.to_thread(sessions.session, here, secret) if secret else None
+        if door.act is not None and (session is None or session.stage is not Stage.IN):
+            return _to_sign_in(request)
+        how_far = Reach.ALL if door.act is None else reach(session.roles if session else (), door.act)
+        visit = Visit(request, here, session, secret, how_far, await _form(request))
+        _check_act(door, how_far)
+        await asyncio.to_thread(_check_case, door, visit)
+        if request.method == "POST":
+            _check_form(visit)
+        if how_far is Reach.ALL and door.path in _WITH_COUNTS:
+            visit = replace(visit, counts=await asyncio.to_thread(navigation.counts, here))
+        return await door.answer(visit)
+
+    answer.door = door  # type: ignore[attr-defined]  # for the test that walks through all
+    return answer
+
+
+def _to_sign_in(request: web.Request) -> web.Response:
+    """Whoever was signed in and is no more is told so; then they come back to this page."""
+    answer = goto(f"{SIGN_IN}?ended" if SESSION_COOKIE in request.cookies else SIGN_IN)
+    return_to.remember(request, answer)
+    return answer
+
+
+async def _form(request: web.Request) -> MultiDictProxy[str]:
+    if request.method != "POST":
+        return nothing_typed()
+    if request.content_type != FORM:
+        raise web.HTTPUnsupportedMediaType
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.post()  # type: ignore[return-value]  # of this type it has no files
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
+def _check_act(door: Door, how_far: Reach) -> None:
+    if how_far is Reach.NONE:
+        raise NotAllowed("permission.role", "Your role does not open this page.", "An admin can give you another role.")
+    has_case = "{case" in door.path
+    if how_far is Reach.ASSIGNED and not (has_case or door.of_assigned):
+        raise NotAllowed("permission.assigned", "You see the cases that are assigned to you, and no others.", "")
+
+
+def _check_case(door: Door, visit: Visit) -> None:
+    """The case of the address is open to them, and the notice is one of it."""
+    if "{case" not in door.path:
+        return
+    name = visit.part("case")
+    if visit.reach is Reach.ASSIGNED and not visit.here.store.look(
+        lambda tx: assignments.is_assigned(tx, name, visit.by)
+    ):
+        raise NotAllowed(
+            "permission.assigned",
+            "This case is not assigned to you.",
+            "An officer or the service manager can assign it.",
+        )
+    if NOTICE in door.path and not case.holds(visit.here, name, visit.part("notice")):
+        raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
+
+
+def _check_form(visit: Visit) -> None:
+    """The form came from a page that we made for this very session (a synchroniser token; RFC 6454 for the origin)."""
+    origin = visit.request.headers.get("Origin")
+    if origin is not None and origin != own_origin(visit.request):
+        raise _not_from_us()
+    if visit.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise _not_from_us()
+    if visit.session is not None and not compare_digest(
+        visit.typed("form_token").encode(), visit.session.form_token.encode()
+    ):
+        raise _not_from_us()
+
+
+def own_origin(request: web.Request) -> str:
+    """Ours, as browsers write it. `application` answers to no other host."""
+    return request.app[HERE].config.console_url if _is_public(request) else f"{request.scheme}://{request.host}"
+
+
+def _is_public(request: web.Request) -> bool:
+    return request.app[HERE].config.console_url.split("://")[1] == request.host
+
+
+def _not_from_us() -> NotAllowed:
+    return NotAllowed(
+        "form.not-ours",
+        "This form did not come from a page of your present session, so nothing was done.",
+        "Open the page again and repeat what you did.",
+    )
+
+
+def signed_in(visit: Visit) -> Session:
+    """The session of somebody who came through a door with an act."""
+    assert visit.session is not None  # noqa: S101 - see `guarded`
+    return visit.session

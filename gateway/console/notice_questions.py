@@ -1,0 +1,149 @@
+"""The questions of each page of a notice, made from the classes of `schemas.message` and the words of `sections.py`.
+
+A page is left out for a kind of notice that has none of its fields.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from functools import cache
+
+from gateway.console.forms import Kind, Question
+from gateway.console.notice_pages import RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, Section
+from gateway.core.composition import KINDS, SERVICE_ROLES, has_default
+from schemas import codes
+from schemas.layout import Slot, slots
+from schemas.reading import words
+from schemas.shapes import CodeList, Number, Text
+
+MOST_RADIOS = 8  # choices; a longer list is a list
+_NOTE = (
+    "Note for the officer there",
+    "At most 2,000 characters. Where an address is withheld, nothing here may give it away.",
+)
+
+
+@cache
+def sections(kind: str) -> tuple[Section, ...]:
+    """The pages of this kind of notice, each with those of its fields that it has."""
+    found = []
+    for section in SECTIONS:
+        cls = _cls(kind, section)
+        there = tuple(name for name in section.fields if cls and name in {slot.field for slot in slots(cls)})
+        if there:
+            found.append(replace(section, fields=there))
+    return tuple(found)
+
+
+def asked(kind: str, level: str) -> tuple[Section, ...]:
+    """The pages that are asked where the child's data are restricted so far: of a child who is phone-only, nothing at all."""
+    if level == "phone-only":
+        return RESTRICTION, RING
+    return tuple(one for one in sections(kind) if level in ("", "none") or not one.withheld)
+
+
+def section(kind: str, name: str) -> Section | None:
+    """The page of this name."""
+    return next((one for one in sections(kind) if one.name == name), None)
+
+
+def _cls(kind: str, section: Section) -> type | None:
+    cls: type = KINDS[kind]
+    for step in filter(None, section.place.split(".")):
+        slot = next((one for one in slots(cls) if one.field == step), None)
+        if slot is None:
+            return None
+        cls = slot.kind
+    return cls
+
+
+def most(kind: str, section: Section) -> int:
+    """How many may stand in a list."""
+    *path, last = section.place.split(".")
+    cls: type = KINDS[kind]
+    for step in path:
+        cls = next(one for one in slots(cls) if one.field == step).kind
+    return next(one for one in slots(cls) if one.field == last).most
+
+
+def fields_of(kind: str, section: Section) -> Mapping[str, Slot]:
+    """The fields of a page, in its order."""
+    cls = _cls(kind, section)
+    assert cls is not None  # noqa: S101 - `sections` left it out
+    by_name = {slot.field: slot for slot in slots(cls)}
+    return {name: by_name[name] for name in section.fields}
+
+
+def elements(kind: str, section: Section) -> Mapping[str, str]:
+    """The path of the element of each field, as findings name it."""
+    cls: type = KINDS[kind]
+    path = f"Message/{kind}"
+    for step in filter(None, section.place.split(".")):
+        slot = next(one for one in slots(cls) if one.field == step)
+        cls, path = slot.kind, f"{path}/{slot.element}"
+    return {name: f"{path}/{slot.element}" for name, slot in fields_of(kind, section).items()}
+
+
+@cache
+def questions(kind: str, section: Section) -> tuple[Question, ...]:
+    """What the page asks."""
+    cls = _cls(kind, section)
+    assert cls is not None  # noqa: S101 - `sections` left it out
+    by_name = {one.name: one for one in fields(cls)}
+    return tuple(
+        _question(cls.__name__, slot, optional=has_default(by_name[name]) or slot.repeated)
+        for name, slot in fields_of(kind, section).items()
+    )
+
+
+def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
+    label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (words(slot.element), "")))
+    kind = _kind(slot)
+    return Question(
+        slot.field,
+        label,
+        kind,
+        hint,
+        options=lambda: (*_options(slot), *((("", "Not said"),) if optional and kind == "radios" else ())),
+        optional=optional,
+        sometimes=(cls, slot.field) in SOMETIMES,
+        longest=slot.shape.longest if isinstance(slot.shape, Text) else 0,
+        short=isinstance(slot.shape, Number) or (isinstance(slot.shape, Text) and slot.shape.longest <= 30),
+    )
+
+
+def _kind(slot: Slot) -> Kind:
+    shape = slot.shape
+    if slot.repeated:
+        return "checkboxes" if isinstance(shape, CodeList) else "lines"
+    if slot.kind is bool:
+        return "radios"
+    if isinstance(shape, CodeList):
+        return "radios" if len(_options(slot)) <= MOST_RADIOS else "select"
+    if isinstance(shape, Text):
+        return "select" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
+    return "text" if isinstance(shape, Number) else "day"
+
+
+def _options(slot: Slot) -> Sequence[tuple[str, str]]:
+    if slot.kind is bool:
+        return ("yes", "Yes"), ("no", "No")
+    if isinstance(slot.shape, CodeList):
+        others = SERVICE_ROLES if slot.shape.name == "roles" else {}
+        return tuple((codes.labels(slot.shape.name) | others).items())
+    return *authorities(), *((code, f"{name} (ended)") for code, name in codes.labels("authorities_ended").items())
+
+
+@cache
+def authorities() -> tuple[tuple[str, str], ...]:
+    """Every authority to which a notice may go, by name."""
+    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    return tuple(sorted(live.items(), key=lambda one: one[1]))
+
+
+def normal(slot: Slot, text: str) -> str:
+    """What was typed, in one spelling: one space between words; UPN and postcode in capitals."""
+    said = " ".join(text.split())
+    if slot.field in ("upn", "former_upn", "unique_learner_number", "nc_year_actual", "letter"):
+        return re.sub(r"\s", "", said).upper()
+    return said.upper() if slot.field == "post_code" else said

@@ -1,0 +1,17 @@
+"""Wrong passwords by address, held up before a password is looked at.
+
+The lock of each account stands behind it. A browser from which somebody has come in before is not held up.
+"""
+
+from aiohttp import web
+
+from gateway.partner_api.addresses import who_asks
+from gateway.partner_api.throttle import Tries
+from gateway.settings.sections import ConsoleSettings
+
+TRIES = web.AppKey("wrong passwords by address", Tries)
+
+
+def address_of(request: web.Request, ours: ConsoleSettings) -> str:
+    """Who asks, as it is counted."""
+    return who_asks(request, ours.address_header, ours.proxies)

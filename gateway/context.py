@@ -1,0 +1,157 @@
+"""`Authority`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from adapters.openid import IdentityProvider
+from adapters.route import Address, Carrier, Login, MailAccount, NotReached
+from adapters.safe_addresses import is_loopback
+from gateway.core.bursts import Bursts
+from gateway.errors import ConfigProblem
+from gateway.settings.config import Config
+from gateway.store import correspondents, partners, people
+from gateway.store.correspondents import Correspondent
+from gateway.store.database import Store
+from gateway.store.heartbeats import Looked
+from keys import bearer, card
+from keys.card import Card, Route
+from keys.ring import Ring
+from keys.trust import Trust
+from schemas.message import Officer
+
+SYSTEM = "cme-gateway"  # who acts when no person does
+
+
+def wall_clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Authority:
+    """One local authority's gateway, wired."""
+
+    config: Config
+    ring: Ring
+    own_card: Card
+    store: Store
+    carriers: Mapping[str, Carrier]
+    now: Callable[[], datetime] = wall_clock
+    logins: Mapping[str, Login] = field(default_factory=dict)  # by the authority at whose server we sign in
+    mail: MailAccount | None = None
+    identity_provider: IdentityProvider | None = None  # where the council's people sign in
+    trust: Trust = field(default_factory=lambda: Trust({}))
+    correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
+    due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
+    checkpoint: str | None = None  # the newest that we signed
+    left: dict[tuple[str, str], dict[str, int]] = field(
+        default_factory=dict
+    )  # what is not handled, as `strange`, by reason
+    left_at: set[tuple[str, str]] | None = None  # where we look, as `strange`; None: nobody has looked yet
+    own_routes: dict[str, str | None] = field(
+        default_factory=dict
+    )  # how the last look at each of our own ended: what stood in the way
+    bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
+    strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
+    asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
+    clocks: dict[str, timedelta] = field(
+        default_factory=dict
+    )  # by how much partners' are before ours, as they answered
+    looked: dict[str, Looked] = field(default_factory=dict)  # each loop of a gateway that runs, and when it last did
+    _serials: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """Our DfE code."""
+        return self.ring.authority
+
+    def officer(self, name: str) -> Officer:
+        """Whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
+        ours = self.config.authority
+        if not ours.telephone:
+            raise ConfigProblem(
+                "config.telephone",
+                "Our telephone number is not set, and every notice and answer names whom to ring.",
+                "Set [authority] telephone in gateway.toml.",
+            )
+        return Officer(name=self.called(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
+
+    def called(self, name: str) -> str:
+        """How a person is called who signs in under this name; the name itself where nobody does."""
+        found = self.store.look(lambda tx: people.find(tx, name))
+        return found.called if found else name
+
+    def card_has_our_keys(self) -> bool:
+        """Does our card tell partners the keys that we sign and are sealed to with now?"""
+        return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
+
+    def refresh_trust(self) -> None:
+        """Read the partners' cards again if one has changed, and whom we write to; another process may have added one."""
+        self.correspondents = {one.authority: one for one in self.store.look(correspondents.every)}
+        serials = self.store.look(partners.serials)
+        if serials == self._serials:
+            return
+        cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.every)}
+        self.trust, self._serials = Trust(cards), serials
+
+    def looks(self, loop: str, again_within: timedelta) -> None:
+        """Note that this loop looks now, and from when on it is late to look again."""
+        now = self.now()
+        self.looked[loop] = Looked(loop, now, now + again_within)
+
+    def letters_go_to(self, authority: str) -> Correspondent | None:
+        """Whom we write to there; None where they have a gateway, or we know neither."""
+        return None if self.trust.knows(authority) else self.correspondents.get(authority)
+
+    def whom_to_ring(self, authority: str) -> str:
+        """Who there, and the number; empty where we know none."""
+        if to := self.letters_go_to(authority):
+            return to.telephone
+        if not self.trust.knows(authority):
+            return ""
+        contacts = self.trust.card(authority).contacts
+        return next((f"{one.name}, {one.telephone}" for one in contacts if one.telephone), "")
+
+    def address(self, authority: str, route: Route) -> Address:
+        """Where a route leads, with what its card pins, and how we sign in there."""
+        return Address(
+            self.code,
+            authority,
+            route.url,
+            route.certificate,
+            self._bearer(self.host_of(route) if route.kind == "mailbox" else authority),
+            self.logins.get(authority),
+            self.mail,
+            self._is_here,
+        )
+
+    @property
+    def _is_here(self) -> bool:
+        """Is our own gateway reached on this machine, as in a demo? Only then may a partner's be."""
+        ours = next((route.url for route in self.own_card.routes if route.kind == "https"), "")
+        return is_loopback(urlsplit(ours).hostname or "")
+
+    def host_of(self, mailbox: Route) -> str | None:
+        """Whose gateway holds this mailbox: its card has the same address and pins the same certificate. None where we hold none.
+
+        No two cards that we take have both (`partners.examine`), and TLS proves that it is that gateway.
+        """
+        base = mailbox.url.partition("/mailboxes/")[0]
+        for one in (self.own_card, *map(self.trust.card, self.trust.authorities())):
+            for route in one.routes:
+                if (route.kind, route.url, route.certificate) == ("https", base, mailbox.certificate):
+                    return one.authority
+        return None
+
+    def _bearer(self, called: str | None) -> Callable[[], str]:
+        def issue() -> str:
+            if called is None:
+                raise NotReached(
+                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their newest cards"
+                )
+            return bearer.issue(called, ring=self.ring, now=self.now())
+
+        return issue

@@ -1,0 +1,54 @@
+"""What was sealed while our clock ran fast bears a false time, and is refused until that time comes: it is sealed again, under its id.
+
+Of the notice only the time at which it was made changes. The log says that it was done, with the digests of now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from gateway.context import SYSTEM, Authority
+from gateway.logs import failed
+from gateway.store import audit_log, outbox
+from gateway.store.audit_log import Entry
+from gateway.store.outbox import Claimed
+from keys import at_rest, envelope
+from keys.at_rest import Locked
+from keys.errors import Refusal
+from keys.jose import CLOCK_SKEW
+from schemas import xml
+
+
+async def in_true_time(here: Authority, claimed: Sequence[Claimed]) -> list[Claimed]:
+    """The same, each of which bears a time that has come. Letters are written as they leave, and what has no key any more stays."""
+    if all(one.queued_at <= here.now() + CLOCK_SKEW for one in claimed):
+        return list(claimed)
+    return await here.store.write(lambda tx: [_one(tx, here, one) for one in claimed])
+
+
+def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
+    locked = Locked(*outbox.locked(tx, claimed.message_id))
+    if claimed.answered:  # they have these very bytes, and give the receipt of no others
+        return claimed
+    if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or locked.data_key is None:
+        return claimed
+    now = here.now()
+    try:
+        message = xml.read(at_rest.unlock(locked, about=claimed.message_id, ring=here.ring))
+        head = replace(message.header, created_at=now.replace(microsecond=now.microsecond // 1000 * 1000))
+        text = xml.write(replace(message, header=head))
+        names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
+        sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=now)
+    except (Refusal, xml.Unreadable) as why:  # as of a card that has ended: it is tried as it is, and holds up no other
+        failed("sealing a message anew", why)
+        return claimed
+    copy = at_rest.lock(text, about=claimed.message_id, ring=here.ring)
+    assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
+    digest = sha256(sealed).hexdigest()
+    outbox.sealed_anew(tx, now, claimed.message_id, digest=digest, copy=(sealed, copy.data_key, copy.content))
+    detail = {"copy": sha256(copy.content).hexdigest()}
+    entry = Entry("notice.sealed-anew", SYSTEM, claimed.message_id, claimed.recipient, digest, detail)
+    audit_log.append(tx, now, [entry])
+    return replace(claimed, digest=digest, sealed=sealed, queued_at=now)

@@ -1,0 +1,410 @@
+"""The home folder: made, opened, given a new card or new keys. `settings.file` says what lies in it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from json import dumps
+from pathlib import Path
+from secrets import token_urlsafe
+
+from sqlalchemy import Connection, inspect
+
+from adapters.openid import IdentityProvider
+from adapters.route import carriers
+from gateway.auditing import audit
+from gateway.context import SYSTEM, Authority, wall_clock
+from gateway.errors import ConfigProblem, NotAllowed, Unusable
+from gateway.settings.config import Config
+from gateway.settings.file import load, parse
+from gateway.settings.rules import FILE, LOOPBACK
+from gateway.store import audit_log, owner
+from gateway.store.audit_log import Entry
+from gateway.store.database import Store
+from keys import card, note, tls
+from keys.card import Card, Contact, Route
+from keys.errors import CardRefused, CardRoute, Refusal
+from keys.ring import Ring
+from keys.trust import Trust
+
+CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
+PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)  # last: with it, a gateway is whole
+CARD_LIFE = timedelta(days=365)
+PRIVATE = 0o700  # of the home folder and what lies in it
+TLS_DAYS = 730
+
+SETTINGS = """\
+# One gateway. What may stand here: docs/operators.md. No secret belongs in this file.
+
+[authority]
+code = {code}
+name = {name}
+officer = "CME Officer"
+telephone = {telephone}
+email = {email}
+
+[listen]
+host = {listen}
+port = {port}
+url = {url}
+
+[console]
+port = {console_port}
+
+[store]
+url = {store_url}
+
+[keys]
+passphrase_file = {passphrase}
+"""
+
+
+def create(
+    home: Path,
+    *,
+    code: str,
+    name: str,
+    host: str = "127.0.0.1",
+    port: int = 8443,
+    telephone: str = "",
+    email: str = "",
+    passphrase_file: Path | None = None,
+    store_url: str = "",
+    console_port: int = 0,
+    by: str = SYSTEM,
+    now: Callable[[], datetime] = wall_clock,
+) -> Config:
+    """Make a gateway: settings, keys, certificate, card, database, and the first entry of its log.
+
+    All of it is made aside and moved in at the end, so that an attempt that failed is in nobody's way. Raises NotAllowed
+    where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be written there.
+    """
+    _check_free(home)
+    settings = _settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
+    aside = home / ".init"
+    parse(settings, aside)
+    try:
+        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        _keep_private(home)
+        shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
+        aside.mkdir(mode=PRIVATE)
+        if passphrase_file is None:
+            _write_private(aside / PASSPHRASE, token_urlsafe(32).encode())
+        _make(aside, settings, host, by, now)
+        for part in PARTS:
+            if (aside / part).exists():
+                (aside / part).rename(home / part)
+    except OSError as why:
+        raise Unusable(
+            "home.unwritable", f"No gateway can be made in {home} ({why.strerror}).", "Name another folder with --home."
+        ) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return load(home)
+
+
+def _keep_private(home: Path) -> None:
+    """Nobody but our user looks into the home folder, also where somebody else made it and another umask held."""
+    with suppress(OSError):  # it is not ours: then whoever gave it to us says who may
+        if home.stat().st_mode & 0o077:
+            home.chmod(PRIVATE)
+
+
+def _check_free(home: Path) -> None:
+    if (home / FILE).exists():
+        raise NotAllowed("home.exists", f"There is a gateway in {home} already.", "Name another folder with --home.")
+    if parts := [part for part in PARTS if (home / part).exists()]:
+        raise NotAllowed(
+            "home.not-empty",
+            f"{home} holds parts of a gateway ({', '.join(parts)}), but not its {FILE}.",
+            f"Restore {FILE} from backup, or name another folder with --home; nothing was changed.",
+        )
+
+
+def _settings(
+    code: str,
+    name: str,
+    host: str,
+    port: int,
+    telephone: str,
+    email: str,
+    passphrase_file: Path | None,
+    store_url: str,
+    console_port: int,
+) -> str:
+    values: dict[str, str | int] = {
+        "code": code,
+        "name": name,
+        "telephone": telephone,
+        "email": email,
+        "listen": host if host in LOOPBACK else "0.0.0.0",  # noqa: S104 - partners come from everywhere; keep it behind a firewall
+        "port": port,
+        "url": f"https://{f'[{host}]' if ':' in host else host}:{port}/exchange/v1",
+        "store_url": store_url,
+        "console_port": console_port,
+        "passphrase": str(passphrase_file.absolute()) if passphrase_file else PASSPHRASE,
+    }
+    return SETTINGS.format_map({key: dumps(value, ensure_ascii=False) for key, value in values.items()})
+
+
+def _make(home: Path, settings: str, host: str, by: str, now: Callable[[], datetime]) -> None:
+    (home / FILE).write_text(settings, "utf-8")
+    config = parse(settings, home)
+    _new_certificate(home, host, now())
+    ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.passphrase(), now=now())
+    ours = _write_card(config, serial=1, now=now())
+    store = Store(config.store_url)
+    here = Authority(config, ring, ours, store, {}, now)
+    try:
+        if store.is_made() and store.look(owner.read):
+            raise _in_use()
+        store.migrate(create=True)
+        store.run(lambda tx: _begin(tx, here, by))
+    finally:
+        store.close()
+
+
+def _begin(tx: Connection, here: Authority, by: str) -> None:
+    """Whose the database is, and the first entry of its log; another process may have been quicker."""
+    if not owner.put(tx, here.code, here.own_card.identity) or audit_log.head(tx).size:
+        raise _in_use()
+    audit_log.append(tx, here.now(), [Entry("gateway.made", by, here.code)])
+    audit.sign(tx, here)
+
+
+def _in_use() -> NotAllowed:
+    return NotAllowed(
+        "store.in-use",
+        "This database holds the records of a gateway already.",
+        "Name an empty one, or restore the home folder that belongs to it.",
+    )
+
+
+def _note(here: Authority, entry: Entry) -> None:
+    """Write an entry, and sign the whole log anew with the key of now."""
+
+    def work(tx: Connection) -> None:
+        audit_log.append(tx, here.now(), [entry])
+        audit.sign(tx, here)
+
+    here.store.run(work)
+
+
+def _new_certificate(home: Path, host: str, now: datetime) -> None:
+    key_pem, certificate_pem = tls.self_signed(host, now=now, days=TLS_DAYS)
+    _replace({home / TLS_KEY: key_pem, home / TLS_CERTIFICATE: certificate_pem})
+
+
+def read_certificate(home: Path) -> bytes:
+    """The certificate of the exchange port, PEM. Raises ConfigProblem."""
+    try:
+        pem = (home / TLS_CERTIFICATE).read_bytes()
+        tls.ends(pem)
+    except (OSError, ValueError) as why:
+        raise unreadable_tls(type(why).__name__) from None
+    return pem
+
+
+def unreadable_tls(why: str) -> ConfigProblem:
+    """What is said where the certificate or its key is no use; `why` is the kind of the error."""
+    return ConfigProblem(
+        "tls.unreadable",
+        f"The certificate of the exchange port, or its key, cannot be used ({why}).",
+        f"Restore {TLS_CERTIFICATE} and {TLS_KEY} in the home folder from the same backup.",
+    )
+
+
+def _write_private(path: Path, secret: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
+    """Sign our card with the identity key and keep it in the home folder."""
+    phrase = config.passphrase()
+    ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
+    identity = Ring.identity(config.home / KEYS, passphrase=phrase)
+    certificate = tls.der_base64(read_certificate(config.home))
+    who = config.authority
+    issued = now.replace(microsecond=0)
+    ours = Card(
+        authority=who.code,
+        name=who.name,
+        serial=serial,
+        issued_at=issued,
+        expires_at=issued + CARD_LIFE,
+        identity=identity.public_key().public_bytes_raw(),
+        keys=ring.public_keys(),
+        routes=(Route("https", config.exchange_url, "sealed", certificate), *_left_and_fetched(config, host)),
+        contacts=(Contact("cme_officer", who.officer, who.telephone, who.email),),
+        mash=None,
+        schema_versions=("1",),
+    )
+    try:
+        card.check_routes(ours)
+    except CardRoute:
+        raise ConfigProblem(
+            "config.route",
+            "No partner would take our card: a route on it is no plain address.",
+            "Set url in [listen], [sftp] and address in [email] without user, password, query or fragment; [listen] url with https.",
+        ) from None
+    _replace({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
+    return ours
+
+
+def _replace(files: Mapping[Path, bytes]) -> None:
+    """Write files under other names, durably, and only then put them in place: on a full disk all stay as they were."""
+    fresh = {path: path.with_name(f".{path.name}") for path in files}
+    try:
+        for path, content in files.items():
+            _write_private(fresh[path], content)
+        for path, temporary in fresh.items():
+            if path.name != TLS_KEY:
+                temporary.chmod(0o644)
+            temporary.replace(path)
+    except OSError:
+        for temporary in fresh.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise
+
+
+def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:
+    """Our routes for those whom no connection to us reaches."""
+    if host is not None:
+        theirs = next((route for route in host.routes if route.kind == "https"), None)
+        if theirs is None:
+            raise ConfigProblem(
+                "config.mailbox",
+                f"{host.name} has no HTTPS route, so it can hold no mailbox.",
+                "Name another [mailbox] host.",
+            )
+        yield Route("mailbox", f"{theirs.url}/mailboxes/{config.authority.code}", "sealed", theirs.certificate)
+    if config.sftp.url:
+        yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
+    if config.email.address:
+        yield Route("email", f"mailto:{config.email.address}", "sealed")
+
+
+def renew_card(home: Path, *, by: str) -> Card:
+    """Sign our card anew with the settings and keys of today, for another year. The gateway takes it up when restarted.
+
+    Where the certificate of the exchange port is our own and ends before the new card does, there is a new one too.
+    """
+    here = open_authority(home)
+    try:
+        certificate = read_certificate(home)
+        host = tls.own_host(certificate)
+        if host and tls.ends(certificate) < here.now() + CARD_LIFE:
+            _new_certificate(home, host, here.now())
+        mailbox = here.config.mailbox.host
+        hosted_by = here.trust.card(mailbox) if mailbox else None
+        ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now(), host=hosted_by)
+        _note(here, Entry("card.renewed", by, here.code, detail={"serial": ours.serial}))
+    finally:
+        here.store.close()
+    return ours
+
+
+def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
+    """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
+
+    With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
+    crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
+    """
+    here = open_authority(home)
+    try:
+        Ring.rotate(home / KEYS, passphrase=here.config.passphrase(), now=here.now(), revoke=revoke)
+        entry = Entry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
+        here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
+    finally:
+        here.store.close()
+    return renew_card(home, by=by)
+
+
+def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Authority:
+    """The gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
+    config = load(home)
+    _keep_private(home)
+    own_card = _own_card(home)
+    ring = Ring.unlock(home / KEYS, passphrase=config.passphrase())
+    for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
+        if code != config.authority.code:
+            raise ConfigProblem(
+                "home.mixed",
+                f"{what} in {home} are those of {code}, but {FILE} names {config.authority.code}.",
+                "Put back the files that belong together, from one backup.",
+            )
+    store = Store(config.store_url)
+    try:
+        is_named = not store.is_made() or _is_named(store, own_card)
+        if not is_named:
+            _check_ours(store, own_card)
+        store.migrate()
+        if not is_named:
+            store.run(lambda tx: owner.put(tx, own_card.authority, own_card.identity))
+        here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
+        registration = config.registration()
+        here.identity_provider = IdentityProvider(registration) if registration else None
+        here.refresh_trust()
+    except BaseException:
+        store.close()
+        raise
+    return here
+
+
+def _is_named(store: Store, ours: Card) -> bool:
+    """Does the database name us as whose it is? False where it names nobody with a key. Raises ConfigProblem."""
+    found = store.look(owner.read)
+    if found is None:
+        return False
+    if found.authority != ours.authority:
+        raise _not_ours(f"it holds the records of {found.authority}, and this home folder is that of {ours.authority}")
+    if found.identity not in (None, ours.identity.hex()):
+        raise _not_ours(f"it belongs to another gateway of {ours.authority}, which has other keys")
+    return found.identity is not None
+
+
+def _check_ours(store: Store, ours: Card) -> None:
+    """That a key on our card signed a checkpoint of its log: it is of before the database named a key. Raises ConfigProblem."""
+    trust = Trust({ours.authority: ours})
+
+    def is_signed(tx: Connection) -> bool:
+        notes = list(audit_log.checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
+        return not notes or any(_signed_by(note, ours.authority, trust) for note in reversed(notes))
+
+    if not store.look(is_signed):
+        raise _not_ours(f"no key of ours has signed anything in it, though it is a database of {ours.authority}")
+
+
+def _signed_by(text: str, authority: str, trust: Trust) -> bool:
+    for revoked in (False, True):
+        with suppress(Refusal):
+            note.verify_checkpoint_with_trust(text, authority=authority, trust=trust, revoked=revoked)
+            return True
+    return False
+
+
+def _not_ours(why: str) -> ConfigProblem:
+    return ConfigProblem(
+        "store.not-ours",
+        f"The database that [store] url names is not ours: {why}.",
+        f"Put our own database into [store] url in {FILE}. Nothing was written.",
+    )
+
+
+def _own_card(home: Path) -> Card:
+    try:
+        return card.read((home / CARD_FILE).read_text("ascii"))
+    except OSError:
+        what = "cannot be read"
+    except (UnicodeDecodeError, CardRefused):
+        what = "is damaged"
+    raise ConfigProblem(
+        "card.missing",
+        f"Our own card, {home / CARD_FILE}, {what}.",
+        "Restore it from the newest backup of the home folder.",
+    )

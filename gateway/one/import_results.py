@@ -1,0 +1,103 @@
+"""What ONE made of the files that we wrote for it: an acknowledgement extract, put into a watched folder, is read back.
+
+A row names a file of ours and says matched, matched with conflicts, or unmatched ([one_answers] has the words). An answer
+may come again, and a later one stands: an officer may have settled a conflict since.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path, PureWindowsPath
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from gateway.context import SYSTEM, Authority
+from gateway.one import table, watched_folder
+from gateway.one.table import Cells, NotATable, Unread
+from gateway.one.watched_folder import Outcome, Taken, Watched
+from gateway.settings.sections import OneAnswersSettings
+from gateway.store import audit_log, transfer_files
+from gateway.store.audit_log import Entry
+from gateway.store.transfer_files import ANSWERS, Stage
+
+LOOK_EVERY = 1.0  # seconds
+MAX_BYTES = 10_485_760  # a hundred thousand rows
+TOGETHER = 200  # rows in one transaction
+HEADINGS = ("Row", "Result", "MessageId", "Reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of a row."""
+
+    row: int
+    result: Literal["taken", "before", "refused"]
+    message_id: str = ""
+    reason: str = ""
+
+
+async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder, until told to stop."""
+    await watched_folder.watch(here, here.config.one.answers_folder, WATCHED, LOOK_EVERY, stop)
+
+
+async def take_in(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole: how many."""
+    return await watched_folder.take_in(here, folder, WATCHED)
+
+
+async def _work(here: Authority, taken: Taken) -> Outcome:
+    try:
+        # is it whole?
+        await asyncio.to_thread(lambda: deque(_read(taken.path, here.config.one_answers), maxlen=0))
+        lines = await _rows(here, _read(taken.path, here.config.one_answers))
+    except NotATable as why:
+        lines = [Line(0, "refused", reason=f"The file cannot be read: {why}.")]
+    rows = [dict(zip(HEADINGS, (one.row or "", one.result, one.message_id, one.reason), strict=True)) for one in lines]
+    return Outcome(rows, bool(lines) and all(line.result == "refused" for line in lines))
+
+
+def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
+    wanted = {"file": columns.file, "result": columns.result}
+    with file.open("rb") as stream:
+        yield from table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES).rows
+
+
+async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
+    said = asdict(here.config.one_answers)
+    words = {said[answer.value].casefold(): answer for answer in ANSWERS}
+    lines: list[Line] = []
+    while some := await asyncio.to_thread(lambda: list(islice(rows, TOGETHER))):
+        lines += await here.store.write(partial(_together, here=here, words=words, rows=some))
+    return lines
+
+
+def _together(
+    tx: Connection, here: Authority, words: Mapping[str, Stage], rows: Sequence[tuple[int, Cells | Unread]]
+) -> list[Line]:
+    return [_row(tx, here, words, line, row) for line, row in rows]
+
+
+def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int, row: Cells | Unread) -> Line:
+    if isinstance(row, Unread):
+        return Line(line, "refused", reason=row.reason)
+    written = transfer_files.named(tx, PureWindowsPath(row["file"]).name)
+    if written is None or written.sender == here.code:
+        return Line(line, "refused", reason="No file was written under this name.")
+    answer = words.get(row["result"].casefold())
+    if answer is None:
+        reason = "The result is none of the words in [one_answers]; look at this file in ONE."
+        return Line(line, "refused", written.message_id, reason)
+    if written.state is answer:
+        return Line(line, "before", written.message_id)
+    transfer_files.set_answer(tx, here.now(), written, answer)
+    entry = Entry("one.answered", SYSTEM, written.message_id, written.sender, detail={"result": answer.value})
+    audit_log.append(tx, here.now(), [entry])
+    return Line(line, "taken", written.message_id)
+
+
+WATCHED = Watched("answers", "taking in answers", (".csv",), HEADINGS, _work)

@@ -1,0 +1,348 @@
+"""Rows of an extract to notices, enquiries and drafts: a few at a time, each once, whatever comes again.
+
+A step asks the database first what was done about its rows before, so that nothing is sealed in vain; then checks, signs and
+seals; then keeps all of it in one transaction. What was done is remembered by a digest of whom, when and what, with what it said:
+a row that says other things of a child, or names another child with the same UPN, is not done, and an officer looks.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from gateway.authorities import postcodes
+from gateway.context import Authority
+from gateway.core.safeguards import Known
+from gateway.core.search_status import circulation
+from gateway.errors import Unconfirmed, Unfit
+from gateway.exchange import known_children
+from gateway.exchange.send import TOGETHER, first_header, new_case, prepare, queue
+from gateway.logs import failed
+from gateway.one import drafts, leaver_rules
+from gateway.one.extracts import Ignored, Row
+from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, Leaver, Transfer
+from gateway.one.table import Unread
+from gateway.store import drafts as store_drafts
+from gateway.store import intake, outbox
+from gateway.store import postcodes as places
+from gateway.store.drafts import Draft, Made, State
+from gateway.store.intake import Sent
+from gateway.store.outbox import Queued
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.errors import Refusal
+from schemas import codes, xml
+from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
+
+STEP = 128  # rows in one transaction: some tens of milliseconds for the database
+BY = "ONE"
+MENDED = (
+    "A notice about this child was sent before, and the row says other things now: correct the notice, or discard this."
+)
+ANOTHER = (
+    "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another child, "
+    "send it; if it is the same child, correct that notice."
+)
+TOLD = "A notice about this child was sent before."
+UNFORESEEN = "Something went wrong that should not have: please report it, with the line in the log."
+
+Result = Literal["sent", "before", "held", "ignored", "refused"]
+Numbered = tuple[int, Row | Unread | Ignored]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of a row."""
+
+    row: int
+    result: Result
+    to: str = ""
+    message_id: str = ""
+    reason: str = ""
+    draft: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A row that can be read."""
+
+    number: int
+    row: Row
+    read: Leaver
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A row, what is to be done about it, and what was done before."""
+
+    found: _Found
+    decision: Decision
+    what: str  # where to, or an enquiry: by which a notice is remembered, beside whom and when
+    as_sent: Sent  # what is remembered of it when it is sent; its message is not known yet
+    draft: str  # by which a draft is remembered
+    said: str  # of the whole row
+    alone: bool = True  # no other row of the file is of this child
+    before: Sent | None = None  # the same was sent
+    kept: Draft | None = None
+    corrects: str | None = None  # a notice of before in whose place it may go
+
+    @property
+    def done(self) -> Line | None:
+        """What there is to say where nothing is left to do."""
+        number, kept = self.found.number, self.kept
+        match self.decision:
+            case Ignore(reason):
+                return Line(number, "ignored", reason=reason)
+            case Transfer(to) if self.before:
+                return Line(number, "before", to, self.before.message_id)
+            case Enquire() if self.before:
+                return Line(number, "before", message_id=self.before.message_id)
+            case Hold(reason) if kept and (
+                kept.state is not State.OPEN or (kept.said, kept.reason, kept.digest) == (self.said, reason, self.draft)
+            ):
+                return _waiting(number, kept, reason)
+        return None
+
+
+_Going = tuple[_Judged, list[Queued]]
+_Held = tuple[_Judged, str]  # with why
+
+
+async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str) -> list[Line]:
+    """Do what is to be done about a few rows of this file, and say what became of each. `seen`: in which row a child stood."""
+    found, lines = _read(rows, ring)
+    judged = await here.store.read(partial(_judge, here=here, found=found, seen=seen)) if found else []
+    fresh = [one for one in judged if one.done is None]
+    lines += [one.done for one in judged if one.done]
+    going: list[_Going] = []
+    held: list[_Held] = []
+    for at in range(0, len(fresh), TOGETHER):
+        some = fresh[at : at + TOGETHER]
+        messages = [() if isinstance(one.decision, Hold) else _messages(here, one) for one in some]
+        notices = [message for those in messages for message in those]
+        known = await here.store.read(partial(known_children.look_up, here=here, notices=notices, of_rows=True))
+        more, waiting = _sealed(here, list(zip(some, messages, strict=True)), known)
+        going, held = going + more, held + waiting
+        await asyncio.sleep(0)
+    if going or held:
+        made = [_draft(here, one, reason, file) for one, reason in held]
+        before, drafted = await here.store.write(partial(_keep, here=here, going=going, made=made))
+        lines += [_sent(one, messages, before) for one, messages in going]
+        lines += [_waiting(one.found.number, drafted[one.draft], reason) for one, reason in held]
+    return sorted(lines, key=lambda line: line.row)
+
+
+def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[Line]]:
+    """Who left; and what there is to say of the rows that nobody left in, or that cannot be read."""
+    found: list[_Found] = []
+    lines: list[Line] = []
+    for number, row in rows:
+        if isinstance(row, Ignored):
+            lines.append(Line(number, "ignored", reason=row.reason))
+            continue
+        read = row if isinstance(row, Unread) else leaver_rules.leaver(row, ring)
+        if isinstance(read, Leaver) and not isinstance(row, Unread):
+            found.append(_Found(number, row, read))
+        elif isinstance(read, Unread):
+            lines.append(Line(number, "refused", reason=read.reason))
+    return found, lines
+
+
+def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_Judged]:
+    """What is to be done about each row, and what was done about it before: few questions for all of them."""
+    unplaced = {postcodes.normal(one.read.postcode) for one in found if not one.read.destination}
+    lies_in = places.find_all(tx, unplaced)
+    judged = [_decided(here, one, lies_in.get(postcodes.normal(one.read.postcode)), seen) for one in found]
+    same = intake.known(tx, [one.as_sent.digest for one in judged])
+    of_child = intake.find_of(tx, {one.as_sent.child or "" for one in judged})
+    judged = [
+        _compared(tx, here, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
+        for one in judged
+    ]
+    drafted = store_drafts.known(tx, [one.draft for one in judged])
+    again = {one.found.number: _again(here, one) for one in judged if one.draft in drafted}
+    drafted |= store_drafts.known(tx, again.values()) if again else {}
+    waiting = store_drafts.open_of(tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)})
+    return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
+
+
+def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _Judged:
+    """What is to be done about a row by itself, and beside those before it in the file."""
+    decision = leaver_rules.decide(
+        one.read, lies_in, here.code, here.config.one, here.config.one_closures, here.now().date()
+    )
+    said = drafts.digest(here, drafts.text(one.row))
+    name, alone = drafts.leaving(here, one.read, "draft"), True
+    what = decision.to if isinstance(decision, Transfer) else "enquiry" if isinstance(decision, Enquire) else ""
+    as_sent = drafts.sent_as(here, one.read, what, "")
+    child, person = as_sent.child or "", f"person {as_sent.person}"
+    if not isinstance(decision, Ignore):
+        if said in seen:
+            decision = Ignore(f"The same row stands in row {seen[said]}.")
+        elif child in seen:
+            whose = "The same child" if person in seen else "Another child with this UPN, or the same one,"
+            decision = Hold(f"{whose} stands in row {seen[child]}, where other things are said.")
+            name, alone = said, False
+        for key in (said, child, person):
+            seen.setdefault(key, one.number)
+    return _Judged(one, decision, what, as_sent, name, said, alone)
+
+
+def _compared(tx: Connection, here: Authority, one: _Judged, same: Sent | None, of_child: Sequence[Sent]) -> _Judged:
+    """Was the same said before, or something else of this child, or of another child with its UPN?"""
+    match one.decision:
+        case Ignore():
+            return one
+        case Hold(reason):
+            told = next((sent for sent in reversed(of_child) if sent.person == one.as_sent.person), None)
+            if told is None or not one.alone:
+                return one
+            return replace(one, decision=Hold(f"{reason} {TOLD}"), corrects=told.message_id)
+    if same and same.said is None:
+        same = replace(same, person=_person_sent(tx, here, same.message_id), said=one.as_sent.said)
+        if same.person in (None, one.as_sent.person):
+            return replace(one, before=same)
+    elif same and same.said == one.as_sent.said:
+        return replace(one, before=same)
+    others = [sent for sent in of_child if sent.person]
+    if same is None and not (others and all(sent.person != one.as_sent.person for sent in others)):
+        return one
+    told = same or others[-1]
+    why = MENDED if drafts.seems_same(told.person, one.as_sent.person) else ANOTHER
+    return replace(one, decision=Hold(why), corrects=told.message_id)
+
+
+def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None:
+    """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any more."""
+    locked = Locked(*outbox.locked(tx, message_id))
+    if locked.data_key is None:
+        return None
+    body = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring)).body
+    child = body.child if isinstance(body, TransferNotice | WhereaboutsEnquiry) else None
+    return drafts.person_of(here, child) if child else None
+
+
+def _again(here: Authority, one: _Judged) -> str:
+    """The name of a draft of a row that says other things than one that has ended, or of another child with its UPN."""
+    return drafts.digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
+
+
+def _drafted(one: _Judged, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _Judged:
+    """The row with the draft that it has, or whose place it takes, or would have if it cannot go: one open draft for each child."""
+    kept, corrects = drafted.get(one.draft), one.corrects
+    if not one.alone or (kept and _is_same(kept, one)):
+        return replace(one, kept=kept)
+    if kept and kept.state is State.SENT and drafts.seems_same(kept.person, one.as_sent.person):
+        corrects = corrects or kept.message_id
+    name = again if kept else one.draft
+    whose = (one.as_sent.child, one.as_sent.person)
+    open_one = next((it for it in waiting if (it.child, it.person) == whose), None)
+    return replace(one, draft=name, kept=drafted.get(name) or open_one, corrects=corrects)
+
+
+def _is_same(kept: Draft, one: _Judged) -> bool:
+    """Is it the draft of this row: still open, and of the same child; or ended, and nothing else is said by now?"""
+    if kept.person not in (None, one.as_sent.person):
+        return False
+    if kept.state is State.OPEN:
+        return True
+    return isinstance(one.decision, Hold) and kept.carried in (None, one.as_sent.said)
+
+
+def _waiting(number: int, kept: Draft, reason: str) -> Line:
+    match kept.state:
+        case State.SENT:
+            return Line(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
+        case State.DISCARDED:
+            return Line(number, "before", reason="An officer discarded the draft.", draft=kept.draft_id)
+        case State.OPEN:
+            return Line(number, "held", reason=reason, draft=kept.draft_id)
+
+
+def _sealed(
+    here: Authority, fresh: Sequence[tuple[_Judged, Sequence[Message]]], known: Mapping[str, Known]
+) -> tuple[list[_Going], list[_Held]]:
+    """The sealed messages of each row; and those about which an officer must look, with why."""
+    held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
+    going = [(one, messages) for one, messages in fresh if not isinstance(one.decision, Hold)]
+    try:
+        ready = iter(prepare(here, [message for _, messages in going for message in messages], BY, known=known))
+        return [(one, list(islice(ready, len(messages)))) for one, messages in going], held
+    except Exception:  # noqa: BLE001 - whatever it is: it is looked for among them
+        return _sealed_alone(here, going, held, known)
+
+
+def _sealed_alone(
+    here: Authority,
+    going: Sequence[tuple[_Judged, Sequence[Message]]],
+    held: list[_Held],
+    known: Mapping[str, Known],
+) -> tuple[list[_Going], list[_Held]]:
+    """One by one, because one of them cannot go."""
+    ready: list[_Going] = []
+    for one, messages in going:
+        try:
+            ready.append((one, prepare(here, messages, BY, known=known)))
+        except (Unfit, Unconfirmed) as why:
+            held.append((one, " ".join(finding.sentence for finding in why.findings)))
+        except xml.Unreadable as why:
+            held.append((one, why.problems[0].sentence))
+        except Refusal as why:
+            whom = " ".join(f"{codes.authority_name(to)} ({to})" for to in _recipients(one))
+            held.append((one, f"{whom}: {why.sentence}"))
+        except Exception as why:  # noqa: BLE001 - or one row would hold up the whole file
+            failed("taking in a leaver", why)
+            held.append((one, UNFORESEEN))
+    return ready, held
+
+
+def _recipients(one: _Judged) -> tuple[str, ...]:
+    match one.decision:
+        case Transfer(to):
+            return (to,)
+        case Enquire(of):
+            return of
+    return ()
+
+
+def _messages(here: Authority, one: _Judged) -> list[Message]:
+    """What goes out about a leaver, in one case."""
+    notice = one.found.read.notice
+    body: Body = notice
+    if isinstance(one.decision, Enquire):
+        body = leaver_rules.enquiry(notice, circulation(one.decision.of, here.code))
+    case = new_case(here)
+    return [Message(first_header(here, case, to), body) for to in _recipients(one)]
+
+
+def _draft(here: Authority, one: _Judged, reason: str, file: str) -> Made:
+    found = one.found
+    at = one.kept if one.kept and one.kept.state is State.OPEN else None
+    return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
+
+
+def _keep(
+    tx: Connection, here: Authority, going: Sequence[_Going], made: Sequence[Made]
+) -> tuple[dict[str, Sent], dict[str, Draft]]:
+    """Queue what was not sent before, and remember it; keep the drafts. What was sent before, and the drafts as they stand."""
+    before = intake.known(
+        tx, [one.as_sent.digest for one, _ in going]
+    )  # again, for another process may have been quicker
+    if fresh := [(one, messages) for one, messages in going if one.as_sent.digest not in before]:
+        sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
+        intake.remember(tx, here.now(), sent)
+        queue(tx, here, [message for _, messages in fresh for message in messages])
+        drafts.answered(tx, here, sent)
+    return before, drafts.keep(tx, here, made)
+
+
+def _sent(one: _Judged, messages: Sequence[Queued], before: Mapping[str, Sent]) -> Line:
+    earlier = before.get(one.as_sent.digest)
+    to = " ".join(message.recipient for message in messages)
+    if earlier:
+        return Line(one.found.number, "before", to, earlier.message_id)
+    return Line(one.found.number, "sent", to, messages[0].message_id)

@@ -1,0 +1,101 @@
+"""The watched folder: extracts of leavers come in, notices go out, and beside each file lies what became of its rows.
+
+A report says of each row: its line, the result, to whom, MessageId, draft, and why (`watched_folder.py` says where it lies).
+
+A row is sent once, whatever is put there again: a digest of whom, when and where to, under our own key, is kept with the
+notice in one transaction. Restricted children always wait for an officer.
+"""
+
+import asyncio
+from collections import Counter
+from hashlib import file_digest
+from itertools import islice
+from pathlib import Path
+from typing import get_args
+
+from gateway.context import SYSTEM, Authority
+from gateway.one import extracts, headings, leaver_batches, watched_folder
+from gateway.one.leaver_batches import Line, Result
+from gateway.one.watched_folder import Outcome, Row, Taken, Watched
+from gateway.store import audit_log
+from gateway.store.audit_log import Entry
+
+LOOK_EVERY = 2.0  # seconds
+HEADINGS = ("Row", "Result", "To", "MessageId", "Draft", "Reason")
+NOBODY = "The file holds no pupils: nobody left, or the export did not work."
+# Columns whose absence is said in each report, for each notice then says that it is not known
+SAID = ("upn", "forename", "left_on", "restricted")
+
+
+async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
+    await watched_folder.watch(here, here.config.one.folder, WATCHED, LOOK_EVERY, stop)
+
+
+async def take_in(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole: how many."""
+    return await watched_folder.take_in(here, folder, WATCHED)
+
+
+async def _work(here: Authority, taken: Taken) -> Outcome:
+    try:
+        noted = await asyncio.to_thread(_check_headings, here, taken)
+        digest, month_first = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
+        lines = await _rows(here, taken, digest, month_first=month_first)
+    finally:
+        here.due.set()
+    taken.check_whole()
+    counts = Counter(line.result for line in lines)
+    entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
+    await here.store.write(lambda tx: audit_log.append(tx, here.now(), [entry]))
+    notes = [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
+    notes += [{"Result": "headings", "Reason": noted}] if noted else []
+    return Outcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))
+
+
+def _check_headings(here: Authority, taken: Taken) -> str:
+    """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
+    columns = here.config.one_columns
+    with taken.path.open("rb") as stream:
+        found = extracts.read_headings(stream, columns)
+    if found is None:
+        return ""
+    ours = {name: getattr(columns, name) for name in extracts.OF_LEAVERS}
+    by = taken.accepted_by if headings.CODE in taken.accepted else ""
+    headings.check(here, WATCHED.name, found, ours, by=by, command="`cme-gateway one accept ID`")
+    if found.unknown or any(name not in found.known for name in SAID):
+        return headings.say(found, ours)
+    return ""
+
+
+def _row(line: Line) -> Row:
+    values = (line.row or "", line.result, line.to, line.message_id, line.draft, line.reason)
+    return dict(zip(HEADINGS, values, strict=True))
+
+
+def _read(here: Authority, taken: Taken, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
+    columns, today = here.config.one_columns, here.now().date()
+    with taken.path.open("rb") as stream:
+        yield from extracts.read(stream, taken.name, columns, today, judged=judged, month_first=month_first)
+
+
+def _whole(here: Authority, taken: Taken) -> tuple[str, bool]:
+    """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day. Raises Unusable."""
+    month_first = False
+    for _, row in _read(here, taken, judged=False):
+        month_first = month_first or extracts.writes_month_first(row)
+    with taken.path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest(), month_first
+
+
+async def _rows(here: Authority, taken: Taken, digest: str, *, month_first: bool) -> list[Line]:
+    ring = here.officer(here.config.authority.officer)
+    seen: dict[str, int] = {}
+    lines: list[Line] = []
+    rows = _read(here, taken, month_first=month_first)
+    while step := await asyncio.to_thread(lambda: list(islice(rows, leaver_batches.STEP))):
+        lines += await leaver_batches.step(here, step, ring, seen, digest)
+    return lines
+
+
+WATCHED = Watched("leavers", "taking in leavers", (".csv", ".xml"), HEADINGS, _work)

@@ -1,0 +1,103 @@
+"""What a partner's gateway may ask ours: whether our audit log only grew, what we saw of its own, and what we sent it and have from it.
+
+Who calls is checked as for messages, and what an answer costs counts against what it may send.
+"""
+
+import asyncio
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from gateway.auditing.witness import NO_SUCH_SIZE
+from gateway.exchange.statements import MAX_PAGES, issue
+from gateway.partner_api.callers import HERE, caller, too_much
+from gateway.partner_api.problems import problem
+from gateway.store import audit_log, partner_checkpoints
+from keys.jose import MAX_SECONDS
+from keys.statement import Window
+
+MAX_DIGITS = 15
+LEAVES_PER_MESSAGE = 10_000  # a proof over so many costs about what a message does, and counts as one
+
+PAGE_PRICE = 10  # messages' worth
+STATEMENT_TYPE = "application/vnd.cme-exchange.statement"
+
+ONE_AT_A_TIME = web.AppKey("one proof at a time", asyncio.Lock)
+
+
+def add_to(app: web.Application) -> None:
+    """Answer these questions in this application."""
+    app[ONE_AT_A_TIME] = asyncio.Lock()  # one reader is always left for others
+    app.router.add_get("/exchange/v1/log/consistency", consistency)
+    app.router.add_get("/exchange/v1/log/seen", seen)
+    app.router.add_get("/exchange/v1/statements", statement_page)
+    app.router.add_get("/exchange/v1/statements/missing", something_is_missing)
+
+
+async def consistency(request: web.Request) -> web.Response:
+    """Prove that our log of `to` entries continues that of `from` entries."""
+    here = request.app[HERE]
+    partner = await caller(request)
+    if refused := too_much(request, partner, 1):
+        return refused
+    old, new = (_size(request.query.get(name, "")) for name in ("from", "to"))
+    price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
+    if refused := too_much(request, partner, price):
+        return refused
+    head = await here.store.read(audit_log.head)
+    if not 0 < old <= new <= head.size:
+        return problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
+    async with request.app[ONE_AT_A_TIME]:
+        proof = await here.store.read(lambda tx: audit_log.consistency(tx, old, new))
+    rows = [b64encode(one).decode() for one in proof]
+    return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
+
+
+async def seen(request: web.Request) -> web.Response:
+    """The newest checkpoint of the asking partner's own log that we hold: what it signed, and nothing of ours."""
+    here = request.app[HERE]
+    partner = await caller(request)
+    if refused := too_much(request, partner, 1):
+        return refused
+    held = await here.store.read(lambda tx: partner_checkpoints.summary(tx, partner))
+    said = {"checkpoint": held.note if held else None}
+    return web.Response(text=json.dumps(said), content_type="application/json")
+
+
+async def statement_page(request: web.Request) -> web.Response:
+    """One page of our signed statement for the partner that asks."""
+    here = request.app[HERE]
+    partner = await caller(request)
+    if refused := too_much(request, partner, min(PAGE_PRICE, here.config.limits.messages_per_request)):
+        return refused
+    window = Window(_moment(request, "since"), _moment(request, "until"), _size(request.query.get("page", "")))
+    if window.page >= MAX_PAGES:
+        raise web.HTTPBadRequest
+    token = await here.store.read(lambda tx: issue(tx, here, partner, window))
+    return web.Response(text=token, content_type=STATEMENT_TYPE)
+
+
+async def something_is_missing(request: web.Request) -> web.Response:
+    """A partner misses something that we say it has: we shall compare with its statement, soon."""
+    here = request.app[HERE]
+    partner = await caller(request)
+    if refused := too_much(request, partner, 1):
+        return refused
+    since = _moment(request, "since")
+    here.asked[partner] = min(since, here.asked.get(partner, since))
+    return web.Response(status=202)
+
+
+def _moment(request: web.Request, name: str) -> datetime:
+    seconds = _size(request.query.get(name, ""))
+    if seconds > MAX_SECONDS:
+        raise web.HTTPBadRequest
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise web.HTTPBadRequest
+    return int(text)

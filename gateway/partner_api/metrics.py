@@ -1,0 +1,40 @@
+"""`GET /metrics`, on a listener of its own: not the one that partners reach. A look is kept for some seconds, so that no
+scraper, however eager, can load the database."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aiohttp import web
+
+from gateway.context import Authority
+from gateway.monitoring import health, metrics
+from gateway.partner_api.problems import one_error_page
+
+KEEP_SECONDS = 10.0  # below the 15 seconds in which scrapers are usually told to come
+TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Scrape = Callable[[web.Request], Coroutine[Any, Any, web.Response]]
+
+
+def application(here: Authority) -> web.Application:
+    """The metrics of one authority."""
+    app = web.Application(middlewares=[one_error_page], client_max_size=1024)
+    app.router.add_get("/metrics", scrape_of(here))
+    return app
+
+
+def scrape_of(here: Authority) -> Scrape:
+    """What answers a scrape: one look at a time, and the last one again while it is fresh."""
+    one_at_a_time, loop = asyncio.Lock(), asyncio.get_running_loop()
+    kept, until = b"", 0.0
+
+    async def scrape(_: web.Request) -> web.Response:
+        nonlocal kept, until
+        async with one_at_a_time:
+            if loop.time() >= until:
+                kept = await asyncio.to_thread(lambda: metrics.exposed(health.look(here)))
+                until = loop.time() + KEEP_SECONDS
+        return web.Response(body=kept, headers={"Content-Type": TYPE})
+
+    return scrape

@@ -1,0 +1,213 @@
+"""Who does not answer is reminded, once for each thing that is missing; then the service manager is told whom to ring.
+
+A reminder is a message of its own, which says what we know already; it asks for what only a person there can give. For what
+a gateway should have given, a receipt, `deliver` tries on by itself, and nobody but us can be told. What was done is kept in
+the same transaction, so neither a crash nor a second process does it twice. A mail to the service manager that cannot go is
+tried again with the next look.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from secrets import token_hex
+
+from sqlalchemy import Connection
+
+from adapters import mail
+from adapters.route import HandedOver, Letter, Post
+from gateway.context import SYSTEM, Authority
+from gateway.core.calendar import LONDON
+from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
+from gateway.errors import NotAllowed
+from gateway.exchange.send import next_header, prepare, queue
+from gateway.logs import failed
+from gateway.reconciliation import deadlines
+from gateway.reconciliation.deadlines import Agreed
+from gateway.reconciliation.reconcile import Owed, about, find, pursued
+from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
+from gateway.store.audit_log import Entry
+from gateway.store.outbox import Queued
+from gateway.store.reminders import ESCALATED, REMINDED, Chase
+from keys.card import Route
+from schemas.message import Message, Officer, Reminder
+from schemas.reading import words
+
+LOOK_EVERY = 300.0  # seconds
+LATE = timedelta(hours=1)  # a loop that has not looked for so long has stopped
+AT_ONCE = 32  # reminders that are made before other work has its turn
+REPLY_READ_WITHIN = 1  # working day, for which a reply by mail that nobody has read puts a reminder off
+MOST_LINES = 50  # of one mail to the service manager
+
+
+@dataclass(frozen=True, slots=True)
+class Chased:
+    """What one look did: ids of the notices."""
+
+    reminded: tuple[str, ...]
+    escalated: tuple[str, ...]
+
+
+async def chase(here: Authority) -> Chased:
+    """Do everything that is due now. Raises StoreUnavailable, or ConfigProblem."""
+    terms = deadlines.read(here.config)
+    late = await here.store.read(
+        lambda tx: pursued(tx, [one for one in find(tx, here, terms) if one.step is not Step.WAIT])
+    )
+    reminded: list[str] = []
+    paused = await here.store.read(lambda tx: _paused(tx, here, terms))
+    wanted = [one for one in late if _may_remind(one) and one.reminded_at is None and one.message_id not in paused]
+    for at in range(0, len(wanted), AT_ONCE):
+        reminded += await _remind_some(here, wanted[at : at + AT_ONCE])
+    escalate = [one for one in late if one.step is Step.ESCALATE and _by_sender(one)]
+    fresh = [one for one in escalate if one.escalated_at is None]
+    escalated = await here.store.write(lambda tx: _note_escalated(tx, here, fresh))
+    await _tell(here, escalate)
+    return Chased(tuple(reminded), tuple(escalated))
+
+
+def _paused(tx: Connection, here: Authority, terms: Agreed) -> set[str]:
+    """Notices to which a reply by mail waits to be read: an officer has one working day, then they are reminded all the same."""
+    calendar, now = terms.calendar(here.code), here.now()
+    waiting = mail_replies.waiting_since(tx).items()
+    return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
+
+
+def remind(here: Authority, message_id: str, by: str) -> str:
+    """Remind them now of one notice of ours, late or not. The id of the reminder.
+
+    Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
+    """
+    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    found = next(filter(_may_remind, about(here, deadlines.read(here.config), [sent], ())), None)
+    if found is None:
+        raise NotAllowed(
+            "reminder.nothing-missing",
+            "Nothing is missing on this notice that a reminder could ask for.",
+            "See `cme-gateway reconcile` for what is.",
+        )
+    ready = _ready(here, found, by)
+    if not here.store.run(lambda tx: _write(tx, here, [(found, ready)])):
+        raise NotAllowed(
+            "reminder.already", "They were reminded of this already.", f"Ring them: {found.ring or found.partner}."
+        )
+    here.due.set()
+    return ready.message_id
+
+
+def _by_sender(one: Owed) -> bool:
+    """Is it about a notice that we sent?"""
+    return one.owed_by == "them" or one.missing is Missing.DECISION
+
+
+def _may_remind(one: Owed) -> bool:
+    return one.owed_by == "them" and one.missing in FROM_AN_OFFICER
+
+
+async def _remind_some(here: Authority, some: Sequence[Owed]) -> list[str]:
+    pairs: list[tuple[Owed, Queued]] = []
+    for one in some:
+        try:
+            pairs.append((one, _ready(here, one, SYSTEM)))
+        except Exception as why:  # noqa: BLE001 - the others are still to be reminded
+            failed("making a reminder", why)
+        await asyncio.sleep(0)
+    done = await here.store.write(lambda tx: _write(tx, here, pairs))
+    here.due.set()
+    return done
+
+
+def _ready(here: Authority, one: Owed, by: str) -> Queued:
+    sent, receipts = here.store.look(
+        lambda tx: (outbox.get(tx, one.message_id), inbox.receipts_about(tx, one.message_id, issuer=one.partner))
+    )
+    theirs = [r["at"] for r in receipts if r["result"] == "accepted"]
+    days = [at.astimezone(LONDON).date() for at in theirs if hasattr(at, "astimezone")]
+    body = Reminder(
+        missing=one.missing,
+        waiting_since=one.since.astimezone(LONDON).date(),
+        received_on=days[0] if days else None,
+        acknowledged_on=sent.state_at.astimezone(LONDON).date() if one.state == "acknowledged" else None,
+        ring=_officer(here),
+    )
+    head = next_header(here, one.case, one.partner, in_reply_to=one.message_id)
+    [ready] = prepare(here, [Message(head, body)], by)
+    return replace(ready, restriction=sent.restriction)
+
+
+def _officer(here: Authority) -> Officer:
+    return here.officer(here.config.authority.officer)
+
+
+def _write(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, Queued]]) -> list[str]:
+    """Queue those reminders that still have a reason, and note it."""
+    done = []
+    for one, ready in pairs:
+        still = outbox.get(tx, one.message_id).state == one.state
+        if still and reminders.add(tx, Chase(one.message_id, one.missing, REMINDED, here.now(), ready.message_id)):
+            queue(tx, here, [ready])
+            done.append(one.message_id)
+    return done
+
+
+def _note_escalated(tx: Connection, here: Authority, fresh: Sequence[Owed]) -> list[str]:
+    done = [one for one in fresh if reminders.add(tx, Chase(one.message_id, one.missing, ESCALATED, here.now()))]
+    entries = [Entry("notice.escalated", SYSTEM, one.message_id, one.partner, detail=_detail(one)) for one in done]
+    audit_log.append(tx, here.now(), entries)
+    return [one.message_id for one in done]
+
+
+def _detail(one: Owed) -> dict[str, str | int]:
+    return {"missing": one.missing.value, "working-days": one.working_days}
+
+
+async def _tell(here: Authority, escalate: Sequence[Owed]) -> None:
+    """Tell the service manager of those of which no mail has gone."""
+    to, carrier = here.config.deadlines.service_manager, here.carriers.get("email")
+    if not to or here.mail is None or not isinstance(carrier, Post):
+        return
+    ids = [one.message_id for one in escalate]
+    known = await here.store.read(lambda tx: reminders.about(tx, ids))
+    untold = [
+        one
+        for one in escalate
+        if (chase := known.get((one.message_id, one.missing, ESCALATED))) and chase.told_at is None
+    ]
+    if not untold:
+        return
+    letter = _letter(here, untold)
+    ending = await carrier.post(here.address(here.code, Route("email", f"mailto:{to}", "notify-only")), letter)
+    if isinstance(ending, HandedOver):
+        keys = [(one.message_id, one.missing.value) for one in untold]
+        await here.store.write(lambda tx: reminders.told(tx, here.now(), keys))
+
+
+def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
+    count = f"{len(untold)} notice{'s are' if len(untold) > 1 else ' is'} overdue"
+    said = [f"{count}, and nobody has answered. Please have them rung.", ""]
+    for one in untold[:MOST_LINES]:
+        said += [
+            f"LA {one.partner}: {words(one.kind)}, {one.missing} missing since {one.since:%d %b %Y}, "
+            f"{one.working_days} working days",
+            f"  ring {one.ring or 'them: no number is known'}",
+            f"  {one.message_id}",
+        ]
+    if len(untold) > MOST_LINES:
+        said.append(f"... and {len(untold) - MOST_LINES} more.")
+    said += ["", "All of it: cme-gateway reconcile"]
+    entity = mail.entity("\n".join(said) + "\n", None)
+    return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({here.code})", entity, demand_tls=False)
+
+
+async def chase_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Look every few minutes, until told to stop."""
+    while not stop.is_set():
+        here.looks("chasing", LATE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+            return
+        try:
+            await chase(here)
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            failed("chasing", why)

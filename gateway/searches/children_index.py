@@ -1,0 +1,370 @@
+"""The index of our own children, against whom searches are matched: made of the case system's extract of all of them.
+
+A report says which rows could not be read, and why (`one/watched_folder.py` says where it lies). An extract takes the place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing.
+Each child is locked under a data key of its own. It is found by keys (`core/blocking.py`), of which only digests under our own key
+are kept, and in each load other ones. Whether a child's data are restricted is locked too: nothing that can be read tells.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection
+
+from gateway.context import SYSTEM, Authority
+from gateway.core import blocking
+from gateway.core.matching import Described
+from gateway.core.names import normal
+from gateway.errors import Doubted, Unusable
+from gateway.exchange.known_children import about_child, digests
+from gateway.one import cells, extracts, headings, table, watched_folder
+from gateway.one.extracts import DOUBT
+from gateway.one.leaver_rules import OLDEST, UPN_FORM
+from gateway.one.table import NotATable, Table, Unread
+from gateway.one.watched_folder import Outcome, Row, Taken, Watched
+from gateway.store import audit_log, children
+from gateway.store.audit_log import Entry
+from gateway.store.children import Kept
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas.days import could_be_either, read_day
+from schemas.message import Child
+
+LOOK_EVERY = 2.0  # seconds
+STEP = 1_000  # children in one transaction: some tens of milliseconds for the database
+KEY_STEP = 20_000  # keys in one
+MAX_BYTES = 104_857_600
+LEAST = 0.5  # of the index that counts: an extract with less is taken for a part of one
+MOST_RESTRICTED = 0.5  # of the children: with more, the column does not say who is restricted (one in some fifty is)
+MOST_UNREAD = 0.1  # of the rows: with more, the extract is not what it should be
+COLUMNS = (
+    *("upn", "former_upn", "surname", "forename", "middle_names", "preferred_surname", "preferred_forename"),
+    *("former_surname", "dob", "dob_estimated", "sex", "nc_year", "postcode", "restricted"),
+)
+NUMBER_BITS = 20  # of a child's number, beside a key: more than table.MAX_ROWS
+HEADINGS = ("Row", "Result", "Reason")
+NAMES = ("surname", "forename")
+MUST = ("restricted",)  # without it nobody is restricted, so a person says that this is so
+ALL_RESTRICTED = "children.all-restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A child of ours, opened: as the extract says, and as it is compared."""
+
+    said: Mapping[str, str]
+    described: Described
+    restricted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of an extract."""
+
+    children: int
+    unread: tuple[tuple[int, str], ...]  # lines, and why
+    doubted: tuple[tuple[int, str], ...] = ()  # lines that were taken in, and at which somebody ought to look
+    noted: str = ""  # of the headings
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What an extract holds, read to its end."""
+
+    readable: int
+    restricted: int
+    unread: tuple[tuple[int, str], ...]
+    doubted: tuple[tuple[int, str], ...]
+    month_first: bool  # some row writes the month before the day, so that others could mean another one
+
+
+async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Take in what is put into the folder, until told to stop."""
+    await watched_folder.watch(here, here.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
+
+
+async def take_in(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole: how many."""
+    return await watched_folder.take_in(here, folder, WATCHED)
+
+
+async def _work(here: Authority, taken: Taken) -> Outcome:
+    done = await asyncio.to_thread(_load_file, here, taken)
+    rows: list[Row] = [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
+    rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
+    rows += [{"Result": "headings", "Reason": done.noted}] if done.noted else []
+    return Outcome(rows)
+
+
+def _load_file(here: Authority, taken: Taken) -> Loaded:
+    with taken.path.open("rb") as stream:
+        return load(
+            here,
+            stream,
+            taken.accepted_by or SYSTEM,
+            accepted=taken.accepted,
+            command="`cme-gateway one accept ID`",
+            check=taken.check_whole,
+        )
+
+
+def load(
+    here: Authority,
+    stream: BinaryIO,
+    by: str,
+    *,
+    fewer: bool = False,
+    accepted: Collection[str] = (),
+    command: str = "--accept",
+    check: Callable[[], None] | None = None,
+) -> Loaded:
+    """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
+
+    `accepted`: the codes of what `by` has looked at and lets pass; `command` is how. `check` is asked at the last moment, and
+    raises where the extract is not to count.
+
+    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read, and Doubted where a person
+    must look at it first; then all is as before.
+    """
+    noted = _check_headings(here, stream, by if headings.CODE in accepted else "", command)
+    counted = _count(here, stream)
+    readable, unread = counted.readable, counted.unread
+    before = here.store.look(children.current)
+    _check(readable, len(unread), before.children if before and not fewer else 0)
+    if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
+        raise Doubted(
+            "children.all-restricted",
+            f"Of {readable} children {counted.restricted} are restricted, so the column does not seem to say who is.",
+            f"Have it exported with yes or no in that column. If it is right, accept it with {command}. The index is as it was.",
+        )
+    _clear(here)
+    now = int(here.now().timestamp() * 1000)
+    number = max(now, before.load + 1) if before else now
+    keys: list[int] = []
+    every = _rows(here, stream, month_first=counted.month_first)
+    rows = enumerate(row for _, row in every if not isinstance(row, Unread))
+    while some := list(islice(rows, STEP)):
+        here.store.run(partial(children.put, load=number, some=[_locked(here, number, n, row) for n, row in some]))
+        keys += [key << NUMBER_BITS | n for n, row in some for key in _filed(here, number, row)]
+    keys.sort()  # a database writes what is in order much faster
+    for at in range(0, len(keys), KEY_STEP):
+        pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
+        here.store.run(partial(children.put_keys, load=number, some=pairs))
+    if check:
+        check()
+    here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
+    _clear(here)
+    return Loaded(readable, unread, counted.doubted, noted)
+
+
+def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
+    children.let_count(tx, here.now(), load, size)
+    audit_log.append(tx, here.now(), [Entry("children.loaded", by, detail={"children": size, "unread": unread})])
+
+
+def _check_headings(here: Authority, stream: BinaryIO, by: str, command: str) -> str:
+    """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
+    found = _open(here, stream).headings
+    ours = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
+    headings.check(here, WATCHED.name, found, ours, must=MUST, by=by, command=command)
+    return headings.say(found, ours) if found.unknown else ""
+
+
+def _count(here: Authority, stream: BinaryIO) -> _Counted:
+    """How many rows can be read, and which cannot; the file was read to its end then."""
+    readable = restricted = 0
+    unread: list[tuple[int, str]] = []
+    doubted: list[tuple[int, str]] = []
+    month_first = any(extracts.writes_month_first(row) for _, row in _open_rows(here, stream))
+    for line, row in _rows(here, stream, month_first=month_first):
+        if isinstance(row, Unread):
+            unread.append((line, row.reason))
+            continue
+        readable += 1
+        restricted += cells.may_be_yes(row.get("restricted", ""))
+        if doubt := row.get(DOUBT):
+            doubted.append((line, doubt))
+    return _Counted(readable, restricted, tuple(unread), tuple(doubted), month_first)
+
+
+def _check(readable: int, unread: int, before: int) -> None:
+    if not readable + unread:
+        raise Unusable("children.unread", "The extract holds no children.", "Export it again; the index is as it was.")
+    if not readable or unread > MOST_UNREAD * (readable + unread):
+        raise Unusable(
+            "children.unread",
+            f"Of {readable + unread} rows {unread} cannot be read.",
+            "Look whether [one_columns] names the columns, and export it again; the index is as it was.",
+        )
+    if readable < LEAST * before:
+        raise Unusable(
+            "children.too-few",
+            f"The extract holds {readable} children, and the index {before}: it seems to be a part only.",
+            "Export all children; if it is right, run cme-gateway one children FILE --fewer. The index is as it was.",
+        )
+
+
+def _open(here: Authority, stream: BinaryIO) -> Table:
+    columns = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
+    needed = ("surname", "forename", "dob")
+    try:
+        return table.read(stream, columns, needed=needed, section="one_columns", at_most=MAX_BYTES, names=NAMES)
+    except NotATable as why:
+        raise _no_table(why) from None
+
+
+def _open_rows(here: Authority, stream: BinaryIO) -> table.Rows:
+    try:
+        yield from _open(here, stream).rows
+    except NotATable as why:
+        raise _no_table(why) from None
+
+
+def _rows(
+    here: Authority, stream: BinaryIO, *, month_first: bool = False
+) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
+    found = _open(here, stream)
+    oldest, today = here.now().date() - OLDEST, here.now().date()
+    try:
+        for line, row in found.rows:
+            if isinstance(row, Unread):
+                yield line, row
+            elif month_first and could_be_either(row["dob"]):
+                yield line, Unread(cells.MONTH_FIRST)
+            else:
+                yield line, _read(row, found, oldest, today)
+    except NotATable as why:
+        raise _no_table(why) from None
+
+
+def _no_table(why: NotATable) -> Unusable:
+    return Unusable(
+        "children.not-a-table", f"The extract cannot be read: {why}.", "Export it again as CSV; the index is as it was."
+    )
+
+
+def _read(row: Mapping[str, str], found: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:
+    names = [row.get(name, "") for name in NAMES]
+    doubt = cells.find_doubt(names, guessed=found.guessed)
+    if found.doubted and not all(map(str.isascii, names)):
+        doubt = cells.WRITTEN
+    names = ["" if cells.is_of_a_machine(name) else name for name in names]
+    said = {name: cells.or_empty(value) for name, value in row.items() if name not in (*NAMES, "restricted")}
+    said |= dict(zip(NAMES, names, strict=True))
+    if "restricted" in found.headings.known:
+        said["restricted"] = row.get("restricted", cells.NO_CELL)
+    if not normal(said["surname"]) and not normal(said["forename"]):
+        return Unread("There is no name.")
+    born = read_day(said["dob"])
+    if born is None:
+        return Unread("The date of birth is missing, or could mean another day: write it as 31/03/2015 or 2015-03-31.")
+    if not oldest <= born <= today:
+        return Unread("The date of birth cannot be right: nobody of school age was born then.")
+    return {name: value for name, value in (said | {DOUBT: doubt}).items() if value}
+
+
+def ours(said: Mapping[str, str]) -> Ours:
+    """A child as a row of the extract says."""
+    surname, forename = normal(said.get("surname", "")), normal(said.get("forename", ""))
+    born = read_day(said["dob"])
+    assert born is not None  # noqa: S101 - `_read` let no other in
+    found = Described(
+        surname=surname or forename,
+        forename=forename if surname else "",
+        other_surnames=_names(said, "preferred_surname", "former_surname"),
+        other_forenames=_names(said, "preferred_forename"),
+        middle_names=_parts(said.get("middle_names", "")),
+        dob=born,
+        dob_estimated=cells.is_yes(said.get("dob_estimated", "")),
+        sex=said.get("sex", "")[:1].upper(),
+        upns=(_upn(said.get("upn", "")), *filter(None, map(_upn, said.get("former_upn", "").split()))),
+        postcode=_postcode(said.get("postcode")),
+    )
+    return Ours(said, found, cells.may_be_yes(said.get("restricted", "")))
+
+
+def theirs(child: Child, postcode: str | None) -> Described:
+    """A child for whom another authority searches, as it is compared."""
+    surname, forename = normal(child.surname), normal(child.forename or "")
+    return Described(
+        surname=surname or forename,
+        forename=forename if surname else "",
+        other_surnames=tuple(filter(None, (normal(n or "") for n in (child.preferred_surname, child.former_surname)))),
+        other_forenames=tuple(filter(None, (normal(child.preferred_forename or ""),))),
+        middle_names=_parts(child.middle_names or ""),
+        dob=child.dob,
+        dob_estimated=child.dob_estimated,
+        sex=child.sex,
+        upns=(child.upn or "", *child.former_upn),
+        postcode=_postcode(postcode),
+    )
+
+
+def _names(said: Mapping[str, str], *columns: str) -> tuple[str, ...]:
+    return tuple(filter(None, (normal(said.get(column, "")) for column in columns)))
+
+
+def _parts(names: str) -> tuple[str, ...]:
+    return tuple(part for part in normal(names).split() if len(part) > 1)
+
+
+def _upn(text: str) -> str:
+    upn = text.strip(" ,;").upper()
+    return upn if re.fullmatch(UPN_FORM, upn) else ""
+
+
+def _postcode(text: str | None) -> str:
+    return "".join((text or "").split()).upper()
+
+
+def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> Kept:
+    locked = at_rest.lock(json.dumps(row).encode(), about=about_child(load, number), ring=here.ring)
+    assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
+    return Kept(number, locked.data_key, locked.content)
+
+
+def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
+    return digests(here, load, blocking.keys(ours(row).described))
+
+
+def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:
+    """Our children who lie under any of these keys, opened."""
+    found = children.locked(tx, load, children.numbers(tx, load, digests(here, load, asked)))
+    return [ours(json.loads(_opened(here, load, one))) for one in found]
+
+
+def _opened(here: Authority, load: int, one: Kept) -> bytes:
+    return at_rest.unlock(Locked(one.data_key, one.content), about=about_child(load, one.number), ring=here.ring)
+
+
+def namesakes(tx: Connection, here: Authority, load: int, some: Iterable[Described]) -> dict[str, int]:
+    """How many of our children bear names that sound alike, by `blocking.namesakes`."""
+    keys = {blocking.namesakes(one) for one in some}
+    by_digest = {digest: key for key in keys for digest in digests(here, load, [key])}
+    counted = children.counts(tx, load, by_digest)
+    return {key: counted[digest] for digest, key in by_digest.items()}
+
+
+def _clear(here: Authority) -> None:
+    """Clear away what loads before the one that counts have left."""
+    counts = here.store.look(children.current)
+    for load in here.store.look(partial(children.left, before=counts.load)) if counts else ():
+        for part in range(children.RANGES):
+            here.store.run(partial(children.clear_keys, load=load, part=part))
+        while here.store.run(partial(children.clear_children, load=load, at_most=STEP * 10)):
+            continue
+
+
+def is_fresh(here: Authority, counts: children.Load) -> bool:
+    """Is the index young enough for the machine to answer by?"""
+    return (here.now() - counts.at).days < here.config.search.index_days
+
+
+WATCHED = Watched("children", "taking in our children", (".csv",), HEADINGS, _work)

@@ -1,0 +1,241 @@
+"""Searches that came are matched against our own children; an officer sees possible matches only.
+
+That a search is to be matched is noted in the transaction that keeps it (`receive`). Then, for each that waits for us, once against
+each load of the index, for a child may come tomorrow who is not here today:
+
+    matched  there are possible matches: an officer looks at them and answers (`respond`)
+    none     nothing is even near: it is answered by the machine where [search] no_trace says so, else with the others by an officer
+    person   no machine may say anything: an officer looks in the case system
+
+A restricted child is never matched by machine. A search for one is `person` without a look at the index. A child of ours whose
+data are restricted is compared as any other, and then never shown: where such a child is near, the search is `person`. So is every
+search to which another child of ours is near, but not near enough to be shown (some four in a hundred), and every one that could
+not be opened. Which of these it was is written nowhere, and the time it takes is the same, so nothing tells that we have that child.
+
+The machine answers only an enquiry that is new, not restricted and no test, by an index that is fresh, and never "found".
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from gateway.context import SYSTEM, Authority
+from gateway.core import blocking, matching
+from gateway.core.inbox_state import Standing
+from gateway.core.matching import Described, Match
+from gateway.errors import GatewayError, NotAllowed
+from gateway.exchange import respond
+from gateway.exchange.respond import Name
+from gateway.logs import failed
+from gateway.one.watched_folder import look_forever
+from gateway.searches import children_index
+from gateway.searches.children_index import Ours
+from gateway.store import audit_log, inbox, searches
+from gateway.store import children as kept
+from gateway.store.audit_log import Entry
+from gateway.store.children import Load
+from gateway.store.inbox import Item
+from gateway.store.searches import Found, Possible, Search
+from keys import at_rest
+from keys.at_rest import Locked
+from keys.errors import Destroyed
+from schemas import xml
+from schemas.message import (
+    SEARCHES,
+    Child,
+    Message,
+    WhereaboutsEnquiry,
+    WhereaboutsResponse,
+    WhereaboutsUnknownNotice,
+)
+
+LOOK_EVERY = 1.0  # seconds
+TOGETHER = 50  # that are asked for at once
+MOST = 10  # possible matches of one search: with more, it says too little about the child
+NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A possible match, opened for an officer."""
+
+    strength: int  # in a hundred
+    reasons: tuple[str, ...]
+    said: dict[str, str]  # as the extract says
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What our index says to a search."""
+
+    found: Found
+    near: tuple[tuple[Match, Ours], ...] = ()
+
+
+async def match_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Match what came, until told to stop."""
+    await look_forever(partial(match_due, here), "matching searches", LOOK_EVERY, stop, here.looks)
+
+
+async def match_due(here: Authority) -> int:
+    """Match every search that was not matched against the index that counts: how many."""
+    counts = await here.store.read(kept.current)
+    done = 0
+    while counts and (some := await here.store.read(partial(searches.due, load=counts.load, limit=TOGETHER))):
+        for search in some:
+            if not await _match(here, counts, search):
+                return done  # another load counts now: the next look asks that one
+            done += 1
+    return done
+
+
+async def _match(here: Authority, counts: Load, search: Search) -> bool:
+    """Ask the index about one; False where another one counts by now."""
+    try:
+        verdict = await here.store.read(partial(_ask, here=here, counts=counts, search=search))
+    except Destroyed:
+        verdict = Verdict(Found.PERSON)
+    except GatewayError:
+        raise  # the database stands in the way: it waits
+    except Exception as why:  # noqa: BLE001 - or it would hold up every other
+        failed("matching a search", why)
+        verdict = Verdict(Found.PERSON)
+    if not await here.store.write(partial(_keep, here=here, counts=counts, search=search, verdict=verdict)):
+        return False
+    if (
+        verdict.found is Found.NONE
+        and here.config.search.no_trace == "machine"
+        and children_index.is_fresh(here, counts)
+    ):
+        await asyncio.to_thread(_answer_by_machine, here, search)
+    return True
+
+
+def _ask(tx: Connection, here: Authority, counts: Load, search: Search) -> Verdict:
+    item = inbox.get(tx, search.name)
+    if item.restriction != "none":
+        return Verdict(Found.PERSON)
+    message = _opened(here, Locked(*inbox.locked(tx, search.sender, search.message_id)), search.message_id)
+    child, family = _sought(message)
+    asked = blocking.asked(child)
+    for one in family:
+        asked |= blocking.asked(one)
+    ours = children_index.near(tx, here, counts.load, asked)
+    alike = children_index.namesakes(tx, here, counts.load, [one.described for one in ours])
+    return judge(child, family, ours, alike, counts.children)
+
+
+def _opened(here: Authority, locked: Locked, message_id: str) -> Message:
+    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+
+
+def _sought(message: Message) -> tuple[Described, list[Described]]:
+    """The child for whom they search, and the brothers and sisters whom they name."""
+    body = message.body
+    assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other was noted
+    postcode = body.previous_address.post_code if body.previous_address else None
+    child = children_index.theirs(body.child, postcode)
+    siblings = [Child(upn=s.upn, surname=s.surname, forename=s.forename, dob=s.dob, sex="U") for s in body.sibling]
+    family = [children_index.theirs(one, postcode) for one in siblings]
+    return child, family
+
+
+def judge(
+    child: Described, family: Sequence[Described], ours: Sequence[Ours], alike: dict[str, int], size: int
+) -> Verdict:
+    """What these children of ours are to the child for whom they search. No I/O."""
+    found = [(_nearest(child, family, one.described, alike, size), one) for one in ours]
+    open_ones = sorted((pair for pair in found if not pair[1].restricted), key=lambda pair: -pair[0].strength)
+    least = matching.least(open_ones[0][0].strength) if open_ones else 1
+    if shown := [(match, one) for match, one in open_ones if match.strength >= least]:
+        return Verdict(Found.MATCHED, tuple(shown[:MOST]))
+    near = any(match.strength >= matching.CAUTIOUS for match, _ in found)  # restricted or not
+    return Verdict(Found.PERSON if near else Found.NONE)
+
+
+def _nearest(child: Described, family: Sequence[Described], one: Described, alike: dict[str, int], size: int) -> Match:
+    namesakes = alike[blocking.namesakes(one)]
+    match = matching.match(child, one, namesakes=namesakes, of=size)
+    for other in family:
+        as_other = matching.match(other, one, namesakes=namesakes, of=size)
+        if as_other.strength >= matching.FAMILY and match.strength < matching.MATCH:
+            match = Match(as_other.strength, ("named-sibling", *as_other.reasons))
+    return match
+
+
+def _keep(tx: Connection, here: Authority, counts: Load, search: Search, verdict: Verdict) -> bool:
+    now_counts = kept.current(tx)
+    if now_counts is None or now_counts.load != counts.load:
+        return False
+    possible = [_possible(here, search, rank, *one) for rank, one in enumerate(verdict.near, 1)]
+    stands = searches.set_found(tx, here.now(), search, counts.load, verdict.found, possible)
+    if stands and verdict.found is not search.state:
+        detail: dict[str, str | int] = {"found": verdict.found.value, "matches": len(possible)}
+        audit_log.append(
+            tx, here.now(), [Entry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
+        )
+    return True
+
+
+def _possible(here: Authority, search: Search, rank: int, match: Match, one: Ours) -> Possible:
+    locked = at_rest.lock(json.dumps(dict(one.said)).encode(), about=_about(search, rank), ring=here.ring)
+    assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
+    strength = min(99, round(match.strength * 100))  # sure is nobody but an officer
+    return Possible(rank, strength, match.reasons, locked.data_key, locked.content)
+
+
+def _about(search: Search, rank: int) -> str:
+    return f"match {search.sender} {search.message_id} {rank}"
+
+
+def _answer_by_machine(here: Authority, search: Search) -> None:
+    item = here.store.look(partial(inbox.get, name=search.name))
+    if item.kind != "WhereaboutsEnquiry" or item.state is not Standing.NEW or item.test or item.restriction != "none":
+        return
+    try:
+        respond.answer(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
+    except NotAllowed:
+        return  # its sender took it back, or an officer answered it, just now
+    here.store.run(partial(searches.set_answered, search=search))
+
+
+def read(here: Authority, name: Name, by: str) -> tuple[Item, Message, Search | None, list[Candidate]]:
+    """A search and its possible matches, opened for a person. That they were read is an entry of the audit log. Raises NotFound, Ambiguous."""
+    item, message = respond.read_incoming(here, name, by)
+
+    def look(tx: Connection) -> tuple[Search | None, list[Possible]]:
+        search = searches.get(tx, item.sender, item.message_id)
+        found = searches.possible(tx, item.sender, item.message_id)
+        audit_log.append(
+            tx, here.now(), [Entry("match.read", by, item.message_id, item.sender, detail={"matches": len(found)})]
+        )
+        return search, found
+
+    search, found = here.store.run(look)
+    return item, message, search, [_candidate(here, search, one) for one in found if search]
+
+
+def _candidate(here: Authority, search: Search, one: Possible) -> Candidate:
+    locked = Locked(one.data_key, one.content)
+    said = json.loads(at_rest.unlock(locked, about=_about(search, one.rank), ring=here.ring))
+    return Candidate(one.strength, one.reasons, said)
+
+
+def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
+    """An officer's word on every search to which nothing of ours is near: each is answered "no trace".
+
+    How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
+    """
+    officer = here.officer(by)
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
+    done = dict.fromkeys(SEARCHES, 0)
+    for item in here.store.look(inbox.unmatched):
+        with suppress(NotAllowed):
+            respond.answer(here, item.name, no_trace, by)
+            done[item.kind] += 1
+    return done

@@ -1,0 +1,190 @@
+"""The audit log as an auditor reads it: in words, by person, by case, by who read it; and each entry proved."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, update
+
+from gateway.auditing import audit, browse
+from gateway.auditing.browse import PAGE, Asked
+from gateway.casework import case
+from gateway.context import Authority
+from gateway.errors import NotAllowed, NotFound
+from gateway.exchange.receive import receive
+from gateway.exchange.send import prepare
+from gateway.store import audit_log
+from gateway.store.audit_log import Entry
+from gateway.store.audit_search import RARE
+from gateway.store.tables import audit_entries
+from keys.trust import Trust
+from schemas.message import Message
+from tests.children import notice
+from tests.conftest import introduce, make
+
+Told = tuple[Authority, Message, Message]
+
+
+@pytest.fixture
+async def told(pair: tuple[Authority, Authority]) -> Told:
+    """Worcestershire has two notices of Sandwell in cases of their own; Olive has read the first."""
+    there, here = pair
+    first, second = notice(), notice()
+    await receive(here, [one.sealed for one in prepare(there, [first, second], "test")], "333")
+    case.look(here, first.header.conversation_id, "olive")
+    return here, first, second
+
+
+def acts(found: browse.Found) -> list[str]:
+    return [line.act for line in found.lines]
+
+
+def look(here: Authority, before: int | None = None, **asked: object) -> browse.Found:
+    return browse.look(here, Asked(**asked), before, "ada")  # type: ignore[arg-type]  # of its own names
+
+
+def test_each_entry_is_a_sentence(told: Told) -> None:
+    here, first, _ = told
+    line = look(here).lines[0]
+    assert line.sentence == "olive read what a message says of a child."
+    assert (line.actor, line.about, line.partner) == ("olive", first.header.message_id, "333")
+
+
+def test_who_read_a_record_is_told_by_case_by_notice_and_by_the_end_of_its_id(told: Told) -> None:
+    here, first, second = told
+    for reference in (first.header.conversation_id, first.header.message_id, first.header.message_id[-12:]):
+        [line] = look(here, reference=reference, kind="readings").lines
+        assert (line.actor, line.act) == ("olive", "notice.read")
+    assert look(here, reference=second.header.conversation_id, kind="readings").lines == []
+
+
+def test_a_case_is_followed_whole_and_a_notice_alone_names_its_case(told: Told) -> None:
+    here, first, _ = told
+    assert acts(look(here, reference=first.header.conversation_id)) == ["notice.read", "message.kept"]
+    assert look(here, reference=first.header.message_id).case == first.header.conversation_id
+
+
+def test_a_person_a_partner_an_act_and_a_time_narrow_it_down(told: Told) -> None:
+    here, *_ = told
+    assert acts(look(here, person="olive")) == ["notice.read"]
+    assert acts(look(here, partner="333", kind="message.kept")) == ["message.kept", "message.kept"]
+    assert look(here, person="olive", since=here.now() + timedelta(days=1)).lines == []
+    assert look(here, person="olive", until=here.now() - timedelta(days=1)).lines == []
+    assert acts(look(here, person="olive", since=here.now() - timedelta(days=1))) == ["notice.read"]
+
+
+def test_whoever_reviews_is_in_the_log_with_what_was_looked_for(told: Told) -> None:
+    here, *_ = told
+    look(here, person="olive", kind="readings")
+    [line] = look(here, person="ada").lines
+    assert (line.act, line.more) == ("audit.reviewed", {"kind": "readings", "person": "olive"})
+
+
+def test_what_nobody_did_and_what_nothing_is_about_is_said_so(told: Told) -> None:
+    here, *_ = told
+    with pytest.raises(NotFound, match="Nobody of this name"):
+        look(here, person="nobody")
+    with pytest.raises(NotFound, match="nothing about this reference"):
+        look(here, reference="0" * 12)
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_double(told: Told) -> None:
+    here, *_ = told
+    many = [Entry(("notice.read", "match.read")[n % 2], "percy") for n in range(2 * PAGE + 7)]
+    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    numbers: list[int] = []
+    below: int | None = None
+    while True:
+        found = look(here, below, person="percy", kind="readings")
+        numbers += [line.number for line in found.lines]
+        below = found.below
+        if below is None:
+            break
+    assert len(numbers) == len(many)
+    assert numbers == sorted(set(numbers), reverse=True)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Authority]:
+    here = make(tmp_path / "885", "885", "Worcestershire")
+    there = make(tmp_path / "333", "333", "Sandwell")
+    introduce(here, there)
+    yield here
+    for one in (here, there):
+        one.store.close()
+
+
+async def test_every_entry_is_proved_once_a_checkpoint_lies_over_it(alone: Authority) -> None:
+    here = alone
+    with pytest.raises(NotAllowed, match="No checkpoint"):
+        browse.prove(here, 1)
+    await audit.checkpoint(here, *[Entry("notice.read", "olive", str(n)) for n in range(20)])
+    size = here.store.look(audit_log.head).size
+    assert all(browse.prove(here, number).holds for number in range(size))
+    browse.place(here, 3, "ada")
+    assert browse.place(here, 3, "ada").signed_over == size
+    with pytest.raises(NotFound):
+        browse.place(here, 10_000, "ada")
+
+
+async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Authority) -> None:
+    here = alone
+    await audit.checkpoint(here, Entry("notice.read", "olive", "m1"))
+    number = here.store.look(audit_log.head).size - 1
+    text = here.store.look(partial(audit_log.search, about="m1"))[0].entry.replace("olive", "percy")
+
+    def change(tx: Connection) -> None:
+        tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        tx.execute(update(audit_entries).where(audit_entries.c.number == number).values(entry=text))
+
+    here.store.run(change)
+    assert not browse.prove(here, number).holds
+    assert not browse.place(here, number, "ada").whole
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("DELETE FROM audit_mentions WHERE about = 'm2'", "Entry 2: it is not found by the notices"),
+        ("INSERT INTO audit_mentions VALUES ('m3', 3)", "Entry 3: it is not found by the notices"),
+        (
+            "UPDATE audit_entries SET at = '2020-01-01 00:00:00.000000' WHERE number = 3",
+            "Entry 3: its columns do not say",
+        ),
+        ("UPDATE audit_entries SET actor = 'nobody' WHERE number = 2", "Entry 2: its columns do not say"),
+    ],
+)
+async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority, change: str, fault: str) -> None:
+    here = alone
+    many = [
+        Entry("list.read", "olive", mentions=("m1", "m2")),
+        Entry("notice.read", "olive", "m1"),
+    ]
+    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    await audit.checkpoint(here)
+    trust = Trust({here.code: here.own_card})
+    assert here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults == ()
+
+    def quietly(tx: Connection) -> None:
+        for table, forbidden in product(("audit_mentions", "audit_entries"), ("update", "delete")):
+            tx.exec_driver_sql(f"DROP TRIGGER {table}_no_{forbidden}")
+        tx.exec_driver_sql(change)
+
+    here.store.run(quietly)
+    [said] = here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults
+    assert said.startswith(fault)
+
+
+def test_common_and_rare_acts_of_a_person_stand_in_one_order(alone: Authority) -> None:
+    here = alone
+    many = [Entry("notice.read", "percy") for _ in range(RARE + 10)]
+    many[-5], many[-7] = Entry("match.read", "percy"), Entry("notice.read", "olive")
+    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    found = acts(look(here, person="percy", kind="readings"))
+    assert found[:6] == ["notice.read"] * 4 + ["match.read", "notice.read"]
+    assert len(found) == PAGE
+    assert acts(look(here, person="olive", kind="readings")) == ["notice.read"]
+    assert look(here, partner="333", kind="readings").lines == []

@@ -1,0 +1,205 @@
+"""Who does not answer is reminded once for each reason, then the manager is told; over weekends, Christmas and Easter."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.casework import by_hand
+from gateway.casework.by_hand import Call
+from gateway.context import Authority
+from gateway.core.delivery import State
+from gateway.core.duties import Missing, Step
+from gateway.errors import ConfigProblem, NotAllowed
+from gateway.exchange import respond
+from gateway.exchange.send import send
+from gateway.reconciliation import deadlines, reconcile, send_reminders
+from gateway.store import audit_log, inbox, outbox
+from schemas.message import Acknowledgement, Reminder
+from tests.children import notice
+from tests.world import World
+
+A_DAY = timedelta(days=1)
+TERMS = "what,from,to\nterm,2026-09-02,2026-12-18\nhalf-term,2026-10-26,2026-10-30\nterm,2027-01-04,2027-03-25\nclosed,2026-12-24,\n"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    (tmp_path / "333").mkdir()
+    made.settle("885", "Worcestershire")
+    yield made
+    made.close()
+
+
+def sandwell(world: World, settings: str = "") -> Authority:
+    world.home.joinpath("333").rmdir()
+    return world.settle("333", "Sandwell", settings=settings)
+
+
+async def sent(world: World, name: str = "transfer-notice") -> str:
+    [message_id] = await send(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    await world.carry()
+    return message_id
+
+
+async def accepted(world: World, message_id: str) -> None:
+    there = world.houses["885"]
+    respond.acknowledge(there, message_id, Acknowledgement(decision="accepted", officer=there.officer("Otto")), "otto")
+    await world.carry()
+
+
+def reminders(here: Authority, world: World) -> list[str | None]:
+    came = here.store.look(lambda tx: inbox.search(tx, world.now))
+    return [one.in_reply_to for one in came if one.kind == "Reminder"]
+
+
+async def test_each_thing_that_is_missing_is_reminded_of_once_and_escalated_once(world: World) -> None:
+    here = sandwell(world)
+    message_id = await sent(world)
+    assert await send_reminders.chase(here) == send_reminders.Chased((), ())
+    world.now += 2 * A_DAY
+    assert (await send_reminders.chase(here)).reminded == (message_id,)
+    assert await send_reminders.chase(here) == send_reminders.Chased((), ())
+    await world.carry()
+    assert reminders(world.houses["885"], world) == [message_id]
+    world.now += 2 * A_DAY
+    assert (await send_reminders.chase(here)).escalated == (message_id,)
+    assert await send_reminders.chase(here) == send_reminders.Chased((), ())
+    await accepted(world, message_id)
+    world.now += 14 * A_DAY
+    assert (await send_reminders.chase(here)).reminded == (message_id,)
+    await world.carry()
+    assert reminders(world.houses["885"], world) == [message_id, message_id]
+    acts = [entry.act for entry in here.store.look(lambda tx: audit_log.search(tx, about=message_id))]
+    assert acts.count("notice.escalated") == 1
+
+
+async def test_a_reminder_says_what_we_know_already(world: World) -> None:
+    here = sandwell(world)
+    message_id = await sent(world)
+    reminder = send_reminders.remind(here, message_id, "olive")
+    body = respond.read_outgoing(here, reminder, "olive").body
+    assert isinstance(body, Reminder)
+    day = world.now.date()
+    assert (body.missing, body.waiting_since, body.received_on) == ("acknowledgement", day, day)
+    with pytest.raises(NotAllowed) as refused:
+        send_reminders.remind(here, message_id, "olive")
+    assert refused.value.code == "reminder.already"
+
+
+async def test_both_sides_see_in_what_is_owed_that_there_was_a_reminder(world: World) -> None:
+    here = sandwell(world)
+    message_id = await sent(world)
+    send_reminders.remind(here, message_id, "olive")
+    await world.carry()
+    for one in (here, world.houses["885"]):
+        owed = [duty for duty in reconcile.owed(one) if duty.message_id == message_id]
+        [known] = one.store.look(lambda tx, owed=owed: reconcile.pursued(tx, owed))  # type: ignore[misc]
+        assert known.reminded_at == world.now
+
+
+async def test_nobody_is_reminded_of_what_only_machines_can_give(world: World) -> None:
+    here = sandwell(world)
+    world.wire.down.add("885")
+    message_id = await sent(world)
+    world.now += timedelta(hours=3)
+    assert await send_reminders.chase(here) == send_reminders.Chased((), (message_id,))
+    with pytest.raises(NotAllowed) as refused:
+        send_reminders.remind(here, message_id, "olive")
+    assert refused.value.code == "reminder.nothing-missing"
+
+
+async def test_a_recorded_call_ends_the_chase(world: World) -> None:
+    here = sandwell(world)
+    message_id = await sent(world)
+    by_hand.hand_over(here, message_id, Call("Otto Invented", world.now), "olive")
+    world.now += 5 * A_DAY
+    assert await send_reminders.chase(here) == send_reminders.Chased((), ())
+
+
+async def test_a_search_that_is_circulated_is_no_burden_on_those_who_know_nothing(world: World) -> None:
+    here = sandwell(world)
+    await sent(world, "whereabouts-unknown-notice")
+    world.now += 100 * A_DAY
+    assert reconcile.owed(here) == []
+    assert reconcile.owed(world.houses["885"]) == []
+
+
+async def test_deadlines_are_the_partners_before_the_kinds_before_our_own(world: World) -> None:
+    said = "[deadlines]\nanswer_days = 9\n[deadlines.WhereaboutsEnquiry]\nanswer_days = 4\nacknowledgement_days = 1\n[deadlines.885]\nanswer_days = 3"
+    here = sandwell(world, said)
+    await sent(world, "whereabouts-enquiry")
+    [one] = reconcile.owed(here)
+    assert (one.missing, one.late_at) == (Missing.ANSWER, world.now + 3 * A_DAY)
+
+
+async def test_an_outcome_is_counted_in_the_school_days_of_who_owes_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "terms.csv").write_text(TERMS)
+    here = sandwell(world, '[calendars]\n885 = "../terms.csv"')
+    world.now = datetime(2026, 12, 14, 9, tzinfo=UTC)  # a Monday
+    message_id = await sent(world)
+    await accepted(world, message_id)
+    [one] = reconcile.owed(here)
+    assert one.late_at == datetime(2027, 1, 11, 9, tzinfo=UTC)  # four days in December, and six from 4 January
+    assert one.escalate_at == datetime(2027, 1, 25, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "late_at"),
+    [
+        (datetime(2026, 12, 23, 12, tzinfo=UTC), datetime(2026, 12, 29, 12, tzinfo=UTC)),  # 25, 26 (as 28) are holidays
+        (datetime(2027, 3, 25, 12, tzinfo=UTC), datetime(2027, 3, 31, 11, tzinfo=UTC)),  # Easter, and summer time
+        (datetime(2027, 10, 29, 11, tzinfo=UTC), datetime(2027, 11, 2, 12, tzinfo=UTC)),  # the clocks go back
+        (datetime(2028, 2, 28, 12, tzinfo=UTC), datetime(2028, 3, 1, 12, tzinfo=UTC)),  # a leap day is a working day
+    ],
+)
+async def test_two_working_days_are_two_working_days(world: World, sent_at: datetime, late_at: datetime) -> None:
+    world.now = sent_at
+    world.houses["885"].store.close()
+    world.houses.clear()
+    world.settle("336", "Wolverhampton")
+    here = sandwell(world)
+    [message_id] = await send(here, [notice(recipient="336", now=world.now)], "olive")
+    await world.carry()
+    [one] = [duty for duty in reconcile.owed(here) if duty.message_id == message_id]
+    assert (one.missing, one.late_at) == (Missing.ACKNOWLEDGEMENT, late_at)
+    world.now = late_at - timedelta(seconds=1)
+    assert (await send_reminders.chase(here)).reminded == ()
+    world.now = late_at
+    assert (await send_reminders.chase(here)).reminded == (message_id,)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("from,to\n", "line 1"),
+        ("what,from,to\nholiday,2026-12-24,\n", "line 2"),
+        ("what,from,to\nclosed,24/12/2026,\n", "line 2"),
+        ("what,from,to\nterm,2026-12-18,2026-09-02\n", "line 2"),
+    ],
+)
+async def test_a_wrong_calendar_is_named_with_its_line(world: World, tmp_path: Path, text: str, wrong: str) -> None:
+    (tmp_path / "terms.csv").write_text(text)
+    here = sandwell(world, '[calendars]\n333 = "../terms.csv"')
+    with pytest.raises(ConfigProblem, match=wrong):
+        reconcile.owed(here)
+
+
+async def test_a_calendar_that_was_changed_is_read_again(world: World, tmp_path: Path) -> None:
+    here = sandwell(world, '[calendars]\n885 = "../terms.csv"')
+    late_at = []
+    for rows in ("", f"closed,{world.now + A_DAY:%Y-%m-%d},\n"):
+        (tmp_path / "terms.csv").write_text(f"what,from,to\n{rows}")
+        late_at.append(deadlines.read(here.config).calendar("885").add_working_days(world.now, 1))
+    assert late_at[0] < late_at[1]
+
+
+async def test_a_reminder_that_is_given_up_is_nobodys_duty(world: World) -> None:
+    here = sandwell(world)
+    message_id = await sent(world)
+    reminder = send_reminders.remind(here, message_id, "olive")
+    here.store.run(lambda tx: outbox.advance(tx, here.now(), reminder, "885", State.FAILED))
+    assert [one.message_id for one in reconcile.owed(here)] == [message_id]
+    assert {one.step for one in reconcile.owed(here)} == {Step.WAIT}
