@@ -13,7 +13,8 @@ from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 
 LIFE = timedelta(minutes=10)
@@ -23,10 +24,10 @@ SECRET_BYTES = 32
 KIND = jose.Kind(
     "at+jwt",
     MAX_TOKEN_BYTES,
-    errors.ApiTokenMalformed,
-    errors.ApiTokenAlgorithm,
-    errors.ApiTokenType,
-    errors.ApiTokenSignature,
+    RefusalCode.API_TOKEN_MALFORMED,
+    RefusalCode.API_TOKEN_ALGORITHM,
+    RefusalCode.API_TOKEN_TYPE,
+    RefusalCode.API_TOKEN_SIGNATURE,
 )
 
 
@@ -82,18 +83,18 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
     signed = jose.read(KIND, token)  # (1)
     ours = ring.signing
     if not compare_digest(signed.kid.encode(), ours.kid.encode()):  # (2)
-        raise errors.ApiTokenKey
+        raise build_refusal(RefusalCode.API_TOKEN_KEY)
     jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())  # (3)
     try:
         issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.ApiTokenMalformed from None
+        raise build_refusal(RefusalCode.API_TOKEN_MALFORMED) from None
     if (issuer, meant_for) != (ring.authority, audience):  # (4)
-        raise errors.ApiTokenOtherAudience
+        raise build_refusal(RefusalCode.API_TOKEN_OTHER_AUDIENCE)
     if issued_at > now + jose.CLOCK_SKEW:  # (5)
-        raise errors.ApiTokenFromTheFuture
+        raise build_refusal(RefusalCode.API_TOKEN_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE):
-        raise errors.ApiTokenExpired
+        raise build_refusal(RefusalCode.API_TOKEN_EXPIRED)
     return granted
 
 

@@ -10,7 +10,7 @@ from secrets import token_bytes
 
 from cryptography.exceptions import InvalidTag
 
-from keys import errors
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.wrapping import DATA_KEY_BYTES, decrypt_bound, encrypt_bound
 
@@ -39,12 +39,12 @@ def unlock(locked: Locked, *, about: str, ring: Ring) -> bytes:
     does not hold, and AtRestAltered where anything of it does not fit.
     """
     if locked.data_key is None:
-        raise errors.Destroyed
+        raise build_refusal(RefusalCode.AT_REST_DESTROYED)
     try:
         data_key = ring.wrapping.unwrap_key(locked.data_key, _bind_to("key", about))
         return decrypt_bound(data_key, locked.content, _bind_to("content", about))
     except (InvalidTag, ValueError):
-        raise errors.AtRestAltered from None
+        raise build_refusal(RefusalCode.AT_REST_ALTERED) from None
 
 
 def _bind_to(part: str, about: str) -> bytes:

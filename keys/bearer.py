@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -21,10 +22,10 @@ LIFE = timedelta(minutes=5)
 KIND = jose.Kind(
     "cme-bearer+jwt",
     MAX_BEARER_BYTES,
-    errors.BearerMalformed,
-    errors.BearerAlgorithm,
-    errors.BearerType,
-    errors.BearerSignature,
+    RefusalCode.BEARER_MALFORMED,
+    RefusalCode.BEARER_ALGORITHM,
+    RefusalCode.BEARER_TYPE,
+    RefusalCode.BEARER_SIGNATURE,
 )
 
 
@@ -58,13 +59,13 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     try:
         caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.BearerMalformed from None
+        raise build_refusal(RefusalCode.BEARER_MALFORMED) from None
     if meant_for not in (audience, owner):  # (2)
-        raise errors.BearerOtherAudience
+        raise build_refusal(RefusalCode.BEARER_OTHER_AUDIENCE)
     if issued_at > now + jose.CLOCK_SKEW:  # (3)
-        raise errors.BearerFromTheFuture
+        raise build_refusal(RefusalCode.BEARER_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE) + jose.CLOCK_SKEW:
-        raise errors.BearerExpired
+        raise build_refusal(RefusalCode.BEARER_EXPIRED)
     trust.current_card(caller, now)  # (4)
     theirs = trust.signing_key(caller, signed.kid, issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)

@@ -15,15 +15,21 @@ from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from keys import errors, jose, shape
+from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
+from keys.errors import RefusalCode, build_refusal
 
 MAX_CARD_BYTES = 65_536  # thirty-two keys with their certificates fit; a card is read before anything is trusted
 MAX_ROWS = 32  # of keys, routes, contacts or versions
 FINGERPRINT_DIGITS = 40  # 132 bits: nobody finds a second key with the same
 
 KIND = jose.Kind(
-    "cme-card+jwt", MAX_CARD_BYTES, errors.CardMalformed, errors.CardAlgorithm, errors.CardType, errors.CardSignature
+    "cme-card+jwt",
+    MAX_CARD_BYTES,
+    RefusalCode.CARD_MALFORMED,
+    RefusalCode.CARD_ALGORITHM,
+    RefusalCode.CARD_TYPE,
+    RefusalCode.CARD_SIGNATURE,
 )
 
 Use = Literal["sig", "enc"]
@@ -95,7 +101,7 @@ class Card:
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
     """Sign a card. It is read back first, so that no card goes out that a partner would refuse."""
     if identity_private.public_key().public_bytes_raw() != card.identity:
-        raise errors.CardSignature
+        raise build_refusal(RefusalCode.CARD_SIGNATURE)
     claims = {
         "iss": card.authority,
         "name": card.name,
@@ -123,21 +129,21 @@ def read(token: str) -> Card:
         expected = key_id(card.authority, "id", SIGNING, card.identity)
         identity = Ed25519PublicKey.from_public_bytes(card.identity)
     except ValueError:
-        raise errors.CardMalformed from None
+        raise build_refusal(RefusalCode.CARD_MALFORMED) from None
     jose.verify(KIND, unverified, alg=SIGNING, key=identity)
     if unverified.kid != expected:
-        raise errors.CardMalformed("key id")
+        raise build_refusal(RefusalCode.CARD_MALFORMED, "key id")
     return card
 
 
 def replaces(new: Card, old: Card, now: datetime) -> None:
     """Refuse a card that may not take the place of the one that we hold."""
     if new.authority != old.authority:
-        raise errors.CardOtherAuthority
+        raise build_refusal(RefusalCode.CARD_OTHER_AUTHORITY)
     if new.identity != old.identity:
-        raise errors.CardOtherIdentity
+        raise build_refusal(RefusalCode.CARD_OTHER_IDENTITY)
     if new.serial <= old.serial:
-        raise errors.CardOlder
+        raise build_refusal(RefusalCode.CARD_OLDER)
     check_dates(new, now)
 
 
@@ -148,7 +154,7 @@ def check_routes(card: Card) -> None:
     """
     for route in card.routes:
         if not _is_plain(route):
-            raise errors.CardRoute
+            raise build_refusal(RefusalCode.CARD_ROUTE)
 
 
 def _is_plain(route: Route) -> bool:
@@ -167,9 +173,9 @@ def _is_plain(route: Route) -> bool:
 def check_dates(card: Card, now: datetime) -> None:
     """Refuse a card whose time has passed or has not come."""
     if now >= card.expires_at:
-        raise errors.CardExpired
+        raise build_refusal(RefusalCode.CARD_EXPIRED)
     if card.issued_at > now + jose.CLOCK_SKEW:
-        raise errors.CardFromTheFuture
+        raise build_refusal(RefusalCode.CARD_FROM_THE_FUTURE)
 
 
 def fingerprint(card: Card) -> str:

@@ -18,7 +18,7 @@ import pybase64
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt import PyJWS
 
-from keys.errors import Refusal
+from keys.errors import RefusalCode, build_refusal
 
 SIGNATURE_ALGORITHMS = ("EdDSA",)
 CLOCK_SKEW = timedelta(minutes=5)  # by how much two authorities' clocks may differ; with NTP they do not
@@ -38,10 +38,10 @@ class Kind:
 
     typ: str
     max_bytes: int
-    malformed: type[Refusal]
-    wrong_algorithm: type[Refusal]
-    wrong_type: type[Refusal]
-    wrong_signature: type[Refusal]
+    malformed: RefusalCode
+    wrong_algorithm: RefusalCode
+    wrong_type: RefusalCode
+    wrong_signature: RefusalCode
     cty: str | None = None
 
 
@@ -148,23 +148,23 @@ def read(kind: Kind, token: bytes | str) -> Unverified:
     """Take a token apart, and refuse every form but the one that `sign` writes. `crit` is an unknown member here."""
     raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
     if len(raw) > kind.max_bytes:
-        raise kind.malformed("too large")
+        raise build_refusal(kind.malformed, "too large")
     try:
         head, body, tail = raw.split(b".")
         header = read_object(decode(head))
         alg, kid, typ, cty = (_text(header, name) for name in ("alg", "kid", "typ", "cty"))
     except ValueError:
-        raise kind.malformed from None
+        raise build_refusal(kind.malformed) from None
     if alg not in SIGNATURE_ALGORITHMS:
-        raise kind.wrong_algorithm
+        raise build_refusal(kind.wrong_algorithm)
     if typ != kind.typ or cty != (kind.cty or ""):
-        raise kind.wrong_type
+        raise build_refusal(kind.wrong_type)
     if header.keys() - {"alg", "kid", "typ", "cty"} or ("cty" in header) != bool(kind.cty):
-        raise kind.malformed("header")
+        raise build_refusal(kind.malformed, "header")
     try:
         return Unverified(alg, kid, decode(body), raw[: len(head) + 1 + len(body)], decode(tail))
     except Unreadable:
-        raise kind.malformed from None
+        raise build_refusal(kind.malformed) from None
 
 
 def _text(header: dict[str, Any], name: str) -> str:
@@ -177,6 +177,6 @@ def _text(header: dict[str, Any], name: str) -> str:
 def verify(kind: Kind, token: Unverified, *, alg: str, key: Ed25519PublicKey) -> None:
     """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1)."""
     if token.alg != alg or alg not in SIGNATURE_ALGORITHMS:
-        raise kind.wrong_algorithm
+        raise build_refusal(kind.wrong_algorithm)
     if not _jws.get_algorithm_by_name(alg).verify(token.signed_text, key, token.signature):
-        raise kind.wrong_signature
+        raise build_refusal(kind.wrong_signature)

@@ -19,7 +19,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from keys import errors
+from keys.errors import NoteSignature, RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -49,7 +49,7 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
     """Sign how our log stands."""
     text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
     if _checkpoint(text) != Checkpoint(origin, size, root):
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     return sign(text, name=origin, private=ring.signing.private)
 
 
@@ -58,7 +58,7 @@ def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Che
     try:
         public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
     except ValueError:
-        raise errors.UnknownKey from None
+        raise build_refusal(RefusalCode.KEY_UNKNOWN) from None
     return _verified(text, origin, [public])
 
 
@@ -86,7 +86,7 @@ def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
     for signer, stamp in stamps:
         if signer == name and stamp[:_KEY_ID_BYTES] == wanted and _is_signed(text, stamp[_KEY_ID_BYTES:], public):
             return text
-    raise errors.NoteSignature
+    raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
 def key_id(name: str, public: Ed25519PublicKey) -> bytes:
@@ -97,14 +97,14 @@ def key_id(name: str, public: Ed25519PublicKey) -> bytes:
 def _verified(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
     checkpoint = _checkpoint(_parts(signed)[0])
     if checkpoint.origin != origin:
-        raise errors.NoteOtherOrigin
+        raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
     for public in keys:
         try:
             verify(signed, name=origin, public=public)
-        except errors.NoteSignature:
+        except NoteSignature:
             continue
         return checkpoint
-    raise errors.NoteSignature
+    raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
 def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
@@ -118,14 +118,14 @@ def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
 def _parts(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = signed.removesuffix("\n").split("\n")
     if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     text, gap, stamps = signed.rpartition("\n\n")
     if not gap or not text:
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     try:
         return text + "\n", list(_stamps(stamps))
     except ValueError:
-        raise errors.NoteMalformed from None
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
 
 
 def _stamps(lines: str) -> Iterator[tuple[str, bytes]]:
@@ -146,9 +146,9 @@ def _checkpoint(text: str) -> Checkpoint:
             raise ValueError("checkpoint")
         checkpoint = Checkpoint(origin, int(digits), _base64(root))
     except ValueError:
-        raise errors.NoteMalformed from None
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
     if str(checkpoint.size) != digits or len(checkpoint.root) != ROOT_BYTES:
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     return checkpoint
 
 

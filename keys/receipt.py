@@ -11,7 +11,8 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import Any, Literal, cast
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -22,10 +23,10 @@ MAX_CHECKPOINT_CHARACTERS = 2_048
 KIND = jose.Kind(
     "cme-receipt+jwt",
     MAX_RECEIPT_BYTES,
-    errors.ReceiptMalformed,
-    errors.ReceiptAlgorithm,
-    errors.ReceiptType,
-    errors.ReceiptSignature,
+    RefusalCode.RECEIPT_MALFORMED,
+    RefusalCode.RECEIPT_ALGORITHM,
+    RefusalCode.RECEIPT_TYPE,
+    RefusalCode.RECEIPT_SIGNATURE,
 )
 
 Result = Literal["accepted", "rejected"]
@@ -72,7 +73,7 @@ def issue(
     try:
         _receipt(claims)  # a receipt that a partner would refuse does not leave the house
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
 
@@ -92,13 +93,13 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     try:
         receipt = _receipt(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     if (receipt.issuer, receipt.audience) != (issuer, audience):  # (2)
-        raise errors.ReceiptOtherParty
+        raise build_refusal(RefusalCode.RECEIPT_OTHER_PARTY)
     if not compare_digest(receipt.sha256.encode(), sha256.encode()):  # (3)
-        raise errors.ReceiptOtherMessage
+        raise build_refusal(RefusalCode.RECEIPT_OTHER_MESSAGE)
     if receipt.issued_at > now + jose.CLOCK_SKEW:  # (4)
-        raise errors.ReceiptFromTheFuture
+        raise build_refusal(RefusalCode.RECEIPT_FROM_THE_FUTURE)
     theirs = trust.signing_key(issuer, signed.kid, receipt.issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
     return receipt
@@ -109,7 +110,7 @@ def claimed(token: str) -> Receipt:
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload))
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
 def claimed_digest(token: str) -> str:
@@ -117,7 +118,7 @@ def claimed_digest(token: str) -> str:
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
 def _receipt(claims: dict[str, Any]) -> Receipt:

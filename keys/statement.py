@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -22,10 +23,10 @@ MAX_CHECKPOINT_CHARACTERS = 2_048
 KIND = jose.Kind(
     "cme-statement+jwt",
     MAX_STATEMENT_BYTES,
-    errors.StatementMalformed,
-    errors.StatementAlgorithm,
-    errors.StatementType,
-    errors.StatementSignature,
+    RefusalCode.STATEMENT_MALFORMED,
+    RefusalCode.STATEMENT_ALGORITHM,
+    RefusalCode.STATEMENT_TYPE,
+    RefusalCode.STATEMENT_SIGNATURE,
 )
 
 
@@ -91,7 +92,7 @@ def issue(
     try:
         _statement(claims)  # a statement that a partner would refuse does not leave the house
     except jose.Unreadable:
-        raise errors.StatementMalformed from None
+        raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
 
@@ -110,13 +111,13 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     try:
         statement = _statement(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.StatementMalformed from None
+        raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     if (statement.issuer, statement.audience) != (issuer, audience):  # (2)
-        raise errors.StatementOtherParty
+        raise build_refusal(RefusalCode.STATEMENT_OTHER_PARTY)
     if statement.window != window:  # (3)
-        raise errors.StatementOtherWindow
+        raise build_refusal(RefusalCode.STATEMENT_OTHER_WINDOW)
     if abs(statement.issued_at - now) > jose.CLOCK_SKEW:  # (4)
-        raise errors.StatementNotFresh
+        raise build_refusal(RefusalCode.STATEMENT_NOT_FRESH)
     theirs = trust.signing_key(issuer, signed.kid, statement.issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
     return statement

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from keys import errors
 from keys.algorithms import KEMS, Kem, SealingPublicKey
 from keys.card import Card, CardKey, check_dates
+from keys.errors import KeyRefused, Refusal, RefusalCode, build_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Trust:
     def card(self, authority: str) -> Card:
         """The card that we hold of an authority, whatever its dates."""
         if authority not in self._cards:
-            raise errors.UnknownAuthority
+            raise build_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY)
         return self._cards[authority]
 
     def current_card(self, authority: str, at: datetime) -> Card:
@@ -79,7 +79,7 @@ class Trust:
         """
         self.card(authority)
         if kid not in self._verifying[authority]:
-            raise errors.UnknownKey
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
         key, loaded = self._verifying[authority][kid]
         _check_key(key, at)
         return loaded
@@ -92,13 +92,13 @@ class Trust:
     def sealing_key(self, authority: str, at: datetime) -> SealingPublic:
         """The first key on the card, in its order, to which one may seal now."""
         self.current_card(authority, at)
-        refusal: errors.Refusal = errors.UnknownKey("no sealing key")
+        refusal: Refusal = build_refusal(RefusalCode.KEY_UNKNOWN, "no sealing key")
         for key, loaded in self._sealing[authority]:
             if key.status == "retired":  # it still opens there, but nothing new is sealed to it
                 continue
             try:
                 _check_key(key, at)
-            except errors.KeyRefused as why:
+            except KeyRefused as why:
                 refusal = why
             else:
                 return loaded
@@ -116,8 +116,8 @@ def _sealing_public(key: CardKey) -> SealingPublic:
 
 def _check_key(key: CardKey, at: datetime) -> None:
     if key.status == "revoked":
-        raise errors.KeyRevoked
+        raise build_refusal(RefusalCode.KEY_REVOKED)
     if at < key.not_before:
-        raise errors.KeyNotYet
+        raise build_refusal(RefusalCode.KEY_NOT_YET)
     if at >= key.not_after:
-        raise errors.KeyOutOfDate
+        raise build_refusal(RefusalCode.KEY_OUT_OF_DATE)

@@ -13,7 +13,7 @@ from secrets import token_bytes
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from keys import errors
+from keys.errors import RefusalCode, build_refusal
 from keys.key_file import OwnKey, read_wrapping_id
 
 NONCE_BYTES = 12
@@ -41,7 +41,7 @@ class WrappingKeys:
         """Return the data key. Raises UnknownWrappingKey, InvalidTag, or ValueError where it is too short."""
         key_id = wrapped[:-WRAPPED_BYTES]
         if key_id not in self._by_id:
-            raise errors.UnknownWrappingKey
+            raise build_refusal(RefusalCode.AT_REST_UNKNOWN_KEY)
         return decrypt_bound(self._by_id[key_id], wrapped[-WRAPPED_BYTES:], bound_to)
 
 

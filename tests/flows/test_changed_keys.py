@@ -28,11 +28,13 @@ from gateway.one import leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import children, drafts, outbox
-from keys import at_rest, errors
+from keys import at_rest
+from keys.errors import RefusalCode
 from keys.ring import RING_FILE, Ring
 from schemas.message import Child
 from tests import folders
 from tests.conftest import free_port
+from tests.refusals import expect_refusal
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOME = Path(__file__).parents[1] / "homes" / "made_by_0.1.zip"
@@ -48,6 +50,7 @@ RESTRICTED = ",Hidden-Example,Cyd,2014-01-15,F,7,2026-10-23,Y,885,,,"
 INDEX = (
     b"UPN,Surname,Forename,Date of Birth,Gender,NC Year,Restricted\r\nX333210123002,Specimen,Ben,2015-06-01,M,6,N\r\n"
 )
+
 # Where the reference that a letter about the sent leaver had before is noted, beside the home.
 REFERENCE = "reference"
 REQUEST = (b"POST", b"/api/v1/notices", b"application/json", b"{}")
@@ -190,5 +193,5 @@ def test_copies_made_after_a_change_of_keys_do_not_open_with_the_keys_of_before(
     old = Ring.unlock(home / home_folder.KEYS, passphrase=passphrase)
     rotate(home)
     locked = at_rest.lock(b"a notice", about="m-1", ring=Ring.unlock(home / home_folder.KEYS, passphrase=passphrase))
-    with pytest.raises(errors.UnknownWrappingKey):
+    with expect_refusal(RefusalCode.AT_REST_UNKNOWN_KEY):
         at_rest.unlock(locked, about="m-1", ring=old)
