@@ -40,22 +40,25 @@ class Granted:
 
 
 def new_secret() -> str:
-    """A secret for a client: 256 bits, so that its plain digest tells nothing."""
+    """Return a new secret for a client: 256 bits, so that its plain digest tells nothing."""
     return token_urlsafe(SECRET_BYTES)
 
 
 def digest(secret: str) -> str:
-    """The secret as it is kept."""
+    """Return the secret as it is stored: its SHA-256."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def matches(secret: str, kept: str | None) -> bool:
-    """Is it this secret? Where none is kept it takes as long."""
+    """Is it this secret? Where none is stored (`kept` is None) it takes as long."""
     return compare_digest(digest(secret), kept or digest("")) and kept is not None
 
 
 def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, now: datetime) -> str:
-    """A token for this client and these scopes."""
+    """Return a signed access token (RFC 9068) for this client and these scopes. It is valid for 10 minutes.
+
+    `audience` is the address of this gateway's API, which `verify` asks for again. `now` must know its time zone.
+    """
     issued = jose.seconds(now)
     claims = {
         "iss": ring.authority,
@@ -72,13 +75,15 @@ def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, no
 
 
 def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
-    """Return what the token grants.
+    """Return what the token grants, after these checks:
 
     1. the form of such a token, and its `typ` (RFC 9068, 4)
     2. signed with the key that signs here now
     3. the signature
     4. issued by us, for this API
     5. now: not expired, not from the future, no longer life than ten minutes
+
+    Raises ApiTokenRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     ours = ring.signing

@@ -30,7 +30,7 @@ KIND = jose.Kind(
 
 
 def issue(audience: str, *, ring: Ring, now: datetime) -> str:
-    """Say who we are, to this authority, for five minutes."""
+    """Return a token that says who we are to this authority (its DfE code). It is valid for 5 minutes."""
     issued = jose.seconds(now)
     claims = {
         "iss": ring.authority,
@@ -44,16 +44,19 @@ def issue(audience: str, *, ring: Ring, now: datetime) -> str:
 
 
 def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str | None = None) -> str:
-    """Return the authority that is calling. Raises a Refusal.
-
-    `owner`: of the mailbox that is called. Gateways of version 0.1 name it as the audience, and may do so until the next version.
+    """Return the DfE code of the authority that is calling, after these checks:
 
     1. the form of such a token, and its `typ`
-    2. made for us
+    2. made for us (`audience`, our DfE code)
     3. made now: not expired, not from the future, no longer life than five minutes
     4. by an authority whose card we hold, and the card has not expired
     5. under a key on that card, valid and not revoked
     6. the signature
+
+    `owner` is the authority whose mailbox is called. Gateways of version 0.1 name it as the audience, and may do so
+    until the next version.
+
+    Raises BearerRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:

@@ -99,7 +99,11 @@ class Card:
 
 
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
-    """Sign a card. It is read back first, so that no card goes out that a partner would refuse."""
+    """Return the card as a JWT (RFC 7519), signed with the identity key.
+
+    It is read back first, so that no card goes out that a partner would refuse. Raises CardRefused as `read` does, and
+    `card.signature` where the key is not the one that the card names.
+    """
     if identity_private.public_key().public_bytes_raw() != card.identity:
         raise build_refusal(RefusalCode.CARD_SIGNATURE)
     claims = {
@@ -122,7 +126,11 @@ def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
 
 
 def read(token: str) -> Card:
-    """Read a card and verify that its own identity key signed it. Dates are judged by `replaces` and `trust`."""
+    """Read a card and verify that its own identity key signed it (RFC 7515, 5.2).
+
+    Whether that is the authority's, people compare by `fingerprint`; dates are judged by `replaces` and `trust`. Raises
+    CardRefused.
+    """
     unverified = jose.read(KIND, token)
     try:
         card = _card(jose.read_object(unverified.payload))
@@ -137,7 +145,10 @@ def read(token: str) -> Card:
 
 
 def replaces(new: Card, old: Card, now: datetime) -> None:
-    """Refuse a card that may not take the place of the one that we hold."""
+    """Check that a card may take the place of the one that we hold (`old`).
+
+    Raises CardRefused: `card.other-authority`, `card.other-identity`, `card.older`, or as `check_dates` does.
+    """
     if new.authority != old.authority:
         raise build_refusal(RefusalCode.CARD_OTHER_AUTHORITY)
     if new.identity != old.identity:
@@ -148,7 +159,7 @@ def replaces(new: Card, old: Card, now: datetime) -> None:
 
 
 def check_routes(card: Card) -> None:
-    """Refuse a card with a route that leads elsewhere than to a gateway's port, a folder or a mailbox (RFC 3986, 3).
+    """Check that each route leads to a gateway's port, a folder or a mailbox (RFC 3986, 3), and nowhere else.
 
     No user, query or fragment; https only for gateways and mailboxes. Raises CardRoute.
     """
@@ -171,7 +182,7 @@ def _is_plain(route: Route) -> bool:
 
 
 def check_dates(card: Card, now: datetime) -> None:
-    """Refuse a card whose time has passed or has not come."""
+    """Check that the card is of use now. Raises CardRefused: `card.expired`, or `card.from-the-future`."""
     if now >= card.expires_at:
         raise build_refusal(RefusalCode.CARD_EXPIRED)
     if card.issued_at > now + jose.CLOCK_SKEW:
@@ -179,7 +190,7 @@ def check_dates(card: Card, now: datetime) -> None:
 
 
 def fingerprint(card: Card) -> str:
-    """Forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
+    """Return forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
 
     They are the SHA-256 of the identity key as a big-endian number, modulo 10^40, with leading noughts.
     """

@@ -61,6 +61,7 @@ class Header:
 
     @property
     def names(self) -> Names:
+        """Return the three names among them."""
         return Names(self.jti, self.iss, self.aud)
 
 
@@ -75,7 +76,20 @@ class Opened:
 
 
 def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime) -> bytes:
-    """Sign `payload` as ourselves and seal it to the recipient."""
+    """Sign `payload` as ourselves and encrypt it to the recipient (HPKE, RFC 9180, in single-shot base mode).
+
+    Args:
+        payload: the XML of the message, as it is to be signed.
+        names: message id, our own DfE code and the recipient's.
+        ring: our keys. Its newest signing key signs.
+        trust: the cards, on one of which the recipient's key is looked up.
+        now: the time, in any zone. It stands on the outside, in whole seconds.
+
+    Raises:
+        EnvelopeRefused: `envelope.disagrees` where we are not the sender, `envelope.malformed` where a name may not
+            stand on the outside, `envelope.too-large`.
+        CardRefused, KeyRefused: the recipient's card or key cannot be used now.
+    """
     if names.sender != ring.authority:
         raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     _check_names(names)  # an id that a partner would refuse does not leave the house
@@ -99,7 +113,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
 
 
 def peek(sealed: bytes) -> Header:
-    """Read the outside. It proves nothing, and serves to sort and to look up."""
+    """Read the outside of a sealed message. It proves nothing. Raises EnvelopeRefused where it cannot be read."""
     return _read_header(_halves(sealed)[0])
 
 
@@ -120,6 +134,8 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
      9. the signature verifies, with the algorithm on the card (RFC 8725, 3.1)
 
     Left to the caller: that the payload, once read, agrees with `Opened.names`; and that this message is not a repeat.
+
+    Raises EnvelopeRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     head, body = _halves(sealed)  # (1)
     header = _read_header(head)  # (2)

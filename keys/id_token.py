@@ -38,12 +38,15 @@ class Expected:
 
 
 def key_id(token: str) -> str:
-    """The name of the key that the token wants to be checked with; nothing is true yet. Raises IdTokenRefused."""
+    """Return the name of the key that the token wants to be checked with. It proves nothing.
+
+    Raises IdTokenRefused.
+    """
     return str(_header(token)["kid"])
 
 
 def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datetime) -> dict[str, Any]:
-    """Return what it says of the person (OpenID Connect Core 1.0, 3.1.3.7). `keys` are the provider's, as JWK.
+    """Return what the token says of the person (OpenID Connect Core 1.0, 3.1.3.7), after these checks:
 
     1. the form of a signed token, and an algorithm that we allow
     2. the key that it names is one of the provider's, made to sign, and fits the algorithm
@@ -51,6 +54,8 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     4. from the issuer, 5. for us, and for us alone where it names several
     6. now: not expired, not from the future
     7. for this sign-in: the nonce; and for somebody: the subject
+
+    `keys` are the provider's, as JWK. Raises IdTokenRefused, with the code of the first check that fails.
     """
     header = _header(token)  # (1)
     key = _key(keys, header["kid"], header["alg"])  # (2)

@@ -56,7 +56,10 @@ class OwnKey:
 
     @property
     def public(self) -> bytes:
-        """Derived, so that no file can say otherwise."""
+        """Return the raw public key, which is derived, so that no file can say otherwise.
+
+        Keys of use "rest" or "root" have none.
+        """
         return _public_bytes(self.alg, self.secret)
 
     @classmethod
@@ -80,7 +83,8 @@ def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
 def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
     """Unlock what `write` wrote, or version 0.1: return whose keys they are, and the keys.
 
-    Raises RingPassphrase, RingNewer where a newer version of the gateway wrote it, or RingUnreadable.
+    Raises RingRefused: `ring.passphrase`, `ring.newer` where a newer version of the gateway wrote it,
+    `ring.unreadable`.
     """
     try:
         whole = jose.read_object(text)
@@ -98,7 +102,7 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
 
 
 def whole_second(now: datetime) -> datetime:
-    """As a card will carry it."""
+    """Return the time in UTC, without a part of a second, as a card carries it."""
     return jose.moment(jose.seconds(now))
 
 

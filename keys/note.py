@@ -41,12 +41,16 @@ class Checkpoint:
 
 
 def origin_of(authority: str) -> str:
-    """The name of an authority's log."""
+    """Return the name of an authority's log, which is the first line of its checkpoints."""
     return f"cme-gateway/{authority}"
 
 
 def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
-    """Sign how our log stands."""
+    """Sign how our log stands: return a checkpoint (C2SP tlog-checkpoint).
+
+    `size` is the number of entries, `root` the 32 bytes of the Merkle tree's head (RFC 9162, 2.1.1). Raises NoteRefused
+    where a partner would refuse it.
+    """
     text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
     if _checkpoint(text) != Checkpoint(origin, size, root):
         raise build_refusal(RefusalCode.NOTE_MALFORMED)
@@ -54,7 +58,10 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
 
 
 def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Checkpoint:
-    """Check a checkpoint offline, with one public key."""
+    """Check a checkpoint offline, with one public key (32 bytes, Ed25519), and return it.
+
+    Raises NoteRefused, NoteSignature among them; or KeyRefused where the key is none.
+    """
     try:
         public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
     except ValueError:
@@ -63,24 +70,27 @@ def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Che
 
 
 def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
-    """Check a partner's checkpoint with whichever of its keys signed it; a checkpoint may be older than a rotation.
+    """Check a partner's checkpoint with whichever of its keys signed it; it may be older than a rotation.
 
     With `revoked`, with those of its keys that count no more: it tells a checkpoint that was honest in its time from a
-    forged one, and proves nothing by itself.
+    forged one, and proves nothing by itself. Raises NoteRefused, or CardRefused where we hold no card of the authority.
     """
     keys = trust.signing_keys(authority, revoked=revoked)
     return _verified(text, origin_of(authority), (key.public for key in keys))
 
 
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
-    """Write any signed note (C2SP signed-note)."""
+    """Write any signed note (C2SP signed-note) with one signature, under this name."""
     public = private.public_key()
     stamp = b64encode(key_id(name, public) + private.sign(text.encode())).decode()
     return f"{text}\n— {name} {stamp}\n"
 
 
 def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
-    """Return the text of a signed note, line break included, if this key signed it under this name."""
+    """Return the text of a signed note, line break included, if this key signed it under this name.
+
+    Raises NoteRefused: `note.malformed`, or NoteSignature.
+    """
     text, stamps = _parts(signed)
     wanted = key_id(name, public)
     for signer, stamp in stamps:
@@ -90,7 +100,7 @@ def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
 
 
 def key_id(name: str, public: Ed25519PublicKey) -> bytes:
-    """The first four bytes of SHA-256(name, line break, type, public key)."""
+    """Return the first four bytes of SHA-256(name, line break, type, public key), as C2SP signed-note has it."""
     return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:_KEY_ID_BYTES]
 
 

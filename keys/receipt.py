@@ -56,9 +56,21 @@ def issue(
     ring: Ring,
     now: datetime,
 ) -> str:
-    """Sign for a message. Without codes it is accepted; the codes say why it is rejected.
+    """Sign for a message, and return the receipt. Without codes it says accepted; codes say why it is rejected.
 
     Sign "accepted" only for what is durable.
+
+    Args:
+        audience: the DfE code of the authority that sent the message.
+        message_id: None where the message was refused before it could be read.
+        sha256: of the sealed bytes, in lower-case hex.
+        codes: of refusals and findings.
+        checkpoint: the newest of our audit log, as `note.sign_checkpoint` wrote it.
+        ring: our keys.
+        now: the time, in any zone.
+
+    Raises:
+        ReceiptRefused: a partner would refuse it, as where `sha256` is none.
     """
     claims = {
         "iss": ring.authority,
@@ -79,15 +91,17 @@ def issue(
 
 
 def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust, now: datetime) -> Receipt:
-    """Check that `issuer` signed for exactly these bytes, to us.
+    """Check that `issuer` signed for exactly these bytes, to us (`audience`), and return what it signed:
 
     1. the form of a receipt, and its `typ`
     2. from the partner to whom we sent, and for us
-    3. for the bytes that we sent
+    3. for the bytes that we sent (`sha256` of them, in lower-case hex)
     4. not from the future
     5. under a key on the partner's card that was valid when it signed; the card itself may have expired since, because
        a receipt is evidence for years
     6. the signature
+
+    Raises ReceiptRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:
@@ -106,7 +120,7 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
 
 
 def claimed(token: str) -> Receipt:
-    """What a receipt says, unproved. Raises a Refusal where it cannot be read."""
+    """Return what a receipt says. It proves nothing. Raises ReceiptRefused where it cannot be read."""
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload))
     except jose.Unreadable:
@@ -114,7 +128,10 @@ def claimed(token: str) -> Receipt:
 
 
 def claimed_digest(token: str) -> str:
-    """The digest for which this receipt says it was signed: to find the message, before `verify` is asked about it."""
+    """Return the digest for which this receipt says it was signed: to find the message, before `verify` is asked.
+
+    Raises ReceiptRefused where it cannot be read.
+    """
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
     except jose.Unreadable:

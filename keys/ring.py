@@ -80,8 +80,9 @@ class Ring:
     ) -> "Ring":
         """Make all the keys of an authority in `folder`, and return them.
 
-        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingExists where there are
-        keys already, for they are never overwritten; RingPassphrase where the passphrase is empty.
+        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingRefused: `ring.exists`
+        where
+        there are keys already, for they are never overwritten; `ring.passphrase` where the passphrase is empty.
         """
         if (folder / RING_FILE).exists() or (folder / IDENTITY_FILE).exists():
             raise build_refusal(RefusalCode.RING_EXISTS)
@@ -100,8 +101,9 @@ class Ring:
     def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
         """Open the ring. The identity key is not read, and need not be there.
 
-        Raises RingMissing, RingExposed where others can read the file, RingPassphrase, RingNewer where a newer version
-        of the gateway wrote it, or RingUnreadable.
+        Raises RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`,
+        `ring.newer`
+        where a newer version of the gateway wrote it, `ring.unreadable`.
         """
         return cls(*_read_ring(folder, passphrase))
 
@@ -124,7 +126,7 @@ class Ring:
     def identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
-        Raises RingIdentityAway where it is not on this machine, or as `unlock` does.
+        Raises RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
         """
         if not (folder / IDENTITY_FILE).exists():
             raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
@@ -136,7 +138,7 @@ class Ring:
     def sealing(self, kid: str) -> SealingPrivate:
         """Return the key of this id. What we still hold opens, retired or not: the sender may have had an older card.
 
-        Raises UnknownKey.
+        Raises KeyRefused: `key.unknown`.
         """
         if kid not in self._sealing:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)

@@ -60,7 +60,18 @@ class Recipient:
 
 
 def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
-    """Read our key, and pick its certificate. Raises SmimeRefused where they do not serve to sign what our address sends."""
+    """Read our key, and pick its certificate in the file.
+
+    Args:
+        key_file: PEM or DER.
+        certificate_file: in any form that `certificate_files` reads.
+        passphrase: the gateway's own, under which the key may be encrypted.
+        address: of ours, which the certificate must name.
+        now: the certificate must hold then.
+
+    Raises:
+        SmimeRefused: they do not serve to sign what our address sends.
+    """
     key = _read_key(key_file, passphrase)
     try:
         certificates = read_certificates(certificate_file).certificates
@@ -76,9 +87,11 @@ def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, addre
 
 
 def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> Recipient:
-    """Pick the certificate in a file to which letters to this address are to be encrypted. Raises SmimeRefused for what is wrong.
+    """Pick the certificate in a file to which letters to this address are to be encrypted.
 
-    Of several that serve it is the newest. Where none does, it is said of the one that comes nearest what is wrong with it.
+    Of several that serve it is the newest. Raises SmimeRefused where none does, for what is wrong with the one that
+    comes
+    nearest.
     """
     read = read_certificates(certificate_file)
     picked = _pick(read.certificates, (_is_for(address), _encrypts, _is_in_date(now)))
@@ -87,7 +100,10 @@ def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> R
 
 
 def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, now: datetime) -> bytes:
-    """A MIME entity (its lines ended by CR LF), signed and encrypted: a MIME entity again. Raises SmimeRefused."""
+    """Sign and encrypt a MIME entity (its lines ended by CR LF), and return a MIME entity again (RFC 8551, 3).
+
+    `certificate_pem` is the recipient's, and must serve for `address` now. Raises SmimeRefused.
+    """
     theirs = pick_recipient(certificate_pem, address=address, now=now)
     options = [PKCS7Options.DetachedSignature, PKCS7Options.Binary]
     signing = PKCS7SignatureBuilder().set_data(entity).add_signer(ours.certificate, ours.key, SHA256())
@@ -103,7 +119,10 @@ def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, n
 
 
 def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes) -> bool:
-    """Did the holder of this very certificate sign the content (None: it lies within)? (RFC 5652, 5.4 and 5.6)"""
+    """Did the holder of this very certificate sign the content? (RFC 5652, 5.4 and 5.6)
+
+    `content` is None where it lies within the signature.
+    """
     if _has_too_many_values(signature):
         return False
     try:

@@ -76,7 +76,21 @@ def issue(
     ring: Ring,
     now: datetime,
 ) -> str:
-    """Sign one page."""
+    """Sign one page of a statement, and return it.
+
+    Args:
+        audience: the DfE code of the authority that asked.
+        window: the page and the days that it asked for.
+        following: the number of the next page; None where this is the last.
+        sent: what we sent to it in these days, as it stands with us.
+        received: what it sent to us.
+        checkpoint: the newest of our audit log.
+        ring: our keys.
+        now: the time, in any zone.
+
+    Raises:
+        StatementRefused: a partner would refuse it.
+    """
     claims = {
         "iss": ring.authority,
         "aud": audience,
@@ -98,7 +112,7 @@ def issue(
 
 
 def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Trust, now: datetime) -> Statement:
-    """Check that `issuer` signed this page for us, just now.
+    """Check that `issuer` signed this page for us (`audience`), just now, and return it:
 
     1. the form of a statement, and its `typ`
     2. from the partner that was asked, and for us
@@ -106,6 +120,8 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     4. made now: an older one is no answer
     5. under a key on the partner's card that was valid when it signed
     6. the signature
+
+    Raises StatementRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:
