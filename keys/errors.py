@@ -32,6 +32,16 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
         self.detail = detail
 
     @property
+    def next_on_page(self) -> str:
+        """What to do next, for who is at a page."""
+        return self.next_step
+
+    @property
+    def next_in_terminal(self) -> str:
+        """What to do next, for who is at a terminal."""
+        return self.next_step
+
+    @property
     def sentence(self) -> str:
         """What a person reads."""
         return (type(self).__doc__ or "").strip()

@@ -14,6 +14,7 @@ from gateway.auditing.witness import way_to_ask
 from gateway.context import Authority
 from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
+from schemas import codes
 
 QUESTION = "/log/seen"
 MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS  # a note, and what JSON makes of its characters
@@ -33,11 +34,7 @@ def of_file(file: Path, authority: str) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         found = {}
     if not found:
-        raise Unusable(
-            "audit.not-seen",
-            f"{file} does not say what a partner saw of the audit log of {authority}.",
-            "Ask the partner for what `cme-gateway audit witness --json` prints there.",
-        )
+        raise Unusable("audit.not-seen", file=file, authority=codes.authority_label(authority))
     return found
 
 

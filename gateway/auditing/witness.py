@@ -32,6 +32,7 @@ from gateway.store.audit_log import Entry
 from gateway.store.partner_checkpoints import Alarmed, Summary
 from keys import note
 from keys.errors import Refusal
+from schemas import codes
 
 CHECK_EVERY = 3600.0  # seconds
 LATE = timedelta(hours=3)  # a loop that has not looked for so long has stopped
@@ -154,11 +155,7 @@ def accept(here: Authority, partner: str, *, by: str) -> None:
 
     def work(tx: Connection) -> None:
         if not partner_checkpoints.end(tx, here.now(), partner):
-            raise NotFound(
-                "witness.no-alarm",
-                f"No alarm stands against the audit log of {partner}.",
-                "See `cme-gateway audit witness` for those that do.",
-            )
+            raise NotFound("witness.no-alarm", partner=codes.authority_label(partner))
         audit_log.append(tx, here.now(), [Entry("witness.accepted", by, None, partner)])
 
     here.store.run(work)

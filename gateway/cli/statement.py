@@ -12,6 +12,7 @@ from gateway.context import Authority
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, Told
+from schemas import codes
 
 commands = typer.Typer()
 
@@ -32,11 +33,7 @@ def compare(
         try:
             told = asyncio.run(_compared(here, authority, from_day))
         except NotReached as why:
-            raise Unusable(
-                "statement.not-reached",
-                f"Nothing could be compared with {authority}: {why}.",
-                "Try again later; if it stays, ring them. It is tried once a day by itself, too.",
-            ) from None
+            raise Unusable("statement.not-reached", authority=codes.authority_label(authority), why=why) from None
     value = {"differences": [_plain(one) for one in told]}
     rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]
     title = f"Differences with {authority}"

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from gateway.errors import NotFound
 from gateway.store.tables import partners
+from schemas import codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,7 @@ def get(tx: Connection, authority: str) -> Partner:
     """One partner. Raises NotFound."""
     row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
     if row is None:
-        raise NotFound(
-            "partner.not-found",
-            f"Authority {authority} is not one of our partners.",
-            "Add its card with `cme-gateway partner add CARD`.",
-        )
+        raise NotFound("partner.not-found", authority=codes.authority_label(authority))
     return Partner(**row._mapping)
 
 
