@@ -101,7 +101,7 @@ async def test_a_case_closes_on_an_acceptance_or_on_a_call(world: World, way: st
     by_hand.close(sandwell, message_id, "olive")
     assert state(sandwell, message_id) is State.CLOSED
     assert owed(sandwell) == []
-    with pytest.raises(NotAllowed, match="amend.too-late"):
+    with pytest.raises(NotAllowed, match=r"amend\.too-late"):
         by_hand.close(sandwell, message_id, "olive")
 
 

@@ -224,7 +224,7 @@ async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
 async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
     checks = Checks()
     checks.begin(visitor.here, "ada")
-    with pytest.raises(NotAllowed, match="audit.checking"):
+    with pytest.raises(NotAllowed, match=r"audit\.checking"):
         checks.begin(visitor.here, "mona")
     checks.run(visitor.here)
     assert checks.last is not None

@@ -43,7 +43,7 @@ async def test_an_enquiry_is_answered(pair: Pair) -> None:
 async def test_a_notice_is_no_enquiry(pair: Pair) -> None:
     sandwell, worcestershire = pair
     came = await arrived(sandwell, worcestershire, "transfer-notice")
-    with pytest.raises(NotAllowed, match="reply.not-an-enquiry"):
+    with pytest.raises(NotAllowed, match=r"reply\.not-an-enquiry"):
         respond.answer(worcestershire, came, NO_TRACE, by="otto")
 
 
@@ -85,7 +85,7 @@ async def test_a_correction_is_not_sent_by_itself(pair: Pair) -> None:
     sandwell, _ = pair
     wrong = notice(name="transfer-notice-correction")
     assert wrong.header.supersedes
-    with pytest.raises(NotAllowed, match="notice.not-alone"):
+    with pytest.raises(NotAllowed, match=r"notice\.not-alone"):
         await send(sandwell, [wrong], by="olive")
     await send(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
 
@@ -95,5 +95,5 @@ async def test_a_notice_that_was_concluded_is_not_answered_again(pair: Pair) -> 
     came = await arrived(sandwell, worcestershire, "transfer-notice")
     result = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
     respond.conclude(worcestershire, came, result, by="otto")
-    with pytest.raises(NotAllowed, match="reply.already"):
+    with pytest.raises(NotAllowed, match=r"reply\.already"):
         respond.conclude(worcestershire, came, result, by="otto")
