@@ -28,7 +28,7 @@ FAULTS = {
     "/breaks": (ValueError("Ada Testchild-Example"), 500, "Sorry, there is a problem with the service"),
     "/away": (StoreUnavailable("store.unreachable"), 503, "Sorry, the service is unavailable"),
     "/unset": (
-        ConfigProblem("config.wrong", "[listen] port is no number."),
+        ConfigProblem("config.email"),
         500,
         "there is a problem with the service",
     ),
