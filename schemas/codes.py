@@ -26,11 +26,6 @@ def authority_name(code: str) -> str | None:
     return None
 
 
-def authority_label(code: str) -> str:
-    """Name an authority for people, with its code: Sandwell (333)."""
-    return f"{authority_name(code) or 'Unknown authority'} ({code})"
-
-
 def is_live(code: str) -> bool:
     """Can a notice be addressed to this authority today?"""
     return code in labels("authorities_live") or code in labels("authorities_wales")

@@ -12,9 +12,9 @@ from typing import Any
 from adapters.route import NotReached
 from gateway.auditing.witness import way_to_ask
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
-from schemas import codes
 
 QUESTION = "/log/seen"
 MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS  # a note, and what JSON makes of its characters
@@ -34,7 +34,7 @@ def of_file(file: Path, authority: str) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         found = {}
     if not found:
-        raise Unusable("audit.not-seen", file=file, authority=codes.authority_label(authority))
+        raise Unusable("audit.not-seen", file=file, authority=labels.name_authority_in_full(authority))
     return found
 
 

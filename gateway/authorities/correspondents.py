@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
@@ -70,7 +71,7 @@ def remove(here: Authority, authority: str, by: str) -> None:
 
     def write(tx: Connection) -> None:
         if not correspondents.remove(tx, authority):
-            raise NotFound("correspondent.not-found", authority=codes.authority_label(authority))
+            raise NotFound("correspondent.not-found", authority=labels.name_authority_in_full(authority))
         audit_log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
 
     here.store.run(write)
@@ -81,7 +82,7 @@ def _check(here: Authority, authority: str, address: str, how: Protection, telep
     if authority == here.code or codes.authority_name(authority) is None:
         raise NotAllowed("correspondent.authority", authority=authority)
     if here.trust.knows(authority):
-        raise NotAllowed("correspondent.has-gateway", authority=codes.authority_label(authority))
+        raise NotAllowed("correspondent.has-gateway", authority=labels.name_authority_in_full(authority))
     if not MAIL_ADDRESS.fullmatch(address):
         raise NotAllowed("correspondent.address")
     domain = address.rpartition("@")[2].lower()

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
@@ -83,7 +84,7 @@ def close(here: Authority, message_id: str, by: str) -> None:
     sent = _live(here, message_id, ("TransferNotice",))
     accepted = sent.state is State.ACKNOWLEDGED and sent.protection == "sealed"
     if not (accepted or sent.handed_over_at):
-        raise NotAllowed("case.not-accepted", partner=codes.authority_label(sent.recipient))
+        raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
     ground = "accepted" if accepted else "handed over by telephone"
 
     def write(tx: Connection) -> None:

@@ -9,10 +9,10 @@ import typer
 from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, Told
-from schemas import codes
 
 commands = typer.Typer()
 
@@ -33,7 +33,9 @@ def compare(
         try:
             told = asyncio.run(_compared(here, authority, from_day))
         except NotReached as why:
-            raise Unusable("statement.not-reached", authority=codes.authority_label(authority), why=why) from None
+            raise Unusable(
+                "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
+            ) from None
     value = {"differences": [_plain(one) for one in told]}
     rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]
     title = f"Differences with {authority}"

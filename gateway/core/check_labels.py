@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from schemas import codes
+from gateway.core import labels
 
 LABELS: Mapping[str, str] = {
     "settings, keys, database": "Settings, keys and database",
@@ -95,5 +95,5 @@ def find_label(name: str) -> str:
 
 def _say_part(key: str, text: str) -> str:
     if key == "authority":
-        return codes.authority_label(text)
+        return labels.name_authority_in_full(text)
     return find_label(text) if key == "folder" else ROUTES.get(text, text)

@@ -14,7 +14,7 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Authority
-from gateway.core import safeguards
+from gateway.core import labels, safeguards
 from gateway.core.safeguards import NOTHING_KNOWN, Known
 from gateway.core.search_terms import terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
@@ -24,7 +24,7 @@ from gateway.store.audit_log import Entry
 from gateway.store.blind_index import Marked
 from gateway.store.outbox import Queued
 from keys import at_rest, blind, envelope
-from schemas import codes, rules, xml
+from schemas import rules, xml
 from schemas.hidden_signs import check_message
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
@@ -103,8 +103,8 @@ def _check(here: Authority, notice: Message, confirmed: Collection[str], known: 
     if notice.header.sender.authority != here.code:
         raise NotAllowed(
             "notice.not-ours",
-            sender=codes.authority_label(notice.header.sender.authority),
-            ours=codes.authority_label(here.code),
+            sender=labels.name_authority_in_full(notice.header.sender.authority),
+            ours=labels.name_authority_in_full(here.code),
         )
     today = here.now().date()
     slips = safeguards.find_slips(notice, today=today, known=known)
@@ -210,7 +210,7 @@ def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) ->
     for one in inbox.in_cases(tx, cases):
         opens = one.case in cases and one.kind in OPENS_A_CASE
         if opens and (one.case not in ours or one.received_at < ours[one.case]):
-            raise NotAllowed("notice.other-case", sender=codes.authority_label(one.sender))
+            raise NotAllowed("notice.other-case", sender=labels.name_authority_in_full(one.sender))
     queue(tx, here, notices)
 
 

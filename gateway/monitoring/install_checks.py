@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway import home_folder
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.findings import Finding, ends, fail, ok, warn
 from gateway.errors import ConfigProblem
 from gateway.exchange import letters
@@ -13,7 +14,6 @@ from keys import smime, tls
 from keys.card import Route
 from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
-from schemas import codes
 
 RENEW = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 ADD_LOGIN = "Complete [logins.{code}] in gateway.toml."
@@ -118,9 +118,9 @@ def _mailbox(here: Authority) -> Iterator[Finding]:
     ours = {route.certificate for route in here.own_card.routes if route.kind == "mailbox"}
     theirs = {route.certificate for route in here.trust.card(host).routes if route.kind == "https"}
     if ours and ours <= theirs:
-        yield ok("our mailbox", f"Hosted by {codes.authority_label(host)}")
+        yield ok("our mailbox", f"Hosted by {labels.name_authority_in_full(host)}")
     else:
-        says = f"The card does not have the current address of {codes.authority_label(host)}."
+        says = f"The card does not have the current address of {labels.name_authority_in_full(host)}."
         yield fail("our mailbox", says, *RENEW)
 
 
