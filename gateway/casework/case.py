@@ -290,9 +290,7 @@ def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery
     sent = outbox.search(tx, conversation_id=case, limit=None)
     came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
     if not (sent or came):
-        raise NotFound(
-            "case.not-found", "There is no such case here.", "It may be another authority's, or not shown yet."
-        )
+        raise NotFound("case.not-found")
     return sent, came
 
 
@@ -330,7 +328,7 @@ def notice(here: Authority, case: str, name: str) -> Notice:
     """One message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
     found = here.store.look(lambda tx: _one_of(tx, here, case, name))
     if found is None:
-        raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
+        raise NotFound("case.other-notice")
     return _notice(found, None, None)
 
 

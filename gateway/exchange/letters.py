@@ -152,9 +152,5 @@ def signer(here: Authority) -> smime.Signer:
     """With what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
     files = here.config.smime_files()
     if files is None:
-        raise ConfigProblem(
-            "config.smime",
-            "With what our letters are signed is not set, and S/MIME needs it.",
-            "Set [email] smime_key_file and smime_certificate_file in gateway.toml.",
-        )
+        raise ConfigProblem("config.smime")
     return smime.signer(*files, passphrase=here.config.passphrase(), address=here.config.email.address, now=here.now())

@@ -115,30 +115,22 @@ def _reply(
 ) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     if item.kind not in OPENS_A_CASE:
-        raise NotAllowed(
-            "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
-        )
+        raise NotAllowed("reply.not-answerable")
     if not replies.answers(item.kind, type(body).__name__, getattr(body, "decision", None)):
         raise _does_not_fit(item, body)
     if was is not None and item.state != was:
-        raise _overtaken()
+        raise NotAllowed("reply.overtaken", name=item.name)
     if standing not in MAY_BECOME[item.state]:
-        raise NotAllowed(
-            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {item.name}`."
-        )
+        raise NotAllowed("reply.already", state=item.state, name=item.name)
     if item.restriction != "none" and _says_more(body, item.restriction):
-        raise NotAllowed(
-            "reply.restricted",
-            "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
-            "Leave it out, and ring the sender.",
-        )
+        raise NotAllowed("reply.restricted")
     head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
     [ready] = prepare(here, [Message(head, body)], by, confirmed=confirmed)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:
         if not inbox.mark(tx, here.now(), item.sender, item.message_id, standing, was=item.state):
-            raise _overtaken()
+            raise NotAllowed("reply.overtaken", name=item.name)
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
             import_queue.note_due(tx, here, [item])
@@ -152,14 +144,8 @@ def _reply(
 
 def _does_not_fit(item: Item, body: Body) -> NotAllowed:
     if isinstance(body, WhereaboutsResponse):
-        return NotAllowed(
-            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
-        )
-    return NotAllowed(
-        "reply.does-not-fit",
-        f"A {item.kind} is not answered with {'an' if type(body).__name__[0] in 'AO' else 'a'} {type(body).__name__}.",
-        "Answer a search with `cme-gateway respond`, and a transfer notice with `acknowledge` and `outcome`.",
-    )
+        return NotAllowed("reply.not-an-enquiry")
+    return NotAllowed("reply.does-not-fit")
 
 
 def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
@@ -171,11 +157,9 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
     def write(tx: Connection) -> None:
         item = inbox.get(tx, name)
         if was is not None and item.state != was:
-            raise _overtaken()
+            raise NotAllowed("reply.overtaken", "put-aside", name=item.name)
         if item.misfit is None or item.state not in UNFIT:
-            raise NotAllowed(
-                "reply.fits", "This is no reply that waits to be looked at.", "See `cme-gateway inbox --waiting`."
-            )
+            raise NotAllowed("reply.fits")
         inbox.set_aside(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
         detail = {"why": item.misfit.value}
         audit_log.append(
@@ -183,10 +167,6 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
         )
 
     here.store.run(write)
-
-
-def _overtaken() -> NotAllowed:
-    return NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
 
 
 def _says_more(body: Body, restriction: str) -> bool:

@@ -91,11 +91,7 @@ def lock_of(here: Authority) -> Path:
 
 def unusable(folder: Path, why: OSError) -> Unusable:
     """What a person is told of a folder that cannot be written."""
-    return Unusable(
-        "one.folder",
-        f"No file can be written into {folder} ({why.strerror}).",
-        "Look whether it is there, has room, and is this user's to write; what waits is written by itself then.",
-    )
+    return Unusable("one.folder", folder=folder, why=why.strerror)
 
 
 async def _write_one(here: Authority, folder: int, sender: str, message_id: str) -> bool:
@@ -152,7 +148,7 @@ def set_written(
         if name.casefold() not in lying:
             break
     else:
-        raise Unusable("one.folder-full", "All 999 file names for this sender are in use.", "Let ONE take them in.")
+        raise Unusable("one.folder-full")
     transfer_files.set_written(tx, here.now(), sender, message_id, number, name, made.shortened)
     detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
     audit_log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])

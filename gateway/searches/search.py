@@ -92,7 +92,7 @@ def look(here: Authority, name: str, by: str) -> Search:
         sent = outbox.case_of(tx, name)
         case = sent[0].conversation_id
         if not any(one.kind in SEARCHES for one in sent):
-            raise NotAllowed("search.none", "Nobody is asked in this case about a child.", "See `cme-gateway outbox`.")
+            raise NotAllowed("search.none")
         came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
         asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
         fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
