@@ -15,6 +15,7 @@ from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Machine
 from gateway.core import search_status
+from gateway.core.causes import REPLACED
 from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
 from gateway.errors import NotAllowed
@@ -241,8 +242,9 @@ def write(tx: Connection, here: Authority, ready: Ready) -> None:
     queue(tx, here, ready.notices)
     for new, old in ready.replaced.items():
         if may_move(old.state, State.WITHDRAWN):  # what they answered stays answered
+            reason = f"asked again by {new}"
             outbox.advance(
-                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=f"asked again by {new}"
+                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
     audit_log.append(tx, here.now(), [Entry("search.sent", ready.notices[0].queued_by, case, detail=detail)])

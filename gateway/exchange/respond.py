@@ -9,6 +9,7 @@ from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
 from gateway.core import replies, safeguards
+from gateway.core.causes import find_cause
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
@@ -129,7 +130,9 @@ def _reply(
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:
-        if not inbox.mark(tx, here.now(), item.sender, item.message_id, standing, was=item.state):
+        if not inbox.mark(
+            tx, here.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
+        ):
             raise NotAllowed("reply.overtaken", name=item.name)
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
