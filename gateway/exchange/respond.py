@@ -32,8 +32,9 @@ def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False
 
     def look(tx: Connection) -> tuple[Item, Copy]:
         item = inbox.get(tx, name)
-        view = Entry("notice.read-in-full" if in_full else "notice.read", by, item.message_id, item.sender)
-        return item, copies.take_received(tx, here, item.sender, item.message_id, [view])
+        usual = Entry("notice.read", by, item.message_id, item.sender)
+        whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
+        return item, copies.take_received(tx, here, item.sender, item.message_id, [whole if in_full else usual])
 
     item, copy = here.store.run(look)
     message = copies.open_copy(here, copy)
