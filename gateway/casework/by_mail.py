@@ -92,15 +92,11 @@ def _check(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) 
         raise _already()
     came_back = any(one.what is What.REPORT and one.number > reply.number for one in others)
     if reply.what is What.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
-        raise NotAllowed(
-            "mail-reply.came-back",
-            "A mail server says that the letter did not arrive, so nobody can be sure that they have it.",
-            "Ring them, and write the call down; or send the notice again.",
-        )
+        raise NotAllowed("mail-reply.came-back")
 
 
 def _already() -> NotAllowed:
-    return NotAllowed("mail-reply.already", "Somebody has said this of the reply already.", "Look at the case again.")
+    return NotAllowed("mail-reply.already")
 
 
 def _where_to(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:

@@ -231,9 +231,7 @@ def receipt(tx: Connection, number: int) -> str:
     """The signed text of one receipt, as it was given. Raises NotFound."""
     token: str | None = tx.scalar(select(receipts.c.token).where(receipts.c.number == number))
     if token is None:
-        raise NotFound(
-            "receipt.not-found", "There is no receipt with this number.", "A notice's status names its receipts."
-        )
+        raise NotFound("receipt.not-found")
     return token
 
 
@@ -323,14 +321,13 @@ def resolve_name(tx: Connection, text: str) -> MessageName:
     """The one message that is meant by what was written. Raises NotFound, or Ambiguous with the names of all that may be."""
     found = find_names(tx, text)
     if not found:
-        raise NotFound(
-            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
-        )
+        raise NotFound("inbox.not-found")
     if len(found) > 1:
         raise Ambiguous(
             "message.ambiguous",
-            f"{len(found)} messages have this id{', one of them ours' if not found[0].sender else ''}.",
-            f"Name the one that came: {' or '.join(str(one) for one in found if one.sender)}.",
+            "" if found[0].sender else "ours",
+            count=len(found),
+            names=" or ".join(str(one) for one in found if one.sender),
         )
     return found[0]
 
@@ -341,9 +338,7 @@ def get(tx: Connection, name: str | MessageName) -> Item:
     mine = and_(inbox.c.message_id == named.message_id, inbox.c.sender == named.sender)
     row = tx.execute(select(*_VIEW).where(mine)).first()
     if row is None:
-        raise NotFound(
-            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
-        )
+        raise NotFound("inbox.not-found")
     return _item(row._mapping)
 
 

@@ -146,11 +146,7 @@ def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
     try:
         tx.execute(insert(outbox), rows)
     except IntegrityError:
-        raise NotAllowed(
-            "notice.id-used",
-            "A notice with this id was sent before.",
-            "To send it anew, use --new-id; see `cme-gateway outbox`.",
-        ) from None
+        raise NotAllowed("notice.id-used") from None
     tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
 
 
@@ -495,9 +491,7 @@ def get(tx: Connection, message_id: str) -> Delivery:
     """One delivery. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
     if row is None:
-        raise NotFound(
-            "outbox.not-found", "We sent no notice with this id.", "See `cme-gateway outbox` for those we sent."
-        )
+        raise NotFound("outbox.not-found")
     return _delivery(row)
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway.context import Authority
 from gateway.core import webhook_events
 from gateway.core.delivery import State
+from gateway.core.labels import name_mail_reply
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import Event
 from gateway.store import audit_log, outbox
