@@ -88,7 +88,7 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
         pages = await printed(mona, tmp_path)
         assert len(pages) > 1
         assert_fit_for_paper(pages, who)
-        assert "A message of Sandwell came, and was kept." in pages[1]
+        assert "A message from Sandwell was received." in pages[1]
 
         await mona.open("/audit/entries/3")
         assert_fit_for_paper(await printed(mona, tmp_path), who, "Entry 3 of the audit log")

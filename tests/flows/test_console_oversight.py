@@ -320,7 +320,7 @@ async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nob
     visitor.here.store.run(
         lambda tx: audit_log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
     )
-    assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
+    assert "A message from Birmingham was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
     assert "Select an option from the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
     assert "Select an option from the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
     assert "The start date must be a real date" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)

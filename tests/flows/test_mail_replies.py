@@ -107,7 +107,7 @@ async def test_the_commands_list_show_and_judge(there: Served) -> None:
     sent, _ = await answered(here)
     home = ("--home", str(here.config.home))
     listed = cme_gateway("replies", "list", *home).stdout
-    assert "read it" in listed
+    assert "not read yet" in listed
     assert TEXT not in listed
     assert "1 replies by mail wait" in cme_gateway("inbox", "--waiting", *home).stderr
     assert TEXT in cme_gateway("replies", "show", "1", "--by", "olive", *home).stdout
