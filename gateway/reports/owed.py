@@ -8,11 +8,11 @@ from gateway.context import Authority
 from gateway.core.ageing import ages
 from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step
+from gateway.core.labels import name_kind
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import named, whose
-from schemas.reading import words
 
 STEPS = {Step.WAIT: "wait", Step.RING: "ring", Step.ESCALATE: "the service manager rings"}
 COLUMNS = ("Id", "Owed by", "Kind", "Missing", "Since", "Working days", "Late from", "Next", "Last try", "Done", "Ring")
@@ -72,7 +72,7 @@ def _row(one: Owed) -> tuple[str | int, ...]:
     return (
         one.message_id,
         who,
-        words(one.kind),
+        name_kind(one.kind),
         str(one.missing),
         _moment(one.since),
         one.working_days,

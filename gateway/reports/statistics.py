@@ -17,6 +17,7 @@ from gateway.copies import Copy, Key, Machine
 from gateway.core import figures
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import State
+from gateway.core.labels import name_kind
 from gateway.core.periods import moments
 from gateway.paper.page import Page
 from gateway.reports import counts
@@ -27,7 +28,6 @@ from gateway.store.audit_log import Entry
 from gateway.store.report_queries import Notice
 from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
-from schemas.reading import words
 
 TRANSFER, UNKNOWN, OUTCOME = (cls.__name__ for cls in (TransferNotice, WhereaboutsUnknownNotice, Outcome))
 PARTNERS = len(OPENS_A_CASE)  # the row of totals in the first table, which the authorities add up to
@@ -109,7 +109,7 @@ def _result(message: Message) -> str:
 
 
 def _by_kind(found: Found) -> Counts:
-    kinds = {kind: words(kind) for kind in OPENS_A_CASE}
+    kinds = {kind: name_kind(kind) for kind in OPENS_A_CASE}
     return counted("Notices by kind", "Kind", kinds, [(one.kind, one.direction) for one in found.notices])
 
 
