@@ -18,7 +18,16 @@ from gateway.store.inbox import Item
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
-from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
+from schemas.message import (
+    OPENS_A_CASE,
+    Acknowledgement,
+    Body,
+    Message,
+    Outcome,
+    RestrictionLevel,
+    WhereaboutsResponse,
+    get_kind,
+)
 
 Name = str | MessageName
 
@@ -124,7 +133,7 @@ def _reply(
         raise NotAllowed(
             "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
         )
-    if not replies.answers(item.kind, type(body).__name__, getattr(body, "decision", None)):
+    if not replies.answers(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
         raise _does_not_fit(item, body)
     if was is not None and item.state != was:
         raise _overtaken()
@@ -195,7 +204,7 @@ def _overtaken() -> NotAllowed:
     return NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
 
 
-def _says_more(body: Body, restriction: str) -> bool:
+def _says_more(body: Body, restriction: RestrictionLevel) -> bool:
     """Does the answer hold more than may be said of a restricted child?"""
     places = ("passed_to", "moved_to") if restriction == "phone-only" else ()
     return any(getattr(body, part, None) for part in ("note", *places))
