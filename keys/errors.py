@@ -171,11 +171,6 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
             text.next_in_terminal,
         )
 
-    @property
-    def next_step(self) -> str:
-        """Return what to do next, for who is at a terminal."""
-        return self.next_in_terminal
-
 
 class KeyRefused(Refusal):
     """A public key cannot be used."""

@@ -135,7 +135,7 @@ async def test_who_has_no_role_is_told_whom_to_ask(here: Authority, who: str) ->
     with pytest.raises(NotAllowed) as refused:
         await sign_in(here, who)
     assert refused.value.code == "sign-in.no-role"
-    assert "the ICT desk, 01632 960199" in refused.value.next_step
+    assert "the ICT desk, 01632 960199" in refused.value.next_on_page
 
 
 @pytest.mark.parametrize("who", ["busy", "busier"])
@@ -144,7 +144,7 @@ async def test_who_is_in_too_many_groups_is_told_so(here: Authority, who: str) -
         await sign_in(here, who)
     assert refused.value.code == "sign-in.too-many-groups"
     assert "so many groups" in refused.value.sentence
-    assert "app role" in refused.value.next_step
+    assert "app role" in refused.value.next_on_page
 
 
 async def test_an_app_role_counts_however_many_groups_there_are(here: Authority) -> None:
