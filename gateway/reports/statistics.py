@@ -109,7 +109,7 @@ def _result(message: Message) -> str:
 
 
 def _by_kind(found: Found) -> Counts:
-    kinds = {kind: words(kind) for kind in OPENS_A_CASE}
+    kinds: dict[str, str] = {kind: words(kind) for kind in OPENS_A_CASE}
     return counted("Notices by kind", "Kind", kinds, [(one.kind, one.direction) for one in found.notices])
 
 
