@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
-from gateway.core import safeguards
+from gateway.core import labels, safeguards
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
@@ -123,7 +123,7 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
     def write(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
-            raise too_late(outbox.get(tx, message_id).state)
+            raise too_late(_name_status(outbox.get(tx, message_id)))
         detail = {"to": to, "as": head.message_id}
         audit_log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
         queue(tx, here, [ready])
@@ -252,7 +252,7 @@ def release_one(here: Authority, message_id: str, by: str) -> None:
     def write(tx: Connection) -> None:
         sent = outbox.get(tx, message_id)
         if not outbox.release_one(tx, here.now(), message_id):
-            raise NotAllowed("retry.not-now", state=sent.state)
+            raise NotAllowed("retry.not-now", state=_name_status(sent))
         audit_log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
 
     here.store.run(write)
@@ -268,6 +268,10 @@ def _amendable(here: Authority, message_id: str) -> Delivery:
 
 def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
     if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
-        raise too_late(outbox.get(tx, sent.message_id).state)
+        raise too_late(_name_status(outbox.get(tx, sent.message_id)))
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     audit_log.append(tx, here.now(), [entry])
+
+
+def _name_status(sent: Delivery) -> str:
+    return labels.name_status("sent", sent.kind, sent.state)
