@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
-from gateway.core import labels
+from gateway.core import causes, labels
+from gateway.core.causes import build_cause
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
@@ -66,8 +67,8 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
     kept = _kept(here, message_id, call, result, by)
 
     def write(tx: Connection) -> None:
-        reason = f"told to an officer of ours: {result}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(_name_status(outbox.get(tx, message_id)))
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
@@ -88,8 +89,8 @@ def close(here: Authority, message_id: str, by: str) -> None:
     ground = "accepted" if accepted else "handed over by telephone"
 
     def write(tx: Connection) -> None:
-        reason = f"closed: {ground}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(_name_status(outbox.get(tx, message_id)))
         entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
         audit_log.append(tx, here.now(), [entry])
@@ -140,4 +141,4 @@ def _check(here: Authority, sent: Delivery, call: Call) -> None:
 
 
 def _name_status(sent: Delivery) -> str:
-    return labels.name_status("sent", sent.kind, sent.state)
+    return labels.name_status("sent", sent.kind, sent.state, sent.cause)

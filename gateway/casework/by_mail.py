@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from adapters.route import MailText
 from gateway.context import Authority
+from gateway.core.causes import EMAIL
 from gateway.core.delivery import State, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
 from gateway.errors import NotAllowed
@@ -60,7 +61,8 @@ def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Als
             raise _already()
         to = _where_to(sent, reply, others, judgement)
         if to is not None:
-            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=_reason(reply, judgement))
+            reason, cause = _reason(reply, judgement), EMAIL if to is State.REJECTED else None
+            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
         audit_log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)

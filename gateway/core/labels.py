@@ -59,7 +59,6 @@ _RESULTS = {
     "told": ("outcomes", "whereabouts_results"),
     "officer": ("rejection_reasons",),
 }
-_WITH_CODE = (*_RESULTS, "referred", "redirected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +97,17 @@ def build_status(
     return Status(text.tag, colour, _capitalise(text.line.format_map(names)))
 
 
-def name_status(side: Side, kind: str, state: str) -> str:
+def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
     """Return the tag alone of how a message stands, for a sentence about it."""
-    return build_status(side, kind, state).tag
+    return build_status(side, kind, state, cause=cause).tag
 
 
 def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")
     if code:
-        yield f"{start}/{word}:{code}"
-    if word and (code or word not in _WITH_CODE):
+        yield from (f"{start}/{word}:{code}", f"{start}/{word}:*")
+    if word:
         yield f"{start}/{word}"
     if not sealed:
         yield f"{start}/email/{group}"

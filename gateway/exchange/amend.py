@@ -6,8 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
-from gateway.core import labels, safeguards
+from gateway.copies import Machine
+from gateway.core import causes, labels, safeguards
+from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
@@ -15,10 +18,8 @@ from gateway.exchange.send import Also, first_header, next_header, prepare, queu
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Destroyed
-from schemas import codes, xml
+from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
 ENDED = {  # how a search ends, as it stands beside each of its notices
@@ -86,7 +87,7 @@ def correct(
     def write(tx: Connection) -> None:
         if also:
             also(tx)
-        _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
+        _take_back(tx, here, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
         queue(tx, here, [ready])
 
     here.store.run(write)
@@ -103,8 +104,8 @@ def said_of_place(here: Authority, message_id: str) -> frozenset[str]:
 
 
 def _copy(here: Authority, message_id: str) -> Message:
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
-    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, message_id, Machine.WRITE_ON))
+    return copies.open_copy(here, copy)
 
 
 def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
@@ -122,7 +123,8 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
 
     def write(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        cause = build_cause(REDIRECTED, to)
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(_name_status(outbox.get(tx, message_id)))
         detail = {"to": to, "as": head.message_id}
         audit_log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
@@ -155,7 +157,7 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
         now = here.now()
         if {one.message_id for one in outbox.case_of(tx, conversation)} != {one.message_id for one in case}:
             raise NotAllowed("amend.overtaken")
-        left = _conclude(tx, now, case, ENDED[body.way])
+        left = _conclude(tx, now, case, ENDED[body.way], build_cause(causes.ENDED, body.way))
         known = _one_each([one for one in ready if one.in_reply_to in left])
         detail: dict[str, str | int] = {"told": len(known), "way": body.way}
         audit_log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
@@ -169,12 +171,13 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
     return ids
 
 
-def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str) -> set[str]:
+def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str) -> set[str]:
     """Conclude every search of a case, or keep it back. The ids of what had left: read afterwards, so that no claim is in between."""
     searches = [one for one in case if one.kind in SEARCHES]
-    outbox.keep_back(tx, now, [one.message_id for one in searches], reason)  # or a statement would miss it there
+    # Or a statement would miss it there.
+    outbox.keep_back(tx, now, [one.message_id for one in searches], reason, cause)
     for one in searches:
-        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason)
+        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason, cause=cause)
     return {one.message_id for one in outbox.case_of(tx, case[0].conversation_id) if one.attempts > 0}
 
 
@@ -266,12 +269,13 @@ def _amendable(here: Authority, message_id: str) -> Delivery:
     return sent
 
 
-def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
-    if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
+def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str, cause: str | None = None) -> None:
+    now, about, whom = here.now(), sent.message_id, sent.recipient
+    if not outbox.advance(tx, now, about, whom, State.WITHDRAWN, reason=reason, cause=cause):
         raise too_late(_name_status(outbox.get(tx, sent.message_id)))
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     audit_log.append(tx, here.now(), [entry])
 
 
 def _name_status(sent: Delivery) -> str:
-    return labels.name_status("sent", sent.kind, sent.state)
+    return labels.name_status("sent", sent.kind, sent.state, sent.cause)

@@ -11,8 +11,11 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core import search_status
+from gateway.core.causes import REPLACED
 from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
 from gateway.errors import NotAllowed
@@ -21,10 +24,8 @@ from gateway.exchange.send import prepare, queue, what_is_known
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Refusal
-from schemas import codes, xml
+from schemas import codes
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 
@@ -129,8 +130,8 @@ def newest_search(here: Authority, name: str) -> Message:
     newest = next((one for one in sent if one.kind in SEARCHES), None)
     if newest is None:
         raise NotAllowed("enquire.not-a-search")
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, newest.message_id)))
-    search = xml.read(at_rest.unlock(locked, about=newest.message_id, ring=here.ring))
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, newest.message_id, Machine.WRITE_ON))
+    search = copies.open_copy(here, copy)
     body = search.body
     if isinstance(body, WhereaboutsEnquiry) and body.reply_by and body.reply_by < here.now().date():
         search = replace(search, body=replace(body, reply_by=None))
@@ -241,8 +242,9 @@ def write(tx: Connection, here: Authority, ready: Ready) -> None:
     queue(tx, here, ready.notices)
     for new, old in ready.replaced.items():
         if may_move(old.state, State.WITHDRAWN):  # what they answered stays answered
+            reason = f"asked again by {new}"
             outbox.advance(
-                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=f"asked again by {new}"
+                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
     audit_log.append(tx, here.now(), [Entry("search.sent", ready.notices[0].queued_by, case, detail=detail)])

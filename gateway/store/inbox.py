@@ -63,6 +63,8 @@ class Item:
     state_at: datetime
     said_case: str | None
     misfit: Misfit | None
+    # Why it stands in its state: `core.causes`.
+    cause: str | None
 
     @property
     def name(self) -> MessageName:
@@ -234,13 +236,23 @@ def receipt(tx: Connection, number: int) -> str:
 
 
 def mark(
-    tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, *, was: Standing | None = None
+    tx: Connection,
+    now: datetime,
+    sender: str,
+    message_id: str,
+    state: Standing,
+    *,
+    was: Standing | None = None,
+    cause: str | None = None,
 ) -> bool:
-    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`."""
+    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`.
+
+    `cause` says why it stands so then, as `core.causes` has it.
+    """
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
-    change = {"state": state, "state_at": now} | ({"misfit": None} if state is Standing.FILED else {})
+    change = {"state": state, "state_at": now, "cause": cause} | ({"misfit": None} if state is Standing.FILED else {})
     marked = tx.execute(update(inbox).where(mine).values(change)).rowcount == 1
     if marked and state not in WAITING:
         searches.end(tx, now, sender, message_id)
