@@ -200,7 +200,7 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     await leavers_folder.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
     await assert_accessible(here)
-    await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()
+    await here.page.locator("tr", has_text="details are restricted").get_by_role("link").click()
     assert await here.page.get_by_text("No restriction").count() == 0
     await here.page.get_by_role("button", name="Discard it").click()
     await here.page.get_by_role("button", name="Discard it").click()
