@@ -162,7 +162,7 @@ def test_it_is_written_in_every_form_for_its_owner_only(late_home: Path, tmp_pat
     [_, row] = csv.reader(forms["csv"].read_text("utf-8-sig").splitlines())
     assert row[1] == "Worcestershire (885)"
     assert row[7] == "Overdue: service manager to call"
-    assert "What is owed" in forms["html"].read_text()
+    assert "Outstanding replies and decisions" in forms["html"].read_text()
     assert forms["pdf"].read_bytes().startswith(b"%PDF-")
     assert picture.read_text().startswith("<svg")
 
