@@ -28,12 +28,14 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
         await assert_accessible(ada)
 
         await page.get_by_text("Look for something").click()
-        await page.get_by_label("What was done").select_option("Who read what is said of a child")
+        await page.get_by_label("What was done").select_option("Views of children's details")
         await page.get_by_label("Reference of a notice").fill(f" {sent.header.message_id[-12:].upper()} ")
         await page.get_by_role("button", name="Look").click()
         await expect(page.get_by_role("heading", name="Who read it")).to_be_visible()
         await expect(page.locator("tbody tr")).to_have_count(1)
-        await expect(page.locator("tbody tr")).to_contain_text("Olive Testofficer read what a message says of a child.")
+        await expect(page.locator("tbody tr")).to_contain_text(
+            "Olive Testofficer viewed a child's details in a message."
+        )
         await assert_accessible(ada)
 
         await page.get_by_role("link", name=OLIVE).click()

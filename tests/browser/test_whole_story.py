@@ -61,7 +61,7 @@ async def test_a_notice_is_written_sent_accepted_and_followed_by_the_auditors(tm
             await ada.page.get_by_label("Reference of a notice").fill(reference)
             await ada.page.get_by_role("button", name="Look").click()
             sentence = (
-                "sent a message to Worcestershire." if here is sandwell else "A message of Sandwell came, and was kept."
+                "sent a message to Worcestershire." if here is sandwell else "A message from Sandwell was received."
             )
             await expect(ada.page.locator("tbody")).to_contain_text(sentence)
             await expect(ada.page.locator("tbody")).to_contain_text("Olive Testofficer")
