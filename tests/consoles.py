@@ -155,7 +155,7 @@ async def desk(browser: Browser, here: Authority, role: Role | None, **options: 
     made = Desk(here, page, said)
     if role is not None:
         await made.open("/sign-in")
-        await page.get_by_label("Name, or mail address").fill(sign_in_name(role))
+        await page.get_by_label("Email address or username").fill(sign_in_name(role))
         await page.get_by_label("Password", exact=True).fill(PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
         await page.wait_for_url(lambda url: "/sign-in" not in url)
