@@ -12,7 +12,6 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from sqlalchemy import Connection
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
+from gateway.background import is_stopped_within, run_every
 from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find
 from gateway.console import application as console
@@ -50,7 +50,6 @@ COLLECT_AFTER = (
     50,
 )  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
 EXPIRE_EVERY = 3600.0  # seconds
-LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
 EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05  # of all connections, so that no port shuts another
 ANYBODY = ["0.0.0.0/0", "::/0"]
@@ -218,33 +217,26 @@ def _not_listening(listen: Place, why: OSError) -> Unusable:
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
     unchecked = here.config.hosting.owners.split()
-    while here.config.hosting.owners and not stop.is_set():
-        here.looks("mailboxes", timedelta(seconds=3 * EXPIRE_EVERY))
-        try:
-            while unchecked:
-                await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
-                unchecked.pop()
-            await here.store.write(lambda tx: mailbox.expire(tx, here))
-        except StoreUnavailable as why:  # the next time will do
-            failed("mailboxes", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EXPIRE_EVERY)
+
+    async def expire() -> None:
+        while unchecked:
+            await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
+            unchecked.pop()
+        await here.store.write(lambda tx: mailbox.expire(tx, here))
+
+    if unchecked:
+        await run_every(here, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
 
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        here.looks("checkpoints", LATE)
-        try:
-            await asyncio.wait_for(stop.wait(), CHECKPOINT_EVERY)
-        except TimeoutError:
-            await _checkpoint(here)
+    work = partial(audit.checkpoint, here)
+    await run_every(here, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
 
 
 async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
     while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), NOTE_EVERY)
+        await is_stopped_within(stop, NOTE_EVERY)
         if looked := list(here.looked.values()):
             await _note(here, partial(heartbeats.put, looked=looked))
     await _note(here, heartbeats.clear)
@@ -260,7 +252,7 @@ async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
 async def _checkpoint(here: Authority, *entries: Entry) -> None:
     try:
         await audit.checkpoint(here, *entries)
-    except StoreUnavailable as why:  # the next one covers what this one would have
+    except StoreUnavailable as why:
         failed("checkpoint", why)
 
 

@@ -310,7 +310,7 @@ def renew_card(home: Path, *, by: str) -> Card:
 
 
 def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
-    """Make new signing and sealing keys, and the card that says so. Old keys still open what was sealed to them.
+    """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
 
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
     crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.

@@ -449,6 +449,13 @@ class RingUnreadable(RingRefused):
     next_step = "Restore the file from the newest backup."
 
 
+class RingNewer(RingRefused):
+    """A newer version of cme-gateway wrote the key file."""
+
+    code = "ring.newer"
+    next_step = "Install that version again, or restore the backup of before the upgrade, with the database."
+
+
 class RingPassphrase(RingRefused):
     """The passphrase does not open the keys."""
 
@@ -479,6 +486,13 @@ class AtRestAltered(AtRestRefused):
 
     code = "at-rest.altered"
     next_step = "Restore the database and the keys from the same backup, and look into who changed them."
+
+
+class UnknownWrappingKey(AtRestRefused):
+    """Our copy of the notice is locked with a key that is not among our keys."""
+
+    code = "at-rest.unknown-key"
+    next_step = "Restart every process of the gateway. If it stays, restore keys/ from a backup made after the last change of keys."
 
 
 class SmimeRefused(Refusal):

@@ -8,7 +8,6 @@ lets it go on where it stood. An event names a message and nothing else; whoever
 import asyncio
 import json
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +17,7 @@ from secrets import token_hex
 from sqlalchemy import Connection
 
 from adapters import webhook as carrier
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import webhook_events
 from gateway.core.delivery import next_attempt
@@ -35,7 +35,6 @@ from schemas.xml import TO_TEXT
 
 Also = Callable[[Connection, Webhook, str], None]  # what is written with a new webhook, or not at all
 LOOK_SECONDS = 2.0  # between two looks into the log
-LATE = timedelta(minutes=5)  # since the last look: something is wrong with the loop
 DEAD_AFTER = timedelta(days=3)
 CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
 AT_ONCE = 100  # entries of the log
@@ -113,14 +112,8 @@ def resume(here: Authority, name: str, by: str) -> None:
 
 async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
     """Tell what there is, until told to stop."""
-    while here.config.api.webhook_hosts and not stop.is_set():
-        here.looks("webhooks", LATE)
-        try:
-            await tell_now(here)
-        except StoreUnavailable as why:  # the log keeps it for the next time
-            failed("webhooks", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+    if here.config.api.webhook_hosts:
+        await run_every(here, stop, "webhooks", partial(tell_now, here), seconds=LOOK_SECONDS)
 
 
 async def tell_now(here: Authority) -> None:

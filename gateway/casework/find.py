@@ -9,11 +9,11 @@ That somebody searched is an entry of the audit log: how many were found, and by
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from gateway.background import is_stopped_within
 from gateway.casework.message_summary import Stands, stands
 from gateway.context import Authority
 from gateway.core.search_terms import Sought, terms, understood
@@ -80,8 +80,7 @@ async def mark_forever(here: Authority, stop: asyncio.Event) -> None:
         except GatewayError as why:  # the database stands in the way
             failed("making old notices findable", why)
             pause = AGAIN
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await is_stopped_within(stop, pause)
 
 
 async def mark_old(here: Authority) -> int:

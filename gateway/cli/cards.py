@@ -182,6 +182,8 @@ def keys_rotate(
 ) -> None:
     """Make new keys and the card that says so. What was sealed to the old ones still opens."""
     _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    place = escape(str(home / home_folder.KEYS))
+    err.print(f"Back up {place} now: what is stored from now on opens with these keys alone.", soft_wrap=True)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:

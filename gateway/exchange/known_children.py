@@ -21,6 +21,7 @@ from gateway.store.blind_index import Lying
 from gateway.store.children import Kept
 from keys import at_rest, blind
 from keys.at_rest import Locked
+from keys.digests import Purpose
 from keys.errors import Destroyed
 from schemas import xml
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
@@ -221,7 +222,7 @@ def _keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, in
 
 def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
     """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
-    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
+    return here.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
 
 
 def about_child(load: int, number: int) -> str:

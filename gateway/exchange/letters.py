@@ -7,11 +7,9 @@
 A restricted child is in no letter that can be read on its way. Subject and file name are made of the reference alone.
 """
 
-import hmac
 from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from textwrap import fill
 
 from adapters import mail
@@ -24,6 +22,7 @@ from gateway.store.outbox import Claimed
 from keys import at_rest, smime
 from keys.at_rest import Locked
 from keys.card import Route
+from keys.digests import Purpose
 from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
@@ -58,7 +57,7 @@ class Words:
 
 def reference(message_id: str, ring: Ring) -> str:
     """What a letter about this message is called by: always the same, and known to nobody who was not told."""
-    digest = hmac.new(ring.at_rest_key, f"letter\0{message_id}".encode(), sha256).digest()
+    digest = ring.digests.compute_digest(Purpose.LETTER, message_id)
     text = b32encode(digest[:REFERENCE_BYTES]).decode()
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 

@@ -5,7 +5,6 @@ be open. It becomes a notice when an officer sends it. Digests under our own key
 about them.
 """
 
-import hmac
 import json
 from collections.abc import Collection, Sequence
 from secrets import token_bytes
@@ -26,6 +25,7 @@ from gateway.store.drafts import Draft, Made, State
 from gateway.store.intake import Sent
 from keys import at_rest
 from keys.at_rest import Locked
+from keys.digests import Purpose
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 
@@ -34,7 +34,7 @@ HALF = 32  # of the digits of a digest
 
 def digest(here: Authority, *said: str) -> str:
     """A digest under our own key, for a child could be guessed from another."""
-    return hmac.digest(here.ring.at_rest_key, "\0".join(said).encode(), "sha256").hex()
+    return here.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
 
 
 def leaving(here: Authority, read: Leaver, what: str) -> str:

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import safeguards
 from gateway.core.inbox_state import Standing
@@ -29,7 +30,7 @@ from gateway.core.replies import GONE
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
 from gateway.one.share import put_hidden, show
-from gateway.one.watched_folder import alone, look_forever
+from gateway.one.watched_folder import LATE, alone
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import Entry
 from gateway.store.transfer_files import Stage
@@ -52,7 +53,8 @@ WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:
     """Write what is due, until told to stop."""
     if here.config.one.import_folder:
-        await look_forever(partial(write_due, here), "writing for import", LOOK_EVERY, stop, here.looks)
+        work = partial(write_due, here)
+        await run_every(here, stop, "writing for import", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
 async def write_due(here: Authority) -> int:

@@ -8,15 +8,16 @@ tried again with the next look.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from secrets import token_hex
 
 from sqlalchemy import Connection
 
 from adapters import mail
 from adapters.route import HandedOver, Letter, Post
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
@@ -202,12 +203,5 @@ def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
 
 async def chase_forever(here: Authority, stop: asyncio.Event) -> None:
     """Look every few minutes, until told to stop."""
-    while not stop.is_set():
-        here.looks("chasing", LATE)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-            return
-        try:
-            await chase(here)
-        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            failed("chasing", why)
+    work = partial(chase, here)
+    await run_every(here, stop, "chasing", work, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)

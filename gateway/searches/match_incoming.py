@@ -24,6 +24,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import blocking, matching
 from gateway.core.inbox_state import Standing
@@ -32,7 +33,7 @@ from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
 from gateway.logs import failed
-from gateway.one.watched_folder import look_forever
+from gateway.one.watched_folder import LATE
 from gateway.searches import children_index
 from gateway.searches.children_index import Ours
 from gateway.store import audit_log, inbox, searches
@@ -79,7 +80,8 @@ class Verdict:
 
 async def match_forever(here: Authority, stop: asyncio.Event) -> None:
     """Match what came, until told to stop."""
-    await look_forever(partial(match_due, here), "matching searches", LOOK_EVERY, stop, here.looks)
+    work = partial(match_due, here)
+    await run_every(here, stop, "matching searches", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
 async def match_due(here: Authority) -> int:

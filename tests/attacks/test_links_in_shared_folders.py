@@ -202,11 +202,11 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
 TAKE = """
 import asyncio, sys
 from pathlib import Path
-from gateway import setup
+from gateway import home_folder
 from gateway.monitoring import health
-from gateway.one import intake
-here = setup.open_authority(Path(sys.argv[1]))
-print("taken", asyncio.run(intake.take_in(here, Path(sys.argv[2]))))
+from gateway.one import leavers_folder
+here = home_folder.open_authority(Path(sys.argv[1]))
+print("taken", asyncio.run(leavers_folder.take_in(here, Path(sys.argv[2]))))
 for one in health.look(here).findings:
     if one.name.startswith("left in"):
         print("left", one.sentence)

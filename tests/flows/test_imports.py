@@ -352,9 +352,9 @@ ls "$1"
 WRITE = """
 import asyncio, sys
 from pathlib import Path
-from gateway import setup
+from gateway import home_folder
 from gateway.one import imports
-here = setup.open_authority(Path(sys.argv[1]))
+here = home_folder.open_authority(Path(sys.argv[1]))
 try:
     print(asyncio.run(imports.write_due(here)), "written")
 except Exception as why:

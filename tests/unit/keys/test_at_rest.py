@@ -35,15 +35,24 @@ def test_a_copy_cannot_pass_for_another_message() -> None:
         at_rest.unlock(LOCKED, about="m-2", ring=SANDWELL.ring)
 
 
-def test_another_ring_does_not_open_it(birmingham: Party) -> None:
-    with pytest.raises(errors.AtRestAltered):
+def test_another_ring_does_not_open_it_and_lacks_the_key(birmingham: Party) -> None:
+    with pytest.raises(errors.UnknownWrappingKey):
         at_rest.unlock(LOCKED, about="m-1", ring=birmingham.ring)
 
 
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_arbitrary_bytes_are_refused(data_key: bytes, content: bytes) -> None:
-    with pytest.raises(errors.AtRestAltered):
+    with pytest.raises((errors.AtRestAltered, errors.UnknownWrappingKey)):
         at_rest.unlock(at_rest.Locked(data_key, content), about="m-1", ring=SANDWELL.ring)
+
+
+def test_each_bit_of_the_wrapped_key_counts() -> None:
+    assert LOCKED.data_key is not None
+    for at in range(len(LOCKED.data_key)):
+        bad = bytearray(LOCKED.data_key)
+        bad[at] ^= 1
+        with pytest.raises((errors.AtRestAltered, errors.UnknownWrappingKey)):
+            at_rest.unlock(replace(LOCKED, data_key=bytes(bad)), about="m-1", ring=SANDWELL.ring)
 
 
 def test_nothing_of_it_is_shown() -> None:

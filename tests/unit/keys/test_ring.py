@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from keys import errors
+from keys import at_rest, blind, errors
+from keys.digests import Purpose
 from keys.ring import IDENTITY_FILE, RING_FILE, Ring
 from tests.unit.keys.parties import NOW
 
 PASSPHRASE = b"eleven blue herons"
+TERMS = [("surname", "testchild")]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,6 @@ def test_what_was_made_is_unlocked(made: Path) -> None:
     assert (enc.use, enc.alg, len(enc.public)) == ("enc", "MLKEM768_X25519", 1_216)
     assert ring.sealing(enc.kid).kem.name == enc.alg
     assert sig.not_before == NOW
-    assert len(ring.at_rest_key) == 32
 
 
 def test_files_are_for_the_owner_alone(made: Path) -> None:
@@ -102,7 +103,8 @@ def test_file_that_others_can_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("at", "value"),
     [
-        ("v", 2),
+        ("v", 0),
+        ("v", "2"),
         ("authority", "../333"),
         ("kdf.name", "pbkdf2"),
         ("kdf.n", 2**30),
@@ -119,6 +121,22 @@ def test_file_that_others_can_read(folder: Path) -> None:
 )
 def test_damaged_file_is_named_as_such(folder: Path, at: str, value: object) -> None:
     change(folder / RING_FILE, at, value)
+    with pytest.raises(errors.RingUnreadable):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+def test_file_of_a_newer_version_is_not_called_damaged(folder: Path) -> None:
+    change(folder / RING_FILE, "v", 3)
+    with pytest.raises(errors.RingNewer):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+def test_root_cannot_be_taken_out_of_the_file_or_used_as_that_of_another_version(folder: Path) -> None:
+    rows = json.loads((folder / RING_FILE).read_bytes())["keys"]
+    change(folder / RING_FILE, "keys", [row for row in rows if row["use"] != "root"])
+    with pytest.raises(errors.RingUnreadable):
+        Ring.unlock(folder, passphrase=PASSPHRASE)
+    change(folder / RING_FILE, "keys", [row | {"alg": "HMAC-SHA256"} if row["use"] == "root" else row for row in rows])
     with pytest.raises(errors.RingUnreadable):
         Ring.unlock(folder, passphrase=PASSPHRASE)
 
@@ -171,7 +189,19 @@ def test_rotation_new_keys_sign_and_old_keys_open(folder: Path) -> None:
     assert was[old.signing.kid].not_after == later + timedelta(seconds=1)
     assert ring.signing.kid not in was
     assert all(ring.sealing(kid) for kid, key in was.items() if key.use == "enc")
-    assert ring.at_rest_key == old.at_rest_key
+    digests = {(one.digests.compute_digest(Purpose.LEAVER, "a child"), blind.marks(TERMS, one)) for one in (old, ring)}
+    assert len(digests) == 1
+    locked = at_rest.lock(b"a notice", about="m-1", ring=old)
+    assert at_rest.unlock(locked, about="m-1", ring=ring) == b"a notice"
+
+
+def test_rotation_makes_a_new_wrapping_key_that_the_ring_of_before_does_not_have(folder: Path) -> None:
+    old = Ring.unlock(folder, passphrase=PASSPHRASE)
+    locked = at_rest.lock(b"a notice", about="m-1", ring=Ring.rotate(folder, passphrase=PASSPHRASE, now=NOW))
+    with pytest.raises(errors.UnknownWrappingKey):
+        at_rest.unlock(locked, about="m-1", ring=old)
+    ring = Ring.rotate(folder, passphrase=PASSPHRASE, now=NOW, revoke=True)
+    assert at_rest.unlock(locked, about="m-1", ring=ring) == b"a notice"
 
 
 def test_after_a_theft_the_old_keys_are_revoked_and_still_open(folder: Path) -> None:
