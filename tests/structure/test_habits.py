@@ -80,3 +80,17 @@ def test_every_page_is_in_the_menu_of_the_site() -> None:
         "schemas/README.md",
         "schemas/vectors/README.md",
     }
+
+
+def test_the_architecture_names_only_files_that_there_are() -> None:
+    text = read("ARCHITECTURE.md")
+    named = set(re.findall(r"[\w/-]+\.(?:py|tsv|csv|md|toml)\b", text)) - {"gateway.toml"}
+    named |= {f"{name}.py" for name in re.findall(r"`((?:adapters|core|keys|partner_api|schemas|store)/\w+)`", text)}
+    rows = re.findall(r"^\| (`\w+/`|) \| (`.+?) \|", text.partition("Each package in one line")[2], re.MULTILINE)
+    package = ""
+    for first, modules in rows:
+        package = first.strip("`") or package
+        named |= {f"{package}{name}.py" for name in re.findall(r"`(\w+)`", modules)}
+    assert len(named) > 120
+    paths = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("**/*.*") if ".venv" not in path.parts]
+    assert [name for name in sorted(named) if not any(f"/{path}".endswith(f"/{name}") for path in paths)] == []
