@@ -90,11 +90,7 @@ def _alone(home: Path) -> Iterator[None]:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(folder)
-        raise NotAllowed(
-            "serve.running",
-            f"The gateway in {home} is running already, in another process.",
-            "Stop that one first. Several processes for one database: each has a home folder of its own.",
-        ) from None
+        raise NotAllowed("serve.running", home=home) from None
     except OSError as why:
         failed("locking the home folder", why)
     try:
@@ -203,16 +199,8 @@ def _console_tls(config: Config) -> ssl.SSLContext | None:
 def _not_listening(listen: Place, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
-        return Unusable(
-            "listen.unavailable",
-            f"{place} is in use: this gateway is running already, or another program has the port.",
-            "Stop the one that runs, or set another port; with another [listen] port, send partners the new card.",
-        )
-    return Unusable(
-        "listen.unavailable",
-        f"The gateway cannot listen on {place} ({os.strerror(why.errno or 0)}).",
-        "Set host to an address of this machine, and a port that its user may open.",
-    )
+        return Unusable("listen.unavailable", "in-use", place=place)
+    return Unusable("listen.unavailable", place=place, why=os.strerror(why.errno or 0))
 
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:

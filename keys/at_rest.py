@@ -10,7 +10,7 @@ from secrets import token_bytes
 
 from cryptography.exceptions import InvalidTag
 
-from keys import errors
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.wrapping import DATA_KEY_BYTES, decrypt_bound, encrypt_bound
 
@@ -24,7 +24,10 @@ class Locked:
 
 
 def lock(payload: bytes, *, about: str, ring: Ring) -> Locked:
-    """Lock a copy. `about` is its message id, and is asked for again when it is opened."""
+    """Encrypt a copy of `payload` under a data key of its own, and wrap that key.
+
+    `about` is what the copy is of, as a message id, and is asked for again by `unlock`.
+    """
     data_key = token_bytes(DATA_KEY_BYTES)
     return Locked(
         ring.wrapping.wrap_key(data_key, _bind_to("key", about)),
@@ -33,18 +36,18 @@ def lock(payload: bytes, *, about: str, ring: Ring) -> Locked:
 
 
 def unlock(locked: Locked, *, about: str, ring: Ring) -> bytes:
-    """Open our copy. `about` is what it was locked with.
+    """Return the payload of our own copy. `about` is what it was locked with.
 
-    Raises Destroyed where its data key is gone, UnknownWrappingKey where that was wrapped under a key that the ring
-    does not hold, and AtRestAltered where anything of it does not fit.
+    Raises AtRestRefused: Destroyed where its data key is gone; `at-rest.unknown-key` where that was wrapped under a key
+    that the ring does not hold; `at-rest.altered` where anything of it does not fit.
     """
     if locked.data_key is None:
-        raise errors.Destroyed
+        raise build_refusal(RefusalCode.AT_REST_DESTROYED)
     try:
         data_key = ring.wrapping.unwrap_key(locked.data_key, _bind_to("key", about))
         return decrypt_bound(data_key, locked.content, _bind_to("content", about))
     except (InvalidTag, ValueError):
-        raise errors.AtRestAltered from None
+        raise build_refusal(RefusalCode.AT_REST_ALTERED) from None
 
 
 def _bind_to(part: str, about: str) -> bytes:

@@ -15,6 +15,9 @@ from keys.ring import Ring
 
 
 def marks(terms: Iterable[tuple[str, str]], ring: Ring) -> tuple[int, ...]:
-    """Return the marks of these terms, each a kind and a value, in order: a database writes what is in order faster."""
+    """Return the marks of these terms, each a kind and a value, once each and in rising order.
+
+    A database writes what is in order faster. A mark is a whole number of 64 bits with a sign.
+    """
     texts = (f"{kind}\0{value}" for kind, value in terms)
     return tuple(sorted(ring.digests.compute_numbers(Purpose.MARK, texts)))

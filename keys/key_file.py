@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from keys import errors, jose, shape
+from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.card import Status
+from keys.errors import RefusalCode, build_refusal
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and about a tenth of a second, once at the start of the process
 MAX_SCRYPT_N = 2**20  # 1 GiB: a file must not make us ask for more
@@ -55,7 +56,10 @@ class OwnKey:
 
     @property
     def public(self) -> bytes:
-        """Derived, so that no file can say otherwise."""
+        """Return the raw public key, which is derived, so that no file can say otherwise.
+
+        Keys of use "rest" or "root" have none.
+        """
         return _public_bytes(self.alg, self.secret)
 
     @classmethod
@@ -79,13 +83,14 @@ def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
 def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
     """Unlock what `write` wrote, or version 0.1: return whose keys they are, and the keys.
 
-    Raises RingPassphrase, RingNewer where a newer version of the gateway wrote it, or RingUnreadable.
+    Raises RingRefused: `ring.passphrase`, `ring.newer` where a newer version of the gateway wrote it,
+    `ring.unreadable`.
     """
     try:
         whole = jose.read_object(text)
         version = shape.count(whole.get("v"))
         if version > VERSION:
-            raise errors.RingNewer
+            raise build_refusal(RefusalCode.RING_NEWER)
         if version < 1:
             raise jose.Unreadable("version")
         document = shape.members(whole, "v authority kdf keys")
@@ -93,11 +98,11 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
         authority = shape.name(document["authority"])
         return authority, tuple(_unlocked(document["keys"], authority, kek))
     except ValueError:
-        raise errors.RingUnreadable from None
+        raise build_refusal(RefusalCode.RING_UNREADABLE) from None
 
 
 def whole_second(now: datetime) -> datetime:
-    """As a card will carry it."""
+    """Return the time in UTC, without a part of a second, as a card carries it."""
     return jose.moment(jose.seconds(now))
 
 
@@ -170,7 +175,7 @@ def _unlocked(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
         try:
             secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
         except InvalidTag:
-            raise errors.RingPassphrase from None
+            raise build_refusal(RefusalCode.RING_PASSPHRASE) from None
         if not _is_own_kid(kid, authority, use, alg, secret):
             raise jose.Unreadable("key id")
         status = cast("Status", shape.one_of(row["status"], "active retired revoked"))

@@ -20,10 +20,11 @@ from secrets import token_bytes, token_hex
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from keys import errors, key_file
+from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
 from keys.card import CardKey
 from keys.digests import DigestKeys
+from keys.errors import RefusalCode, build_refusal
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import WrappingKeys
 
@@ -79,13 +80,14 @@ class Ring:
     ) -> "Ring":
         """Make all the keys of an authority in `folder`, and return them.
 
-        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingExists where there are
-        keys already, for they are never overwritten; RingPassphrase where the passphrase is empty.
+        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingRefused: `ring.exists`
+        where
+        there are keys already, for they are never overwritten; `ring.passphrase` where the passphrase is empty.
         """
         if (folder / RING_FILE).exists() or (folder / IDENTITY_FILE).exists():
-            raise errors.RingExists
+            raise build_refusal(RefusalCode.RING_EXISTS)
         if not passphrase:
-            raise errors.RingPassphrase("empty")
+            raise build_refusal(RefusalCode.RING_PASSPHRASE, "empty")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         uses: tuple[tuple[RingUse, str], ...] = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST), ("root", ROOT))
@@ -99,8 +101,9 @@ class Ring:
     def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
         """Open the ring. The identity key is not read, and need not be there.
 
-        Raises RingMissing, RingExposed where others can read the file, RingPassphrase, RingNewer where a newer version
-        of the gateway wrote it, or RingUnreadable.
+        Raises RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`,
+        `ring.newer`
+        where a newer version of the gateway wrote it, `ring.unreadable`.
         """
         return cls(*_read_ring(folder, passphrase))
 
@@ -123,22 +126,22 @@ class Ring:
     def identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
-        Raises RingIdentityAway where it is not on this machine, or as `unlock` does.
+        Raises RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
         """
         if not (folder / IDENTITY_FILE).exists():
-            raise errors.RingIdentityAway
+            raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
         _, keys = key_file.read(_read_private(folder / IDENTITY_FILE), passphrase)
         if [key.use for key in keys] != ["id"]:
-            raise errors.RingUnreadable("no identity key")
+            raise build_refusal(RefusalCode.RING_UNREADABLE, "no identity key")
         return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
 
     def sealing(self, kid: str) -> SealingPrivate:
         """Return the key of this id. What we still hold opens, retired or not: the sender may have had an older card.
 
-        Raises UnknownKey.
+        Raises KeyRefused: `key.unknown`.
         """
         if kid not in self._sealing:
-            raise errors.UnknownKey
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
         return self._sealing[kid]
 
     def public_keys(self) -> tuple[CardKey, ...]:
@@ -167,10 +170,10 @@ def _read_ring(folder: Path, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]
     authority, keys = key_file.read(_read_private(folder / RING_FILE), passphrase)
     uses = {key.use for key in keys if key.status == "active"}
     if not {"sig", "enc", "rest"} <= uses <= {"sig", "enc", "rest", "root"}:
-        raise errors.RingUnreadable("keys")
+        raise build_refusal(RefusalCode.RING_UNREADABLE, "keys")
     # A wrapping key with an id never was the root: whoever took the root out of the file would change every digest.
     if "root" not in uses and read_wrapping_id(_active(keys, "rest").kid):
-        raise errors.RingUnreadable("root")
+        raise build_refusal(RefusalCode.RING_UNREADABLE, "root")
     return authority, keys
 
 
@@ -219,9 +222,9 @@ def _read_private(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise errors.RingExposed
+                raise build_refusal(RefusalCode.RING_EXPOSED)
             return file.read(MAX_FILE_BYTES)
     except FileNotFoundError:
-        raise errors.RingMissing from None
+        raise build_refusal(RefusalCode.RING_MISSING) from None
     except OSError as why:
-        raise errors.RingUnreadable(type(why).__name__) from None
+        raise build_refusal(RefusalCode.RING_UNREADABLE, type(why).__name__) from None

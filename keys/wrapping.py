@@ -13,7 +13,7 @@ from secrets import token_bytes
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from keys import errors
+from keys.errors import RefusalCode, build_refusal
 from keys.key_file import OwnKey, read_wrapping_id
 
 NONCE_BYTES = 12
@@ -38,10 +38,15 @@ class WrappingKeys:
         return self._active + encrypt_bound(self._by_id[self._active], data_key, bound_to)
 
     def unwrap_key(self, wrapped: bytes, bound_to: bytes) -> bytes:
-        """Return the data key. Raises UnknownWrappingKey, InvalidTag, or ValueError where it is too short."""
+        """Return the data key.
+
+        Raises AtRestRefused (`at-rest.unknown-key`) where the ring lacks the key that wrapped it, InvalidTag, or
+        ValueError
+        where it is too short to be a wrapped key.
+        """
         key_id = wrapped[:-WRAPPED_BYTES]
         if key_id not in self._by_id:
-            raise errors.UnknownWrappingKey
+            raise build_refusal(RefusalCode.AT_REST_UNKNOWN_KEY)
         return decrypt_bound(self._by_id[key_id], wrapped[-WRAPPED_BYTES:], bound_to)
 
 

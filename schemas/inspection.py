@@ -44,12 +44,15 @@ class Inspection:
     complete: bool  # False where some of the rules could not be asked
 
     def count(self, level: Literal["error", "warning"]) -> int:
-        """How many problems are of this level."""
+        """Count the problems of this level."""
         return sum(problem.level == level for problem in self.problems)
 
 
 def inspect(data: bytes, *, today: date) -> Inspection:
-    """Every problem, of shape and of meaning, in the order of the lines."""
+    """Find every problem in the bytes of a file, of shape and of meaning, in the order of the lines.
+
+    `today` is the date of whoever asks, for rules about dates. Nothing is raised, whatever the bytes are.
+    """
     try:
         root = xml.parsed(data)
     except Unreadable as why:
@@ -70,7 +73,7 @@ def inspect(data: bytes, *, today: date) -> Inspection:
 
 
 def values(slot: Slot) -> tuple[str, ...]:
-    """Some values that this element may have; of a code list, all."""
+    """List some values that this element may have; of a code list, all."""
     match slot.shape:
         case CodeList(name):
             return tuple(codes.labels(name))

@@ -36,7 +36,7 @@ HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def schema() -> str:
-    """The whole XSD."""
+    """Return the text of the whole XSD, which is made of the classes in `message`."""
     seen: dict[type, None] = {}
     for cls in (Header, *BODIES):
         _collect(cls, seen)

@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from adapters.route import Address, Asker, NotReached
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
+from gateway.core import labels
 from gateway.core.checkpoint_rules import Alarm, Brought, Seen, judge
 from gateway.core.merkle import HASH_BYTES, consistent
 from gateway.errors import NotFound
@@ -153,11 +154,7 @@ def accept(here: Authority, partner: str, *, by: str) -> None:
 
     def work(tx: Connection) -> None:
         if not partner_checkpoints.end(tx, here.now(), partner):
-            raise NotFound(
-                "witness.no-alarm",
-                f"No alarm stands against the audit log of {partner}.",
-                "See `cme-gateway audit witness` for those that do.",
-            )
+            raise NotFound("witness.no-alarm", partner=labels.name_authority_in_full(partner))
         audit_log.append(tx, here.now(), [Entry("witness.accepted", by, None, partner)])
 
     here.store.run(work)

@@ -61,9 +61,7 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
                 return None
             raise _under_way()
         if not compare_digest(old.said, digest):
-            raise OtherRequest(
-                "once.other-request", "This Idempotency-Key was used for another request.", "Make a new key for each."
-            )
+            raise OtherRequest("once.other-request")
         if old.status is not None:
             return old
         if now - old.begun_at < UNDER_WAY or not idempotency.take_over(tx, old, claim.token, now):
@@ -75,9 +73,7 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
 
 
 def _under_way() -> NotAllowed:
-    return NotAllowed(
-        "once.under-way", "This very request is under way.", "Wait a little, and send it again with the same key."
-    )
+    return NotAllowed("once.under-way")
 
 
 def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:

@@ -54,11 +54,9 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
     def write(tx: Connection) -> Webhook:
         _check_scope(clients.get(tx, client))
         if webhooks.count(tx, client) >= MOST:
-            raise NotAllowed("webhook.too-many", f"A client has at most {MOST} webhooks.", "Take one away first.")
+            raise NotAllowed("webhook.too-many", most=MOST)
         if any((one.url, one.events) == (url, wanted) for one in webhooks.of_client(tx, client)):
-            raise NotAllowed(
-                "webhook.exists", "This address is told of the same already.", "Take the other away first."
-            )
+            raise NotAllowed("webhook.exists")
         begins = replace(hook, next_entry=audit_log.head(tx).size)
         webhooks.add(tx, begins)
         audit_log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
@@ -70,24 +68,14 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
 
 def _check(here: Authority, url: str, events: Collection[Event]) -> None:
     if not carrier.allowed(url, _hosts(here)):
-        raise NotAllowed(
-            "webhook.host",
-            "This is no https address of a host that is listed here.",
-            "Ask the operator to list the host.",
-        )
+        raise NotAllowed("webhook.host")
     if not events:
-        raise NotAllowed(
-            "webhook.no-event", "It is not said of what is to be told.", f"One or more of: {', '.join(Event)}."
-        )
+        raise NotAllowed("webhook.no-event", events=", ".join(Event))
 
 
 def _check_scope(client: Client) -> None:
     if not (client.active and Scope.WEBHOOKS in client.scopes):
-        raise NotAllowed(
-            "webhook.no-scope",
-            "This case system may not have itself told of what happens.",
-            f"It needs the scope {Scope.WEBHOOKS}, which is given when it is added.",
-        )
+        raise NotAllowed("webhook.no-scope", scope=Scope.WEBHOOKS)
 
 
 def remove(here: Authority, client: str, by: str, name: str) -> None:

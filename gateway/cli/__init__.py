@@ -109,18 +109,19 @@ def main() -> None:
     try:
         cli()
     except GatewayError as why:
-        _say(why.sentence, why.code, why.next_step, why.exit_code)
+        _say(why.sentence, why.code, why.next_in_terminal, why.exit_code)
     except Refusal as why:
-        _say(why.sentence, why.code, why.next_step, 78 if isinstance(why, RingRefused) else 5)
+        _say(why.sentence, why.code, why.next_in_terminal, 78 if isinstance(why, RingRefused) else 5)
     except Unreadable as why:
         _say(why.problems[0].sentence, why.code, "Correct it and try again; nothing was kept.", 5)
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone
     except Exception as why:  # noqa: BLE001 - the last line before a person
         if isinstance(why, OSError) and (known := of_disk(why)):
-            _say(known.sentence, known.code, known.next_step, known.exit_code)
+            _say(known.sentence, known.code, known.next_in_terminal, known.exit_code)
         logs.failed("command", why)
-        _say("Something went wrong that should not have.", "internal", "Please report it, with the line above.", 1)
+        unforeseen = GatewayError("internal")
+        _say(unforeseen.sentence, unforeseen.code, unforeseen.next_in_terminal, unforeseen.exit_code)
 
 
 def _say(sentence: str, code: str, next_step: str, exit_code: int) -> None:

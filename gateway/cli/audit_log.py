@@ -102,11 +102,7 @@ def _whose(card_file: Path | None, home: Path) -> Card:
     except ConfigProblem as why:
         if why.code != "config.missing":
             raise
-        raise Unusable(
-            "audit.no-card",
-            "Whose export it is cannot be known: there is no gateway here.",
-            "Name the newest card of the authority whose log it is, with --card.",
-        ) from None
+        raise Unusable("audit.no-card") from None
 
 
 def said(verdict: audit.Verdict) -> str:

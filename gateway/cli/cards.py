@@ -56,11 +56,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
     """Go on only where these digits were confirmed: before, by what a script was told, or by the person here."""
     if told is not None:
         if told.replace(" ", "") != shown.replace(" ", ""):
-            raise NotAllowed(
-                "partner.fingerprint",
-                "The fingerprint is not that of this card.",
-                "Ring the authority; do not use the card until it agrees.",
-            )
+            raise NotAllowed("partner.fingerprint")
     elif known:
         err.print(f"{whose}: signed with the identity key that was confirmed before.")
     else:
@@ -68,11 +64,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
         try:
             typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
         except typer.Abort:
-            raise NotAllowed(
-                "partner.unconfirmed",
-                "Nobody confirmed the fingerprint, so the card was not taken in.",
-                "Answer y once they have read it out; a script gives what they read out with --fingerprint.",
-            ) from None
+            raise NotAllowed("partner.unconfirmed") from None
 
 
 @partner_commands.command("email")

@@ -87,9 +87,7 @@ def one_children(
             with file.open("rb") as stream:
                 done = children_index.load(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
         except OSError as why:
-            raise Unusable(
-                "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
-            ) from None
+            raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]
     doubted = [{"row": line, "reason": reason} for line, reason in done.doubted]
     lines = "".join(f"\n  row {one['row']}: {one['reason']}" for one in (*unread, *doubted))

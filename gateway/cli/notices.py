@@ -113,9 +113,7 @@ def message_in(file: Path) -> Message:
     try:
         return xml.read(read_bytes(file))
     except xml.Unreadable as why:
-        raise Unusable(
-            why.code, f"{file}: {why.problems[0].sentence}", f"See every problem: cme-gateway validate {file}"
-        ) from None
+        raise Unusable("file.not-a-message", file=file, problem=why.problems[0].sentence).with_code(why.code) from None
 
 
 @commands.command()

@@ -135,11 +135,7 @@ def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # or Python would try, and fail, again at its end
-        raise Unusable(
-            "output.unwritable",
-            f"The output could not be written ({why.strerror}).",
-            "Free some space, or write it elsewhere.",
-        ) from None
+        raise Unusable("output.unwritable", why=why.strerror) from None
 
 
 def _plain(value: object) -> str:
@@ -189,9 +185,9 @@ def note_text(file: Path | None) -> str | None:
     try:
         said = " ".join(raw.decode("utf-8-sig").split())  # a value of a message stands on one line
     except UnicodeDecodeError:
-        raise Unusable("file.not-text", f"{file} is not UTF-8 text.", "Save it as plain text, UTF-8.") from None
+        raise Unusable("file.not-text", file=file) from None
     if sign := find_hidden(said):
-        raise Unusable("text.hidden-sign", f"{hidden_signs.say_hidden(sign)}.")
+        raise Unusable("text.hidden-sign", sign=sign)
     return said or None
 
 
@@ -201,11 +197,9 @@ def read_bytes(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(xml.MAX_BYTES + 1)
     except FileNotFoundError:
-        raise NotFound("file.not-found", f"There is no file {file}.", "Check its name and folder.") from None
+        raise NotFound("file.not-found", file=file) from None
     except OSError as why:
-        raise Unusable(
-            "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check the name and its rights."
-        ) from None
+        raise Unusable("file.unreadable", file=file, why=why.strerror) from None
 
 
 def _one_of(name: str) -> Callable[[str | None], str | None]:

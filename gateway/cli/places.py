@@ -56,10 +56,6 @@ def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = F
     with opened(home) as here:
         found = postcodes.authority_of(here, postcode)
     if found is None:
-        raise NotFound(
-            "postcodes.not-found",
-            "This postcode is not in the directory that was imported.",
-            "Check it, or take in the newest release: cme-gateway postcodes import FILE.",
-        )
+        raise NotFound("postcodes.not-found")
     name = codes.authority_name(found)
     answer(as_json, {"authority": found, "name": name}, lambda: f"{name} ({found})")

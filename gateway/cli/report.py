@@ -90,11 +90,7 @@ def report_inspection(
     """The list of children for an inspection, into a file. It names children: each record read for it is in the audit log."""
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
-        raise NotAllowed(
-            "report.to-a-file",
-            "This list holds children, so it is written into a file only.",
-            "Name one with --csv, --html or --pdf; or say --to-terminal, where nobody looks on.",
-        )
+        raise NotAllowed("report.to-a-file")
     with opened(home) as here:
         page = inspection.make(here, _days(here, first, last, in_month), by)
     if to_terminal:

@@ -180,7 +180,7 @@ def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Check what must hold for the gateway to do its work."""
     with opened(home) as here:
         checks = doctor.examine(here)
-    rows = [(one.name, f"[{COLOURS[one.result]}]{one.result}[/]", escape(one.detail)) for one in checks]
+    rows = [(one.label, f"[{COLOURS[one.result]}]{one.result}[/]", escape(one.detail)) for one in checks]
     answer(
         as_json,
         {"checks": [{"check": one.name, "result": one.result, "detail": one.detail} for one in checks]},

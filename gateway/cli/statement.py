@@ -9,6 +9,7 @@ import typer
 from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, Told
@@ -33,9 +34,7 @@ def compare(
             told = asyncio.run(_compared(here, authority, from_day))
         except NotReached as why:
             raise Unusable(
-                "statement.not-reached",
-                f"Nothing could be compared with {authority}: {why}.",
-                "Try again later; if it stays, ring them. It is tried once a day by itself, too.",
+                "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
             ) from None
     value = {"differences": [_plain(one) for one in told]}
     rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]

@@ -20,6 +20,9 @@ PHONE = "phone"
 GATEWAY = "gateway"
 EMAIL = "email"
 REPLACED = "replaced"
+ENDED = "ended"
+TOLD = "told"
+REDIRECTED = "redirected"
 LONGEST = 60  # characters
 
 
@@ -42,7 +45,7 @@ def find_cause(body: Body) -> str | None:
         case WhereaboutsResponse(result=result):
             return build_cause("answer", result)
         case LocatedNotice(way=way):
-            return build_cause("ended", way)
+            return build_cause(ENDED, way)
         case Acknowledgement(decision="rejected", reason=reason):
             return build_cause("officer", reason)
         case Acknowledgement(decision="passed-on", passed_to=authority):

@@ -59,7 +59,6 @@ _RESULTS = {
     "told": ("outcomes", "whereabouts_results"),
     "officer": ("rejection_reasons",),
 }
-_WITH_CODE = (*_RESULTS, "referred", "redirected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,8 @@ def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> 
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")
     if code:
-        yield f"{start}/{word}:{code}"
-    if word and (code or word not in _WITH_CODE):
+        yield from (f"{start}/{word}:{code}", f"{start}/{word}:*")
+    if word:
         yield f"{start}/{word}"
     if not sealed:
         yield f"{start}/email/{group}"

@@ -2,8 +2,9 @@
 
 `labels.py` chooses among them. Another language is a module with the same tables, in which every key stands too.
 
-A status is found by its address, from the most particular to the most general: side, state, then why it stands so (`causes`), or how
-it goes there, or the group of its kind. `{partner}` is the other authority, `{authority}` a third one, `{result}` a code in words.
+A status is found by its address, from the most particular to the most general: side, state, then why it stands so (`causes`; with a
+star for any code), or how it goes there, or the group of its kind. `{partner}` is the other authority, `{authority}` a third one,
+`{result}` a code in words.
 """
 
 from collections.abc import Mapping
@@ -48,11 +49,12 @@ STATUSES: Mapping[str, StatusText] = {
     "sent/passed-on": StatusText(
         "Redirect needed", "{partner} says another authority is responsible. Nothing has been sent to that authority."
     ),
-    "sent/passed-on/referred": StatusText(
+    "sent/passed-on/referred:*": StatusText(
         "Redirect needed", "{partner} says {authority} is responsible. Nothing has been sent to {authority}."
     ),
     "sent/rejected": StatusText("Rejected", "{partner} did not take this."),
-    "sent/rejected/officer": StatusText("Rejected by officer", "An officer at {partner} rejected this: {result}."),
+    "sent/rejected/officer": StatusText("Rejected by officer", "An officer at {partner} rejected this."),
+    "sent/rejected/officer:*": StatusText("Rejected by officer", "An officer at {partner} rejected this: {result}."),
     "sent/rejected/gateway": StatusText(
         "Refused by gateway", "The gateway of {partner} refused this. No officer there has seen it."
     ),
@@ -64,47 +66,48 @@ STATUSES: Mapping[str, StatusText] = {
     "sent/concluded/transfer": StatusText("Outcome received"),
     "sent/concluded/enquiry": StatusText("Answered"),
     "sent/concluded/unknown": StatusText("Answered"),
-    "sent/concluded/outcome": StatusText("Outcome received", "Outcome from {partner}: {result}."),
+    "sent/concluded/outcome:*": StatusText("Outcome received", "Outcome from {partner}: {result}."),
     "sent/concluded/outcome:not-found-at-address": StatusText(
         "Outcome received: child not found", "{partner} did not find the child at the address. This case is closed."
     ),
-    "sent/concluded/answer": StatusText("Answered", "Answer from {partner}: {result}."),
+    "sent/concluded/answer:*": StatusText("Answered", "Answer from {partner}: {result}."),
     "sent/concluded/answer:found": StatusText(
         "Known to them", "The child is known to {partner}. Call to confirm where the child is."
     ),
     "sent/concluded/answer:ring-me": StatusText("Call them", "{partner} asks you to call about this child."),
     "sent/concluded/answer:no-trace": StatusText("No trace", "{partner} has no trace of this child."),
-    "sent/concluded/ended": StatusText("Search ended", "The search was ended here: {result}."),
+    "sent/concluded/ended": StatusText("Search ended", "The search was ended here."),
+    "sent/concluded/ended:*": StatusText("Search ended", "The search was ended here: {result}."),
     "sent/closed": StatusText("Closed", "Closed by an officer here."),
     "sent/closed/accepted": StatusText(
         "Closed without outcome", "Closed by an officer here after {partner} accepted the notice."
     ),
     "sent/closed/phone": StatusText("Closed without outcome", "Closed by an officer here after a phone handover."),
-    "sent/closed/told": StatusText("Closed: told by phone", "{partner} told an officer here: {result}."),
+    "sent/closed/told:*": StatusText("Closed: told by phone", "{partner} told an officer here: {result}."),
     "sent/closed/told:not-found-at-address": StatusText(
         "Told by phone: child not found",
         "{partner} told an officer here that the child was not found at the address. This case is closed.",
     ),
-    "sent/closed/redirected": StatusText("Redirected", "Sent to {authority} instead."),
+    "sent/closed/redirected:*": StatusText("Redirected", "Sent to {authority} instead."),
     "sent/withdrawn": StatusText("Withdrawn", "Withdrawn here."),
     "sent/withdrawn/replaced": StatusText("Replaced", "Replaced by a newer notice to {partner}."),
     "sent/withdrawn/ended": StatusText("Not sent", "The search ended before this was sent."),
     "sent/expired": StatusText("Expired", "No longer needed."),
-    "came/new": StatusText("New", "No reply due from you."),
+    "came/new": StatusText("New", "No reply due from you. Check whether you know the child."),
     "came/new/transfer": StatusText("New", "Acknowledgement due from you."),
     "came/new/enquiry": StatusText("New", "Answer due from you."),
     "came/acknowledged": StatusText("Acknowledged", "No more is due from you."),
     "came/acknowledged/transfer": StatusText("Accepted", "Outcome due from you."),
     "came/acknowledged/enquiry": StatusText("Acknowledged", "Answer due from you."),
     "came/passed-on": StatusText("Referred back", "You told {partner} that another authority is responsible."),
-    "came/passed-on/referred": StatusText(
+    "came/passed-on/referred:*": StatusText(
         "Referred back", "You told {partner} to try {authority}. {partner} decides what happens next."
     ),
     "came/rejected": StatusText("Rejected", "You rejected this."),
-    "came/rejected/officer": StatusText("Rejected", "You rejected this: {result}."),
+    "came/rejected/officer:*": StatusText("Rejected", "You rejected this: {result}."),
     "came/concluded": StatusText("Closed"),
-    "came/concluded/outcome": StatusText("Closed", "You sent the outcome: {result}."),
-    "came/concluded/answer": StatusText("Closed", "You answered: {result}."),
+    "came/concluded/outcome:*": StatusText("Closed", "You sent the outcome: {result}."),
+    "came/concluded/answer:*": StatusText("Closed", "You answered: {result}."),
     "came/concluded/ended": StatusText("Closed", "{partner} ended its search."),
     "came/withdrawn": StatusText("Withdrawn", "{partner} withdrew this."),
     "came/superseded": StatusText("Replaced", "Use the newer notice from {partner}."),

@@ -195,10 +195,10 @@ async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
     try:
         return await watched.work(here, taken)
     except Doubted as why:
-        reason = f"{why.sentence} {why.next_step}"
+        reason = f"{why.sentence} {why.next_in_terminal}"
         return Outcome([{"Result": "waiting", "Reason": reason}], doubted=why)
     except Unusable as why:
-        reason = f"{why.sentence} {why.next_step}"
+        reason = f"{why.sentence} {why.next_in_terminal}"
     except (GatewayError, Grown):
         raise  # the database or a setting stands in the way of them all
     except Exception as why:  # noqa: BLE001 - or it would hold up every other file

@@ -83,16 +83,10 @@ def remind(here: Authority, message_id: str, by: str) -> str:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     found = next(filter(_may_remind, about(here, deadlines.read(here.config), [sent], ())), None)
     if found is None:
-        raise NotAllowed(
-            "reminder.nothing-missing",
-            "Nothing is missing on this notice that a reminder could ask for.",
-            "See `cme-gateway reconcile` for what is.",
-        )
+        raise NotAllowed("reminder.nothing-missing")
     ready = _ready(here, found, by)
     if not here.store.run(lambda tx: _write(tx, here, [(found, ready)])):
-        raise NotAllowed(
-            "reminder.already", "They were reminded of this already.", f"Ring them: {found.ring or found.partner}."
-        )
+        raise NotAllowed("reminder.already", contact=found.ring or found.partner)
     here.due.set()
     return ready.message_id
 

@@ -226,11 +226,7 @@ def _engine(url: str) -> Engine:
     try:
         kind = make_url(url).get_backend_name()
     except (exc.ArgumentError, ValueError):
-        raise ConfigProblem(
-            "config.setting",
-            "[store] url in gateway.toml is not written as the address of a database.",
-            'Write it like this: url = "postgresql+psycopg://gateway@store:5432/gateway".',
-        ) from None
+        raise ConfigProblem("config.setting", "store-url") from None
     if kind != "sqlite":
         return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})

@@ -27,13 +27,14 @@ from gateway.exchange import letters
 from gateway.one import leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
-from gateway.store import children as kept_children
-from gateway.store import drafts, outbox
-from keys import at_rest, errors
+from gateway.store import children, drafts, outbox
+from keys import at_rest
+from keys.errors import RefusalCode
 from keys.ring import RING_FILE, Ring
 from schemas.message import Child
 from tests import folders
 from tests.conftest import free_port
+from tests.refusals import expect_refusal
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOME = Path(__file__).parents[1] / "homes" / "made_by_0.1.zip"
@@ -49,6 +50,7 @@ RESTRICTED = ",Hidden-Example,Cyd,2014-01-15,F,7,2026-10-23,Y,885,,,"
 INDEX = (
     b"UPN,Surname,Forename,Date of Birth,Gender,NC Year,Restricted\r\nX333210123002,Specimen,Ben,2015-06-01,M,6,N\r\n"
 )
+
 # Where the reference that a letter about the sent leaver had before is noted, beside the home.
 REFERENCE = "reference"
 REQUEST = (b"POST", b"/api/v1/notices", b"application/json", b"{}")
@@ -153,7 +155,7 @@ def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -
 
 
 def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:
-    index = here.store.look(kept_children.current)
+    index = here.store.look(children.current)
     assert index is not None
     [child] = here.store.look(lambda tx: children_index.near(tx, here, index.load, {"u|X333210123002"}))
     assert child.said["surname"] == "Specimen"
@@ -191,5 +193,5 @@ def test_copies_made_after_a_change_of_keys_do_not_open_with_the_keys_of_before(
     old = Ring.unlock(home / home_folder.KEYS, passphrase=passphrase)
     rotate(home)
     locked = at_rest.lock(b"a notice", about="m-1", ring=Ring.unlock(home / home_folder.KEYS, passphrase=passphrase))
-    with pytest.raises(errors.UnknownWrappingKey):
+    with expect_refusal(RefusalCode.AT_REST_UNKNOWN_KEY):
         at_rest.unlock(locked, about="m-1", ring=old)
