@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.labels_en import STATUSES
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 # The longest cell of a table: what needs more is a list or a section.
@@ -94,3 +96,14 @@ def test_the_architecture_names_only_files_that_there_are() -> None:
     assert len(named) > 120
     paths = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("**/*.*") if ".venv" not in path.parts]
     assert [name for name in sorted(named) if not any(f"/{path}".endswith(f"/{name}") for path in paths)] == []
+
+
+def test_the_officers_page_explains_every_status_of_what_was_sent() -> None:
+    table = read("docs/officers.md").partition("| status | means |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    tags = {text.tag for address, text in STATUSES.items() if address.startswith("sent/")}
+    # These stand where the reason was not stored, as in notices of before.
+    tags -= {"Rejected", "Concluded", "Closed"}
+    explained = {tag for tag in tags if any(tag in cell for cell in cells)}
+    assert tags - explained == set()
+    assert [cell for cell in cells if "---" not in cell and not any(tag in cell for tag in tags)] == []
