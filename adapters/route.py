@@ -203,13 +203,22 @@ class Letter:
 
 
 class Carrier(Protocol):
-    """What an entry point gives when it is called without arguments."""
+    """A carrier of one kind of route. An entry point gives it when it is called without arguments."""
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
-        """Carry these parcels, in this order, and say of each what became of it: as many endings as parcels."""
+        """Carry these parcels, in this order, and return what became of each: as many endings as parcels.
+
+        What a server does wrong is not raised: where it does not answer, the parcels that it did not take are TryLater.
+        A parcel of which
+        it is not known whether it arrived is TryLater too, for a repeat of the same bytes has one effect.
+
+        Args:
+            address: where the route leads, with what its card pins, and how we sign in there.
+            parcels: sealed messages for one authority, the oldest first.
+        """
 
     async def close(self) -> None:
-        """Let go of what is held open."""
+        """Let go of what is held open, as connections. Nothing is delivered afterwards."""
 
 
 @runtime_checkable
@@ -217,18 +226,32 @@ class Collector(Protocol):
     """A carrier with which parcels are left and fetched."""
 
     async def collect(self, address: Address) -> Sequence[Found]:
-        """Fetch what lies there for us: at our own address, or, as receipts, at a partner's. Raises NotReached."""
+        """Fetch what lies there for us, and leave it where it lies until `finish` or `put_off` is called for it.
+
+        Fetch it at our own address or, as receipts, at a partner's. Raises NotReached.
+        """
 
     async def finish(
         self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
     ) -> None:
-        """It is durable here: leave the receipts for its sender, and take it away. Raises NotReached, or NotDone for this one.
+        """Take away what is durable here now, and leave the receipts for its sender.
 
-        `back` is where the sender's own card says that this kind of route leads to it, if it says so.
+        Args:
+            address: the one at which it was found.
+            found: as `collect` returned it.
+            receipts: one line each, for the messages of a Bundle.
+            back: where the sender's own card says that this kind of route leads to it, if it says so.
+
+        Raises:
+            NotReached: the server does not answer.
+            NotDone: it answers, and did not do this one thing. All else may go on.
         """
 
     async def put_off(self, address: Address, found: Found, why: str) -> None:
-        """Leave it for a while, as it could not be handled here: what lies behind it comes first."""
+        """Leave it for a while, as it could not be handled here: what lies behind it comes first.
+
+        `why` is one sentence for whoever runs the gateway. May raise NotReached.
+        """
 
 
 @runtime_checkable
@@ -236,7 +259,7 @@ class Post(Protocol):
     """A carrier that takes letters to people."""
 
     async def post(self, address: Address, letter: Letter) -> Attempt:
-        """Carry one letter, and say what became of it."""
+        """Carry one letter, and return what became of it. What a server does wrong is not raised."""
 
 
 @runtime_checkable
@@ -244,7 +267,10 @@ class Asker(Protocol):
     """A carrier by which a partner's gateway can be asked something, and answers at once."""
 
     async def ask(self, address: Address, question: str, most: int) -> "Answer":
-        """Ask, by a path and a query; the answer has `most` bytes at most. Raises NotReached."""
+        """Ask, and return the answer, of which at most `most` bytes are read.
+
+        `question` is a path and a query (RFC 3986, 3.3 and 3.4), relative to the address. Raises NotReached.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +283,7 @@ class Answer:
 
     @property
     def answered_at(self) -> datetime | None:
-        """What the server's clock said (RFC 9110, 6.6.1), if it said so in a form that can be read."""
+        """Return what the server's clock said (RFC 9110, 6.6.1), if it said so in a form that can be read."""
         try:
             said = parsedate_to_datetime(self.headers.get("Date", ""))
         except (ValueError, TypeError):
@@ -266,7 +292,7 @@ class Answer:
 
     @property
     def after(self) -> timedelta | None:
-        """How long the server asks us to wait, if it does."""
+        """Return how long the server asks us to wait (RFC 9110, 10.2.3), if it says so in seconds."""
         seconds = self.headers.get("Retry-After", "")
         return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
 
@@ -282,5 +308,8 @@ class NotDone(NotReached):
 
 
 def carriers() -> dict[str, Carrier]:
-    """Every carrier that is installed, by the kind of route that it serves."""
+    """Return every carrier that is installed, by the kind of route that it serves.
+
+    Each is an entry point of the group `cme_gateway.carriers`, named as the kind of its route.
+    """
     return {point.name: point.load()() for point in entry_points(group=ENTRY_POINTS)}

@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +36,9 @@ from gateway.exchange.send import send
 from gateway.store import outbox, tables
 from keys import at_rest, blind, envelope, receipt
 from schemas import rules, xml
-from tests.children import notice
+from schemas.identifiers import upn_check_letter
+from schemas.message import Message, TransferNotice
+from tests.children import in_letters, notice
 from tests.conftest import free_port, introduce
 
 ROUNDS = 3
@@ -84,7 +88,7 @@ async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
 
     A batch is queued whenever fewer than OUTSTANDING messages are under way: a steady load, as much as the two can bear.
     """
-    ready = [notice() for _ in range(messages)]
+    ready = [_about_child(number) for number in range(messages)]
     began = time.perf_counter()
     for at in range(0, messages, BATCH):
         await _fewer_than(here, OUTSTANDING)
@@ -94,6 +98,20 @@ async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
     done = here.store.look(lambda tx: outbox.search(tx, states=[State.RECEIVED], limit=messages))
     assert len(done) == messages, "not every message was received"
     return seconds, sorted((one.state_at - one.queued_at).total_seconds() for one in done)
+
+
+def _about_child(number: int) -> Message:
+    """A notice about a child of its own: sending looks up what is known of each, and one child's notices are compared."""
+    made, digits = notice(), f"33300{number:07d}"
+    assert isinstance(made.body, TransferNotice)
+    assert made.body.child
+    child = replace(
+        made.body.child,
+        upn=upn_check_letter(digits) + digits,
+        surname=f"Test{in_letters(number)}",
+        dob=made.body.child.dob - timedelta(days=number % 3000),
+    )
+    return replace(made, body=replace(made.body, child=child))
 
 
 async def _fewer_than(here: Authority, messages: int) -> None:

@@ -12,7 +12,6 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from sqlalchemy import Connection
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
+from gateway.background import is_stopped_within, run_every
 from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find
 from gateway.console import application as console
@@ -50,7 +50,6 @@ COLLECT_AFTER = (
     50,
 )  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
 EXPIRE_EVERY = 3600.0  # seconds
-LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
 EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05  # of all connections, so that no port shuts another
 ANYBODY = ["0.0.0.0/0", "::/0"]
@@ -91,11 +90,7 @@ def _alone(home: Path) -> Iterator[None]:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(folder)
-        raise NotAllowed(
-            "serve.running",
-            f"The gateway in {home} is running already, in another process.",
-            "Stop that one first. Several processes for one database: each has a home folder of its own.",
-        ) from None
+        raise NotAllowed("serve.running", home=home) from None
     except OSError as why:
         failed("locking the home folder", why)
     try:
@@ -204,47 +199,32 @@ def _console_tls(config: Config) -> ssl.SSLContext | None:
 def _not_listening(listen: Place, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
-        return Unusable(
-            "listen.unavailable",
-            f"{place} is in use: this gateway is running already, or another program has the port.",
-            "Stop the one that runs, or set another port; with another [listen] port, send partners the new card.",
-        )
-    return Unusable(
-        "listen.unavailable",
-        f"The gateway cannot listen on {place} ({os.strerror(why.errno or 0)}).",
-        "Set host to an address of this machine, and a port that its user may open.",
-    )
+        return Unusable("listen.unavailable", "in-use", place=place)
+    return Unusable("listen.unavailable", place=place, why=os.strerror(why.errno or 0))
 
 
 async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
     unchecked = here.config.hosting.owners.split()
-    while here.config.hosting.owners and not stop.is_set():
-        here.looks("mailboxes", timedelta(seconds=3 * EXPIRE_EVERY))
-        try:
-            while unchecked:
-                await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
-                unchecked.pop()
-            await here.store.write(lambda tx: mailbox.expire(tx, here))
-        except StoreUnavailable as why:  # the next time will do
-            failed("mailboxes", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EXPIRE_EVERY)
+
+    async def expire() -> None:
+        while unchecked:
+            await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
+            unchecked.pop()
+        await here.store.write(lambda tx: mailbox.expire(tx, here))
+
+    if unchecked:
+        await run_every(here, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
 
 
 async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        here.looks("checkpoints", LATE)
-        try:
-            await asyncio.wait_for(stop.wait(), CHECKPOINT_EVERY)
-        except TimeoutError:
-            await _checkpoint(here)
+    work = partial(audit.checkpoint, here)
+    await run_every(here, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
 
 
 async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
     while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), NOTE_EVERY)
+        await is_stopped_within(stop, NOTE_EVERY)
         if looked := list(here.looked.values()):
             await _note(here, partial(heartbeats.put, looked=looked))
     await _note(here, heartbeats.clear)
@@ -260,7 +240,7 @@ async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
 async def _checkpoint(here: Authority, *entries: Entry) -> None:
     try:
         await audit.checkpoint(here, *entries)
-    except StoreUnavailable as why:  # the next one covers what this one would have
+    except StoreUnavailable as why:
         failed("checkpoint", why)
 
 

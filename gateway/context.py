@@ -72,11 +72,7 @@ class Authority:
         """Whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
         ours = self.config.authority
         if not ours.telephone:
-            raise ConfigProblem(
-                "config.telephone",
-                "Our telephone number is not set, and every notice and answer names whom to ring.",
-                "Set [authority] telephone in gateway.toml.",
-            )
+            raise ConfigProblem("config.telephone")
         return Officer(name=self.called(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
 
     def called(self, name: str) -> str:

@@ -1,67 +1,58 @@
-"""Every way in which the gateway itself says no, or later. (`keys.errors` and `schemas.errors` hold theirs.)
+"""Every way in which the gateway itself says no, or later. (`keys.errors` and `schemas.findings` hold theirs.)
 
-GatewayError           code, one sentence, what to do next
-  StoreUnavailable       the database cannot take it in now; nothing was lost
+GatewayError           code, one sentence, what to do next on a page and in a terminal, the status at the API
+  StoreUnavailable       the database cannot save or read now; nothing was lost
   ConfigProblem          a setting is wrong: which, on which line, what to write instead
   NotFound               there is nothing under this id
   Ambiguous              there is more than one under this id
   NotAllowed             this act is not open to this person, or not in this state
-  Unfit                  a notice that its rules refuse; nothing was kept
-  Unconfirmed            a notice about which an officer must say that it is right as it stands; nothing was kept
+  Unfit                  a notice that its rules refuse; nothing was saved
+  Unconfirmed            a notice that an officer must confirm is right; nothing was saved
   Unusable               a file or an address that cannot be used
-    Doubted                a file that may be right, and at which a person must look before it counts
+    Doubted                a file that may be right, and that a person must check before it counts
   Busy                   it is too much for now, or takes too long; the same may be asked again
+
+What each says is a row of `errors.csv`, by its code; where one code has several sentences, a variant tells them apart. Words in
+braces are filled in by the keywords with which the error is raised. An empty `next_in_terminal` means the same as on a page.
 """
 
+import csv
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Self
 
+from keys.errors import Refusal
 from schemas.findings import Finding
 
-STORE_SENTENCES = {
-    "store.busy": (
-        "Another process has held the database too long.",
-        "Try again; if it stays, stop the other gateway process.",
-    ),
-    "store.full": ("The disk is full, so nothing was taken in.", "Free some space; what is waiting goes on by itself."),
-    "store.read-only": (
-        "The database, or the home folder, is read-only.",
-        "Give the gateway's user the right to write it, or mount its disk for writing. Nothing is lost: do not restore.",
-    ),
-    "store.disk": (
-        "The disk did not do what was asked of it.",
-        "Look at the system's log; restore from backup if the disk is failing.",
-    ),
-    "store.missing": (
-        "The database is not there, or cannot be opened.",
-        "Check [store] url, the path and its rights; if the database is gone, restore the newest backup.",
-    ),
-    "store.damaged": ("The database file is damaged.", "Stop the gateway and restore the newest backup."),
-    "store.unreachable": ("The database server cannot be reached.", "Start it, or check [store] url in gateway.toml."),
-    "store.no-such-host": (
-        "No machine has the name of the database server.",
-        "Check the host in [store] url in gateway.toml.",
-    ),
-    "store.not-let-in": (
-        "The database server runs, and does not let us in: the user, its password or the server's own rules do not fit.",
-        "Check the user in [store] url, the line for it in ~/.pgpass (or the file that PGPASSFILE names), and pg_hba.conf.",
-    ),
-    "store.no-database": (
-        "The database server runs, and has no database of this name.",
-        "Check the name in [store] url, or make it there with createdb.",
-    ),
-    "store.newer": (
-        "A newer version of cme-gateway has brought this database to its shape; this version cannot use it.",
-        "Install the newer version again, or restore the backup of before the upgrade. Nothing was changed.",
-    ),
-}
-WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable"}  # what is retried may find it gone
-NOT_BY_WAITING = {
-    "store.no-such-host",
-    "store.not-let-in",
-    "store.no-database",
-    "store.newer",
-}  # a supervisor need not try
+# what is retried may find it gone
+WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable"}
+# a supervisor need not try
+NOT_BY_WAITING = {"store.no-such-host", "store.not-let-in", "store.no-database", "store.newer"}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """What an error says, with names in braces for what is filled in, and its status at the API."""
+
+    status: int
+    sentence: str
+    next_on_page: str
+    next_in_terminal: str
+
+
+@cache
+def read_texts() -> Mapping[tuple[str, str], ErrorText]:
+    """Read the table of all errors, by code and variant. It is read when the first error is raised."""
+    lines = (files("gateway") / "errors.csv").read_text("utf-8").splitlines()
+    return {
+        (row["code"], row["variant"]): ErrorText(
+            int(row["status"]), row["sentence"], row["next_on_page"], row["next_in_terminal"] or row["next_on_page"]
+        )
+        for row in csv.DictReader(lines)
+    }
 
 
 class GatewayError(Exception):
@@ -69,18 +60,33 @@ class GatewayError(Exception):
 
     exit_code = 1
 
-    def __init__(self, code: str, sentence: str, next_step: str = "") -> None:
-        """`code` is the one to look up; `sentence` is for a person; neither holds anything about a child."""
-        super().__init__(f"{sentence} [{code}]")
-        self.code, self.sentence, self.next_step = code, sentence, next_step
+    def __init__(self, code: str, variant: str = "", /, **values: object) -> None:
+        """Take the words of `code` and `variant` from the table, and fill in `values`; none of them says anything about a child."""
+        text = read_texts()[code, variant]
+        self.code, self.status = code, text.status
+        self.sentence = text.sentence.format_map(values).strip()
+        self.next_on_page = text.next_on_page.format_map(values)
+        self.next_in_terminal = text.next_in_terminal.format_map(values)
+        super().__init__(f"{self.sentence} [{code}]")
+
+    def with_code(self, code: str) -> Self:
+        """Show another code, which says more exactly what is wrong with a file."""
+        self.code = code
+        return self
+
+    def with_words_of(self, refusal: Refusal) -> Self:
+        """Say what `keys` said, where it refused; the kind of error and its status stay."""
+        self.code, self.sentence = refusal.code, refusal.sentence
+        self.next_on_page, self.next_in_terminal = refusal.next_on_page, refusal.next_in_terminal
+        return self
 
 
 class StoreUnavailable(GatewayError):
-    """The database cannot take it in now."""
+    """The database cannot save or read now."""
 
     def __init__(self, code: str, *, passes: bool = False) -> None:
         """`passes`: it is gone in a moment, and the same work may be tried again."""
-        super().__init__(code, *STORE_SENTENCES[code])
+        super().__init__(code)
         self.passes = passes
         # EX_TEMPFAIL, EX_CONFIG
         self.exit_code = 75 if code in WITHOUT_A_HAND else 78 if code in NOT_BY_WAITING else 1
@@ -89,7 +95,8 @@ class StoreUnavailable(GatewayError):
 class ConfigProblem(GatewayError):
     """A setting is wrong."""
 
-    exit_code = 78  # EX_CONFIG
+    # EX_CONFIG
+    exit_code = 78
 
 
 class NotFound(GatewayError):
@@ -115,44 +122,47 @@ class Unusable(GatewayError):
 
 
 class Doubted(Unusable):
-    """A file that may be right, and at which a person must look before it counts."""
+    """A file that may be right, and that a person must check before it counts."""
 
 
 class Busy(GatewayError):
     """Too much at once, or it takes too long."""
 
-    exit_code = 75  # EX_TEMPFAIL
+    # EX_TEMPFAIL
+    exit_code = 75
 
 
 class Unfit(GatewayError):
-    """The notice does not meet its rules; nothing of it was kept."""
+    """The notice does not meet its rules; nothing of it was saved."""
 
     exit_code = 5
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        """The findings that refuse it."""
-        super().__init__(
-            "notice.unfit",
-            "The notice was not sent: " + " ".join(f.sentence for f in findings),
-            "Correct it and send it again.",
-        )
+        """Name the findings that refuse it."""
+        super().__init__("notice.unfit", problems=count_problems(findings), findings=_list_sentences(findings))
         self.findings = tuple(findings)
 
 
 class Unconfirmed(GatewayError):
-    """There is a doubt about the notice that nobody has confirmed; nothing of it was kept."""
+    """There is a doubt about the notice that nobody has confirmed; nothing of it was saved."""
 
     exit_code = 5
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        """The doubts."""
-        codes = sorted({one.code for one in findings})
-        super().__init__(
-            "notice.unconfirmed",
-            "The notice was not sent, as somebody must look at it first: " + " ".join(f.sentence for f in findings),
-            f"Correct it, or say that it is right as it stands: {' '.join(f'--confirm {code}' for code in codes)}",
-        )
+        """Name the doubts, and in a terminal the options that confirm them."""
+        codes = sorted({finding.code for finding in findings})
+        options = " ".join(f"--confirm {code}" for code in codes)
+        super().__init__("notice.unconfirmed", findings=_list_sentences(findings), confirm=f"`{options}`")
         self.findings, self.codes = tuple(findings), tuple(codes)
+
+
+def count_problems(findings: Sequence[Finding]) -> str:
+    """Say how many problems there are: 1 problem, 2 problems."""
+    return "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+
+
+def _list_sentences(findings: Sequence[Finding]) -> str:
+    return " ".join(finding.sentence for finding in findings)
 
 
 def of_disk(why: OSError) -> GatewayError | None:
@@ -166,6 +176,4 @@ def of_disk(why: OSError) -> GatewayError | None:
 
 def too_late(stands: str) -> NotAllowed:
     """A notice of ours has moved on, so what was wanted of it is no longer possible."""
-    return NotAllowed(
-        "amend.too-late", f"This notice is {stands} already.", "See `cme-gateway show` for what was said."
-    )
+    return NotAllowed("amend.too-late", state=stands)

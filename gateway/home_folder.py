@@ -96,9 +96,7 @@ def create(
             if (aside / part).exists():
                 (aside / part).rename(home / part)
     except OSError as why:
-        raise Unusable(
-            "home.unwritable", f"No gateway can be made in {home} ({why.strerror}).", "Name another folder with --home."
-        ) from None
+        raise Unusable("home.unwritable", home=home, why=why.strerror) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return load(home)
@@ -113,13 +111,9 @@ def _keep_private(home: Path) -> None:
 
 def _check_free(home: Path) -> None:
     if (home / FILE).exists():
-        raise NotAllowed("home.exists", f"There is a gateway in {home} already.", "Name another folder with --home.")
+        raise NotAllowed("home.exists", home=home)
     if parts := [part for part in PARTS if (home / part).exists()]:
-        raise NotAllowed(
-            "home.not-empty",
-            f"{home} holds parts of a gateway ({', '.join(parts)}), but not its {FILE}.",
-            f"Restore {FILE} from backup, or name another folder with --home; nothing was changed.",
-        )
+        raise NotAllowed("home.not-empty", home=home, parts=", ".join(parts), file=FILE)
 
 
 def _settings(
@@ -174,11 +168,7 @@ def _begin(tx: Connection, here: Authority, by: str) -> None:
 
 
 def _in_use() -> NotAllowed:
-    return NotAllowed(
-        "store.in-use",
-        "This database holds the records of a gateway already.",
-        "Name an empty one, or restore the home folder that belongs to it.",
-    )
+    return NotAllowed("store.in-use")
 
 
 def _note(here: Authority, entry: Entry) -> None:
@@ -208,11 +198,7 @@ def read_certificate(home: Path) -> bytes:
 
 def unreadable_tls(why: str) -> ConfigProblem:
     """What is said where the certificate or its key is no use; `why` is the kind of the error."""
-    return ConfigProblem(
-        "tls.unreadable",
-        f"The certificate of the exchange port, or its key, cannot be used ({why}).",
-        f"Restore {TLS_CERTIFICATE} and {TLS_KEY} in the home folder from the same backup.",
-    )
+    return ConfigProblem("tls.unreadable", why=why, certificate=TLS_CERTIFICATE, key=TLS_KEY)
 
 
 def _write_private(path: Path, secret: bytes) -> None:
@@ -246,11 +232,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
     try:
         card.check_routes(ours)
     except CardRoute:
-        raise ConfigProblem(
-            "config.route",
-            "No partner would take our card: a route on it is no plain address.",
-            "Set url in [listen], [sftp] and address in [email] without user, password, query or fragment; [listen] url with https.",
-        ) from None
+        raise ConfigProblem("config.route") from None
     _replace({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
     return ours
 
@@ -277,11 +259,7 @@ def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:
     if host is not None:
         theirs = next((route for route in host.routes if route.kind == "https"), None)
         if theirs is None:
-            raise ConfigProblem(
-                "config.mailbox",
-                f"{host.name} has no HTTPS route, so it can hold no mailbox.",
-                "Name another [mailbox] host.",
-            )
+            raise ConfigProblem("config.mailbox", host=host.name)
         yield Route("mailbox", f"{theirs.url}/mailboxes/{config.authority.code}", "sealed", theirs.certificate)
     if config.sftp.url:
         yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
@@ -310,7 +288,7 @@ def renew_card(home: Path, *, by: str) -> Card:
 
 
 def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
-    """Make new signing and sealing keys, and the card that says so. Old keys still open what was sealed to them.
+    """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
 
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
     crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
@@ -333,11 +311,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
     ring = Ring.unlock(home / KEYS, passphrase=config.passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
-            raise ConfigProblem(
-                "home.mixed",
-                f"{what} in {home} are those of {code}, but {FILE} names {config.authority.code}.",
-                "Put back the files that belong together, from one backup.",
-            )
+            raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)
     store = Store(config.store_url)
     try:
         is_named = not store.is_made() or _is_named(store, own_card)
@@ -389,11 +363,7 @@ def _signed_by(text: str, authority: str, trust: Trust) -> bool:
 
 
 def _not_ours(why: str) -> ConfigProblem:
-    return ConfigProblem(
-        "store.not-ours",
-        f"The database that [store] url names is not ours: {why}.",
-        f"Put our own database into [store] url in {FILE}. Nothing was written.",
-    )
+    return ConfigProblem("store.not-ours", why=why, file=FILE)
 
 
 def _own_card(home: Path) -> Card:
@@ -403,8 +373,4 @@ def _own_card(home: Path) -> Card:
         what = "cannot be read"
     except (UnicodeDecodeError, CardRefused):
         what = "is damaged"
-    raise ConfigProblem(
-        "card.missing",
-        f"Our own card, {home / CARD_FILE}, {what}.",
-        "Restore it from the newest backup of the home folder.",
-    )
+    raise ConfigProblem("card.missing", path=home / CARD_FILE, what=what)

@@ -94,7 +94,11 @@ _OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}  # RFC 8037, 2
 
 
 def thumbprint(alg: str, public: bytes) -> bytes:
-    """RFC 7638, 3 where the key has a JWK form (RFC 8037, 2); for X-Wing, which has none, SHA-256 of its bytes."""
+    """Return the SHA-256 that names a public key.
+
+    Where the key has a JWK form it is that of RFC 7638, 3 (with RFC 8037, 2); X-Wing has none, so there it is the
+    SHA-256 of its bytes. `alg` is "EdDSA" or the name of a KEM; `public` are the raw bytes of the key.
+    """
     if alg not in _OKP_CURVES:
         return sha256(public).digest()
     jwk = {"crv": _OKP_CURVES[alg], "kty": "OKP", "x": encode(public)}
@@ -102,5 +106,8 @@ def thumbprint(alg: str, public: bytes) -> bytes:
 
 
 def key_id(authority: str, use: str, alg: str, public: bytes) -> str:
-    """For instance `333-sig-0f1e2d3c4b5a6978`: whose it is, what for, and which."""
+    """Return the id of a public key, for instance `333-sig-0f1e2d3c4b5a6978`: whose it is, what for, and which.
+
+    `use` is "sig", "enc" or "id"; `alg` and `public` are as for `thumbprint`, of which the last 16 digits are made.
+    """
     return f"{authority}-{use}-{thumbprint(alg, public).hex()[:KID_DIGITS]}"

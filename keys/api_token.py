@@ -13,7 +13,8 @@ from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 
 LIFE = timedelta(minutes=10)
@@ -23,10 +24,10 @@ SECRET_BYTES = 32
 KIND = jose.Kind(
     "at+jwt",
     MAX_TOKEN_BYTES,
-    errors.ApiTokenMalformed,
-    errors.ApiTokenAlgorithm,
-    errors.ApiTokenType,
-    errors.ApiTokenSignature,
+    RefusalCode.API_TOKEN_MALFORMED,
+    RefusalCode.API_TOKEN_ALGORITHM,
+    RefusalCode.API_TOKEN_TYPE,
+    RefusalCode.API_TOKEN_SIGNATURE,
 )
 
 
@@ -39,22 +40,25 @@ class Granted:
 
 
 def new_secret() -> str:
-    """A secret for a client: 256 bits, so that its plain digest tells nothing."""
+    """Return a new secret for a client: 256 bits, so that its plain digest tells nothing."""
     return token_urlsafe(SECRET_BYTES)
 
 
 def digest(secret: str) -> str:
-    """The secret as it is kept."""
+    """Return the secret as it is stored: its SHA-256."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def matches(secret: str, kept: str | None) -> bool:
-    """Is it this secret? Where none is kept it takes as long."""
+    """Is it this secret? Where none is stored (`kept` is None) it takes as long."""
     return compare_digest(digest(secret), kept or digest("")) and kept is not None
 
 
 def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, now: datetime) -> str:
-    """A token for this client and these scopes."""
+    """Return a signed access token (RFC 9068) for this client and these scopes. It is valid for 10 minutes.
+
+    `audience` is the address of this gateway's API, which `verify` asks for again. `now` must know its time zone.
+    """
     issued = jose.seconds(now)
     claims = {
         "iss": ring.authority,
@@ -71,29 +75,31 @@ def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, no
 
 
 def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
-    """Return what the token grants.
+    """Return what the token grants, after these checks:
 
     1. the form of such a token, and its `typ` (RFC 9068, 4)
     2. signed with the key that signs here now
     3. the signature
     4. issued by us, for this API
     5. now: not expired, not from the future, no longer life than ten minutes
+
+    Raises ApiTokenRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     ours = ring.signing
     if not compare_digest(signed.kid.encode(), ours.kid.encode()):  # (2)
-        raise errors.ApiTokenKey
+        raise build_refusal(RefusalCode.API_TOKEN_KEY)
     jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())  # (3)
     try:
         issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.ApiTokenMalformed from None
+        raise build_refusal(RefusalCode.API_TOKEN_MALFORMED) from None
     if (issuer, meant_for) != (ring.authority, audience):  # (4)
-        raise errors.ApiTokenOtherAudience
+        raise build_refusal(RefusalCode.API_TOKEN_OTHER_AUDIENCE)
     if issued_at > now + jose.CLOCK_SKEW:  # (5)
-        raise errors.ApiTokenFromTheFuture
+        raise build_refusal(RefusalCode.API_TOKEN_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE):
-        raise errors.ApiTokenExpired
+        raise build_refusal(RefusalCode.API_TOKEN_EXPIRED)
     return granted
 
 

@@ -1,21 +1,18 @@
-"""Our own copy of a notice: under a data key of its own, which lies beside it, wrapped under the ring's at-rest key.
+"""Our own copy of a notice: under a data key of its own, which lies beside it, wrapped under a key of the ring.
 
 Destroying a notice is deleting its wrapped data key: copies of the content in old backups stay shut, provided that the
 wrapped key is not in them too, which is why the store keeps the two apart. What the notice was about is bound to both
-parts (AES-256-GCM, NIST SP 800-38D), so that no copy can be put in another's place.
+parts, so that no copy can be put in another's place.
 """
 
 from dataclasses import dataclass, field
 from secrets import token_bytes
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from keys import errors
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
-
-NONCE_BYTES = 12
-DATA_KEY_BYTES = 32
+from keys.wrapping import DATA_KEY_BYTES, decrypt_bound, encrypt_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +24,31 @@ class Locked:
 
 
 def lock(payload: bytes, *, about: str, ring: Ring) -> Locked:
-    """Lock a copy. `about` is its message id, and is asked for again when it is opened."""
+    """Encrypt a copy of `payload` under a data key of its own, and wrap that key.
+
+    `about` is what the copy is of, as a message id, and is asked for again by `unlock`.
+    """
     data_key = token_bytes(DATA_KEY_BYTES)
     return Locked(
-        _encrypt(ring.at_rest_key, data_key, _bound_to("key", about)),
-        _encrypt(data_key, payload, _bound_to("content", about)),
+        ring.wrapping.wrap_key(data_key, _bind_to("key", about)),
+        encrypt_bound(data_key, payload, _bind_to("content", about)),
     )
 
 
 def unlock(locked: Locked, *, about: str, ring: Ring) -> bytes:
-    """Open our copy."""
+    """Return the payload of our own copy. `about` is what it was locked with.
+
+    Raises AtRestRefused: Destroyed where its data key is gone; `at-rest.unknown-key` where that was wrapped under a key
+    that the ring does not hold; `at-rest.altered` where anything of it does not fit.
+    """
     if locked.data_key is None:
-        raise errors.Destroyed
+        raise build_refusal(RefusalCode.AT_REST_DESTROYED)
     try:
-        data_key = _decrypt(ring.at_rest_key, locked.data_key, _bound_to("key", about))
-        return _decrypt(data_key, locked.content, _bound_to("content", about))
+        data_key = ring.wrapping.unwrap_key(locked.data_key, _bind_to("key", about))
+        return decrypt_bound(data_key, locked.content, _bind_to("content", about))
     except (InvalidTag, ValueError):
-        raise errors.AtRestAltered from None
+        raise build_refusal(RefusalCode.AT_REST_ALTERED) from None
 
 
-def _bound_to(part: str, about: str) -> bytes:
+def _bind_to(part: str, about: str) -> bytes:
     return f"cme-gateway/at-rest/{part}\0{about}".encode()
-
-
-def _encrypt(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-    nonce = token_bytes(NONCE_BYTES)  # random: with one wrapping key safe for 2^32 notices (SP 800-38D, 8.3)
-    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
-
-
-def _decrypt(key: bytes, locked: bytes, bound_to: bytes) -> bytes:
-    return AESGCM(key).decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], bound_to)

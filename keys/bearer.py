@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -21,15 +22,15 @@ LIFE = timedelta(minutes=5)
 KIND = jose.Kind(
     "cme-bearer+jwt",
     MAX_BEARER_BYTES,
-    errors.BearerMalformed,
-    errors.BearerAlgorithm,
-    errors.BearerType,
-    errors.BearerSignature,
+    RefusalCode.BEARER_MALFORMED,
+    RefusalCode.BEARER_ALGORITHM,
+    RefusalCode.BEARER_TYPE,
+    RefusalCode.BEARER_SIGNATURE,
 )
 
 
 def issue(audience: str, *, ring: Ring, now: datetime) -> str:
-    """Say who we are, to this authority, for five minutes."""
+    """Return a token that says who we are to this authority (its DfE code). It is valid for 5 minutes."""
     issued = jose.seconds(now)
     claims = {
         "iss": ring.authority,
@@ -43,28 +44,31 @@ def issue(audience: str, *, ring: Ring, now: datetime) -> str:
 
 
 def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str | None = None) -> str:
-    """Return the authority that is calling. Raises a Refusal.
-
-    `owner`: of the mailbox that is called. Gateways of version 0.1 name it as the audience, and may do so until the next version.
+    """Return the DfE code of the authority that is calling, after these checks:
 
     1. the form of such a token, and its `typ`
-    2. made for us
+    2. made for us (`audience`, our DfE code)
     3. made now: not expired, not from the future, no longer life than five minutes
     4. by an authority whose card we hold, and the card has not expired
     5. under a key on that card, valid and not revoked
     6. the signature
+
+    `owner` is the authority whose mailbox is called. Gateways of version 0.1 name it as the audience, and may do so
+    until the next version.
+
+    Raises BearerRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:
         caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.BearerMalformed from None
+        raise build_refusal(RefusalCode.BEARER_MALFORMED) from None
     if meant_for not in (audience, owner):  # (2)
-        raise errors.BearerOtherAudience
+        raise build_refusal(RefusalCode.BEARER_OTHER_AUDIENCE)
     if issued_at > now + jose.CLOCK_SKEW:  # (3)
-        raise errors.BearerFromTheFuture
+        raise build_refusal(RefusalCode.BEARER_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE) + jose.CLOCK_SKEW:
-        raise errors.BearerExpired
+        raise build_refusal(RefusalCode.BEARER_EXPIRED)
     trust.current_card(caller, now)  # (4)
     theirs = trust.signing_key(caller, signed.kid, issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)

@@ -10,25 +10,14 @@ mark is likely the commonest surname. So they go when the message goes (`gateway
 
 from collections.abc import Iterable
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
-
+from keys.digests import Purpose
 from keys.ring import Ring
-
-NUMBER_BYTES = 8
-
-
-def numbers(key: bytes, said: Iterable[str]) -> set[int]:
-    """64 bits of the digest of each under this key, as databases keep them: with a sign."""
-    keyed = HMAC(key, SHA256())
-    return {_number(keyed.copy(), one) for one in said}
-
-
-def _number(digest: HMAC, said: str) -> int:
-    digest.update(said.encode())
-    return int.from_bytes(digest.finalize()[:NUMBER_BYTES], "big", signed=True)
 
 
 def marks(terms: Iterable[tuple[str, str]], ring: Ring) -> tuple[int, ...]:
-    """The marks of these terms, each a kind and a value, in order: a database writes what is in order faster."""
-    return tuple(sorted(numbers(ring.mark_key, (f"{kind}\0{value}" for kind, value in terms))))
+    """Return the marks of these terms, each a kind and a value, once each and in rising order.
+
+    A database writes what is in order faster. A mark is a whole number of 64 bits with a sign.
+    """
+    texts = (f"{kind}\0{value}" for kind, value in terms)
+    return tuple(sorted(ring.digests.compute_numbers(Purpose.MARK, texts)))

@@ -15,15 +15,21 @@ from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from keys import errors, jose, shape
+from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
+from keys.errors import RefusalCode, build_refusal
 
 MAX_CARD_BYTES = 65_536  # thirty-two keys with their certificates fit; a card is read before anything is trusted
 MAX_ROWS = 32  # of keys, routes, contacts or versions
 FINGERPRINT_DIGITS = 40  # 132 bits: nobody finds a second key with the same
 
 KIND = jose.Kind(
-    "cme-card+jwt", MAX_CARD_BYTES, errors.CardMalformed, errors.CardAlgorithm, errors.CardType, errors.CardSignature
+    "cme-card+jwt",
+    MAX_CARD_BYTES,
+    RefusalCode.CARD_MALFORMED,
+    RefusalCode.CARD_ALGORITHM,
+    RefusalCode.CARD_TYPE,
+    RefusalCode.CARD_SIGNATURE,
 )
 
 Use = Literal["sig", "enc"]
@@ -93,9 +99,13 @@ class Card:
 
 
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
-    """Sign a card. It is read back first, so that no card goes out that a partner would refuse."""
+    """Return the card as a JWT (RFC 7519), signed with the identity key.
+
+    It is read back first, so that no card goes out that a partner would refuse. Raises CardRefused as `read` does, and
+    `card.signature` where the key is not the one that the card names.
+    """
     if identity_private.public_key().public_bytes_raw() != card.identity:
-        raise errors.CardSignature
+        raise build_refusal(RefusalCode.CARD_SIGNATURE)
     claims = {
         "iss": card.authority,
         "name": card.name,
@@ -116,39 +126,46 @@ def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
 
 
 def read(token: str) -> Card:
-    """Read a card and verify that its own identity key signed it. Dates are judged by `replaces` and `trust`."""
+    """Read a card and verify that its own identity key signed it (RFC 7515, 5.2).
+
+    Whether that is the authority's, people compare by `fingerprint`; dates are judged by `replaces` and `trust`. Raises
+    CardRefused.
+    """
     unverified = jose.read(KIND, token)
     try:
         card = _card(jose.read_object(unverified.payload))
         expected = key_id(card.authority, "id", SIGNING, card.identity)
         identity = Ed25519PublicKey.from_public_bytes(card.identity)
     except ValueError:
-        raise errors.CardMalformed from None
+        raise build_refusal(RefusalCode.CARD_MALFORMED) from None
     jose.verify(KIND, unverified, alg=SIGNING, key=identity)
     if unverified.kid != expected:
-        raise errors.CardMalformed("key id")
+        raise build_refusal(RefusalCode.CARD_MALFORMED, "key id")
     return card
 
 
 def replaces(new: Card, old: Card, now: datetime) -> None:
-    """Refuse a card that may not take the place of the one that we hold."""
+    """Check that a card may take the place of the one that we hold (`old`).
+
+    Raises CardRefused: `card.other-authority`, `card.other-identity`, `card.older`, or as `check_dates` does.
+    """
     if new.authority != old.authority:
-        raise errors.CardOtherAuthority
+        raise build_refusal(RefusalCode.CARD_OTHER_AUTHORITY)
     if new.identity != old.identity:
-        raise errors.CardOtherIdentity
+        raise build_refusal(RefusalCode.CARD_OTHER_IDENTITY)
     if new.serial <= old.serial:
-        raise errors.CardOlder
+        raise build_refusal(RefusalCode.CARD_OLDER)
     check_dates(new, now)
 
 
 def check_routes(card: Card) -> None:
-    """Refuse a card with a route that leads elsewhere than to a gateway's port, a folder or a mailbox (RFC 3986, 3).
+    """Check that each route leads to a gateway's port, a folder or a mailbox (RFC 3986, 3), and nowhere else.
 
     No user, query or fragment; https only for gateways and mailboxes. Raises CardRoute.
     """
     for route in card.routes:
         if not _is_plain(route):
-            raise errors.CardRoute
+            raise build_refusal(RefusalCode.CARD_ROUTE)
 
 
 def _is_plain(route: Route) -> bool:
@@ -165,15 +182,15 @@ def _is_plain(route: Route) -> bool:
 
 
 def check_dates(card: Card, now: datetime) -> None:
-    """Refuse a card whose time has passed or has not come."""
+    """Check that the card is of use now. Raises CardRefused: `card.expired`, or `card.from-the-future`."""
     if now >= card.expires_at:
-        raise errors.CardExpired
+        raise build_refusal(RefusalCode.CARD_EXPIRED)
     if card.issued_at > now + jose.CLOCK_SKEW:
-        raise errors.CardFromTheFuture
+        raise build_refusal(RefusalCode.CARD_FROM_THE_FUTURE)
 
 
 def fingerprint(card: Card) -> str:
-    """Forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
+    """Return forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
 
     They are the SHA-256 of the identity key as a big-endian number, modulo 10^40, with leading noughts.
     """

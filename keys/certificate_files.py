@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
-from keys import errors
+from keys.errors import Refusal, RefusalCode, build_refusal
 
 MAX_BYTES = 1_048_576  # of a file: a chain of certificates has some ten thousand, a system's bundle of issuers a quarter of this
 LEAST_CHARACTERS = 200  # of base64: the smallest certificate has some four hundred
@@ -77,14 +77,16 @@ def decode_text(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def _say_what_it_is(pieces: list[Piece]) -> errors.SmimeRefused:
+def _say_what_it_is(pieces: list[Piece]) -> Refusal:
     if "key store" in pieces:
-        return errors.SmimeKeyStore()
+        return build_refusal(RefusalCode.SMIME_KEY_STORE)
     if "key" in pieces:
-        return errors.SmimeKeyAlone()
+        return build_refusal(RefusalCode.SMIME_KEY_ALONE)
     if "request" in pieces:
-        return errors.SmimeRequest()
-    return errors.SmimeDamaged() if "damaged" in pieces else errors.SmimeUnreadable()
+        return build_refusal(RefusalCode.SMIME_REQUEST)
+    return (
+        build_refusal(RefusalCode.SMIME_DAMAGED) if "damaged" in pieces else build_refusal(RefusalCode.SMIME_UNREADABLE)
+    )
 
 
 def _read_pieces(data: bytes) -> Iterator[Piece]:

@@ -9,7 +9,7 @@ Because `info` holds the header's own text, a changed header does not open (RFC 
 about who sealed: that is the signature's part, and what is signed is the payload, not the header. So a dishonest
 recipient can seal the sender's signed payload again to a third authority, under another header ("surreptitious
 forwarding"). The payload names its sender, recipient and id under the signature; the caller of `unseal` must compare
-these with `Opened.names` and refuse with `errors.Disagrees`. It is done there because here a payload is only bytes.
+these with `Opened.names` and refuse with `envelope.disagrees`. It is done there because here a payload is only bytes.
 For the same reason `issued_at` is what the header says; the payload's own time is the signed one.
 """
 
@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring, SealingPrivate
 from keys.trust import Trust, VerifyKey
 
@@ -30,10 +31,10 @@ CLOCK_SKEW = jose.CLOCK_SKEW
 KIND = jose.Kind(
     "cme-message+jws",
     MAX_SEALED_BYTES,
-    errors.Malformed,
-    errors.WrongAlgorithm,
-    errors.WrongType,
-    errors.WrongSignature,
+    RefusalCode.ENVELOPE_MALFORMED,
+    RefusalCode.ENVELOPE_ALGORITHM,
+    RefusalCode.ENVELOPE_TYPE,
+    RefusalCode.ENVELOPE_SIGNATURE,
     cty="application/xml",
 )
 
@@ -60,6 +61,7 @@ class Header:
 
     @property
     def names(self) -> Names:
+        """Return the three names among them."""
         return Names(self.jti, self.iss, self.aud)
 
 
@@ -74,9 +76,22 @@ class Opened:
 
 
 def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime) -> bytes:
-    """Sign `payload` as ourselves and seal it to the recipient."""
+    """Sign `payload` as ourselves and encrypt it to the recipient (HPKE, RFC 9180, in single-shot base mode).
+
+    Args:
+        payload: the XML of the message, as it is to be signed.
+        names: message id, our own DfE code and the recipient's.
+        ring: our keys. Its newest signing key signs.
+        trust: the cards, on one of which the recipient's key is looked up.
+        now: the time, in any zone. It stands on the outside, in whole seconds.
+
+    Raises:
+        EnvelopeRefused: `envelope.disagrees` where we are not the sender, `envelope.malformed` where a name may not
+            stand on the outside, `envelope.too-large`.
+        CardRefused, KeyRefused: the recipient's card or key cannot be used now.
+    """
     if names.sender != ring.authority:
-        raise errors.Disagrees
+        raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     _check_names(names)  # an id that a partner would refuse does not leave the house
     ours, theirs = ring.signing, trust.sealing_key(names.recipient, now)
     signed = jose.sign(KIND, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
@@ -93,12 +108,12 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
     closed = theirs.kem.suite.encrypt(signed.encode(), theirs.public, _info(head))
     sealed = head + b"." + jose.encode(closed).encode()
     if len(sealed) > MAX_SEALED_BYTES:
-        raise errors.TooLarge
+        raise build_refusal(RefusalCode.ENVELOPE_TOO_LARGE)
     return sealed
 
 
 def peek(sealed: bytes) -> Header:
-    """Read the outside. It proves nothing, and serves to sort and to look up."""
+    """Read the outside of a sealed message. It proves nothing. Raises EnvelopeRefused where it cannot be read."""
     return _read_header(_halves(sealed)[0])
 
 
@@ -119,14 +134,16 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
      9. the signature verifies, with the algorithm on the card (RFC 8725, 3.1)
 
     Left to the caller: that the payload, once read, agrees with `Opened.names`; and that this message is not a repeat.
+
+    Raises EnvelopeRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     head, body = _halves(sealed)  # (1)
     header = _read_header(head)  # (2)
     if header.aud != ring.authority:  # (3)
-        raise errors.NotForUs
+        raise build_refusal(RefusalCode.ENVELOPE_NOT_FOR_US)
     ours = ring.sealing(header.kid)  # (4)
     if header.suite != ours.kem.suite_name:
-        raise errors.WrongAlgorithm
+        raise build_refusal(RefusalCode.ENVELOPE_ALGORITHM)
     trust.current_card(header.iss, now)  # (5)
     _check_age(header.iat, now)  # (6)
     inside = _open(ours, head, body)  # (7)
@@ -138,10 +155,10 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
 
 def _halves(sealed: bytes) -> tuple[bytes, bytes]:
     if len(sealed) > MAX_SEALED_BYTES:
-        raise errors.TooLarge
+        raise build_refusal(RefusalCode.ENVELOPE_TOO_LARGE)
     head, dot, body = sealed.partition(b".")
     if not dot or len(head) > MAX_HEADER_BYTES:
-        raise errors.Malformed
+        raise build_refusal(RefusalCode.ENVELOPE_MALFORMED)
     return head, body
 
 
@@ -159,7 +176,7 @@ def _read_header(head: bytes) -> Header:
             jose.moment(claims["iat"]),
         )
     except jose.Unreadable:
-        raise errors.Malformed from None
+        raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
 
 
 def _check_names(names: Names) -> None:
@@ -167,23 +184,23 @@ def _check_names(names: Names) -> None:
         for one in (names.message_id, names.sender, names.recipient):
             shape.name(one)
     except jose.Unreadable:
-        raise errors.Malformed from None
+        raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
 
 
 def _check_age(issued_at: datetime, now: datetime) -> None:
     if issued_at > now + CLOCK_SKEW:
-        raise errors.FromTheFuture
+        raise build_refusal(RefusalCode.ENVELOPE_FROM_THE_FUTURE)
     if issued_at < now - MAX_AGE:
-        raise errors.TooOld
+        raise build_refusal(RefusalCode.ENVELOPE_TOO_OLD)
 
 
 def _open(ours: SealingPrivate, head: bytes, body: bytes) -> bytes:
     try:
         return ours.kem.suite.decrypt(jose.decode(body), ours.private, _info(head))
     except jose.Unreadable:
-        raise errors.Malformed from None
+        raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
     except (InvalidTag, ValueError):
-        raise errors.DoesNotDecrypt from None
+        raise build_refusal(RefusalCode.ENVELOPE_DOES_NOT_DECRYPT) from None
 
 
 def _info(head: bytes) -> bytes:

@@ -14,7 +14,8 @@ from typing import Any
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import InvalidKeyError, InvalidSignatureError, PyJWKError, PyJWTError
 
-from keys import errors, jose
+from keys import jose
+from keys.errors import RefusalCode, build_refusal
 
 ALGORITHMS_OF = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}  # by the type of the key; nothing else verifies
 ALGORITHMS = tuple(name for names in ALGORITHMS_OF.values() for name in names)
@@ -37,12 +38,15 @@ class Expected:
 
 
 def key_id(token: str) -> str:
-    """The name of the key that the token wants to be checked with; nothing is true yet. Raises IdTokenRefused."""
+    """Return the name of the key that the token wants to be checked with. It proves nothing.
+
+    Raises IdTokenRefused.
+    """
     return str(_header(token)["kid"])
 
 
 def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datetime) -> dict[str, Any]:
-    """Return what it says of the person (OpenID Connect Core 1.0, 3.1.3.7). `keys` are the provider's, as JWK.
+    """Return what the token says of the person (OpenID Connect Core 1.0, 3.1.3.7), after these checks:
 
     1. the form of a signed token, and an algorithm that we allow
     2. the key that it names is one of the provider's, made to sign, and fits the algorithm
@@ -50,21 +54,23 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     4. from the issuer, 5. for us, and for us alone where it names several
     6. now: not expired, not from the future
     7. for this sign-in: the nonce; and for somebody: the subject
+
+    `keys` are the provider's, as JWK. Raises IdTokenRefused, with the code of the first check that fails.
     """
     header = _header(token)  # (1)
     key = _key(keys, header["kid"], header["alg"])  # (2)
     claims = _signed(token, key, header["alg"])  # (3)
     if claims.get("iss") != expected.issuer:  # (4)
-        raise errors.IdTokenOtherIssuer
+        raise build_refusal(RefusalCode.ID_TOKEN_OTHER_ISSUER)
     _for_us(claims, expected.audience)  # (5)
     _in_time(claims, now)  # (6)
     nonce, subject = claims.get("nonce"), claims.get("sub")  # (7)
     if not (isinstance(nonce, str) and compare_digest(_bytes(nonce), _bytes(expected.nonce))):
-        raise errors.IdTokenOtherSignIn
+        raise build_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN)
     if not (
         isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and subject.isascii() and subject.isprintable()
     ):
-        raise errors.IdTokenMalformed("sub")
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "sub")
     return claims
 
 
@@ -75,29 +81,29 @@ def _bytes(text: str) -> bytes:
 def _header(token: str) -> dict[str, Any]:
     raw = _bytes(token)
     if len(raw) > MAX_ID_TOKEN_BYTES:
-        raise errors.IdTokenMalformed("too large")
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "too large")
     try:
         header = _jws.get_unverified_header(raw)
     except PyJWTError:
-        raise errors.IdTokenMalformed from None
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED) from None
     if header.get("alg") not in ALGORITHMS:
-        raise errors.IdTokenAlgorithm
+        raise build_refusal(RefusalCode.ID_TOKEN_ALGORITHM)
     if not isinstance(header.get("kid"), str) or header.keys() & {"crit", "b64"}:  # extensions that we do not know
-        raise errors.IdTokenMalformed("header")
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "header")
     return header
 
 
 def _key(keys: Sequence[object], kid: str, alg: str) -> PyJWK:
     named = [key for key in keys if isinstance(key, Mapping) and key.get("kid") == kid and _signs(key)]
     if not named:
-        raise errors.IdTokenUnknownKey
+        raise build_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY)
     found = next((key for key in named if alg in ALGORITHMS_OF[key["kty"]] and key.get("alg", alg) == alg), None)
     if found is None:
-        raise errors.IdTokenAlgorithm
+        raise build_refusal(RefusalCode.ID_TOKEN_ALGORITHM)
     try:
         return PyJWK({name: found[name] for name in PUBLIC_MEMBERS[found["kty"]]}, algorithm=alg)
     except (InvalidKeyError, PyJWKError, KeyError):
-        raise errors.IdTokenUnknownKey("not usable") from None
+        raise build_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY, "not usable") from None
 
 
 def _signs(key: Mapping[str, Any]) -> bool:
@@ -110,13 +116,13 @@ def _signed(token: str, key: PyJWK, alg: str) -> dict[str, Any]:
     try:
         claims = json.loads(_jws.decode(_bytes(token), key, algorithms=[alg]))
     except InvalidSignatureError:
-        raise errors.IdTokenSignature from None
+        raise build_refusal(RefusalCode.ID_TOKEN_SIGNATURE) from None
     except InvalidKeyError:
-        raise errors.IdTokenUnknownKey("too short") from None
+        raise build_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY, "too short") from None
     except (PyJWTError, ValueError, RecursionError):
-        raise errors.IdTokenMalformed from None
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED) from None
     if not isinstance(claims, dict):
-        raise errors.IdTokenMalformed
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED)
     return claims
 
 
@@ -125,7 +131,7 @@ def _for_us(claims: Mapping[str, Any], audience: str) -> None:
     several = meant_for if isinstance(meant_for, list) else [meant_for]
     party = claims.get("azp", audience if len(several) == 1 else None)
     if audience not in several or party != audience:
-        raise errors.IdTokenOtherAudience
+        raise build_refusal(RefusalCode.ID_TOKEN_OTHER_AUDIENCE)
 
 
 def _in_time(claims: Mapping[str, Any], now: datetime) -> None:
@@ -133,8 +139,8 @@ def _in_time(claims: Mapping[str, Any], now: datetime) -> None:
         issued, ends = jose.moment(claims.get("iat")), jose.moment(claims.get("exp"))
         begins = jose.moment(claims.get("nbf", claims["iat"]))
     except (jose.Unreadable, KeyError):
-        raise errors.IdTokenMalformed("time") from None
+        raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "time") from None
     if max(issued, begins) > now + LEEWAY:
-        raise errors.IdTokenFromTheFuture
+        raise build_refusal(RefusalCode.ID_TOKEN_FROM_THE_FUTURE)
     if now >= ends + LEEWAY:
-        raise errors.IdTokenExpired
+        raise build_refusal(RefusalCode.ID_TOKEN_EXPIRED)

@@ -18,7 +18,7 @@ import pybase64
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt import PyJWS
 
-from keys.errors import Refusal
+from keys.errors import RefusalCode, build_refusal
 
 SIGNATURE_ALGORITHMS = ("EdDSA",)
 CLOCK_SKEW = timedelta(minutes=5)  # by how much two authorities' clocks may differ; with NTP they do not
@@ -38,10 +38,10 @@ class Kind:
 
     typ: str
     max_bytes: int
-    malformed: type[Refusal]
-    wrong_algorithm: type[Refusal]
-    wrong_type: type[Refusal]
-    wrong_signature: type[Refusal]
+    malformed: RefusalCode
+    wrong_algorithm: RefusalCode
+    wrong_type: RefusalCode
+    wrong_signature: RefusalCode
     cty: str | None = None
 
 
@@ -62,7 +62,10 @@ def encode(raw: bytes) -> str:
 
 
 def decode(text: bytes | str) -> bytes:
-    """Read base64url: no padding, no other characters, no stray bits at the end (RFC 4648, 3.3 and 3.5)."""
+    """Read base64url: no padding, no other characters, no stray bits at the end (RFC 4648, 3.3 and 3.5).
+
+    Raises Unreadable.
+    """
     ascii_text = text.encode("ascii", "replace") if isinstance(text, str) else text
     if b"+" in ascii_text or b"/" in ascii_text or b"=" in ascii_text:  # the reader takes these for - and _ too
         raise Unreadable("base64url")
@@ -77,7 +80,10 @@ def decode(text: bytes | str) -> bytes:
 
 
 def read_object(text: bytes) -> dict[str, Any]:
-    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no huge numbers."""
+    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no huge numbers.
+
+    Raises Unreadable.
+    """
     try:
         value = _strict_json.decode(text.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -119,21 +125,24 @@ def write_object(members: Mapping[str, object]) -> bytes:
 
 
 def moment(seconds: object) -> datetime:
-    """Read a NumericDate (RFC 7519, 2) in whole seconds."""
+    """Read a NumericDate (RFC 7519, 2) in whole seconds, as a time in UTC. Raises Unreadable."""
     if type(seconds) is not int or not 0 <= seconds <= MAX_SECONDS:
         raise Unreadable("date")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def seconds(at: datetime) -> int:
-    """Write a NumericDate. `at` must know its zone, so that nobody's summer time gets into a signature."""
+    """Write a NumericDate (RFC 7519, 2): whole seconds since 1970 in UTC, rounded down.
+
+    `at` must know its zone, so that nobody's summer time gets into a signature.
+    """
     if at.tzinfo is None:
         raise ValueError("a moment must be aware of its zone")
     return int(at.timestamp())
 
 
 def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
-    """Write a token of this kind."""
+    """Write a token of this kind: a compact JWS (RFC 7515, 7.1) over `payload`, with `kid` and `alg` in its header."""
     signed_text = f"{_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
     return f"{signed_text}.{encode(_jws.get_algorithm_by_name(alg).sign(signed_text.encode(), key))}"
 
@@ -145,26 +154,29 @@ def _header(typ: str, cty: str | None, alg: str, kid: str) -> str:
 
 
 def read(kind: Kind, token: bytes | str) -> Unverified:
-    """Take a token apart, and refuse every form but the one that `sign` writes. `crit` is an unknown member here."""
+    """Take a token apart, and refuse every form but the one that `sign` writes. `crit` is an unknown member here.
+
+    Raises the refusals that `kind` names, for its form, algorithm or type. Nothing is proved until `verify`.
+    """
     raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
     if len(raw) > kind.max_bytes:
-        raise kind.malformed("too large")
+        raise build_refusal(kind.malformed, "too large")
     try:
         head, body, tail = raw.split(b".")
         header = read_object(decode(head))
         alg, kid, typ, cty = (_text(header, name) for name in ("alg", "kid", "typ", "cty"))
     except ValueError:
-        raise kind.malformed from None
+        raise build_refusal(kind.malformed) from None
     if alg not in SIGNATURE_ALGORITHMS:
-        raise kind.wrong_algorithm
+        raise build_refusal(kind.wrong_algorithm)
     if typ != kind.typ or cty != (kind.cty or ""):
-        raise kind.wrong_type
+        raise build_refusal(kind.wrong_type)
     if header.keys() - {"alg", "kid", "typ", "cty"} or ("cty" in header) != bool(kind.cty):
-        raise kind.malformed("header")
+        raise build_refusal(kind.malformed, "header")
     try:
         return Unverified(alg, kid, decode(body), raw[: len(head) + 1 + len(body)], decode(tail))
     except Unreadable:
-        raise kind.malformed from None
+        raise build_refusal(kind.malformed) from None
 
 
 def _text(header: dict[str, Any], name: str) -> str:
@@ -175,8 +187,11 @@ def _text(header: dict[str, Any], name: str) -> str:
 
 
 def verify(kind: Kind, token: Unverified, *, alg: str, key: Ed25519PublicKey) -> None:
-    """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1)."""
+    """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1).
+
+    Raises the refusals that `kind` names, for an algorithm or a signature that does not fit.
+    """
     if token.alg != alg or alg not in SIGNATURE_ALGORITHMS:
-        raise kind.wrong_algorithm
+        raise build_refusal(kind.wrong_algorithm)
     if not _jws.get_algorithm_by_name(alg).verify(token.signed_text, key, token.signature):
-        raise kind.wrong_signature
+        raise build_refusal(kind.wrong_signature)

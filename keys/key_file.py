@@ -3,14 +3,19 @@
 The key that encrypts is made from the passphrase by scrypt (RFC 7914), with its costs stored beside it; each row is
 locked with AES-256-GCM and bound to its id and use, so that no key can be put in another's place. No file is
 touched here. The algorithm is a field of each row, so that a key in an HSM (ES256) becomes one more kind of row.
+
+Version 1 of the form is that of version 0.1 of the gateway. Version 2 may hold the root of our digests and several
+wrapping keys. A file without either is still written in version 1, so that version 0.1 can read it; version 0.1 refuses
+version 2 as `ring.unreadable`.
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from secrets import token_bytes
+from secrets import token_bytes, token_hex
 from typing import Any, Literal, cast
 
 from cryptography.exceptions import InvalidTag
@@ -18,17 +23,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from keys import errors, jose, shape
+from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.card import Status
+from keys.errors import RefusalCode, build_refusal
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and about a tenth of a second, once at the start of the process
 MAX_SCRYPT_N = 2**20  # 1 GiB: a file must not make us ask for more
 KEY_LIFE = timedelta(days=730)  # two years; operators rotate yearly, so no partner meets a key on its last day
 AT_REST = "AES-256-GCM"
+ROOT = "HKDF-SHA256"
+# The root in a home that version 0.1 made: four purposes use it as it is (`keys/digests.py`).
+ROOT_OF_0_1 = "HMAC-SHA256"
 NONCE_BYTES = 12
+WRAPPING_ID_BYTES = 8
+VERSION = 2
 
-RingUse = Literal["sig", "enc", "rest", "id"]
+RingUse = Literal["sig", "enc", "rest", "root", "id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +56,53 @@ class OwnKey:
 
     @property
     def public(self) -> bytes:
-        """Derived, so that no file can say otherwise."""
+        """Return the raw public key, which is derived, so that no file can say otherwise.
+
+        Keys of use "rest" or "root" have none.
+        """
         return _public_bytes(self.alg, self.secret)
 
     @classmethod
     def of(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
-        """A key that starts now. Its secret is 32 random bytes, or those of a test vector."""
+        """Build a key that starts now. Its secret is 32 random bytes, or those of a test vector."""
         start = whole_second(now)
-        return cls(_own_kid(authority, use, alg, secret), use, alg, start, start + KEY_LIFE, "active", secret)
+        kid = _make_wrapping_kid(authority) if use == "rest" else _derive_kid(authority, use, alg, secret)
+        return cls(kid, use, alg, start, start + KEY_LIFE, "active", secret)
 
 
 def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
-    """Lock these keys under the passphrase."""
+    """Return the text of a key file: these keys, locked under the passphrase."""
     salt = token_bytes(16)
     kek = _key_from(passphrase, salt, SCRYPT)
     kdf = {"name": "scrypt", "salt": b64encode(salt).decode()} | SCRYPT
-    document = {"v": 1, "authority": authority, "kdf": kdf, "keys": [_row(key, kek) for key in keys]}
+    version = VERSION if any(key.use == "root" for key in keys) else 1
+    document = {"v": version, "authority": authority, "kdf": kdf, "keys": [_row(key, kek) for key in keys]}
     return json.dumps(document, indent=1).encode()
 
 
 def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
-    """Unlock what `write` wrote: whose keys, and the keys."""
+    """Unlock what `write` wrote, or version 0.1: return whose keys they are, and the keys.
+
+    Raises RingRefused: `ring.passphrase`, `ring.newer` where a newer version of the gateway wrote it,
+    `ring.unreadable`.
+    """
     try:
-        document = shape.members(jose.read_object(text), "v authority kdf keys")
-        if document["v"] != 1:
+        whole = jose.read_object(text)
+        version = shape.count(whole.get("v"))
+        if version > VERSION:
+            raise build_refusal(RefusalCode.RING_NEWER)
+        if version < 1:
             raise jose.Unreadable("version")
+        document = shape.members(whole, "v authority kdf keys")
         kek = _key_from(passphrase, *_cost(document["kdf"]))
         authority = shape.name(document["authority"])
         return authority, tuple(_unlocked(document["keys"], authority, kek))
     except ValueError:
-        raise errors.RingUnreadable from None
+        raise build_refusal(RefusalCode.RING_UNREADABLE) from None
 
 
 def whole_second(now: datetime) -> datetime:
-    """As a card will carry it."""
+    """Return the time in UTC, without a part of a second, as a card carries it."""
     return jose.moment(jose.seconds(now))
 
 
@@ -90,8 +114,26 @@ def _cost(claims: object) -> tuple[bytes, dict[str, int]]:
     return b64decode(shape.line(kdf["salt"]), validate=True), cost
 
 
-def _own_kid(authority: str, use: str, alg: str, secret: bytes) -> str:
-    return f"{authority}-rest" if use == "rest" else key_id(authority, use, alg, _public_bytes(alg, secret))
+def read_wrapping_id(kid: str) -> bytes:
+    """Return the 8 bytes by which a wrapped data key names the key of this id; none for the one of version 0.1."""
+    return bytes.fromhex(kid.partition("-rest-")[2])
+
+
+def _make_wrapping_kid(authority: str) -> str:
+    # Drawn, and not derived from the key, so that nothing but wrapping is done with it.
+    return f"{authority}-rest-{token_hex(WRAPPING_ID_BYTES)}"
+
+
+def _derive_kid(authority: str, use: str, alg: str, secret: bytes) -> str:
+    if use == "root":
+        return f"{authority}-root-{alg}"
+    return key_id(authority, use, alg, _public_bytes(alg, secret))
+
+
+def _is_own_kid(kid: str, authority: str, use: str, alg: str, secret: bytes) -> bool:
+    if use == "rest":
+        return re.fullmatch(rf"{re.escape(authority)}-rest(-[0-9a-f]{{16}})?", kid) is not None
+    return kid == _derive_kid(authority, use, alg, secret)
 
 
 def _public_bytes(alg: str, secret: bytes) -> bytes:
@@ -126,15 +168,15 @@ def _unlocked(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
     for claims in shape.rows(rows, 1_000):
         row = shape.members(claims, "kid use alg nbf exp status private")
         kid, alg = shape.name(row["kid"]), shape.line(row["alg"])
-        use = cast("RingUse", shape.one_of(row["use"], "sig enc rest id"))
-        if alg not in {SIGNING, AT_REST, *KEMS}:
+        use = cast("RingUse", shape.one_of(row["use"], "sig enc rest root id"))
+        if alg not in {SIGNING, AT_REST, ROOT, ROOT_OF_0_1, *KEMS}:
             raise jose.Unreadable("algorithm")
         locked = b64decode(shape.line(row["private"]), validate=True)
         try:
             secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
         except InvalidTag:
-            raise errors.RingPassphrase from None
-        if _own_kid(authority, use, alg, secret) != kid:
+            raise build_refusal(RefusalCode.RING_PASSPHRASE) from None
+        if not _is_own_kid(kid, authority, use, alg, secret):
             raise jose.Unreadable("key id")
         status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
         yield OwnKey(kid, use, alg, jose.moment(row["nbf"]), jose.moment(row["exp"]), status, secret)

@@ -19,7 +19,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from keys import errors
+from keys.errors import NoteSignature, RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -41,70 +41,80 @@ class Checkpoint:
 
 
 def origin_of(authority: str) -> str:
-    """The name of an authority's log."""
+    """Return the name of an authority's log, which is the first line of its checkpoints."""
     return f"cme-gateway/{authority}"
 
 
 def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
-    """Sign how our log stands."""
+    """Sign how our log stands: return a checkpoint (C2SP tlog-checkpoint).
+
+    `size` is the number of entries, `root` the 32 bytes of the Merkle tree's head (RFC 9162, 2.1.1). Raises NoteRefused
+    where a partner would refuse it.
+    """
     text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
     if _checkpoint(text) != Checkpoint(origin, size, root):
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     return sign(text, name=origin, private=ring.signing.private)
 
 
 def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Checkpoint:
-    """Check a checkpoint offline, with one public key."""
+    """Check a checkpoint offline, with one public key (32 bytes, Ed25519), and return it.
+
+    Raises NoteRefused, NoteSignature among them; or KeyRefused where the key is none.
+    """
     try:
         public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
     except ValueError:
-        raise errors.UnknownKey from None
+        raise build_refusal(RefusalCode.KEY_UNKNOWN) from None
     return _verified(text, origin, [public])
 
 
 def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
-    """Check a partner's checkpoint with whichever of its keys signed it; a checkpoint may be older than a rotation.
+    """Check a partner's checkpoint with whichever of its keys signed it; it may be older than a rotation.
 
     With `revoked`, with those of its keys that count no more: it tells a checkpoint that was honest in its time from a
-    forged one, and proves nothing by itself.
+    forged one, and proves nothing by itself. Raises NoteRefused, or CardRefused where we hold no card of the authority.
     """
     keys = trust.signing_keys(authority, revoked=revoked)
     return _verified(text, origin_of(authority), (key.public for key in keys))
 
 
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
-    """Write any signed note (C2SP signed-note)."""
+    """Write any signed note (C2SP signed-note) with one signature, under this name."""
     public = private.public_key()
     stamp = b64encode(key_id(name, public) + private.sign(text.encode())).decode()
     return f"{text}\n— {name} {stamp}\n"
 
 
 def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
-    """Return the text of a signed note, line break included, if this key signed it under this name."""
+    """Return the text of a signed note, line break included, if this key signed it under this name.
+
+    Raises NoteRefused: `note.malformed`, or NoteSignature.
+    """
     text, stamps = _parts(signed)
     wanted = key_id(name, public)
     for signer, stamp in stamps:
         if signer == name and stamp[:_KEY_ID_BYTES] == wanted and _is_signed(text, stamp[_KEY_ID_BYTES:], public):
             return text
-    raise errors.NoteSignature
+    raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
 def key_id(name: str, public: Ed25519PublicKey) -> bytes:
-    """The first four bytes of SHA-256(name, line break, type, public key)."""
+    """Return the first four bytes of SHA-256(name, line break, type, public key), as C2SP signed-note has it."""
     return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:_KEY_ID_BYTES]
 
 
 def _verified(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
     checkpoint = _checkpoint(_parts(signed)[0])
     if checkpoint.origin != origin:
-        raise errors.NoteOtherOrigin
+        raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
     for public in keys:
         try:
             verify(signed, name=origin, public=public)
-        except errors.NoteSignature:
+        except NoteSignature:
             continue
         return checkpoint
-    raise errors.NoteSignature
+    raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
 def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
@@ -118,14 +128,14 @@ def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
 def _parts(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = signed.removesuffix("\n").split("\n")
     if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     text, gap, stamps = signed.rpartition("\n\n")
     if not gap or not text:
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     try:
         return text + "\n", list(_stamps(stamps))
     except ValueError:
-        raise errors.NoteMalformed from None
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
 
 
 def _stamps(lines: str) -> Iterator[tuple[str, bytes]]:
@@ -146,9 +156,9 @@ def _checkpoint(text: str) -> Checkpoint:
             raise ValueError("checkpoint")
         checkpoint = Checkpoint(origin, int(digits), _base64(root))
     except ValueError:
-        raise errors.NoteMalformed from None
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
     if str(checkpoint.size) != digits or len(checkpoint.root) != ROOT_BYTES:
-        raise errors.NoteMalformed
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
     return checkpoint
 
 

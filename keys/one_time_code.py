@@ -14,25 +14,27 @@ AROUND = (0, -1, 1)  # steps: a clock may be half a minute off (RFC 6238, sectio
 
 
 def new_secret() -> bytes:
-    """A secret that the app and we share."""
+    """Return a new secret (20 bytes) that the app and we share."""
     return token_bytes(SECRET_BYTES)
 
 
 def typed(secret: bytes) -> str:
-    """The secret as a person types it into an app: Base32, in groups of four."""
+    """Return the secret as a person types it into an app: Base32, in groups of four."""
     letters = b32encode(secret).decode()
     return " ".join(letters[at : at + 4] for at in range(0, len(letters), 4))
 
 
 def uri(secret: bytes, *, name: str, issuer: str) -> str:
-    """What the picture says that an app scans."""
+    """Return what the picture says that an app scans: an otpauth:// address for `name` at `issuer`."""
     return _codes(secret).get_provisioning_uri(name, issuer)
 
 
 def step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | None:
-    """The step of time to which this code belongs; None where it is wrong, or of a step up to `after`, which was used.
+    """Return the step of time (30 seconds since 1970) to which this code belongs.
 
-    Keep the step that is given, and name it the next time: a code counts once (RFC 6238, section 5.2).
+    None where the code is wrong, or of a step up to `after`, which was used. Keep the step that is returned, and name
+    it
+    the next time: a code counts once (RFC 6238, 5.2).
     """
     at = int(now.timestamp()) // SECONDS
     said = code.replace(" ", "")

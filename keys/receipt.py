@@ -11,7 +11,8 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import Any, Literal, cast
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -22,10 +23,10 @@ MAX_CHECKPOINT_CHARACTERS = 2_048
 KIND = jose.Kind(
     "cme-receipt+jwt",
     MAX_RECEIPT_BYTES,
-    errors.ReceiptMalformed,
-    errors.ReceiptAlgorithm,
-    errors.ReceiptType,
-    errors.ReceiptSignature,
+    RefusalCode.RECEIPT_MALFORMED,
+    RefusalCode.RECEIPT_ALGORITHM,
+    RefusalCode.RECEIPT_TYPE,
+    RefusalCode.RECEIPT_SIGNATURE,
 )
 
 Result = Literal["accepted", "rejected"]
@@ -55,9 +56,21 @@ def issue(
     ring: Ring,
     now: datetime,
 ) -> str:
-    """Sign for a message. Without codes it is accepted; the codes say why it is rejected.
+    """Sign for a message, and return the receipt. Without codes it says accepted; codes say why it is rejected.
 
     Sign "accepted" only for what is durable.
+
+    Args:
+        audience: the DfE code of the authority that sent the message.
+        message_id: None where the message was refused before it could be read.
+        sha256: of the sealed bytes, in lower-case hex.
+        codes: of refusals and findings.
+        checkpoint: the newest of our audit log, as `note.sign_checkpoint` wrote it.
+        ring: our keys.
+        now: the time, in any zone.
+
+    Raises:
+        ReceiptRefused: a partner would refuse it, as where `sha256` is none.
     """
     claims = {
         "iss": ring.authority,
@@ -72,52 +85,57 @@ def issue(
     try:
         _receipt(claims)  # a receipt that a partner would refuse does not leave the house
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
 
 
 def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust, now: datetime) -> Receipt:
-    """Check that `issuer` signed for exactly these bytes, to us.
+    """Check that `issuer` signed for exactly these bytes, to us (`audience`), and return what it signed:
 
     1. the form of a receipt, and its `typ`
     2. from the partner to whom we sent, and for us
-    3. for the bytes that we sent
+    3. for the bytes that we sent (`sha256` of them, in lower-case hex)
     4. not from the future
     5. under a key on the partner's card that was valid when it signed; the card itself may have expired since, because
        a receipt is evidence for years
     6. the signature
+
+    Raises ReceiptRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:
         receipt = _receipt(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     if (receipt.issuer, receipt.audience) != (issuer, audience):  # (2)
-        raise errors.ReceiptOtherParty
+        raise build_refusal(RefusalCode.RECEIPT_OTHER_PARTY)
     if not compare_digest(receipt.sha256.encode(), sha256.encode()):  # (3)
-        raise errors.ReceiptOtherMessage
+        raise build_refusal(RefusalCode.RECEIPT_OTHER_MESSAGE)
     if receipt.issued_at > now + jose.CLOCK_SKEW:  # (4)
-        raise errors.ReceiptFromTheFuture
+        raise build_refusal(RefusalCode.RECEIPT_FROM_THE_FUTURE)
     theirs = trust.signing_key(issuer, signed.kid, receipt.issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
     return receipt
 
 
 def claimed(token: str) -> Receipt:
-    """What a receipt says, unproved. Raises a Refusal where it cannot be read."""
+    """Return what a receipt says. It proves nothing. Raises ReceiptRefused where it cannot be read."""
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload))
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
 def claimed_digest(token: str) -> str:
-    """The digest for which this receipt says it was signed: to find the message, before `verify` is asked about it."""
+    """Return the digest for which this receipt says it was signed: to find the message, before `verify` is asked.
+
+    Raises ReceiptRefused where it cannot be read.
+    """
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
     except jose.Unreadable:
-        raise errors.ReceiptMalformed from None
+        raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
 def _receipt(claims: dict[str, Any]) -> Receipt:

@@ -1,11 +1,15 @@
 """Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
-    ring.json       signing keys, sealing keys, and the key under which our copies lie at rest, of which the key of the blind
-                    index is made (HKDF, RFC 5869)
+    ring.json       signing keys, sealing keys, wrapping keys (`wrapping.py`), and the root of the keys with which
+                    digests are made (`digests.py`)
 
 How they are locked under the passphrase is `key_file`'s. A rotated ring keeps the old keys: they go on opening what
-was sealed to them, and verifying what they signed; the newest signs.
+was sealed to them or wrapped under them, and verifying what they signed; the newest sign and wrap. The root never
+rotates.
+
+A ring that version 0.1 made has no root: its one wrapping key is the root too. It is used so until the first rotation,
+which writes that key down as the root, and makes a new one that only wraps.
 """
 
 import os
@@ -15,16 +19,16 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from keys import errors, key_file
+from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
 from keys.card import CardKey
-from keys.key_file import AT_REST, OwnKey, RingUse, whole_second
+from keys.digests import DigestKeys
+from keys.errors import RefusalCode, build_refusal
+from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
+from keys.wrapping import WrappingKeys
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
-MARKS = b"cme-gateway/marks"  # what the at-rest key is expanded for; another label, another key
 MAX_FILE_BYTES = 1_048_576  # thousands of keys; a larger file is not ours
 
 
@@ -48,20 +52,24 @@ class SealingPrivate:
 
 
 class Ring:
-    """Our unlocked keys. Nothing of them is ever shown: not in `repr`, not in an error."""
+    """Our unlocked keys. Nothing of them is ever shown: not in `repr`, not in an error.
 
-    __slots__ = ("_keys", "_sealing", "at_rest_key", "authority", "mark_key", "signing")
+    What is outside `keys` may ask it to make digests (`digests`); no secret key can be read out of it.
+    """
+
+    __slots__ = ("_keys", "_sealing", "authority", "digests", "signing", "wrapping")
 
     def __init__(self, authority: str, keys: tuple[OwnKey, ...]) -> None:
-        """Of these keys, which `create`, `unlock` and `rotate` give."""
+        """Take these keys, which `create`, `unlock` and `rotate` give."""
         self.authority = authority
         self._keys = keys
         signer = _active(keys, "sig")
         private = Ed25519PrivateKey.from_private_bytes(signer.secret)
         self.signing = SigningKey(signer.kid, signer.alg, private, signer.public)
         self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
-        self.at_rest_key = _active(keys, "rest").secret
-        self.mark_key = HKDFExpand(SHA256(), SEED_BYTES, MARKS).derive(self.at_rest_key)  # it is random already
+        self.wrapping = WrappingKeys(key for key in keys if key.use == "rest")
+        root = _find_root(keys) or _root_of_0_1(authority, keys)
+        self.digests = DigestKeys(root.secret, made_by_0_1=root.alg == ROOT_OF_0_1)
 
     def __repr__(self) -> str:
         return f"Ring({self.authority!r}, {len(self._keys)} keys)"
@@ -70,14 +78,19 @@ class Ring:
     def create(
         cls, folder: Path, *, authority: str, passphrase: bytes, now: datetime, kem: str = DEFAULT_KEM
     ) -> "Ring":
-        """Make all the keys of an authority in `folder`. Keys that are there already are never overwritten."""
+        """Make all the keys of an authority in `folder`, and return them.
+
+        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingRefused: `ring.exists`
+        where
+        there are keys already, for they are never overwritten; `ring.passphrase` where the passphrase is empty.
+        """
         if (folder / RING_FILE).exists() or (folder / IDENTITY_FILE).exists():
-            raise errors.RingExists
+            raise build_refusal(RefusalCode.RING_EXISTS)
         if not passphrase:
-            raise errors.RingPassphrase("empty")
+            raise build_refusal(RefusalCode.RING_PASSPHRASE, "empty")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        uses: tuple[tuple[RingUse, str], ...] = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST))
+        uses: tuple[tuple[RingUse, str], ...] = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST), ("root", ROOT))
         keys = tuple(_new_key(authority, use, alg, now) for use, alg in uses)
         identity = (_new_key(authority, "id", SIGNING, now),)
         _write_durably(folder / IDENTITY_FILE, key_file.write(authority, identity, passphrase))
@@ -86,42 +99,53 @@ class Ring:
 
     @classmethod
     def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
-        """Open the ring. The identity key is not read, and need not be there."""
-        authority, keys = key_file.read(_read_private(folder / RING_FILE), passphrase)
-        if {key.use for key in keys if key.status == "active"} != {"sig", "enc", "rest"}:
-            raise errors.RingUnreadable("keys")
-        return cls(authority, keys)
+        """Open the ring. The identity key is not read, and need not be there.
+
+        Raises RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`,
+        `ring.newer`
+        where a newer version of the gateway wrote it, `ring.unreadable`.
+        """
+        return cls(*_read_ring(folder, passphrase))
 
     @classmethod
     def rotate(cls, folder: Path, *, passphrase: bytes, now: datetime, revoke: bool = False) -> "Ring":
-        """Make new signing and sealing keys beside the old, which keep verifying and opening. Then sign a new card.
+        """Make new signing, sealing and wrapping keys beside the old, which keep verifying and opening.
 
-        `revoke`, after a theft: nothing that any older key signed counts any more. What was sealed to them still opens.
+        A new card must be signed then. `revoke`, after a theft: nothing that any older key signed counts any more. What
+        was sealed to them, or wrapped under them, still opens. Version 0.1 cannot read the file after this. Raises as
+        `unlock` does.
         """
-        authority, old = key_file.read(_read_private(folder / RING_FILE), passphrase)
+        authority, old = _read_ring(folder, passphrase)
         fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _rotates(key))
-        keys = fresh + tuple(_ended(key, now, revoke) for key in old)
+        root = () if _find_root(old) else (_root_of_0_1(authority, old),)
+        keys = fresh + tuple(_ended(key, now, revoke) for key in old) + root
         _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
         return cls(authority, keys)
 
     @staticmethod
     def identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
-        """The identity key, for as long as it takes to sign a card. A running gateway never holds it."""
+        """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
+
+        Raises RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
+        """
         if not (folder / IDENTITY_FILE).exists():
-            raise errors.RingIdentityAway
+            raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
         _, keys = key_file.read(_read_private(folder / IDENTITY_FILE), passphrase)
         if [key.use for key in keys] != ["id"]:
-            raise errors.RingUnreadable("no identity key")
+            raise build_refusal(RefusalCode.RING_UNREADABLE, "no identity key")
         return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
 
     def sealing(self, kid: str) -> SealingPrivate:
-        """The key of this id. What we still hold opens, retired or not: the sender may have had an older card."""
+        """Return the key of this id. What we still hold opens, retired or not: the sender may have had an older card.
+
+        Raises KeyRefused: `key.unknown`.
+        """
         if kid not in self._sealing:
-            raise errors.UnknownKey
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
         return self._sealing[kid]
 
     def public_keys(self) -> tuple[CardKey, ...]:
-        """What belongs on our card, newest first."""
+        """List what belongs on our card, newest first."""
         return tuple(
             CardKey(key.kid, key.use, key.alg, key.public, key.not_before, key.not_after, key.status)
             for key in self._keys
@@ -133,14 +157,35 @@ def _active(keys: tuple[OwnKey, ...], use: RingUse) -> OwnKey:
     return next(key for key in keys if key.use == use and key.status == "active")
 
 
+def _find_root(keys: tuple[OwnKey, ...]) -> OwnKey | None:
+    return next((key for key in keys if key.use == "root"), None)
+
+
+def _root_of_0_1(authority: str, keys: tuple[OwnKey, ...]) -> OwnKey:
+    rest = _active(keys, "rest")
+    return OwnKey.of(authority, "root", ROOT_OF_0_1, secret=rest.secret, now=rest.not_before)
+
+
+def _read_ring(folder: Path, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
+    authority, keys = key_file.read(_read_private(folder / RING_FILE), passphrase)
+    uses = {key.use for key in keys if key.status == "active"}
+    if not {"sig", "enc", "rest"} <= uses <= {"sig", "enc", "rest", "root"}:
+        raise build_refusal(RefusalCode.RING_UNREADABLE, "keys")
+    # A wrapping key with an id never was the root: whoever took the root out of the file would change every digest.
+    if "root" not in uses and read_wrapping_id(_active(keys, "rest").kid):
+        raise build_refusal(RefusalCode.RING_UNREADABLE, "root")
+    return authority, keys
+
+
 def _rotates(key: OwnKey) -> bool:
-    return key.use in ("sig", "enc") and key.status == "active"
+    return key.use in ("sig", "enc", "rest") and key.status == "active"
 
 
 def _ended(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
-    if key.use == "rest" or not (revoke or _rotates(key)):
+    if key.use == "root" or not (revoke or _rotates(key)):
         return key
-    ended = whole_second(now) + timedelta(seconds=1)  # what was signed in this very second still counts
+    # What was signed in this very second still counts.
+    ended = whole_second(now) + timedelta(seconds=1)
     return replace(key, status="revoked" if revoke else "retired", not_after=min(key.not_after, ended))
 
 
@@ -177,9 +222,9 @@ def _read_private(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise errors.RingExposed
+                raise build_refusal(RefusalCode.RING_EXPOSED)
             return file.read(MAX_FILE_BYTES)
     except FileNotFoundError:
-        raise errors.RingMissing from None
+        raise build_refusal(RefusalCode.RING_MISSING) from None
     except OSError as why:
-        raise errors.RingUnreadable(type(why).__name__) from None
+        raise build_refusal(RefusalCode.RING_UNREADABLE, type(why).__name__) from None

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
 
-from keys import errors
 from keys.certificate_files import decode_text, read_certificates
+from keys.errors import Refusal, RefusalCode, SmimeRefused, build_refusal
 
 DIGESTS: dict[str, HashAlgorithm] = {"sha256": SHA256(), "sha384": SHA384(), "sha512": SHA512()}
 LEAST_RSA_BITS = 2048
@@ -60,22 +60,38 @@ class Recipient:
 
 
 def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
-    """Read our key, and pick its certificate. Raises SmimeRefused where they do not serve to sign what our address sends."""
+    """Read our key, and pick its certificate in the file.
+
+    Args:
+        key_file: PEM or DER.
+        certificate_file: in any form that `certificate_files` reads.
+        passphrase: the gateway's own, under which the key may be encrypted.
+        address: of ours, which the certificate must name.
+        now: the certificate must hold then.
+
+    Raises:
+        SmimeRefused: they do not serve to sign what our address sends.
+    """
     key = _read_key(key_file, passphrase)
     try:
         certificates = read_certificates(certificate_file).certificates
-    except (errors.SmimeKeyStore, errors.SmimeKeyAlone):  # our own: nobody has lost it
-        raise errors.SmimeUnreadable from None
+    except SmimeRefused as why:
+        if why.code not in (RefusalCode.SMIME_KEY_STORE, RefusalCode.SMIME_KEY_ALONE):
+            raise
+        # It is our own key, and nobody has lost it.
+        raise build_refusal(RefusalCode.SMIME_UNREADABLE) from None
     ours = [one for one in certificates if _public_key(one) == key.public_key()]
     if not ours:
-        raise errors.SmimeNotTogether
+        raise build_refusal(RefusalCode.SMIME_NOT_TOGETHER)
     return Signer(_pick(ours, (_is_for(address), _is_in_date(now))), key)
 
 
 def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> Recipient:
-    """Pick the certificate in a file to which letters to this address are to be encrypted. Raises SmimeRefused for what is wrong.
+    """Pick the certificate in a file to which letters to this address are to be encrypted.
 
-    Of several that serve it is the newest. Where none does, it is said of the one that comes nearest what is wrong with it.
+    Of several that serve it is the newest. Raises SmimeRefused where none does, for what is wrong with the one that
+    comes
+    nearest.
     """
     read = read_certificates(certificate_file)
     picked = _pick(read.certificates, (_is_for(address), _encrypts, _is_in_date(now)))
@@ -84,7 +100,10 @@ def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> R
 
 
 def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, now: datetime) -> bytes:
-    """A MIME entity (its lines ended by CR LF), signed and encrypted: a MIME entity again. Raises SmimeRefused."""
+    """Sign and encrypt a MIME entity (its lines ended by CR LF), and return a MIME entity again (RFC 8551, 3).
+
+    `certificate_pem` is the recipient's, and must serve for `address` now. Raises SmimeRefused.
+    """
     theirs = pick_recipient(certificate_pem, address=address, now=now)
     options = [PKCS7Options.DetachedSignature, PKCS7Options.Binary]
     signing = PKCS7SignatureBuilder().set_data(entity).add_signer(ours.certificate, ours.key, SHA256())
@@ -100,7 +119,10 @@ def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, n
 
 
 def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes) -> bool:
-    """Did the holder of this very certificate sign the content (None: it lies within)? (RFC 5652, 5.4 and 5.6)"""
+    """Did the holder of this very certificate sign the content? (RFC 5652, 5.4 and 5.6)
+
+    `content` is None where it lies within the signature.
+    """
     if _has_too_many_values(signature):
         return False
     try:
@@ -109,7 +131,7 @@ def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes
         said = inside if content is None else content
         signers = islice(signed["signer_infos"], MOST_SIGNERS)
         return said is not None and any(_holds(one, said, _read(certificate_pem)) for one in signers)
-    except (ValueError, TypeError, KeyError, InvalidSignature, errors.SmimeRefused):
+    except (ValueError, TypeError, KeyError, InvalidSignature, SmimeRefused):
         return False
 
 
@@ -180,9 +202,9 @@ def _read_key(data: bytes, passphrase: bytes) -> SigningKey:
         except TypeError:  # it is encrypted
             key = _open_key(load, said, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise errors.SmimeKeyUnreadable from None
+        raise build_refusal(RefusalCode.SMIME_KEY_UNREADABLE) from None
     if not isinstance(key, SigningKey):
-        raise errors.SmimeKeyKind
+        raise build_refusal(RefusalCode.SMIME_KEY_KIND)
     return key
 
 
@@ -192,7 +214,7 @@ def _open_key(
     try:
         return load(said, passphrase)
     except ValueError:  # which it also raises for what it cannot read
-        raise errors.SmimePassphrase from None
+        raise build_refusal(RefusalCode.SMIME_PASSPHRASE) from None
 
 
 # What a certificate must pass, in this order: each raises SmimeRefused with the one thing that is wrong.
@@ -200,14 +222,14 @@ def _open_key(
 
 def _pick(certificates: Sequence[x509.Certificate], checks: Sequence[Check]) -> x509.Certificate:
     """Pick the newest that passes; where none does, raise what is wrong with the one that comes furthest."""
-    refused: list[tuple[int, errors.SmimeRefused]] = []
+    refused: list[tuple[int, Refusal]] = []
     for one in sorted(certificates, key=lambda one: one.not_valid_before_utc, reverse=True):
         passed = 0
         try:
             for check in checks:
                 check(one)
                 passed += 1
-        except errors.SmimeRefused as why:
+        except SmimeRefused as why:
             refused.append((passed, why))
         else:
             return one
@@ -218,7 +240,7 @@ def _is_for(address: str) -> Check:
     def check(certificate: x509.Certificate) -> None:
         named = _addresses(certificate)
         if address.lower() not in named:
-            raise errors.SmimeOtherAddress if named else errors.SmimeNoAddress
+            raise build_refusal(RefusalCode.SMIME_OTHER_ADDRESS if named else RefusalCode.SMIME_NO_ADDRESS)
 
     return check
 
@@ -226,9 +248,9 @@ def _is_for(address: str) -> Check:
 def _is_in_date(now: datetime) -> Check:
     def check(certificate: x509.Certificate) -> None:
         if now < certificate.not_valid_before_utc:
-            raise errors.SmimeNotYet
+            raise build_refusal(RefusalCode.SMIME_NOT_YET)
         if now >= certificate.not_valid_after_utc:
-            raise errors.SmimeOutOfDate
+            raise build_refusal(RefusalCode.SMIME_OUT_OF_DATE)
 
     return check
 
@@ -237,14 +259,14 @@ def _encrypts(certificate: x509.Certificate) -> None:
     key, kind = _public_key(certificate), certificate.public_key_algorithm_oid
     # A key of RSASSA-PSS is one of RSA, and may only sign (RFC 4055, 1.2).
     if not isinstance(key, rsa.RSAPublicKey) or kind != PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5:
-        raise errors.SmimeNoRsaKey
+        raise build_refusal(RefusalCode.SMIME_NO_RSA_KEY)
     if key.key_size < LEAST_RSA_BITS:
-        raise errors.SmimeShortKey
+        raise build_refusal(RefusalCode.SMIME_SHORT_KEY)
     usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
     if usage and not usage.key_encipherment:  # without it, every use is allowed (RFC 5280, 4.2.1.3)
-        raise errors.SmimeSignOnly
+        raise build_refusal(RefusalCode.SMIME_SIGN_ONLY)
     if purposes and not set(purposes) & FOR_MAIL:
-        raise errors.SmimeNotForMail
+        raise build_refusal(RefusalCode.SMIME_NOT_FOR_MAIL)
 
 
 def _addresses(certificate: x509.Certificate) -> set[str]:

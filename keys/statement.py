@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from keys import errors, jose, shape
+from keys import jose, shape
+from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -22,10 +23,10 @@ MAX_CHECKPOINT_CHARACTERS = 2_048
 KIND = jose.Kind(
     "cme-statement+jwt",
     MAX_STATEMENT_BYTES,
-    errors.StatementMalformed,
-    errors.StatementAlgorithm,
-    errors.StatementType,
-    errors.StatementSignature,
+    RefusalCode.STATEMENT_MALFORMED,
+    RefusalCode.STATEMENT_ALGORITHM,
+    RefusalCode.STATEMENT_TYPE,
+    RefusalCode.STATEMENT_SIGNATURE,
 )
 
 
@@ -75,7 +76,21 @@ def issue(
     ring: Ring,
     now: datetime,
 ) -> str:
-    """Sign one page."""
+    """Sign one page of a statement, and return it.
+
+    Args:
+        audience: the DfE code of the authority that asked.
+        window: the page and the days that it asked for.
+        following: the number of the next page; None where this is the last.
+        sent: what we sent to it in these days, as it stands with us.
+        received: what it sent to us.
+        checkpoint: the newest of our audit log.
+        ring: our keys.
+        now: the time, in any zone.
+
+    Raises:
+        StatementRefused: a partner would refuse it.
+    """
     claims = {
         "iss": ring.authority,
         "aud": audience,
@@ -91,13 +106,13 @@ def issue(
     try:
         _statement(claims)  # a statement that a partner would refuse does not leave the house
     except jose.Unreadable:
-        raise errors.StatementMalformed from None
+        raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
 
 
 def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Trust, now: datetime) -> Statement:
-    """Check that `issuer` signed this page for us, just now.
+    """Check that `issuer` signed this page for us (`audience`), just now, and return it:
 
     1. the form of a statement, and its `typ`
     2. from the partner that was asked, and for us
@@ -105,18 +120,20 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     4. made now: an older one is no answer
     5. under a key on the partner's card that was valid when it signed
     6. the signature
+
+    Raises StatementRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     signed = jose.read(KIND, token)  # (1)
     try:
         statement = _statement(jose.read_object(signed.payload))
     except jose.Unreadable:
-        raise errors.StatementMalformed from None
+        raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     if (statement.issuer, statement.audience) != (issuer, audience):  # (2)
-        raise errors.StatementOtherParty
+        raise build_refusal(RefusalCode.STATEMENT_OTHER_PARTY)
     if statement.window != window:  # (3)
-        raise errors.StatementOtherWindow
+        raise build_refusal(RefusalCode.STATEMENT_OTHER_WINDOW)
     if abs(statement.issued_at - now) > jose.CLOCK_SKEW:  # (4)
-        raise errors.StatementNotFresh
+        raise build_refusal(RefusalCode.STATEMENT_NOT_FRESH)
     theirs = trust.signing_key(issuer, signed.kid, statement.issued_at)  # (5)
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
     return statement

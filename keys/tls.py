@@ -28,7 +28,10 @@ _DIGITAL_SIGNATURE = x509.KeyUsage(
 
 
 def self_signed(host: str, *, now: datetime, days: int) -> tuple[bytes, bytes]:
-    """Make a key and a certificate for a host name or an address; both PEM, the key in the clear for `ssl` to load."""
+    """Make a key and a certificate for a host name or an address, valid for `days` from `now`.
+
+    Return both as PEM, the key first and in the clear, for `ssl` to load.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])  # X.520: no longer than 64
@@ -54,17 +57,20 @@ def self_signed(host: str, *, now: datetime, days: int) -> tuple[bytes, bytes]:
 
 
 def der_base64(cert_pem: bytes) -> str:
-    """The certificate as a card's route carries it."""
+    """Return the certificate as a card's route carries it: base64 of its DER. Raises ValueError where it is none."""
     return b64encode(x509.load_pem_x509_certificate(cert_pem).public_bytes(Encoding.DER)).decode()
 
 
 def ends(cert_pem: bytes) -> datetime:
-    """When the certificate stops to hold. Raises ValueError where it is none."""
+    """Return when the certificate ceases to be valid, in UTC. Raises ValueError where it is none."""
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
 
 
 def pinned_ends(certificate: str) -> datetime | None:
-    """When a certificate that a card pins stops to hold; None where it is none, for a card may say anything."""
+    """Return when a certificate that a card pins ceases to be valid, in UTC.
+
+    None where it is none, for a card may say anything.
+    """
     try:
         return x509.load_der_x509_certificate(b64decode(certificate)).not_valid_after_utc
     except ValueError:
@@ -72,7 +78,10 @@ def pinned_ends(certificate: str) -> datetime | None:
 
 
 def own_host(cert_pem: bytes) -> str | None:
-    """The host of a certificate that signs itself; None where an authority issued it, which alone can issue the next."""
+    """Return the host of a certificate that signs itself.
+
+    None where an authority issued it, which alone can issue the next.
+    """
     certificate = x509.load_pem_x509_certificate(cert_pem)
     if certificate.issuer != certificate.subject:
         return None

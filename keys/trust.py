@@ -10,9 +10,9 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from keys import errors
 from keys.algorithms import KEMS, Kem, SealingPublicKey
 from keys.card import Card, CardKey, check_dates
+from keys.errors import KeyRefused, Refusal, RefusalCode, build_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Trust:
     __slots__ = ("_cards", "_sealing", "_verifying")
 
     def __init__(self, cards: Mapping[str, Card]) -> None:
-        """`cards` by authority. They have been through `card.read`, so their keys load."""
+        """Take the confirmed cards, by DfE code. They have been through `card.read`, so their keys load."""
         if any(code != card.authority for code, card in cards.items()):
             raise ValueError("a card stands under another authority's code")
         self._cards = dict(cards)
@@ -57,48 +57,60 @@ class Trust:
         return authority in self._cards
 
     def authorities(self) -> list[str]:
-        """Every authority whose card we hold."""
+        """List the DfE code of every authority whose card we hold."""
         return sorted(self._cards)
 
     def card(self, authority: str) -> Card:
-        """The card that we hold of an authority, whatever its dates."""
+        """Return the card that we hold of an authority, whatever its dates.
+
+        Raises CardRefused: `card.unknown-authority`.
+        """
         if authority not in self._cards:
-            raise errors.UnknownAuthority
+            raise build_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY)
         return self._cards[authority]
 
     def current_card(self, authority: str, at: datetime) -> Card:
-        """The card, unless it has expired."""
+        """Return the card, unless it has expired `at` that time. Raises CardRefused."""
         card = self.card(authority)
         check_dates(card, at)
         return card
 
     def signing_key(self, authority: str, kid: str, at: datetime) -> VerifyKey:
-        """The key with which this authority could sign at that moment.
+        """Return the key with which this authority could sign `at` that moment.
 
         The card's expiry is the caller's question, through `current_card`: it asks about now, and this about then.
+        Raises
+        CardRefused where we hold no card, KeyRefused where the key is not on it, was not valid then, or has been
+        revoked.
         """
         self.card(authority)
         if kid not in self._verifying[authority]:
-            raise errors.UnknownKey
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
         key, loaded = self._verifying[authority][kid]
         _check_key(key, at)
         return loaded
 
     def signing_keys(self, authority: str, *, revoked: bool = False) -> Iterator[VerifyKey]:
-        """Every key that may have signed for this authority at some time; or those that it has revoked since."""
+        """List every key that may have signed for this authority at some time; or those that it has revoked since.
+
+        Raises CardRefused where we hold no card.
+        """
         self.card(authority)
         return (loaded for key, loaded in self._verifying[authority].values() if (key.status == "revoked") == revoked)
 
     def sealing_key(self, authority: str, at: datetime) -> SealingPublic:
-        """The first key on the card, in its order, to which one may seal now."""
+        """Return the first key on the card, in its order, to which one may encrypt `at` that time.
+
+        Raises CardRefused as `current_card` does, or KeyRefused for the last key that was looked at.
+        """
         self.current_card(authority, at)
-        refusal: errors.Refusal = errors.UnknownKey("no sealing key")
+        refusal: Refusal = build_refusal(RefusalCode.KEY_UNKNOWN, "no sealing key")
         for key, loaded in self._sealing[authority]:
             if key.status == "retired":  # it still opens there, but nothing new is sealed to it
                 continue
             try:
                 _check_key(key, at)
-            except errors.KeyRefused as why:
+            except KeyRefused as why:
                 refusal = why
             else:
                 return loaded
@@ -116,8 +128,8 @@ def _sealing_public(key: CardKey) -> SealingPublic:
 
 def _check_key(key: CardKey, at: datetime) -> None:
     if key.status == "revoked":
-        raise errors.KeyRevoked
+        raise build_refusal(RefusalCode.KEY_REVOKED)
     if at < key.not_before:
-        raise errors.KeyNotYet
+        raise build_refusal(RefusalCode.KEY_NOT_YET)
     if at >= key.not_after:
-        raise errors.KeyOutOfDate
+        raise build_refusal(RefusalCode.KEY_OUT_OF_DATE)

@@ -11,17 +11,20 @@ PREFIX = "whsec_"
 
 
 def new_secret() -> bytes:
-    """A secret for one webhook."""
+    """Return a new secret (32 bytes) for one webhook."""
     return token_bytes(SECRET_BYTES)
 
 
 def shown(secret: bytes) -> str:
-    """As the standard has it written, and libraries take it."""
+    """Return the secret as the standard has it written, and libraries take it: `whsec_` and base64."""
     return PREFIX + b64encode(secret).decode()
 
 
 def sign(secret: bytes, name: str, seconds: int, body: bytes) -> str:
-    """The value of the header webhook-signature, over the id, the time and the body."""
+    """Return the value of the header webhook-signature (Standard Webhooks 1.0).
+
+    `name` is the webhook-id, `seconds` the webhook-timestamp (since 1970), `body` the bytes that are sent.
+    """
     mac = HMAC(secret, SHA256())
     mac.update(f"{name}.{seconds}.".encode() + body)
     return f"v1,{b64encode(mac.finalize()).decode()}"

@@ -7,19 +7,19 @@ from importlib.resources import files
 
 @cache
 def rows(name: str) -> tuple[dict[str, str], ...]:
-    """The rows of one list, by column name."""
+    """List the rows of one code list (the name of its file in `codes/`), by column name."""
     lines = (files("schemas") / "codes" / f"{name}.csv").read_text("utf-8").splitlines()
     return tuple(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 @cache
 def labels(name: str) -> dict[str, str]:
-    """Code to label, in the order of the list."""
+    """Return code to label, in the order of the list."""
     return {row["code"]: row["label"] for row in rows(name)}
 
 
 def authority_name(code: str) -> str | None:
-    """The name of a local authority of England or Wales, live or ended; None where there never was one."""
+    """Return the name of a local authority of England or Wales, live or ended; None where there never was one."""
     for name in ("authorities_live", "authorities_wales", "authorities_ended"):
         if code in labels(name):
             return labels(name)[code]
@@ -42,7 +42,10 @@ def _replaced() -> dict[str, str]:
 
 
 def authority_of(gss_code: str) -> str | None:
-    """The DfE code of the live authority that ONS knows, or knew before, by this code (E10000034); None where it is none for education."""
+    """Return the DfE code of the live authority that ONS knows, or knew before, by this code (E10000034).
+
+    None where it is none for education.
+    """
     while gss_code not in _by_gss_code() and gss_code in _replaced():
         gss_code = _replaced()[gss_code]
     return _by_gss_code().get(gss_code)
@@ -50,7 +53,7 @@ def authority_of(gss_code: str) -> str | None:
 
 @cache
 def regions() -> dict[str, frozenset[str]]:
-    """The live authorities of each region of England, and of Wales, by the region's name."""
+    """Return the DfE codes of the live authorities of each region of England, and of Wales, by the region's name."""
     found: dict[str, set[str]] = {}
     for row in rows("authorities_live"):
         found.setdefault(row["region"], set()).add(row["code"])
@@ -59,5 +62,8 @@ def regions() -> dict[str, frozenset[str]]:
 
 @cache
 def grounds(regulations: str) -> frozenset[str]:
-    """The letters of the grounds for deletion in the regulations of this year."""
+    """Return the letters of the grounds for deletion from the register in the regulations of this year.
+
+    2006: SI 2006/1751, regulation 8(1). 2024: SI 2024/208, regulation 9(1).
+    """
     return frozenset(row["code"] for row in rows("grounds") if row["regulations"] == regulations)

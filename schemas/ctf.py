@@ -56,17 +56,21 @@ class Leaver:
 
 
 def academic_year(today: date) -> int:
-    """The year in which the academic year of this day began."""
+    """Return the year in which the academic year of this day began. It begins on 1 September."""
     return today.year if (today.month, today.day) >= CHANGES else today.year - 1
 
 
 def version(today: date) -> int:
-    """The version that is current on this day."""
+    """Return the version of the Common Transfer File that is current on this day."""
     return academic_year(today) % 100
 
 
 def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
-    """Every pupil of the file with this name. Raises Unreadable where it is no CTF, or of another version than the newest two."""
+    """Read every pupil of the Common Transfer File with this name, one by one.
+
+    `today` says which versions are current. Raises Unreadable where it is no such file, or of another version than the
+    newest two; perhaps only after some pupils.
+    """
     header: etree._Element | None = None
     number = 0
     try:
@@ -110,7 +114,7 @@ class _Bounded:
         return data
 
     def begin_pupil(self) -> None:
-        """What follows is another pupil."""
+        """Begin another pupil."""
         self._left = MAX_PUPIL
 
 

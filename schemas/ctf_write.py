@@ -60,14 +60,17 @@ class Written:
 
 
 def file_name(source: str, destination: tuple[str, str], number: int) -> str:
-    """The name of the file with this running number: 333LLLL_CTF_885LLLL_001.xml."""
+    """Return the name of the file with this running number: 333LLLL_CTF_885LLLL_001.xml.
+
+    `source` is the DfE code of our authority; `destination` are the DfE code and the establishment number.
+    """
     return f"{source}{AUTHORITY}_CTF_{''.join(destination)}_{(number - 1) % NUMBERS + 1:03}.xml"
 
 
 def write(message: Message, destination: tuple[str, str], written_at: datetime) -> Written:
-    """The file of a notice about a child. `written_at` is the time of the clock on the wall, which also says the version.
+    """Return the Common Transfer File of a notice about a child, and the elements in which it says less.
 
-    Raises NotCarried.
+    `written_at` is the time of the clock on the wall, without a zone, which also says the version. Raises NotCarried.
     """
     body = message.body
     if not isinstance(body, Carried) or body.child is None or message.restriction == "phone-only":
@@ -81,7 +84,10 @@ def write(message: Message, destination: tuple[str, str], written_at: datetime) 
 
 
 def shorten(text: str, longest: int) -> str:
-    """As much of a name as fits. A letter keeps its marks, and what is joined stays together."""
+    """Return as much of a name as fits `longest` characters.
+
+    A letter keeps its marks, and what is joined stays together.
+    """
     whole = normalize("NFC", text)
     if len(whole) <= longest:
         return whole

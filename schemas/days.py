@@ -57,7 +57,7 @@ def could_be_either(text: str) -> bool:
 
 @lru_cache(MOST_DAYS)
 def read_day(text: str) -> date | None:
-    """Say which day a text names; None where it names none, or could mean two."""
+    """Return the day that a text names; None where it names none, or could mean two."""
     text = " ".join(text.split())
     if AMERICAN.match(text):
         return None

@@ -66,7 +66,7 @@ def name_hidden(sign: str) -> str:
 
 
 def is_line(text: str) -> bool:
-    """Say whether a text is seen whole, and stands on one line."""
+    """Is a text seen whole, and does it stand on one line?"""
     return find_hidden(text) is None and not any(sign in text for sign in "\t\n\r")
 
 
@@ -76,7 +76,10 @@ def say_hidden(sign: str) -> str:
 
 
 def check_message(message: Message) -> list[Finding]:
-    """Every element of a message that holds such a sign. Asked of what we send; who receives it shows it."""
+    """List a finding for every element of a message that holds such a sign.
+
+    It is asked of what we send; who receives such a sign shows it.
+    """
     path = f"Message/{message.kind}"
     found = [*_check(message.header, "Message/Header"), *_check(message.body, path)]
     return [Finding(CODE, "error", element, f"{say_hidden(sign)}.") for element, sign in found]

@@ -17,11 +17,10 @@ from lxml import etree
 from schemas import codes, rules, xml
 from schemas.findings import Finding, Unreadable
 from schemas.hidden_signs import check_message
-from schemas.layout import Slot
+from schemas.layout import NAMESPACE, Slot
 from schemas.message import Message
 from schemas.shapes import CodeList, Number, Text
 from schemas.wording import PLACES, place
-from schemas.xsd import NAMESPACE
 
 TEXTS = (
     "A", "G", "O", "R", "7", "11", "Specimen", "Example", "333", "885", "2101", "4000", "1000000001", "1000000002",
@@ -44,12 +43,15 @@ class Inspection:
     complete: bool  # False where some of the rules could not be asked
 
     def count(self, level: Literal["error", "warning"]) -> int:
-        """How many problems are of this level."""
+        """Count the problems of this level."""
         return sum(problem.level == level for problem in self.problems)
 
 
 def inspect(data: bytes, *, today: date) -> Inspection:
-    """Every problem, of shape and of meaning, in the order of the lines."""
+    """Find every problem in the bytes of a file, of shape and of meaning, in the order of the lines.
+
+    `today` is the date of whoever asks, for rules about dates. Nothing is raised, whatever the bytes are.
+    """
     try:
         root = xml.parsed(data)
     except Unreadable as why:
@@ -70,7 +72,7 @@ def inspect(data: bytes, *, today: date) -> Inspection:
 
 
 def values(slot: Slot) -> tuple[str, ...]:
-    """Some values that this element may have; of a code list, all."""
+    """List some values that this element may have; of a code list, all."""
     match slot.shape:
         case CodeList(name):
             return tuple(codes.labels(name))

@@ -27,12 +27,12 @@ FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
 
 
 def read(data: bytes) -> Message:
-    """The message in this text. Raises Unreadable with every problem that is found."""
+    """Read the message in this JSON text. Raises Unreadable with every problem that is found."""
     return of_object(loaded(data))
 
 
 def of_object(said: dict[str, Any]) -> Message:
-    """The message in this object, which was read before. Raises Unreadable with every problem that is found."""
+    """Read the message in this object, which was read before. Raises Unreadable with every problem that is found."""
     found: list[Finding] = []
     kinds = sorted(said.keys() & BODY_OF.keys())
     if len(kinds) != 1 or said.keys() != {"Header", kinds[0]}:
@@ -47,7 +47,7 @@ def of_object(said: dict[str, Any]) -> Message:
 
 
 def read_body(cls: type[Body], data: bytes) -> Any:
-    """A body alone, of this class; whoever puts it into a message has the XSD asked. Raises Unreadable."""
+    """Read a body alone, of this class. Whoever puts it into a message has the XSD asked. Raises Unreadable."""
     found: list[Finding] = []
     body = _whole(cls, loaded(data), f"Message/{cls.__name__}", found)
     if found:
@@ -56,13 +56,13 @@ def read_body(cls: type[Body], data: bytes) -> Any:
 
 
 def write(message: Message) -> bytes:
-    """The text of this message."""
+    """Return the JSON text of this message, UTF-8."""
     said = {"Header": plain(message.header), message.kind: plain(message.body)}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def plain(value: object) -> dict[str, object]:
-    """A value of one of our classes as JSON has it."""
+    """Return a value of one of our classes as JSON has it."""
     said: dict[str, object] = {}
     cls: type = type(value)
     for slot in slots(cls):
@@ -81,7 +81,7 @@ def _plain(slot: Slot, value: object) -> object:
 
 
 def loaded(data: bytes) -> dict[str, Any]:
-    """One JSON object, strictly: UTF-8, no member twice, not too large. Raises Unreadable."""
+    """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), not too large. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
     try:

@@ -17,7 +17,7 @@ LINE = Text(100)  # of what is text and says no more
 
 
 def definitions() -> dict[str, Any]:
-    """Every class of a message, every code list that it uses, and the message, by name."""
+    """Return JSON Schema for every class of a message, every code list that it uses, and the message, by name."""
     found: dict[str, Any] = {"Message": _message()}
     for cls in (Header, *BODIES):
         _collect(cls, found)
@@ -62,7 +62,7 @@ def _class(cls: type) -> dict[str, Any]:
 
 
 def code_list(name: str) -> dict[str, Any]:
-    """The codes of one list, and what they mean."""
+    """Return JSON Schema for one code list: the codes, and what they mean."""
     said = codes.labels(name)
     return {
         "type": "string",

@@ -11,6 +11,9 @@ from schemas.shapes import CodeList, Named, Number, Says, Text
 Shape = Text | CodeList | Number
 
 
+NAMESPACE = "urn:cme-exchange:message:1"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One field of a class, and the element that carries it."""
@@ -31,7 +34,7 @@ class Slot:
 
 @cache
 def slots(cls: type) -> tuple[Slot, ...]:
-    """The fields of a class in order."""
+    """List the fields of a class in order."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple(_slot(field.name, hints[field.name]) for field in fields(cls))
 
@@ -76,7 +79,7 @@ def _inner(cls: type) -> tuple[tuple[str, bool], ...]:
 
 
 def parts(value: object) -> list[object]:
-    """A value of a message and every value of our classes within it, outermost first."""
+    """List a value of a message and every value of our classes within it, outermost first."""
     found = [value]
     cls: type = type(value)
     for field, repeated in _inner(cls):

@@ -398,16 +398,16 @@ class Message:
 
     @property
     def kind(self) -> str:
-        """The name of the body."""
+        """Return the name of the body, as TransferNotice."""
         return type(self.body).__name__
 
     @cached_property
     def parts(self) -> tuple[object, ...]:
-        """The body and every value of our classes within it, outermost first."""
+        """List the body and every value of our classes within it, outermost first."""
         return tuple(layout.parts(self.body))
 
     def each(self, kind: type[T]) -> Sequence[T]:
-        """Every value of this class within the body, in order."""
+        """List every value of this class within the body, in order."""
         return self._by_class.get(kind, ())
 
     @cached_property
@@ -419,6 +419,6 @@ class Message:
 
     @property
     def restriction(self) -> str:
-        """The level that governs the message."""
+        """Return the level of restriction that governs the message; the lowest where its body names none."""
         restriction = getattr(self.body, "restriction", None)
         return restriction.level if restriction else RESTRICTIONS[0]

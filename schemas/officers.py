@@ -15,7 +15,7 @@ LONGEST = 150  # characters of a name, as the schema has it
 
 
 def on_wire(name: str, role: str) -> tuple[str, str]:
-    """Give the name and the role as a message has them. A name that leaves no room for the role is cut."""
+    """Return the name and the role as a message has them. A name that leaves no room for the role is cut."""
     label = codes.labels("service_roles").get(role)
     if label is None:
         return name, role
@@ -23,7 +23,7 @@ def on_wire(name: str, role: str) -> tuple[str, str]:
 
 
 def as_said(officer: Officer) -> tuple[str, str]:
-    """Give the name and the role as a person said them: the code of one list or the other."""
+    """Return the name and the role as a person said them: the code of one list or the other."""
     found = re.fullmatch(r"(.+) \(([^()]+)\)", officer.name)
     by_label = {label: code for code, label in codes.labels("service_roles").items()}
     if found and found[2] in by_label:
@@ -32,5 +32,5 @@ def as_said(officer: Officer) -> tuple[str, str]:
 
 
 def is_of_other_service(officer: object) -> bool:
-    """Tell whether the role in the message is not the person's own."""
+    """Is the role in the message not the person's own?"""
     return isinstance(officer, Officer) and as_said(officer)[1] not in codes.labels("roles")

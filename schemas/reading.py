@@ -24,7 +24,7 @@ class Row:
 
 
 def rows(value: object, depth: int = 0) -> Iterator[Row]:
-    """Every value within one of our classes, in the order of the schema."""
+    """List every value within one of our classes, in the order of the schema, each so `depth` deep."""
     for slot in _slots(value):
         inner = getattr(value, slot.field)
         for one in inner if slot.repeated else (() if inner is None else (inner,)):
@@ -46,7 +46,10 @@ class Section:
 
 
 def sections(body: object) -> Iterator[Section]:
-    """What a body says, in parts, without the codes: first its own values, then each of its parts; addresses on one line."""
+    """List what a body says, in parts, without the codes: first its own values, then each of its parts.
+
+    Addresses are on one line.
+    """
     yield Section("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
     for slot in _slots(body):
         if is_ours(slot.kind) and (inner := getattr(body, slot.field)):
@@ -84,7 +87,10 @@ def _slots(value: object) -> Sequence[Slot]:
 
 @lru_cache(WORDS_KEPT)
 def words(element: str) -> str:
-    """An element's name as a person writes it: DestinationAddress, destination address; DOB and UPN as they are."""
+    """Return an element's name as a person writes it, as "destination address" for DestinationAddress.
+
+    DOB and UPN stay as they are.
+    """
     if element in WORDS:
         return WORDS[element]
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[0-9]+", element)

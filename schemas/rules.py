@@ -56,13 +56,16 @@ def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Calla
 
 
 def check(message: Message, *, today: date) -> list[Finding]:
-    """Everything that the rules find, in their order. `today` is the date of whoever asks."""
+    """Return everything that the rules find, in their order. The message has passed the XSD.
+
+    `today` is the date of whoever asks: of the sender before it sends, of the receiver when it has come.
+    """
     found = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
     return list(dict.fromkeys(found))  # two children of a list break a rule at the same path: said once
 
 
 def errors(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that refuse the message."""
+    """List those that refuse the message. The others are warnings."""
     return [finding for finding in findings if finding.level == "error"]
 
 

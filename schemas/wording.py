@@ -10,10 +10,9 @@ from datetime import date, datetime
 from lxml import etree
 
 from schemas import codes
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import NAMESPACE, Slot, is_ours, slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
-from schemas.xsd import NAMESPACE
 
 BEGINS = (
     (rb"(?:\xef\xbb\xbf)?\s*$", "The file is empty."),
@@ -63,18 +62,18 @@ PLACES = _places()
 
 
 def not_xml(data: bytes) -> str:
-    """What a file is that does not begin as XML does."""
+    """Return the sentence on a file that does not begin as XML does: what it is."""
     return next(sentence for begin, sentence in BEGINS if re.match(begin, data))
 
 
 def malformed(code: int) -> str:
-    """Why the parser could not go on; `code` is its own, 0 where it had none."""
+    """Return the sentence on why the parser could not go on. `code` is libxml2's own, 0 where it had none."""
     why = MALFORMED.get(code)
     return "The file is not well-formed XML" + (f": {why}." if why else ".")
 
 
 def place(element: etree._Element) -> str:
-    """The path of this element, as far down as it leads through elements of ours."""
+    """Return the path of this element, as far down as it leads through elements of ours."""
     names = [_name(one) for one in (*reversed(list(element.iterancestors())), element)]
     while len(names) > 1 and "/".join(names) not in PLACES:
         names.pop()
@@ -82,9 +81,9 @@ def place(element: etree._Element) -> str:
 
 
 def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
-    """What the XSD has against this element; `kind` is the validator's name for the fault.
+    """Return the sentence on what the XSD has against this element.
 
-    `lacks`: it ends before everything stands in it that must.
+    `kind` is libxml2's name for the fault. `lacks`: the element ends before everything stands in it that must.
     """
     path = place(element)
     name = path.rsplit("/", 1)[-1]
@@ -105,7 +104,7 @@ def _name(element: etree._Element) -> str:
 
 
 def wanted(slot: Slot) -> str:
-    """What may stand in this element."""
+    """Return the sentence on what may stand in this element."""
     match slot.shape:
         case CodeList(name):
             return _either([_code(code, label) for code, label in codes.labels(name).items()])

@@ -17,9 +17,8 @@ from lxml import etree
 
 from schemas import wording
 from schemas.findings import Finding, Unreadable
-from schemas.layout import slots
+from schemas.layout import NAMESPACE, slots
 from schemas.message import BODIES, Body, Header, Message
-from schemas.xsd import NAMESPACE
 
 __all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 
@@ -44,14 +43,15 @@ ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["
 
 
 def read(data: bytes) -> Message:
-    """The message in this text. Raises Unreadable with every problem that the schema finds."""
+    """Read the message in this XML text. Raises Unreadable with every problem that the XSD finds."""
     return _message(_tree(data))
 
 
 def write(message: Message) -> bytes:
-    """The one text of this message, valid under the XSD. Raises Unreadable where a value does not fit its element.
+    """Return the one XML text of this message, UTF-8, valid under the XSD.
 
-    The text is put together first and then parsed and checked, so that what was checked is what gets signed.
+    The text is put together first and then parsed and checked, so that what was checked is what gets signed. Raises
+    Unreadable where a value does not fit its element.
     """
     lines = [f'<Message xmlns="{NAMESPACE}">']
     _write(lines, "Header", message.header, "  ")
@@ -73,7 +73,7 @@ def _tree(data: bytes) -> etree._Element:
 
 
 def parsed(data: bytes) -> etree._Element:
-    """The root of this text, which is a Message by its name; the XSD was not asked yet. Raises Unreadable."""
+    """Return the root of this text, a Message by its name; the XSD was not asked yet. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_text(data)
@@ -147,7 +147,7 @@ def _validate(root: etree._Element) -> None:
 
 
 def faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
-    """What the XSD has against this tree: one finding for each place and line, with its element."""
+    """List what the XSD has against this tree: one finding for each place and line, with its element."""
     schema = _schema()
     if schema.validate(root):
         return []

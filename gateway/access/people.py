@@ -53,20 +53,14 @@ def make(here: Authority, name: str, called: str, roles: Iterable[Role], by: str
 
 def _check(name: str, called: str) -> None:
     if not NAME.fullmatch(name):
-        raise NotAllowed(
-            "people.name",
-            "A name to sign in with has 3 to 80 small letters, digits, and . _ ' + @ -.",
-            "Use the person's mail address.",
-        )
+        raise NotAllowed("people.name")
     if not (0 < len(called) <= MAX_CALLED and is_line(called)):
-        raise NotAllowed(
-            "people.called", "Say how the person is called, in up to 80 characters.", "Such as Ash Example."
-        )
+        raise NotAllowed("people.called")
 
 
 def _some(roles: Iterable[Role]) -> frozenset[Role]:
     if not (found := frozenset(roles)):
-        raise NotAllowed("people.no-role", "A person needs a role.", f"One or more of: {', '.join(Role)}.")
+        raise NotAllowed("people.no-role", roles=", ".join(Role))
     return found
 
 
@@ -108,9 +102,7 @@ def _put(tx: Connection, person: Person) -> None:
     had = _has_admin(tx)
     people.put(tx, person)
     if had and not _has_admin(tx):
-        raise NotAllowed(
-            "people.last-admin", "Nobody would be left to manage people.", "Make somebody else an admin first."
-        )
+        raise NotAllowed("people.last-admin")
 
 
 def reset(here: Authority, name: str, by: str) -> str:
@@ -121,11 +113,7 @@ def reset(here: Authority, name: str, by: str) -> str:
     def write(tx: Connection) -> None:
         person = people.get(tx, name)
         if person.through != LOCAL:
-            raise NotAllowed(
-                "people.directory",
-                "This person signs in with the council's directory.",
-                "Their password is kept there.",
-            )
+            raise NotAllowed("people.directory")
         until = here.now() + ONE_TIME_LIFE
         fresh = replace(
             person,

@@ -115,7 +115,7 @@ def at_stage(tx: Connection, here: Authority, secret: str, stage: Stage) -> Sess
 
 def begin_again() -> NotAllowed:
     """Of a step that came too late, or twice."""
-    return NotAllowed("sign-in.begin-again", "That took too long, or was done already.", "Sign in again.")
+    return NotAllowed("sign-in.begin-again")
 
 
 def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:

@@ -106,11 +106,7 @@ def _take_as_long(tx: Connection, here: Authority) -> None:
 
 
 def _no() -> NotAllowed:
-    return NotAllowed(
-        "sign-in.refused",
-        "The name or the password is wrong, or the account is locked.",
-        "Check both. After five wrong tries an account is locked for fifteen minutes, except in browsers in which you have signed in before; an admin can give a new password.",
-    )
+    return NotAllowed("sign-in.refused")
 
 
 def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
@@ -133,11 +129,7 @@ def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
 
     found = here.store.run(write)
     if found is None:
-        raise NotAllowed(
-            "sign-in.one-time-code",
-            "This code is not the one that counts now.",
-            "Type the newest code of your app; each counts once. Is the clock of your telephone right?",
-        )
+        raise NotAllowed("sign-in.one-time-code")
     return found
 
 
@@ -161,10 +153,10 @@ def change_password(here: Authority, session: Session, old: str, new: str) -> No
     """Another password; every other session of theirs ends. Raises NotAllowed."""
     person = here.store.look(lambda tx: people.get(tx, session.person.name))
     if lockout.is_locked(person.locked_until, here.now()):
-        raise NotAllowed("sign-in.old-password", "Too many passwords were wrong.", "Try again in a quarter of an hour.")
+        raise NotAllowed("sign-in.old-password", "locked")
     if person.through != LOCAL or not passwords.matches(old, person.password):
         here.store.run(lambda tx: _refuse(tx, here, people.get(tx, person.name), "password"))
-        raise NotAllowed("sign-in.old-password", "The present password is wrong.", "Type it again.")
+        raise NotAllowed("sign-in.old-password")
     _check_password(here, person, new)
     kept = passwords.hashed(new)
 
@@ -178,22 +170,14 @@ def change_password(here: Authority, session: Session, old: str, new: str) -> No
 
 def _check_password(here: Authority, person: Person, password: str) -> None:
     if not LEAST_PASSWORD <= len(password) <= passwords.MAX_PASSWORD:
-        raise NotAllowed(
-            "password.length",
-            f"A password has {LEAST_PASSWORD} to {passwords.MAX_PASSWORD} characters.",
-            "Try three words.",
-        )
+        raise NotAllowed("password.length", least=LEAST_PASSWORD, most=passwords.MAX_PASSWORD)
     if passwords.matches(password, person.password):
-        raise NotAllowed("password.same", "This is the password that you have.", "Choose another.")
+        raise NotAllowed("password.same")
     ours = here.config.authority
     known = [person.name, person.called, *person.called.split(), ours.name, "cme", "gateway", "council"]
     guesses = zxcvbn(_without(password, known), max_length=passwords.MAX_PASSWORD)
     if guesses["score"] < STRONG:
-        raise NotAllowed(
-            "password.weak",
-            "This password would soon be guessed.",
-            "Three words that do not belong together are a good one.",
-        )
+        raise NotAllowed("password.weak")
 
 
 def _without(password: str, known: Sequence[str]) -> str:
@@ -208,9 +192,7 @@ def set_code(here: Authority, session: Session, secret: bytes, code: str) -> Non
     """From now on they sign in with a second factor too: the code shows that their app has the secret. Raises NotAllowed."""
     step = one_time_code.step(secret, code, here.now())
     if step is None:
-        raise NotAllowed(
-            "sign-in.one-time-code", "This code is not the one that counts now.", "Type the newest code of your app."
-        )
+        raise NotAllowed("sign-in.one-time-code")
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
 
     def write(tx: Connection) -> None:
@@ -288,11 +270,7 @@ def from_directory(here: Authority, known: Known) -> str:
 
     found = here.store.run(write)
     if found is None:
-        raise NotAllowed(
-            "sign-in.not-here",
-            "The directory knows you, but you may not come in here.",
-            "Ask an admin of this gateway.",
-        )
+        raise NotAllowed("sign-in.not-here")
     return found
 
 

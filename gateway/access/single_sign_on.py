@@ -100,9 +100,7 @@ async def finish(here: Authority, pending: Pending, answer: Mapping[str, str], r
 
 def _provider(here: Authority) -> IdentityProvider:
     if here.identity_provider is None:
-        raise NotAllowed(
-            "sign-in.not-set", "Nobody signs in here through the council's identity provider.", "Set [sign_in]."
-        )
+        raise NotAllowed("sign-in.not-set")
     return here.identity_provider
 
 
@@ -114,25 +112,21 @@ def _challenge(verifier: str) -> str:
 def _belongs(answer: Mapping[str, str], pending: Pending, now: datetime) -> None:
     """Is it the answer to this sign-in, and in time?"""
     if now >= pending.begun_at + PENDING:
-        raise NotAllowed("sign-in.too-late", "This sign-in was begun too long ago.", "Sign in again.")
+        raise NotAllowed("sign-in.too-late", minutes=PENDING // timedelta(minutes=1))
     if not _same(answer.get("state", ""), pending.state):
-        raise NotAllowed("sign-in.other-state", "This answer does not belong to your sign-in.", "Sign in again.")
+        raise NotAllowed("sign-in.other-state")
 
 
 def _code(answer: Mapping[str, str], issuer: str, names_itself: bool) -> str:
     """The code, in an answer from our provider."""
     named = answer.get("iss", "" if names_itself else issuer)  # RFC 9207, 2.4: also of an error
     if not _same(named, issuer):
-        raise NotAllowed(
-            "sign-in.other-issuer",
-            "The answer comes from another identity provider than the council's.",
-            "Sign in again; if it repeats, tell the operator: somebody may be misleading your browser.",
-        )
+        raise NotAllowed("sign-in.other-issuer")
     if "error" in answer:
         raise _refused(answer["error"])
     code = answer.get("code", "")
     if not (0 < len(code) <= MAX_ANSWER and code.isascii() and code.isprintable()):
-        raise NotAllowed("sign-in.malformed", "The identity provider's answer has no code in it.", "Sign in again.")
+        raise NotAllowed("sign-in.malformed")
     return code
 
 
@@ -143,29 +137,19 @@ def _same(one: str, other: str) -> bool:
 def _refused(word: str) -> NotAllowed | Unusable:
     """What the provider's word for its refusal means, to a person. Words that are none are not repeated."""
     if word == "access_denied":
-        return NotAllowed(
-            "sign-in.denied",
-            "The sign-in was broken off, or the council's directory did not allow it.",
-            "Sign in again.",
-        )
+        return NotAllowed("sign-in.denied")
     if word == "invalid_grant":
-        return NotAllowed("sign-in.code", "The sign-in was used already, or took too long.", "Sign in again.")
+        return NotAllowed("sign-in.code")
     if word in OURS_TO_MEND:
-        return Unusable(
-            "sign-in.client",
-            "The identity provider does not accept this gateway.",
-            "Tell the operator: [sign_in] client_id is wrong, or its client secret has ended.",
-        )
+        return Unusable("sign-in.client")
     said = word if WORD.fullmatch(word) else "in no word that is known"
-    return NotAllowed(
-        "sign-in.failed", f"The identity provider refused the sign-in ({said}).", "Sign in again, or tell the operator."
-    )
+    return NotAllowed("sign-in.failed", reason=said)
 
 
 def _unusable(why: Exception) -> Unusable:
     if isinstance(why, NotReached):
-        return Unusable("sign-in.not-reached", f"Nobody can sign in now: {why}.", "Try again in a few minutes.")
-    return Unusable("sign-in.not-as-agreed", f"Nobody can sign in: {why}.", "Tell the operator; see docs/operators.md.")
+        return Unusable("sign-in.not-reached", reason=why)
+    return Unusable("sign-in.not-as-agreed", reason=why)
 
 
 def _person(here: Authority, claims: Mapping[str, Any]) -> Person:
@@ -182,16 +166,8 @@ def _roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:
         if roles := frozenset(known[value] for value in _values(claims, claim) if value in known):
             return roles
     if _too_many_groups(claims):
-        raise NotAllowed(
-            "sign-in.too-many-groups",
-            "You are in so many groups of the council's directory that it does not name them, so your role is not known.",
-            f"Ask {settings.whom_to_ask} to give you an app role of the CME gateway in place of a group.",
-        )
-    raise NotAllowed(
-        "sign-in.no-role",
-        "The council's directory knows you, but has given you no role in the CME gateway.",
-        f"Ask {settings.whom_to_ask} for one: say what your work is.",
-    )
+        raise NotAllowed("sign-in.too-many-groups", whom_to_ask=settings.whom_to_ask)
+    raise NotAllowed("sign-in.no-role", whom_to_ask=settings.whom_to_ask)
 
 
 def _too_many_groups(claims: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ class SlowChecks:
         `asker`: the place or person who asks. Work that was not begun when Busy is raised is never done.
         """
         if self._waiting.total() >= MOST_WAITING or self._waiting[asker] >= MOST_OF_ONE:
-            raise Busy("sign-in.busy", "Too many passwords are being checked at this moment.", "Try again in a minute.")
+            raise Busy("sign-in.busy")
         self._waiting[asker] += 1
         job = asyncio.wrap_future(self._put(work))
         try:
@@ -93,11 +93,7 @@ class SlowChecks:
         return MOST_SECONDS if begun is None else max(0.0, begun + MOST_SECONDS - time.monotonic())
 
     def _late(self) -> Busy:
-        why = Busy(
-            "sign-in.late",
-            f"The password could not be checked within {MOST_SECONDS:.0f} seconds.",
-            "Try again in a minute. If it stays so, tell whoever runs the gateway.",
-        )
+        why = Busy("sign-in.late", seconds=f"{MOST_SECONDS:.0f}")
         if PASSWORDS not in self._here.looked:  # once for each time that it hangs
             failed("password check", why)
             since = self._here.now() - timedelta(seconds=MOST_SECONDS)

@@ -88,9 +88,7 @@ def chosen(accept: str, offered: tuple[str, ...]) -> str:
     marks = {form: max((mark for mark in (_mark(form, one) for one in wanted)), default=(0, 0.0)) for form in offered}
     best = max(offered, key=lambda form: marks[form][1])
     if marks[best][1] <= 0:
-        raise NotAcceptable(
-            "request.not-acceptable", "There is no answer in a form that you accept.", f"Accept {' or '.join(offered)}."
-        )
+        raise NotAcceptable("request.not-acceptable", kinds=" or ".join(offered))
     return best
 
 

@@ -98,7 +98,7 @@ async def _caller(request: web.Request, here: Authority, operation: Operation) -
 
 def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
     if operation.act is None or not allows(scopes, operation.act):
-        raise NoScope("client.scope", "The token does not grant this.", "Ask for a token with the scope that it needs.")
+        raise NoScope("client.scope", "token")
 
 
 def take(request: web.Request, name: str) -> None:
@@ -128,7 +128,7 @@ def _form(parameter: Parameter) -> str:
 
 
 def _malformed(what: str) -> Malformed:
-    return Malformed("request.malformed", f"The request cannot be read: {what}.", "Look at /api/v1/openapi.json.")
+    return Malformed("request.malformed", what=what)
 
 
 def _accept(request: web.Request) -> str:
@@ -157,11 +157,7 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
     """The answer of the room, or that which it gave before."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if not re.fullmatch(KEY, key, re.ASCII) or len(request.headers.getall("Idempotency-Key")) > 1:
-        raise Malformed(
-            "once.no-key",
-            "The request needs an Idempotency-Key: up to 64 letters, digits and . _ ~ -.",
-            "Make a new one for each act, and send the same again when you repeat it.",
-        )
+        raise Malformed("once.no-key")
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
     begun = await asyncio.to_thread(idempotency.begin, call.here, call.client.id, key.strip('"'), said)

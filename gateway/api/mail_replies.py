@@ -50,7 +50,7 @@ def judge(call: Call) -> Reply:
     """What an officer read in it."""
     said = json.loaded(call.body)
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
-        raise Malformed("request.malformed", "A judgement is one of three.", "Look at /api/v1/openapi.json.")
+        raise Malformed("request.malformed", what="a judgement is one of three")
     kept = idempotency.also(call.here, call.tried, taken)
     reply = by_mail.judge(call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept)
     return answered(taken(reply.message_id))

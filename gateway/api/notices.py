@@ -201,7 +201,7 @@ def _before(call: Call) -> tuple[datetime, str] | None:
 
 
 def _wrong(name: str) -> Malformed:
-    return Malformed("request.malformed", f"{name} is not written as it must be.", "Use `next` as it was given.")
+    return Malformed("request.malformed", "cursor", name=name)
 
 
 def read(call: Call) -> Reply:

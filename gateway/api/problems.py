@@ -1,14 +1,24 @@
-"""Every error in one form (RFC 9457): a type, one sentence, our code, what to do next; and no traceback to anybody."""
+"""Every error in one form (RFC 9457): a type, one sentence, our code, what to do next; and no traceback to anybody.
+
+The status of an error stands beside its code, in `gateway/errors.csv`. Here are only those that aiohttp or `keys` raised.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from gateway.api.call import HERE, Malformed, NotAcceptable, Reply, text_of
+from gateway.api.call import HERE, Reply, text_of
 from gateway.api.shapes import Fault, Problem
 from gateway.case_systems.clients import NotLetIn
-from gateway.case_systems.idempotency import OtherRequest
-from gateway.errors import ConfigProblem, GatewayError, NotAllowed, NotFound, StoreUnavailable, Unconfirmed, Unfit
+from gateway.errors import (
+    ConfigProblem,
+    GatewayError,
+    NotAllowed,
+    StoreUnavailable,
+    Unconfirmed,
+    Unfit,
+    count_problems,
+)
 from gateway.logs import failed
 from keys.errors import Destroyed, Refusal
 from schemas.findings import Finding, Unreadable
@@ -16,22 +26,13 @@ from schemas.findings import Finding, Unreadable
 PROBLEM = "application/problem+json"
 TYPE = "urn:cme-gateway:problem:"
 RETRY_SECONDS = 30
+# what aiohttp itself refuses, by its status
 OF_HTTP = {
-    404: ("request.no-such-place", "There is nothing at this address.", "Look at /api/v1/openapi.json."),
-    405: ("request.method", "This address does not take this method.", "The Allow header names those that it takes."),
-    413: ("request.too-large", "The request is larger than any message.", "Send one message in one request."),
-    415: ("request.content-type", "The body has a form that is not read here.", "Look at /api/v1/openapi.json."),
+    404: "request.no-such-place",
+    405: "request.method",
+    413: "request.too-large",
+    415: "request.content-type",
 }
-UNPROCESSABLE = (
-    "webhook.host",
-    "webhook.no-event",
-    "notice.not-ours",
-    "notice.not-alone",
-    "notice.other-case",
-    "reply.restricted",
-    "reply.not-an-enquiry",
-    "reply.not-answerable",
-)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,7 +46,7 @@ class TooFast(GatewayError):  # noqa: N818 - a refusal is an answer
 
     def __init__(self, seconds: int) -> None:
         """`seconds`: after which there is room again."""
-        super().__init__("request.too-fast", "More requests than were agreed.", f"Wait {seconds} seconds.")
+        super().__init__("request.too-fast", seconds=seconds)
         self.seconds = seconds
 
 
@@ -57,9 +58,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as why:
         if why.status < 400:
             raise
-        code, sentence, next_step = OF_HTTP.get(why.status, (f"http.{why.status}", why.reason, ""))
         headers = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else {}
-        return response(problem(why.status, code, sentence, next_step), headers)
+        return response(_of_http(why), headers)
     except Exception as why:  # noqa: BLE001 - the last line before a client
         return response(*told(why, request.app[HERE].config.console_url))
 
@@ -74,76 +74,64 @@ def response(reply: Reply, headers: Mapping[str, str] | None = None) -> web.Resp
 
 
 def problem(status: int, code: str, sentence: str, next_step: str = "", errors: Iterable[Fault] = ()) -> Reply:
-    """One problem. A next step that names a command is for a terminal, which a case system is not."""
-    said = "" if "cme-gateway" in next_step else next_step
-    return Reply(status, text_of(Problem(TYPE + code, status, sentence, code, said, tuple(errors))), PROBLEM)
+    """One problem."""
+    return Reply(status, text_of(Problem(TYPE + code, status, sentence, code, next_step, tuple(errors))), PROBLEM)
 
 
 def told(why: Exception, realm: str = "") -> tuple[Reply, dict[str, str]]:
     """What a flow or a guard raised, as a problem, and the headers that belong to it."""
     match why:
         case NotLetIn():
-            challenge = f'Bearer realm="{realm}", error="invalid_token"'
-            return _of(401, why), {"WWW-Authenticate": challenge}
+            return _of_error(why), {"WWW-Authenticate": f'Bearer realm="{realm}", error="invalid_token"'}
         case NoScope():
-            return _of(403, why), {"WWW-Authenticate": f'Bearer realm="{realm}", error="insufficient_scope"'}
+            return _of_error(why), {"WWW-Authenticate": f'Bearer realm="{realm}", error="insufficient_scope"'}
         case TooFast():
-            return _of(429, why), {"Retry-After": str(why.seconds)}
+            return _of_error(why), {"Retry-After": str(why.seconds)}
         case TimeoutError():
-            return problem(408, "request.too-slow", "The request took too long to arrive.", "Send it again."), {}
+            return _of_error(GatewayError("request.too-slow")), {}
         case web.RequestPayloadError():
-            return problem(400, "request.body", "The body cannot be read.", "Send it whole, and not compressed."), {}
+            return _of_error(GatewayError("request.body")), {}
         case StoreUnavailable():
             failed("call", why)
-            return problem(503, why.code, "Nothing can be read or kept now.", "Try again later."), _later()
+            return _of_error(GatewayError("api.unavailable").with_code(why.code)), _later()
         case ConfigProblem():
             failed("call", why)
-            return problem(500, why.code, why.sentence, "Tell whoever runs this gateway."), {}
-    if (status := _status(why)) is not None:
-        return _of(status, why), {}
+            return _of_error(why), {}
+        case GatewayError():
+            return _of_error(why), _later() if why.status == 503 else {}
+        case Unreadable():
+            unreadable = GatewayError("message.unreadable").with_code(why.code)
+            return _of_error(unreadable, why.problems), {}
+        case Refusal():
+            status = 410 if isinstance(why, Destroyed) else 409
+            return problem(status, why.code, why.sentence, why.next_on_page), {}
     failed("call", why)
-    return problem(500, "api.internal", "Something went wrong here.", "Try again; tell whoever runs it."), _later()
+    return _of_error(GatewayError("api.internal")), _later()
 
 
 def _later() -> dict[str, str]:
     return {"Retry-After": str(RETRY_SECONDS)}
 
 
-def _status(why: Exception) -> int | None:
-    match why:
-        case Malformed():
-            return 400
-        case NotFound():
-            return 404
-        case NotAcceptable():
-            return 406
-        case Destroyed():
-            return 410
-        case Unfit() | Unconfirmed() | Unreadable() | OtherRequest():
-            return 422
-        case GatewayError():
-            return 422 if why.code in UNPROCESSABLE else 409
-        case Refusal():
-            return 409
-    return None
+def _of_http(why: web.HTTPException) -> Reply:
+    if why.status in OF_HTTP:
+        return _of_error(GatewayError(OF_HTTP[why.status]))
+    return problem(why.status, f"http.{why.status}", why.reason, "See /api/v1/openapi.json for what is accepted.")
 
 
-def _of(status: int, why: Exception) -> Reply:
+def _of_error(why: GatewayError, findings: Iterable[Finding] = ()) -> Reply:
+    """One error as a problem. What was found wrong with a notice is listed beside the sentence, not in it."""
     match why:
         case Unfit():
-            return problem(status, why.code, "The notice breaks a rule.", why.next_step, map(fault, why.findings))
-        case Unconfirmed():
-            sentence = "Somebody must look at this notice before it goes; nothing was kept."
-            next_step = (
-                "Correct it, or send it as a new request with the codes in Confirmed, if it is right as it stands."
+            listed, findings = (
+                GatewayError("notice.unfit", "listed", problems=count_problems(why.findings)),
+                why.findings,
             )
-            return problem(status, why.code, sentence, next_step, map(fault, why.findings))
-        case Unreadable():
-            sentence, next_step = "The text is not a message of the schema.", "Correct it; nothing was kept."
-            return problem(status, why.code, sentence, next_step, map(fault, why.problems))
-        case GatewayError() | Refusal():
-            return problem(status, why.code, why.sentence, why.next_step)
-    raise AssertionError("nothing else has a status")
+        case Unconfirmed():
+            listed, findings = GatewayError("notice.unconfirmed", "listed"), why.findings
+        case _:
+            listed = why
+    return problem(listed.status, why.code, listed.sentence, listed.next_on_page, map(fault, findings))
 
 
 def fault(finding: Finding) -> Fault:

@@ -13,7 +13,7 @@ from gateway.api.problems import TooFast, problem, response
 from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
-from gateway.errors import NotAllowed
+from gateway.errors import GatewayError, NotAllowed
 from gateway.partner_api.addresses import who_asks
 from gateway.partner_api.throttle import Tries
 from keys.api_token import LIFE
@@ -38,16 +38,16 @@ async def give(request: web.Request) -> web.Response:
         _count(request, address)
     if form.get("grant_type") != "client_credentials":
         word = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
-        return _no(400, "token.grant-type", "The grant type is client_credentials, and no other.", word)
+        return _no(GatewayError("token.grant-type"), word)
     try:
         token, scopes = await asyncio.to_thread(
             clients.let_in, here, name, secret, form.get("scope", "").split(), address
         )
     except NotLetIn as why:
         challenge = {"WWW-Authenticate": f'Basic realm="{clients.audience(here)}"'}
-        return _no(401, why.code, why.sentence, "invalid_client", challenge)
+        return _no(why, "invalid_client", challenge)
     except NotAllowed as why:
-        return _no(400, why.code, why.sentence, "invalid_scope")
+        return _no(why, "invalid_scope", status=400)
     return response(given(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
 
 
@@ -80,8 +80,11 @@ def _shown(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-def _no(status: int, code: str, sentence: str, word: str, headers: dict[str, str] | None = None) -> web.Response:
-    reply = problem(status, code, sentence)
+def _no(
+    why: GatewayError, word: str, headers: dict[str, str] | None = None, *, status: int | None = None
+) -> web.Response:
+    """Answer in both forms. `status`: where RFC 6749, 5.2, names another than the error has elsewhere."""
+    reply = problem(status or why.status, why.code, why.sentence, why.next_on_page)
     body = reply.body.removesuffix(b"}") + f', "error": "{word}"}}'.encode()
     made = response(reply, headers)
     made.body = body

@@ -43,7 +43,7 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[Event]]:
     known = [str(one) for one in Event]
     fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
     if not fits or said.keys() != {"url", "events"} or not all(one in known for one in events or ()):
-        raise Malformed("request.malformed", "A webhook has a url and events.", "Look at /api/v1/openapi.json.")
+        raise Malformed("request.malformed", what="a webhook has a url and events")
     return str(url), {Event(one) for one in events or ()}
 
 

@@ -192,11 +192,7 @@ def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[s
             beyond = {note: who for note, who in seen.items() if note not in signed}
             return check((line.rstrip("\n") for line in file), signed, trust, authority, beyond)
     except (OSError, UnicodeDecodeError):
-        raise Unusable(
-            "audit.not-an-export",
-            f"{folder} does not hold an export that can be read.",
-            f"It must hold {ENTRIES} and {CHECKPOINTS}, as `cme-gateway audit export` writes them.",
-        ) from None
+        raise Unusable("audit.not-an-export", folder=folder, entries=ENTRIES, checkpoints=CHECKPOINTS) from None
 
 
 def check(
@@ -294,11 +290,7 @@ def _number(text: str) -> int | None:
 async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> Verdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     if (folder / ENTRIES).exists():
-        raise Unusable(
-            "audit.export-exists",
-            f"There is an export in {folder} already.",
-            "Name another folder; it is not written over.",
-        )
+        raise Unusable("audit.export-exists", folder=folder)
     await checkpoint(here, Entry("audit.exported", by))
 
     def write(tx: Connection) -> None:
@@ -308,11 +300,7 @@ async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwa
                 file.writelines(kept.entry + "\n" for kept in watch(audit_log.entries(tx), audit_log.head(tx).size))
             (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.checkpoints(tx)), "utf-8")
         except OSError as why:
-            raise Unusable(
-                "audit.not-written",
-                f"The export cannot be written to {folder} ({why.strerror}).",
-                "Name another folder.",
-            ) from None
+            raise Unusable("audit.not-written", "folder", folder=folder, why=why.strerror) from None
 
     await here.store.read(write)
     return verify_export(folder, Trust({here.code: here.own_card}), here.code)
@@ -333,8 +321,4 @@ def export_zip(here: Authority, file: IO[bytes]) -> None:
     try:
         here.store.look(write)
     except OSError as why:
-        raise Unusable(
-            "audit.not-written",
-            f"The log cannot be written into a file for you ({why.strerror}).",
-            "Whoever runs this gateway can make room, or take it out there.",
-        ) from None
+        raise Unusable("audit.not-written", why=why.strerror) from None

@@ -91,7 +91,7 @@ def check(here: Authority, asked: Asked) -> None:
 
 def _sought(tx: Connection, asked: Asked) -> tuple[Sought, str | None]:
     if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find(tx, asked.person)):
-        raise NotFound("audit.no-person", "Nobody of this name has done anything here.", "See the names in the log.")
+        raise NotFound("audit.no-person")
     abouts, partners, case = _ids(tx, asked.reference) if asked.reference else (None, None, None)
     who = asked.person or None, asked.partner or None
     return Sought(audit_sentences.acts_of(asked.kind), *who, abouts, asked.since, asked.until, partners), case
@@ -109,9 +109,7 @@ def _ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] |
         if case := _case_of(tx, one):
             return named, None, case
     if not audit_search.newest(tx, Sought(abouts=named), None, 1):
-        raise NotFound(
-            "audit.no-reference", "The log has nothing about this reference.", "Check it, or give the whole id."
-        )
+        raise NotFound("audit.no-reference")
     return named, None, None
 
 
@@ -193,9 +191,7 @@ def prove(here: Authority, number: int) -> Proof:
     def work(tx: Connection) -> Proof:
         kept, over = audit_search.one(tx, number), audit_search.checkpoint_over(tx, number)
         if over is None:
-            raise NotAllowed(
-                "audit.not-signed-yet", "No checkpoint lies over this entry yet.", "Try again in a minute."
-            )
+            raise NotAllowed("audit.not-signed-yet")
         stamped = note.verify_checkpoint_with_trust(
             over[1], authority=here.code, trust=Trust({here.code: here.own_card})
         )

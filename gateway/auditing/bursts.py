@@ -4,22 +4,18 @@
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
+from gateway.background import run_every
 from gateway.context import Authority
 from gateway.core.bursts import Noted
-from gateway.errors import StoreUnavailable
-from gateway.logs import failed
 from gateway.store import audit_log
 from gateway.store.audit_log import Entry
 
 LOOK_EVERY = 5.0  # seconds
-LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +70,8 @@ def write(tx: Connection, here: Authority, *, everything: bool = False) -> None:
 
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:
     """Write what was counted, until told to stop. Once no port is open any more, `app` writes the rest."""
-    while not stop.is_set():
-        here.looks("counting refusals", LATE)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-        try:
-            await here.store.write(partial(write, here=here))
-        except StoreUnavailable as why:  # the next ones are counted
-            failed("counting refusals", why)
+
+    async def write_due() -> None:
+        await here.store.write(partial(write, here=here))
+
+    await run_every(here, stop, "counting refusals", write_due, seconds=LOOK_EVERY, waits_first=True)

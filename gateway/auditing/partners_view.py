@@ -12,6 +12,7 @@ from typing import Any
 from adapters.route import NotReached
 from gateway.auditing.witness import way_to_ask
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
 
@@ -33,11 +34,7 @@ def of_file(file: Path, authority: str) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         found = {}
     if not found:
-        raise Unusable(
-            "audit.not-seen",
-            f"{file} does not say what a partner saw of the audit log of {authority}.",
-            "Ask the partner for what `cme-gateway audit witness --json` prints there.",
-        )
+        raise Unusable("audit.not-seen", file=file, authority=labels.name_authority_in_full(authority))
     return found
 
 

@@ -47,7 +47,7 @@ class Checks:
     def begin(self, here: Authority, by: str) -> None:
         """Take the turn. Raises NotAllowed where a check runs."""
         if not self._turn.acquire(blocking=False):
-            raise NotAllowed("audit.checking", "The log is being checked already.", "See how far it is.")
+            raise NotAllowed("audit.checking")
         self.last = Check(by, here.now())
 
     def run(self, here: Authority) -> None:

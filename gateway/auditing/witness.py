@@ -15,14 +15,15 @@ import json
 from base64 import b64decode
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
 from sqlalchemy import Connection
 
 from adapters.route import Address, Asker, NotReached
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
+from gateway.core import labels
 from gateway.core.checkpoint_rules import Alarm, Brought, Seen, judge
 from gateway.core.merkle import HASH_BYTES, consistent
 from gateway.errors import NotFound
@@ -34,7 +35,6 @@ from keys import note
 from keys.errors import Refusal
 
 CHECK_EVERY = 3600.0  # seconds
-LATE = timedelta(hours=3)  # a loop that has not looked for so long has stopped
 STEPS = 100  # proofs asked of a partner in one go; the rest in the next hour
 MAX_PROOF_BYTES = 16_384  # a proof has some fifty hashes at most
 NO_SUCH_SIZE = "log.no-such-size"
@@ -123,11 +123,11 @@ def way_to_ask(here: Authority, partner: str) -> tuple[Asker, Address]:
 
 async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
     """Check every partner each hour until told to stop. One that is away holds up no other."""
-    while not stop.is_set():
-        here.looks("checking audit logs", LATE)
+
+    async def check_all() -> None:
         await asyncio.gather(*(_check_one(here, partner) for partner in here.trust.authorities()))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), CHECK_EVERY)
+
+    await run_every(here, stop, "checking audit logs", check_all, seconds=CHECK_EVERY)
 
 
 async def _check_one(here: Authority, partner: str) -> None:
@@ -154,11 +154,7 @@ def accept(here: Authority, partner: str, *, by: str) -> None:
 
     def work(tx: Connection) -> None:
         if not partner_checkpoints.end(tx, here.now(), partner):
-            raise NotFound(
-                "witness.no-alarm",
-                f"No alarm stands against the audit log of {partner}.",
-                "See `cme-gateway audit witness` for those that do.",
-            )
+            raise NotFound("witness.no-alarm", partner=labels.name_authority_in_full(partner))
         audit_log.append(tx, here.now(), [Entry("witness.accepted", by, None, partner)])
 
     here.store.run(work)

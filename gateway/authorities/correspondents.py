@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
@@ -70,11 +71,7 @@ def remove(here: Authority, authority: str, by: str) -> None:
 
     def write(tx: Connection) -> None:
         if not correspondents.remove(tx, authority):
-            raise NotFound(
-                "correspondent.not-found",
-                f"No mailbox of authority {authority} is entered.",
-                "See `cme-gateway partner list` for those that are.",
-            )
+            raise NotFound("correspondent.not-found", authority=labels.name_authority_in_full(authority))
         audit_log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
 
     here.store.run(write)
@@ -83,37 +80,17 @@ def remove(here: Authority, authority: str, by: str) -> None:
 
 def _check(here: Authority, authority: str, address: str, how: Protection, telephone: str) -> None:
     if authority == here.code or codes.authority_name(authority) is None:
-        raise NotAllowed(
-            "correspondent.authority",
-            f"{authority} is not the code of another authority.",
-            "Give its DfE code, as 330.",
-        )
+        raise NotAllowed("correspondent.authority", authority=authority)
     if here.trust.knows(authority):
-        raise NotAllowed(
-            "correspondent.has-gateway",
-            f"Authority {authority} has a gateway, and what goes there is sealed.",
-            "Just send it.",
-        )
+        raise NotAllowed("correspondent.has-gateway", authority=labels.name_authority_in_full(authority))
     if not MAIL_ADDRESS.fullmatch(address):
-        raise NotAllowed("correspondent.address", "This is no mail address.", "Give one as cme@birmingham.gov.uk.")
+        raise NotAllowed("correspondent.address")
     domain = address.rpartition("@")[2].lower()
     if ENDED.search(domain):
-        raise NotAllowed(
-            "correspondent.ended", f"The domain {domain} ended in 2019.", "Ask the authority for its address of today."
-        )
+        raise NotAllowed("correspondent.ended", domain=domain)
     if not TELEPHONE.fullmatch(telephone):
-        raise NotAllowed(
-            "correspondent.telephone",
-            "This is no telephone number.",
-            "Give the one on which their CME officer is rung.",
-        )
+        raise NotAllowed("correspondent.telephone")
     if here.mail is None:
-        raise ConfigProblem(
-            "config.email", "This gateway has no mail account.", "Set [email] address, smtp and imap in gateway.toml."
-        )
+        raise ConfigProblem("config.email")
     if how == "person-tls" and domain not in here.mail.tls_domains:
-        raise NotAllowed(
-            "correspondent.tls",
-            f"Nobody vouches that our mail server demands TLS to {domain}, and such letters can be read without.",
-            "Have your mail team enforce it and add the domain to [email] tls_domains; or use notify-only.",
-        )
+        raise NotAllowed("correspondent.tls", domain=domain)

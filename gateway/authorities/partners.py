@@ -83,7 +83,7 @@ def examine(here: Authority, token: str) -> Card:
     """
     new = card.read(token.strip())
     if new.authority == here.code:
-        raise NotAllowed("partner.ourselves", "This is our own card.", "Add the card that the other authority sent.")
+        raise NotAllowed("partner.ourselves")
     card.check_routes(new)
     _check_own_door(here, new)
     try:
@@ -101,11 +101,7 @@ def _check_own_door(here: Authority, new: Card) -> None:
     others = [here.own_card, *(card.read(one.card) for one in here.store.look(partners.every))]
     for other in others:
         if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
-            raise NotAllowed(
-                "partner.same-gateway",
-                f"This card names the gateway of {other.name} ({other.authority}) as its own.",
-                "Ring the authority; one of the two cards is wrong.",
-            )
+            raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 
 def changed_routes(here: Authority, new: Card) -> list[str]:

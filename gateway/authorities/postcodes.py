@@ -89,18 +89,10 @@ def _check_whole(here: Authority, release: int, kept: int, areas: set[str]) -> N
     """Raises Unusable where the directory is a part only; what it held is known then, and nothing is taken away."""
     before = here.store.look(lambda tx: postcodes.count(tx, before=release))
     if not kept or kept < LEAST * (before + kept):
-        raise Unusable(
-            "postcodes.too-few",
-            f"The file holds {kept} postcodes, and {before} that we had are not in it, so it is not a whole directory.",
-            "Get the directory again; those that we had stay, with the new ones.",
-        )
+        raise Unusable("postcodes.too-few", found=kept, before=before)
     left = Counter(map(_area, here.store.look(lambda tx: postcodes.find_before(tx, release))))
     if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
-        raise Unusable(
-            "postcodes.too-few",
-            f"The file holds no postcode that begins with {', '.join(lacking)}, so it is not a whole directory.",
-            "Get the directory again, with all its parts; those that we had stay, with the new ones.",
-        )
+        raise Unusable("postcodes.too-few", "areas", areas=", ".join(lacking))
 
 
 def _area(postcode: str) -> str:
@@ -146,15 +138,11 @@ def opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
         with postcode_archive.opened(file, _is_directory) as found:
             yield found
     except OSError as why:
-        raise Unusable(
-            "file.unreadable", f"{file} cannot be read ({why.strerror}).", "Check its name and rights."
-        ) from None
+        raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     except NoTable as why:
         raise _not_one(str(why)) from None
     except Damaged as why:
-        raise Unusable(
-            "postcodes.damaged", f"The archive is damaged: {why}.", "Get it again; nothing of it was taken in."
-        ) from None
+        raise Unusable("postcodes.damaged", why=why) from None
 
 
 def _is_directory(head: str) -> bool:
@@ -221,8 +209,4 @@ def _column(names: list[str], what: str, patterns: Iterable[str]) -> int:
 
 
 def _not_one(why: str) -> Unusable:
-    return Unusable(
-        "postcodes.not-a-directory",
-        f"The file is not an ONS Postcode Directory: {why}.",
-        "Download it from ONS's Open Geography Portal, as a ZIP archive or the CSV in its Data folder.",
-    )
+    return Unusable("postcodes.not-a-directory", why=why)

@@ -46,7 +46,7 @@ def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: s
     called, wanted = " ".join(called.split()), frozenset(scopes)
     _check(name, called)
     if not wanted:
-        raise NotAllowed("client.no-scope", "A client needs a scope.", f"One or more of: {', '.join(Scope)}.")
+        raise NotAllowed("client.no-scope", scopes=", ".join(Scope))
     secret = api_token.new_secret()
     client = Client(name, called, wanted, True, here.now(), by, api_token.digest(secret))
 
@@ -60,11 +60,9 @@ def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: s
 
 def _check(name: str, called: str) -> None:
     if not ID.fullmatch(name):
-        raise NotAllowed(
-            "client.id", "A client's id has 3 to 40 small letters, digits and hyphens.", "Such as one-sandwell."
-        )
+        raise NotAllowed("client.id")
     if not (0 < len(called) <= MAX_NAME and is_line(called)):
-        raise NotAllowed("client.name", f"Say what it is called, in up to {MAX_NAME} characters.", "Such as ONE.")
+        raise NotAllowed("client.name", most=MAX_NAME)
 
 
 def end(here: Authority, name: str, by: str) -> None:
@@ -98,7 +96,7 @@ def renew(here: Authority, name: str, by: str) -> str:
 
 
 def _ended() -> NotLetIn:
-    return NotLetIn("client.ended", "This client has ended.", "An admin of the gateway can make another.")
+    return NotLetIn("client.ended")
 
 
 def knows(here: Authority, name: str, secret: str) -> bool:
@@ -130,11 +128,7 @@ def let_in(
 
     found = here.store.run(write)
     if found is None:
-        raise NotLetIn(
-            "client.refused",
-            "The client id or the secret is wrong, or the client has ended.",
-            "Check both. An admin of the gateway can give the client another secret.",
-        )
+        raise NotLetIn("client.refused")
     scopes = _granted(found, frozenset(wanted))
     token = api_token.issue(found.id, scopes, audience=audience(here), ring=here.ring, now=here.now())
     return token, scopes
@@ -142,11 +136,7 @@ def let_in(
 
 def _granted(client: Client, wanted: frozenset[str]) -> tuple[Scope, ...]:
     if wanted - client.scopes:
-        raise NotAllowed(
-            "client.scope",
-            "The client may not have one of these scopes.",
-            "Ask for those that it was made with, or for none.",
-        )
+        raise NotAllowed("client.scope")
     return tuple(sorted(one for one in client.scopes if not wanted or one in wanted))
 
 
@@ -155,7 +145,7 @@ def of_token(here: Authority, token: str) -> tuple[Client, tuple[Scope, ...]]:
     try:
         granted = api_token.verify(token, audience=audience(here), ring=here.ring, now=here.now())
     except Refusal as why:
-        raise NotLetIn(why.code, why.sentence, why.next_step) from None
+        raise NotLetIn("client.refused").with_words_of(why) from None
     client = here.store.look(lambda tx: clients.find(tx, granted.client))
     if client is None or not client.active:
         raise _ended()

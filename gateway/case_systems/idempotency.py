@@ -5,10 +5,10 @@ itself, so that after a crash there are both or neither; and a try that took so 
 failed on our side is not kept: the same request is tried anew.
 """
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from hmac import compare_digest
 from secrets import token_hex
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from gateway.store import idempotency
 from gateway.store.idempotency import Kept
 from keys import at_rest
 from keys.at_rest import Locked
+from keys.digests import Purpose
 
 REMEMBERED = timedelta(hours=24)
 UNDER_WAY = timedelta(minutes=2)  # longer than any request takes; a process that died gives its claims back after it
@@ -48,7 +49,7 @@ class Claim:
 
 def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Claim | Answer:
     """Begin a request; or what was answered to it before. Raises NotAllowed where it is under way, OtherRequest."""
-    digest = hmac.digest(here.ring.at_rest_key, b"request\0" + b"\0".join(said), "sha256").hex()
+    digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
     claim = Claim(client, key, token_hex(16))
 
     def write(tx: Connection) -> Kept | None:
@@ -59,10 +60,8 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
             if idempotency.begin(tx, Kept(client, key, digest, claim.token, now)):
                 return None
             raise _under_way()
-        if not hmac.compare_digest(old.said, digest):
-            raise OtherRequest(
-                "once.other-request", "This Idempotency-Key was used for another request.", "Make a new key for each."
-            )
+        if not compare_digest(old.said, digest):
+            raise OtherRequest("once.other-request")
         if old.status is not None:
             return old
         if now - old.begun_at < UNDER_WAY or not idempotency.take_over(tx, old, claim.token, now):
@@ -74,9 +73,7 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
 
 
 def _under_way() -> NotAllowed:
-    return NotAllowed(
-        "once.under-way", "This very request is under way.", "Wait a little, and send it again with the same key."
-    )
+    return NotAllowed("once.under-way")
 
 
 def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:

@@ -8,7 +8,6 @@ lets it go on where it stood. An event names a message and nothing else; whoever
 import asyncio
 import json
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +17,7 @@ from secrets import token_hex
 from sqlalchemy import Connection
 
 from adapters import webhook as carrier
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import webhook_events
 from gateway.core.delivery import next_attempt
@@ -35,7 +35,6 @@ from schemas.xml import TO_TEXT
 
 Also = Callable[[Connection, Webhook, str], None]  # what is written with a new webhook, or not at all
 LOOK_SECONDS = 2.0  # between two looks into the log
-LATE = timedelta(minutes=5)  # since the last look: something is wrong with the loop
 DEAD_AFTER = timedelta(days=3)
 CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
 AT_ONCE = 100  # entries of the log
@@ -55,11 +54,9 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
     def write(tx: Connection) -> Webhook:
         _check_scope(clients.get(tx, client))
         if webhooks.count(tx, client) >= MOST:
-            raise NotAllowed("webhook.too-many", f"A client has at most {MOST} webhooks.", "Take one away first.")
+            raise NotAllowed("webhook.too-many", most=MOST)
         if any((one.url, one.events) == (url, wanted) for one in webhooks.of_client(tx, client)):
-            raise NotAllowed(
-                "webhook.exists", "This address is told of the same already.", "Take the other away first."
-            )
+            raise NotAllowed("webhook.exists")
         begins = replace(hook, next_entry=audit_log.head(tx).size)
         webhooks.add(tx, begins)
         audit_log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
@@ -71,24 +68,14 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
 
 def _check(here: Authority, url: str, events: Collection[Event]) -> None:
     if not carrier.allowed(url, _hosts(here)):
-        raise NotAllowed(
-            "webhook.host",
-            "This is no https address of a host that is listed here.",
-            "Ask the operator to list the host.",
-        )
+        raise NotAllowed("webhook.host")
     if not events:
-        raise NotAllowed(
-            "webhook.no-event", "It is not said of what is to be told.", f"One or more of: {', '.join(Event)}."
-        )
+        raise NotAllowed("webhook.no-event", events=", ".join(Event))
 
 
 def _check_scope(client: Client) -> None:
     if not (client.active and Scope.WEBHOOKS in client.scopes):
-        raise NotAllowed(
-            "webhook.no-scope",
-            "This case system may not have itself told of what happens.",
-            f"It needs the scope {Scope.WEBHOOKS}, which is given when it is added.",
-        )
+        raise NotAllowed("webhook.no-scope", scope=Scope.WEBHOOKS)
 
 
 def remove(here: Authority, client: str, by: str, name: str) -> None:
@@ -113,14 +100,8 @@ def resume(here: Authority, name: str, by: str) -> None:
 
 async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
     """Tell what there is, until told to stop."""
-    while here.config.api.webhook_hosts and not stop.is_set():
-        here.looks("webhooks", LATE)
-        try:
-            await tell_now(here)
-        except StoreUnavailable as why:  # the log keeps it for the next time
-            failed("webhooks", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+    if here.config.api.webhook_hosts:
+        await run_every(here, stop, "webhooks", partial(tell_now, here), seconds=LOOK_SECONDS)
 
 
 async def tell_now(here: Authority) -> None:

@@ -11,6 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
+from gateway.core import causes, labels
+from gateway.core.causes import build_cause
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
@@ -20,7 +22,7 @@ from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.jose import CLOCK_SKEW
-from schemas import codes, hidden_signs
+from schemas import codes
 from schemas.hidden_signs import find_hidden
 
 TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}  # which codes an outcome may have
@@ -61,13 +63,12 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
     _check(here, sent, call)
     known = codes.labels(TOLD[sent.kind])
     if result not in known:
-        said = f"{result} is no result of a {sent.kind}."
-        raise NotAllowed("call.other-result", said, f"Say one of: {', '.join(known)}.")
+        raise NotAllowed("call.other-result", result=result, known=", ".join(known))
     kept = _kept(here, message_id, call, result, by)
 
     def write(tx: Connection) -> None:
-        reason = f"told to an officer of ours: {result}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(outbox.get(tx, message_id).state)
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
@@ -84,16 +85,12 @@ def close(here: Authority, message_id: str, by: str) -> None:
     sent = _live(here, message_id, ("TransferNotice",))
     accepted = sent.state is State.ACKNOWLEDGED and sent.protection == "sealed"
     if not (accepted or sent.handed_over_at):
-        raise NotAllowed(
-            "case.not-accepted",
-            f"Nobody at {sent.recipient} has accepted this notice by a signed message, and no call is recorded.",
-            "Ring them, then `cme-gateway handover`; or `remind` them, and wait.",
-        )
+        raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
     ground = "accepted" if accepted else "handed over by telephone"
 
     def write(tx: Connection) -> None:
-        reason = f"closed: {ground}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(outbox.get(tx, message_id).state)
         entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
         audit_log.append(tx, here.now(), [entry])
@@ -128,11 +125,7 @@ def _about(message_id: str) -> str:
 def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.kind not in kinds:
-        raise NotAllowed(
-            "call.other-kind",
-            f"A message of the kind {sent.kind} is not settled by a call.",
-            "A search ends with `cme-gateway located`; a reply needs no answer.",
-        )
+        raise NotAllowed("call.other-kind")
     if sent.state in ENDED:
         raise too_late(sent.state)
     return sent
@@ -140,14 +133,8 @@ def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
 
 def _check(here: Authority, sent: Delivery, call: Call) -> None:
     if not sent.queued_at - CLOCK_SKEW <= call.at <= here.now() + CLOCK_SKEW:
-        raise NotAllowed(
-            "call.other-time",
-            "The call was before the notice was sent, or has not been yet.",
-            "Give the day and time of the call with --at, in UK time.",
-        )
+        raise NotAllowed("call.other-time")
     if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):
-        raise NotAllowed("text.hidden-sign", f"{hidden_signs.say_hidden(sign)}.")
+        raise NotAllowed("text.hidden-sign", sign=sign)
     if sent.restriction == "phone-only" and call.note:
-        raise NotAllowed(
-            "call.restricted", "Nothing about this child is kept here, so a call about it has no note.", "Leave it out."
-        )
+        raise NotAllowed("call.restricted")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from adapters.route import MailText
 from gateway.context import Authority
+from gateway.core.causes import EMAIL
 from gateway.core.delivery import State, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
 from gateway.errors import NotAllowed
@@ -60,7 +61,8 @@ def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Als
             raise _already()
         to = _where_to(sent, reply, others, judgement)
         if to is not None:
-            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=_reason(reply, judgement))
+            reason, cause = _reason(reply, judgement), EMAIL if to is State.REJECTED else None
+            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
         audit_log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)
@@ -90,15 +92,11 @@ def _check(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) 
         raise _already()
     came_back = any(one.what is What.REPORT and one.number > reply.number for one in others)
     if reply.what is What.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
-        raise NotAllowed(
-            "mail-reply.came-back",
-            "A mail server says that the letter did not arrive, so nobody can be sure that they have it.",
-            "Ring them, and write the call down; or send the notice again.",
-        )
+        raise NotAllowed("mail-reply.came-back")
 
 
 def _already() -> NotAllowed:
-    return NotAllowed("mail-reply.already", "Somebody has said this of the reply already.", "Look at the case again.")
+    return NotAllowed("mail-reply.already")
 
 
 def _where_to(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:

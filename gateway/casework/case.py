@@ -12,10 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
 from gateway.casework.message_summary import Stands, stands
 from gateway.context import Authority
+from gateway.copies import Copy, Machine
 from gateway.core import open_actions, safeguards
 from gateway.core.audit_acts import READINGS, in_words
 from gateway.core.inbox_state import UNFIT
@@ -33,10 +35,7 @@ from gateway.store.audit_log import Entry, Kept
 from gateway.store.inbox import Item
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
-from keys import at_rest
-from keys.at_rest import Locked
-from keys.errors import Destroyed
-from schemas import codes, xml
+from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 from schemas.reading import words
 
@@ -158,7 +157,7 @@ class Case:
 class _Read:
     """What one look into the store found, still locked."""
 
-    shown: Sequence[tuple[Delivery | Item, Locked]]
+    shown: Sequence[tuple[Delivery | Item, Copy]]
     duties: Mapping[tuple[str, str], Owed]
     done: Sequence[Step]
     readings: Sequence[Step]
@@ -175,7 +174,7 @@ def look(here: Authority, case: str, by: str) -> Case:
     terms = deadlines.read(here.config)
     found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
     notices = [
-        _notice(one, _opened(here, one.message_id, copy), found.duties.get(_key(one)), here.now().date())
+        _notice(one, _open_held(here, copy), found.duties.get(_key(one)), here.now().date())
         for one, copy in found.shown
     ]
     done = [*found.done, *(_call(here, kept, found.called) for kept in found.calls)]
@@ -197,12 +196,12 @@ def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) ->
     duties = {_key(one): one for one in reconcile.about(here, terms, sent, came)}
     shown_sent, shown_came = _shown(sent, came)
     in_full: list[Delivery | Item] = [*shown_sent, *shown_came]
-    copies = _copies(tx, in_full)
+    views = [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full]
+    taken = copies.take_copies(tx, here, [_key(one) for one in in_full], views)
     called = {one.name: one.called for one in people.every(tx)}
     done, readings = _steps(tx, case, sent, called)
     told = [kept for one in sent for kept in calls.about(tx, one.message_id)]
-    audit_log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full])
-    shown = [(one, copies[_key(one)]) for one in in_full]
+    shown = [(one, taken[_key(one)]) for one in in_full]
     return _Read(
         shown=shown,
         duties=duties,
@@ -260,21 +259,14 @@ def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) ->
     It is one entry of the log, which mentions each notice.
     """
     some = [one if one.kind in OPENS_A_CASE else None for one in listed]
-    copies = here.store.look(lambda tx: _copies(tx, [one for one in some if one]))
-    found = [_name(_opened(here, one.message_id, copies[_key(one)])) if one else "" for one in some]
+    keys = [_key(one) for one in some if one]
+    taken = here.store.look(lambda tx: copies.take_copies(tx, here, keys, Machine.LIST))
+    found = [_name(_open_held(here, taken[_key(one)])) if one else "" for one in some]
     shown = [one.message_id for one, name in zip(listed, found, strict=True) if name]
     if shown:
         entry = Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
         here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
     return found
-
-
-def _copies(tx: Connection, some: Sequence[Delivery | Item | Owed]) -> dict[tuple[str, str], Locked]:
-    """Our locked copies of all of these by sender and id, in two questions however many there are; we are the empty sender."""
-    keys = [_key(one) for one in some]
-    sent = {("", one): copy for one, copy in outbox.all_locked(tx, [one for sender, one in keys if not sender]).items()}
-    came = inbox.all_locked(tx, {key for key in keys if key[0]})
-    return {key: Locked(*copy) for key, copy in (sent | came).items()}
 
 
 def _key(one: Delivery | Item | Owed) -> tuple[str, str]:
@@ -283,11 +275,8 @@ def _key(one: Delivery | Item | Owed) -> tuple[str, str]:
     return (one.sender if isinstance(one, Item) else ""), one.message_id
 
 
-def _opened(here: Authority, message_id: str, copy: Locked) -> Message | None:
-    try:
-        return xml.read(at_rest.unlock(copy, about=message_id, ring=here.ring))
-    except Destroyed:
-        return None
+def _open_held(here: Authority, copy: Copy) -> Message | None:
+    return copies.open_copy(here, copy) if copy.is_held else None
 
 
 def _name(message: Message | None) -> str:
@@ -301,24 +290,22 @@ def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery
     sent = outbox.search(tx, conversation_id=case, limit=None)
     came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
     if not (sent or came):
-        raise NotFound(
-            "case.not-found", "There is no such case here.", "It may be another authority's, or not shown yet."
-        )
+        raise NotFound("case.not-found")
     return sent, came
 
 
 def about(here: Authority, case: str, by: str, name: str | None = None) -> About:
     """Whom this notice of the case is about, or its newest notice. That it was read is an entry of the log. Raises NotFound, Ambiguous."""
 
-    def read(tx: Connection) -> tuple[str, Locked | None]:
+    def read(tx: Connection) -> tuple[str, Copy | None]:
         one = _opening(tx, here, case, name)
         if one is None:
             return case, None
-        audit_log.append(tx, here.now(), [Entry("notice.read", by, one.message_id, stands(one).partner)])
-        return one.message_id, _copies(tx, [one])[_key(one)]
+        view = Entry("notice.read", by, one.message_id, stands(one).partner)
+        return one.message_id, copies.take_copies(tx, here, [_key(one)], [view])[_key(one)]
 
     message_id, copy = here.store.run(read)
-    message = _opened(here, message_id, copy) if copy else None
+    message = _open_held(here, copy) if copy else None
     return About(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
@@ -341,7 +328,7 @@ def notice(here: Authority, case: str, name: str) -> Notice:
     """One message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
     found = here.store.look(lambda tx: _one_of(tx, here, case, name))
     if found is None:
-        raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
+        raise NotFound("case.other-notice")
     return _notice(found, None, None)
 
 

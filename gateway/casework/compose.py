@@ -146,7 +146,7 @@ def _put(
 def _locked(here: Authority, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
     text = json.dumps({"to": to, "body": body}).encode()
     if len(text) > MAX_BYTES:
-        raise NotAllowed("composition.too-long", "This is more than one notice can hold.", "Shorten it.")
+        raise NotAllowed("composition.too-long")
     locked = at_rest.lock(text, about=name, ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return locked.data_key, locked.content
@@ -270,11 +270,11 @@ def _fit(here: Authority, now: Writing, weighed: Collection[str]) -> Message:
     """The message, where nothing stands in its way."""
     checked = check(here, now)
     if checked.lacking:
-        raise NotAllowed("composition.lacking", "Something is not answered yet.", "Complete the list.")
+        raise NotAllowed("composition.lacking")
     if errors := rules.errors(checked.findings):
         raise Unfit(errors)
     if {one.code for one in checked.warnings} - set(weighed):
-        raise NotAllowed("composition.unweighed", "A warning was not looked at.", "Look at it, and confirm it.")
+        raise NotAllowed("composition.unweighed")
     return checked.message
 
 
@@ -363,14 +363,8 @@ def _leaver(here: Authority, draft_id: str, by: str) -> Leaver:
 
 
 def _changed() -> NotAllowed:
-    return NotAllowed(
-        "composition.stale",
-        "The notice was changed after you opened this page, so it was not sent.",
-        "Look at it as it is now, and send it again if it is right.",
-    )
+    return NotAllowed("composition.stale")
 
 
 def _ended() -> NotAllowed:
-    return NotAllowed(
-        "composition.ended", "This notice was sent or given up, or was left for too long.", "Look at what was sent."
-    )
+    return NotAllowed("composition.ended")

@@ -5,20 +5,19 @@ ended, and whose it was, is an entry of the audit log. A draft of the case syste
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core.calendar import LONDON
-from gateway.logs import failed
 from gateway.store import audit_log, compositions
 from gateway.store.audit_log import Entry
 
 UNTOUCHED = timedelta(days=28)  # two fortnights: as long as two reviews of a search
 LOOK_EVERY = 3600.0  # seconds
-LATE = timedelta(hours=3)  # a loop that has not looked for so long has stopped
 TOGETHER = 100  # in one transaction
 
 
@@ -43,12 +42,9 @@ def lapse(here: Authority) -> int:
 
 async def lapse_forever(here: Authority, stop: asyncio.Event) -> None:
     """Look every hour, until told to stop."""
-    while not stop.is_set():
-        here.looks("half-written notices", LATE)
-        try:
-            while await asyncio.to_thread(lapse, here) == TOGETHER:
-                pass
-        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            failed("ending what is half written", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+    await run_every(here, stop, "half-written notices", partial(_lapse_all, here), seconds=LOOK_EVERY)
+
+
+async def _lapse_all(here: Authority) -> None:
+    while await asyncio.to_thread(lapse, here) == TOGETHER:
+        pass

@@ -9,23 +9,23 @@ That somebody searched is an entry of the audit log: how many were found, and by
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from gateway import copies
+from gateway.background import is_stopped_within
 from gateway.casework.message_summary import Stands, stands
 from gateway.context import Authority
+from gateway.copies import Copy, Key, Machine
 from gateway.core.search_terms import Sought, terms, understood
 from gateway.errors import GatewayError
 from gateway.logs import failed
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import Entry
 from gateway.store.blind_index import Lies, Lying
-from keys import at_rest, blind
-from keys.at_rest import Locked
+from keys import blind
 from keys.errors import Destroyed
-from schemas import xml
 
 TOGETHER = 100  # messages of before in one transaction
 REST = 0.05  # seconds after them, for whatever else there is to do: a million take some half an hour
@@ -80,13 +80,12 @@ async def mark_forever(here: Authority, stop: asyncio.Event) -> None:
         except GatewayError as why:  # the database stands in the way
             failed("making old notices findable", why)
             pause = AGAIN
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await is_stopped_within(stop, pause)
 
 
 async def mark_old(here: Authority) -> int:
     """Make the next TOGETHER messages of before findable: how many. It may be broken off, and done by many at once."""
-    some = await here.store.read(lambda tx: [(one, _copy(tx, one)) for one in blind_index.old(tx, TOGETHER)])
+    some = await here.store.read(lambda tx: [(one, _copy(tx, here, one)) for one in blind_index.old(tx, TOGETHER)])
     made = await asyncio.to_thread(_marked, here, some)
     await here.store.write(lambda tx: _put_old(tx, [one for one, _ in some], made))
     return len(some)
@@ -98,19 +97,20 @@ def _put_old(tx: Connection, some: Sequence[Lying], made: Sequence[tuple[Lying, 
     blind_index.settle_old(tx, [one.number for one in some])
 
 
-def _copy(tx: Connection, one: Lying) -> Locked:
-    if one.lies == "sent":
-        return Locked(*outbox.locked(tx, one.message_id))
-    return Locked(*inbox.locked(tx, one.partner, one.message_id))
+def _copy(tx: Connection, here: Authority, one: Lying) -> Copy:
+    return copies.take_copy(tx, here, _key(one), Machine.INDEX)
 
 
-def _marked(here: Authority, some: Sequence[tuple[Lying, Locked]]) -> list[tuple[Lying, tuple[int, ...]]]:
+def _key(one: Lying) -> Key:
+    return ("" if one.lies == "sent" else one.partner), one.message_id
+
+
+def _marked(here: Authority, some: Sequence[tuple[Lying, Copy]]) -> list[tuple[Lying, tuple[int, ...]]]:
     """The marks of those that can be opened; one that cannot be is passed by, so that it does not hold up the others."""
     made = []
     for one, copy in some:
         try:
-            message = xml.read(at_rest.unlock(copy, about=one.message_id, ring=here.ring))
-            made.append((one, blind.marks(terms(message), here.ring)))
+            made.append((one, blind.marks(terms(copies.open_copy(here, copy)), here.ring)))
         except Destroyed:
             continue
         except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.core.labels import Status, build_status
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.store.blind_index import Lies
@@ -25,11 +26,22 @@ class Stands:
     test: bool
     in_reply_to: str | None
     misfit: Misfit | None = None  # why it has no effect on what it names
+    # Why it stands in its state: `core.causes`.
+    cause: str | None = None
+    # False for an email to people, of which no gateway gives a receipt.
+    sealed: bool = True
 
     @property
     def name(self) -> MessageName:
         """What it is named by in addresses and commands."""
         return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
+
+    @property
+    def status(self) -> Status:
+        """Where it stands, for a person."""
+        return build_status(
+            self.lies, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner
+        )
 
 
 def stands(one: Delivery | Item) -> Stands:
@@ -47,4 +59,6 @@ def stands(one: Delivery | Item) -> Stands:
         test=one.test,
         in_reply_to=one.in_reply_to,
         misfit=one.misfit if isinstance(one, Item) else None,
+        cause=one.cause,
+        sealed=isinstance(one, Item) or one.protection == "sealed",
     )

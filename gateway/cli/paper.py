@@ -102,6 +102,4 @@ def _put(path: Path, text: bytes) -> None:
         with share.opened(path.parent) as folder:
             share.put(folder, path.name, text, OWNER_ONLY)
     except OSError as why:
-        raise Unusable(
-            "report.unwritable", f"{path} cannot be written ({why.strerror}).", "Check its folder, rights and room."
-        ) from None
+        raise Unusable("report.unwritable", path=path, why=why.strerror) from None

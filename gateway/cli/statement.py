@@ -9,6 +9,7 @@ import typer
 from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, Told
@@ -16,7 +17,8 @@ from gateway.exchange.statements import FOR_A_PERSON, Told
 commands = typer.Typer()
 
 
-@commands.command("statement")
+@commands.command("compare")
+@commands.command("statement", hidden=True)
 def compare(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     since: Annotated[
@@ -25,7 +27,7 @@ def compare(
     home: Home = DEFAULT_HOME,
     as_json: AsJson = False,
 ) -> None:
-    """Compare with a partner what was sent and received; send again what is missing, and name what differs."""
+    """Compare records with a partner and resend what is missing."""
     with opened(home) as here:
         here.trust.card(authority)
         from_day = since.replace(tzinfo=UTC) if since else here.now() - statements.DAYS
@@ -33,9 +35,7 @@ def compare(
             told = asyncio.run(_compared(here, authority, from_day))
         except NotReached as why:
             raise Unusable(
-                "statement.not-reached",
-                f"Nothing could be compared with {authority}: {why}.",
-                "Try again later; if it stays, ring them. It is tried once a day by itself, too.",
+                "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
             ) from None
     value = {"differences": [_plain(one) for one in told]}
     rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]

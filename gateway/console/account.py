@@ -34,7 +34,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     old, new, again = (str(visit.form.get(name, "")) for name in ("old", "new", "again"))
     try:
         if new != again:
-            raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
+            raise NotAllowed("password.again")
         work = partial(sign_in.change_password, visit.here, signed_in(visit), old, new)
         await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:

@@ -13,7 +13,6 @@ from gateway.console.case_actions import kept_text
 from gateway.console.console_request import Visit, goto
 from gateway.console.forms import Answers
 from gateway.console.notice_pages import RESTRICTION, Section
-from gateway.console.pages import for_a_page
 from gateway.console.tasks import INCOMPLETE, address, asked, place, said_on, with_said
 from gateway.core import composition
 from gateway.core.composition import Said
@@ -35,7 +34,7 @@ async def keep(visit: Visit, new: Writing) -> dict[str, str]:
     try:
         await asyncio.to_thread(compose.keep, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by)
     except NotAllowed as why:
-        return {"": f"{why.sentence} {for_a_page(why.next_step)}".strip()}
+        return {"": f"{why.sentence} {why.next_on_page}"}
     return {}
 
 
@@ -53,7 +52,7 @@ async def _page(visit: Visit) -> tuple[Writing, Section]:
     now = await opened(visit)
     section = notice_questions.section(now.kept.kind, visit.part("section"))
     if section is None or section.name not in {one.name for one in asked(now)}:
-        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+        raise NotFound("page.none")
     return now, section
 
 
@@ -107,8 +106,7 @@ async def _stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     kept = await visit.here.store.read(lambda tx: compositions.get(tx, visit.part("composition")))
     section = notice_questions.section(kept.kind, visit.part("section"))
     written = kept_text(visit, notice_questions.questions(kept.kind, section)) if section else []
-    next_step = for_a_page(why.next_step)
-    return visit.page("stale.html", status=409, sentence=why.sentence, next_step=next_step, typed=written)
+    return visit.page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)
 
 
 def _is_safer(section: Section, new: Writing, now: Writing) -> bool:
@@ -181,7 +179,7 @@ async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
     items = list(said_on(now, section)) if section.many else []
     at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
     if not section.many or at > len(items) or at >= notice_questions.most(now.kept.kind, section):
-        raise NotFound("page.none", "There is no such page in this notice.", "Look at its list of tasks.")
+        raise NotFound("page.none")
     return now, section, items, at
 
 
@@ -203,6 +201,6 @@ async def answer_one(visit: Visit) -> web.StreamResponse:
 async def remove_one(visit: Visit) -> web.StreamResponse:
     """It is taken out."""
     now, section, items, at = await _item(visit)
-    if wrong := await keep(visit, with_said(now, section, [*items[:at], *items[at + 1 :]])):
-        raise NotAllowed("composition.overtaken", wrong[""])
+    if await keep(visit, with_said(now, section, [*items[:at], *items[at + 1 :]])):
+        raise NotAllowed("composition.overtaken")
     return goto(f"{address(now)}/{section.name}")

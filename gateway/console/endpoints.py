@@ -93,10 +93,10 @@ async def _form(request: web.Request) -> MultiDictProxy[str]:
 
 def _check_act(door: Door, how_far: Reach) -> None:
     if how_far is Reach.NONE:
-        raise NotAllowed("permission.role", "Your role does not open this page.", "An admin can give you another role.")
+        raise NotAllowed("permission.role")
     has_case = "{case" in door.path
     if how_far is Reach.ASSIGNED and not (has_case or door.of_assigned):
-        raise NotAllowed("permission.assigned", "You see the cases that are assigned to you, and no others.", "")
+        raise NotAllowed("permission.assigned")
 
 
 def _check_case(door: Door, visit: Visit) -> None:
@@ -107,13 +107,9 @@ def _check_case(door: Door, visit: Visit) -> None:
     if visit.reach is Reach.ASSIGNED and not visit.here.store.look(
         lambda tx: assignments.is_assigned(tx, name, visit.by)
     ):
-        raise NotAllowed(
-            "permission.assigned",
-            "This case is not assigned to you.",
-            "An officer or the service manager can assign it.",
-        )
+        raise NotAllowed("permission.assigned", "this-case")
     if NOTICE in door.path and not case.holds(visit.here, name, visit.part("notice")):
-        raise NotFound("case.other-notice", "This notice is none of this case.", "Look at the case again.")
+        raise NotFound("case.other-notice")
 
 
 def _check_form(visit: Visit) -> None:
@@ -139,11 +135,7 @@ def _is_public(request: web.Request) -> bool:
 
 
 def _not_from_us() -> NotAllowed:
-    return NotAllowed(
-        "form.not-ours",
-        "This form did not come from a page of your present session, so nothing was done.",
-        "Open the page again and repeat what you did.",
-    )
+    return NotAllowed("form.not-ours")
 
 
 def signed_in(visit: Visit) -> Session:

@@ -76,7 +76,7 @@ def _judge(visit: Visit) -> web.Response:
         try:
             by_mail.judge(visit.here, reply.number, Judgement(answers.text("judgement")), visit.by)
         except NotAllowed as why:
-            answers = Answers(answers.values, {"": f"{why.sentence} {why.next_step}"})
+            answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
     return _page(visit, answers) if answers.wrong else goto(f"/cases/{visit.part('case')}?done=reply")
 
 
@@ -84,7 +84,7 @@ def _check(visit: Visit) -> MailReply:
     """It is one of this case. Raises NotFound."""
     reply = visit.here.store.look(lambda tx: mail_replies.get(tx, _number(visit)))
     if visit.here.store.look(lambda tx: outbox.get(tx, reply.message_id)).conversation_id != visit.part("case"):
-        raise NotFound("case.other-notice", "This reply is none of this case.", "Look at the case again.")
+        raise NotFound("case.other-notice")
     return reply
 
 

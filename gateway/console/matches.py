@@ -85,7 +85,7 @@ async def look(visit: Visit) -> web.StreamResponse:
 def _check_search(visit: Visit) -> None:
     notice = case.notice(visit.here, visit.part("case"), visit.part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
-        raise NotFound("page.none", "This notice searches for nobody here.", "Look at the case.")
+        raise NotFound("page.none", "no-match")
 
 
 async def none_of_these(visit: Visit) -> web.StreamResponse:

@@ -30,7 +30,6 @@ class Pages:
             autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.seen
         )
         self._environment.filters |= {
-            "for_a_page": for_a_page,
             "day": day,
             "iso_day": iso_day,
             "moment": moment,
@@ -92,8 +91,3 @@ def tail(message_id: str) -> str:
 def drawn(picture: bars.Bars) -> Markup:
     """A picture as SVG."""
     return Markup(bars.svg(picture))  # noqa: S704 - every text in it is escaped there
-
-
-def for_a_page(next_step: str) -> str:
-    """What to do next, for somebody at a page: commands of the terminal are not for them."""
-    return "" if "cme-gateway" in next_step else next_step

@@ -16,7 +16,6 @@ from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
 from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, nothing_typed
 from gateway.console.endpoints import own_origin
-from gateway.console.pages import for_a_page
 from gateway.core.permissions import Reach
 from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
 from gateway.logs import failed
@@ -97,7 +96,7 @@ async def refused(request: web.Request, why: web.HTTPException) -> web.Response:
 
 async def busy(request: web.Request, why: Busy) -> web.Response:
     """What is too much for now, in its own words."""
-    answer = await page(request, Problem(503, why.code, why.sentence, (why.next_step,)))
+    answer = await page(request, Problem(503, why.code, why.sentence, (why.next_on_page,)))
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
@@ -105,9 +104,8 @@ async def busy(request: web.Request, why: Busy) -> web.Response:
 async def said_no(request: web.Request, why: GatewayError | Refusal) -> web.Response:
     """What a flow does not do, in its own words."""
     status = next((status for kind, status in STATUSES.items() if isinstance(why, kind)), 409)
-    next_step = for_a_page(why.next_step)
     written = await _written(request) if why.code == "form.not-ours" else ()
-    return await page(request, Problem(status, why.code, why.sentence, (next_step,) if next_step else ()), written)
+    return await page(request, Problem(status, why.code, why.sentence, (why.next_on_page,)), written)
 
 
 async def _written(request: web.Request) -> Sequence[tuple[str, str]]:

@@ -93,7 +93,7 @@ async def _review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> w
     found = await asyncio.to_thread(review.listed, visit.here)
     stands = next((one for one in found if one.case == visit.part("case")), None)
     if stands is None:
-        raise NotFound("review.not-open", "This case is under no review.", "Its search has ended, or it is no search.")
+        raise NotFound("review.not-open")
     sources, results = (list(codes.labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
     status = 422 if wrong else 200
     return visit.page(

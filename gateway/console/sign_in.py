@@ -132,7 +132,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     new, again = (str(visit.form.get(name, "")) for name in ("new", "again"))
     try:
         if new != again:
-            raise NotAllowed("password.again", "The two are not the same.", "Type the new password twice.")
+            raise NotAllowed("password.again")
         work = partial(sign_in.give_new_password, visit.here, visit.secret, new)
         secret = await visit.request.app[CHECKING].run(work, visit.secret)
     except NotAllowed as why:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.core.check_labels import find_label
+
 EARLY = timedelta(days=60)  # before an end: partners need the new card before it
 SOON = timedelta(days=30)
 LAST = timedelta(days=7)
@@ -25,7 +27,13 @@ class Finding:
     name: str
     level: Level
     sentence: str
-    next_step: str = ""
+    next_on_page: str = ""
+    next_in_terminal: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what people read in the place of the name."""
+        return find_label(self.name)
 
 
 def ok(name: str, sentence: str) -> Finding:
@@ -33,14 +41,14 @@ def ok(name: str, sentence: str) -> Finding:
     return Finding(name, Level.OK, sentence)
 
 
-def warn(name: str, sentence: str, next_step: str = "") -> Finding:
-    """Somebody should look."""
-    return Finding(name, Level.WARN, sentence, next_step)
+def warn(name: str, sentence: str, on_page: str, in_terminal: str = "") -> Finding:
+    """Somebody should look. Without `in_terminal`, the next step is the same as on a page."""
+    return Finding(name, Level.WARN, sentence, on_page, in_terminal or on_page)
 
 
-def fail(name: str, sentence: str, next_step: str = "") -> Finding:
-    """It does not hold."""
-    return Finding(name, Level.FAIL, sentence, next_step)
+def fail(name: str, sentence: str, on_page: str, in_terminal: str = "") -> Finding:
+    """It does not hold. Without `in_terminal`, the next step is the same as on a page."""
+    return Finding(name, Level.FAIL, sentence, on_page, in_terminal or on_page)
 
 
 def worst(findings: Iterable[Finding]) -> Level:
@@ -49,17 +57,15 @@ def worst(findings: Iterable[Finding]) -> Level:
     return next((level for level in (Level.FAIL, Level.WARN) if level in found), Level.OK)
 
 
-def ends(name: str, end: datetime, now: datetime, renew: str) -> Finding:
-    """What holds until a day: a warning sixty days before it, a louder one after thirty, and a failure for the last seven."""
+def ends(name: str, end: datetime, now: datetime, on_page: str, in_terminal: str = "") -> Finding:
+    """Warn sixty days before something expires, more loudly after thirty, and fail for the last seven."""
     left = end - now
     if left <= timedelta(0):
-        return fail(name, f"ended on {end:%d %b %Y}", renew)
+        return fail(name, f"Expired on {end:%d %b %Y}.", on_page, in_terminal)
     if left > EARLY:
-        return ok(name, f"ends on {end:%d %b %Y}")
-    says = f"ends on {end:%d %b %Y}, in {left.days} days"
-    if left > LAST:
-        return warn(name, f"{says}{': soon' if left <= SOON else ''}", renew)
-    return fail(name, says, renew)
+        return ok(name, f"Expires on {end:%d %b %Y}")
+    says = f"Expires{' soon,' if left <= SOON else ''} on {end:%d %b %Y}, in {left.days} days."
+    return (warn if left > LAST else fail)(name, says, on_page, in_terminal)
 
 
 def lasted(age: timedelta) -> str:

@@ -21,7 +21,8 @@ OVERTAKEN = timedelta(minutes=10)  # a reply may come before what it is about, b
 LITTLE_SPACE, NO_SPACE = 2**30, 2**27  # bytes free
 LITTLE_SHARE = 0.1  # of the disk
 FULL_SHARE = 0.9  # of a mailbox
-MIND_CLOCK = "have both clocks kept by NTP"
+SET_CLOCKS = "Have both clocks set by NTP."
+RENEW_CARD = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 
 
 def judge(found: Health) -> Iterator[Finding]:
@@ -30,11 +31,15 @@ def judge(found: Health) -> Iterator[Finding]:
     yield _space(found.disk)
     yield from _loops(found)
     for expiry in found.expiries:
-        yield ends(f"our {expiry.what}", expiry.ends_at, found.at, "cme-gateway card renew")
+        yield ends(f"our {expiry.what}", expiry.ends_at, found.at, *RENEW_CARD)
     yield from _queue(found)
     yield from _clock(found)
     yield from _not_believed(found)
-    yield ok("partners", f"{len(found.partners)} known") if found.partners else warn("partners", "0 confirmed")
+    if found.partners:
+        yield ok("partners", f"{len(found.partners)} confirmed")
+    else:
+        add = ("Add a card on the server.", "Use `cme-gateway partner add CARD`.")
+        yield warn("partners", "No partner authority has been confirmed.", *add)
     for partner in found.partners:
         yield from _partner(partner, found.at)
     for folder in found.folders:
@@ -48,20 +53,20 @@ def judge(found: Health) -> Iterator[Finding]:
 def _database(found: Health) -> Iterator[Finding]:
     base = found.database
     if base.trouble:
-        yield fail("database", base.trouble, "see the codes that begin with store. in docs/operators.md")
+        yield fail("database", base.trouble, "Look up the codes that begin with store. in the operator's guide.")
     elif not base.current:
-        yield fail("database", "it has not the shape that this version needs", "restart the gateway")
+        yield fail("database", "It does not have the tables that this version needs.", "Restart the gateway.")
     else:
-        yield ok("database", f"answers; {base.size / 2**20:.0f} MiB")
+        yield ok("database", f"Working, {base.size / 2**20:.0f} MiB")
 
 
 def _space(disk: Disk) -> Finding:
     share = disk.free / disk.size if disk.size else 0.0
     says = f"{disk.free / 2**30:.1f} GiB, {share:.0%} of the disk"
     if disk.free < NO_SPACE:
-        return fail("free space", says, "make room: nothing is taken in on a full disk")
+        return fail("free space", says, "Free some space. Nothing can be saved on a full disk.")
     if disk.free < LITTLE_SPACE or share < LITTLE_SHARE:
-        return warn("free space", says, "make room")
+        return warn("free space", says, "Free some space.")
     return ok("free space", says)
 
 
@@ -69,30 +74,36 @@ def _loops(found: Health) -> Iterator[Finding]:
     for one in found.stopped:
         yield _stopped(one)
     if found.loops and not found.stopped:
-        yield ok("loops", f"all {len(found.loops)} run")
+        yield ok("loops", f"All {len(found.loops)} running")
 
 
 def _stopped(one: LoopHealth) -> Finding:
     if one.name == PASSWORDS:
-        says = f"a password check that began on {one.looked_at:%d %b %Y %H:%M} took far too long"
-        return fail("signing in", says, "if nobody can sign in, restart the gateway; report what its log says")
-    since = f"has not looked since {one.looked_at:%d %b %Y %H:%M}"
-    return fail(f"loop: {one.name}", since, "restart the gateway, and report what its log says")
+        says = f"A password check that started on {one.looked_at:%d %b %Y %H:%M} took far too long."
+        return fail("signing in", says, "If nobody can sign in, restart the gateway. Report what its log says.")
+    since = f"Has not run since {one.looked_at:%d %b %Y %H:%M}."
+    return fail(f"loop: {one.name}", since, "Restart the gateway, and report what its log says.")
 
 
 def _queue(found: Health) -> Iterator[Finding]:
     oldest = found.oldest_waiting
     if oldest is None:
-        yield ok("undelivered notices", "none")
+        yield ok("undelivered notices", "None")
     elif found.at - oldest > LATE:
-        yield warn("undelivered notices", _since(oldest), "cme-gateway outbox --state queued --state sent")
+        show = (
+            "See which partner authorities have a problem.",
+            "Run `cme-gateway outbox --state queued --state sent`.",
+        )
+        yield warn("undelivered notices", f"The oldest has been waiting {_since(oldest)}.", *show)
     else:
-        yield ok("undelivered notices", _since(oldest))
+        yield ok("undelivered notices", f"The oldest has been waiting {_since(oldest)}.")
     failed, rejected = found.counts[State.FAILED], found.counts[State.REJECTED]
-    retry = "cme-gateway retry --list"
-    yield warn("notices given up", f"{failed}", retry) if failed else ok("notices given up", "none")
-    name, show = "notices refused by partners", "cme-gateway outbox --state rejected"
-    yield warn(name, f"{rejected}", show) if rejected else ok(name, "none")
+    retry = ("Retry them, or tell the officers who sent them.", "Run `cme-gateway retry --list`.")
+    name = "notices given up"
+    yield warn(name, f"{failed} not delivered", *retry) if failed else ok(name, "None")
+    name = "notices refused by partners"
+    show = ("Tell the officers who sent them.", "Run `cme-gateway outbox --state rejected`.")
+    yield warn(name, f"{rejected} rejected", *show) if rejected else ok(name, "None")
 
 
 def _since(moment: datetime) -> str:
@@ -106,11 +117,9 @@ def _clock(found: Health) -> Iterator[Finding]:
         return
     ours = timedelta(seconds=-median(one.total_seconds() for one in ahead))
     if len(ahead) > 1 and abs(ours) > SKEW:
-        yield fail("our clock", f"is {lasted(abs(ours))} {_fast(ours)}, as most partners' clocks show", MIND_CLOCK)
+        yield fail("our clock", f"{lasted(abs(ours))} {_fast(ours)}, compared with most partners.", SET_CLOCKS)
     else:
-        yield ok(
-            "our clock", f"held against {len(ahead)} partners'" if len(ahead) > 1 else "held against one partner's"
-        )
+        yield ok("our clock", f"Agrees with {len(ahead)} partner{'s' * (len(ahead) > 1)}")
 
 
 def _fast(by: timedelta) -> str:
@@ -123,31 +132,36 @@ def _before(by: timedelta) -> str:
 
 def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
     for expiry in one.expiries:
-        renew = "ask for their new card, and partner add it"
-        check = ends(f"{expiry.what} of {one.authority}", expiry.ends_at, now, renew)
+        renew = (
+            "Ask for their new card, and add it.",
+            "Ask for their new card. Add it with `cme-gateway partner add CARD`.",
+        )
+        check = ends(f"{expiry.what} of {one.authority}", expiry.ends_at, now, *renew)
         if check.level is not Level.OK:
             yield check
     failing = one.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
-        since = f"{one.waiting} wait; {failing.route} fails {_since(failing.failing_since)}"
-        says = f"{since} ({failing.reason})" if failing.reason else since
-        yield warn(f"delivery to {one.authority}", says, f"ring them; then cme-gateway retry --to {one.authority}")
+        since = f"{one.waiting} waiting. {failing.route} has failed {_since(failing.failing_since)}"
+        says = f"{since} ({failing.reason})." if failing.reason else f"{since}."
+        retry = f"Call them. Then run `cme-gateway retry --to {one.authority}`."
+        yield warn(f"delivery to {one.authority}", says, "Call them. Then retry what was not delivered.", retry)
     yield from _weak_routes(one)
     if one.about_nothing and one.about_nothing_since and now - one.about_nothing_since > OVERTAKEN:
-        count = f"{one.about_nothing} {'is' if one.about_nothing == 1 else 'are'} about nothing that is known here"
+        are = "reply is about a notice that is" if one.about_nothing == 1 else "replies are about notices that are"
         yield warn(
             f"replies of {one.authority}",
-            f"{count}, {_since(one.about_nothing_since)}",
-            "ring them: cme-gateway inbox --state about-nothing; then cme-gateway put-aside",
+            f"{one.about_nothing} {are} not known here, {_since(one.about_nothing_since)}.",
+            "Ask an officer to call them, and to mark the replies as dealt with.",
+            "Call them. See `cme-gateway inbox --state about-nothing`, then use `cme-gateway put-aside`.",
         )
     ahead = one.clock_ahead
     if ahead is not None and abs(ahead) > SKEW:
-        yield warn(f"clock of {one.authority}", f"is {lasted(abs(ahead))} {_before(ahead)} ours", MIND_CLOCK)
+        yield warn(f"clock of {one.authority}", f"{lasted(abs(ahead))} {_before(ahead)} ours.", SET_CLOCKS)
     compared = max(filter(None, (one.compared_at, one.due_since)), default=None)
     if one.due_since and compared and now - compared > STATEMENT_LATE:
-        yield warn(
-            f"statement of {one.authority}", f"was last had {lasted(now - compared)} ago", "see whether they answer"
-        )
+        says = f"Records were last compared {lasted(now - compared)} ago."
+        see = f"Run `cme-gateway compare {one.authority}` to see if they answer."
+        yield warn(f"statement of {one.authority}", says, "Call them, and ask if their gateway is running.", see)
 
 
 def _is_worth_a_look(failing: RouteHealth, now: datetime) -> bool:
@@ -163,8 +177,9 @@ def _not_believed(found: Health) -> Iterator[Finding]:
     who = [authority for authority, code in failing.items() if code in NOT_BELIEVED]
     if who:
         level = fail if len(who) == len(failing) and len(who) > 1 else warn
-        mend = "see that our clock is right; then cme-gateway card renew, and send them the new card"
-        yield level("who we are", f"{', '.join(who)} answer 401 or 403 to all that we send", mend)
+        on_page = "Check this server's clock. Then renew the card, and send it to them."
+        in_terminal = "Check this server's clock. Then run `cme-gateway card renew`, and send them the new card."
+        yield level("who we are", f"{', '.join(who)} answer 401 or 403 to every message.", on_page, in_terminal)
 
 
 def _weak_routes(one: PartnerHealth) -> Iterator[Finding]:
@@ -173,57 +188,65 @@ def _weak_routes(one: PartnerHealth) -> Iterator[Finding]:
     for route in one.routes:
         since, failed = route.failing_since, route.failed_at
         if last and since and failed and last - since > LATE and last - failed < LATE:
-            says = f"fails {_since(since)} ({route.reason}); another route takes its place"
-            yield warn(f"route {route.route} to {one.authority}", says, "ring them")
+            says = f"Has failed {_since(since)} ({route.reason}). Another route is used instead."
+            yield warn(f"route {route.route} to {one.authority}", says, "Call them.")
 
 
 def _folder(one: Folder, now: datetime) -> Finding:
     if one.trouble:
-        return fail(one.name, one.trouble)
+        return fail(one.name, one.trouble, "Mount the folder, or let the gateway's user use it.")
     if one.doubted:
-        says = f"files that wait for a person to look at them: {one.doubted}"
-        return warn(one.name, says, "see cme-gateway one waiting, or Files under Drafts in the console")
+        says = f"Files that need to be checked: {one.doubted}."
+        return warn(one.name, says, 'Check them in "Leavers to check", "Files".', "Run `cme-gateway one waiting`.")
     if one.failed:
-        return warn(one.name, f"{one.failed} files could not be read", f"see the reports in {one.home}/failed")
+        return warn(one.name, f"Files that could not be read: {one.failed}.", f"See the reports in {one.home}/failed.")
     if one.oldest and now - one.oldest > FOLDER_LATE:
-        return warn(one.name, f"a file has lain there for {lasted(now - one.oldest)}", f"see why in {one.path}")
+        return warn(
+            one.name, f"A file has been there for {lasted(now - one.oldest)}.", f"Look in {one.path} for the reason."
+        )
     return ok(one.name, one.path)
 
 
 def _left(one: Folder) -> Iterator[Finding]:
     """What is not taken, each kind by itself: how many, since when."""
     for left in one.left:
-        says = f"{left.count} left there since {left.since:%d %b %Y %H:%M}: {left.why}"
-        yield warn(f"left in {one.name}", says, f"see who puts them into {one.path}, and take them away")
+        says = f"{left.count} not processed since {left.since:%d %b %Y %H:%M}: {left.why}."
+        yield warn(f"left in {one.name}", says, f"Find out who puts them in {one.path}, and remove them.")
 
 
 def _mailboxes(found: Health) -> Iterator[Finding]:
     for one in found.mailboxes:
         name = f"mailbox of {one.owner}"
         says = f"{one.bundles} bundles, {one.size / 2**20:.1f} MiB"
+        more_room = (
+            "Call its owner, who must collect. Or give it more room.",
+            "Call its owner, who must collect. Or raise [hosting] megabytes.",
+        )
         if one.room and one.size > FULL_SHARE * one.room:
-            yield warn(name, f"{says}: almost full", "ring its owner, who must fetch; or [hosting] megabytes")
+            yield warn(name, f"Almost full: {says}.", *more_room)
         elif one.oldest and found.at - one.oldest > FOLDER_LATE:
-            yield warn(
-                name, f"{says}, the oldest for {lasted(found.at - one.oldest)}", "ring its owner, who must fetch"
-            )
+            waited = f"{says}. The oldest has been there for {lasted(found.at - one.oldest)}."
+            yield warn(name, waited, "Call its owner, who must collect.")
         else:
             yield ok(name, says)
 
 
 def _index(found: Health) -> Iterator[Finding]:
     if index := found.index:
-        says = f"{index.children} children, of {index.at:%d %b %Y}"
+        says = f"{index.children} children, from {index.at:%d %b %Y}"
         old = (found.at - index.at).days >= index.most_days
         name = "index of our children"
-        yield warn(name, f"{says}: too old", "have ONE write a new extract") if old else ok(name, says)
+        yield warn(name, f"Too old: {says}.", "Have ONE write a new extract.") if old else ok(name, says)
 
 
 def _log(found: Health) -> Iterator[Finding]:
     log = found.log
     behind = log.size > log.covered and (log.checkpoint_at is None or found.at - log.checkpoint_at > CHECKPOINT_LATE)
-    says = f"{log.covered} of {log.size} entries are covered"
-    yield warn("checkpoint", says, "cme-gateway serve signs the rest") if behind else ok("checkpoint", says)
+    says = f"{log.covered} of {log.size} entries signed"
+    sign = ("Start the gateway, which signs the rest.", "Run `cme-gateway serve`, which signs the rest.")
+    yield warn("checkpoint", f"{says}.", *sign) if behind else ok("checkpoint", says)
     for one in log.alarms:
-        says = f"{one.sentence}: ring {one.ring}; they may have restored a backup"
-        yield fail(f"audit log of {one.authority}", says, f"then cme-gateway audit accept {one.authority}")
+        says = f"{one.sentence[:1].upper()}{one.sentence[1:]}. They may have restored a backup."
+        clear = f"Call {one.ring}. When you know the cause, run `cme-gateway audit clear-warning {one.authority}`."
+        on_page = f"Call {one.ring}. Do not rely on their records until this is explained."
+        yield fail(f"audit log of {one.authority}", says, on_page, clear)

@@ -22,7 +22,7 @@ from gateway.core.blocking import swapped
 from gateway.core.days import read_day
 from gateway.core.names import also, normal, sound
 from gateway.errors import Unusable
-from schemas.hidden_signs import find_hidden, say_hidden
+from schemas.hidden_signs import find_hidden
 from schemas.message import RESTRICTIONS, Child, Message, Sibling
 
 TAIL = 12  # characters of an id: its last group
@@ -112,10 +112,10 @@ def understood(typed: str, *, alike: bool = False) -> Sought:
     `alike`: also names that sound alike or are short for each other, and dates with day and month swapped.
     """
     if sign := find_hidden(typed):
-        raise Unusable("find.not-understood", f"{say_hidden(sign)}.", WAYS)
+        raise Unusable("find.not-understood", "hidden-sign", sign=sign)
     text = " ".join(typed.split()).strip(" ,;")
     if len(text) > MOST_TYPED:
-        raise Unusable("find.too-much", "That is more than anybody can be found by.", WAYS)
+        raise Unusable("find.too-much")
     if UPN.fullmatch(together := text.replace(" ", "")):  # people group its digits
         text = together
     text, ids = _taken_out(REFERENCE, text)
@@ -138,17 +138,13 @@ def understood(typed: str, *, alike: bool = False) -> Sought:
 
 def _check(parts: list[frozenset[Term]]) -> None:
     if not parts:
-        raise Unusable("find.too-little", "One letter, or nothing, is too little to find anybody by.", WAYS)
+        raise Unusable("find.too-little")
     if len(parts) > MOST_PARTS:
-        raise Unusable("find.too-much", "That is more than anybody can be found by.", WAYS)
+        raise Unusable("find.too-much")
 
 
 def _not_understood() -> Unusable:
-    return Unusable(
-        "find.not-understood",
-        "A part of what was typed is neither a name nor a date, a UPN, a ULN or a reference.",
-        WAYS,
-    )
+    return Unusable("find.not-understood")
 
 
 def _taken_out(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:

@@ -160,7 +160,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
     until = time.monotonic() + 10
     while True:
         if process.poll() is not None or time.monotonic() > until:
-            raise Unusable("demo.mail", "A mail server does not start.", f"See {home}/*.out, or use --no-email.")
+            raise Unusable("demo.mail", home=home)
         if _somebody_listens(port):
             return
         time.sleep(0.02)

@@ -47,7 +47,7 @@ def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
     """What was decided for this folder; now, where nothing was. Raises NotAllowed, Unusable."""
     path = folder / "demo.json"
     if (folder / FILE).exists():
-        raise NotAllowed("demo.real", f"There is a real gateway in {folder}.", "Name another folder with --folder.")
+        raise NotAllowed("demo.real", folder=folder)
     try:
         if not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,13 +60,9 @@ def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
             temporary.rename(path)
         kept = json.loads(path.read_text())
     except OSError as why:
-        raise Unusable(
-            "demo.unwritable", f"The demo cannot use {folder} ({why.strerror}).", "Name another folder with --folder."
-        ) from None
+        raise Unusable("demo.unwritable", folder=folder, why=why.strerror) from None
     if kept["ports"].keys() != set(PORTS):
-        raise Unusable(
-            "demo.older", f"{folder} is the folder of an older demo.", "Remove it, or name another with --folder."
-        )
+        raise Unusable("demo.older", folder=folder)
     plan = Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
     if plan.mail is not None:  # where it lies, whatever was there may have been cleared away
         mail.prepare(mail.Servers(plan.mail, plan.ports["smtp"], plan.ports["imap"]))
@@ -185,11 +181,7 @@ async def ready(here: Authority, process: asyncio.subprocess.Process) -> None:
     async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
         while True:
             if process.returncode is not None:
-                raise Unusable(
-                    "demo.ended",
-                    f"{here.own_card.name}'s gateway ended as soon as it was started.",
-                    f"See {here.config.home / 'serve.log'}.",
-                )
+                raise Unusable("demo.ended", name=here.own_card.name, log=here.config.home / "serve.log")
             with suppress(ClientError, TimeoutError):
                 async with session.get(url, ssl=trusted) as answer:
                     if answer.status == 200:
@@ -210,6 +202,4 @@ async def _patience(what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(WAIT_SECONDS):
             yield
     except TimeoutError:
-        raise Unusable(
-            "demo.waited", f"The demo waited in vain for {what}.", "See serve.log in both folders."
-        ) from None
+        raise Unusable("demo.waited", what=what) from None

@@ -199,9 +199,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     for what, code in refused.items():
         out.print(f"  {what:40} [yellow]{code}[/yellow]", soft_wrap=True)
     if tuple(refused.values()) != REFUSALS:
-        raise Unusable(
-            "demo.let-in", "Something ended otherwise than it must.", "This must not happen; please tell us."
-        )
+        raise Unusable("demo.let-in")
     return refused
 
 
@@ -220,7 +218,7 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(f"  {f'{cut} is cut' if cut else 'nothing is cut':16} {child:20} by [green]{went[extract]}[/green]")
         if _times_here(worcestershire, sent) != 1:
-            raise Unusable("demo.let-in", "A notice did not come once.", "This must not happen; please tell us.")
+            raise Unusable("demo.let-in", "repeated")
     for wire in wires.values():
         await wire.mend()
     return went
@@ -396,7 +394,7 @@ def _verify(both: tuple[Authority, Authority], out: Console) -> dict[str, int]:
     for here in both:
         verdict = _verdict(here)
         if verdict.faults:
-            raise Unusable("demo.audit", " ".join(verdict.faults), "This must not happen; please tell us.")
+            raise Unusable("demo.audit", faults=" ".join(verdict.faults))
         out.print(
             f"  {here.own_card.name:15} [green]whole[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
         )

@@ -6,8 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
-from gateway.core import safeguards
+from gateway.copies import Machine
+from gateway.core import causes, safeguards
+from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
 from gateway.errors import NotAllowed, too_late
@@ -15,10 +18,8 @@ from gateway.exchange.send import Also, first_header, next_header, prepare, queu
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Destroyed
-from schemas import codes, xml
+from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
 ENDED = {  # how a search ends, as it stands beside each of its notices
@@ -75,11 +76,7 @@ def correct(
     """
     sent = _amendable(here, message_id)
     if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
-        raise NotAllowed(
-            "correction.other-notice",
-            f"The notice to be corrected is a {sent.kind} to {sent.recipient}; this one is not.",
-            "Withdraw the old one, and send the new one by itself.",
-        )
+        raise NotAllowed("correction.other-notice")
     head = next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
     theirs = notice.header
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
@@ -90,7 +87,7 @@ def correct(
     def write(tx: Connection) -> None:
         if also:
             also(tx)
-        _take_back(tx, here, sent, by, f"corrected by {head.message_id}")
+        _take_back(tx, here, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
         queue(tx, here, [ready])
 
     here.store.run(write)
@@ -107,8 +104,8 @@ def said_of_place(here: Authority, message_id: str) -> frozenset[str]:
 
 
 def _copy(here: Authority, message_id: str) -> Message:
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, message_id)))
-    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, message_id, Machine.WRITE_ON))
+    return copies.open_copy(here, copy)
 
 
 def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
@@ -118,11 +115,7 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
     """
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
-        raise NotAllowed(
-            "send-on.not-now",
-            f"This {sent.kind} to {sent.recipient} is {sent.state}, so it is not sent on to {to}.",
-            "Only a transfer notice that was passed on, rejected, or given up goes to another authority.",
-        )
+        raise NotAllowed("send-on.not-now")
     notice = _copy(here, message_id)
     head = next_header(here, sent.conversation_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
@@ -130,7 +123,8 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
 
     def write(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason):
+        cause = build_cause(REDIRECTED, to)
+        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
             raise too_late(outbox.get(tx, message_id).state)
         detail = {"to": to, "as": head.message_id}
         audit_log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
@@ -149,27 +143,21 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
     or NotAllowed where it is no search, everybody was told before, or a manager's decision does not say whose it is.
     """
     if body.way == "manager-decision" and not decided_by:
-        raise NotAllowed(
-            "review.decided-by",
-            "A manager's decision names who decided.",
-            "Use `cme-gateway review end CASE --reason manager-decision --decided-by NAME`.",
-        )
+        raise NotAllowed("review.decided-by")
     case = here.store.look(lambda tx: outbox.case_of(tx, name))
     searches = [one.message_id for one in case if one.kind in SEARCHES]
     if not searches:
-        raise NotAllowed(
-            "amend.not-a-search", "Nobody was asked to look for this child.", "Use `cme-gateway withdraw` for a notice."
-        )
+        raise NotAllowed("amend.not-a-search")
     open_ones, conversation = _untold(case), case[0].conversation_id
     if not open_ones and standing(here.store.look(lambda tx: reviews.of_case(tx, conversation))) is None:
-        raise NotAllowed("amend.told-already", "Everybody was told already.", "See `cme-gateway outbox`.")
+        raise NotAllowed("amend.told-already")
     ready = prepare(here, _stand_downs(here, case, open_ones, body), by)
 
     def write(tx: Connection) -> list[str]:
         now = here.now()
         if {one.message_id for one in outbox.case_of(tx, conversation)} != {one.message_id for one in case}:
-            raise NotAllowed("amend.overtaken", "Somebody else wrote in this case just now.", "Do it again.")
-        left = _conclude(tx, now, case, ENDED[body.way])
+            raise NotAllowed("amend.overtaken")
+        left = _conclude(tx, now, case, ENDED[body.way], build_cause(causes.ENDED, body.way))
         known = _one_each([one for one in ready if one.in_reply_to in left])
         detail: dict[str, str | int] = {"told": len(known), "way": body.way}
         audit_log.append(tx, now, [Entry("case.stood-down", by, searches[0], detail=detail | _who(decided_by))])
@@ -183,12 +171,13 @@ def stand_down(here: Authority, name: str, body: LocatedNotice, by: str, *, deci
     return ids
 
 
-def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str) -> set[str]:
+def _conclude(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str) -> set[str]:
     """Conclude every search of a case, or keep it back. The ids of what had left: read afterwards, so that no claim is in between."""
     searches = [one for one in case if one.kind in SEARCHES]
-    outbox.keep_back(tx, now, [one.message_id for one in searches], reason)  # or a statement would miss it there
+    # Or a statement would miss it there.
+    outbox.keep_back(tx, now, [one.message_id for one in searches], reason, cause)
     for one in searches:
-        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason)
+        outbox.advance(tx, now, one.message_id, one.recipient, State.CONCLUDED, reason=reason, cause=cause)
     return {one.message_id for one in outbox.case_of(tx, case[0].conversation_id) if one.attempts > 0}
 
 
@@ -266,11 +255,7 @@ def release_one(here: Authority, message_id: str, by: str) -> None:
     def write(tx: Connection) -> None:
         sent = outbox.get(tx, message_id)
         if not outbox.release_one(tx, here.now(), message_id):
-            raise NotAllowed(
-                "retry.not-now",
-                f"This {sent.kind} to {sent.recipient} is {sent.state}, or is being tried at this moment.",
-                "Only what waits or was given up is tried again; what was refused is corrected, or sent on.",
-            )
+            raise NotAllowed("retry.not-now", state=sent.state)
         audit_log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
 
     here.store.run(write)
@@ -280,16 +265,13 @@ def release_one(here: Authority, message_id: str, by: str) -> None:
 def _amendable(here: Authority, message_id: str) -> Delivery:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.kind not in OPENS_A_CASE:
-        raise NotAllowed(
-            "amend.not-a-notice",
-            f"A message of the kind {sent.kind} is neither withdrawn nor corrected.",
-            "Ring the authority that has it, and write down that you did.",
-        )
+        raise NotAllowed("amend.not-a-notice")
     return sent
 
 
-def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str) -> None:
-    if not outbox.advance(tx, here.now(), sent.message_id, sent.recipient, State.WITHDRAWN, reason=reason):
+def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str, cause: str | None = None) -> None:
+    now, about, whom = here.now(), sent.message_id, sent.recipient
+    if not outbox.advance(tx, now, about, whom, State.WITHDRAWN, reason=reason, cause=cause):
         raise too_late(outbox.get(tx, sent.message_id).state)
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     audit_log.append(tx, here.now(), [entry])

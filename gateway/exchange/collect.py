@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -25,6 +24,7 @@ from adapters.route import (
     Returned,
     Strange,
 )
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.errors import StoreUnavailable
 from gateway.exchange.deliver import write_endings
@@ -39,7 +39,6 @@ from keys.card import Route
 from keys.errors import Refusal
 
 LOOK_EVERY = 2.0  # seconds
-LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
 STRANGE = "nothing of the gateway's"
 STANDING = "handled, and not to be taken away"
 UNFORESEEN = "things over which the gateway stumbles: please report it, with the line in the log"
@@ -50,20 +49,17 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     """Fetch until told to stop. A server that is away is looked for again; it holds up no other."""
     under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
     away: set[str] = set()
-    while not stop.is_set():
-        here.looks("collecting", LATE)
-        try:
-            await _send_again(here)
-            places = await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx))))
-            await _forget_left(here, {(kind, address.authority) for kind, address in places})
-            for kind, address in places:
-                where = address.authority, address.url
-                if where not in under_way or under_way[where].done():
-                    under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
-        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            failed("collecting", why)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+
+    async def visit_all() -> None:
+        await _send_again(here)
+        places = await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx))))
+        await _forget_left(here, {(kind, address.authority) for kind, address in places})
+        for kind, address in places:
+            where = address.authority, address.url
+            if where not in under_way or under_way[where].done():
+                under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
+
+    await run_every(here, stop, "collecting", visit_all, seconds=LOOK_EVERY)
     for task in under_way.values():
         task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
     await asyncio.gather(*under_way.values(), return_exceptions=True)

@@ -14,7 +14,7 @@ from gateway.store.audit_log import Entry
 from gateway.store.inbox import Receipt
 from gateway.store.outbox import Claimed, Settled
 from keys import receipt
-from keys.errors import BY_CODE, Refusal
+from keys.errors import Refusal, is_passing
 from keys.receipt import Receipt as SignedReceipt
 
 
@@ -79,14 +79,10 @@ def _by_receipt(
     if theirs.result == "accepted":
         return _ending(claimed, State.RECEIVED, route, "receipted", None, "receipt.verified", kept)
     reason = "refused there: " + ", ".join(theirs.codes)
-    if all(_passes(code) for code in theirs.codes):
+    if all(is_passing(code) for code in theirs.codes):
         wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _again(claimed, route, reason, wait)
     return _ending(claimed, State.REJECTED, route, "rejected", reason, "notice.rejected", kept)
-
-
-def _passes(code: str) -> bool:
-    return code in BY_CODE and not BY_CODE[code].lasting
 
 
 def _again(

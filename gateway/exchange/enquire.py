@@ -11,8 +11,11 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core import search_status
+from gateway.core.causes import REPLACED
 from gateway.core.delivery import State, may_move
 from gateway.core.review import standing
 from gateway.errors import NotAllowed
@@ -21,10 +24,8 @@ from gateway.exchange.send import prepare, queue, what_is_known
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Delivery, Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Refusal
-from schemas import codes, xml
+from schemas import codes
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 
@@ -64,9 +65,7 @@ def whom(
     meant.discard(here.code)
     for code in to:
         if codes.authority_name(code) is None:
-            raise NotAllowed(
-                "enquire.no-such-authority", f"{code} is not the code of an authority.", "Give its DfE code, as 330."
-            )
+            raise NotAllowed("enquire.no-such-authority", code=code)
         if code == here.code:
             not_asked[code] = "that is ourselves"
         elif not codes.is_live(code):
@@ -74,16 +73,14 @@ def whom(
         else:
             meant.add(code)
     if not meant and not not_asked:
-        raise NotAllowed("enquire.whom", "It is not said who is to be asked.", "Use --to, --region or --all.")
+        raise NotAllowed("enquire.whom")
     return sorted(meant), not_asked
 
 
 def _region(name: str) -> frozenset[str]:
     by_name = {region.lower(): those for region, those in codes.regions().items()}
     if name.lower() not in by_name:
-        raise NotAllowed(
-            "enquire.no-such-region", f"There is no region called {name}.", f"One of: {', '.join(codes.regions())}."
-        )
+        raise NotAllowed("enquire.no-such-region", name=name, regions=", ".join(codes.regions()))
     return by_name[name.lower()]
 
 
@@ -103,11 +100,7 @@ def ask(
     """
     case = search.header.conversation_id
     if any(one.kind in SEARCHES for one in _case(here, case)):
-        raise NotAllowed(
-            "enquire.case-used",
-            "Somebody was asked in this case before.",
-            f"Ask more: cme-gateway enquire --case {case}",
-        )
+        raise NotAllowed("enquire.case-used", case=case)
     return queue_ready(here, prepare_search(here, search, meant, not_asked, by, confirmed=confirmed))
 
 
@@ -136,11 +129,9 @@ def newest_search(here: Authority, name: str) -> Message:
     sent = here.store.look(lambda tx: outbox.case_of(tx, name))
     newest = next((one for one in sent if one.kind in SEARCHES), None)
     if newest is None:
-        raise NotAllowed(
-            "enquire.not-a-search", "Nobody is asked in this case about a child.", "Begin one: cme-gateway enquire FILE"
-        )
-    locked = here.store.look(lambda tx: Locked(*outbox.locked(tx, newest.message_id)))
-    search = xml.read(at_rest.unlock(locked, about=newest.message_id, ring=here.ring))
+        raise NotAllowed("enquire.not-a-search")
+    copy = here.store.look(lambda tx: copies.take_sent(tx, here, newest.message_id, Machine.WRITE_ON))
+    search = copies.open_copy(here, copy)
     body = search.body
     if isinstance(body, WhereaboutsEnquiry) and body.reply_by and body.reply_by < here.now().date():
         search = replace(search, body=replace(body, reply_by=None))
@@ -169,11 +160,7 @@ def prepare_search(
     asking = [code for code in chosen if code not in why]
     if not asking:
         reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**not_asked, **why}.items()))
-        raise NotAllowed(
-            "enquire.nobody",
-            f"Nobody is left to ask. {reasons}".strip(),
-            "Enter them with `partner add` or `partner email`; who was asked before is asked again with `review done`.",
-        )
+        raise NotAllowed("enquire.nobody", reasons=reasons)
     circulation = search_status.circulation({*before, *asking}, here.code)
     notices = [_notice(here, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = Enquired(
@@ -194,25 +181,13 @@ def prepare_search(
 
 def _check(here: Authority, search: Message, asked: Collection[str], *, began: bool) -> None:
     if search.kind not in SEARCHES:
-        raise NotAllowed(
-            "enquire.not-a-search",
-            f"A {search.kind} asks nobody about a child.",
-            "Give a WhereaboutsEnquiry or a WhereaboutsUnknownNotice.",
-        )
+        raise NotAllowed("enquire.not-a-search", "other-kind")
     if search.restriction == "phone-only":
-        raise NotAllowed(
-            "enquire.restricted", "Nothing about this child may go by machine.", "Ring those who may know the child."
-        )
+        raise NotAllowed("enquire.restricted")
     if search.restriction != "none" and len(asked) > 1:
-        raise NotAllowed(
-            "enquire.restricted",
-            "This child's data are restricted, so no more than one authority is asked in a case.",
-            "Ask the one that is likeliest to know the child, with --to, and ring the others.",
-        )
+        raise NotAllowed("enquire.restricted", "one-only")
     if began and not search.header.test and _has_ended(here, search.header.conversation_id):
-        raise NotAllowed(
-            "enquire.ended", "The search in this case has ended.", "If the child is missing again, begin a new case."
-        )
+        raise NotAllowed("enquire.ended")
 
 
 def _has_ended(here: Authority, case: str) -> bool:
@@ -263,14 +238,13 @@ def write(tx: Connection, here: Authority, ready: Ready) -> None:
     """Queue what is sealed, in the caller's transaction. Raises NotAllowed where the case moved on meanwhile."""
     case = ready.enquired.case
     if frozenset(one.message_id for one in outbox.search(tx, conversation_id=case, limit=None)) != ready.seen:
-        raise NotAllowed(
-            "enquire.overtaken", "Somebody else wrote in this case just now.", f"See `cme-gateway search {case}`."
-        )
+        raise NotAllowed("enquire.overtaken", case=case)
     queue(tx, here, ready.notices)
     for new, old in ready.replaced.items():
         if may_move(old.state, State.WITHDRAWN):  # what they answered stays answered
+            reason = f"asked again by {new}"
             outbox.advance(
-                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=f"asked again by {new}"
+                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
     audit_log.append(tx, here.now(), [Entry("search.sent", ready.notices[0].queued_by, case, detail=detail)])

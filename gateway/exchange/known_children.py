@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core import blocking
 from gateway.core.matching import Described
 from gateway.core.names import Likeness, likeness, normal
 from gateway.core.safeguards import Known, is_another
 from gateway.core.search_terms import Term
-from gateway.store import blind_index, children, inbox, outbox
+from gateway.store import blind_index, children
 from gateway.store.blind_index import Lying
 from gateway.store.children import Kept
 from keys import at_rest, blind
 from keys.at_rest import Locked
-from keys.errors import Destroyed
-from schemas import xml
+from keys.digests import Purpose
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
 
 MOST_BESIDE = 8  # notices of one UPN that are compared where they are sent together
@@ -155,11 +156,10 @@ def _whole_names(child: Child) -> list[Term]:
 def _opened(tx: Connection, here: Authority, one: Lying) -> Message | None:
     """None where its key was destroyed, or it is no notice about a child."""
     sent = one.lies == "sent"
-    locked = outbox.locked(tx, one.message_id) if sent else inbox.locked(tx, one.partner, one.message_id)
-    try:
-        message = xml.read(at_rest.unlock(Locked(*locked), about=one.message_id, ring=here.ring))
-    except Destroyed:
+    copy = copies.take_copy(tx, here, ("" if sent else one.partner, one.message_id), Machine.COMPARE)
+    if not copy.is_held:
         return None
+    message = copies.open_copy(here, copy)
     return message if message.kind in OPENS_A_CASE and not message.header.test else None
 
 
@@ -221,7 +221,7 @@ def _keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, in
 
 def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
     """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
-    return blind.numbers(here.ring.at_rest_key, (f"child-key\0{load}\0{key}" for key in keys))
+    return here.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
 
 
 def about_child(load: int, number: int) -> str:

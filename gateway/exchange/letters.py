@@ -7,23 +7,22 @@
 A restricted child is in no letter that can be read on its way. Subject and file name are made of the reference alone.
 """
 
-import hmac
 from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from textwrap import fill
 
 from adapters import mail
 from adapters.route import Attempt, Letter, Post, Refused, TryLater
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.errors import ConfigProblem
-from gateway.store import outbox
 from gateway.store.correspondents import Correspondent, Protection
 from gateway.store.outbox import Claimed
-from keys import at_rest, smime
-from keys.at_rest import Locked
+from keys import smime
 from keys.card import Route
+from keys.digests import Purpose
 from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
@@ -58,7 +57,7 @@ class Words:
 
 def reference(message_id: str, ring: Ring) -> str:
     """What a letter about this message is called by: always the same, and known to nobody who was not told."""
-    digest = hmac.new(ring.at_rest_key, f"letter\0{message_id}".encode(), sha256).digest()
+    digest = ring.digests.compute_digest(Purpose.LETTER, message_id)
     text = b32encode(digest[:REFERENCE_BYTES]).decode()
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 
@@ -114,9 +113,9 @@ async def post(here: Authority, claimed: Claimed) -> Attempt:
         return Refused("letter.nobody", "no mailbox of theirs is entered any more: cme-gateway partner email")
     if not isinstance(carrier, Post):
         return TryLater("this gateway sends no mail")
-    locked = await here.store.read(lambda tx: outbox.locked(tx, claimed.message_id))
+    copy = await here.store.read(lambda tx: copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER))
     try:
-        message = xml.read(at_rest.unlock(Locked(*locked), about=claimed.message_id, ring=here.ring))
+        message = copies.open_copy(here, copy)
         letter = _letter(here, to, claimed, message)
     except (Refusal, ConfigProblem) as why:
         return TryLater(f"{why.sentence} [{why.code}]")
@@ -153,9 +152,5 @@ def signer(here: Authority) -> smime.Signer:
     """With what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
     files = here.config.smime_files()
     if files is None:
-        raise ConfigProblem(
-            "config.smime",
-            "With what our letters are signed is not set, and S/MIME needs it.",
-            "Set [email] smime_key_file and smime_certificate_file in gateway.toml.",
-        )
+        raise ConfigProblem("config.smime")
     return smime.signer(*files, passphrase=here.config.passphrase(), address=here.config.email.address, now=here.now())

@@ -51,15 +51,11 @@ def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
         if not SEALED.fullmatch(line):
             raise _not_sealed()
         if (outside.iss, outside.aud) != (sender, owner):
-            raise Unusable(
-                "mailbox.not-theirs",
-                "A message is not from its sender to the mailbox's owner.",
-                "Send it to its addressee.",
-            )
+            raise Unusable("mailbox.not-theirs")
 
 
 def _not_sealed() -> Unusable:
-    return Unusable("mailbox.not-sealed", "A line is no sealed message.", "Send sealed messages only.")
+    return Unusable("mailbox.not-sealed")
 
 
 def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
@@ -67,20 +63,18 @@ def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
     for line in lines:
         said = _claimed(line)
         if said is None:
-            raise Unusable("mailbox.no-receipt", "A line is no receipt.", "Send receipts only.")
+            raise Unusable("mailbox.no-receipt")
         if said.issuer != owner:
-            raise Unusable(
-                "mailbox.not-theirs", "A receipt is not by the mailbox's owner.", "Leave receipts of your own."
-            )
+            raise Unusable("mailbox.not-theirs", "receipt")
 
 
 def take_in(tx: Connection, here: Authority, owner: str, sender: str, content: bytes) -> None:
     """Keep a bundle for its owner; the same again is kept once. Raises NotAllowed where the mailbox, or the sender's share, is full."""
     room = here.config.hosting.megabytes * 1_000_000
     if mailboxes.size(tx, owner) + len(content) > room:
-        raise NotAllowed(FULL, "The mailbox is full.", "Its owner must fetch what lies there.")
+        raise NotAllowed(FULL)
     if mailboxes.size(tx, owner, sender) + len(content) > max(room // SHARES, LARGEST_BUNDLE):
-        raise NotAllowed(FULL, "Your share of the mailbox is full.", "Its owner must fetch what lies there.")
+        raise NotAllowed(FULL, "share")
     digest = sha256(content).hexdigest()
     if mailboxes.put(tx, Held(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
         entry = Entry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
@@ -96,7 +90,7 @@ def answered(tx: Connection, here: Authority, owner: str, name: str, receipts: b
     """The owner has it: forget the bundle, and keep the receipts for its sender. Raises NotFound where it is gone."""
     held = mailboxes.get(tx, owner, "messages", name)
     if held is None:
-        raise NotFound("mailbox.gone", "There is no such bundle in the mailbox.")
+        raise NotFound("mailbox.gone")
     mailboxes.remove(tx, owner, "messages", name)
     mailboxes.put(tx, Held(owner, "receipts", name, held.sender, receipts, here.now()))
     entry = Entry("mailbox.fetched", SYSTEM, None, held.sender, name.partition("-")[2], {"owner": owner})
@@ -129,7 +123,7 @@ def received(tx: Connection, owner: str, sender: str, name: str) -> None:
     """The sender has these receipts. Raises NotFound where they are gone, or not for this one."""
     held = mailboxes.get(tx, owner, "receipts", name)
     if held is None or held.sender != sender:
-        raise NotFound("mailbox.gone", "There are no such receipts in the mailbox.")
+        raise NotFound("mailbox.gone", "receipts")
     mailboxes.remove(tx, owner, "receipts", name)
 
 

@@ -16,6 +16,7 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from gateway.core import replies
+from gateway.core.causes import ENDED, find_cause
 from gateway.core.delivery import RECEIPT_WAIT, State
 from gateway.core.inbox_state import Standing
 from gateway.core.replies import By, Judged, Misfit, Named, Said
@@ -162,7 +163,7 @@ def take_effect(tx: Connection, now: datetime, known: Known, arrived: Arrived, m
             return arrived.misfit
         judged, named = _judge(known, arrived, message, name, by)
         if judged.effect and named and not _is_overtaken(tx, arrived):
-            late = not _move(tx, now, known, arrived, name, named, judged.effect)
+            late = not _move(tx, now, known, arrived, name, named, judged.effect, find_cause(message.body))
         elif judged.misfit is Misfit.LATE and by is By.REPLY:
             late = not _is_overtaken(tx, arrived)
         if named and named.ours and judged.misfit in (None, Misfit.LATE) and named.state in UNRECEIPTED:
@@ -195,14 +196,21 @@ def _is_overtaken(tx: Connection, arrived: Arrived) -> bool:
 
 
 def _move(
-    tx: Connection, now: datetime, known: Known, arrived: Arrived, name: str, named: Named, to: State | Standing
+    tx: Connection,
+    now: datetime,
+    known: Known,
+    arrived: Arrived,
+    name: str,
+    named: Named,
+    to: State | Standing,
+    cause: str | None,
 ) -> bool:
     """False where somebody else moved it just now."""
     if isinstance(to, Standing):
         known.theirs[name] = replace(named, state=to)
-        return inbox.mark(tx, now, arrived.sender, name, to)
+        return inbox.mark(tx, now, arrived.sender, name, to, cause=cause)
     known.ours[name] = replace(named, state=to)
-    return outbox.advance(tx, now, name, arrived.sender, to)
+    return outbox.advance(tx, now, name, arrived.sender, to, cause=cause)
 
 
 def _located(known: Known, arrived: Arrived) -> Judged:
@@ -231,7 +239,7 @@ def _end_searches(tx: Connection, now: datetime, arrived: Arrived) -> None:
     """Those of its sender's searches in the case that were written before it."""
     for one in inbox.in_cases(tx, [arrived.said_case or arrived.conversation_id]):
         if _opens(one, arrived) and isinstance(effect := _ends(one, arrived).effect, Standing):
-            inbox.mark(tx, now, one.sender, one.message_id, effect)
+            inbox.mark(tx, now, one.sender, one.message_id, effect, cause=ENDED)
 
 
 def catch_up(tx: Connection, now: datetime, known: Known, new: Sequence[Arrived]) -> None:
@@ -240,7 +248,14 @@ def catch_up(tx: Connection, now: datetime, known: Known, new: Sequence[Arrived]
     for early in inbox.overtakers(tx, known.sender, list(standing)):
         judged = replies.judge(early.said, standing[early.names])
         if isinstance(judged.effect, Standing):
-            inbox.mark(tx, now, known.sender, early.names, judged.effect)
+            inbox.mark(
+                tx,
+                now,
+                known.sender,
+                early.names,
+                judged.effect,
+                cause=ENDED if early.said.kind == "LocatedNotice" else None,
+            )
             standing[early.names] = replace(standing[early.names], state=judged.effect)
         if not judged.refused and judged.misfit is None and early.said.kind not in OPENS_A_CASE:
             inbox.mark(tx, now, known.sender, early.message_id, Standing.FILED)
@@ -254,5 +269,5 @@ def _was_located(tx: Connection, now: datetime, known: Known, search: Arrived) -
     for one in known.cases.get(case, []):
         located = one.kind == "LocatedNotice" and one.in_reply_to is None and one.sender == search.sender
         if located and one.test == search.test and one.created_at >= search.created_at:
-            inbox.mark(tx, now, search.sender, search.message_id, Standing.CONCLUDED)
+            inbox.mark(tx, now, search.sender, search.message_id, Standing.CONCLUDED, cause=ENDED)
             inbox.mark(tx, now, one.sender, one.message_id, Standing.FILED)

@@ -26,7 +26,7 @@ from gateway.store.blind_index import Marked
 from gateway.store.inbox import Arrived
 from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
-from keys.errors import Disagrees, Refusal
+from keys.errors import Refusal, RefusalCode, build_refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
@@ -137,7 +137,7 @@ def _read(digest: str, opened: Opened) -> Said | Unfit:
         message = xml.read(opened.payload)  # (11)
         head = message.header
         if opened.names != envelope.Names(head.message_id, head.sender.authority, head.recipient.authority):  # (12)
-            raise Disagrees
+            raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     except (Refusal, xml.Unreadable) as refusal:
         return Unfit(digest, opened.names.message_id, (refusal.code,))
     return Said(digest, opened.payload, message)

@@ -9,13 +9,14 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import SYSTEM, Authority
+from gateway.copies import Machine
 from gateway.logs import failed
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import Entry
 from gateway.store.outbox import Claimed
 from keys import at_rest, envelope
-from keys.at_rest import Locked
 from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import xml
@@ -29,14 +30,14 @@ async def in_true_time(here: Authority, claimed: Sequence[Claimed]) -> list[Clai
 
 
 def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
-    locked = Locked(*outbox.locked(tx, claimed.message_id))
+    held = copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER)
     if claimed.answered:  # they have these very bytes, and give the receipt of no others
         return claimed
-    if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or locked.data_key is None:
+    if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or not held.is_held:
         return claimed
     now = here.now()
     try:
-        message = xml.read(at_rest.unlock(locked, about=claimed.message_id, ring=here.ring))
+        message = copies.open_copy(here, held)
         head = replace(message.header, created_at=now.replace(microsecond=now.microsecond // 1000 * 1000))
         text = xml.write(replace(message, header=head))
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Copy, Machine
 from gateway.core import replies, safeguards
+from gateway.core.causes import find_cause
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
@@ -15,9 +18,6 @@ from gateway.exchange.send import Also, next_header, prepare, queue
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
-from keys import at_rest
-from keys.at_rest import Locked
-from schemas import xml
 from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
 
 Name = str | MessageName
@@ -30,39 +30,35 @@ def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False
     checked the restriction with the sender, and reads all of it, which is another act.
     """
 
-    def look(tx: Connection) -> tuple[Item, Locked]:
+    def look(tx: Connection) -> tuple[Item, Copy]:
         item = inbox.get(tx, name)
-        read = Entry("notice.read", by, item.message_id, item.sender)
+        usual = Entry("notice.read", by, item.message_id, item.sender)
         whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
-        audit_log.append(tx, here.now(), [whole if in_full else read])
-        return item, Locked(*inbox.locked(tx, item.sender, item.message_id))
+        return item, copies.take_received(tx, here, item.sender, item.message_id, [whole if in_full else usual])
 
-    item, locked = here.store.run(look)
-    message = xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+    item, copy = here.store.run(look)
+    message = copies.open_copy(here, copy)
     return item, message if in_full else safeguards.read_strictly(message, here.now().date())
 
 
 def must_be_checked(here: Authority, name: Name) -> bool:
     """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
 
-    def look(tx: Connection) -> tuple[str, Locked]:
+    def look(tx: Connection) -> Copy:
         item = inbox.get(tx, name)
-        return item.message_id, Locked(*inbox.locked(tx, item.sender, item.message_id))
+        return copies.take_received(tx, here, item.sender, item.message_id, Machine.CHECK)
 
-    message_id, locked = here.store.look(look)
-    message = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
-    return safeguards.must_be_checked(message, here.now().date())
+    return safeguards.must_be_checked(copies.open_copy(here, here.store.look(look)), here.now().date())
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
     """Our own copy of a notice that we sent, opened for a person."""
 
-    def look(tx: Connection) -> Locked:
-        sent = outbox.get(tx, message_id)
-        audit_log.append(tx, here.now(), [Entry("notice.read", by, message_id, sent.recipient)])
-        return Locked(*outbox.locked(tx, message_id))
+    def look(tx: Connection) -> Copy:
+        view = Entry("notice.read", by, message_id, outbox.get(tx, message_id).recipient)
+        return copies.take_sent(tx, here, message_id, [view])
 
-    return xml.read(at_rest.unlock(here.store.run(look), about=message_id, ring=here.ring))
+    return copies.open_copy(here, here.store.run(look))
 
 
 def acknowledge(
@@ -121,30 +117,24 @@ def _reply(
 ) -> str:
     item = here.store.look(lambda tx: inbox.get(tx, name))
     if item.kind not in OPENS_A_CASE:
-        raise NotAllowed(
-            "reply.not-answerable", f"A message of the kind {item.kind} is not answered.", "Answer the notice itself."
-        )
+        raise NotAllowed("reply.not-answerable")
     if not replies.answers(item.kind, type(body).__name__, getattr(body, "decision", None)):
         raise _does_not_fit(item, body)
     if was is not None and item.state != was:
-        raise _overtaken()
+        raise NotAllowed("reply.overtaken", name=item.name)
     if standing not in MAY_BECOME[item.state]:
-        raise NotAllowed(
-            "reply.already", f"This notice is already {item.state}.", f"See `cme-gateway show {item.name}`."
-        )
+        raise NotAllowed("reply.already", state=item.state, name=item.name)
     if item.restriction != "none" and _says_more(body, item.restriction):
-        raise NotAllowed(
-            "reply.restricted",
-            "This child's data are restricted, so the answer may hold no note, and for phone-only no other authority.",
-            "Leave it out, and ring the sender.",
-        )
+        raise NotAllowed("reply.restricted")
     head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
     [ready] = prepare(here, [Message(head, body)], by, confirmed=confirmed)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write(tx: Connection) -> None:
-        if not inbox.mark(tx, here.now(), item.sender, item.message_id, standing, was=item.state):
-            raise _overtaken()
+        if not inbox.mark(
+            tx, here.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
+        ):
+            raise NotAllowed("reply.overtaken", name=item.name)
         queue(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
             import_queue.note_due(tx, here, [item])
@@ -158,14 +148,8 @@ def _reply(
 
 def _does_not_fit(item: Item, body: Body) -> NotAllowed:
     if isinstance(body, WhereaboutsResponse):
-        return NotAllowed(
-            "reply.not-an-enquiry", "This is no enquiry.", "Use `cme-gateway acknowledge`, then `outcome`."
-        )
-    return NotAllowed(
-        "reply.does-not-fit",
-        f"A {item.kind} is not answered with {'an' if type(body).__name__[0] in 'AO' else 'a'} {type(body).__name__}.",
-        "Answer a search with `cme-gateway respond`, and a transfer notice with `acknowledge` and `outcome`.",
-    )
+        return NotAllowed("reply.not-an-enquiry")
+    return NotAllowed("reply.does-not-fit")
 
 
 def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
@@ -177,11 +161,9 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
     def write(tx: Connection) -> None:
         item = inbox.get(tx, name)
         if was is not None and item.state != was:
-            raise _overtaken()
+            raise NotAllowed("reply.overtaken", "put-aside", name=item.name)
         if item.misfit is None or item.state not in UNFIT:
-            raise NotAllowed(
-                "reply.fits", "This is no reply that waits to be looked at.", "See `cme-gateway inbox --waiting`."
-            )
+            raise NotAllowed("reply.fits")
         inbox.set_aside(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
         detail = {"why": item.misfit.value}
         audit_log.append(
@@ -189,10 +171,6 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
         )
 
     here.store.run(write)
-
-
-def _overtaken() -> NotAllowed:
-    return NotAllowed("reply.overtaken", "Somebody else answered this notice just now.", "Look at it again.")
 
 
 def _says_more(body: Body, restriction: str) -> bool:

@@ -14,7 +14,7 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Authority
-from gateway.core import safeguards
+from gateway.core import labels, safeguards
 from gateway.core.safeguards import NOTHING_KNOWN, Known
 from gateway.core.search_terms import terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
@@ -29,11 +29,12 @@ from schemas.hidden_signs import check_message
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
 
-INSTEAD = {  # what belongs to another message has a command of its own, which moves that one on too
-    "Acknowledgement": "acknowledge",
-    "Outcome": "outcome",
-    "WhereaboutsResponse": "respond",
-    "LocatedNotice": "located",
+# what belongs to another message has a command of its own, which moves that one on too
+INSTEAD = {
+    "Acknowledgement": "accept",
+    "Outcome": "send-outcome",
+    "WhereaboutsResponse": "answer",
+    "LocatedNotice": "end-search",
     "Withdrawal": "withdraw",
     "Reminder": "remind",
 }
@@ -56,11 +57,7 @@ def prepare_notices(
     for notice in notices:
         instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
         if instead:
-            raise NotAllowed(
-                "notice.not-alone",
-                f"This {notice.kind} belongs to another message, which it answers or changes.",
-                f"Use `cme-gateway {instead}`, so that both authorities see the same.",
-            )
+            raise NotAllowed("notice.not-alone", instead=instead)
     return prepare(here, notices, by, confirmed=confirmed, known=known)
 
 
@@ -106,8 +103,8 @@ def _check(here: Authority, notice: Message, confirmed: Collection[str], known: 
     if notice.header.sender.authority != here.code:
         raise NotAllowed(
             "notice.not-ours",
-            f"The notice names {notice.header.sender.authority} as its sender; this gateway is {here.code}'s.",
-            "Set Sender to our own code.",
+            sender=labels.name_authority_in_full(notice.header.sender.authority),
+            ours=labels.name_authority_in_full(here.code),
         )
     today = here.now().date()
     slips = safeguards.find_slips(notice, today=today, known=known)
@@ -213,11 +210,7 @@ def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) ->
     for one in inbox.in_cases(tx, cases):
         opens = one.case in cases and one.kind in OPENS_A_CASE
         if opens and (one.case not in ours or one.received_at < ours[one.case]):
-            raise NotAllowed(
-                "notice.other-case",
-                f"The notice names a case that authority {one.sender} opened.",
-                "Give it a ConversationId of its own (`--new-id`), or answer the notice that opened the case.",
-            )
+            raise NotAllowed("notice.other-case", sender=labels.name_authority_in_full(one.sender))
     queue(tx, here, notices)
 
 

@@ -8,7 +8,6 @@ there. What only one side knows, or both know differently, becomes an entry, onc
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 
 from adapters.route import Answer, NotReached
 from gateway.auditing.witness import way_to_ask, witness
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core.checkpoint_rules import Brought
 from gateway.core.statement_diff import Account, Difference, Differs, compare
@@ -213,10 +213,9 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
     due: dict[str, float] = {}
     asked_at: dict[str, float] = {}
     first = loop.time() + FIRST_AFTER
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-        here.looks("comparing statements", LATE)
+
+    async def compare_due() -> None:
+        nonlocal asked_at, due
         now = loop.time()
         wanted = [one for one in here.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
@@ -224,6 +223,9 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
         days |= {one: here.now() - DAYS for one in here.trust.authorities() if now >= due.get(one, first)}
         done = await asyncio.gather(*(_compare_one(here, one, since) for one, since in days.items()))
         due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
+
+    name = "comparing statements"
+    await run_every(here, stop, name, compare_due, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
 
 
 async def _compare_one(here: Authority, partner: str, since: datetime) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adapters import email
 from gateway.auditing import audit
 from gateway.context import Authority
+from gateway.core.check_labels import find_label
 from gateway.core.duties import Step
 from gateway.core.findings import Finding, Level, fail, ok, warn
 from gateway.errors import ConfigProblem
@@ -30,6 +31,11 @@ class Check:
     result: Level
     detail: str
 
+    @property
+    def label(self) -> str:
+        """Return what people read in the place of the name."""
+        return find_label(self.name)
+
 
 def examine(here: Authority) -> list[Check]:
     """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
@@ -43,10 +49,12 @@ def examine(here: Authority) -> list[Check]:
 def _tables(different: Sequence[Difference]) -> Finding:
     """That the database has the tables of this version, whatever number it bears."""
     if harmful := [one.says for one in different if one.harm is not Harm.NONE]:
-        return fail("tables", _some(harmful), "Restore the newest backup, or report it with these names.")
+        return fail("tables", _some(harmful), "Restore the newest backup, or report the problem with these names.")
     if different:
-        return warn("tables", _some([one.says for one in different]), "Keep what is not ours in another database.")
-    return ok("tables", "as this version needs them")
+        return warn(
+            "tables", _some([one.says for one in different]), "Keep tables of other programs in another database."
+        )
+    return ok("tables", "As this version needs them")
 
 
 def _some(says: Sequence[str]) -> str:
@@ -55,8 +63,7 @@ def _some(says: Sequence[str]) -> str:
 
 
 def _shown(one: Finding) -> Check:
-    parting = " " if one.sentence.endswith(".") else ": "
-    return Check(one.name, one.level, one.sentence + (parting + one.next_step if one.next_step else ""))
+    return Check(one.name, one.level, f"{one.sentence} {one.next_in_terminal}".strip())
 
 
 def probe(here: Authority) -> Iterator[Finding]:
@@ -64,7 +71,8 @@ def probe(here: Authority) -> Iterator[Finding]:
     yield _answers(here)
     if here.mail is not None:
         for server, why in email.try_servers(here.mail):  # nothing is sent
-            yield fail(server, why) if why else ok(server, "lets us in")
+            check = "Check the server, and [email] in gateway.toml."
+            yield fail(server, f"The sign-in failed: {why}.", check) if why else ok(server, "Sign-in works")
     yield from _owed(here)
     yield _log(here)
 
@@ -73,9 +81,10 @@ def _answers(here: Authority) -> Finding:
     listen = here.config.listen
     try:
         with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
-            return ok("gateway", f"answers on port {listen.port}")
+            return ok("gateway", f"Running, port {listen.port}")
     except OSError:
-        return warn("gateway", f"nothing answers on port {listen.port}", "cme-gateway serve")
+        start = ("Start the gateway on the server.", "Run `cme-gateway serve`.")
+        return warn("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
 
 
 def _owed(here: Authority) -> Iterator[Finding]:
@@ -83,18 +92,23 @@ def _owed(here: Authority) -> Iterator[Finding]:
         late = [one for one in reconcile.owed(here) if one.step is not Step.WAIT]
         overdue = review.overdue(here)
     except ConfigProblem as why:
-        yield fail("what is owed", why.sentence, why.next_step)
+        yield fail("what is owed", why.sentence, why.next_on_page, why.next_in_terminal)
         return
     above = sum(one.step is Step.ESCALATE for one in late)
-    says = f"{len(late)} late, {above} of them for the service manager"
-    yield warn("what is owed", says, "cme-gateway reconcile") if late else ok("what is owed", "nothing is late")
-    name = "reviews of searches"
-    yield warn(name, f"{overdue} overdue", "cme-gateway review list") if overdue else ok(name, "none is overdue")
+    says = f"{len(late)} overdue, {above} of them for the service manager."
+    show = ('See "Outstanding".', "Run `cme-gateway outstanding`.")
+    yield warn("what is owed", says, *show) if late else ok("what is owed", "None overdue")
+    name, show = "reviews of searches", ('See "14-day reviews".', "Run `cme-gateway review list`.")
+    yield warn(name, f"{overdue} overdue.", *show) if overdue else ok(name, "None overdue")
 
 
 def _log(here: Authority) -> Finding:
     trust = Trust({here.code: here.own_card})
     verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring))
     if verdict.faults:
-        return fail("audit log", verdict.faults[0], "See cme-gateway audit verify.")
-    return ok("audit log", f"{verdict.size} entries, whole")
+        verify = (
+            'See "Check the log", and tell information security.',
+            "Run `cme-gateway audit verify`, and tell information security.",
+        )
+        return fail("audit log", verdict.faults[0], *verify)
+    return ok("audit log", f"{verdict.size} entries, no problems found")

@@ -196,9 +196,9 @@ def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> 
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
     trouble = ""
     if not path.is_dir():
-        trouble = f"{path} is not there"
+        trouble = f"{path} does not exist."
     elif not os.access(path, os.R_OK | os.X_OK | (0 if watched else os.W_OK)):
-        trouble = f"this user may not {'read' if watched else 'write into'} {path}"
+        trouble = f"The gateway's user may not {'read' if watched else 'write to'} {path}."
     if trouble:
         return Folder(name, str(path), trouble, 0, None, None, 0)
     lie = _moments(path)

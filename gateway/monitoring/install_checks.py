@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway import home_folder
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.findings import Finding, ends, fail, ok, warn
 from gateway.errors import ConfigProblem
 from gateway.exchange import letters
@@ -14,23 +15,27 @@ from keys.card import Route
 from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
 
-RENEW = "cme-gateway card renew"
-ENQUIRIES = "every enquiry becomes a draft"
+RENEW = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
+ADD_LOGIN = "Complete [logins.{code}] in gateway.toml."
 
 
 def installed(here: Authority) -> Iterator[Finding]:
     """Every check of what is ours, in the order in which an operator would mend things."""
-    yield ok("settings, keys, database", "they open")
+    yield ok("settings, keys, database", "Can be read")
     yield _calendars(here)
     if here.config.calendars:
         yield _terms(here)
     if not here.card_has_our_keys():
-        yield fail("card and keys", "the card lacks our newest keys", RENEW)
+        yield fail("card and keys", "The card does not have this authority's newest keys.", *RENEW)
     yield from _certificate(here)
     yield from _files(here.config.home, here)
     yield _telephone(here)
     if here.config.deadlines.service_manager and here.mail is None:
-        yield warn("service manager", "[email] is not set, so no mail tells of what is overdue")
+        yield warn(
+            "service manager",
+            "No email about overdue notices is sent, because there is no email account.",
+            "Complete [email] in gateway.toml.",
+        )
     yield from _enquire_of(here)
     yield from _mailbox(here)
     yield from _sftp(here)
@@ -41,19 +46,20 @@ def _calendars(here: Authority) -> Finding:
     try:
         known = deadlines.read(here.config).calendars
     except ConfigProblem as why:
-        return fail("calendars", why.sentence, why.next_step)
-    return ok("calendars", f"of {', '.join(known)}" if known else "bank holidays in England")
+        return fail("calendars", why.sentence, why.next_on_page, why.next_in_terminal)
+    return ok("calendars", f"Known for {', '.join(known)}" if known else "Bank holidays in England")
 
 
 def _terms(here: Authority) -> Finding:
     try:
         terms = deadlines.read(here.config).calendar(here.code).terms
     except ConfigProblem:
-        return fail("term dates", "they cannot be read", "see calendars")
+        return fail("term dates", "They cannot be read.", "See the check of the calendars.")
     last = max((term.last for term in terms), default=None)
     if last is None or last < here.now().date():
-        return warn("term dates", "none are ahead, so every working day counts as a school day", "[calendars]")
-    return ok("term dates", f"known to {last:%d %b %Y}")
+        says = "No future term dates are known, so every working day counts as a school day."
+        return warn("term dates", says, "Add the file with the next term dates to [calendars] in gateway.toml.")
+    return ok("term dates", f"Known to {last:%d %b %Y}")
 
 
 def _certificate(here: Authority) -> Iterator[Finding]:
@@ -62,11 +68,11 @@ def _certificate(here: Authority) -> Iterator[Finding]:
     try:
         pem = home_folder.read_certificate(here.config.home)
     except ConfigProblem as why:
-        yield fail(name, why.sentence, why.next_step)
+        yield fail(name, why.sentence, why.next_on_page, why.next_in_terminal)
         return
     pinned = {route.certificate for route in here.own_card.routes if route.kind == "https"}
     if tls.der_base64(pem) not in pinned:
-        yield fail(name, "it is not the one on our card, so no partner reaches us", RENEW)
+        yield fail(name, "The server certificate is not the one on the card, so no partner can connect.", *RENEW)
 
 
 def _files(home: Path, here: Authority) -> Iterator[Finding]:
@@ -76,28 +82,33 @@ def _files(home: Path, here: Authority) -> Iterator[Finding]:
         ("keys", home / home_folder.KEYS),
     ):
         if not path.exists():
-            yield fail(name, f"{path} is not there", "restore it from backup")
+            yield fail(name, f"{path} does not exist.", "Restore it from backup.")
         elif path.stat().st_mode & 0o077:
-            yield warn(name, "other users of this machine may read it", f"chmod go-rwx {path}")
+            yield warn(
+                name,
+                "Other users of this server can read it.",
+                f"Let only its owner read {path}.",
+                f"Run `chmod go-rwx {path}`.",
+            )
         else:
-            yield ok(name, "only its owner may read it")
+            yield ok(name, "Only its owner can read it")
     here_or_not = (home / home_folder.KEYS / IDENTITY_FILE).exists()
-    is_here, is_away = (
-        "is here; it is needed only to renew our card",
-        "is kept elsewhere; bring it back to renew our card",
-    )
+    is_here = "On this server. It is needed only to renew the card"
+    is_away = "Kept somewhere else. Bring it back to renew the card"
     yield ok("identity key", is_here if here_or_not else is_away)
 
 
 def _telephone(here: Authority) -> Finding:
     number = here.config.authority.telephone
-    return ok("telephone", number) if number else warn("telephone", "not set: no notice can be answered")
+    missing = ("Not set, so no notice can be sent or answered.", "Set [authority] telephone in gateway.toml.")
+    return ok("telephone", number) if number else warn("telephone", *missing)
 
 
 def _enquire_of(here: Authority) -> Iterator[Finding]:
     known = {*here.trust.authorities(), *here.correspondents}
     if missing := [code for code in here.config.one.enquire_of.split() if code not in known]:
-        yield warn("enquiries", f"{', '.join(missing)} in [one] enquire_of is no partner: {ENQUIRIES}", "partner add")
+        says = f"Every enquiry waits as a leaver to check: {', '.join(missing)} in [one] enquire_of cannot be reached."
+        yield warn("enquiries", says, "Add their cards on the server.", "Use `cme-gateway partner add CARD`.")
 
 
 def _mailbox(here: Authority) -> Iterator[Finding]:
@@ -107,37 +118,35 @@ def _mailbox(here: Authority) -> Iterator[Finding]:
     ours = {route.certificate for route in here.own_card.routes if route.kind == "mailbox"}
     theirs = {route.certificate for route in here.trust.card(host).routes if route.kind == "https"}
     if ours and ours <= theirs:
-        yield ok("our mailbox", f"is held by {host}")
+        yield ok("our mailbox", f"Hosted by {labels.name_authority_in_full(host)}")
     else:
-        yield fail("our mailbox", f"our card does not name {host}'s gateway as it is", RENEW)
+        says = f"The card does not have the current address of {labels.name_authority_in_full(host)}."
+        yield fail("our mailbox", says, *RENEW)
 
 
 def _sftp(here: Authority) -> Iterator[Finding]:
     if here.config.sftp.url:
-        name, missing = "our SFTP folder", "no login for our own server"
+        name, missing = "our SFTP folder", "There is no login for this authority's own server."
         login = here.logins.get(here.code)
-        yield ok(name, here.config.sftp.url) if login else fail(name, missing, _set_login(here.code))
+        yield ok(name, here.config.sftp.url) if login else fail(name, missing, ADD_LOGIN.format(code=here.code))
     for code in here.trust.authorities():
         kinds = {route.kind for route in here.trust.card(code).routes}
         if "sftp" in kinds and code not in here.logins:
             says = warn if "https" in kinds else fail
-            yield says(f"route to {code}", "no login for their SFTP server", _set_login(code))
-
-
-def _set_login(code: str) -> str:
-    return f"set [logins.{code}] in gateway.toml"
+            yield says(f"route to {code}", "There is no login for their SFTP server.", ADD_LOGIN.format(code=code))
 
 
 def _email(here: Authority) -> Iterator[Finding]:
     """That our servers let us in, `doctor` tries."""
     if here.mail is None:
         if here.correspondents:
-            yield fail("letters", f"[email] is not set, so nothing is written to {', '.join(here.correspondents)}")
+            missing = f"No emails are sent to {', '.join(here.correspondents)}, because there is no email account."
+            yield fail("letters", missing, "Complete [email] in gateway.toml.")
         return
     wanted = Route("email", f"mailto:{here.mail.address}", "sealed")
     name = "our mailbox by mail"
     is_named = wanted in here.own_card.routes
-    yield ok(name, here.mail.address) if is_named else fail(name, "our card does not name it as it is", RENEW)
+    yield ok(name, here.mail.address) if is_named else fail(name, "The card does not have this address.", *RENEW)
     if here.config.email.smime_certificate_file:
         yield _signer(here)
     yield from _correspondents(here)
@@ -148,20 +157,24 @@ def _signer(here: Authority) -> Finding:
     try:
         end = letters.signer(here).certificate.not_valid_after_utc
     except (Refusal, ConfigProblem) as why:
-        return fail(name, why.sentence, why.next_step)
-    return ends(name, end, here.now(), "get a new one for [email] smime_certificate_file")
+        return fail(name, why.sentence, why.next_on_page, why.next_in_terminal)
+    return ends(name, end, here.now(), "Get a new one for [email] smime_certificate_file in gateway.toml.")
 
 
 def _correspondents(here: Authority) -> Iterator[Finding]:
     domains = here.mail.tls_domains if here.mail else frozenset()
     for to in here.correspondents.values():
         if to.protection == "person-tls" and to.domain not in domains:
-            missing = "nobody vouches for TLS to their mailbox any more"
-            yield fail(f"letters to {to.authority}", missing, "[email] tls_domains, or another --protection")
+            missing = "It is no longer confirmed that your mail server requires TLS to their domain."
+            confirm = (
+                "Confirm the domain in gateway.toml, or change the protection.",
+                "Add the domain to [email] tls_domains, or add the address again with another `--protection`.",
+            )
+            yield fail(f"letters to {to.authority}", missing, *confirm)
         if to.certificate:
             name = f"certificate of {to.authority}"
             try:
                 end = smime.pick_recipient(to.certificate.encode(), address=to.address, now=here.now()).ends
-                yield ends(name, end, here.now(), "ask for their new one, and enter it")
+                yield ends(name, end, here.now(), "Ask for their new certificate, and add it.")
             except Refusal as why:
-                yield fail(name, why.sentence, why.next_step)
+                yield fail(name, why.sentence, why.next_on_page, why.next_in_terminal)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
-from gateway.core.findings import Finding, fail, ok, warn
+from gateway.core.findings import Finding, Level, fail, ok, warn
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
@@ -47,8 +47,9 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
 def _unbelieved(tx: Connection, here: Authority) -> Iterator[Finding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
     for code, count, since, why in outbox.unbelieved(tx, here.now() - PARTNER_LATE):
-        says = f"{count} wait since {since:%d %b %Y %H:%M}, as {why}"
-        yield warn(f"receipts of {code}", says, f"ring them, and compare the cards; then cme-gateway retry --to {code}")
+        says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
+        retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
+        yield warn(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
 
 
 def _cards(here: Authority) -> Iterator[Finding]:
@@ -57,8 +58,9 @@ def _cards(here: Authority) -> Iterator[Finding]:
         try:
             card.check_routes(here.trust.card(code))
         except CardRoute:
-            says = "a route on it is no plain address, and is not called"
-            yield warn(f"card of {code}", says, "ask for a new card, and partner add it")
+            says = "A route on it is not a plain address, so it is not used."
+            add = ("Ask for a new card, and add it.", "Ask for a new card. Add it with `cme-gateway partner add CARD`.")
+            yield warn(f"card of {code}", says, *add)
 
 
 def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
@@ -66,88 +68,95 @@ def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
     kinds = {route.kind for route in here.own_card.routes}
     for one in partner_health.every(tx).get(here.code, []):
         if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
-            says = f"what is left for us there does not come, since {one.failing_since:%d %b %Y %H:%M}: {one.reason}"
-            yield fail(f"our {one.route} route", says, "see to the server, or ring whoever runs it")
+            says = f"Nothing has been collected there since {one.failing_since:%d %b %Y %H:%M}: {one.reason}."
+            yield fail(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
 
 
 def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
     """What lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for one in left_behind.list_all(tx):
         place = "our" if one.authority == here.code else f"{one.authority}'s"
-        says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}"
-        yield warn(f"left at {place} {one.route} route", says, "look there, or ring whoever runs the server")
+        says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
+        yield warn(f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server.")
 
 
 def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
     count, oldest = mail_replies.count_waiting(tx)
     if count and oldest:
-        says = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}"
-        yield _by_age(here, "replies by mail", says, oldest, "cme-gateway replies list")
+        says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
+        show = ("Ask an officer to read them.", "Run `cme-gateway replies list`.")
+        yield _by_age(here, "replies by mail", says, oldest, show)
 
 
 def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:
     """Our clock ran fast, or runs slow now."""
     if count := outbox.ahead(tx, here.now() + CLOCK_SKEW):
-        says = f"{count} notices were queued in the future: the clock of this machine was wrong, or is"
-        yield warn("clock", says, "Set it right; each is sealed again, with the true time, when it is tried.")
+        says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
+        yield warn("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
 def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:
     oldest, name = transfer_files.oldest_waiting(tx), "notices to be imported"
     if oldest is None:
-        yield ok(name, "none")
+        yield ok(name, "None")
     else:
-        says = f"{transfer_files.count(tx, Stage.WAITING)} since {oldest:%d %b %Y %H:%M}"
-        yield warn(name, says, "see ONE's import folder") if here.now() - oldest > LATE else ok(name, says)
+        says = f"{transfer_files.count(tx, Stage.WAITING)} since {oldest:%d %b %Y %H:%M}."
+        late = here.now() - oldest > LATE
+        yield warn(name, says, "Check ONE's import folder.") if late else ok(name, says)
     unmatched = transfer_files.count(tx, Stage.UNMATCHED)
-    yield ok("imports without a match", _listed(unmatched, "cme-gateway one imports --state unmatched"))
-
-
-def _listed(count: int, command: str) -> str:
-    return f"{count}: {command}" if count else "none"
+    show = "Run `cme-gateway one imports --state unmatched`."
+    yield Finding("imports without a match", Level.OK, str(unmatched or "None"), "", show if unmatched else "")
 
 
 def _drafts(tx: Connection, here: Authority) -> Finding:
     count, oldest = drafts.waiting(tx)
     if not count or not oldest:
-        return ok("drafts", "none waits")
-    says = f"{count} wait for an officer since {oldest:%d %b %Y %H:%M}"
-    return _by_age(here, "drafts", says, oldest, "cme-gateway drafts list")
+        return ok("drafts", "None")
+    says = f"{count} to be checked by an officer since {oldest:%d %b %Y %H:%M}."
+    show = ('Ask an officer to check them in "Leavers to check".', "Run `cme-gateway leavers list`.")
+    return _by_age(here, "drafts", says, oldest, show)
 
 
 def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
     if children.current(tx) is None:
         if here.config.one.children_folder:
-            yield warn("index of our children", "no extract was taken in yet: no search is matched")
+            says = "None has been loaded, so notices are not checked against pupil records."
+            load = (
+                "Have ONE write an extract of all pupils.",
+                "Have ONE write an extract, or use `cme-gateway one pupils FILE`.",
+            )
+            yield warn("index of our children", says, *load)
         return
     count, oldest = searches.count(tx, Found.MATCHED)
     if count and oldest:
-        says = f"{count} since {oldest:%d %b %Y %H:%M}"
-        yield _by_age(here, "possible matches", says, oldest, "cme-gateway matches list")
+        says = f"{count} since {oldest:%d %b %Y %H:%M}."
+        show = ('Ask an officer to check them in "Possible matches".', "Run `cme-gateway matches list`.")
+        yield _by_age(here, "possible matches", says, oldest, show)
 
 
-def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: str) -> Finding:
-    """It may wait for a working day."""
+def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> Finding:
+    """Warn after a working day."""
     try:
         late = here.now() > deadlines.read(here.config).calendar(here.code).add_working_days(oldest, 1)
     except ConfigProblem:
-        return warn(name, f"{says}; whether that is late is not known, for the calendars cannot be read", show)
-    return warn(name, says, show) if late else ok(name, f"{says}: {show}")
+        return warn(name, f"{says} The calendars cannot be read, so it may be overdue.", *show)
+    return warn(name, says, *show) if late else Finding(name, Level.OK, says, *show)
 
 
 def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
     try:
         here.config.webhook_ca()
     except ConfigProblem as why:
-        yield warn("webhooks", why.sentence, why.next_step)
+        yield warn("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
     found = webhooks.every(tx)
     ended = [one for one in found if not one.active]
     late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
     for one in ended:
-        yield warn(
-            "webhooks", f"{one.client} is told nothing more ({one.failed_as})", f"cme-gateway api resume {one.id}"
-        )
+        says = f"Notifications to {one.client} stopped after repeated failures ({one.failed_as})."
+        resume = ('Restart them in "Connected systems".', f"Run `cme-gateway api resume {one.id}`.")
+        yield warn("webhooks", says, *resume)
     for one in late:
-        yield warn("webhooks", f"{one.client} has not taken what it is told for an hour or more ({one.failed_as})")
+        says = f"Notifications to {one.client} have failed for an hour or more ({one.failed_as})."
+        yield warn("webhooks", says, "Call the team that runs that system.")
     if found and not (ended or late):
-        yield ok("webhooks", f"{len(found)} are told of what happens")
+        yield ok("webhooks", f"{len(found)} working")

@@ -5,7 +5,6 @@ be open. It becomes a notice when an officer sends it. Digests under our own key
 about them.
 """
 
-import hmac
 import json
 from collections.abc import Collection, Sequence
 from secrets import token_bytes
@@ -26,6 +25,7 @@ from gateway.store.drafts import Draft, Made, State
 from gateway.store.intake import Sent
 from keys import at_rest
 from keys.at_rest import Locked
+from keys.digests import Purpose
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 
@@ -34,7 +34,7 @@ HALF = 32  # of the digits of a digest
 
 def digest(here: Authority, *said: str) -> str:
     """A digest under our own key, for a child could be guessed from another."""
-    return hmac.digest(here.ring.at_rest_key, "\0".join(said).encode(), "sha256").hex()
+    return here.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
 
 
 def leaving(here: Authority, read: Leaver, what: str) -> str:
@@ -197,11 +197,7 @@ def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by
     locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
     who = leaver(_row(here, draft_id, locked), here.officer(by))
     if restriction is None and (who.restricted or who.unsaid):
-        raise NotAllowed(
-            "draft.restriction",
-            "The child's data are restricted, or the file does not say whether they are.",
-            "Say how far they may be shared: --restriction none, address-withheld or phone-only.",
-        )
+        raise NotAllowed("draft.restriction")
     return who, leaver_rules.restricted(who.notice, restriction or who.notice.restriction)
 
 
@@ -225,11 +221,7 @@ def correct(
     corrects = here.store.look(lambda tx: drafts.get(tx, draft_id)).corrects
     sent = here.store.look(lambda tx: outbox.get(tx, corrects)) if corrects else None
     if sent is None or sent.kind != TransferNotice.__name__:
-        raise NotAllowed(
-            "draft.corrects-nothing",
-            "This draft is not about a child of whom a transfer notice was sent before.",
-            "Send it with `cme-gateway drafts send`; what corrects an enquiry is written in the console.",
-        )
+        raise NotAllowed("draft.corrects-nothing")
     who, notice = _decided(here, draft_id, restriction, by)
     remembered = sent_as(here, who, sent.recipient, sent.message_id)
     message = Message(first_header(here, new_case(here), sent.recipient), notice)
@@ -262,11 +254,7 @@ def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | 
 
     def write(tx: Connection) -> None:
         if was not in (None, drafts.get(tx, draft_id).said):
-            raise NotAllowed(
-                "draft.stale",
-                "The row came again and says other things, so the draft was not discarded.",
-                "Look at it again.",
-            )
+            raise NotAllowed("draft.stale")
         drafts.end(tx, here.now(), draft_id, State.DISCARDED, by, discarded_as=reason)
         audit_log.append(tx, here.now(), [Entry("draft.discarded", by, draft_id, detail={"reason": reason})])
 

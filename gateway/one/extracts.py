@@ -107,7 +107,7 @@ def _of_ctf(stream: BinaryIO, name: str, today: date) -> Rows:
             row = EMPTY | said | {UNSAID: "y"}
             yield one.number, Ignored(JOINED) if one.joiner else _doubted(row)
     except Unreadable as why:
-        raise Unusable(why.code, why.problems[0].sentence, "Export it again; nothing was sent.") from None
+        raise Unusable(why.code, problem=why.problems[0].sentence) from None
 
 
 def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> Table:
@@ -151,4 +151,4 @@ def _doubted(row: dict[str, str], found: Table | None = None) -> Row:
 
 
 def _no_table(why: str) -> Unusable:
-    return Unusable("one.not-a-table", f"The file cannot be read: {why}.", "Export it again as CSV; nothing was sent.")
+    return Unusable("one.not-a-table", why=why)

@@ -52,7 +52,7 @@ def check(
         return ""
 
     if why := here.store.run(look):
-        raise Doubted("one.headings", why, WHERE.format(command))
+        raise Doubted("one.headings", why=why, command=command)
 
 
 def _digest(found: Headings) -> str:

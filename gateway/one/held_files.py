@@ -49,7 +49,7 @@ def get(home: Path, file_id: str) -> WaitingFile:
     """Find one that waits. Raises NotFound."""
     found = next((one for one in _found(home) if one.file_id == file_id), None)
     if found is None:
-        raise NotFound("one.not-waiting", "No file with this id waits.", "See `cme-gateway one waiting`.")
+        raise NotFound("one.not-waiting")
     return found
 
 
@@ -74,5 +74,5 @@ def _move(here: Authority, one: WaitingFile, to: str, entry: Entry) -> None:
     try:
         one.place.rename(one.place.parents[1] / to / one.file_id)
     except FileNotFoundError:  # somebody was faster
-        raise NotFound("one.not-waiting", "No file with this id waits.", "See `cme-gateway one waiting`.") from None
+        raise NotFound("one.not-waiting") from None
     here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))

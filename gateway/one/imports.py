@@ -22,21 +22,22 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from gateway import copies
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
+from gateway.copies import Machine
 from gateway.core import safeguards
 from gateway.core.inbox_state import Standing
 from gateway.core.replies import GONE
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
 from gateway.one.share import put_hidden, show
-from gateway.one.watched_folder import alone, look_forever
+from gateway.one.watched_folder import LATE, alone
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import Entry
 from gateway.store.transfer_files import Stage
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Destroyed
-from schemas import ctf_write, xml
+from schemas import ctf_write
 from schemas.ctf_write import Written
 
 LOOK_EVERY = 1.0  # seconds
@@ -52,7 +53,8 @@ WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:
     """Write what is due, until told to stop."""
     if here.config.one.import_folder:
-        await look_forever(partial(write_due, here), "writing for import", LOOK_EVERY, stop, here.looks)
+        work = partial(write_due, here)
+        await run_every(here, stop, "writing for import", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
 async def write_due(here: Authority) -> int:
@@ -89,17 +91,13 @@ def lock_of(here: Authority) -> Path:
 
 def unusable(folder: Path, why: OSError) -> Unusable:
     """What a person is told of a folder that cannot be written."""
-    return Unusable(
-        "one.folder",
-        f"No file can be written into {folder} ({why.strerror}).",
-        "Look whether it is there, has room, and is this user's to write; what waits is written by itself then.",
-    )
+    return Unusable("one.folder", folder=folder, why=why.strerror)
 
 
 async def _write_one(here: Authority, folder: int, sender: str, message_id: str) -> bool:
-    locked = await here.store.read(lambda tx: Locked(*inbox.locked(tx, sender, message_id)))
+    copy = await here.store.read(lambda tx: copies.take_received(tx, here, sender, message_id, Machine.IMPORT))
     try:
-        notice = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
+        notice = copies.open_copy(here, copy)
     except Destroyed:
         await here.store.write(lambda tx: transfer_files.drop(tx, here.now(), sender, message_id))
         return False
@@ -150,7 +148,7 @@ def set_written(
         if name.casefold() not in lying:
             break
     else:
-        raise Unusable("one.folder-full", "All 999 file names for this sender are in use.", "Let ONE take them in.")
+        raise Unusable("one.folder-full")
     transfer_files.set_written(tx, here.now(), sender, message_id, number, name, made.shortened)
     detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
     audit_log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])

@@ -14,8 +14,10 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.authorities import postcodes
 from gateway.context import Authority
+from gateway.copies import Machine
 from gateway.core.safeguards import Known
 from gateway.core.search_status import circulation
 from gateway.errors import Unconfirmed, Unfit
@@ -27,13 +29,11 @@ from gateway.one.extracts import Ignored, Row
 from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, Leaver, Transfer
 from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
-from gateway.store import intake, outbox
+from gateway.store import intake
 from gateway.store import postcodes as places
 from gateway.store.drafts import Draft, Made, State
 from gateway.store.intake import Sent
 from gateway.store.outbox import Queued
-from keys import at_rest
-from keys.at_rest import Locked
 from keys.errors import Refusal
 from schemas import codes, xml
 from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
@@ -218,10 +218,10 @@ def _compared(tx: Connection, here: Authority, one: _Judged, same: Sent | None, 
 
 def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None:
     """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any more."""
-    locked = Locked(*outbox.locked(tx, message_id))
-    if locked.data_key is None:
+    copy = copies.take_sent(tx, here, message_id, Machine.COMPARE)
+    if not copy.is_held:
         return None
-    body = xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring)).body
+    body = copies.open_copy(here, copy).body
     child = body.child if isinstance(body, TransferNotice | WhereaboutsEnquiry) else None
     return drafts.person_of(here, child) if child else None
 

@@ -28,6 +28,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
+from gateway.background import run_every
 from gateway.context import Authority
 from gateway.core.health import Left
 from gateway.errors import Doubted, GatewayError, Unusable
@@ -147,44 +148,11 @@ class _Memory:
         half.replace(self.path)
 
 
-async def look_forever(
-    look: Callable[[], Awaitable[object]],
-    what: str,
-    every: float,
-    stop: asyncio.Event,
-    looks: Callable[[str, timedelta], None],
-) -> None:
-    """Look, again and again, until told to stop; a look that is under way then is broken off. `looks` is told of each.
-
-    What stands in the way is said once in the log, not at every look: it lies there still, and is tried again.
-    """
-    looking = asyncio.create_task(_look(look, what, every, looks))
-    await stop.wait()
-    looking.cancel()
-    await asyncio.gather(looking, return_exceptions=True)
-
-
-async def _look(
-    look: Callable[[], Awaitable[object]], what: str, every: float, looks: Callable[[str, timedelta], None]
-) -> None:
-    said = ""
-    while True:
-        looks(what, LATE)
-        try:
-            await look()
-            said = ""
-        except Exception as why:  # noqa: BLE001 - whatever it is, the next look may go well
-            if said != repr(why):
-                failed(what, why)
-            said = repr(why)
-        await asyncio.sleep(every)
-
-
 async def watch(here: Authority, folder: str, watched: Watched, every: float, stop: asyncio.Event) -> None:
     """Take in what is put into the folder that a setting names, if it names one, until told to stop."""
     if folder:
         look = partial(take_in, here, here.config.home / folder, watched)
-        await look_forever(look, watched.what, every, stop, here.looks)
+        await run_every(here, stop, watched.what, look, seconds=every, late_after=LATE, breaks_off=True)
 
 
 async def take_in(here: Authority, folder: Path, watched: Watched) -> int:
@@ -227,10 +195,10 @@ async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
     try:
         return await watched.work(here, taken)
     except Doubted as why:
-        reason = f"{why.sentence} {why.next_step}"
+        reason = f"{why.sentence} {why.next_in_terminal}"
         return Outcome([{"Result": "waiting", "Reason": reason}], doubted=why)
     except Unusable as why:
-        reason = f"{why.sentence} {why.next_step}"
+        reason = f"{why.sentence} {why.next_in_terminal}"
     except (GatewayError, Grown):
         raise  # the database or a setting stands in the way of them all
     except Exception as why:  # noqa: BLE001 - or it would hold up every other file

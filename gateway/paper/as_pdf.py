@@ -18,12 +18,7 @@ def write(page: Page) -> bytes:
     try:
         import weasyprint  # here, because it is optional, and its load takes a second
     except (ImportError, OSError):
-        raise Unusable(
-            "report.no-pdf",
-            "PDF cannot be written: WeasyPrint or the Pango library is not installed.",
-            "Install them: pip install 'cme-gateway[pdf]', and libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 "
-            "fonts-dejavu-core from the system's packages. Or use --html, and print it.",
-        ) from None
+        raise Unusable("report.no-pdf") from None
     html = weasyprint.HTML(string=as_html.write(page).decode(), url_fetcher=_nothing_from_elsewhere)
     return bytes(html.write_pdf(pdf_variant="pdf/ua-1"))
 

@@ -8,15 +8,16 @@ tried again with the next look.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from secrets import token_hex
 
 from sqlalchemy import Connection
 
 from adapters import mail
 from adapters.route import HandedOver, Letter, Post
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
@@ -82,16 +83,10 @@ def remind(here: Authority, message_id: str, by: str) -> str:
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     found = next(filter(_may_remind, about(here, deadlines.read(here.config), [sent], ())), None)
     if found is None:
-        raise NotAllowed(
-            "reminder.nothing-missing",
-            "Nothing is missing on this notice that a reminder could ask for.",
-            "See `cme-gateway reconcile` for what is.",
-        )
+        raise NotAllowed("reminder.nothing-missing")
     ready = _ready(here, found, by)
     if not here.store.run(lambda tx: _write(tx, here, [(found, ready)])):
-        raise NotAllowed(
-            "reminder.already", "They were reminded of this already.", f"Ring them: {found.ring or found.partner}."
-        )
+        raise NotAllowed("reminder.already", contact=found.ring or found.partner)
     here.due.set()
     return ready.message_id
 
@@ -202,12 +197,5 @@ def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
 
 async def chase_forever(here: Authority, stop: asyncio.Event) -> None:
     """Look every few minutes, until told to stop."""
-    while not stop.is_set():
-        here.looks("chasing", LATE)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
-            return
-        try:
-            await chase(here)
-        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            failed("chasing", why)
+    work = partial(chase, here)
+    await run_every(here, stop, "chasing", work, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)

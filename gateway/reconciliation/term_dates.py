@@ -27,9 +27,7 @@ def read(path: Path) -> Calendar:
         return _read(path, stamp.st_mtime_ns, stamp.st_size)
     except (OSError, UnicodeDecodeError, csv.Error) as why:
         reason = getattr(why, "strerror", None) or "it is no CSV in UTF-8"
-        raise ConfigProblem(
-            "config.calendar", f"The calendar {path} cannot be read ({reason}).", "Check [calendars] in gateway.toml."
-        ) from None
+        raise ConfigProblem("config.calendar", path=path, why=reason) from None
 
 
 @lru_cache(FILES_KEPT)
@@ -66,4 +64,4 @@ def _span(path: Path, number: int, row: list[str]) -> tuple[str, Span]:
 
 
 def _problem(path: Path, number: int, wrong: str, example: str) -> ConfigProblem:
-    return ConfigProblem("config.calendar", f"{path}, line {number}, {wrong}.", f"Write it like: {example}")
+    return ConfigProblem("config.calendar", "line", path=path, line=number, wrong=wrong, example=example)

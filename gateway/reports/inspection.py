@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Copy, Machine
 from gateway.core.calendar import Span
 from gateway.core.periods import moments
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.open_copies import Copy, copy, is_held, opened
 from gateway.reports.wording import day, moment, named, said, whose
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import Entry
@@ -53,7 +54,7 @@ def make(here: Authority, days: Span, by: str) -> Page:
     for duty in reconcile.owed(here):
         owed.setdefault(duty.message_id, []).append(duty)
     found = here.store.run(lambda tx: _read(tx, here, days, by))
-    bodies = {case: message.body for case, message in opened(here, found.copies)}
+    bodies = {case: message.body for case, message in copies.open_held(here, found.copies)}
     rows = [_row(one, bodies.get(one.conversation_id), owed.get(one.message_id, ())) for one in found.notices]
     made = f"Made for {by}, {moment(here.now())}."
     note = "One row for each case, by its newest transfer notice that stands. A restricted child is a reference only."
@@ -72,23 +73,25 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
         for one in sorted(report_queries.notices(tx, *moments(days)), key=lambda one: one.at)
         if one.kind == TransferNotice.__name__
     }
-    copies = {
-        case: it
+    # Which can still be opened is known once they are taken out; then the views are entries, before any is opened.
+    taken = {
+        case: copies.take_copy(tx, here, ("" if one.direction == "sent" else one.partner, one.message_id), Machine.LIST)
         for case, one in newest.items()
-        if one.restriction == "none" and is_held(it := copy(tx, one.direction, one.message_id, one.partner))
+        if one.restriction == "none"
     }
+    held = {case: copy for case, copy in taken.items() if copy.is_held}
     detail: dict[str, str | int] = {
         "from": days.first.isoformat(),
         "to": days.last.isoformat(),
         "listed": len(newest),
-        "opened": len(copies),
+        "opened": len(held),
     }
     read = [
         Entry("notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"})
-        for case in copies
+        for case in held
     ]
     audit_log.append(tx, here.now(), [Entry("report.inspection", by, detail=detail), *read])
-    return Found(list(newest.values()), copies)
+    return Found(list(newest.values()), held)
 
 
 def _row(one: Notice, body: object, owed: Sequence[Owed]) -> Sequence[str]:

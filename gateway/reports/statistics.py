@@ -11,7 +11,9 @@ from itertools import chain
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Copy, Key, Machine
 from gateway.core import figures
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import State
@@ -19,7 +21,6 @@ from gateway.core.periods import moments
 from gateway.paper.page import Page
 from gateway.reports import counts
 from gateway.reports.counts import Counts, counted
-from gateway.reports.open_copies import Copy, copy, is_held, opened
 from gateway.reports.wording import named, said, whose
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import Entry
@@ -50,8 +51,8 @@ class Found:
 def make(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
     """The report. `whole`: small numbers are shown, for the team."""
     found = here.store.run(lambda tx: _read(tx, here, days, by))
-    bodies = {name: message.body for name, message in opened(here, found.copies)}
-    results = {name: _result(message) for name, message in opened(here, found.outcomes)}
+    bodies = {name: message.body for name, message in copies.open_held(here, found.copies)}
+    results = {name: _result(message) for name, message in copies.open_held(here, found.outcomes)}
     until = min(days.last, here.now().astimezone(LONDON).date())
     first = _by_kind(found)
     others = [_by_partner(found), *_of_transfers(found, bodies, until), _unknown(found, bodies, until)]
@@ -73,25 +74,29 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     since, until = moments(days)
     notices = report_queries.notices(tx, since, until)
     theirs = {
-        f"sent {one.answers}": copy(tx, "received", one.message_id, one.partner)
+        f"sent {one.answers}": copies.take_received(tx, here, one.partner, one.message_id, Machine.COUNT)
         for one in report_queries.their_replies(tx, since, until)
         if one.kind == OUTCOME
     }
     ours = {
-        f"received {one.answers}": copy(tx, "sent", one.message_id, one.partner)
+        f"received {one.answers}": copies.take_sent(tx, here, one.message_id, Machine.COUNT)
         for one in report_queries.our_replies(tx, since, until)
         if one.kind == OUTCOME
     }
-    copies = {
-        _name(one): copy(tx, one.direction, one.message_id, one.partner)
+    taken = {
+        _name(one): copies.take_copy(tx, here, _key(one), Machine.COUNT)
         for one in notices
         if one.kind in (TRANSFER, UNKNOWN)
     }
     outcomes = theirs | ours
-    count = sum(map(is_held, chain(copies.values(), outcomes.values())))
+    count = sum(copy.is_held for copy in chain(taken.values(), outcomes.values()))
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
     audit_log.append(tx, here.now(), [Entry("report.statistics", by, detail=detail)])
-    return Found(notices, copies, outcomes)
+    return Found(notices, taken, outcomes)
+
+
+def _key(one: Notice) -> Key:
+    return ("" if one.direction == "sent" else one.partner), one.message_id
 
 
 def _name(one: Notice) -> str:

@@ -139,11 +139,7 @@ def load(
     before = here.store.look(children.current)
     _check(readable, len(unread), before.children if before and not fewer else 0)
     if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
-        raise Doubted(
-            "children.all-restricted",
-            f"Of {readable} children {counted.restricted} are restricted, so the column does not seem to say who is.",
-            f"Have it exported with yes or no in that column. If it is right, accept it with {command}. The index is as it was.",
-        )
+        raise Doubted("children.all-restricted", restricted=counted.restricted, children=readable, command=command)
     _clear(here)
     now = int(here.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
@@ -196,19 +192,11 @@ def _count(here: Authority, stream: BinaryIO) -> _Counted:
 
 def _check(readable: int, unread: int, before: int) -> None:
     if not readable + unread:
-        raise Unusable("children.unread", "The extract holds no children.", "Export it again; the index is as it was.")
+        raise Unusable("children.unread")
     if not readable or unread > MOST_UNREAD * (readable + unread):
-        raise Unusable(
-            "children.unread",
-            f"Of {readable + unread} rows {unread} cannot be read.",
-            "Look whether [one_columns] names the columns, and export it again; the index is as it was.",
-        )
+        raise Unusable("children.unread", "rows", unread=unread, rows=readable + unread)
     if readable < LEAST * before:
-        raise Unusable(
-            "children.too-few",
-            f"The extract holds {readable} children, and the index {before}: it seems to be a part only.",
-            "Export all children; if it is right, run cme-gateway one children FILE --fewer. The index is as it was.",
-        )
+        raise Unusable("children.too-few", children=readable, before=before)
 
 
 def _open(here: Authority, stream: BinaryIO) -> Table:
@@ -245,9 +233,7 @@ def _rows(
 
 
 def _no_table(why: NotATable) -> Unusable:
-    return Unusable(
-        "children.not-a-table", f"The extract cannot be read: {why}.", "Export it again as CSV; the index is as it was."
-    )
+    return Unusable("children.not-a-table", why=why)
 
 
 def _read(row: Mapping[str, str], found: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:

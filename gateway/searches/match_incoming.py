@@ -24,7 +24,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from gateway import copies
+from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
+from gateway.copies import Machine
 from gateway.core import blocking, matching
 from gateway.core.inbox_state import Standing
 from gateway.core.matching import Described, Match
@@ -32,7 +35,7 @@ from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
 from gateway.logs import failed
-from gateway.one.watched_folder import look_forever
+from gateway.one.watched_folder import LATE
 from gateway.searches import children_index
 from gateway.searches.children_index import Ours
 from gateway.store import audit_log, inbox, searches
@@ -44,7 +47,6 @@ from gateway.store.searches import Found, Possible, Search
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed
-from schemas import xml
 from schemas.message import (
     SEARCHES,
     Child,
@@ -79,7 +81,8 @@ class Verdict:
 
 async def match_forever(here: Authority, stop: asyncio.Event) -> None:
     """Match what came, until told to stop."""
-    await look_forever(partial(match_due, here), "matching searches", LOOK_EVERY, stop, here.looks)
+    work = partial(match_due, here)
+    await run_every(here, stop, "matching searches", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
 async def match_due(here: Authority) -> int:
@@ -120,7 +123,7 @@ def _ask(tx: Connection, here: Authority, counts: Load, search: Search) -> Verdi
     item = inbox.get(tx, search.name)
     if item.restriction != "none":
         return Verdict(Found.PERSON)
-    message = _opened(here, Locked(*inbox.locked(tx, search.sender, search.message_id)), search.message_id)
+    message = copies.open_copy(here, copies.take_received(tx, here, search.sender, search.message_id, Machine.MATCH))
     child, family = _sought(message)
     asked = blocking.asked(child)
     for one in family:
@@ -128,10 +131,6 @@ def _ask(tx: Connection, here: Authority, counts: Load, search: Search) -> Verdi
     ours = children_index.near(tx, here, counts.load, asked)
     alike = children_index.namesakes(tx, here, counts.load, [one.described for one in ours])
     return judge(child, family, ours, alike, counts.children)
-
-
-def _opened(here: Authority, locked: Locked, message_id: str) -> Message:
-    return xml.read(at_rest.unlock(locked, about=message_id, ring=here.ring))
 
 
 def _sought(message: Message) -> tuple[Described, list[Described]]:

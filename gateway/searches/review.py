@@ -97,9 +97,7 @@ def done(
     Raises NotFound, NotAllowed, Unfit, Unconfirmed or a keys.errors.Refusal; then neither has happened.
     """
     if not checked:
-        raise NotAllowed(
-            "review.nothing-checked", "A review says what was checked.", "Use --checked SOURCE --result RESULT."
-        )
+        raise NotAllowed("review.nothing-checked")
     case = _under_review(here, name).conversation_id
     ready = _again(here, case, by, confirmed) if ask_again else None
     sources = " ".join(f"{source}={result}" for source, result in checked)
@@ -110,7 +108,7 @@ def done(
         if before is None:
             raise _not_under_review()
         if was not in (None, before.done):
-            raise NotAllowed("review.overtaken", "A review was written down just now.", "Look at the list again.")
+            raise NotAllowed("review.overtaken")
         if ready:
             enquire.write(tx, here, ready)
         reviews.add(tx, act)
@@ -129,11 +127,7 @@ def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> R
     whole = search.look(here, case, by)
     open_ones = [one.authority for one in whole.asked if one.standing not in SETTLED]
     if not open_ones:
-        raise NotAllowed(
-            "enquire.nobody",
-            "Nobody is left to ask: each says that it knows something.",
-            "Ring them, without --ask-again.",
-        )
+        raise NotAllowed("enquire.nobody", "again")
     meant, ended = enquire.whom(here, open_ones)
     newest = enquire.newest_search(here, case)
     return enquire.prepare_search(here, newest, meant, ended, by, again=meant, confirmed=confirmed)
@@ -165,6 +159,4 @@ def _under_review(here: Authority, name: str) -> Review:
 
 
 def _not_under_review() -> NotAllowed:
-    return NotAllowed(
-        "review.not-open", "This case is under no review.", "See `cme-gateway review list` for those that are."
-    )
+    return NotAllowed("review.not-open")

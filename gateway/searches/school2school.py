@@ -25,17 +25,9 @@ def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path
     """
     sent = here.store.look(lambda tx: outbox.get(tx, message_id))
     if sent.restriction != "none":
-        raise NotAllowed(
-            "one.restricted",
-            "This child's data are restricted, and School2School shows them to every school and authority.",
-            "Ask single authorities, by telephone.",
-        )
+        raise NotAllowed("one.restricted")
     if sent.kind not in SEARCHES or sent.test or sent.state is State.WITHDRAWN:
-        raise NotAllowed(
-            "one.not-a-search",
-            "This is no search of ours for a child: it is another kind of notice, a test, or taken back.",
-            "Name a WhereaboutsEnquiry or a WhereaboutsUnknownNotice; see `cme-gateway outbox`.",
-        )
+        raise NotAllowed("one.not-a-search")
     notice = respond.read_outgoing(here, message_id, by)
     made = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(here.now()))
     hidden = imports.hidden_name(here.code, message_id)

@@ -6,19 +6,19 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from gateway import copies
 from gateway.context import Authority
+from gateway.copies import Copy
 from gateway.core import review, search_status
 from gateway.core.delivery import State
 from gateway.core.replies import Misfit, answers
 from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed
-from gateway.store import audit_log, calls, inbox, outbox, reviews
+from gateway.store import calls, inbox, outbox, reviews
 from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery
-from keys import at_rest
-from keys.at_rest import Locked
-from schemas import codes, xml
+from schemas import codes
 from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
 
 
@@ -88,16 +88,17 @@ def look(here: Authority, name: str, by: str) -> Search:
     Raises NotFound, or NotAllowed where nobody was asked in it.
     """
 
-    def read(tx: Connection) -> tuple[list[Delivery], list[tuple[Item, Locked]], review.Review | None, dict[str, str]]:
+    def read(tx: Connection) -> tuple[list[Delivery], list[tuple[Item, Copy]], review.Review | None, dict[str, str]]:
         sent = outbox.case_of(tx, name)
         case = sent[0].conversation_id
         if not any(one.kind in SEARCHES for one in sent):
-            raise NotAllowed("search.none", "Nobody is asked in this case about a child.", "See `cme-gateway outbox`.")
+            raise NotAllowed("search.none")
         came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
         asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
         fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
-        replies = [(one, Locked(*inbox.locked(tx, one.sender, one.message_id))) for one in fitting]
-        audit_log.append(tx, here.now(), [Entry("search.read", by, case, detail={"answers": len(replies)})])
+        view = Entry("search.read", by, case, detail={"answers": len(fitting)})
+        taken = copies.take_copies(tx, here, {(one.sender, one.message_id) for one in fitting}, [view])
+        replies = [(one, taken[one.sender, one.message_id]) for one in fitting]
         return (
             sent,
             replies,
@@ -119,11 +120,11 @@ def _fits(came: Item, asked: Delivery | None) -> bool:
     )
 
 
-def _answers(here: Authority, replies: Sequence[tuple[Item, Locked]]) -> dict[str, _Answer]:
+def _answers(here: Authority, replies: Sequence[tuple[Item, Copy]]) -> dict[str, _Answer]:
     """The newest answer of each authority that says anything of where the child is."""
     found: dict[str, _Answer] = {}
-    for item, locked in reversed(replies):  # they come newest first
-        message = xml.read(at_rest.unlock(locked, about=item.message_id, ring=here.ring))
+    for item, copy in reversed(replies):  # they come newest first
+        message = copies.open_copy(here, copy)
         if answer := _answer(item, message):
             found[item.sender] = answer
     return found

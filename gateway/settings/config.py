@@ -143,19 +143,11 @@ class Config:
         try:
             return read_issuers(self._secret(file, setting))
         except SmimeRefused:
-            raise ConfigProblem(
-                "config.certificates",
-                f"The file {self.home / file} holds no certificate that can be read.",
-                f"Set {setting} in gateway.toml to the issuer's certificate, as PEM, DER or PKCS#7.",
-            ) from None
+            raise ConfigProblem("config.certificates", path=self.home / file, setting=setting) from None
 
     def _secret(self, file: str, setting: str) -> bytes:
         path = self.home / file
         try:
             return path.read_bytes()
         except OSError as why:
-            raise ConfigProblem(
-                "config.secret",
-                f"The secret file {path} cannot be read ({why.strerror}).",
-                f"Check {setting} in gateway.toml, and the file's rights.",
-            ) from None
+            raise ConfigProblem("config.secret", path=path, why=why.strerror, setting=setting) from None

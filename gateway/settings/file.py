@@ -36,15 +36,9 @@ def load(home: Path) -> Config:
     try:
         text = path.read_text("utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
-        raise ConfigProblem(
-            "config.missing",
-            f"There is no gateway in {home}.",
-            "Run `cme-gateway init`, or name its folder with --home.",
-        ) from None
+        raise ConfigProblem("config.missing", home=home) from None
     except (OSError, UnicodeDecodeError):
-        raise ConfigProblem(
-            "config.unreadable", f"{path} cannot be read.", "It must be UTF-8 text that this user may read."
-        ) from None
+        raise ConfigProblem("config.unreadable", path=path) from None
     return parse(text, home)
 
 
@@ -54,9 +48,7 @@ def parse(text: str, home: Path) -> Config:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as why:
-        raise ConfigProblem(
-            "config.syntax", f"{FILE} is not valid TOML: {why}.", "Mend that line; strings stand in quotes."
-        ) from None
+        raise ConfigProblem("config.syntax", file=FILE, why=why) from None
     logins, closures, calendars = (tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS))
     for name in tables:
         if name not in SECTIONS:
@@ -86,8 +78,7 @@ def _check_signs(text: str) -> None:
     """An address or a name that was copied may bring a sign with it that nobody sees, and then leads nowhere."""
     for number, line in enumerate(text.split("\n"), 1):
         if sign := find_hidden(line):
-            what = f"{FILE}, line {number}: there is a sign that cannot be seen ({sign})."
-            raise ConfigProblem("config.setting", what, "Type that line again, without copying it.")
+            raise ConfigProblem("config.setting", "hidden-sign", file=FILE, line=number, sign=sign)
 
 
 def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> object:

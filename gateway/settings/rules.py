@@ -173,4 +173,4 @@ def problem(text: str, key: str, what: str, instead: str, section: str = "") -> 
     rows = text.splitlines()
     start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
     line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip('["').startswith(key)), 1)
-    return ConfigProblem("config.setting", f"{FILE}, line {line}: {what}.", f"Write instead: {instead}.")
+    return ConfigProblem("config.setting", file=FILE, line=line, what=what, instead=instead)

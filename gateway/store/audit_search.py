@@ -95,7 +95,7 @@ def one(tx: Connection, number: int) -> Kept:
     """One entry. Raises NotFound."""
     row = tx.execute(select(audit_entries).where(_AT.number == number)).first()
     if row is None:
-        raise NotFound("audit.no-entry", f"The log has no entry {number}.", "Look at the newest entries.")
+        raise NotFound("audit.no-entry", number=number)
     return as_kept(row._mapping)
 
 

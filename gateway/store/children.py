@@ -59,7 +59,7 @@ def let_count(tx: Connection, now: datetime, load: int, size: int) -> None:
     newest = current(tx)
     lying = tx.scalar(select(func.count()).select_from(children).where(children.c.load == load))
     if (newest and newest.load >= load) or lying != size:
-        raise Unusable("children.overtaken", "Another extract was taken in meanwhile.", "Look which is the newer one.")
+        raise Unusable("children.overtaken")
     tx.execute(insert(child_loads), {"load": load, "at": now, "children": size})
 
 

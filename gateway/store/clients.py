@@ -30,7 +30,7 @@ class Client:
 def add(tx: Connection, client: Client) -> None:
     """A new one. Raises NotAllowed where the id is taken, now or ever: the audit log names clients by it."""
     if find(tx, client.id) is not None:
-        raise NotAllowed("client.exists", f"There is, or was, a client {client.id}.", "Choose another id.")
+        raise NotAllowed("client.exists", id=client.id)
     tx.execute(insert(api_clients).values(_columns(client)))
 
 
@@ -49,7 +49,7 @@ def get(tx: Connection, name: str) -> Client:
     """The same. Raises NotFound."""
     found = find(tx, name)
     if found is None:
-        raise NotFound("client.not-found", "There is no client with this id.", "See `cme-gateway api list`.")
+        raise NotFound("client.not-found")
     return found
 
 

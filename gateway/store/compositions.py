@@ -50,11 +50,7 @@ def change(tx: Connection, now: datetime, name: str, was: int, data_key: bytes, 
     mine = update(compositions).where(_at.composition_id == name, _at.changes == was, _at.state == State.WRITING)
     values = {"data_key": data_key, "content": content, "changes": was + 1, "changed_at": now}
     if tx.execute(mine.values(values)).rowcount != 1:
-        raise NotAllowed(
-            "composition.overtaken",
-            "This was changed or sent since you opened the page, perhaps in another window.",
-            "Look at it as it is now.",
-        )
+        raise NotAllowed("composition.overtaken")
 
 
 def end(
@@ -98,7 +94,7 @@ def opened(tx: Connection, name: str) -> tuple[Composition, bytes | None, bytes]
 
 
 def _not_found() -> NotFound:
-    return NotFound("composition.not-found", "There is no such notice being written.", "Look at the list.")
+    return NotFound("composition.not-found")
 
 
 def writing(tx: Connection, limit: int) -> list[Composition]:

@@ -18,10 +18,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TypeVar
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -52,6 +48,8 @@ MIGRATING = 0x636D65  # the number of PostgreSQL's lock around it, the same for 
 BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
 READERS = 2
 PRIVATE = 0o600
+MIGRATIONS = files("gateway.store") / "migrations"
+REVISION_DIGITS = 4
 SQLITE_CODES = {  # by the beginning of SQLite's own name for it; the first that fits
     "SQLITE_FULL": "store.full",
     "SQLITE_IOERR_SHMSIZE": "store.full",  # on a full disk SQLite cannot even make the index of its write-ahead log
@@ -176,8 +174,13 @@ class Store:
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
         if self._is_ready(tx):
             return
-        with as_file(files("gateway.store") / "migrations") as scripts:
-            settings = _alembic(str(scripts))
+        # Only here, for every command opens a database and few bring one to a new shape: it is a tenth of a second.
+        from alembic import command
+        from alembic.config import Config as AlembicConfig
+
+        with as_file(MIGRATIONS) as scripts:
+            settings = AlembicConfig()
+            settings.set_main_option("script_location", str(scripts).replace("%", "%%"))
             settings.attributes["connection"] = tx
             command.upgrade(settings, "head")
 
@@ -195,40 +198,35 @@ class Store:
         self.engine.dispose()
 
 
-@cache
 def newest_revision() -> str:
-    """The revision that this version of the gateway needs."""
-    with as_file(files("gateway.store") / "migrations") as scripts:
-        return ScriptDirectory.from_config(_alembic(str(scripts))).get_current_head() or ""
+    """Return the revision that this version of the gateway needs."""
+    return max(known_revisions())
 
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """Every revision that this version of the gateway knows."""
-    with as_file(files("gateway.store") / "migrations") as scripts:
-        every = ScriptDirectory.from_config(_alembic(str(scripts))).walk_revisions()
-        return frozenset(one.revision for one in every)
+    """Return every revision that this version of the gateway knows: the number with which a migration's file begins."""
+    return frozenset(name[:REVISION_DIGITS] for name in _migration_names())
+
+
+def _migration_names() -> Iterator[str]:
+    for file in (MIGRATIONS / "versions").iterdir():
+        if file.name.endswith(".py") and file.name[:REVISION_DIGITS].isdigit():
+            yield file.name
 
 
 def _revisions(tx: Connection) -> set[str]:
-    return set(MigrationContext.configure(tx).get_current_heads())
-
-
-def _alembic(scripts: str) -> AlembicConfig:
-    settings = AlembicConfig()
-    settings.set_main_option("script_location", scripts.replace("%", "%%"))
-    return settings
+    """Return the revisions that Alembic noted in this database: one, or none where it never ran."""
+    if not inspect(tx).has_table("alembic_version"):
+        return set()
+    return set(tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
 
 
 def _engine(url: str) -> Engine:
     try:
         kind = make_url(url).get_backend_name()
     except (exc.ArgumentError, ValueError):
-        raise ConfigProblem(
-            "config.setting",
-            "[store] url in gateway.toml is not written as the address of a database.",
-            'Write it like this: url = "postgresql+psycopg://gateway@store:5432/gateway".',
-        ) from None
+        raise ConfigProblem("config.setting", "store-url") from None
     if kind != "sqlite":
         return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})

@@ -108,16 +108,14 @@ def end(
         .values(state=state, ended_at=now, ended_by=by, discarded_as=discarded_as, message_id=message_id)
     )
     if tx.execute(change).rowcount != 1:
-        raise NotAllowed(
-            "draft.ended", "This draft has ended already.", f"See `cme-gateway drafts show {draft_id}` for how."
-        )
+        raise NotAllowed("draft.ended", draft=draft_id)
 
 
 def get(tx: Connection, draft_id: str) -> Draft:
     """One draft. Raises NotFound."""
     found = _drafts(tx, _where(drafts.c.draft_id == draft_id))
     if not found:
-        raise NotFound("draft.not-found", "There is no draft with this id.", "See `cme-gateway drafts list`.")
+        raise NotFound("draft.not-found")
     return found[0]
 
 

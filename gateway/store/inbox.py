@@ -63,6 +63,8 @@ class Item:
     state_at: datetime
     said_case: str | None
     misfit: Misfit | None
+    # Why it stands in its state: `core.causes`.
+    cause: str | None
 
     @property
     def name(self) -> MessageName:
@@ -229,20 +231,28 @@ def receipt(tx: Connection, number: int) -> str:
     """The signed text of one receipt, as it was given. Raises NotFound."""
     token: str | None = tx.scalar(select(receipts.c.token).where(receipts.c.number == number))
     if token is None:
-        raise NotFound(
-            "receipt.not-found", "There is no receipt with this number.", "A notice's status names its receipts."
-        )
+        raise NotFound("receipt.not-found")
     return token
 
 
 def mark(
-    tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, *, was: Standing | None = None
+    tx: Connection,
+    now: datetime,
+    sender: str,
+    message_id: str,
+    state: Standing,
+    *,
+    was: Standing | None = None,
+    cause: str | None = None,
 ) -> bool:
-    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`."""
+    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`.
+
+    `cause` says why it stands so then, as `core.causes` has it.
+    """
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
-    change = {"state": state, "state_at": now} | ({"misfit": None} if state is Standing.FILED else {})
+    change = {"state": state, "state_at": now, "cause": cause} | ({"misfit": None} if state is Standing.FILED else {})
     marked = tx.execute(update(inbox).where(mine).values(change)).rowcount == 1
     if marked and state not in WAITING:
         searches.end(tx, now, sender, message_id)
@@ -311,14 +321,13 @@ def resolve_name(tx: Connection, text: str) -> MessageName:
     """The one message that is meant by what was written. Raises NotFound, or Ambiguous with the names of all that may be."""
     found = find_names(tx, text)
     if not found:
-        raise NotFound(
-            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
-        )
+        raise NotFound("inbox.not-found")
     if len(found) > 1:
         raise Ambiguous(
             "message.ambiguous",
-            f"{len(found)} messages have this id{', one of them ours' if not found[0].sender else ''}.",
-            f"Name the one that came: {' or '.join(str(one) for one in found if one.sender)}.",
+            "" if found[0].sender else "ours",
+            count=len(found),
+            names=" or ".join(str(one) for one in found if one.sender),
         )
     return found[0]
 
@@ -329,9 +338,7 @@ def get(tx: Connection, name: str | MessageName) -> Item:
     mine = and_(inbox.c.message_id == named.message_id, inbox.c.sender == named.sender)
     row = tx.execute(select(*_VIEW).where(mine)).first()
     if row is None:
-        raise NotFound(
-            "inbox.not-found", "No notice with this id has come in.", "See `cme-gateway inbox` for those that have."
-        )
+        raise NotFound("inbox.not-found")
     return _item(row._mapping)
 
 

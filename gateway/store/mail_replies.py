@@ -66,7 +66,7 @@ def get(tx: Connection, number: int) -> MailReply:
     """One of them. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(_at.number == number)).first()
     if row is None:
-        raise NotFound("mail-reply.not-found", "There is no reply with this number.", "See `cme-gateway replies list`.")
+        raise NotFound("mail-reply.not-found")
     return _reply(row)
 
 

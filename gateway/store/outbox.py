@@ -23,6 +23,7 @@ from sqlalchemy import case as either
 from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
+from gateway.core import causes
 from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, State, may_come_from
 from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
@@ -84,6 +85,8 @@ class Delivery:
     reason: str | None
     protection: str
     handed_over_at: datetime | None  # by telephone
+    # Why it stands in its state: `core.causes`.
+    cause: str | None
 
 
 class Owing(NamedTuple):
@@ -143,11 +146,7 @@ def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
     try:
         tx.execute(insert(outbox), rows)
     except IntegrityError:
-        raise NotAllowed(
-            "notice.id-used",
-            "A notice with this id was sent before.",
-            "To send it anew, use --new-id; see `cme-gateway outbox`.",
-        ) from None
+        raise NotAllowed("notice.id-used") from None
     tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
 
 
@@ -351,7 +350,8 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
         from_states = [one for one in TRIED if one in may_come_from(state) or one is state is State.QUEUED]
         change = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.state.in_(from_states))
         due = {} if due_at is None else {"due_at": due_at}
-        tx.execute(change.values(state=state, state_at=now, reason=reason, claimed_until=None, **due))
+        cause = causes.GATEWAY if state is State.REJECTED else None
+        tx.execute(change.values(state=state, state_at=now, reason=reason, cause=cause, claimed_until=None, **due))
         still = (
             due_at if state in OPEN else None
         )  # a receipt came, or patience has ended: statements see what is missing
@@ -458,32 +458,40 @@ def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
 
 
 def advance(
-    tx: Connection, now: datetime, message_id: str, recipient: str, state: State, *, reason: str | None = None
+    tx: Connection,
+    now: datetime,
+    message_id: str,
+    recipient: str,
+    state: State,
+    *,
+    reason: str | None = None,
+    cause: str | None = None,
 ) -> bool:
-    """Move a delivery to that authority on because a person said so; False where that is not legal, or it is not ours."""
+    """Move a delivery to that authority on because a person said so; False where that is not legal, or it is not ours.
+
+    `cause` says why it stands so then, as `core.causes` has it.
+    """
     change = (
         update(outbox)
         .where(
             outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.state.in_(may_come_from(state))
         )
-        .values(state=state, state_at=now, reason=reason, claimed_until=None)
+        .values(state=state, state_at=now, reason=reason, cause=cause, claimed_until=None)
     )
     return tx.execute(change).rowcount == 1
 
 
-def keep_back(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str) -> None:
+def keep_back(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str, cause: str) -> None:
     """Withdraw those of these that have never left: nobody knows of them."""
     mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == State.QUEUED, outbox.c.attempts == 0)
-    tx.execute(update(outbox).where(mine).values(state=State.WITHDRAWN, state_at=now, reason=reason))
+    tx.execute(update(outbox).where(mine).values(state=State.WITHDRAWN, state_at=now, reason=reason, cause=cause))
 
 
 def get(tx: Connection, message_id: str) -> Delivery:
     """One delivery. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
     if row is None:
-        raise NotFound(
-            "outbox.not-found", "We sent no notice with this id.", "See `cme-gateway outbox` for those we sent."
-        )
+        raise NotFound("outbox.not-found")
     return _delivery(row)
 
 

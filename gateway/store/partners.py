@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
+from gateway.core import labels
 from gateway.errors import NotFound
 from gateway.store.tables import partners
 
@@ -36,11 +37,7 @@ def get(tx: Connection, authority: str) -> Partner:
     """One partner. Raises NotFound."""
     row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
     if row is None:
-        raise NotFound(
-            "partner.not-found",
-            f"Authority {authority} is not one of our partners.",
-            "Add its card with `cme-gateway partner add CARD`.",
-        )
+        raise NotFound("partner.not-found", authority=labels.name_authority_in_full(authority))
     return Partner(**row._mapping)
 
 

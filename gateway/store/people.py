@@ -50,7 +50,7 @@ class Kept:
 def add(tx: Connection, person: Person) -> None:
     """Somebody new. Raises NotAllowed where the name is taken."""
     if tx.scalar(select(people.c.name).where(people.c.name == person.name)) is not None:
-        raise NotAllowed("people.exists", f"{person.name} has an account already.", "See `cme-gateway people list`.")
+        raise NotAllowed("people.exists", name=person.name)
     tx.execute(insert(people).values(_columns(person)))
 
 
@@ -69,7 +69,7 @@ def get(tx: Connection, name: str) -> Person:
     """The same. Raises NotFound."""
     found = find(tx, name)
     if found is None:
-        raise NotFound("people.not-found", "Nobody signs in under this name.", "See `cme-gateway people list`.")
+        raise NotFound("people.not-found")
     return found
 
 

@@ -90,6 +90,8 @@ outbox = Table(
     Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
     Column("handed_over_at", Instant),  # by telephone, as an officer of ours wrote down
     Column("said_case", ID),  # as the message names it, where it lies in another case here
+    # Why it stands in its state: `core.causes`.
+    Column("cause", String(60)),
     Column(
         "receipt_due", Instant
     ),  # when a receipt is asked for that an answer of theirs overtook; NULL: none is missing
@@ -156,6 +158,8 @@ inbox = Table(
     Column("said_case", ID),  # as the message names it, where it lies in another case here
     Column("created_at", Instant),  # as its sender says; NULL: it came before this was kept
     Column("misfit", String(10)),  # why a reply has no effect
+    # Why it stands in its state: `core.causes`.
+    Column("cause", String(60)),
     Index("inbox_conversation", "conversation_id", "sequence"),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),

@@ -96,7 +96,7 @@ def resume(tx: Connection, name: str, now: datetime) -> None:
 
 
 def _none() -> NotFound:
-    return NotFound("webhook.not-found", "There is no webhook with this id.", "List those that there are.")
+    return NotFound("webhook.not-found")
 
 
 def _put(tx: Connection, hook: Webhook, said: dict[str, Any]) -> Webhook:

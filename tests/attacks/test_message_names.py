@@ -95,7 +95,7 @@ async def test_an_answer_goes_to_whoever_wrote_what_was_named(
     body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(Ambiguous) as why:
         respond.acknowledge(here, message_id, body, "olive")
-    assert all(f"{code}-{message_id}" in why.value.next_step for code in codes)
+    assert all(f"{code}-{message_id}" in why.value.next_on_page for code in codes)
     assert answered(here) == []
     respond.acknowledge(here, f"{meant}-{message_id}", body, "olive")
     assert answered(here) == [meant]

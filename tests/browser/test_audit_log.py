@@ -55,7 +55,7 @@ async def test_what_is_typed_and_is_nothing_of_ours_never_stands_in_an_address(t
         page = ada.page
         for label, typed, said in (
             ("Reference of a notice", "Zebedee Invented", "A whole id, or its last twelve characters"),
-            ("By whom", "Zebedee <script>alert(1)</script>", "Nobody of this name has done anything here."),
+            ("By whom", "Zebedee <script>alert(1)</script>", "No user with this name is in the audit log."),
         ):
             await ada.open("/audit")
             await page.get_by_text("Look for something").click()

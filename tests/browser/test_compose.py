@@ -142,7 +142,7 @@ async def test_of_a_child_who_is_phone_only_nothing_is_asked(here: Desk) -> None
         "To whom it goes", "How far this may be shared", "Whom they ring"
     ]  # fmt: skip
     await here.open(f"{here.page.url.split(str(here.here.config.console.port))[1]}/names")
-    assert await here.page.get_by_text("There is no such page in this notice").count() == 1
+    assert await here.page.get_by_text("This notice has no page at this address").count() == 1
     await begin(here, "A whereabouts enquiry")
     await on_to(here, "How far this may be shared")
     await here.page.get_by_label("No data about the child by machine").check()
@@ -169,7 +169,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     await here.page.get_by_role("button", name="Check your answers").click()
     assert await here.page.get_by_text("lies in Walsall (335)").count() >= 1
     await here.page.get_by_role("button", name="Send it").click()
-    assert await here.page.get_by_role("alert").get_by_text("A warning was not looked at").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("You need to check a warning first").count() == 1
     await assert_accessible(here)
     await here.page.get_by_label("I have looked at it").check()
     await here.page.get_by_role("button", name="Send it").click()
@@ -189,7 +189,7 @@ async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> 
     compose.keep(here.here, compose.look(here.here, name, OLIVE), OLIVE)
     await here.page.locator("#surname").fill("Testchild")
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("changed or sent since you opened").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("changed or sent after you opened").count() == 1
     await go_on(here)
     assert compose.look(here.here, name, OLIVE).body["child"]["surname"] == "Testchild"
 

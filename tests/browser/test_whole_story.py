@@ -74,4 +74,4 @@ async def test_a_notice_is_written_sent_accepted_and_followed_by_the_auditors(tm
                 await ada.page.get_by_role("button", name="See how far it is").click()
             await expect(ada.page.locator(".verdict--whole")).to_be_visible()
             await ada.open(f"/cases/{'0' * 36}")
-            await expect(ada.page.get_by_text("Your role does not open this page.")).to_be_visible()
+            await expect(ada.page.get_by_text("Your role does not let you do this.")).to_be_visible()

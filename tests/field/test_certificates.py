@@ -282,7 +282,7 @@ def test_whose_certificates_we_believe_may_lie_in_a_file_of_windows(sandwell: Pa
     assert (here.mail.authorities or "").encode() == one
     here.store.close()
     (sandwell / "ca.cer").write_bytes(b"none")
-    with pytest.raises(ConfigProblem, match=r"ca\.cer holds no certificate"):
+    with pytest.raises(ConfigProblem, match=r"ca\.cer has no certificate"):
         home_folder.open_authority(sandwell)
 
 

@@ -213,7 +213,7 @@ def test_an_index_without_the_column_that_says_who_is_restricted_waits(tmp_path:
 def test_an_index_with_the_month_first_is_not_taken(tmp_path: Path) -> None:
     here = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth,Restricted\nSpecimen,Ben,02/01/2015,\nSpecimen,Cat,1/13/2015,\n"
-    with pytest.raises(Unusable, match="Of 2 rows 2 cannot be read"):
+    with pytest.raises(Unusable, match="2 of 2 rows cannot be read"):
         children_index.load(here, io.BytesIO(text), "ines")
     here.store.close()
 

@@ -310,7 +310,7 @@ def test_every_control_and_format_character_is_hidden_but_those_that_are_seen() 
 @pytest.mark.parametrize("why", BAD)
 def test_a_setting_that_was_copied_with_one_is_named_by_its_line(why: str, tmp_path: Path) -> None:
     text = f'[authority]\ncode = "333"\nname = "{BAD[why]}"\n'
-    with pytest.raises(ConfigProblem, match=rf"line 3: .*U[+]{ord(HIDING[why]):04X}"):
+    with pytest.raises(ConfigProblem, match=rf"line 3 .*U[+]{ord(HIDING[why]):04X}"):
         parse(text, tmp_path)
 
 

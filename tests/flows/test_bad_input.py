@@ -20,13 +20,14 @@ from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, send
 from gateway.store import audit_log, inbox, outbox
 from keys import tls
-from keys.errors import CardExpired, RingExposed, RingUnreadable
+from keys.errors import RefusalCode
 from keys.jose import decode, encode
 from tests.children import notice
 from tests.command import run_command
 from tests.conftest import free_port, introduce, make, new_database
 from tests.flows.test_exchange import Pair, codes, state, until
 from tests.postgres import server
+from tests.refusals import expect_refusal
 
 DAY = timedelta(days=1)
 
@@ -145,7 +146,7 @@ async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: P
 async def test_nothing_is_sealed_to_a_card_that_has_expired(pair: Pair) -> None:
     sandwell, _ = pair
     later(sandwell, 366 * DAY)
-    with pytest.raises(CardExpired):
+    with expect_refusal(RefusalCode.CARD_EXPIRED):
         await send(sandwell, [notice(now=sandwell.now())], by="olive")
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
 
@@ -209,11 +210,11 @@ def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: 
     make(tmp_path / "333", "333", "Sandwell").store.close()
     ring = tmp_path / "333" / "keys" / "ring.json"
     ring.chmod(0o644)
-    with pytest.raises(RingExposed):
+    with expect_refusal(RefusalCode.RING_EXPOSED):
         home_folder.open_authority(tmp_path / "333")
     ring.chmod(0o600)
     ring.write_bytes(ring.read_bytes()[:-40])
-    with pytest.raises(RingUnreadable):
+    with expect_refusal(RefusalCode.RING_UNREADABLE):
         home_folder.open_authority(tmp_path / "333")
     shown = command(tmp_path / "333", "outbox")
     assert shown.returncode == 78

@@ -101,14 +101,14 @@ async def test_a_case_closes_on_an_acceptance_or_on_a_call(world: World, way: st
     by_hand.close(sandwell, message_id, "olive")
     assert state(sandwell, message_id) is State.CLOSED
     assert owed(sandwell) == []
-    with pytest.raises(NotAllowed, match="closed already"):
+    with pytest.raises(NotAllowed, match=r"amend\.too-late"):
         by_hand.close(sandwell, message_id, "olive")
 
 
 async def test_an_outcome_that_was_told_ends_the_notice(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
-    with pytest.raises(NotAllowed, match="no result") as refused:
+    with pytest.raises(NotAllowed, match="not a result") as refused:
         by_hand.outcome_told(sandwell, message_id, "no-trace", Call(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-result"
     by_hand.outcome_told(sandwell, message_id, "in-education", Call(SPOKEN_TO, world.now), "olive")

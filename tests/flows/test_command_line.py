@@ -128,7 +128,7 @@ def test_a_second_gateway_in_one_folder_is_told_that_one_runs_already(homes: tup
         done = in_a_process("serve", "--home", str(homes[0]))
         first.terminate()
     assert done.returncode == 5
-    assert "running already" in done.stderr
+    assert "already running" in done.stderr
 
 
 def test_output_that_cannot_be_written_is_said(homes: tuple[Path, Path]) -> None:
@@ -136,7 +136,7 @@ def test_output_that_cannot_be_written_is_said(homes: tuple[Path, Path]) -> None
         line = [sys.executable, "-m", "gateway", "outbox", "--home", str(homes[0])]
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("The output could not be written")
+    assert done.stderr.startswith("The command ran, but its output could not be written")
     assert len(done.stderr.splitlines()) == 2
 
 

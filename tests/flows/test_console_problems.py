@@ -28,7 +28,7 @@ FAULTS = {
     "/breaks": (ValueError("Ada Testchild-Example"), 500, "Sorry, there is a problem with the service"),
     "/away": (StoreUnavailable("store.unreachable"), 503, "Sorry, the service is unavailable"),
     "/unset": (
-        ConfigProblem("config.wrong", "[listen] port is no number."),
+        ConfigProblem("config.email"),
         500,
         "there is a problem with the service",
     ),
@@ -92,7 +92,7 @@ async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: 
     answer = await client.get("/inbox", cookies=cookies)
     text = await answer.text()
     assert answer.status == 403
-    assert "Your role does not open this page." in text
+    assert "Your role does not let you do this." in text
     assert ('href="/health"' in text, HEAD in text) == (True, False)
 
 
@@ -101,7 +101,7 @@ async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(cli
     stale = await client.post("/find", data={"form_token": "of before"}, cookies=cookies)
     none = await client.get(f"/cases/{CASE}", cookies=cookies)
     assert (stale.status, none.status) == (403, 404)
-    for answer, said in ((stale, "Open the page again"), (none, "There is no such case here.")):
+    for answer, said in ((stale, "Open the page again"), (none, "This case was not found.")):
         text = await answer.text()
         assert said in text
         assert HEAD in text

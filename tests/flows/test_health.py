@@ -34,7 +34,7 @@ from tests.world import World
 def found(here: Authority, name: str) -> tuple[Level, str, str]:
     """The level, sentence and next step of one finding."""
     [one] = [one for one in health.look(here).findings if one.name == name]
-    return one.level, one.sentence, one.next_step
+    return one.level, one.sentence, one.next_in_terminal
 
 
 def names(seen: Health) -> set[str]:
@@ -62,8 +62,8 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     world.now += timedelta(minutes=61)
     await world.carry()
     level, says, next_step = found(sandwell, "delivery to 885")
-    assert (level, next_step) == (Level.WARN, "ring them; then cme-gateway retry --to 885")
-    assert says == f"1 wait; https fails since {began:%d %b %Y %H:%M} (lost on its way)"
+    assert (level, next_step) == (Level.WARN, "Call them. Then run `cme-gateway retry --to 885`.")
+    assert says == f"1 waiting. https has failed since {began:%d %b %Y %H:%M} (lost on its way)."
 
     world.wire.down.clear()
     world.now += timedelta(hours=5)
@@ -107,9 +107,7 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     assert partner.clock_ahead is not None
     assert abs(partner.clock_ahead + timedelta(minutes=3)) < timedelta(seconds=30)
     level, says, _ = found(sandwell, "clock of 885")
-    assert (level, says) in {
-        (Level.WARN, f"is {minutes} minutes behind ours") for minutes in (2, 3)
-    }  # in whole seconds
+    assert (level, says) in {(Level.WARN, f"{minutes} minutes behind ours.") for minutes in (2, 3)}  # in whole seconds
 
 
 async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +130,7 @@ def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) ->
     shown = json.loads(command(sandwell.config.home, "doctor", "--json").stdout)["checks"]
     [check] = [one for one in shown if one["check"] == "loop: collecting"]
     assert check["result"] == "fail"
-    assert "restart the gateway" in check["detail"]
+    assert "Restart the gateway" in check["detail"]
 
 
 def test_doctor_shows_every_finding_of_health(pair: Pair) -> None:
@@ -179,7 +177,7 @@ async def test_one_dead_letter_is_tried_again_and_the_others_are_not(pair: Pair)
     assert (state(sandwell, one), state(sandwell, other)) == (State.RECEIVED, State.FAILED)
     [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.retried"))
     assert (entry.actor, entry.about, entry.partner) == ("olive", one, "885")
-    with pytest.raises(NotAllowed, match="received"):
+    with pytest.raises(NotAllowed, match="not retried"):
         release_one(sandwell, one, "olive")
     for carrier in sandwell.carriers.values():
         await carrier.close()
@@ -221,5 +219,5 @@ def test_a_file_that_lies_for_a_day_in_a_folder_of_ones_is_told_but_not_what_it_
     yesterday = sandwell.now().timestamp() - 90_000
     os.utime(file, (yesterday, yesterday))
     level, says, _ = found(sandwell, "ONE's folder")
-    assert (level, says) == (Level.WARN, "a file has lain there for 1 day")
+    assert (level, says) == (Level.WARN, "A file has been there for 1 day.")
     assert "Testchild" not in repr(health.look(sandwell))

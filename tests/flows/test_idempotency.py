@@ -111,7 +111,7 @@ def later(here: Authority, by: timedelta) -> None:
 def test_what_is_under_way_is_not_begun_again_until_it_must_be_dead(pair: Pair) -> None:
     here, _ = pair
     begun(here)
-    with pytest.raises(NotAllowed, match="under way"):
+    with pytest.raises(NotAllowed, match=r"once\.under-way"):
         idempotency.begin(here, "one-test", "k", SAID)
     with pytest.raises(OtherRequest):
         idempotency.begin(here, "one-test", "k", (*SAID[:3], b"{ }"))
@@ -125,7 +125,7 @@ def test_a_try_that_was_overtaken_is_undone_whole(pair: Pair) -> None:
     later(here, idempotency.UNDER_WAY)
     quick = begun(here)
     sent = do(here, quick, notice())
-    with pytest.raises(NotAllowed, match="under way"):
+    with pytest.raises(NotAllowed, match=r"once\.under-way"):
         do(here, slow, notice())
     assert queued(here) == [sent]
     assert idempotency.begin(here, "one-test", "k", SAID) == Answer(202, sent.encode())

@@ -24,18 +24,7 @@ from gateway.monitoring import doctor
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.correspondents import Protection
 from gateway.store.mail_replies import MailReply
-from keys.errors import (
-    Refusal,
-    SmimeNoRsaKey,
-    SmimeNotTogether,
-    SmimeNotYet,
-    SmimeOtherAddress,
-    SmimeOutOfDate,
-    SmimeRefused,
-    SmimeShortKey,
-    SmimeSignOnly,
-    SmimeUnreadable,
-)
+from keys.errors import Refusal, RefusalCode
 from schemas import xml
 from schemas.message import Child, LocatedNotice, Message
 from tests import mail
@@ -46,6 +35,7 @@ from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_exchange import state, until
 from tests.mail import Servers
 from tests.needs import need
+from tests.refusals import expect_refusal
 
 OURS, THEIRS = "gateway@sandwell.example", "cme@birmingham.example"
 RING = "0121 496 0303"
@@ -383,19 +373,19 @@ def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str
 @pytest.mark.parametrize(
     ("refusal", "certificate"),
     [
-        (SmimeUnreadable, b"no certificate"),
-        (SmimeOtherAddress, for_mail("other@birmingham.example")[1]),
-        (SmimeOutOfDate, for_mail(THEIRS, days=(-9, -1))[1]),
-        (SmimeNotYet, for_mail(THEIRS, days=(1, 9))[1]),
-        (SmimeNoRsaKey, for_mail(THEIRS, elliptic=True)[1]),
-        (SmimeSignOnly, for_mail(THEIRS, encipher=False)[1]),
-        (SmimeShortKey, for_mail(THEIRS, bits=1024)[1]),
+        (RefusalCode.SMIME_UNREADABLE, b"no certificate"),
+        (RefusalCode.SMIME_OTHER_ADDRESS, for_mail("other@birmingham.example")[1]),
+        (RefusalCode.SMIME_OUT_OF_DATE, for_mail(THEIRS, days=(-9, -1))[1]),
+        (RefusalCode.SMIME_NOT_YET, for_mail(THEIRS, days=(1, 9))[1]),
+        (RefusalCode.SMIME_NO_RSA_KEY, for_mail(THEIRS, elliptic=True)[1]),
+        (RefusalCode.SMIME_SIGN_ONLY, for_mail(THEIRS, encipher=False)[1]),
+        (RefusalCode.SMIME_SHORT_KEY, for_mail(THEIRS, bits=1024)[1]),
     ],
 )
 def test_a_certificate_that_would_not_serve_is_refused(
-    sandwell: Authority, refusal: type[SmimeRefused], certificate: bytes
+    sandwell: Authority, refusal: RefusalCode, certificate: bytes
 ) -> None:
-    with pytest.raises(refusal):
+    with expect_refusal(refusal):
         enter(sandwell, "person-smime", certificate=certificate.decode())
 
 
@@ -419,7 +409,7 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
     (tmp_path / "our.pem").write_bytes(certificate)
     letters.signer(sandwell)
     (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
-    with pytest.raises(SmimeNotTogether):
+    with expect_refusal(RefusalCode.SMIME_NOT_TOGETHER):
         letters.signer(sandwell)
 
 

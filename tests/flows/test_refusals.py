@@ -23,9 +23,10 @@ from gateway.partner_api.callers import Budget
 from gateway.settings.file import parse
 from gateway.store import audit_log, inbox
 from keys import bearer
-from keys.errors import RingMissing
+from keys.errors import RefusalCode
 from tests.children import notice, sample
 from tests.conftest import introduce, make
+from tests.refusals import expect_refusal
 
 Pair = tuple[Authority, Authority]
 
@@ -100,7 +101,7 @@ async def test_a_port_in_use_is_named(pair: Pair) -> None:
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     home_folder.create(tmp_path / "333", code="333", name="Sandwell")
     (tmp_path / "333" / "keys" / "ring.json").unlink()
-    with pytest.raises(RingMissing):
+    with expect_refusal(RefusalCode.RING_MISSING):
         home_folder.open_authority(tmp_path / "333")
 
 

@@ -43,7 +43,7 @@ async def test_an_enquiry_is_answered(pair: Pair) -> None:
 async def test_a_notice_is_no_enquiry(pair: Pair) -> None:
     sandwell, worcestershire = pair
     came = await arrived(sandwell, worcestershire, "transfer-notice")
-    with pytest.raises(NotAllowed, match="no enquiry"):
+    with pytest.raises(NotAllowed, match=r"reply\.not-an-enquiry"):
         respond.answer(worcestershire, came, NO_TRACE, by="otto")
 
 
@@ -66,11 +66,11 @@ async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("acknowledgement", "acknowledge"),
-        ("outcome", "outcome"),
+        ("acknowledgement", "accept"),
+        ("outcome", "send-outcome"),
         ("withdrawal", "withdraw"),
-        ("whereabouts-response", "respond"),
-        ("located-notice", "located"),
+        ("whereabouts-response", "answer"),
+        ("located-notice", "end-search"),
     ],
 )
 async def test_what_belongs_to_another_message_is_not_sent_by_itself(pair: Pair, name: str, instead: str) -> None:
@@ -78,14 +78,14 @@ async def test_what_belongs_to_another_message_is_not_sent_by_itself(pair: Pair,
     with pytest.raises(NotAllowed) as caught:
         await send(sandwell, [notice(name=name)], by="olive")
     assert caught.value.code == "notice.not-alone"
-    assert instead in caught.value.next_step
+    assert instead in caught.value.next_in_terminal
 
 
 async def test_a_correction_is_not_sent_by_itself(pair: Pair) -> None:
     sandwell, _ = pair
     wrong = notice(name="transfer-notice-correction")
     assert wrong.header.supersedes
-    with pytest.raises(NotAllowed, match="belongs to another"):
+    with pytest.raises(NotAllowed, match=r"notice\.not-alone"):
         await send(sandwell, [wrong], by="olive")
     await send(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
 
@@ -95,5 +95,5 @@ async def test_a_notice_that_was_concluded_is_not_answered_again(pair: Pair) -> 
     came = await arrived(sandwell, worcestershire, "transfer-notice")
     result = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
     respond.conclude(worcestershire, came, result, by="otto")
-    with pytest.raises(NotAllowed, match="already concluded"):
+    with pytest.raises(NotAllowed, match=r"reply\.already"):
         respond.conclude(worcestershire, came, result, by="otto")

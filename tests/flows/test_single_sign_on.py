@@ -15,9 +15,11 @@ from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.file import parse
-from keys import errors, id_token
+from keys import id_token
+from keys.errors import RefusalCode
 from tests.conftest import free_port, make
 from tests.identity_provider import ANSWER, SECRET, Made, browse, running
+from tests.refusals import expect_refusal
 
 OFFICERS_GROUP = "0b1d5b1e-0000-4000-8000-000000000001"  # Entra names groups by their ids
 OVERAGE = {"_claim_names": {"groups": "src1"}}
@@ -133,7 +135,7 @@ async def test_who_has_no_role_is_told_whom_to_ask(here: Authority, who: str) ->
     with pytest.raises(NotAllowed) as refused:
         await sign_in(here, who)
     assert refused.value.code == "sign-in.no-role"
-    assert "the ICT desk, 01632 960199" in refused.value.next_step
+    assert "the ICT desk, 01632 960199" in refused.value.next_on_page
 
 
 @pytest.mark.parametrize("who", ["busy", "busier"])
@@ -142,7 +144,7 @@ async def test_who_is_in_too_many_groups_is_told_so(here: Authority, who: str) -
         await sign_in(here, who)
     assert refused.value.code == "sign-in.too-many-groups"
     assert "so many groups" in refused.value.sentence
-    assert "app role" in refused.value.next_step
+    assert "app role" in refused.value.next_on_page
 
 
 async def test_an_app_role_counts_however_many_groups_there_are(here: Authority) -> None:
@@ -234,7 +236,7 @@ async def test_a_code_that_was_stolen_is_of_no_use_without_the_verifier(here: Au
 
 async def test_an_id_token_of_another_sign_in_is_refused(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline")
-    with pytest.raises(errors.IdTokenOtherSignIn):
+    with expect_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN):
         await finish(here, replace(pending, nonce="of another sign-in"), answer, ANSWER)
 
 
@@ -254,7 +256,7 @@ async def test_what_was_given_to_another_program_is_refused(here: Authority) -> 
     pending, answer = await come_back(here, "ottoline")
     token = await theirs.redeem(answer["code"], verifier=pending.verifier, redirect_uri=ANSWER)
     expected = id_token.Expected(ours.registration.issuer, "gateway", pending.nonce)
-    with pytest.raises(errors.IdTokenOtherAudience):
+    with expect_refusal(RefusalCode.ID_TOKEN_OTHER_AUDIENCE):
         id_token.verify(token, await ours.keys(id_token.key_id(token)), expected=expected, now=here.now())
 
 
@@ -270,12 +272,12 @@ async def test_a_sign_in_lives_for_ten_minutes(here: Authority) -> None:
 
 async def test_a_clock_that_is_wrong_is_named(here: Authority) -> None:
     for shift, refusal in (
-        (timedelta(hours=-1), errors.IdTokenFromTheFuture),
-        (timedelta(hours=2), errors.IdTokenExpired),
+        (timedelta(hours=-1), RefusalCode.ID_TOKEN_FROM_THE_FUTURE),
+        (timedelta(hours=2), RefusalCode.ID_TOKEN_EXPIRED),
     ):
         here.now = lambda by=shift: datetime.now(UTC) + by  # type: ignore[misc]  # the default is what is bound
         pending, answer = await come_back(here, "ottoline")
-        with pytest.raises(refusal):
+        with expect_refusal(refusal):
             await finish(here, pending, answer, ANSWER)
 
 
@@ -325,7 +327,7 @@ async def test_a_provider_that_is_down_changes_its_keys_and_comes_back(
     with running(by_post, port, cache):  # with new keys
         assert (await sign_in(here, "ottoline")).subject == "ottoline"
     # and once more within a minute: a token cannot make us ask for keys as often as it likes
-    with running(by_post, port, cache), pytest.raises(errors.IdTokenUnknownKey):
+    with running(by_post, port, cache), expect_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY):
         await sign_in(here, "ottoline")
     here.store.close()
 

@@ -25,12 +25,13 @@ from gateway.monitoring import doctor
 from gateway.store import audit_log, blind_index, inbox, partner_checkpoints
 from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
-from keys.errors import StatementMalformed, StatementSignature
+from keys.errors import RefusalCode
 from schemas.message import Acknowledgement
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import OFFICER, state, until, whole
+from tests.refusals import expect_refusal
 
 Pair = tuple[Authority, Authority]
 
@@ -184,7 +185,7 @@ async def test_a_statement_that_is_not_theirs_changes_nothing(pair: Pair) -> Non
         lose(worcestershire, sent)
         honest = sandwell.carriers
         sandwell.carriers = {"https": Tampers()}
-        with pytest.raises((StatementSignature, StatementMalformed)):
+        with expect_refusal(RefusalCode.STATEMENT_SIGNATURE, RefusalCode.STATEMENT_MALFORMED):
             await compared(sandwell, worcestershire)
         await sandwell.carriers["https"].close()
         sandwell.carriers = honest

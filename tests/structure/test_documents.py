@@ -5,26 +5,25 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer._click.core import Command
 
 from adapters.route import NotReached
-from gateway.api.problems import OF_HTTP, TooFast
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
+from gateway.cli.lazy_group import LazyGroup
 from gateway.core.audit_acts import WORDS
 from gateway.core.audit_sentences import KINDS, SENTENCES, acts_of, title
-from gateway.errors import STORE_SENTENCES
-from gateway.exchange.mailbox import FULL
+from gateway.errors import read_texts
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
 from gateway.settings.file import ONE_CLOSURES, SECTIONS
 from gateway.settings.sections import LoginSettings
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = (ROOT / "docs" / "operators.md").read_text()
-ERRORS = {"NotAllowed", "NotFound", "Unusable", "Doubted", "ConfigProblem", "Busy"}
-OF_THE_API = {"NotLetIn", "OtherRequest", "Malformed", "NotAcceptable", "NoScope", "_no"}
+# of these the words are in the table, and the code that is shown is that of what was wrong
+SHOWN_AS_ANOTHER = {"api.unavailable", "file.not-a-message", "message.unreadable"}
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*\.(?!yml)[a-z-]+")
 
 
@@ -41,28 +40,10 @@ def calls() -> list[tuple[str, list[str]]]:
 
 def codes() -> set[str]:
     used = {
-        texts[0]
-        for name, texts in calls()
-        if name in ERRORS | OF_THE_API | {"Problem", "problem"} and texts and CODE.fullmatch(texts[0])
+        texts[0] for name, texts in calls() if name in ("Problem", "problem") and texts and CODE.fullmatch(texts[0])
     }
-    return (
-        used
-        | set(STORE_SENTENCES)
-        | {
-            "notice.unfit",
-            "notice.unconfirmed",
-            "ctf.malformed",
-            "ctf.version",
-            FULL,
-            NO_SUCH_SIZE,
-            NotReached.code,
-            ID_REUSED,
-            NOT_THE_CALLER,
-            UNFORESEEN,
-            TooFast(1).code,
-            *(code for code, _, _ in OF_HTTP.values()),
-        }
-    )
+    of_the_table = {code for code, _ in read_texts() if "." in code} - SHOWN_AS_ANOTHER
+    return used | of_the_table | {NO_SUCH_SIZE, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
 
 
 def acts() -> set[str]:
@@ -70,12 +51,17 @@ def acts() -> set[str]:
     return by_entry | {text for name, texts in calls() if name == "_ending" for text in texts if CODE.fullmatch(text)}
 
 
-def commands() -> dict[str, click.Command]:
+def commands() -> dict[str, Command]:
+    """Return every command that is listed, by its full name."""
     top = typer.main.get_command(cli)
-    found: dict[str, click.Command] = {}
-    for name, command in top.commands.items():  # type: ignore[attr-defined]
+    assert isinstance(top, LazyGroup)
+    found: dict[str, Command] = {}
+    for name, listed in top.commands.items():
+        if listed.hidden:
+            continue
+        command = top.load(name)
         inner = getattr(command, "commands", None)
-        found |= {f"{name} {one}": it for one, it in inner.items()} if inner else {name: command}
+        found |= {f"{name} {part}": it for part, it in inner.items() if not it.hidden} if inner else {name: command}
     return found
 
 

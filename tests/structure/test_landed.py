@@ -7,6 +7,11 @@ The digests lie in landed.txt, as sha256sum writes them. A new migration gets it
 from hashlib import sha256
 from pathlib import Path
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from gateway.store.database import known_revisions, newest_revision
+
 MIGRATIONS = Path(__file__).parents[2] / "gateway" / "store" / "migrations"
 LANDED = Path(__file__).parent / "landed.txt"
 
@@ -17,3 +22,11 @@ def test_no_landed_migration_has_changed_and_each_is_listed() -> None:
     there = {str(one.relative_to(MIGRATIONS)): sha256(one.read_bytes()).hexdigest() for one in files}
     assert len(there) > 20
     assert there == listed
+
+
+def test_the_store_reads_off_the_file_names_what_alembic_says() -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(settings)
+    assert newest_revision() == scripts.get_current_head()
+    assert known_revisions() == {migration.revision for migration in scripts.walk_revisions()}

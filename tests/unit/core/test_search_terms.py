@@ -193,7 +193,7 @@ def test_what_cannot_be_meant_is_refused_without_repeating_it(typed: str, code: 
     with pytest.raises(Unusable) as why:
         understood(typed)
     assert why.value.code == code
-    assert len(typed.strip()) < 2 or typed.strip() not in f"{why.value.sentence} {why.value.next_step}"
+    assert len(typed.strip()) < 2 or typed.strip() not in f"{why.value.sentence} {why.value.next_on_page}"
 
 
 @given(st.text(max_size=MOST_TYPED + 20), st.booleans())

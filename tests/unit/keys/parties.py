@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from keys import card
 from keys.algorithms import DEFAULT_KEM, SIGNING
 from keys.card import Card, CardKey, Contact, Route
-from keys.key_file import AT_REST, OwnKey
+from keys.key_file import AT_REST, ROOT, OwnKey
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -37,7 +37,7 @@ class Party:
 
 def party(authority: str, *, kem: str = DEFAULT_KEM, now: datetime = NOW) -> Party:
     """An authority whose keys start half a year before `now`, and whose card is a month old."""
-    rows = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST))
+    rows = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST), ("root", ROOT))
     start = now - timedelta(days=182)
     keys = tuple(
         OwnKey.of(authority, use, alg, secret=seed(f"{authority} {use}"), now=start)  # type: ignore[arg-type]
@@ -69,7 +69,8 @@ def with_key(owner: Party, secret: bytes, status: str, start: datetime, end: dat
     extra = OwnKey.of(owner.ring.authority, "sig", SIGNING, secret=secret, now=start)
     listed = CardKey(extra.kid, "sig", SIGNING, extra.public, start, end, status)  # type: ignore[arg-type]
     rest = OwnKey.of(owner.ring.authority, "rest", AT_REST, secret=seed("rest"), now=start)
-    ring = Ring(owner.ring.authority, (extra, rest))
+    root = OwnKey.of(owner.ring.authority, "root", ROOT, secret=seed("root"), now=start)
+    ring = Ring(owner.ring.authority, (extra, rest, root))
     return replace(owner, card=replace(owner.card, keys=(*owner.card.keys, listed))), ring
 
 

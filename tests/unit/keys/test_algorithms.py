@@ -1,6 +1,5 @@
 """Published vectors: that what we call X-Wing, HPKE, Ed25519 and a thumbprint is what others call so."""
 
-import pytest
 from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -9,8 +8,9 @@ from jwt import PyJWS
 
 from keys import jose
 from keys.algorithms import KEMS, key_id, thumbprint
-from keys.errors import WrongSignature
+from keys.errors import RefusalCode
 from keys.jose import Unverified
+from tests.refusals import expect_refusal
 
 
 def test_xwing_public_key_of_the_draft() -> None:
@@ -51,9 +51,16 @@ def test_ed25519_jws_of_rfc_8037() -> None:
     assert made.encode() == RFC_8037_TOKEN
     text, _, signature = RFC_8037_TOKEN.rpartition(b".")
     token = Unverified("EdDSA", "", b"", text, jose.decode(signature))
-    kind = jose.Kind("", 0, WrongSignature, WrongSignature, WrongSignature, WrongSignature)
+    kind = jose.Kind(
+        "",
+        0,
+        RefusalCode.ENVELOPE_SIGNATURE,
+        RefusalCode.ENVELOPE_SIGNATURE,
+        RefusalCode.ENVELOPE_SIGNATURE,
+        RefusalCode.ENVELOPE_SIGNATURE,
+    )
     jose.verify(kind, token, alg="EdDSA", key=key.public_key())
-    with pytest.raises(WrongSignature):
+    with expect_refusal(RefusalCode.ENVELOPE_SIGNATURE):
         jose.verify(kind, token, alg="EdDSA", key=Ed25519PrivateKey.generate().public_key())
 
 

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import at_rest, errors
+from keys.errors import RefusalCode
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import Party, party
 
 SANDWELL = party("333")
@@ -21,7 +23,7 @@ def test_what_was_locked_is_unlocked(payload: bytes) -> None:
 
 def test_every_copy_has_its_own_key() -> None:
     again = at_rest.lock(b"a notice", about="m-1", ring=SANDWELL.ring)
-    with pytest.raises(errors.AtRestAltered):
+    with expect_refusal(RefusalCode.AT_REST_ALTERED):
         at_rest.unlock(replace(LOCKED, data_key=again.data_key), about="m-1", ring=SANDWELL.ring)
 
 
@@ -31,19 +33,28 @@ def test_destroyed_is_not_the_same_as_damaged() -> None:
 
 
 def test_a_copy_cannot_pass_for_another_message() -> None:
-    with pytest.raises(errors.AtRestAltered):
+    with expect_refusal(RefusalCode.AT_REST_ALTERED):
         at_rest.unlock(LOCKED, about="m-2", ring=SANDWELL.ring)
 
 
-def test_another_ring_does_not_open_it(birmingham: Party) -> None:
-    with pytest.raises(errors.AtRestAltered):
+def test_another_ring_does_not_open_it_and_lacks_the_key(birmingham: Party) -> None:
+    with expect_refusal(RefusalCode.AT_REST_UNKNOWN_KEY):
         at_rest.unlock(LOCKED, about="m-1", ring=birmingham.ring)
 
 
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_arbitrary_bytes_are_refused(data_key: bytes, content: bytes) -> None:
-    with pytest.raises(errors.AtRestAltered):
+    with expect_refusal(RefusalCode.AT_REST_ALTERED, RefusalCode.AT_REST_UNKNOWN_KEY):
         at_rest.unlock(at_rest.Locked(data_key, content), about="m-1", ring=SANDWELL.ring)
+
+
+def test_each_bit_of_the_wrapped_key_counts() -> None:
+    assert LOCKED.data_key is not None
+    for at in range(len(LOCKED.data_key)):
+        bad = bytearray(LOCKED.data_key)
+        bad[at] ^= 1
+        with expect_refusal(RefusalCode.AT_REST_ALTERED, RefusalCode.AT_REST_UNKNOWN_KEY):
+            at_rest.unlock(replace(LOCKED, data_key=bytes(bad)), about="m-1", ring=SANDWELL.ring)
 
 
 def test_nothing_of_it_is_shown() -> None:

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keys import bearer, errors
+from keys.errors import RefusalCode
 from keys.trust import Trust
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party, trust_in
 
 WORCESTERSHIRE = party("885")
@@ -27,21 +29,21 @@ def test_it_lives_for_minutes() -> None:
     token = bearer.issue("333", ring=WORCESTERSHIRE.ring, now=NOW)
     last = NOW + timedelta(minutes=10) - timedelta(seconds=1)  # five to live, five for the clocks
     assert bearer.verify(token, audience="333", trust=TRUST, now=last) == "885"
-    with pytest.raises(errors.BearerExpired):
+    with expect_refusal(RefusalCode.BEARER_EXPIRED):
         bearer.verify(token, audience="333", trust=TRUST, now=last + timedelta(seconds=1))
 
 
 def test_expired_card_lets_nobody_in() -> None:
     at = WORCESTERSHIRE.card.expires_at
     token = bearer.issue("333", ring=WORCESTERSHIRE.ring, now=at)
-    with pytest.raises(errors.CardExpired):
+    with expect_refusal(RefusalCode.CARD_EXPIRED):
         bearer.verify(token, audience="333", trust=TRUST, now=at)
 
 
 def test_another_authority_cannot_call_in_its_name(birmingham: Party, trust: Trust) -> None:
     token = bearer.issue("333", ring=birmingham.ring, now=NOW)
     assert bearer.verify(token, audience="333", trust=trust, now=NOW) == "330"
-    with pytest.raises(errors.UnknownAuthority):
+    with expect_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY):
         bearer.verify(token, audience="333", trust=TRUST, now=NOW)
 
 

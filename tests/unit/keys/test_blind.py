@@ -22,12 +22,3 @@ def test_marks_are_numbers_that_a_database_can_keep_in_order_and_once(terms: lis
     assert list(marks) == sorted(set(marks))
     assert len(marks) == len(set(terms))
     assert all(-(2**63) <= mark < 2**63 for mark in marks)
-
-
-def test_marks_are_made_with_a_key_of_their_own() -> None:
-    assert SANDWELL.mark_key != SANDWELL.at_rest_key
-    assert blind.marks([("surname", "x")], SANDWELL) != (*blind.numbers(SANDWELL.at_rest_key, ["surname\0x"]),)
-
-
-def test_the_mark_of_a_term_never_changes_or_what_is_stored_is_lost() -> None:
-    assert blind.marks([("surname", "testchild")], SANDWELL) == (8920570355670004759,)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from keys import card, errors
 from keys.card import Contact, Route
+from keys.errors import RefusalCode
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party
 
 
@@ -24,12 +26,12 @@ def test_what_was_written_is_read(sandwell: Party) -> None:
 
 
 def test_only_its_own_identity_key_signs_a_card(sandwell: Party, birmingham: Party) -> None:
-    with pytest.raises(errors.CardSignature):
+    with expect_refusal(RefusalCode.CARD_SIGNATURE):
         card.write(sandwell.card, birmingham.identity)
 
 
 def test_a_card_that_partners_would_refuse_is_not_written(sandwell: Party) -> None:
-    with pytest.raises(errors.CardMalformed):
+    with expect_refusal(RefusalCode.CARD_MALFORMED):
         card.write(replace(sandwell.card, name="two\nlines"), sandwell.identity)
 
 
@@ -43,7 +45,7 @@ def test_fingerprint_is_forty_digits_that_two_people_can_read(sandwell: Party, b
 
 
 def test_a_token_longer_than_a_card_may_be_is_not_parsed() -> None:
-    with pytest.raises(errors.CardMalformed):
+    with expect_refusal(RefusalCode.CARD_MALFORMED):
         card.read("A" * (card.MAX_CARD_BYTES + 1))
 
 

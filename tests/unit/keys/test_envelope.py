@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from keys import envelope, errors, jose
 from keys.envelope import CLOCK_SKEW, MAX_AGE, MAX_SEALED_BYTES, Names
+from keys.errors import KeyRefused, RefusalCode
 from keys.ring import Ring
 from keys.trust import Trust
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party, trust_in
 
 NAMES = Names("01936a7e-5c00-7abc-8def-0123456789ab", "333", "885")
@@ -26,7 +28,7 @@ def test_worcestershire_opens_what_sandwell_sealed(sandwell: Party, worcestershi
 
 def test_nobody_else_opens_it_not_even_the_sender(sandwell: Party, birmingham: Party, trust: Trust) -> None:
     for ring in (sandwell.ring, birmingham.ring):
-        with pytest.raises(errors.NotForUs):
+        with expect_refusal(RefusalCode.ENVELOPE_NOT_FOR_US):
             envelope.unseal(SEALED, ring=ring, trust=trust, now=NOW)
 
 
@@ -58,10 +60,10 @@ def test_it_opens_within_its_time(now: datetime) -> None:
 
 def test_it_does_not_open_outside_its_time() -> None:
     for now, refusal in (
-        (NOW - CLOCK_SKEW - timedelta(seconds=1), errors.FromTheFuture),
-        (NOW + MAX_AGE + timedelta(seconds=1), errors.TooOld),
+        (NOW - CLOCK_SKEW - timedelta(seconds=1), RefusalCode.ENVELOPE_FROM_THE_FUTURE),
+        (NOW + MAX_AGE + timedelta(seconds=1), RefusalCode.ENVELOPE_TOO_OLD),
     ):
-        with pytest.raises(refusal):
+        with expect_refusal(refusal):
             envelope.unseal(SEALED, ring=WORCESTERSHIRE.ring, trust=TRUST, now=now)
 
 
@@ -71,23 +73,23 @@ def test_a_moment_without_zone_is_a_mistake_of_ours() -> None:
 
 
 def test_we_seal_only_in_our_own_name() -> None:
-    with pytest.raises(errors.Disagrees):
+    with expect_refusal(RefusalCode.ENVELOPE_DISAGREES):
         envelope.seal(b"", names=Names("m", "885", "333"), ring=SANDWELL.ring, trust=TRUST, now=NOW)
 
 
 def test_we_seal_only_to_somebody_known() -> None:
-    with pytest.raises(errors.UnknownAuthority):
+    with expect_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY):
         envelope.seal(b"", names=Names("m", "333", "999"), ring=SANDWELL.ring, trust=TRUST, now=NOW)
 
 
 @pytest.mark.parametrize("message_id", ["", "../../x", "a b", "m\n", "m" * 81, "é", "-m"])
 def test_we_give_no_id_that_a_partner_would_refuse(message_id: str) -> None:
-    with pytest.raises(errors.Malformed):
+    with expect_refusal(RefusalCode.ENVELOPE_MALFORMED):
         envelope.seal(b"", names=Names(message_id, "333", "885"), ring=SANDWELL.ring, trust=TRUST, now=NOW)
 
 
 def test_we_seal_nothing_that_is_too_large_to_be_taken() -> None:
-    with pytest.raises(errors.TooLarge):
+    with expect_refusal(RefusalCode.ENVELOPE_TOO_LARGE):
         envelope.seal(bytes(MAX_SEALED_BYTES * 6 // 10), names=NAMES, ring=SANDWELL.ring, trust=TRUST, now=NOW)
     assert envelope.seal(bytes(585_000), names=NAMES, ring=SANDWELL.ring, trust=TRUST, now=NOW)
 
@@ -150,11 +152,11 @@ def test_message_under_way_while_the_sender_rotates(tmp_path_factory: pytest.Tem
     folder = tmp_path_factory.mktemp("rotating") / "keys"
     Ring.create(folder, authority="333", passphrase=b"x", now=NOW - timedelta(days=9))
     fresh = Ring.rotate(folder, passphrase=b"x", now=NOW)
-    with pytest.raises(errors.UnknownKey) as refusal:
+    with pytest.raises(KeyRefused) as refusal:
         envelope.unseal(
             envelope.seal(b"x", names=NAMES, ring=fresh, trust=TRUST, now=NOW),
             ring=WORCESTERSHIRE.ring,
             trust=TRUST,
             now=NOW,
         )
-    assert not refusal.value.lasting
+    assert (refusal.value.code, refusal.value.lasting) == ("key.unknown", False)

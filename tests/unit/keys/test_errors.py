@@ -1,40 +1,74 @@
-"""A refusal has a code, a sentence for a person, and a next step; and all three are documented."""
+"""A refusal has a code, a sentence for a person, and a next step on a page and in a terminal; and all are documented."""
 
+import csv
+import re
 from pathlib import Path
 
 import pytest
 
 from keys import errors
-from keys.errors import ALL, BY_CODE, Refusal
+from keys.errors import Refusal, RefusalCode, build_refusal, is_passing
 
-README = (Path(__file__).parents[3] / "keys" / "README.md").read_text("utf-8")
-
-
-def test_codes_are_unique() -> None:
-    assert len(BY_CODE) == len(ALL)
-    assert "" not in BY_CODE
+KEYS = Path(__file__).parents[3] / "keys"
+ROWS = list(csv.DictReader((KEYS / "refusals.csv").read_text("utf-8").splitlines()))
 
 
-@pytest.mark.parametrize("refusal", ALL, ids=lambda refusal: refusal.code)
-def test_a_person_can_read_it_and_knows_what_to_do(refusal: type[Refusal]) -> None:
-    sentence = refusal().sentence
-    assert sentence[0].isupper()
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
-    assert refusal.next_step.endswith(".")
+def in_terminal(row: dict[str, str]) -> str:
+    return row["next_in_terminal"] or row["next_on_page"]
 
 
-@pytest.mark.parametrize("refusal", ALL, ids=lambda refusal: refusal.code)
-def test_readme_has_the_code_the_sentence_and_the_next_step(refusal: type[Refusal]) -> None:
-    later = "later" if not refusal.lasting else "never"
-    assert f"| `{refusal.code}` | {refusal().sentence} | {refusal.next_step} | {later} |" in README
+def test_every_code_has_one_row() -> None:
+    assert sorted(row["code"] for row in ROWS) == sorted(RefusalCode)
+    assert {row["again"] for row in ROWS} == {"later", "never"}
 
 
-def test_detail_is_shown_after_the_sentence() -> None:
-    assert str(errors.UnknownKey("no sealing key")) == f"{errors.UnknownKey().sentence} (no sealing key)"
+def test_every_sentence_can_be_read_and_every_step_is_whole() -> None:
+    for row in ROWS:
+        for text in filter(None, (row["sentence"], row["next_on_page"], row["next_in_terminal"])):
+            assert re.fullmatch(r"[A-Z].*\.", text), row
+        assert row["next_on_page"], row
+        assert row["next_in_terminal"] != row["next_on_page"], row
+
+
+def test_no_command_stands_on_a_page_and_no_button_in_a_terminal() -> None:
+    for row in ROWS:
+        assert not re.search(r"`|cme-gateway|--|\.toml", row["next_on_page"]), row
+        assert not re.search(r"\b(page|button|click|Choose|Select|your IT team)\b", in_terminal(row)), row
+
+
+def test_each_is_built_in_its_family_with_the_words_of_its_row() -> None:
+    for row in ROWS:
+        refusal = build_refusal(RefusalCode(row["code"]), "detail")
+        assert type(refusal) is not Refusal
+        assert str(refusal) == f"{row['sentence']} (detail)"
+        assert (refusal.code, refusal.lasting) == (row["code"], row["again"] == "never")
+        assert refusal.next_in_terminal == in_terminal(row)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (RefusalCode.CARD_ROUTE, errors.CardRoute),
+        (RefusalCode.CARD_OLDER, errors.CardOlder),
+        (RefusalCode.CARD_MALFORMED, errors.CardRefused),
+        (RefusalCode.NOTE_SIGNATURE, errors.NoteSignature),
+        (RefusalCode.AT_REST_DESTROYED, errors.Destroyed),
+        (RefusalCode.RING_MISSING, errors.RingRefused),
+    ],
+)
+def test_what_is_caught_by_its_type_has_that_type(code: RefusalCode, kind: type[Refusal]) -> None:
+    assert type(build_refusal(code)) is kind
+
+
+def test_readme_has_the_table() -> None:
+    readme = (KEYS / "README.md").read_text("utf-8")
+    for row in ROWS:
+        terminal = row["next_in_terminal"] or "the same"
+        assert (
+            f"| `{row['code']}` | {row['sentence']} | {row['next_on_page']} | {terminal} | {row['again']} |" in readme
+        )
 
 
 def test_what_a_newer_card_may_heal_does_not_last() -> None:
-    passing = {refusal.code for refusal in ALL if not refusal.lasting}
-    assert {"key.unknown", "key.not-yet", "card.expired", "card.unknown-authority"} <= passing
-    assert not {"envelope.signature", "key.revoked", "envelope.not-for-us"} & passing
+    assert all(map(is_passing, ("key.unknown", "key.not-yet", "card.expired", "card.unknown-authority")))
+    assert not any(map(is_passing, ("envelope.signature", "key.revoked", "envelope.not-for-us", "no.such-code", "")))

@@ -8,8 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keys import errors, note
+from keys.errors import RefusalCode
 from keys.note import Checkpoint
 from keys.trust import Trust
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party, seed, trust_in, with_key
 
 ROOT = seed("root")
@@ -56,7 +58,7 @@ def test_checkpoint_of_an_empty_log() -> None:
 
 @pytest.mark.parametrize(("origin", "size", "root"), [("a\nb", 1, ROOT), (ORIGIN, -1, ROOT), (ORIGIN, 1, b"short")])
 def test_nothing_is_signed_that_would_be_refused(origin: str, size: int, root: bytes) -> None:
-    with pytest.raises(errors.NoteMalformed):
+    with expect_refusal(RefusalCode.NOTE_MALFORMED):
         note.sign_checkpoint(origin=origin, size=size, root=root, ring=WORCESTERSHIRE.ring)
 
 
@@ -89,7 +91,7 @@ def test_another_authority_cannot_speak_for_this_log(birmingham: Party, trust: T
 
 
 def test_a_public_key_that_is_none() -> None:
-    with pytest.raises(errors.UnknownKey):
+    with expect_refusal(RefusalCode.KEY_UNKNOWN):
         note.verify_checkpoint(SIGNED, origin=ORIGIN, public_key_bytes=b"short")
 
 

@@ -8,8 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keys import errors, receipt
+from keys.errors import RefusalCode
 from keys.receipt import Receipt
 from keys.trust import Trust
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party, trust_in
 
 DIGEST = sha256(b"sealed").hexdigest()
@@ -42,7 +44,7 @@ def test_a_message_with_very_many_faults_is_told_of_the_first() -> None:
 
 
 def test_nothing_is_issued_that_a_partner_would_refuse() -> None:
-    with pytest.raises(errors.ReceiptMalformed):
+    with expect_refusal(RefusalCode.RECEIPT_MALFORMED):
         issued(codes=("a code with spaces",))
 
 
@@ -54,12 +56,12 @@ def test_receipt_still_proves_after_the_card_has_expired() -> None:
 
 def test_digest_is_compared_whole() -> None:
     for digest in ("", DIGEST[:-1], DIGEST.upper(), "é"):
-        with pytest.raises(errors.ReceiptOtherMessage):
+        with expect_refusal(RefusalCode.RECEIPT_OTHER_MESSAGE):
             verified(issued(), digest=digest)
 
 
 def test_only_a_known_authority_signs(birmingham: Party) -> None:
-    with pytest.raises(errors.UnknownAuthority):
+    with expect_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY):
         verified(issued(), trust=trust_in(birmingham))
 
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from keys import errors
 from keys.card import Card, CardKey
+from keys.errors import RefusalCode
 from keys.trust import Trust
+from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party
 
 SECOND = timedelta(seconds=1)
@@ -27,7 +28,7 @@ def test_nobody_is_trusted_by_default() -> None:
         lambda trust: trust.sealing_key("333", NOW),
     ]
     for question in ask:
-        with pytest.raises(errors.UnknownAuthority):
+        with expect_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY):
             question(Trust({}))
 
 
@@ -41,9 +42,9 @@ def test_signing_key_counts_from_its_first_moment_until_before_its_last(sandwell
     trust = trusting(sandwell.card, sig)
     assert trust.signing_key("333", sig.kid, sig.not_before).kid == sig.kid
     assert trust.signing_key("333", sig.kid, sig.not_after - SECOND).alg == "EdDSA"
-    with pytest.raises(errors.KeyNotYet):
+    with expect_refusal(RefusalCode.KEY_NOT_YET):
         trust.signing_key("333", sig.kid, sig.not_before - SECOND)
-    with pytest.raises(errors.KeyOutOfDate):
+    with expect_refusal(RefusalCode.KEY_OUT_OF_DATE):
         trust.signing_key("333", sig.kid, sig.not_after)
 
 
@@ -52,7 +53,7 @@ def test_retired_key_verifies_what_it_signed_and_revoked_key_nothing(sandwell: P
     retired = trusting(sandwell.card, replace(sig, status="retired"), enc)
     assert retired.signing_key("333", sig.kid, NOW).kid == sig.kid
     revoked = trusting(sandwell.card, replace(sig, status="revoked"), enc)
-    with pytest.raises(errors.KeyRevoked):
+    with expect_refusal(RefusalCode.KEY_REVOKED):
         revoked.signing_key("333", sig.kid, NOW)
     assert list(revoked.signing_keys("333")) == []
 
@@ -60,13 +61,13 @@ def test_retired_key_verifies_what_it_signed_and_revoked_key_nothing(sandwell: P
 def test_a_key_has_one_use_and_one_owner(trust: Trust, sandwell: Party, birmingham: Party) -> None:
     sig, enc = sandwell.card.keys
     for authority, kid in (("333", enc.kid), ("330", sig.kid), ("333", "../../x"), ("333", "")):
-        with pytest.raises(errors.UnknownKey):
+        with expect_refusal(RefusalCode.KEY_UNKNOWN):
             trust.signing_key(authority, kid, NOW)
     assert trust.card("330") == birmingham.card
 
 
 def test_expired_card_seals_nothing(trust: Trust, sandwell: Party) -> None:
-    with pytest.raises(errors.CardExpired):
+    with expect_refusal(RefusalCode.CARD_EXPIRED):
         trust.sealing_key("333", sandwell.card.expires_at)
 
 
@@ -82,13 +83,13 @@ def test_sealing_key_is_the_first_that_may_be_used(sandwell: Party, birmingham: 
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({"status": "retired"}, errors.UnknownKey),
-        ({"status": "revoked"}, errors.KeyRevoked),
-        ({"not_before": NOW + SECOND}, errors.KeyNotYet),
-        ({"not_after": NOW}, errors.KeyOutOfDate),
+        ({"status": "retired"}, RefusalCode.KEY_UNKNOWN),
+        ({"status": "revoked"}, RefusalCode.KEY_REVOKED),
+        ({"not_before": NOW + SECOND}, RefusalCode.KEY_NOT_YET),
+        ({"not_after": NOW}, RefusalCode.KEY_OUT_OF_DATE),
     ],
 )
-def test_why_there_is_no_key_to_seal_to(sandwell: Party, change: dict[str, object], refusal: type[Exception]) -> None:
+def test_why_there_is_no_key_to_seal_to(sandwell: Party, change: dict[str, object], refusal: RefusalCode) -> None:
     sig, enc = sandwell.card.keys
-    with pytest.raises(refusal):
+    with expect_refusal(refusal):
         trusting(sandwell.card, sig, replace(enc, **change)).sealing_key("333", NOW)  # type: ignore[arg-type]

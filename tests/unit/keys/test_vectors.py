@@ -10,7 +10,7 @@ import pytest
 
 from keys import bearer, card, envelope, jose, note, receipt
 from keys.algorithms import DEFAULT_KEM, SIGNING
-from keys.errors import BY_CODE, Refusal
+from keys.errors import Refusal, RefusalCode
 from keys.key_file import AT_REST, OwnKey
 from keys.ring import Ring
 from keys.trust import Trust
@@ -107,7 +107,7 @@ def test_refused(row: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refusal:
         present(row)
     assert refusal.value.code == row["code"], row["why"]
-    assert row["code"] in BY_CODE
+    assert row["code"] in set(RefusalCode)
 
 
 def test_every_refusal_of_an_input_has_a_vector() -> None:
@@ -117,5 +117,5 @@ def test_every_refusal_of_an_input_has_a_vector() -> None:
     """
     shown = {row["code"] for part in ("refused", "replacements") for row in VECTORS[part]}
     own = ("ring.", "at-rest.", "smime.", "statement.", "id-token.", "api-token.")
-    ours = {code for code in BY_CODE if code.startswith(own)}
-    assert set(BY_CODE) - shown - ours == {"envelope.disagrees", "card.route"}
+    ours = {code for code in RefusalCode if code.startswith(own)}
+    assert set(RefusalCode) - shown - ours == {"envelope.disagrees", "card.route"}

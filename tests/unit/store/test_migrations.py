@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from gateway.store import blind_index, correspondents, reviews, tables
 from gateway.store.database import Store
@@ -145,4 +145,37 @@ def test_searches_that_stand_are_under_review_from_their_first_day(url: str) -> 
         ("ended", "tara"),
     ]
     assert store.look(lambda tx: reviews.of_case(tx, "w") + reviews.of_case(tx, "t")) == []
+    store.close()
+
+
+def test_of_what_ended_before_it_is_known_why_as_far_as_the_reason_tells(url: str) -> None:
+    before = {
+        ("closed", "told to an officer of ours: not-found-at-address"): "told:not-found-at-address",
+        ("closed", "sent on to 336 as 01a2"): "redirected:336",
+        ("closed", "closed: accepted"): "accepted",
+        ("closed", "closed: handed over by telephone"): "phone",
+        ("concluded", "the child is located"): "ended",
+        ("concluded", None): None,
+        ("rejected", None): "officer",
+        ("rejected", "not accepted, by mail: a reply"): "email",
+        ("rejected", "refused there: envelope.signature"): "gateway",
+        ("withdrawn", "withdrawn"): None,
+        ("withdrawn", "corrected by 01a2"): "replaced",
+        ("withdrawn", "asked again by 01a2"): "replaced",
+        ("withdrawn", "the search has ended: died"): "ended",
+        ("failed", "no answer"): None,
+    }
+    store = Store(url)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0031")
+        for number, (state, reason) in enumerate(before):
+            row = {"message_id": f"m{number:02}", "conversation_id": "c", "kind": "TransferNotice", "state": state}
+            connection.execute(insert(tables.outbox).values(**row | SENT, reason=reason))
+    store.migrate()
+    at = tables.outbox.c
+    causes = list(store.look(lambda tx: tx.scalars(select(at.cause).order_by(at.message_id)).all()))
+    assert causes == list(before.values())
     store.close()

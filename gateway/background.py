@@ -1,0 +1,72 @@
+"""Background loops: work that a running gateway does again and again, each watched by Health under its name.
+
+A loop never ends by itself: whatever its work raises, it is tried again. The same trouble is said once in the log, not at
+every turn. Which loops a gateway runs stands in `gateway.app`; delivery has a loop of its own, which what is queued wakes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from gateway.context import Authority
+from gateway.logs import failed
+
+# A loop is late when it has not looked for three of its turns, and never sooner than this.
+LATE_AT_LEAST = timedelta(minutes=5)
+TURNS_UNTIL_LATE = 3
+
+
+async def run_every(
+    here: Authority,
+    stop: asyncio.Event,
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    *,
+    seconds: float,
+    late_after: timedelta | None = None,
+    waits_first: bool = False,
+    breaks_off: bool = False,
+) -> None:
+    """Run this work until told to stop, with so many seconds between two turns.
+
+    `late_after`: how long a turn may take before Health calls the loop late, where it may take longer than others.
+    `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is cancelled.
+    """
+    late = late_after or max(LATE_AT_LEAST, TURNS_UNTIL_LATE * timedelta(seconds=seconds))
+    loop = asyncio.create_task(_run(here, stop, name, work, seconds, late, waits_first))
+    if breaks_off:
+        await stop.wait()
+        loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+
+async def _run(
+    here: Authority,
+    stop: asyncio.Event,
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    seconds: float,
+    late_after: timedelta,
+    waits_first: bool,
+) -> None:
+    logged = ""
+    here.looks(name, late_after)
+    while not (waits_first and await is_stopped_within(stop, seconds)):
+        here.looks(name, late_after)
+        try:
+            await work()
+            logged = ""
+        except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
+            if logged != repr(why):
+                failed(name, why)
+            logged = repr(why)
+        if not waits_first and await is_stopped_within(stop, seconds):
+            return
+
+
+async def is_stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait for so long, or until told to stop. Was it told to stop?"""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+    return stop.is_set()

@@ -1,0 +1,99 @@
+"""Our own copies of messages, opened in one place. For whom one is taken out of the store is a required argument.
+
+A person sees what a copy says only with the entries of the audit log that say so: they are written in the transaction
+that takes it out, before it is opened. A machine shows nothing of it to anybody.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from gateway.context import Authority
+from gateway.store import audit_log, inbox, outbox
+from gateway.store.audit_log import Entry
+from keys import at_rest
+from keys.at_rest import Locked
+from schemas import xml
+from schemas.message import Message
+
+# Whose message: the code of its sender, nothing where we sent it; and its id.
+Key = tuple[str, str]
+
+
+class Machine(StrEnum):
+    """What a machine takes a copy for."""
+
+    DELIVER = "write an email, or seal the message with a later time"
+    WRITE_ON = "build the next message of the case"
+    COMPARE = "compare it with another message about the same child"
+    MATCH = "match it against the pupil index"
+    IMPORT = "write it as a file for the case system"
+    INDEX = "find it by what it says"
+    COUNT = "count it in a report"
+    CHECK = "check whether it contradicts itself"
+    # The names in a list. Which of them are shown is known once they are opened; then their entry is written.
+    LIST = "name the children in a list"
+
+
+Reader = Machine | Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy as the store keeps it: encrypted."""
+
+    message_id: str
+    locked: Locked = field(repr=False)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it can still be opened. It cannot once its data key was destroyed."""
+        return self.locked.data_key is not None
+
+
+def take_sent(tx: Connection, here: Authority, message_id: str, reader: Reader) -> Copy:
+    """Take out our copy of a message that we sent, for a machine, or with the entries that say who views it."""
+    _log_views(tx, here, reader)
+    return Copy(message_id, Locked(*outbox.locked(tx, message_id)))
+
+
+def take_received(tx: Connection, here: Authority, sender: str, message_id: str, reader: Reader) -> Copy:
+    """Take out our copy of a message that came from `sender`, for a machine, or with the entries that say who views it."""
+    _log_views(tx, here, reader)
+    return Copy(message_id, Locked(*inbox.locked(tx, sender, message_id)))
+
+
+def take_copy(tx: Connection, here: Authority, key: Key, reader: Reader) -> Copy:
+    """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views it."""
+    sender, message_id = key
+    if sender:
+        return take_received(tx, here, sender, message_id, reader)
+    return take_sent(tx, here, message_id, reader)
+
+
+def take_copies(tx: Connection, here: Authority, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
+    """Take out many copies with two queries, as the others do one."""
+    _log_views(tx, here, reader)
+    sent = outbox.all_locked(tx, [message_id for sender, message_id in keys if not sender])
+    received = inbox.all_locked(tx, {key for key in keys if key[0]})
+    locked = {("", message_id): copy for message_id, copy in sent.items()} | received
+    return {key: Copy(key[1], Locked(*copy)) for key, copy in locked.items()}
+
+
+def open_copy(here: Authority, copy: Copy) -> Message:
+    """Decrypt and read a copy. Raises keys.errors.Destroyed where its data key is gone, another Refusal where it was altered."""
+    return xml.read(at_rest.unlock(copy.locked, about=copy.message_id, ring=here.ring))
+
+
+def open_held(here: Authority, some: Mapping[str, Copy]) -> Iterator[tuple[str, Message]]:
+    """Open those that can still be opened, one after the other. Raises a Refusal where a copy was altered."""
+    for name, copy in some.items():
+        if copy.is_held:
+            yield name, open_copy(here, copy)
+
+
+def _log_views(tx: Connection, here: Authority, reader: Reader) -> None:
+    if not isinstance(reader, Machine):
+        audit_log.append(tx, here.now(), list(reader))

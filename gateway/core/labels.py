@@ -1,0 +1,214 @@
+"""The words for what is stored as a code: statuses, kinds, acts of the timeline, roles, replies and decisions.
+
+Console, command line, reports, letters and tests ask here, so that one thing has one name everywhere. Codes stay as they are: they
+are stored, signed and scripted. The texts are in `labels_en.py`; a second language is a module with the same tables. Codes that
+messages carry have their labels in the lists of `schemas/codes`, and `name_code` reads them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.core import labels_en as texts
+from gateway.core.causes import split_cause
+from schemas import codes
+
+Side = Literal["sent", "came"]
+Colour = Literal["blue", "green", "yellow", "orange", "red", "grey"]
+
+GROUPS = {"TransferNotice": "transfer", "WhereaboutsEnquiry": "enquiry", "WhereaboutsUnknownNotice": "unknown"}
+
+# By the same addresses as the texts; a message of which nothing is to be done is grey.
+COLOURS: dict[str, Colour] = {
+    "sent/queued": "blue",
+    "sent/sent": "blue",
+    "sent/received": "blue",
+    "sent/acknowledged": "blue",
+    "sent/acknowledged/transfer": "green",
+    "sent/accepted-by-mail": "yellow",
+    "sent/passed-on": "red",
+    "sent/rejected": "red",
+    "sent/failed": "red",
+    "sent/concluded/outcome:not-found-at-address": "red",
+    "sent/concluded/answer:found": "yellow",
+    "sent/concluded/answer:ring-me": "yellow",
+    "sent/closed/told:not-found-at-address": "red",
+    "came/new": "blue",
+    "came/acknowledged": "blue",
+    "came/acknowledged/transfer": "green",
+    "came/passed-on": "yellow",
+    "came/rejected": "red",
+    "came/does-not-fit": "orange",
+}
+ANSWERING_COLOURS: dict[str, Colour] = {
+    "found": "yellow",
+    "ring": "yellow",
+    "rejected": "red",
+    "has it, no answer": "blue",
+    "letter sent, no answer": "blue",
+    "accepted by mail, no answer": "yellow",
+    "not there yet": "blue",
+    "given up": "red",
+}
+
+# In which list the code of a cause is; `told` is an outcome, or an answer.
+_RESULTS = {
+    "outcome": ("outcomes",),
+    "answer": ("whereabouts_results",),
+    "ended": ("located_ways",),
+    "told": ("outcomes", "whereabouts_results"),
+    "officer": ("rejection_reasons",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a message stands, for a person: a tag with its colour, and a line that says whose move it is."""
+
+    tag: str
+    colour: Colour
+    line: str = ""
+
+
+def build_status(
+    side: Side, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
+) -> Status:
+    """Return how a message stands, in words.
+
+    Args:
+        side: "sent" for a message of ours, "came" for one of theirs.
+        kind: The kind of the message, such as "TransferNotice".
+        state: A `delivery.State` or an `inbox_state.Standing`.
+        cause: Why it stands so (`causes`), where that is stored.
+        sealed: False for an email to people, of which no gateway gives a receipt.
+        partner: The code of the other authority.
+    """
+    word, code = split_cause(cause)
+    addresses = list(_addresses(f"{side}/{state}", kind, word, code, sealed=sealed))
+    text = next((texts.STATUSES[one] for one in addresses if one in texts.STATUSES), None)
+    if text is None:
+        return Status(state.replace("-", " ").capitalize(), "grey")
+    colour: Colour = next((COLOURS[one] for one in addresses if one in COLOURS), "grey")
+    names = {
+        "partner": name_authority(partner) if partner else "the other authority",
+        "authority": name_authority(code) if code else "another authority",
+        "result": _name_result(word, code),
+    }
+    return Status(text.tag, colour, _capitalise(text.line.format_map(names)))
+
+
+def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
+    """Return the keys under which a status may stand, the most particular first."""
+    group = GROUPS.get(kind, "reply")
+    if code:
+        yield from (f"{start}/{word}:{code}", f"{start}/{word}:*")
+    if word:
+        yield f"{start}/{word}"
+    if not sealed:
+        yield f"{start}/email/{group}"
+        yield f"{start}/email"
+    yield f"{start}/{group}"
+    yield start
+
+
+def _name_result(word: str, code: str) -> str:
+    for name in _RESULTS.get(word, ()):
+        if code in codes.labels(name):
+            return _lower(codes.labels(name)[code])
+    return code or "not recorded"
+
+
+def _lower(label: str) -> str:
+    """Return a label as it stands within a sentence."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def _capitalise(line: str) -> str:
+    return line[:1].upper() + line[1:]
+
+
+def build_answering(answering: str) -> Status:
+    """Return how one authority stands in a search (`search_status.Answering`)."""
+    text = texts.ANSWERING[answering]
+    return Status(text.tag, ANSWERING_COLOURS.get(answering, "grey"), text.line)
+
+
+def name_kind(kind: str) -> str:
+    """Return what a kind of message is called: "Transfer notice" for TransferNotice."""
+    return texts.KINDS.get(kind, kind)
+
+
+def describe_act(act: str, kind: str = "", partner: str = "") -> str:
+    """Return what was done in a case, as its timeline has it; an act that has no words is shown as it is called."""
+    text = texts.ACTS.get(act)
+    if text is None:
+        return f"{name_kind(kind)}: {act}" if kind else act
+    said = text.format(
+        kind=name_kind(kind) if kind else "Message",
+        partner=name_authority(partner) if partner else "the other authority",
+    )
+    return _capitalise(said)
+
+
+def describe_try(ending: str, route: str, partner: str = "") -> str:
+    """Return how one try to deliver a message ended."""
+    text = texts.TRIES.get(ending)
+    if text is None:
+        return f"{name_route(route)}: {ending}"
+    return text.format(route=name_route(route), partner=name_authority(partner) if partner else "the other authority")
+
+
+def name_missing(missing: str) -> str:
+    """Return what is due (`duties.Missing`)."""
+    return texts.MISSING[missing]
+
+
+def name_step(step: str) -> str:
+    """Return how late something is (`duties.Step`)."""
+    return texts.STEPS[step]
+
+
+def name_role(role: str) -> str:
+    """Return what a role is called, of a person who signs in or of an officer whom a message names."""
+    return texts.ROLES.get(role) or codes.labels("roles").get(role, role)
+
+
+def name_route(route: str) -> str:
+    """Return what a kind of route is called."""
+    return texts.ROUTES.get(route, route)
+
+
+def name_restriction(restriction: str) -> str:
+    """Return what a level of restriction is called on a tag."""
+    return texts.RESTRICTIONS.get(restriction, restriction)
+
+
+def name_mail_reply(code: str) -> str:
+    """Return what an email reply is, or what an officer read in it (`mail_replies.What` and `Judgement`)."""
+    return texts.MAIL_REPLIES[code]
+
+
+def name_decision(decision: str) -> str:
+    """Return what an acknowledgement says."""
+    return name_code("decisions", decision)
+
+
+def name_code(list_name: str, code: str) -> str:
+    """Return the label of a code in one of the code lists; the code itself where the list does not have it."""
+    return codes.labels(list_name).get(code, code)
+
+
+def name_authority(code: str) -> str:
+    """Return the name of an authority; its code where there never was one."""
+    return codes.authority_name(code) or code
+
+
+def name_authority_in_full(code: str) -> str:
+    """Return the name and the code of an authority: "Sandwell (333)"."""
+    name = codes.authority_name(code)
+    return f"{name} ({code})" if name else code
+
+
+def explain_misfit(misfit: str) -> str:
+    """Return why a reply has no effect on what it names (`replies.Misfit`)."""
+    return texts.MISFITS[misfit]

@@ -1,0 +1,231 @@
+"""The labels in English: tables of texts by code, and nothing else.
+
+`labels.py` chooses among them. Another language is a module with the same tables, in which every key stands too.
+
+A status is found by its address, from the most particular to the most general: side, state, then why it stands so (`causes`; with a
+star for any code), or how it goes there, or the group of its kind. `{partner}` is the other authority, `{authority}` a third one,
+`{result}` a code in words.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class StatusText(NamedTuple):
+    """What a tag says, and the line under it."""
+
+    tag: str
+    line: str = ""
+
+
+KINDS = {
+    "TransferNotice": "Transfer notice",
+    "WhereaboutsEnquiry": "Whereabouts enquiry",
+    "WhereaboutsUnknownNotice": "Whereabouts unknown notice",
+    "WhereaboutsResponse": "Answer",
+    "LocatedNotice": "End of search notice",
+    "Acknowledgement": "Acknowledgement",
+    "Outcome": "Outcome",
+    "Withdrawal": "Withdrawal",
+    "Reminder": "Reminder",
+}
+
+STATUSES: Mapping[str, StatusText] = {
+    "sent/queued": StatusText("Sending", "Not delivered yet."),
+    "sent/sent": StatusText("Sent", "Awaiting a delivery receipt from {partner}."),
+    "sent/sent/email": StatusText("Sent", "Emailed to {partner}. Awaiting a reply."),
+    "sent/sent/email/reply": StatusText("Sent", "Emailed to {partner}."),
+    "sent/received": StatusText("Delivered", "No reply needed."),
+    "sent/received/transfer": StatusText("Delivered", "Not yet accepted by an officer at {partner}."),
+    "sent/received/enquiry": StatusText("Delivered", "Not yet answered by an officer at {partner}."),
+    "sent/acknowledged": StatusText("Acknowledged", "{partner} has seen this. Awaiting their answer."),
+    "sent/acknowledged/transfer": StatusText("Accepted", "{partner} has accepted this notice. Awaiting the outcome."),
+    "sent/acknowledged/unknown": StatusText(
+        "Acknowledged", "{partner} has seen the notice. This does not mean they know the child."
+    ),
+    "sent/accepted-by-mail": StatusText(
+        "Accepted by email", "An officer here read this in an email. It is not a signed acceptance."
+    ),
+    "sent/passed-on": StatusText(
+        "Redirect needed", "{partner} says another authority is responsible. Nothing has been sent to that authority."
+    ),
+    "sent/passed-on/referred:*": StatusText(
+        "Redirect needed", "{partner} says {authority} is responsible. Nothing has been sent to {authority}."
+    ),
+    "sent/rejected": StatusText("Rejected", "{partner} did not take this."),
+    "sent/rejected/officer": StatusText("Rejected by officer", "An officer at {partner} rejected this."),
+    "sent/rejected/officer:*": StatusText("Rejected by officer", "An officer at {partner} rejected this: {result}."),
+    "sent/rejected/gateway": StatusText(
+        "Refused by gateway", "The gateway of {partner} refused this. No officer there has seen it."
+    ),
+    "sent/rejected/email": StatusText(
+        "Not accepted, by email", "An officer here read in an email that {partner} does not accept this."
+    ),
+    "sent/failed": StatusText("Not delivered", "{partner} does not have this."),
+    "sent/concluded": StatusText("Concluded"),
+    "sent/concluded/transfer": StatusText("Outcome received"),
+    "sent/concluded/enquiry": StatusText("Answered"),
+    "sent/concluded/unknown": StatusText("Answered"),
+    "sent/concluded/outcome:*": StatusText("Outcome received", "Outcome from {partner}: {result}."),
+    "sent/concluded/outcome:not-found-at-address": StatusText(
+        "Outcome received: child not found", "{partner} did not find the child at the address. This case is closed."
+    ),
+    "sent/concluded/answer:*": StatusText("Answered", "Answer from {partner}: {result}."),
+    "sent/concluded/answer:found": StatusText(
+        "Known to them", "The child is known to {partner}. Call to confirm where the child is."
+    ),
+    "sent/concluded/answer:ring-me": StatusText("Call them", "{partner} asks you to call about this child."),
+    "sent/concluded/answer:no-trace": StatusText("No trace", "{partner} has no trace of this child."),
+    "sent/concluded/ended": StatusText("Search ended", "The search was ended here."),
+    "sent/concluded/ended:*": StatusText("Search ended", "The search was ended here: {result}."),
+    "sent/closed": StatusText("Closed", "Closed by an officer here."),
+    "sent/closed/accepted": StatusText(
+        "Closed without outcome", "Closed by an officer here after {partner} accepted the notice."
+    ),
+    "sent/closed/phone": StatusText("Closed without outcome", "Closed by an officer here after a phone handover."),
+    "sent/closed/told:*": StatusText("Closed: told by phone", "{partner} told an officer here: {result}."),
+    "sent/closed/told:not-found-at-address": StatusText(
+        "Told by phone: child not found",
+        "{partner} told an officer here that the child was not found at the address. This case is closed.",
+    ),
+    "sent/closed/redirected:*": StatusText("Redirected", "Sent to {authority} instead."),
+    "sent/withdrawn": StatusText("Withdrawn", "Withdrawn here."),
+    "sent/withdrawn/replaced": StatusText("Replaced", "Replaced by a newer notice to {partner}."),
+    "sent/withdrawn/ended": StatusText("Not sent", "The search ended before this was sent."),
+    "sent/expired": StatusText("Expired", "No longer needed."),
+    "came/new": StatusText("New", "No reply due from you. Check whether you know the child."),
+    "came/new/transfer": StatusText("New", "Acknowledgement due from you."),
+    "came/new/enquiry": StatusText("New", "Answer due from you."),
+    "came/acknowledged": StatusText("Acknowledged", "No more is due from you."),
+    "came/acknowledged/transfer": StatusText("Accepted", "Outcome due from you."),
+    "came/acknowledged/enquiry": StatusText("Acknowledged", "Answer due from you."),
+    "came/passed-on": StatusText("Referred back", "You told {partner} that another authority is responsible."),
+    "came/passed-on/referred:*": StatusText(
+        "Referred back", "You told {partner} to try {authority}. {partner} decides what happens next."
+    ),
+    "came/rejected": StatusText("Rejected", "You rejected this."),
+    "came/rejected/officer:*": StatusText("Rejected", "You rejected this: {result}."),
+    "came/concluded": StatusText("Closed"),
+    "came/concluded/outcome:*": StatusText("Closed", "You sent the outcome: {result}."),
+    "came/concluded/answer:*": StatusText("Closed", "You answered: {result}."),
+    "came/concluded/ended": StatusText("Closed", "{partner} ended its search."),
+    "came/withdrawn": StatusText("Withdrawn", "{partner} withdrew this."),
+    "came/superseded": StatusText("Replaced", "Use the newer notice from {partner}."),
+    "came/filed": StatusText("Received", "No action needed."),
+    "came/does-not-fit": StatusText("Check this reply", "It has no effect on the case. Call {partner}."),
+    "came/about-nothing": StatusText("Unknown case", "It is about a message that is not held here. No action needed."),
+}
+
+# How one authority answers in a search, by the values of `search_status.Answering`.
+ANSWERING: Mapping[str, StatusText] = {
+    "found": StatusText("Known to them", "Call to confirm where the child is."),
+    "ring": StatusText("Call them", "They ask you to call about this child."),
+    "no trace": StatusText("No trace"),
+    "rejected": StatusText("Rejected"),
+    "has it, no answer": StatusText("Awaiting answer"),
+    "letter sent, no answer": StatusText("Emailed, awaiting answer"),
+    "accepted by mail, no answer": StatusText("Email reply received", "Read the email. It is not a signed answer."),
+    "not there yet": StatusText("Not delivered yet"),
+    "given up": StatusText("Not delivered"),
+    "ended without an answer": StatusText("Ended, no answer"),
+}
+
+# What is due, by `duties.Missing`; and what is done about it, by `duties.Step`.
+MISSING = {
+    "receipt": "Delivery receipt",
+    "delivery": "Delivery",
+    "acknowledgement": "Acknowledgement",
+    "answer": "Answer",
+    "outcome": "Outcome",
+    "decision": "Decision",
+}
+STEPS = {"wait": "Due", "ring": "Overdue", "escalate": "Overdue: escalated to the service manager"}
+
+# Of people who sign in, by `permissions.Role`; the roles that messages name are in schemas/codes/roles.csv.
+ROLES = {
+    "cme_officer": "CME officer",
+    "pupil_tracking": "Pupil tracking officer",
+    "outreach": "Outreach officer",
+    "service_manager": "Service manager",
+    "auditor": "Auditor",
+    "operator": "System operator",
+    "admin": "Administrator",
+}
+
+RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-only": "Phone only"}
+
+# How a message travels, by the kind of its route.
+ROUTES = {"https": "HTTPS", "sftp": "SFTP", "mailbox": "mailbox", "email": "email"}
+
+# How one try to deliver ended.
+TRIES = {
+    "later": "Could not be delivered by {route}. The gateway will try again.",
+    "handed over": "Passed on by {route}. Awaiting a delivery receipt.",
+    "gave up": "Could not be delivered by {route}. The gateway stopped trying.",
+    "refused": "Could not be delivered by {route}. It was refused.",
+    "rejected": "Refused by {partner}'s gateway.",
+    "receipted": "Delivered by {route}.",
+}
+
+# The acts of the timeline of a case, by the acts of the audit log: `{kind}` is the message, `{partner}` the other authority.
+ACTS = {
+    "notice.queued": "{kind} sent",
+    "notice.read": "{kind} viewed",
+    "notice.read-in-full": "{kind} viewed in full, after the restriction was checked with the sender",
+    "notice.withdrawn": "{kind} withdrawn",
+    "receipt.verified": "{kind} delivered to {partner}",
+    "notice.sent": "{kind} passed on for delivery to {partner}",
+    "notice.rejected": "{kind} refused by the gateway of {partner}",
+    "notice.failed": "{kind} not delivered to {partner}",
+    "notice.retried": "{kind} retried",
+    "notice.sealed-anew": "{kind} encrypted again, with the correct time",
+    "notice.mail-came": "{kind}: email received from {partner}",
+    "notice.accepted-by-mail": "{kind} accepted by email: an officer here read this, and it is not signed",
+    "notice.not-accepted": "{kind} not accepted: an officer here read this in an email",
+    "notice.not-from-a-person": "{kind}: the email reply was not from a person",
+    "notice.came-back": "{kind} returned as not delivered, after an unsigned email had accepted it",
+    "notice.answered": "{kind}: email reply received from {partner}",
+    "notice.handed-over": "{kind}: phone handover recorded",
+    "notice.outcome-told": "{kind}: result told by phone was recorded",
+    "notice.sent-on": "{kind} redirected to another authority",
+    "notice.escalated": "{kind} escalated to the service manager",
+    "case.closed": "Case closed without an outcome",
+    "case.assigned": "Case assigned",
+    "case.unassigned": "Case no longer assigned",
+    "case.stood-down": "Search ended",
+    "statement.difference": "{kind} differs from the records of {partner}",
+    "message.kept": "{kind} received from {partner}",
+    "message.refused": "{kind} from {partner} refused",
+    "reply.without-effect": "{kind} received from {partner}, with no effect on the case",
+    "reply.read": "{kind}: email reply viewed",
+    "reply.judged": "{kind}: email reply assessed, with no effect on the case",
+    "reply.put-aside": "{kind} that has no effect was checked",
+    "one.written": "{kind} written to a file for ONE",
+    "one.answered": "{kind}: result received from ONE",
+    "draft.made": "Leaver record created",
+    "draft.renewed": "Leaver record updated from a newer file",
+    "draft.read": "Leaver record viewed",
+    "draft.sent": "Leaver record sent as a notice",
+    "draft.discarded": "Leaver record discarded",
+    "search.matched": "{kind} checked against the pupil index",
+    "match.read": "{kind}: possible matches viewed",
+}
+
+# What came by email in answer to an email of ours, and what an officer read in it: `mail_replies`.
+MAIL_REPLIES = {
+    "reply": "Email reply",
+    "automatic": "Automatic email reply",
+    "report": "Report that an email was not delivered",
+    "accepted-by-mail": "Accepted by email",
+    "not-accepted": "Not accepted",
+    "not-from-a-person": "Not from a person",
+}
+
+# Why a reply has no effect on what it names: `replies.Misfit`.
+MISFITS = {
+    "sender": "It answers a message that was not sent to them.",
+    "case": "It names a different case from the message it answers.",
+    "test": "One of the two is a test, and the other is not.",
+    "late": "It arrived after the message it answers had already ended.",
+    "unknown": "It is about a message that is not held here.",
+}

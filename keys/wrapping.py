@@ -1,0 +1,62 @@
+"""Wrapping keys: under them lie the data keys of our own copies (`keys/at_rest.py`), and nothing else is done with them.
+
+The newest wraps. An older one opens what it wrapped, for as long as the ring keeps it. A wrapped data key says which
+key wrapped it:
+
+    key id (8 bytes) || nonce (12 bytes) || encrypted data key (32 bytes) || tag (16 bytes)
+
+A key of version 0.1 has no id, and what it wrapped begins with the nonce.
+"""
+
+from collections.abc import Iterable
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from keys.errors import RefusalCode, build_refusal
+from keys.key_file import OwnKey, read_wrapping_id
+
+NONCE_BYTES = 12
+DATA_KEY_BYTES = 32
+TAG_BYTES = 16
+WRAPPED_BYTES = NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES
+
+
+class WrappingKeys:
+    """Our wrapping keys. None of them can be read out."""
+
+    __slots__ = ("_active", "_by_id")
+
+    def __init__(self, keys: Iterable[OwnKey]) -> None:
+        """Take these keys of use "rest", of which one is active."""
+        kept = tuple(keys)
+        self._by_id = {read_wrapping_id(key.kid): key.secret for key in kept}
+        self._active = next(read_wrapping_id(key.kid) for key in kept if key.status == "active")
+
+    def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
+        """Return the data key (32 bytes) encrypted under the newest key, and bound to `bound_to`."""
+        return self._active + encrypt_bound(self._by_id[self._active], data_key, bound_to)
+
+    def unwrap_key(self, wrapped: bytes, bound_to: bytes) -> bytes:
+        """Return the data key.
+
+        Raises AtRestRefused (`at-rest.unknown-key`) where the ring lacks the key that wrapped it, InvalidTag, or
+        ValueError
+        where it is too short to be a wrapped key.
+        """
+        key_id = wrapped[:-WRAPPED_BYTES]
+        if key_id not in self._by_id:
+            raise build_refusal(RefusalCode.AT_REST_UNKNOWN_KEY)
+        return decrypt_bound(self._by_id[key_id], wrapped[-WRAPPED_BYTES:], bound_to)
+
+
+def encrypt_bound(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+    """Return nonce, ciphertext and tag (AES-256-GCM, NIST SP 800-38D), to be opened with the same `bound_to` alone."""
+    # Random, so that one key is safe for 2^32 texts (SP 800-38D, 8.3).
+    nonce = token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+
+
+def decrypt_bound(key: bytes, locked: bytes, bound_to: bytes) -> bytes:
+    """Return what `encrypt_bound` encrypted. Raises InvalidTag, or ValueError where it is too short to be that."""
+    return AESGCM(key).decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], bound_to)

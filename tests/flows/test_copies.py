@@ -1,0 +1,41 @@
+"""A copy is taken out with the entries that say who views it, or for a machine: there is no third way."""
+
+import pytest
+from sqlalchemy.exc import NoResultFound
+
+from gateway import copies
+from gateway.copies import Machine
+from gateway.exchange.send import prepare, queue
+from gateway.store import audit_log
+from gateway.store.audit_log import Entry
+from tests.children import notice
+from tests.flows.test_exchange import Pair
+
+
+def test_a_persons_view_is_an_entry_of_the_same_transaction_and_a_machines_is_none(pair: Pair) -> None:
+    here, _ = pair
+    message = notice(now=here.now())
+    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    message_id = message.header.message_id
+    views = [Entry("notice.read", by, message_id, "885") for by in ("olive", "Amina Ali")]
+
+    def take_for_both() -> tuple[copies.Copy, copies.Copy]:
+        by_machine = here.store.run(lambda tx: copies.take_sent(tx, here, message_id, Machine.MATCH))
+        by_person = here.store.run(lambda tx: copies.take_copies(tx, here, [("", message_id)], views))
+        return by_machine, by_person["", message_id]
+
+    before = len(here.store.look(lambda tx: audit_log.search(tx, about=message_id)))
+    first, second = take_for_both()
+    entries = here.store.look(lambda tx: audit_log.search(tx, about=message_id))
+    assert len(entries) == before + len(views)
+    assert {(one.act, one.actor) for one in entries} >= {("notice.read", "olive"), ("notice.read", "Amina Ali")}
+    assert copies.open_copy(here, first) == copies.open_copy(here, second) == message
+
+
+def test_what_is_not_there_leaves_no_view_behind(pair: Pair) -> None:
+    here, _ = pair
+    views = [Entry("notice.read", "olive", "nothing", "885")]
+    before = here.store.look(lambda tx: audit_log.search(tx))
+    with pytest.raises(NoResultFound):
+        here.store.run(lambda tx: copies.take_received(tx, here, "885", "nothing", views))
+    assert here.store.look(lambda tx: audit_log.search(tx)) == before

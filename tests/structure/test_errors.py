@@ -1,0 +1,92 @@
+"""Every error says what happened and what to do next, on a page and in a terminal, in the words of the product."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from gateway.errors import ErrorText, GatewayError, read_texts
+
+ROOT = Path(__file__).parents[2]
+KINDS = {
+    *("Ambiguous", "Busy", "ConfigProblem", "Doubted", "GatewayError", "Malformed", "NoScope", "NotAcceptable"),
+    *("NotAllowed", "NotFound", "NotLetIn", "OtherRequest", "Unusable"),
+}
+COMMAND = re.compile(r"cme-gateway|`|--[a-z]|gateway[.]toml|\[[a-z_]+\]")
+PAGE = re.compile(
+    r"\bpage\b|\bbutton\b|\b(Select|View|Choose \"|Go back)\b|in the list\b|[\"](Find|Leavers|Record|Ask) ",
+    re.IGNORECASE,
+)
+# words that the product does not use: the style rules, and the old names of things that have another
+NEVER = re.compile(
+    r"\b(ring|rings|mail|mails|whoever|whom|somebody|besides|anew|stands|no such|(?<!there )is no(?! longer)|taken in|dead letter|given up"
+    r"|stand down|stood down|passed on|sealed|carrier|statement|witness|case system|composition|client has)\b",
+    re.IGNORECASE,
+)
+AMERICAN = re.compile(
+    r"\b(color|center|canceled|license[sd]?|\w{3,}i[z](?:e|ed|es|ing|ation))\b(?<!size)", re.IGNORECASE
+)
+ROWS = sorted(read_texts().items())
+
+
+def names_in(text: ErrorText) -> set[str]:
+    """The names in braces, in whichever of the three sentences."""
+    parts = (text.sentence, text.next_on_page, text.next_in_terminal)
+    return {name for part in parts for _, name, _, _ in Formatter().parse(part) if name}
+
+
+def raised() -> Iterator[tuple[str, str, set[str], str]]:
+    """Every error that is made in the code: code, variant, the names that are filled in, and where."""
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS):
+                continue
+            first = node.args[0]
+            if isinstance(first, ast.Constant):
+                # a variant that depends on something is a choice between two texts
+                chosen = (
+                    [part.value for part in ast.walk(node.args[1]) if isinstance(part, ast.Constant)][:2]
+                    if node.args[1:]
+                    else [""]
+                )
+                for variant in chosen:
+                    names = {keyword.arg or "" for keyword in node.keywords}
+                    yield str(first.value), str(variant), names, f"{path.name}:{node.lineno}"
+
+
+def test_every_error_that_is_raised_is_in_the_table_with_what_its_sentences_need() -> None:
+    wrong = [
+        where
+        for code, variant, names, where in raised()
+        if (code, variant) not in read_texts() or names != names_in(read_texts()[code, variant])
+    ]
+    assert wrong == []
+
+
+def test_every_error_of_the_table_is_raised() -> None:
+    named = {
+        node.value
+        for path in [*(ROOT / "gateway").rglob("*.py"), *(ROOT / "schemas").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert [code for code, _ in read_texts() if code not in named] == []
+
+
+@pytest.mark.parametrize(("key", "text"), ROWS, ids=[" ".join(key).strip() for key, _ in ROWS])
+def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], text: ErrorText) -> None:
+    # a value is what a person reads there, and may hold anything but a brace
+    error = GatewayError(*key, **dict.fromkeys(names_in(text), "X"))
+    for said in (error.sentence, error.next_on_page, error.next_in_terminal):
+        assert said == " ".join(said.split())
+        assert said[0].isupper() or said[0] in "[/", said
+        assert NEVER.search(said) is None, said
+        assert AMERICAN.search(said) is None, said
+    assert text.sentence.endswith((".", "}"))  # a sentence of somebody else's has its own stop
+    assert error.next_on_page.endswith(".")
+    assert COMMAND.search(error.next_on_page) is None, error.next_on_page
+    assert PAGE.search(error.next_in_terminal) is None, error.next_in_terminal
+    assert 400 <= error.status <= 599

@@ -1,0 +1,103 @@
+"""Every code that a person may meet has a label, and the label says what really happened."""
+
+import pytest
+
+from gateway.core import labels, labels_en
+from gateway.core.audit_acts import WORDS
+from gateway.core.delivery import State
+from gateway.core.duties import Missing, Step
+from gateway.core.inbox_state import Standing
+from gateway.core.mail_replies import Judgement, What
+from gateway.core.permissions import Role
+from gateway.core.replies import Misfit
+from gateway.core.search_status import Answering
+from schemas import codes
+from schemas.message import BODIES
+
+KINDS = [body.__name__ for body in BODIES]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_and_every_state_of_it_has_a_label(kind: str) -> None:
+    assert labels.name_kind(kind) != kind or kind in ("Acknowledgement", "Outcome", "Withdrawal", "Reminder")
+    for state in State:
+        assert labels.build_status("sent", kind, state).tag in {text.tag for text in labels_en.STATUSES.values()}
+    for standing in Standing:
+        assert labels.build_status("came", kind, standing).tag in {text.tag for text in labels_en.STATUSES.values()}
+
+
+def test_every_other_code_has_a_label() -> None:
+    for missing in Missing:
+        assert labels.name_missing(missing)
+    for step in Step:
+        assert labels.name_step(step)
+    for role in Role:
+        assert labels.name_role(role) != role
+    for answering in Answering:
+        assert labels.build_answering(answering).tag
+    for what in (*What, *Judgement):
+        assert labels.name_mail_reply(what)
+    for misfit in Misfit:
+        assert labels.explain_misfit(misfit)
+    assert set(labels_en.ACTS) == set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "sealed", "tag", "colour"),
+    [
+        ("acknowledged", None, True, "Accepted", "green"),
+        ("accepted-by-mail", None, False, "Accepted by email", "yellow"),
+        ("passed-on", "referred:336", True, "Redirect needed", "red"),
+        ("received", None, True, "Delivered", "blue"),
+        ("sent", None, False, "Sent", "blue"),
+        ("concluded", "outcome:in-education", True, "Outcome received", "grey"),
+        ("concluded", "outcome:not-found-at-address", True, "Outcome received: child not found", "red"),
+        ("concluded", "answer:found", True, "Known to them", "yellow"),
+        ("concluded", "ended:manager-decision", True, "Search ended", "grey"),
+        ("concluded", None, True, "Outcome received", "grey"),
+        ("closed", "accepted", True, "Closed without outcome", "grey"),
+        ("closed", "told:in-education", True, "Closed: told by phone", "grey"),
+        ("closed", "told:not-found-at-address", True, "Told by phone: child not found", "red"),
+        ("closed", "redirected:336", True, "Redirected", "grey"),
+        ("rejected", "officer:not-our-area", True, "Rejected by officer", "red"),
+        ("rejected", "gateway", True, "Refused by gateway", "red"),
+        ("rejected", "email", False, "Not accepted, by email", "red"),
+        ("rejected", None, True, "Rejected", "red"),
+        ("withdrawn", None, True, "Withdrawn", "grey"),
+        ("withdrawn", "replaced", True, "Replaced", "grey"),
+    ],
+)
+def test_what_happened_to_a_transfer_notice_of_ours_can_be_told_apart(
+    state: str, cause: str | None, sealed: bool, tag: str, colour: str
+) -> None:
+    status = labels.build_status("sent", "TransferNotice", state, cause=cause, sealed=sealed, partner="885")
+    assert (status.tag, status.colour) == (tag, colour)
+    assert "{" not in status.line
+
+
+def test_the_line_under_a_status_names_who_and_what() -> None:
+    told = labels.build_status("sent", "TransferNotice", "passed-on", cause="referred:336", partner="885")
+    assert told.line == ("Worcestershire says Wolverhampton is responsible. Nothing has been sent to Wolverhampton.")
+    silent = labels.build_status("sent", "TransferNotice", "passed-on", cause="referred", partner="885")
+    assert silent.line.startswith("Worcestershire says another authority is responsible.")
+
+
+def test_an_acknowledged_search_does_not_read_as_an_accepted_case() -> None:
+    status = labels.build_status("sent", "WhereaboutsUnknownNotice", "acknowledged", partner="885")
+    assert (status.tag, status.colour) == ("Acknowledged", "blue")
+    assert "does not mean they know the child" in status.line
+
+
+def test_every_colour_and_every_code_belongs_to_a_text() -> None:
+    assert set(labels.COLOURS) <= set(labels_en.STATUSES)
+    assert set(labels.ANSWERING_COLOURS) <= set(labels_en.ANSWERING) == set(Answering)
+    assert labels.name_decision("passed-on") == codes.labels("decisions")["passed-on"]
+    assert labels.name_authority_in_full("333") == "Sandwell (333)"
+
+
+def test_an_act_of_the_timeline_names_its_message() -> None:
+    assert (
+        labels.describe_act("message.kept", "TransferNotice", "885") == "Transfer notice received from Worcestershire"
+    )
+    assert labels.describe_act("receipt.verified", "Acknowledgement", "885").startswith("Acknowledgement delivered")
+    assert labels.describe_try("later", "https") == "Could not be delivered by HTTPS. The gateway will try again."
