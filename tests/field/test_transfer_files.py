@@ -69,7 +69,7 @@ def test_what_stands_before_the_text_is_passed_over(before: str, declared: str) 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (transfer_file(version="24.0").encode(), "but of 24.0"),
+        (transfer_file(version="24.0").encode(), "but is 24.0"),
         (transfer_file(version="Ada Testchild").encode(), "version 26 or 25[.]"),
         (
             b'<?xml version="1.0" encoding="UTF-8"?>\n<CTfile>\n<a>Si\xe2n</a></CTfile>',

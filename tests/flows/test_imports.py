@@ -483,7 +483,7 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
     assert found["notices to be imported"].detail == "None"
-    assert found["imports without a match"].detail.startswith("1:")
+    assert found["imports without a match"].detail.startswith("1.")
     extract(tmp_path, head="nothing of ours")
     await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
