@@ -56,6 +56,7 @@ clean: ## Remove the environment and the demo's folder
 	@rm -rf .venv demo-data site site-source
 
 bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched; finding, every page, and every call of the API, among a million notices
+	@$(BIN)/python -m benchmarks.start
 	@$(BIN)/python -m benchmarks.exchange $(ARGS)
 	@$(BIN)/python -m benchmarks.routes
 	@$(BIN)/python -m benchmarks.leavers

@@ -17,11 +17,10 @@ from lxml import etree
 from schemas import codes, rules, xml
 from schemas.findings import Finding, Unreadable
 from schemas.hidden_signs import check_message
-from schemas.layout import Slot
+from schemas.layout import NAMESPACE, Slot
 from schemas.message import Message
 from schemas.shapes import CodeList, Number, Text
 from schemas.wording import PLACES, place
-from schemas.xsd import NAMESPACE
 
 TEXTS = (
     "A", "G", "O", "R", "7", "11", "Specimen", "Example", "333", "885", "2101", "4000", "1000000001", "1000000002",

@@ -11,6 +11,9 @@ from schemas.shapes import CodeList, Named, Number, Says, Text
 Shape = Text | CodeList | Number
 
 
+NAMESPACE = "urn:cme-exchange:message:1"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One field of a class, and the element that carries it."""

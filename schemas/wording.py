@@ -10,10 +10,9 @@ from datetime import date, datetime
 from lxml import etree
 
 from schemas import codes
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import NAMESPACE, Slot, is_ours, slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
-from schemas.xsd import NAMESPACE
 
 BEGINS = (
     (rb"(?:\xef\xbb\xbf)?\s*$", "The file is empty."),

@@ -17,9 +17,8 @@ from lxml import etree
 
 from schemas import wording
 from schemas.findings import Finding, Unreadable
-from schemas.layout import slots
+from schemas.layout import NAMESPACE, slots
 from schemas.message import BODIES, Body, Header, Message
-from schemas.xsd import NAMESPACE
 
 __all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 

@@ -9,11 +9,10 @@ from datetime import date, datetime
 from xml.sax.saxutils import escape
 
 from schemas import codes
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import NAMESPACE, Slot, is_ours, slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
-NAMESPACE = "urn:cme-exchange:message:1"
 # No control character, line or paragraph separator, so that no line can be forged in a log or a mail; and no mark that turns
 # the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may stand.
 PLAIN = "[^\\p{Cc}\\p{Zl}\\p{Zp}\u202a-\u202e\u2066-\u2069]*"

@@ -1,6 +1,7 @@
 """Commands by which an officer answers what came: acknowledge, say where the child is, say what became of the child."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,33 +26,92 @@ from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse
 commands = typer.Typer()
 
 
-@commands.command()
-def acknowledge(
+RejectionReason = Annotated[str, coded(typer.Argument, "rejection_reasons", "Why.")]
+
+
+@commands.command("accept")
+def accept_notice(
+    message_id: str, home: Home = DEFAULT_HOME, note_file: NoteFile = None, by: By = who(), as_json: AsJson = False
+) -> None:
+    """Accept a notice."""
+    _acknowledge(home, message_id, "accepted", note_file=note_file, by=by, as_json=as_json)
+
+
+@commands.command("reject")
+def reject_notice(
     message_id: str,
+    reason: RejectionReason,
     home: Home = DEFAULT_HOME,
-    reject: Annotated[
-        str | None,
-        coded(typer.Option, "rejection_reasons", "Reject it, and why."),
-    ] = None,
-    pass_to: Annotated[str | None, typer.Option(help="It was passed on to the authority with this DfE code.")] = None,
     note_file: NoteFile = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Tell the sender that an officer has it: accepted, unless rejected or passed on."""
+    """Reject a notice and give the reason."""
+    _acknowledge(home, message_id, "rejected", reason=reason, note_file=note_file, by=by, as_json=as_json)
+
+
+@commands.command("refer-back")
+def refer_back_notice(
+    message_id: str,
+    authority: Annotated[str, typer.Argument(help="The DfE code of the authority that the sender should try.")],
+    home: Home = DEFAULT_HOME,
+    note_file: NoteFile = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the sender which authority to try. Nothing is sent there."""
+    _acknowledge(home, message_id, "passed-on", passed_to=authority, note_file=note_file, by=by, as_json=as_json)
+
+
+@commands.command("acknowledge", hidden=True)
+def acknowledge_notice(
+    message_id: str,
+    home: Home = DEFAULT_HOME,
+    reject: Annotated[str | None, coded(typer.Option, "rejection_reasons", "Reject it, and why.")] = None,
+    pass_to: Annotated[str | None, typer.Option(help="Refer it back: the DfE code of the authority to try.")] = None,
+    note_file: NoteFile = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """Accept, reject or refer back a notice."""
     if reject and pass_to:
-        raise typer.BadParameter("a notice is rejected or passed on, not both", param_hint="--reject, --pass-to")
-    decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
+        raise typer.BadParameter("a notice is rejected or referred back, not both", param_hint="--reject, --pass-to")
+    decision: Decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
+    _acknowledge(
+        home, message_id, decision, reason=reject, passed_to=pass_to, note_file=note_file, by=by, as_json=as_json
+    )
+
+
+Decision = Literal["accepted", "rejected", "passed-on"]
+
+
+def _acknowledge(
+    home: Path,
+    message_id: str,
+    decision: Decision,
+    *,
+    reason: str | None = None,
+    passed_to: str | None = None,
+    note_file: Path | None,
+    by: str,
+    as_json: bool,
+) -> None:
     with opened(home) as here:
         body = Acknowledgement(
-            decision=decision, reason=reject, passed_to=pass_to, officer=here.officer(by), note=note_text(note_file)
+            decision=decision, reason=reason, passed_to=passed_to, officer=here.officer(by), note=note_text(note_file)
         )
         reply = respond.acknowledge(here, message_id, body, by)
-    answer(as_json, {"message_id": reply, "decision": decision}, lambda: f"Queued: {decision}, {reply}")
+    done = {
+        "accepted": "Notice accepted. The gateway is telling the sender.",
+        "rejected": "Notice rejected. The gateway is telling the sender why.",
+        "passed-on": f"Referred back to the sender. Nothing is sent to {passed_to}.",
+    }
+    answer(as_json, {"message_id": reply, "decision": decision}, lambda: done[decision])
 
 
-@commands.command("respond")
-def respond_command(
+@commands.command("answer")
+@commands.command("respond", hidden=True)
+def answer_enquiry(
     message_id: str,
     result: Annotated[
         str,
@@ -63,7 +123,7 @@ def respond_command(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Answer a search: do we know this child?"""
+    """Answer a whereabouts enquiry."""
     with opened(home) as here:
         body = WhereaboutsResponse(
             result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
@@ -74,14 +134,15 @@ def respond_command(
 
 @commands.command("put-aside")
 def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """A reply that does not fit was looked at, and its sender rung where that was needed: it waits no more."""
+    """Clear a reply that does not fit, once you have looked at it."""
     with opened(home) as here:
         respond.put_aside(here, message_id, by)
     answer(as_json, {"put_aside": message_id}, lambda: "Put aside.")
 
 
-@commands.command("outcome")
-def outcome_command(
+@commands.command("send-outcome")
+@commands.command("outcome", hidden=True)
+def send_outcome(
     message_id: str,
     result: Annotated[str, coded(typer.Argument, "outcomes", "What became of the child.")],
     home: Home = DEFAULT_HOME,
@@ -93,7 +154,7 @@ def outcome_command(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Tell the sender what became of the child."""
+    """Send the outcome of a notice. This closes the case."""
     with opened(home) as here:
         body = Outcome(
             result=result,

@@ -14,12 +14,12 @@ from gateway.store import webhooks as kept_webhooks
 Name = Annotated[str, typer.Argument(help="Its id, such as one-sandwell.")]
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it may do; may be repeated.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Case systems that may call the API, and for what.")
+commands = typer.Typer(no_args_is_help=True, help="Connected systems that can use the API.")
 
 
 @commands.command("list")
 def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Every client, with its scopes."""
+    """List connected systems and their permissions."""
     with opened(home) as here:
         found = here.store.look(kept.every)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
@@ -36,7 +36,7 @@ def api_add(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Make a client, and show its secret, this once."""
+    """Add a connected system and show its secret once."""
     with opened(home) as here:
         secret = clients.make(here, name, called, scope, by)
         address = clients.audience(here)
@@ -46,16 +46,17 @@ def api_add(
 
 @commands.command("new-secret")
 def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Give a client another secret, shown this once; the old one counts no more."""
+    """Replace a system's secret and show it once."""
     with opened(home) as here:
         secret = clients.renew(here, name, by)
     said = f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
     answer(as_json, {"client_id": name, "client_secret": secret}, lambda: said)
 
 
-@commands.command("end")
+@commands.command("remove")
+@commands.command("end", hidden=True)
 def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """A client is let in no more, from this moment."""
+    """Remove a connected system. It loses access immediately."""
     with opened(home) as here:
         clients.end(here, name, by)
     answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} is let in no more.")
@@ -63,7 +64,7 @@ def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJs
 
 @commands.command("webhooks")
 def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Where clients are told of what happens, and how that fares."""
+    """List notification addresses and any problems."""
     with opened(home) as here:
         found = here.store.look(kept_webhooks.every)
     value = [
@@ -99,7 +100,7 @@ def api_resume(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """A webhook that was given up goes on where it stood: nothing is left out."""
+    """Restart stopped notifications. Nothing is skipped."""
     with opened(home) as here:
         webhooks.resume(here, name, by)
     answer(as_json, {"webhook": name, "active": True}, lambda: f"{escape(name)} goes on.")

@@ -24,7 +24,7 @@ from keys.trust import Trust
 LONG = 20_000  # entries: a second or so
 SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
 
-commands = typer.Typer(no_args_is_help=True, help="The audit log: search it, export it, prove that it is whole.")
+commands = typer.Typer(no_args_is_help=True, help="Search, export and check the audit log.")
 
 
 def _watched(doing: str) -> audit.Watch:
@@ -55,7 +55,7 @@ def audit_verify(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check every entry and all that it tells of, and every signed checkpoint, and say which entry or row is wrong."""
+    """Check every audit entry and checkpoint."""
     if ask and export:
         raise typer.BadParameter("goes without --export: partners answer only ourselves", param_hint="--ask")
     if card_file and not export:
@@ -125,7 +125,7 @@ def said(verdict: audit.Verdict) -> str:
 
 @commands.command("export")
 def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Write the whole log into a folder, for somebody who trusts neither side."""
+    """Export the audit log to a folder."""
     with opened(home) as here:
         verdict = asyncio.run(audit.export(here, folder, by, watch=_watched("Writing")))
     answer(
@@ -147,7 +147,7 @@ def audit_search(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The newest entries that meet every condition."""
+    """Search the audit log."""
     with opened(home) as here:
         found = here.store.look(
             lambda tx: audit_log.search(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
@@ -157,9 +157,10 @@ def audit_search(
     answer(as_json, value, lambda: table("Audit log", ("No", "When", "Act", "LA", "About"), rows))
 
 
-@commands.command("witness")
+@commands.command("partners")
+@commands.command("witness", hidden=True)
 def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """How far we have seen and checked each partner's audit log, and what alarms stand."""
+    """Show checks of partners' audit logs, and any warnings."""
     with opened(home) as here:
         found, alarms = witness.known(here)
     rows = [(o.authority, o.size, day(o.seen_at), o.checked, o.alarm.sentence if o.alarm else None) for o in found]
@@ -170,14 +171,15 @@ def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@commands.command("accept")
+@commands.command("clear-warning")
+@commands.command("accept", hidden=True)
 def audit_accept(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """End the alarm about a partner's audit log, once you have rung them and know why it began anew."""
+    """Clear a warning after you have called the partner and know the cause."""
     with opened(home) as here:
         witness.accept(here, authority, by=by)
     said = f"Accepted. What was seen of the audit log of {escape(authority)} is kept; the next checkpoint is the first."

@@ -26,8 +26,9 @@ def _call(here: Authority, spoken_to: str, at: datetime | None, note: str | None
     return Call(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else here.now(), note)
 
 
-@commands.command()
-def handover(
+@commands.command("record-handover")
+@commands.command("handover", hidden=True)
+def record_handover(
     message_id: str,
     spoken_to: SpokenTo,
     home: Home = DEFAULT_HOME,
@@ -36,7 +37,7 @@ def handover(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Write down that a transfer notice was handed over by telephone: it counts as an acknowledgement."""
+    """Record that you handed over a transfer notice by phone."""
     with opened(home) as here:
         call = _call(here, spoken_to, at, note_text(note_file))
         by_hand.hand_over(here, message_id, call, by)
@@ -44,8 +45,9 @@ def handover(
     answer(as_json, value, lambda: "Written down. They owe the outcome; or close it with `cme-gateway close`.")
 
 
-@commands.command()
-def told(
+@commands.command("record-outcome")
+@commands.command("told", hidden=True)
+def record_outcome(
     message_id: str,
     result: Annotated[str, typer.Argument(help="As in `outcome`; of an enquiry, as in `respond`.")],
     spoken_to: SpokenTo,
@@ -55,22 +57,24 @@ def told(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Write down what they told us, by telephone or letter, of a notice of ours: that ends it."""
+    """Record a result that another authority gave by phone or letter. This closes the case."""
     with opened(home) as here:
         by_hand.outcome_told(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
     answer(as_json, {"message_id": message_id, "result": result}, lambda: f"Written down: {result}. It is closed.")
 
 
-@commands.command()
-def close(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Close a transfer notice without its outcome: they accepted it, or a call is written down. Never on hope."""
+@commands.command("close-case")
+@commands.command("close", hidden=True)
+def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Close a transfer notice without an outcome. It must be accepted or handed over."""
     with opened(home) as here:
         by_hand.close(here, message_id, by)
     answer(as_json, {"closed": message_id}, lambda: "Closed.")
 
 
-@commands.command("send-on")
-def send_on(
+@commands.command("redirect")
+@commands.command("send-on", hidden=True)
+def redirect_notice(
     message_id: str,
     to: Annotated[str, typer.Argument(help="DfE code of the authority that should have it.")],
     home: Home = DEFAULT_HOME,
@@ -78,15 +82,15 @@ def send_on(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Send a transfer notice that was passed on, rejected, or given up to another authority, in the same case."""
+    """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as here:
         new = amend.send_on(here, message_id, to, by, confirmed=confirmed or ())
     answer(as_json, {"message_id": new, "in_place_of": message_id}, lambda: f"Queued to {to}: {new}")
 
 
-@commands.command()
-def remind(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Remind them of a notice of ours, before the gateway does it by itself."""
+@commands.command("remind")
+def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+    """Send a reminder about a notice."""
     with opened(home) as here:
         reminder = send_reminders.remind(here, message_id, by)
     answer(as_json, {"message_id": reminder, "about": message_id}, lambda: f"Queued: a reminder, {reminder}")

@@ -21,9 +21,9 @@ from keys.certificate_files import decode_text
 KEY_REFUSED = "The file also holds a private key. It was not kept; only the certificate was."
 KEY_EXPOSED = "Delete the file, and tell the authority: whoever had the file can read that mailbox's letters. They need a new key."
 
-partner_commands = typer.Typer(no_args_is_help=True, help="The authorities that we exchange with.")
-card_commands = typer.Typer(no_args_is_help=True, help="Our own card: what partners know of us.")
-keys_commands = typer.Typer(no_args_is_help=True, help="Our signing and sealing keys.")
+partner_commands = typer.Typer(no_args_is_help=True, help="Partner authorities and their cards.")
+card_commands = typer.Typer(no_args_is_help=True, help="This authority's card, which partners have.")
+keys_commands = typer.Typer(no_args_is_help=True, help="The gateway's own keys.")
 
 
 @partner_commands.command("add")
@@ -34,7 +34,7 @@ def partner_add(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Take in a partner's card, once its fingerprint has been confirmed by telephone."""
+    """Add a partner's card after you confirm its fingerprint by phone."""
     with opened(home) as here:
         token = "".join(decode_text(read_bytes(card_file)).split())  # mail breaks lines, and editors write marks
         new = card.read(token)
@@ -67,7 +67,8 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
             raise NotAllowed("partner.unconfirmed") from None
 
 
-@partner_commands.command("email")
+@partner_commands.command("add-email")
+@partner_commands.command("email", hidden=True)
 def partner_email(
     authority: Annotated[str, typer.Argument(help="The DfE code of an authority that has no gateway.")],
     address: Annotated[str, typer.Argument(help="The mailbox that its CME officers read.")],
@@ -80,7 +81,7 @@ def partner_email(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Write letters to the officers of an authority that has no gateway. Ask them first, on a number you know."""
+    """Add an email address for an authority without a gateway."""
     if (how == "person-smime") != (certificate is not None):
         raise typer.BadParameter("goes with person-smime, and with nothing else", param_hint="--certificate")
     with opened(home) as here:
@@ -96,7 +97,7 @@ def partner_email(
 
 @partner_commands.command("remove-email")
 def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Write letters to that authority no more."""
+    """Remove an authority's email address."""
     with opened(home) as here:
         correspondents.remove(here, authority, by)
     answer(as_json, {"removed": authority}, lambda: f"Nothing is written to {authority} any more.")
@@ -104,7 +105,7 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
 
 @partner_commands.command("list")
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """The authorities whose cards we have confirmed, and those to whose officers we write letters."""
+    """List partner authorities."""
     with opened(home) as here:
         found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.every)]
         written_to = list(here.correspondents.values())
@@ -125,7 +126,7 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 
 @partner_commands.command("show")
 def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """One partner's card."""
+    """Show one partner's card."""
     with opened(home) as here:
         kept = here.store.look(lambda tx: kept_partners.get(tx, authority))
     theirs = card.read(kept.card)
@@ -148,9 +149,10 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
     answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
 
 
-@partner_commands.command("export")
-def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Our own card, to be sent to a partner."""
+@card_commands.command("export")
+@partner_commands.command("export", hidden=True)
+def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """Export this authority's card to send to a partner."""
     with opened(home) as here:
         text = (here.config.home / home_folder.CARD_FILE).read_text("ascii")
         err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
@@ -159,7 +161,7 @@ def partner_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 
 @card_commands.command("renew")
 def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Sign our card anew for a year, with the address and contacts of gateway.toml as it stands."""
+    """Renew this authority's card for a year."""
     _show_card(home_folder.renew_card(home, by=by), home, as_json)
 
 
@@ -172,7 +174,7 @@ def keys_rotate(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Make new keys and the card that says so. What was sealed to the old ones still opens."""
+    """Replace the gateway's keys. Older messages can still be opened."""
     _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
     place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now: what is stored from now on opens with these keys alone.", soft_wrap=True)

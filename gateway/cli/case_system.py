@@ -16,10 +16,7 @@ from gateway.store.transfer_files import Stage
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
-commands = typer.Typer(
-    no_args_is_help=True,
-    help="Notices as Common Transfer Files, for ONE and for School2School; files from ONE that wait.",
-)
+commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case system.")
 
 
 @commands.command("imports")
@@ -29,7 +26,7 @@ def one_imports(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Notices that came and were written for import: under which name, what had to be shortened, what ONE made of it."""
+    """List notices written for import into ONE, and the results."""
     with opened(home) as here:
         found = here.store.look(
             lambda tx: transfer_files.search(tx, other_than=here.code, states=state or (), limit=limit)
@@ -55,7 +52,7 @@ def one_s2s(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Write the file of a child for whom we search, for upload to School2School. That it was read is in the audit log."""
+    """Create a School to School file for a missing child. Your view is logged."""
     with opened(home) as here:
         file, made = school2school.write(here, message_id, folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
@@ -67,7 +64,8 @@ def one_s2s(
     )
 
 
-@commands.command("children")
+@commands.command("pupils")
+@commands.command("children", hidden=True)
 def one_children(
     file: Annotated[Path, typer.Argument(help="The extract of all our children, as CSV.")],
     home: Home = DEFAULT_HOME,
@@ -81,7 +79,7 @@ def one_children(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Take in all our children, in the place of the index before: searches that come are matched against them."""
+    """Replace the pupil index with a new extract."""
     with opened(home) as here:
         try:
             with file.open("rb") as stream:
@@ -103,7 +101,7 @@ def one_children(
 
 @commands.command("waiting")
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Files from ONE at which a person must look before anything of them counts, the oldest first, with why."""
+    """List files from ONE to check before they count, oldest first."""
     with opened(home) as here:
         found = held_files.find_all(here.config.home)
     rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
@@ -120,7 +118,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 
 @commands.command("accept")
 def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Let a file that waits be taken in as it is; its headings are known from then on."""
+    """Accept a file as it is. Its headings are known from then on."""
     with opened(home) as here:
         one = held_files.accept(here, file_id, by)
     answer(as_json, {"accepted": one.file_id}, lambda: "Accepted: it is taken in while the gateway runs.")
@@ -128,7 +126,7 @@ def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json:
 
 @commands.command("put-aside")
 def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Let nothing come of a file that waits: it lies with those that could not be read."""
+    """Put a file aside. Nothing in it is used."""
     with opened(home) as here:
         one = held_files.put_aside(here, file_id, by)
     answer(as_json, {"put_aside": one.file_id}, lambda: "Put aside.")

@@ -13,11 +13,13 @@ from gateway.cli.output import (
     AsJson,
     By,
     Confirmed,
+    DecidedBy,
     Home,
     Limit,
     OnDay,
     answer,
     coded,
+    count_authorities,
     day,
     lines,
     on_day,
@@ -26,8 +28,10 @@ from gateway.cli.output import (
     who,
 )
 from gateway.exchange import amend
+from gateway.searches import review
 from gateway.store import outbox, partners
 from gateway.store.outbox import Delivery
+from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
 from schemas.reading import words
 
@@ -43,7 +47,7 @@ def correct(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Send a notice in the place of one of ours that was wrong. It gets its own id, in the same case."""
+    """Replace a notice you sent with a corrected one."""
     with opened(home) as here:
         new = amend.correct(here, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
@@ -59,7 +63,7 @@ def withdraw(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Take back a notice that we sent."""
+    """Withdraw a notice you sent."""
     with opened(home) as here:
         told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
     answer(
@@ -69,8 +73,32 @@ def withdraw(
     )
 
 
-@commands.command()
-def located(
+@commands.command("end-search")
+def end_search(
+    case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
+    reason: Annotated[str, coded(typer.Argument, "located_ways", "Why it ends.")],
+    home: Home = DEFAULT_HOME,
+    on: OnDay = None,
+    decided_by: DecidedBy = None,
+    by: By = who(),
+    as_json: AsJson = False,
+) -> None:
+    """End a search and tell everyone you asked. Give the reason."""
+    with opened(home) as here:
+        if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
+            body = LocatedNotice(located_on=on_day(here, on), way=reason, ring=here.officer(by))
+            told = amend.stand_down(here, case, body, by, decided_by=decided_by)
+        else:
+            told = review.end(here, case, reason, by, decided_by=decided_by)
+    answer(
+        as_json,
+        {"ended": case, "reason": reason, "message_ids": told},
+        lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
+    )
+
+
+@commands.command("located", hidden=True)
+def end_search_as_found(
     case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
     way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
@@ -78,14 +106,14 @@ def located(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Stand down: the child of our enquiry is found. Everybody who was asked in its case is told; where is not said."""
+    """End a search because the child is found."""
     with opened(home) as here:
         body = LocatedNotice(located_on=on_day(here, on), way=way, ring=here.officer(by))
         told = amend.stand_down(here, case, body, by)
     answer(
         as_json,
         {"located": case, "message_ids": told},
-        lambda: f"The search is concluded; {len(told)} who were asked are told.",
+        lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
     )
 
 
@@ -101,7 +129,7 @@ def retry(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Try now what waits for a partner, and what was given up."""
+    """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
         raise typer.BadParameter("name a message, or --to, or --list")
     with opened(home) as here:

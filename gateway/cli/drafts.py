@@ -32,9 +32,7 @@ ReviewOn = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
 ]
 
-commands = typer.Typer(
-    no_args_is_help=True, help="Leavers from ONE at whom an officer must look before anything is sent."
-)
+commands = typer.Typer(no_args_is_help=True, help="Leavers from ONE for an officer to check.")
 
 
 @commands.command("list")
@@ -44,7 +42,7 @@ def drafts_list(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What waits for an officer, the oldest first: why, and in which row of which file. No child is described."""
+    """List leavers to check, oldest first."""
     with opened(home) as here:
         found = here.store.look(lambda tx: kept_drafts.search(tx, state, limit))
     rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
@@ -67,7 +65,7 @@ def _value(draft: Draft) -> dict[str, object]:
 
 @commands.command("show")
 def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """One draft in full, with its history. That it was read is written in the audit log."""
+    """Show one leaver in full. Your view is logged."""
     with opened(home) as here:
         kept, row = drafts.read(here, draft_id, by)
         notice = drafts.leaver(row, here.officer(by)).notice
@@ -92,7 +90,7 @@ def drafts_send(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Tell the authority to which the child moved: the draft becomes a transfer notice, as an officer decides."""
+    """Send a leaver as a transfer notice."""
     with opened(home) as here:
         level = _restriction(here, restriction, reason, review_on, by)
         sent = drafts.send(here, draft_id, to, level, by, confirmed=confirmed or ())
@@ -127,7 +125,7 @@ def drafts_correct(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Send it in the place of the notice that was sent before about this child, to the same authority."""
+    """Send a leaver in place of the notice that was sent before about this child."""
     with opened(home) as here:
         level = _restriction(here, restriction, reason, review_on, by)
         sent = drafts.correct(here, draft_id, level, by, confirmed=confirmed or ())
@@ -142,7 +140,7 @@ def drafts_discard(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Nothing is to be sent. The same row makes no draft again; a discarded draft may still be sent."""
+    """Discard a leaver record. You can still send it later."""
     with opened(home) as here:
         drafts.discard(here, draft_id, reason, by)
     answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Discarded.")

@@ -37,7 +37,7 @@ def find_command(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Find notices by name, date of birth, UPN or reference. That somebody searched is written in the audit log."""
+    """Find notices by name, date of birth, UPN, ULN or reference. Your search is logged."""
     asked = _asked() if typed is None else typed
     with opened(home) as here:
         found = find.find(here, asked, by, alike=alike, limit=limit, before=before)

@@ -17,9 +17,7 @@ from schemas.reading import words
 
 Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="As `replies list` has it.")]
 
-commands = typer.Typer(
-    no_args_is_help=True, help="Replies by mail to our letters: an officer reads each, and says what it is."
-)
+commands = typer.Typer(no_args_is_help=True, help="Email replies to the notices you sent by email.")
 
 
 @commands.command("list")
@@ -29,7 +27,7 @@ def replies_list(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What came by mail and waits for an officer, the oldest first. What it says is not shown."""
+    """List email replies to read, oldest first."""
     with opened(home) as here:
         found = here.store.look(
             lambda tx: mail_replies.page(tx, limit) if everything else mail_replies.waiting(tx, limit)
@@ -59,7 +57,7 @@ def _value(one: MailReply) -> dict[str, object]:
 
 @commands.command("show")
 def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """What one says. That it was read is written in the audit log."""
+    """Show one email reply in full. Your view is logged."""
     with opened(home) as here:
         reply, sent, text = by_mail.read(here, number, by)
     value = {"reply": _value(reply), "text": asdict(text) if text else None}
@@ -91,7 +89,7 @@ def replies_judge(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Say what a reply is. Accepted by mail is weaker than a signed acceptance, and never closes a case."""
+    """Record what an email reply says. An acceptance by email never closes a case."""
     with opened(home) as here:
         reply = by_mail.judge(here, number, judgement, by)
         state = here.store.look(lambda tx: outbox.get(tx, reply.message_id)).state

@@ -16,9 +16,7 @@ from gateway.store.searches import FOR_PEOPLE, Found, Search
 from schemas import xml
 from schemas.reading import words
 
-commands = typer.Typer(
-    no_args_is_help=True, help="Searches that came, and who of our own children may be the one for whom they search."
-)
+commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches in your records.")
 
 
 @commands.command("list")
@@ -27,7 +25,7 @@ def matches_list(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What an officer must look at, the oldest first: how many possible matches, and how strong. No child is described."""
+    """List notices with possible matches in your records."""
     with opened(home) as here:
         found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, limit))
         strengths = here.store.look(lambda tx: searches.strengths(tx, found))
@@ -68,7 +66,7 @@ def _say_the_rest(counts: dict[str, int], index: bool) -> None:
 
 @commands.command("show")
 def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """A search beside each child of ours who may be the one. That they were read is written in the audit log."""
+    """Compare a notice with possible matches. Your view is logged."""
     with opened(home) as here:
         item, message, search, found = match_incoming.read(here, message_id, by)
     value = {
@@ -86,9 +84,10 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
     answer(as_json, value, lambda: matches_page(message, search, found))
 
 
-@commands.command("none")
+@commands.command("reply-all")
+@commands.command("none", hidden=True)
 def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Answer every search with no possible match "no trace", as an officer."""
+    """Answer "no trace" to enquiries, and acknowledge notices, with no possible match."""
     with opened(home) as here:
         done = match_incoming.answer_unmatched(here, by)
     count = sum(done.values())

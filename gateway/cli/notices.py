@@ -1,10 +1,8 @@
 """Commands on notices: check, send, list, read."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
-from textwrap import fill, indent
 from typing import Annotated
 
 import typer
@@ -27,7 +25,6 @@ from gateway.cli.output import (
     err,
     lines,
     opened,
-    out,
     read_bytes,
     table,
     when,
@@ -35,7 +32,6 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.context import Authority
-from gateway.core import safeguards
 from gateway.core.delivery import State
 from gateway.core.inbox_state import TASKS, Standing
 from gateway.core.mail_replies import say
@@ -51,7 +47,6 @@ from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery, Queued
 from schemas import xml
 from schemas.identifiers import uuid7
-from schemas.inspection import Inspection, inspect
 from schemas.message import Message
 from schemas.reading import words
 
@@ -60,52 +55,6 @@ HIDDEN = "Address and note are hidden until then; afterwards, --in-full shows th
 MAX_FILES = 10_000  # in one call of send
 
 commands = typer.Typer()
-
-
-@commands.command()
-def validate(file: Path, as_json: AsJson = False) -> None:
-    """Check a message file and list every problem with its line, element and a sentence, and what must be confirmed to send it."""
-    data, today = read_bytes(file), datetime.now(UTC).date()
-    found = _with_slips(inspect(data, today=today), data, today)
-    counts = {"errors": found.count("error"), "warnings": found.count("warning")}
-    answer(as_json, {"file": str(file)} | counts | asdict(found), lambda: _problems(file, found))
-    if counts["errors"]:
-        raise typer.Exit(1)
-
-
-def _with_slips(found: Inspection, data: bytes, today: date) -> Inspection:
-    """Beside what both sides refuse, what we do not send, or not without a word."""
-    if not found.complete:
-        return found
-    slips = safeguards.find_slips(xml.read(data), today=today)
-    return replace(found, problems=(*found.problems, *(one for one in slips if one not in found.problems)))
-
-
-def _problems(file: Path, found: Inspection) -> str:
-    """A block for each problem, and what follows from them all; wrapped here, because a terminal breaks words."""
-    blocks = [f"[bold]{escape(str(file))}[/bold]"]
-    for one in found.problems:
-        colour = "red" if one.level == "error" else "yellow"
-        line = f"line {one.line}  " if one.line else ""
-        sentence = fill(one.sentence, min(out.width, 100) - 2, break_long_words=False, break_on_hyphens=False)
-        blocks.append(
-            f"{line}[{colour}]{one.level}[/{colour}]  [bold]{one.element.removeprefix('Message/')}[/bold]\n"
-            + indent(f"{escape(sentence)}\n[dim]{one.code}[/dim]", "  ")
-        )
-    return "\n\n".join([*blocks, _verdict(found)])
-
-
-def _verdict(found: Inspection) -> str:
-    counts = ((found.count("error"), "error"), (found.count("warning"), "warning"))
-    said = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for n, level in counts if n)
-    if not said:
-        return "[green]Nothing is wrong.[/green]"
-    if not found.count("error"):
-        doubts = [one.code for one in safeguards.SAFEGUARDS if one.code in {problem.code for problem in found.problems}]
-        confirm = f" To send it as it stands: {' '.join(f'--confirm {code}' for code in doubts)}" if doubts else ""
-        return f"[yellow]{said}: it may be sent; an officer should look.{confirm}[/yellow]"
-    later = "" if found.complete else "\nMend this and validate again: some rules could not be checked yet."
-    return f"[red]{said}: the notice would be refused.[/red]{later}"
 
 
 def message_in(file: Path) -> Message:
@@ -130,7 +79,7 @@ def send(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Sign, seal and queue messages; `serve` delivers them."""
+    """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
         raise typer.BadParameter(
             f"at most {MAX_FILES} at once, all or none; these are {len(files)}", param_hint="FILES"
@@ -183,7 +132,7 @@ def outbox_command(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What we sent, and where each stands."""
+    """List sent messages and their status."""
     with opened(home) as here:
         found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
     rows = [
@@ -203,7 +152,7 @@ def inbox_command(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What came in, and what we made of it. Restricted children are marked, never described."""
+    """List received messages and their status."""
     states = TASKS if waiting else state or ()
     with opened(home) as here:
         found = here.store.look(
@@ -255,7 +204,7 @@ def show(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """One message in full, with its history. That it was read is written in the audit log."""
+    """Show one message in full with its history. Your view is logged."""
     with opened(home) as here:
         sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
         calls: list[tuple[Kept, Call | None]] = []

@@ -12,21 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from gateway import home_folder
-from gateway.context import Authority
-from gateway.core.safeguards import SAFEGUARDS
 from gateway.errors import NotFound, Unusable
-from schemas import codes, hidden_signs, xml
+from schemas import codes, hidden_signs
 from schemas.hidden_signs import find_hidden, is_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gateway.context import Authority
 
 # What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move what follows.
 MOVES = re.compile("[\t\r]")
@@ -57,6 +58,8 @@ def show_whole(text: str) -> str:
 
 out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
 
+# No message and no card is larger (`schemas.xml.MAX_BYTES`, which a test holds against this).
+MAX_FILE_BYTES = 262_144
 MAX_NAME = 80  # as the audit log keeps it
 DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The gateway's folder.")]
@@ -81,6 +84,8 @@ def _name(said: str | None) -> str | None:
 
 def _doubts(said: list[str] | None) -> list[str]:
     """Each is the code of a doubt, so that a slip of the pen is told at once."""
+    from gateway.core.safeguards import SAFEGUARDS
+
     known = [one.code for one in SAFEGUARDS if one.level == "warning"]
     if wrong := [code for code in said or () if code not in known]:
         raise typer.BadParameter(f"there is no doubt called {wrong[0]}; one of: {', '.join(known)}")
@@ -109,8 +114,12 @@ def who() -> str:
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[Authority]:
+def opened(home: Path) -> "Iterator[Authority]":
     """The gateway in this folder, for as long as a command takes."""
+    # Only here, so that help, and what needs no gateway, comes at once.
+    from gateway import home_folder, logs
+
+    logs.configure()
     here = home_folder.open_authority(home)
     try:
         yield here
@@ -142,10 +151,12 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table | str:
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table | str":
     """Rows under their columns, or a word that there are none."""
     if not rows:
         return f"{title}: nothing."
+    from rich.table import Table
+
     made = Table(
         title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
@@ -156,7 +167,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     return made
 
 
-def on_day(here: Authority, on: datetime | None) -> date:
+def on_day(here: "Authority", on: datetime | None) -> date:
     """The day that was named, or today."""
     return on.date() if on else here.now().date()
 
@@ -165,6 +176,11 @@ def lines(*said: str | None) -> str:
     """One cell of a table, a line for each thing that there is to say."""
     first, *rest = (one for one in said if one)
     return "\n  ".join((first, *rest))
+
+
+def count_authorities(number: int) -> str:
+    """Write a number of authorities: `1 authority`, `2 authorities`."""
+    return f"{number} {'authority' if number == 1 else 'authorities'}"
 
 
 def when(moment: datetime) -> str:
@@ -181,7 +197,7 @@ def note_text(file: Path | None) -> str | None:
     """The note in this file, or as it is typed where the file is `-`: never on the command line, which others may see."""
     if file is None:
         return None
-    raw = sys.stdin.buffer.read(xml.MAX_BYTES) if str(file) == "-" else read_bytes(file)
+    raw = sys.stdin.buffer.read(MAX_FILE_BYTES) if str(file) == "-" else read_bytes(file)
     try:
         said = " ".join(raw.decode("utf-8-sig").split())  # a value of a message stands on one line
     except UnicodeDecodeError:
@@ -195,7 +211,7 @@ def read_bytes(file: Path) -> bytes:
     """A file, up to what any message or card may hold. Raises Unusable."""
     try:
         with file.open("rb") as stream:
-            return stream.read(xml.MAX_BYTES + 1)
+            return stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise NotFound("file.not-found", file=file) from None
     except OSError as why:

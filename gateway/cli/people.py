@@ -13,12 +13,12 @@ from gateway.store import people as kept
 Name = Annotated[str, typer.Argument(help="With which they sign in: their mail address.")]
 Roles = Annotated[list[Role], typer.Option("--role", help="What they may do; may be repeated.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Who may sign in at the console, and as what.")
+commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the console, and their roles.")
 
 
 @commands.command("list")
 def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Everybody who may sign in."""
+    """List users."""
     with opened(home) as here:
         found = here.store.look(kept.every)
     value = [
@@ -39,7 +39,7 @@ def people_add(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Make an account, and show its one-time password, which counts for three days."""
+    """Add a user and show a one-time password, valid for 3 days."""
     with opened(home) as here:
         password = people.make(here, name, called, role, by)
         address = here.config.console_url
@@ -48,7 +48,7 @@ def people_add(
 
 @commands.command("reset")
 def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Give somebody who is locked out a new one-time password; a second factor is taken away."""
+    """Give a user a one-time password. Removes their authenticator app."""
     with opened(home) as here:
         password = people.reset(here, name, by)
         address = here.config.console_url
@@ -64,23 +64,25 @@ def _shown(as_json: bool, name: str, password: str, address: str) -> None:
 
 @commands.command("roles")
 def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Give somebody other roles. Whoever is signed in signs in again."""
+    """Change a user's roles. They must sign in again."""
     with opened(home) as here:
         people.set_roles(here, name, role, by)
     answer(as_json, {"name": name, "roles": sorted(role)}, lambda: f"{escape(name)} is now: {', '.join(sorted(role))}")
 
 
-@commands.command("end")
+@commands.command("deactivate")
+@commands.command("end", hidden=True)
 def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Somebody leaves: they cannot sign in any more, and are signed out now."""
+    """Deactivate a user and sign them out."""
     with opened(home) as here:
         people.set_active(here, name, False, by)
     answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} cannot sign in any more.")
 
 
-@commands.command("back")
+@commands.command("reactivate")
+@commands.command("back", hidden=True)
 def people_back(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Somebody is back."""
+    """Reactivate a user."""
     with opened(home) as here:
         people.set_active(here, name, True, by)
     answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} may sign in again.")

@@ -11,7 +11,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, open
 from gateway.errors import NotFound
 from schemas import codes
 
-commands = typer.Typer(no_args_is_help=True, help="In which authority a postcode lies, by the ONS Postcode Directory.")
+commands = typer.Typer(no_args_is_help=True, help="Which authority a postcode is in (ONS Postcode Directory).")
 
 
 @commands.command("import")
@@ -21,7 +21,7 @@ def postcodes_import(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Take in a release of the directory (some minutes); the gateway may run meanwhile."""
+    """Import the ONS Postcode Directory. This takes some minutes."""
     with (
         opened(home) as here,
         postcodes.opened(file) as (stream, size),
@@ -52,7 +52,7 @@ def postcodes_import(
 
 @commands.command("find")
 def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """The authority in which a postcode lies."""
+    """Show which authority a postcode is in."""
     with opened(home) as here:
         found = postcodes.authority_of(here, postcode)
     if found is None:

@@ -20,7 +20,8 @@ LATE = 3  # exit code: something is late
 commands = typer.Typer()
 
 
-@commands.command("reconcile")
+@commands.command("outstanding")
+@commands.command("reconcile", hidden=True)
 def reconcile_command(
     home: Home = DEFAULT_HOME,
     csv: Csv = None,
@@ -29,7 +30,7 @@ def reconcile_command(
     ageing: Ageing = None,
     as_json: AsJson = False,
 ) -> None:
-    """What is owed on every notice, the oldest first: by whom, since when, and whom to ring. Exit code 3: something is late."""
+    """List outstanding replies and decisions. Exit code 3 if any is overdue."""
     wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
         duties = reconcile.owed(here)

@@ -17,7 +17,7 @@ from gateway.errors import NotAllowed
 from gateway.paper.page import Page
 from gateway.reports import inspection, statistics, timeliness
 
-commands = typer.Typer(no_args_is_help=True, help="Reports: statistics, timeliness, and the list for an inspection.")
+commands = typer.Typer(no_args_is_help=True, help="Statistics, timeliness, and the inspection list.")
 
 DAY, MONTH = "%Y-%m-%d", "%Y-%m"
 From = Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="The first day, as 2026-11-01.")]
@@ -44,7 +44,7 @@ def report_statistics(
     pdf: Pdf = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many notices were sent and received, by kind, authority, DfE's reason, time, outcome, year and risk group."""
+    """Count notices by type, authority, reason, outcome and more."""
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
         page = statistics.make(here, _days(here, first, last, in_month), by, whole=for_the_team)
@@ -63,7 +63,7 @@ def report_timeliness(
     pdf: Pdf = None,
     as_json: AsJson = False,
 ) -> None:
-    """How long receipts, acknowledgements and outcomes took, theirs and ours, and how many kept the agreed limit."""
+    """Show how quickly notices were delivered, acknowledged and resolved."""
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
         days = _days(here, first, last, in_month)
@@ -87,7 +87,7 @@ def report_inspection(
     pdf: Pdf = None,
     as_json: AsJson = False,
 ) -> None:
-    """The list of children for an inspection, into a file. It names children: each record read for it is in the audit log."""
+    """Create the inspection list. Each record is logged as viewed."""
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")

@@ -13,9 +13,7 @@ from schemas import codes
 
 Case = Annotated[str, typer.Argument(help="The case, or one of its notices.")]
 
-commands = typer.Typer(
-    no_args_is_help=True, help="Children whose whereabouts are unknown: every fourteen days, until they are located."
-)
+commands = typer.Typer(no_args_is_help=True, help="The 14-day reviews of open searches.")
 
 
 @commands.command("list")
@@ -24,7 +22,7 @@ def review_list(
     due: Annotated[bool, typer.Option("--due", help="Only those that are due.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every search that stands: those whose review is due first, the oldest first. No child is described."""
+    """List open searches and when each review is due."""
     with opened(home) as here:
         found = [one for one in review.listed(here) if one.due or not due]
     rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
@@ -61,7 +59,8 @@ def _each_one_of(name: str) -> object:
     return check
 
 
-@commands.command("done")
+@commands.command("record")
+@commands.command("done", hidden=True)
 def review_done(
     case: Case,
     checked: Annotated[
@@ -86,7 +85,7 @@ def review_done(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Write down what was checked in a review; the next is fourteen days on."""
+    """Record a 14-day review."""
     if len(checked) != len(result):
         raise typer.BadParameter("one --result for each --checked, in the same order", param_hint="--checked, --result")
     with opened(home) as here:
@@ -112,7 +111,7 @@ def _ending(reason: str) -> str:
     return reason
 
 
-@commands.command("end")
+@commands.command("end", hidden=True)
 def review_end(
     case: Case,
     reason: Annotated[
@@ -123,7 +122,7 @@ def review_end(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """End review and search though the child is not found; who was asked is told. When found: `located`, which ends it too."""
+    """End a search though the child is not found, and tell everyone you asked."""
     with opened(home) as here:
         told = review.end(here, case, reason, by, decided_by=decided_by)
     answer(

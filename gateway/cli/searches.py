@@ -32,7 +32,7 @@ def enquire_command(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Ask many authorities about one child, in one case; those who cannot be reached are named."""
+    """Ask several authorities about one child."""
     if (file is None) == (case is None):
         raise typer.BadParameter(
             "give the file of a search, or the case in which more are to be asked", param_hint="FILE, --case"
@@ -63,9 +63,10 @@ def _named(code: str) -> str:
     return f"{code} {codes.authority_name(code)}"
 
 
-@commands.command("search")
+@commands.command("search-status")
+@commands.command("search", hidden=True)
 def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """A search as a whole: who was asked, who answered what, whom to ring. That it was read is written in the audit log."""
+    """Show a search: who was asked, who answered, who to call. Your view is logged."""
     with opened(home) as here:
         found = search.look(here, case, by)
     counts = {one.value: len(found.those(one)) for one in Answering if found.those(one)}

@@ -99,7 +99,7 @@ def init(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Make a gateway: settings, keys, certificate, card and database."""
+    """Set up a new gateway: settings, keys, certificate, card and database."""
     config = home_folder.create(
         home,
         code=authority,
@@ -138,7 +138,7 @@ def serve(
     home: Home = DEFAULT_HOME,
     with_parent: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
 ) -> None:
-    """Run the gateway until it is told to stop."""
+    """Run the gateway."""
     with opened(home) as here:
         asyncio.run(_serve(here, with_parent))
 
@@ -160,7 +160,7 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Draw what was shown into this SVG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Two authorities exchange notices about invented children, before your eyes."""
+    """Run a demonstration with two authorities and invented children."""
     width = 90 if picture else None
     shown = Console(
         quiet=as_json, highlight=False, record=bool(picture), width=width, force_terminal=True if picture else None
@@ -177,7 +177,7 @@ def demo(
 
 @commands.command("doctor")
 def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """Check what must hold for the gateway to do its work."""
+    """Check that the gateway is set up and working."""
     with opened(home) as here:
         checks = doctor.examine(here)
     rows = [(one.label, f"[{COLOURS[one.result]}]{one.result}[/]", escape(one.detail)) for one in checks]

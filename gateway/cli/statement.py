@@ -17,7 +17,8 @@ from gateway.exchange.statements import FOR_A_PERSON, Told
 commands = typer.Typer()
 
 
-@commands.command("statement")
+@commands.command("compare")
+@commands.command("statement", hidden=True)
 def compare(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     since: Annotated[
@@ -26,7 +27,7 @@ def compare(
     home: Home = DEFAULT_HOME,
     as_json: AsJson = False,
 ) -> None:
-    """Compare with a partner what was sent and received; send again what is missing, and name what differs."""
+    """Compare records with a partner and resend what is missing."""
     with opened(home) as here:
         here.trust.card(authority)
         from_day = since.replace(tzinfo=UTC) if since else here.now() - statements.DAYS

@@ -9,10 +9,13 @@ import unicodedata
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from jellyfish import metaphone
-from nicknames import NickNamer
 from rapidfuzz.distance import OSA, JaroWinkler
+
+if TYPE_CHECKING:
+    from nicknames import NickNamer
 
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ı": "i"})
 # Written as apostrophes are, or to stretch a word, and no letters whatever Unicode calls them: right and left quotes, primes, the
@@ -78,7 +81,10 @@ def sound(name: str) -> str:
 
 
 @cache
-def _nicknames() -> NickNamer:
+def _nicknames() -> "NickNamer":
+    # Only here, for few commands compare names.
+    from nicknames import NickNamer
+
     return NickNamer()
 
 

@@ -5,12 +5,13 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import click
 import typer
+from typer._click.core import Command
 
 from adapters.route import NotReached
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
+from gateway.cli.lazy_group import LazyGroup
 from gateway.core.audit_acts import WORDS
 from gateway.core.audit_sentences import KINDS, SENTENCES, acts_of, title
 from gateway.errors import read_texts
@@ -50,12 +51,17 @@ def acts() -> set[str]:
     return by_entry | {text for name, texts in calls() if name == "_ending" for text in texts if CODE.fullmatch(text)}
 
 
-def commands() -> dict[str, click.Command]:
+def commands() -> dict[str, Command]:
+    """Return every command that is listed, by its full name."""
     top = typer.main.get_command(cli)
-    found: dict[str, click.Command] = {}
-    for name, command in top.commands.items():  # type: ignore[attr-defined]
+    assert isinstance(top, LazyGroup)
+    found: dict[str, Command] = {}
+    for name, listed in top.commands.items():
+        if listed.hidden:
+            continue
+        command = top.load(name)
         inner = getattr(command, "commands", None)
-        found |= {f"{name} {one}": it for one, it in inner.items()} if inner else {name: command}
+        found |= {f"{name} {part}": it for part, it in inner.items() if not it.hidden} if inner else {name: command}
     return found
 
 

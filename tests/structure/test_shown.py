@@ -20,7 +20,8 @@ WAYS = {  # what makes something that is read, and the modules in which it may s
     "_Terminal": {"gateway/cli/output.py"},
     "print": {
         "gateway/api/table.py",  # our own table of operations
-        "gateway/cli/__init__.py",  # the version; an error in JSON, which is ASCII
+        "gateway/cli/__init__.py",  # the version
+        "gateway/cli/refusals.py",  # an error in JSON, which is ASCII
         "gateway/cli/cards.py",  # a card: base64
         "gateway/cli/output.py",  # JSON, by `in_ascii`
         "gateway/cli/service.py",  # JSON in ASCII
