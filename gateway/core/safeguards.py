@@ -29,6 +29,7 @@ from schemas.message import (
     Officer,
     Outcome,
     Restriction,
+    RestrictionLevel,
     School,
     Sibling,
     TransferNotice,
@@ -38,7 +39,7 @@ from schemas.message import (
 )
 
 WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
-READ_AS = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
+READ_AS: RestrictionLevel = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
 ABUSE = "domestic-abuse"
 NEW_IDENTITY = ("witness-protection", "adoption")  # whose former names lead to who they were
 HERE = frozenset(
@@ -107,7 +108,7 @@ def unconfirmed(findings: Collection[Finding], confirmed: Collection[str]) -> li
     return [one for one in findings if one.level == "warning" and one.code not in confirmed]
 
 
-def level_as_read(message: Message, today: date) -> str:
+def level_as_read(message: Message, today: date) -> RestrictionLevel:
     """Give the restriction that a receiver goes by: the stricter one where the message contradicts itself."""
     return READ_AS if message.restriction == "none" and must_be_checked(message, today) else message.restriction
 

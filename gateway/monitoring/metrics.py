@@ -1,7 +1,7 @@
 """What `health` says, in the form that Prometheus reads (exposition format 0.0.4).
 
 The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route and a state:
-nothing of any child, and no more series than partners. docs/operators.md has the same list; a test holds the two together.
+nothing of any child, and no more series than partners. docs/reference/metrics.md has the same list; a test holds the two together.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def exposed(found: Health) -> bytes:
 
 
 def families(found: Health) -> Iterator[Metric]:
-    """Every metric, in the order of docs/operators.md. What is not known has no sample."""
+    """Every metric, in the order of docs/reference/metrics.md. What is not known has no sample."""
     yield from _queue(found)
     yield from _partners(found.partners, found.at)
     yield from _expiries(found)

@@ -108,7 +108,7 @@ def _result(message: Message) -> str:
 
 
 def _by_kind(found: Found) -> Counts:
-    kinds = {kind: labels.name_kind(kind) for kind in OPENS_A_CASE}
+    kinds: dict[str, str] = {kind: labels.name_kind(kind) for kind in OPENS_A_CASE}
     pairs = [(one.kind, one.direction) for one in found.notices]
     return counted("Notices by type", "Type", kinds, pairs, key="Kind")
 

@@ -16,7 +16,7 @@ from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
 from gateway.store.drafts import State
 from schemas import rules, xml
-from schemas.message import Message, Restriction, TransferNotice, WhereaboutsEnquiry
+from schemas.message import Message, Restriction, RestrictionLevel, TransferNotice, WhereaboutsEnquiry
 from tests.children import notice
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_command_line import cme_gateway
@@ -83,7 +83,7 @@ async def test_a_restricted_child_is_sent_only_as_far_as_an_officer_says(pair: P
 
 
 @pytest.mark.parametrize("level", ["address-withheld", "phone-only"])
-def test_what_a_restriction_forbids_is_left_out(level: str) -> None:
+def test_what_a_restriction_forbids_is_left_out(level: RestrictionLevel) -> None:
     """The fullest notice that we publish, under each restriction: no rule has anything against it."""
     full = notice()
     assert isinstance(full.body, TransferNotice)
