@@ -97,6 +97,11 @@ def build_status(
     return Status(text.tag, colour, _capitalise(text.line.format_map(names)))
 
 
+def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
+    """Return the tag alone of how a message stands, for a sentence about it."""
+    return build_status(side, kind, state, cause=cause).tag
+
+
 def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")

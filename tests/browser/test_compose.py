@@ -77,12 +77,12 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     await here.page.get_by_label("No restriction").check()
     await go_on(here)
     await write_child(here, HOSTILE, "Y333210123001")
-    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not match").count() == 1
     await assert_accessible(here)
     await here.page.locator("#upn").fill("x3332 1012 3001")
     await here.page.locator("#former_upn").fill("y333 2101 23001")
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not match").count() == 1
     await here.page.locator("#former_upn").fill("")
     await here.page.locator("#unique_learner_number").fill("1000 000 043")
     await go_on(here)
@@ -133,7 +133,7 @@ async def test_of_a_child_who_is_phone_only_nothing_is_asked(here: Desk) -> None
     await on_to(here, "Restrictions on sharing")
     await here.page.get_by_label("Phone only: do not send any details").check()
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("A restriction must say its reason").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("Enter the reason for the restriction").count() == 1
     await here.page.get_by_label("Lives in a refuge").check()
     await here.page.locator("#decided_by").fill("Olive Invented")
     await day(here, "review_on", (1, 5, 2027))
@@ -167,7 +167,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     assert await here.page.get_by_text("not of compulsory school age").count() == 1
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
-    assert await here.page.get_by_text("lies in Walsall (335)").count() >= 1
+    assert await here.page.get_by_text("is in Walsall (335)").count() >= 1
     await here.page.get_by_role("button", name="Send notice").click()
     assert await here.page.get_by_role("alert").get_by_text("You need to check a warning first").count() == 1
     await assert_accessible(here)
@@ -200,7 +200,7 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     await leavers_folder.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
     await assert_accessible(here)
-    await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()
+    await here.page.locator("tr", has_text="details are restricted").get_by_role("link").click()
     assert await here.page.get_by_text("No restriction").count() == 0
     await here.page.get_by_role("button", name="Discard").click()
     await here.page.get_by_role("button", name="Discard").click()

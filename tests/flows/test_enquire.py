@@ -29,6 +29,7 @@ from schemas.message import (
     Outcome,
     Party,
     Restriction,
+    RestrictionLevel,
     WhereaboutsEnquiry,
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
@@ -220,7 +221,7 @@ def test_an_unfit_search_asks_nobody(world: dict[str, Authority]) -> None:
     assert outgoing(world["333"]) == []
 
 
-def restricted(level: str, name: str) -> Message:
+def restricted(level: RestrictionLevel, name: str) -> Message:
     about = notice(name=name)
     assert isinstance(about.body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)
     body = replace(about.body, restriction=replace(WITHHELD, level=level), previous_address=None, school=(), sibling=())
