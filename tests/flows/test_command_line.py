@@ -145,7 +145,7 @@ def test_a_terminal_that_knows_ascii_only_shows_what_it_can(homes: tuple[Path, P
         "show", "019aaf00-0000-7000-8000-000000000001", "--home", str(homes[0]), PYTHONIOENCODING="ascii"
     )
     assert done.returncode == 0
-    assert "Transfer notice queued" in done.stdout
+    assert "Transfer notice sent" in done.stdout
     for words in ("SEN provision", "National curriculum year"):
         assert words in done.stdout
 

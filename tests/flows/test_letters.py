@@ -218,7 +218,7 @@ async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer
     by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
     assert state(sandwell, sent) is State.ACCEPTED_BY_MAIL
-    assert "reply by mail from birmingham.example" in reason
+    assert "an email from birmingham.example" in reason
     assert "not signed" in reason
     acts = {one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=sent))}
     assert acts >= {"notice.mail-came", "reply.read", "notice.accepted-by-mail"}
@@ -250,7 +250,7 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
     assert (came.signed, state(sandwell, sent)) == (True, State.SENT)
     by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
-    assert "signed with the certificate that we hold" in reason
+    assert "signed with the certificate held here" in reason
 
 
 @pytest.mark.parametrize(
