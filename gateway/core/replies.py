@@ -14,6 +14,7 @@ Nothing here knows the database or the clock. `python -m gateway.core.cases` dra
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.core import labels
 from gateway.core.delivery import DECIDED, MOVES, State, may_come_from
 from gateway.core.inbox_state import Standing
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
@@ -48,13 +49,7 @@ class Misfit(StrEnum):
     UNKNOWN = "unknown"
 
 
-SENTENCES = {
-    Misfit.SENDER: "It is about a message that is not theirs to answer.",
-    Misfit.CASE: "It names another case than the message that it is about.",
-    Misfit.TEST: "One of the two is a test, and the other is not.",
-    Misfit.LATE: "It came when the message that it is about had ended already.",
-    Misfit.UNKNOWN: "It is about a message that is not known here.",
-}
+SENTENCES = {misfit: labels.explain_misfit(misfit) for misfit in Misfit}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
-from gateway.core import replies, safeguards
+from gateway.core import labels, replies, safeguards
 from gateway.core.causes import find_cause
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
@@ -132,7 +132,9 @@ def _reply(
     if was is not None and item.state != was:
         raise NotAllowed("reply.overtaken", name=item.name)
     if standing not in MAY_BECOME[item.state]:
-        raise NotAllowed("reply.already", state=item.state, name=item.name)
+        raise NotAllowed(
+            "reply.already", state=labels.name_status("came", item.kind, item.state, item.cause), name=item.name
+        )
     if item.restriction != "none" and _says_more(body, item.restriction):
         raise NotAllowed("reply.restricted")
     head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)

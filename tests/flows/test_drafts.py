@@ -185,13 +185,13 @@ async def test_an_enquiry_that_cannot_go_to_all_goes_to_none(pair: Pair, tmp_pat
         (LOST.replace(",yes", ",no"), "held", "checklist"),
         (LOST.replace(",yes", ","), "held", "checklist"),
         (LOST.replace("23,,", "23,Y,"), "held", "restricted"),
-        (LOST.replace("23,,,,,", "23,,885,,,"), "held", "lost"),
-        (LOST.replace("Lost", "GONE AWAY"), "held", "[one_closures]"),
+        (LOST.replace("23,,,,,", "23,,885,,,"), "held", "cannot be found"),
+        (LOST.replace("Lost", "GONE AWAY"), "held", "closure value"),
         (LOST.replace("Lost", "moved  out"), "sent", ""),
         (LOST.replace("Lost", ""), "sent", ""),
-        (LOST.replace("Lost", "EHE"), "ignored", "[one_closures]"),
-        (LOST.replace("Lost", "EHE").replace("23,,", "23,Y,"), "ignored", "[one_closures]"),
-        (LOST.replace("Lost", "Asylum"), "held", "[one_closures]"),
+        (LOST.replace("Lost", "EHE"), "ignored", "closure value"),
+        (LOST.replace("Lost", "EHE").replace("23,,", "23,Y,"), "ignored", "closure value"),
+        (LOST.replace("Lost", "Asylum"), "held", "closure value"),
     ],
 )
 async def test_what_a_closure_value_does(pair: Pair, tmp_path: Path, row: str, result: str, why: str) -> None:
@@ -211,7 +211,7 @@ async def test_nobody_is_asked_about_a_child_who_may_be_restricted(pair: Pair, t
     line, _ = await take_in(
         pair, tmp_path, "Gone-Example,2014-01-15,yes", head="Surname,Date of Birth,Checklist Complete"
     )
-    assert (line["Result"], "nobody is asked" in line["Reason"]) == ("held", True)
+    assert (line["Result"], "No one was asked" in line["Reason"]) == ("held", True)
 
 
 async def test_without_neighbours_a_lost_child_waits(pair: Pair, tmp_path: Path) -> None:
