@@ -29,7 +29,8 @@ from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrap
 from keys.wrapping import WrappingKeys
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
-MAX_FILE_BYTES = 1_048_576  # thousands of keys; a larger file is not ours
+# Thousands of keys; a larger file is not ours.
+MAX_FILE_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,8 @@ def _write_durably(path: Path, text: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # as on a full disk: no half of a key ring is left behind
+    # As on a full disk: no half of a key ring is left behind.
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)

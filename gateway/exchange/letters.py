@@ -27,7 +27,7 @@ from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
-from schemas.message import Message, Officer
+from schemas.message import Message, Officer, RestrictionLevel
 from schemas.reading import rows
 
 REFERENCE_BYTES = 10  # eighty bits: nobody guesses what would count as an answer
@@ -62,7 +62,7 @@ def reference(message_id: str, ring: Ring) -> str:
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 
 
-def protection(to: Correspondent, restriction: str) -> Protection:
+def protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
     """How a letter about a child so restricted is protected: it says less, never more, than their mailbox allows."""
     if restriction == "phone-only" or (restriction != "none" and to.protection == "person-tls"):
         return "notify-only"

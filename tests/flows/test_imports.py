@@ -415,7 +415,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
         assert [(line["Row"], line["Result"]) for line in lines] == [
             ("2", first), ("3", "refused"), ("4", "refused"), ("5", "refused")
         ]  # fmt: skip
-        whys = ["", "No file was written", "none of the words", "fewer cells"]
+        whys = ["", "No file has this name", "not one of the words", "fewer cells"]
         assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
         assert lines[0]["MessageId"] == message_id
     assert stands(worcestershire, message_id).state is Stage.UNMATCHED

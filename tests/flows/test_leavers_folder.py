@@ -100,7 +100,17 @@ async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, t
         ("2", "sent"), ("3", "sent"), ("4", "held"), ("5", "held"), ("6", "refused"),
         ("7", "refused"), ("8", "held"), ("9", "held"), ("10", "ignored"),
     ]  # fmt: skip
-    whys = ["", "", "restricted", "not known", "no surname", "date of birth", "Birmingham", "first letter", "row 2"]
+    whys = [
+        "",
+        "",
+        "restricted",
+        "not known",
+        "surname is missing",
+        "date of birth",
+        "Birmingham",
+        "first letter",
+        "row 2",
+    ]
     assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
     text = folders.text_of(tmp_path / "333", "leavers")
     entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(audit_log.entries(tx))))

@@ -315,7 +315,7 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
         await children_index.take_in(here, folder)
-    assert "There is no name." in folders.text_of(here.config.home, "children")
+    assert "The name is missing." in folders.text_of(here.config.home, "children")
     assert "may be missing" in folders.text_of(here.config.home, "children", "failed")
     counts = here.store.look(index.current)
     assert counts is not None

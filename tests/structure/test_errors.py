@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 from gateway.errors import ErrorText, GatewayError, read_texts
+from keys.errors import RefusalCode, build_refusal
 
 ROOT = Path(__file__).parents[2]
 KINDS = {
@@ -76,17 +77,30 @@ def test_every_error_of_the_table_is_raised() -> None:
     assert [code for code, _ in read_texts() if code not in named] == []
 
 
-@pytest.mark.parametrize(("key", "text"), ROWS, ids=[" ".join(key).strip() for key, _ in ROWS])
-def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], text: ErrorText) -> None:
-    # a value is what a person reads there, and may hold anything but a brace
-    error = GatewayError(*key, **dict.fromkeys(names_in(text), "X"))
-    for said in (error.sentence, error.next_on_page, error.next_in_terminal):
+def check_words(sentence: str, on_page: str, in_terminal: str) -> None:
+    """See that the three sentences of an error are in the words of the product, and each where it belongs."""
+    for said in (sentence, on_page, in_terminal):
         assert said == " ".join(said.split())
         assert said[0].isupper() or said[0] in "[/", said
         assert NEVER.search(said) is None, said
         assert AMERICAN.search(said) is None, said
-    assert text.sentence.endswith((".", "}"))  # a sentence of somebody else's has its own stop
-    assert error.next_on_page.endswith(".")
-    assert COMMAND.search(error.next_on_page) is None, error.next_on_page
-    assert PAGE.search(error.next_in_terminal) is None, error.next_in_terminal
+    assert on_page.endswith("."), on_page
+    assert COMMAND.search(on_page) is None, on_page
+    assert PAGE.search(in_terminal) is None, in_terminal
+
+
+@pytest.mark.parametrize(("key", "text"), ROWS, ids=[" ".join(key).strip() for key, _ in ROWS])
+def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], text: ErrorText) -> None:
+    # a value is what a person reads there, and may be anything but a brace
+    error = GatewayError(*key, **dict.fromkeys(names_in(text), "X"))
+    check_words(error.sentence, error.next_on_page, error.next_in_terminal)
+    # a sentence that is filled in has its own stop
+    assert text.sentence.endswith((".", "}"))
     assert 400 <= error.status <= 599
+
+
+@pytest.mark.parametrize("code", RefusalCode)
+def test_what_keys_refuses_reads_well_too(code: RefusalCode) -> None:
+    refusal = build_refusal(code)
+    check_words(refusal.sentence, refusal.next_on_page, refusal.next_in_terminal)
+    assert refusal.sentence.endswith(".")

@@ -100,4 +100,7 @@ def test_an_act_of_the_timeline_names_its_message() -> None:
         labels.describe_act("message.kept", "TransferNotice", "885") == "Transfer notice received from Worcestershire"
     )
     assert labels.describe_act("receipt.verified", "Acknowledgement", "885").startswith("Acknowledgement delivered")
-    assert labels.describe_try("later", "https") == "Could not be delivered by HTTPS. The gateway will try again."
+    assert (
+        labels.describe_try("later", "https", "Outcome")
+        == "Outcome could not be delivered by HTTPS. The gateway will try again."
+    )
