@@ -180,10 +180,10 @@ def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, 
     child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
-            decision = Ignore(f"Row {seen[said]} is the same.")
+            decision = Ignore(f"This row is the same as row {seen[said]}.")
         elif child in seen:
-            whose = "the same child" if person in seen else "another child with this UPN, or the same child,"
-            decision = Hold(f"Row {seen[child]} is about {whose} with different details.")
+            whose = "The same child" if person in seen else "Another child with this UPN, or the same child,"
+            decision = Hold(f"{whose} is in row {seen[child]}, with different details.")
             name, alone = said, False
         for key in (said, child, person):
             seen.setdefault(key, one.number)

@@ -225,7 +225,7 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     [came] = await come(pair, enquiry())
     assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
-    assert (check.result, "too old" in check.detail) == ("warn", True)
+    assert (check.result, "Too old" in check.detail) == ("warn", True)
     load(worcestershire)
     await match_incoming.match_due(worcestershire)
     assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.CONCLUDED
@@ -372,7 +372,7 @@ def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
 
 
 def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigProblem, match="officer, machine"):
+    with pytest.raises(ConfigProblem, match="officer or machine"):
         parse('[authority]\ncode = "333"\nname = "S"\n[search]\nno_trace = "nobody"\n', tmp_path)
 
 

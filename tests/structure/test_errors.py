@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import ErrorText, GatewayError, read_texts
 from keys.errors import RefusalCode, build_refusal
+from tests.structure.test_documents import commands
 
 ROOT = Path(__file__).parents[2]
 KINDS = {
@@ -104,3 +105,29 @@ def test_what_keys_refuses_reads_well_too(code: RefusalCode) -> None:
     refusal = build_refusal(code)
     check_words(refusal.sentence, refusal.next_on_page, refusal.next_in_terminal)
     assert refusal.sentence.endswith(".")
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """Every text of a module but its docstrings, and of f-strings the parts that are text."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree)
+                  if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_every_command_that_a_text_names_exists_under_that_name() -> None:
+    texts = [text.next_in_terminal for text in read_texts().values()]
+    texts += [build_refusal(code).next_in_terminal for code in RefusalCode]
+    texts += [
+        text
+        for place in ("core", "monitoring")
+        for path in (ROOT / "gateway" / place).rglob("*.py")
+        for text in texts_of(path)
+    ]
+    named = {said for text in texts for said in re.findall(r"cme-gateway ([a-z][a-z0-9-]+(?: [a-z][a-z0-9-]+)?)", text)}
+    assert len(named) > 40
+    known = commands()
+    assert sorted(said for said in named if said not in known and said.split()[0] not in known) == []
