@@ -126,3 +126,15 @@ def test_what_a_guide_quotes_is_on_a_page(guide: str) -> None:
     assert len(quoted) > 1
     pages = read_page_texts()
     assert [words for words in quoted if re.sub(r"\s+", " ", words).rstrip(".") not in pages] == []
+
+
+def test_every_target_and_module_that_a_document_runs_is_there() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in DOCUMENTS if path.name != "CHANGELOG.md")
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    # In code alone: "make" is a word of sentences too.
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
+    assert set(re.findall(r"(?:^|[`\s])make ([a-z]+)\b", code)) - targets == set()
+    modules = set(re.findall(r"python -m ([a-z_.]+)", code)) - {"pytest"}
+    assert len(modules) > 3
+    files = [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    assert [file for file in files if not file.exists()] == []
