@@ -129,6 +129,9 @@ class RefusalCode(StrEnum):
     API_TOKEN_FROM_THE_FUTURE = "api-token.from-the-future"
 
 
+_HEADINGS = ("code", "sentence", "what to do next, on a page", "in a terminal", "again")
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalText:
     """What a refusal says to a person, and whether it lasts."""
@@ -271,3 +274,16 @@ def is_passing(code: str) -> bool:
     """
     text = read_texts().get(code)
     return text is not None and not text.lasting
+
+
+def write_table() -> str:
+    """Return the table of all refusals in Markdown, as `keys/README.md` has it."""
+    rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
+    for code, text in read_texts().items():
+        terminal = "the same" if text.next_in_terminal == text.next_on_page else text.next_in_terminal
+        rows.append((f"`{code}`", text.sentence, text.next_on_page, terminal, "never" if text.lasting else "later"))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    print(write_table(), end="")

@@ -72,6 +72,11 @@ class Ring:
         root = _find_root(keys) or _root_of_0_1(authority, keys)
         self.digests = DigestKeys(root.secret, made_by_0_1=root.alg == ROOT_OF_0_1)
 
+    @property
+    def has_one_key_for_two(self) -> bool:
+        """Is the wrapping key the root too, as in a home that version 0.1 made and whose keys were not rotated since?"""
+        return _find_root(self._keys) is None
+
     def __repr__(self) -> str:
         return f"Ring({self.authority!r}, {len(self._keys)} keys)"
 

@@ -137,7 +137,7 @@ def _start_loading() -> LoadedProcess:
 def main() -> None:
     """Load the gateway, then be forked as often as is asked; in what was forked, do what was asked."""
     asked = socket.socket(fileno=int(sys.argv[1]))
-    _load_all()
+    load_gateway()
     request = _wait_for_request(asked)
     _become(request)
     if "demo" in request["words"]:  # it starts gateways itself
@@ -154,7 +154,8 @@ def main() -> None:
     _run(request["words"])
 
 
-def _load_all() -> None:
+def load_gateway() -> None:
+    """Load every module of the product, and what others load only when they need it."""
     gc.disable()
     for name in PACKAGES:
         package = import_module(name)

@@ -27,13 +27,13 @@ from gateway.cli.output import (
     table,
     who,
 )
+from gateway.core.labels import name_kind
 from gateway.exchange import amend
 from gateway.searches import review
 from gateway.store import outbox, partners
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
-from schemas.reading import words
 
 commands = typer.Typer()
 
@@ -147,6 +147,6 @@ def retry(
 
 
 def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
-    rows = [(one.message_id, day(one.state_at), one.recipient, lines(words(one.kind), one.reason)) for one in found]
+    rows = [(one.message_id, day(one.state_at), one.recipient, lines(name_kind(one.kind), one.reason)) for one in found]
     columns = ("Id", "When", "To", "What, and why it was given up")
     answer(as_json, {"given_up": [asdict(one) for one in found]}, lambda: table("Given up", columns, rows))

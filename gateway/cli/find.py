@@ -10,8 +10,8 @@ import typer
 from gateway.casework import find
 from gateway.casework.message_summary import Stands
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, table, who
+from gateway.core.labels import name_kind
 from gateway.core.search_terms import MOST_TYPED
-from schemas.reading import words
 
 MOST = 500  # in one answer
 
@@ -70,4 +70,4 @@ def _with(hit: Stands) -> str:
 
 def _said(hit: Stands) -> str:
     restricted = hit.restriction if hit.restriction != "none" else None
-    return "\n  ".join(filter(None, (words(hit.kind), hit.state, restricted, "test" if hit.test else None)))
+    return "\n  ".join(filter(None, (name_kind(hit.kind), hit.state, restricted, "test" if hit.test else None)))

@@ -9,11 +9,11 @@ from rich.markup import escape
 from adapters.route import MailText
 from gateway.casework import by_mail
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
+from gateway.core.labels import name_kind
 from gateway.core.mail_replies import SAYS, Judgement, say
 from gateway.store import mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
-from schemas.reading import words
 
 Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="As `replies list` has it.")]
 
@@ -45,7 +45,7 @@ def replies_list(
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
         say(one.what, one.stage, one.judgement),
-        f"on the {words(sent.kind).lower()} …{one.message_id[-12:]}, which is {sent.state.value}",
+        f"on the {name_kind(sent.kind).lower()} …{one.message_id[-12:]}, which is {sent.state.value}",
         by_mail.worth(one),
         "it says that a machine wrote it" if one.by_machine else None,
     )
@@ -67,7 +67,7 @@ def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_j
 def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
         f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, came {when(reply.came_at)}",
-        f"On the {words(sent.kind).lower()} {sent.message_id} to {sent.recipient}, which is {sent.state.value}",
+        f"On the {name_kind(sent.kind).lower()} {sent.message_id} to {sent.recipient}, which is {sent.state.value}",
         escape(by_mail.worth(reply)),
     ]
     if reply.by_machine:

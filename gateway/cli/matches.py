@@ -8,13 +8,13 @@ import typer
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, out, table, who
 from gateway.cli.page import matches_page
+from gateway.core.labels import name_kind
 from gateway.core.matching import REASONS
 from gateway.core.message_name import MessageName
 from gateway.searches import match_incoming
 from gateway.store import children, searches
 from gateway.store.searches import FOR_PEOPLE, Found, Search
 from schemas import xml
-from schemas.reading import words
 
 commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches in your records.")
 
@@ -43,7 +43,7 @@ def matches_list(
 
 def _listed(found: Sequence[Search], strengths: Mapping[MessageName, list[int]]) -> object:
     rows = [
-        (str(one.name), day(one.came_at), one.sender, f"{words(one.kind)}\n  {_how(strengths[one.name])}")
+        (str(one.name), day(one.came_at), one.sender, f"{name_kind(one.kind)}\n  {_how(strengths[one.name])}")
         for one in found
     ]
     return table("Searches to look at", ("Id", "When", "From", "What, and how it stands"), rows)

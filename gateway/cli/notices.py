@@ -34,6 +34,7 @@ from gateway.cli.page import page
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.inbox_state import TASKS, Standing
+from gateway.core.labels import name_kind
 from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
 from gateway.core.replies import SENTENCES
@@ -48,7 +49,6 @@ from gateway.store.outbox import Delivery, Queued
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message
-from schemas.reading import words
 
 CHECK = "The notice contradicts itself: check the restriction with the sender."
 HIDDEN = "Address and note are hidden until then; afterwards, --in-full shows them."
@@ -136,7 +136,7 @@ def outbox_command(
     with opened(home) as here:
         found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
     rows = [
-        (d.message_id, day(d.queued_at), d.recipient, lines(words(d.kind), d.state.value, _as_letter(d), d.reason))
+        (d.message_id, day(d.queued_at), d.recipient, lines(name_kind(d.kind), d.state.value, _as_letter(d), d.reason))
         for d in found
     ]
     columns = ("Id", "When", "To", "What, and how it stands")
@@ -167,7 +167,7 @@ def inbox_command(
             day(i.received_at),
             i.sender,
             lines(
-                words(i.kind),
+                name_kind(i.kind),
                 i.state.value,
                 f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 i.restriction if i.restriction != "none" else None,

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
-from gateway.core.audit_acts import in_words
+from gateway.core.labels import describe_act, name_kind
 from gateway.core.matching import REASONS
 from gateway.searches.match_incoming import Candidate
 from gateway.store.audit_log import Kept
 from gateway.store.searches import Found, Search
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
-from schemas.reading import rows, words
+from schemas.reading import rows
 
 WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
@@ -19,14 +19,14 @@ ENOUGH = 6  # of an id, to tell the few messages of a case apart
 def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, Kept]]) -> str:
     """The message with how it stands, and what was done in its case, oldest first, each with the kind of message."""
     head = message.header
-    lines = [f"[bold]{words(message.kind)}[/bold] {head.message_id}"]
+    lines = [f"[bold]{name_kind(message.kind)}[/bold] {head.message_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
     for title, value in (("What it says", message.body), ("Header", head)):
         lines += ["", f"[bold]{title}[/bold]"]
         lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(value)]
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
-        done = f"{words(kind)} {in_words(entry.act)}"
+        done = describe_act(entry.act, kind, entry.partner or "")
         which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
     return "\n".join(lines)
@@ -42,7 +42,7 @@ def draft_page(
     lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(notice)]
     lines += ["", "[bold]History[/bold]"]
     for entry in history:
-        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {in_words(entry.act)}")
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {describe_act(entry.act)}")
     return "\n".join(lines)
 
 
@@ -71,7 +71,7 @@ BESIDE: tuple[
 def matches_page(message: Message, search: Search | None, found: Sequence[Candidate]) -> str:
     """A search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
-    lines = [f"[bold]{words(message.kind)}[/bold] {head.message_id}", _line("From", head.sender.authority, 1)]
+    lines = [f"[bold]{name_kind(message.kind)}[/bold] {head.message_id}", _line("From", head.sender.authority, 1)]
     if not found:
         lines.append(f"  {NOBODY.get(search.state if search else Found.NEW, 'It waits for nobody any more.')}")
     for number, one in enumerate(found, 1):

@@ -10,10 +10,10 @@ from rich.table import Table
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core.duties import Missing, Step
+from gateway.core.labels import name_kind
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
-from schemas.reading import words
 
 LATE = 3  # exit code: something is late
 
@@ -68,7 +68,7 @@ def _what(one: Owed) -> str:
         else None,
         f"service manager told {one.escalated_at:%d %b}" if one.escalated_at else None,
     )
-    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", words(one.kind), days, one.tried, *done)))
+    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", name_kind(one.kind), days, one.tried, *done)))
 
 
 def _next(one: Owed) -> str:

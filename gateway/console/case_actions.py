@@ -73,6 +73,9 @@ class Form:
             "authority": labels.name_authority(code) if code else "another authority",
             "notice": "enquiry" if notice.kind == "WhereaboutsEnquiry" else "notice",
             "record": "Record answer" if notice.kind == "WhereaboutsEnquiry" else "Record and close case",
+            "closes": ""
+            if notice.kind == "WhereaboutsEnquiry"
+            else " This closes the case, even if the child was not found.",
             "recorded": "Answer recorded."
             if notice.kind == "WhereaboutsEnquiry"
             else "Outcome recorded. This case is closed.",
@@ -302,7 +305,7 @@ FORMS: Mapping[Choice, Form] = {
         Act.ANSWER,
         "Answer this {notice}",
         "Send answer",
-        "Tell {partner} whether you know this child. Do not give the child's address. They will call you.",
+        "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will call you.",
         "Your answer is being sent to {partner}.",
         lambda notice: _no_note_if_restricted(
             notice,
@@ -357,7 +360,7 @@ FORMS: Mapping[Choice, Form] = {
         Act.WRITE_DOWN,
         "Record {result} by phone",
         "{record}",
-        "Use this if {partner} has given you the result by phone.",
+        "Use this if {partner} has given you the result by phone.{closes}",
         "{recorded}",
         _told_questions,
         _told,

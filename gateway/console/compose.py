@@ -31,14 +31,19 @@ ONE = f"/compositions/{COMPOSITION}"
 
 async def begin(visit: Visit) -> web.StreamResponse:
     """What is being written, and what may be begun."""
+    return await _begin(visit, "")
+
+
+async def _begin(visit: Visit, wrong: str) -> web.Response:
     found = await visit.here.store.read(lambda tx: compositions.writing(tx, SHOWN))
-    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE, ends_on=expire_compositions.ends_on)
+    status, ends_on = 422 if wrong else 200, expire_compositions.ends_on
+    return visit.page("compositions.html", status=status, found=found, wrong=wrong, ends_on=ends_on)
 
 
 async def begun(visit: Visit) -> web.StreamResponse:
     """A new one."""
     if visit.typed("kind") not in OPENS_A_CASE:
-        return goto("/compositions")
+        return await _begin(visit, "Select the type of notice")
     return goto(f"/compositions/{await asyncio.to_thread(compose.begin, visit.here, visit.typed('kind'), visit.by)}")
 
 

@@ -104,7 +104,7 @@ def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
         label,
         kind,
         hint,
-        options=lambda: (*_options(slot), *((("", "Not recorded"),) if optional and kind == "radios" else ())),
+        options=lambda: (*_options(slot), *((("", "Not answered"),) if optional and kind == "radios" else ())),
         optional=optional,
         sometimes=(cls, slot.field) in SOMETIMES,
         missing=MISSING.get((cls, slot.field), ""),

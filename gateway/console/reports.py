@@ -50,8 +50,8 @@ def _questions(visit: Visit) -> Sequence[Question]:
     return (
         Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
         Question("period", "Period", "select", options=lambda: periods, missing="Select a period"),
-        Question("first", "Start date", "day", 'Only if you chose "Other dates"', optional=True),
-        Question("last", "End date", "day", 'Only if you chose "Other dates"', optional=True),
+        Question("first", "Start date", "day", 'Only if you chose "Other dates".', optional=True, sometimes=True),
+        Question("last", "End date", "day", 'Only if you chose "Other dates".', optional=True, sometimes=True),
     )
 
 

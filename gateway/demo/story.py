@@ -28,6 +28,7 @@ from gateway.access import people
 from gateway.auditing import audit
 from gateway.context import Authority, wall_clock
 from gateway.core.delivery import State
+from gateway.core.labels import name_kind
 from gateway.core.permissions import Role
 from gateway.demo import mail, one
 from gateway.demo.one import Student
@@ -57,7 +58,6 @@ from keys.trust import Trust
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party, RestrictionLevel
-from schemas.reading import words
 
 ENQUIRY = "whereabouts-enquiry"  # it stays open
 HEADINGS = (
@@ -313,7 +313,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
             table.add_row(
                 "sent",
                 sent.recipient,
-                what.get(sent.message_id, words(sent.kind)),
+                what.get(sent.message_id, name_kind(sent.kind)),
                 f"[green]{sent.state.value}[/green]",
                 _mark(sent.restriction),
             )
@@ -322,7 +322,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
             table.add_row(
                 "came",
                 came.sender,
-                what.get(came.message_id, words(came.kind)),
+                what.get(came.message_id, name_kind(came.kind)),
                 f"[green]{came.state.value}[/green]",
                 _mark(came.restriction),
             )

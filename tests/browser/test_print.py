@@ -43,7 +43,7 @@ async def printed(desk: Desk, folder: Path) -> list[str]:
 def assert_fit_for_paper(pages: list[str], who: str, reference: str = "") -> None:
     for number, text in enumerate(pages, 1):
         assert "OFFICIAL-SENSITIVE" in text
-        assert re.search(rf"{reference}.*Printed by {who}, from the page of \d+ \w+ \d{{4}}, \d\d:\d\d\.", text)
+        assert re.search(rf"{reference}.*Printed by {who}\. Correct at \d+ \w+ \d{{4}} at \d+:\d\d[ap]m\.", text)
         assert f"Page {number} of {len(pages)}" in text
         assert [word for word in OF_A_SCREEN if word in text] == []
 

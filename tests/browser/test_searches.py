@@ -60,7 +60,7 @@ async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks
     await here.page.get_by_role("button", name="Reply to all 2").click()
     assert await here.page.get_by_text("2 notices will be answered").count() == 1
     await here.page.get_by_role("button", name="Reply to all").click()
-    assert await here.page.get_by_text("No notices need a reply").count() == 1
+    assert await here.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
     assert len(here.here.store.look(lambda tx: outbox.search(tx))) == 2
 
 

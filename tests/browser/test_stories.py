@@ -79,7 +79,7 @@ async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of
         await one.page.get_by_role("button", name=button).click()
     await first.page.get_by_role("button", name="Accept notice").click()
     await first.page.get_by_text("Notice accepted.").wait_for()
-    await second.page.get_by_label("The address is not in our area").check()
+    await second.page.get_by_label("Address is outside the receiving authority's area").check()
     await second.page.get_by_role("button", name="Reject notice").click()
     await second.page.get_by_text("Someone else has updated this notice").wait_for()
     await second.page.get_by_role("button", name="View the case").click()

@@ -16,7 +16,6 @@ from typer.exceptions import TyperException
 
 from gateway import home_folder
 from gateway.cli import cli
-from gateway.cli.lazy_group import LazyGroup
 from tests.command import run_command
 from tests.conftest import free_port, introduce, make
 
@@ -103,6 +102,12 @@ def build_command_line() -> Any:
     return typer.main.get_command(cli)
 
 
+def is_hidden(group: Any, name: str) -> bool:
+    """Say whether a group has a command of this name that its help does not list: a former name."""
+    listed = group.commands.get(name)
+    return listed is not None and bool(listed.hidden)
+
+
 def read_command(words: list[str], *, whole: bool) -> str:
     """Read words as the command line would; return the command's name. Raises TyperException for what it would refuse.
 
@@ -111,19 +116,39 @@ def read_command(words: list[str], *, whole: bool) -> str:
     command = build_command_line()
     context = command.make_context(PROGRAM, [], resilient_parsing=True)
     name: list[str] = []
-    while hasattr(command, "get_command") and words and not words[0].startswith("-"):
-        listed = command.get_command(context, words[0])
-        command = command.load(words[0]) if listed and isinstance(command, LazyGroup) else listed
-        if command is None:
-            raise TyperException(f"there is no command {' '.join([*name, words[0]])}")
+    while hasattr(command, "resolve_command") and words and not words[0].startswith("-"):
+        hidden = is_hidden(command, words[0])
+        _, command, rest = command.resolve_command(context, list(words))
         name.append(words[0])
-        words = words[1:]
-        context = command.make_context(name[-1], [], parent=context, resilient_parsing=True)
+        if command is None:
+            raise TyperException(f"there is no command {' '.join(name)}")
+        if hidden:
+            raise TyperException(f"{' '.join(name)} is a former name")
+        context, words = command.make_context(name[-1], [], parent=context, resilient_parsing=True), rest
     if whole or words:
         with suppress(typer.Exit):
             # `--version` and `--help` print, and end there.
             command.make_context(" ".join(name), list(words))
     return " ".join(name) or PROGRAM
+
+
+def list_names() -> Iterator[str]:
+    """List every command that is not a former name, as it is typed."""
+    top = build_command_line()
+    context = top.make_context(PROGRAM, [], resilient_parsing=True)
+    for name in top.list_commands(context):
+        _, command, _ = top.resolve_command(context, [name])
+        if not is_hidden(top, name):
+            inner = getattr(command, "commands", {})
+            yield from (f"{name} {each}" for each in inner if not inner[each].hidden)
+            yield from () if inner else (name,)
+
+
+def test_the_reference_has_every_command() -> None:
+    reference = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    names = list(list_names())
+    assert len(names) > 60
+    assert [name for name in names if f"`{PROGRAM} {name}" not in reference and f"`{name}`" not in reference] == []
 
 
 def test_documents_have_commands_and_none_is_missed() -> None:

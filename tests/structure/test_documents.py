@@ -12,8 +12,8 @@ from adapters.route import NotReached
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
 from gateway.cli.lazy_group import LazyGroup
-from gateway.core.audit_acts import WORDS
 from gateway.core.audit_sentences import KINDS, SENTENCES, acts_of, title
+from gateway.core.labels_en import ACTS
 from gateway.errors import read_texts
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
 from gateway.settings.file import ONE_CLOSURES, SECTIONS
@@ -76,7 +76,7 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
 
 def test_every_act_on_a_notice_is_a_word_in_its_history() -> None:
     about_one = {act for act in acts() if act.split(".")[0] in ("notice", "case", "message", "receipt")}
-    assert about_one - WORDS.keys() == {"notice.released", "notice.searched"}  # about all that wait, or no one
+    assert about_one - ACTS.keys() == {"notice.released", "notice.searched"}  # about all that wait, or no one
 
 
 def test_every_act_has_a_sentence_and_a_kind_by_which_it_is_found() -> None:
