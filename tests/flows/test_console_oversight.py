@@ -270,7 +270,7 @@ MAY = {
 async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visitor) -> None:
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     today = f"{visitor.here.now():%Y-%m-%d}"
-    for name, said in (("statistics", "Notices by kind"), ("timeliness", "Their receipts for our notices")):
+    for name, said in (("statistics", "Notices by type"), ("timeliness", "Delivery receipts from other authorities")):
         address = f"/reports/{name}?from={today}&to={today}"
         assert said in await visitor.get(Role.AUDITOR, address)
         assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
@@ -282,8 +282,8 @@ async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_a
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     today = f"{visitor.here.now():%Y-%m-%d}"
     address = f"/reports/statistics?from={today}&to={today}&team=yes"
-    assert "FOR THE TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
-    assert "FOR THE TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
+    assert "FOR YOUR TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
+    assert "FOR YOUR TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
 
 
 async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:

@@ -213,7 +213,7 @@ def test_an_unfit_search_asks_nobody(world: dict[str, Authority]) -> None:
     about = notice(name="whereabouts-enquiry")
     assert isinstance(about.body, WhereaboutsEnquiry)
     child = replace(about.body.child, dob=date(2099, 1, 1))
-    with pytest.raises(Unfit, match="future"):
+    with pytest.raises(Unfit, match="in the past"):
         asked_of(world["333"], "885", "330", about=replace(about, body=replace(about.body, child=child)))
     with pytest.raises(NotAllowed) as caught:
         asked_of(world["333"], "885", about=notice())

@@ -237,6 +237,6 @@ def test_the_fortnight_at_the_command_line(home: Path) -> None:
     told = json.loads(run("search", case, "--json").stdout)
     assert told["asked"][0]["standing"] == "not there yet"
     assert told["counts"] == {"not there yet": 1}
-    assert "0 who were asked are told" in run("located", case, "in-education").stdout
+    assert "The gateway is telling 0 authorities" in run("located", case, "in-education").stdout
     ended = run("located", case, "in-education")
     assert "amend.told-already" in ended.stderr

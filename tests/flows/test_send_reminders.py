@@ -174,10 +174,10 @@ async def test_two_working_days_are_two_working_days(world: World, sent_at: date
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("from,to\n", "line 1"),
-        ("what,from,to\nholiday,2026-12-24,\n", "line 2"),
-        ("what,from,to\nclosed,24/12/2026,\n", "line 2"),
-        ("what,from,to\nterm,2026-12-18,2026-09-02\n", "line 2"),
+        ("from,to\n", "Line 1"),
+        ("what,from,to\nholiday,2026-12-24,\n", "Line 2"),
+        ("what,from,to\nclosed,24/12/2026,\n", "Line 2"),
+        ("what,from,to\nterm,2026-12-18,2026-09-02\n", "Line 2"),
     ],
 )
 async def test_a_wrong_calendar_is_named_with_its_line(world: World, tmp_path: Path, text: str, wrong: str) -> None:
