@@ -124,7 +124,7 @@ async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
     assert shows(raw, said_of(message)) == []
     headers = message_from_bytes(raw, policy=policy.SMTP)
     called = letters.reference(message.header.message_id, sandwell.ring)
-    assert headers["Subject"] == f"OFFICIAL-SENSITIVE: CME notice from Sandwell (333), reference {called}"
+    assert headers["Subject"] == f"OFFICIAL-SENSITIVE: Transfer notice from Sandwell CME team, reference {called}"
     shown = opened(tmp_path, raw, key, certificate, (tmp_path / "our.pem").read_bytes())
     text = shown.get_body(("plain",))
     assert text is not None
