@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint bench screenshots lock clean
+.PHONY: help demo test needs lint docs bench screenshots lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,17 +35,25 @@ lint: .venv/.installed ## Formatting, lint, types, direction of imports, compose
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
+.venv/.docs-installed: requirements-docs.lock .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@touch $@
+
+docs: .venv/.docs-installed ## The documentation as a website, in site/; a broken link is a failure
+	@$(BIN)/python docs/make_site.py
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"
 
-lock: # Resolve the newest allowed versions into requirements.lock; of them, what runs the gateway, and what builds it
+lock: # Resolve the newest allowed versions into requirements.lock; of them, what runs the gateway, what builds it, and what builds the docs
 	@$(BIN)/python -m pip install --quiet uv
 	@$(LOCK) --extra pdf --group dev pyproject.toml -o requirements.lock
 	@$(LOCK) --extra pdf --constraint requirements.lock pyproject.toml -o requirements-run.lock
 	@$(LOCK) --group pyproject.toml:build --constraint requirements.lock -o requirements-build.lock
+	@$(LOCK) --group pyproject.toml:docs --constraint requirements.lock -o requirements-docs.lock
 
 clean: ## Remove the environment and the demo's folder
-	@rm -rf .venv demo-data
+	@rm -rf .venv demo-data site site-source
 
 bench: .venv/.installed ## Messages a second for the whole way and each route, rows of an extract a second, one enquiry to 152, beside their bare parts; how well searches are matched; finding, every page, and every call of the API, among a million notices
 	@$(BIN)/python -m benchmarks.start

@@ -3,11 +3,12 @@
 A carrier moves bytes. It never opens a parcel, keeps nothing, and never decides what to do next; it does not even
 retry, for patience is decided once, in `gateway.core.delivery`. A new route is one file and one entry point.
 
-`answered_at` is what the partner's own clock said as it answered, where a carrier is told: a clock that is wrong is seen so.
+`answered_at` is what the partner's own clock said as it answered, where a carrier is told: a clock that is wrong is
+seen so.
 
 Some carriers have the answer at once (`Receipted`). Others leave parcels where the partner fetches them (`HandedOver`):
-they are collectors too, which fetch what lies for us, at our own address or, as receipts, at a partner's. A carrier that
-reaches people, not gateways, is a `Post`.
+they are collectors too, which fetch what lies for us, at our own address or, as receipts, at a partner's. A carrier
+that reaches people, not gateways, is a `Post`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,8 @@ ENTRY_POINTS = "cme_gateway.carriers"
 class Parcel:
     """One sealed message, and the little that a carrier may know about it."""
 
-    message_id: str  # also the idempotency key: a repeat carries the same id and the same bytes
+    # It is also the idempotency key: a repeat carries the same id and the same bytes.
+    message_id: str
     sealed: bytes
 
 
@@ -33,7 +35,8 @@ class Login:
     """How we sign in at a server."""
 
     user: str
-    private_key: bytes | None = field(default=None, repr=False)  # in OpenSSH's form
+    # In OpenSSH's form.
+    private_key: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
 
 
@@ -52,12 +55,17 @@ class MailAccount:
     """Our own mailbox, and the servers of ours by which mail leaves and comes."""
 
     address: str
-    smtp: str  # smtp://relay.example:587 (STARTTLS) or smtps://relay.example:465
-    imap: str  # imap://post.example:143 (STARTTLS) or imaps://post.example:993
+    # As smtp://relay.example:587 (STARTTLS) or smtps://relay.example:465.
+    smtp: str
+    # As imap://post.example:143 (STARTTLS) or imaps://post.example:993.
+    imap: str
     login: Login | None
-    tokens: TokenSource | None = None  # in place of a password
-    authorities: str | None = None  # PEM: who may have issued the servers' certificates; None: whom the system trusts
-    tls_domains: frozenset[str] = frozenset()  # to which our relay is known to demand TLS and a certificate that holds
+    # In place of a password.
+    tokens: TokenSource | None = None
+    # PEM: who may have issued the servers' certificates; None: whom the system trusts.
+    authorities: str | None = None
+    # The domains to which our relay is known to demand TLS and a certificate that holds.
+    tls_domains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Address:
     bearer: Callable[[], str]
     login: Login | None = None
     mail: MailAccount | None = None
-    loopback: bool = False  # this machine may be called: our own gateway is reached there
+    # This machine may be called: our own gateway is reached there.
+    loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,8 @@ class TryLater:
     reason: str
     after: timedelta | None = None
     answered_at: datetime | None = field(default=None, compare=False)
-    code: str | None = field(default=None, compare=False)  # of an answer of HTTP: `adapters.statuses`
+    # The code of an answer of HTTP: `adapters.statuses`.
+    code: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +126,19 @@ class Refused:
     answered_at: datetime | None = field(default=None, compare=False)
 
 
-Attempt = Receipted | HandedOver | TryLater | Refused  # how one try ended
+# How one try ended.
+Attempt = Receipted | HandedOver | TryLater | Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """What lay at an address in one piece: sealed messages, or the receipts for some; one a line."""
 
-    name: str  # the carrier's own word for it
+    # The carrier's own word for it.
+    name: str
     holds: Literal["messages", "receipts"]
-    sender: str  # who claims to have left it; nothing proves that but what stands in it
+    # Who claims to have left it; nothing proves that but what stands in it.
+    sender: str
     lines: tuple[bytes, ...]
 
 
@@ -135,10 +148,13 @@ class MailText:
 
     sender: str = ""
     subject: str = ""
-    sent: str = ""  # the day and time that it says
+    # The day and time that it says.
+    sent: str = ""
     body: str = ""
-    is_cut: bool = False  # it said more
-    attached: tuple[str, ...] = ()  # names of files
+    # It said more.
+    is_cut: bool = False
+    # Names of files.
+    attached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +169,30 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A mail that names what we handed over under this ticket. Whether a person wrote it, and what it means, a person says."""
+    """A mail that names what we handed over under this ticket.
+
+    Whether a person wrote it, and what it means, a person says.
+    """
 
     name: str
     ticket: str
-    domain: str  # of the address that it claims to come from; empty where it claims none, or several
-    signature: tuple[bytes | None, bytes] | None = field(
-        default=None, repr=False
-    )  # what is signed (None: it lies within), and a CMS signature
+    # The domain of the address that it claims to come from; empty where it claims none, or several.
+    domain: str
+    # What is signed (None: it lies within), and a CMS signature.
+    signature: tuple[bytes | None, bytes] | None = field(default=None, repr=False)
     text: MailText = field(default=MailText(), repr=False, compare=False)
-    by_machine: bool = field(default=False, compare=False)  # it says so
-    is_task: bool = field(default=True, compare=False)  # somebody has to look: it is not surely an automatic answer
+    # It says so.
+    by_machine: bool = field(default=False, compare=False)
+    # Somebody has to look: it is not surely an automatic answer.
+    is_task: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A mail of this gateway's whose sealed content was taken away, cut or changed on its way. It is left where it lies."""
+    """A mail of this gateway's whose sealed content was taken away, cut or changed on its way.
+
+    It is left where it lies.
+    """
 
     name: str
     sender: str
@@ -183,7 +207,10 @@ class Strange:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """So many things lie there that may be ours and cannot be handled, and why: they are tried again, and hold up nothing."""
+    """So many things lie there that may be ours and cannot be handled, and why.
+
+    They are tried again, and hold up nothing.
+    """
 
     why: str
     count: int
@@ -196,10 +223,13 @@ Found = Bundle | Returned | Reply | Strange | Left
 class Letter:
     """What a person is to read. Neither the reference nor the subject says anything about a child."""
 
-    reference: str  # which the answer holds too; it is the ticket
+    # The answer holds it too; it is the ticket.
+    reference: str
     subject: str
-    entity: bytes = field(repr=False)  # a MIME entity (RFC 2045): its own headers, and its body
-    demand_tls: bool  # on the whole way: what it says is readable to every server that it passes
+    # A MIME entity (RFC 2045): its own headers, and its body.
+    entity: bytes = field(repr=False)
+    # TLS on the whole way: what it says is readable to every server that it passes.
+    demand_tls: bool
 
 
 class Carrier(Protocol):

@@ -166,7 +166,7 @@ def _list_sentences(findings: Sequence[Finding]) -> str:
 
 
 def of_disk(why: OSError) -> GatewayError | None:
-    """What is said where a file could not be written for want of room, or because the disk is read-only; None for all else."""
+    """Return what is said where a file could not be written for want of room, or because the disk is read-only; None for all else."""
     if why.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreUnavailable("store.full")
     if why.errno == errno.EROFS:
@@ -174,6 +174,6 @@ def of_disk(why: OSError) -> GatewayError | None:
     return None
 
 
-def too_late(stands: str) -> NotAllowed:
-    """A notice of ours has moved on, so what was wanted of it is no longer possible."""
-    return NotAllowed("amend.too-late", state=stands)
+def too_late(status: str) -> NotAllowed:
+    """Return what is said where a notice of ours has moved on to this status, so that it cannot be changed any more."""
+    return NotAllowed("amend.too-late", state=status)

@@ -35,7 +35,7 @@ PRIVATE = 0o700  # of the home folder and what lies in it
 TLS_DAYS = 730
 
 SETTINGS = """\
-# One gateway. What may stand here: docs/operators.md. No secret belongs in this file.
+# One gateway. What may be set here: docs/reference/settings.md. No secret belongs in this file.
 
 [authority]
 code = {code}

@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.hpke import (
 from keys.jose import encode
 
 SIGNING = "EdDSA"
-DEFAULT_KEM = "MLKEM768_X25519"  # post-quantum and classical together: what is recorded today stays shut
+# Post-quantum and classical together: what is recorded today stays shut.
+DEFAULT_KEM = "MLKEM768_X25519"
 SEED_BYTES = 32
-KID_DIGITS = 16  # 64 bits: enough to tell one authority's keys apart; a key id is a name, not a proof
+# 64 bits: enough to tell one authority's keys apart; a key id is a name, not a proof.
+KID_DIGITS = 16
 _MLKEM_PUBLIC_BYTES = 1184
 
 SealingPrivateKey = MLKEM768X25519PrivateKey | X25519PrivateKey
@@ -37,17 +39,20 @@ class Kem:
     """A way to seal: its suite, and how its keys are read from bytes."""
 
     name: str
-    suite_name: str  # what the sealed header says
+    # What the sealed header says.
+    suite_name: str
     suite: Suite
     private: Callable[[bytes], SealingPrivateKey]
     public: Callable[[bytes], SealingPublicKey]
-    public_bytes: Callable[[bytes], bytes]  # of a private key
+    # Of a private key, the public one.
+    public_bytes: Callable[[bytes], bytes]
 
 
 def _xwing_parts(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     if len(seed) != SEED_BYTES:
         raise ValueError("an X-Wing seed is 32 bytes long")
-    expanded = shake_256(seed).digest(96)  # expandDecapsulationKey: 64 for ML-KEM (d, z), 32 for X25519
+    # As expandDecapsulationKey has it: 64 for ML-KEM (d, z), 32 for X25519.
+    expanded = shake_256(seed).digest(96)
     return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
 
 
@@ -90,7 +95,8 @@ KEMS: Mapping[str, Kem] = {
     ),
 }
 
-_OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}  # RFC 8037, 2
+# RFC 8037, 2.
+_OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}
 
 
 def thumbprint(alg: str, public: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """The access token of a case system (RFC 9068): which client calls, and what it may ask for, for ten minutes.
 
-Signed with our signing key, as all that we sign is: so there is no further secret to keep, and one strict reader for every
-token. Nobody but ourselves reads it; its `typ` keeps it apart from what partners show. A rotated key ends tokens early,
-and a client gets another. Whether the client still counts is asked of the store at every call, never of the token.
+Signed with our signing key, as all that we sign is: so there is no further secret to keep, and one strict reader for
+every token. Nobody but ourselves reads it; its `typ` keeps it apart from what partners show. A rotated key ends tokens
+early, and a client gets another. Whether the client still counts is asked of the store at every call, never of the
+token.
 """
 
 import json
@@ -18,7 +19,8 @@ from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 
 LIFE = timedelta(minutes=10)
-MAX_TOKEN_BYTES = 4_096  # it travels in an HTTP header
+# It travels in an HTTP header.
+MAX_TOKEN_BYTES = 4_096
 SECRET_BYTES = 32
 
 KIND = jose.Kind(

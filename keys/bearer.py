@@ -1,9 +1,9 @@
 """The caller's token: who is calling, shown before a single byte of what they send is read.
 
-A JWT (RFC 7519) of a few minutes, made for each call and only for the authority whose gateway is called: at a mailbox that is
-its host, and the mailbox is told by the path. It is sent inside TLS and names its audience (RFC 9700, 4.8.1), so within its
-minutes whoever received it can show it to nobody but itself. A repeat of a call is harmless for another reason: the same message
-has one effect.
+A JWT (RFC 7519) of a few minutes, made for each call and only for the authority whose gateway is called: at a mailbox
+that is its host, and the mailbox is told by the path. It is sent inside TLS and names its audience (RFC 9700, 4.8.1),
+so within its minutes whoever received it can show it to nobody but itself. A repeat of a call is harmless for another
+reason: the same message has one effect.
 """
 
 import json
@@ -16,7 +16,8 @@ from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
-MAX_BEARER_BYTES = 4_096  # it travels in an HTTP header
+# It travels in an HTTP header.
+MAX_BEARER_BYTES = 4_096
 LIFE = timedelta(minutes=5)
 
 KIND = jose.Kind(

@@ -1,11 +1,13 @@
 """The blind index: what is locked is found by marks, which say nothing to whoever lacks our key.
 
-A mark is 64 bits of HMAC-SHA256 (RFC 2104) of a term and its kind, so a surname has never the mark of a forename. 64, because that is
-what a database keeps and compares as one number: a million messages have some three million marks, and one that is asked for
-in vain is among them by chance once in 10^12 times. Sixteen bytes would double the index and change nothing that is seen.
+A mark is 64 bits of HMAC-SHA256 (RFC 2104) of a term and its kind, so a surname has never the mark of a forename. 64,
+because that is what a database keeps and compares as one number: a million messages have some three million marks, and
+one that is asked for in vain is among them by chance once in 10^12 times. Sixteen bytes would double the index and
+change nothing that is seen.
 
-What marks do tell whoever has the database without the key: which messages have a term in common, and how many. The commonest
-mark is likely the commonest surname. So they go when the message goes (`gateway/store/blind_index.py`), and are in no message or export.
+What marks do tell whoever has the database without the key: which messages have a term in common, and how many. The
+commonest mark is likely the commonest surname. So they go when the message goes (`gateway/store/blind_index.py`), and
+are in no message or export.
 """
 
 from collections.abc import Iterable

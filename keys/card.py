@@ -19,9 +19,12 @@ from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.errors import RefusalCode, build_refusal
 
-MAX_CARD_BYTES = 65_536  # thirty-two keys with their certificates fit; a card is read before anything is trusted
-MAX_ROWS = 32  # of keys, routes, contacts or versions
-FINGERPRINT_DIGITS = 40  # 132 bits: nobody finds a second key with the same
+# Thirty-two keys with their certificates fit; a card is read before anything is trusted.
+MAX_CARD_BYTES = 65_536
+# Of keys, routes, contacts or versions.
+MAX_ROWS = 32
+# 132 bits: nobody finds a second key with the same.
+FINGERPRINT_DIGITS = 40
 
 KIND = jose.Kind(
     "cme-card+jwt",
@@ -43,14 +46,16 @@ class CardKey:
 
     kid: str
     use: Use
-    alg: str  # of a signing key "EdDSA"; of a sealing key its KEM
+    # Of a signing key "EdDSA"; of a sealing key its KEM.
+    alg: str
     public: bytes
     not_before: datetime
     not_after: datetime
     status: Status
 
 
-_PLACE = r"[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]"  # a host: a name, or an address of IPv6 in brackets
+# A host: a name, or an address of IPv6 in brackets.
+_PLACE = r"[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]"
 _PATH = r"(?:/[A-Za-z0-9._~!$'()*+,;=:@%-]*)*"
 ROUTE_FORMS = {
     "https": re.compile(rf"https://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}"),
@@ -58,7 +63,8 @@ ROUTE_FORMS = {
     "sftp": re.compile(rf"sftp://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}"),
     "email": re.compile(r"mailto:[A-Za-z0-9.!#$'*+/=^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"),
 }
-OTHER_FORM = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}")  # of kinds that are to come
+# Of kinds that are to come.
+OTHER_FORM = re.compile(rf"[a-z][a-z0-9+.-]*://(?:{_PLACE})(?::[0-9]{{1,5}})?{_PATH}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,8 @@ class Card:
     serial: int
     issued_at: datetime
     expires_at: datetime
-    identity: bytes  # Ed25519 public key
+    # Ed25519 public key.
+    identity: bytes
     keys: tuple[CardKey, ...]
     routes: tuple[Route, ...]
     contacts: tuple[Contact, ...]
@@ -234,7 +241,8 @@ def _card(claims: dict[str, Any]) -> Card:
 
 def _identity(jwk: object) -> bytes:
     row = shape.members(jwk, "kty crv x")
-    if (row["kty"], row["crv"]) != ("OKP", "Ed25519"):  # RFC 8037, 2
+    # RFC 8037, 2.
+    if (row["kty"], row["crv"]) != ("OKP", "Ed25519"):
         raise jose.Unreadable("identity")
     return jose.decode(shape.line(row["x"]))
 
@@ -261,7 +269,8 @@ def _check_sealing(alg: str, public: bytes) -> None:
     if alg not in KEMS:
         raise jose.Unreadable("algorithm")
     kem = KEMS[alg]
-    kem.suite.encrypt(b"", kem.public(public))  # a key of low order only shows itself in use (RFC 7748, 6.1)
+    # A key of low order only shows itself in use (RFC 7748, 6.1).
+    kem.suite.encrypt(b"", kem.public(public))
 
 
 def _route(claims: object) -> Route:

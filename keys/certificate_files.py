@@ -1,8 +1,8 @@
 """Which certificates lie in a file, whatever program wrote it: DER, PEM, PKCS#7, base64 alone, in UTF-8 or UTF-16.
 
-What a file is, is told by what stands in it, not by its name and not by its labels: Windows writes CERTIFICATE around a PKCS#7
-too. So each piece of DER (X.690) is taken by itself and asked what it is. A private key is never taken in, only seen: whoever
-sends theirs to others has lost it, and must be told.
+What a file is, is told by what stands in it, not by its name and not by its labels: Windows writes CERTIFICATE around a
+PKCS#7 too. So each piece of DER (X.690) is taken by itself and asked what it is. A private key is never taken in, only
+seen: whoever sends theirs to others has lost it, and must be told.
 """
 
 import binascii
@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_ce
 
 from keys.errors import Refusal, RefusalCode, build_refusal
 
-MAX_BYTES = 1_048_576  # of a file: a chain of certificates has some ten thousand, a system's bundle of issuers a quarter of this
-LEAST_CHARACTERS = 200  # of base64: the smallest certificate has some four hundred
+# Of a file: a chain of certificates has some ten thousand, a system's bundle of issuers a quarter of this.
+MAX_BYTES = 1_048_576
+# Of base64: the smallest certificate has some four hundred.
+LEAST_CHARACTERS = 200
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Mail programs write dashes of other kinds in the place of two or more, and what cannot be decoded is U+FFFD.
 DASHES = "[-\u2010-\u2015\u2212\ufffd]+"
@@ -31,10 +33,12 @@ END = re.compile(f"{DASHES}[ \t]*END")
 ALONE = re.compile(rf"(?<![A-Za-z0-9+/])MI[A-Za-z0-9+/=\s]{{{LEAST_CHARACTERS},}}")
 # Labels of what holds some (RFC 7468, 5, 8 and 9; OpenSSL has its own).
 OF_CERTIFICATES = ("CERTIFICATE", "PKCS7", "PKCS #7", "CMS")
-KEY_STORE = b"\x02\x01\x03"  # the integer 3 (RFC 7292, 4); other files begin with other versions or with none
+# The integer 3 (RFC 7292, 4); other files begin with other versions or with none.
+KEY_STORE = b"\x02\x01\x03"
 NOT_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
-UNFIT = (  # what `cryptography` raises over what it cannot read
+# What `cryptography` raises over what it cannot read.
+UNFIT = (
     ValueError,
     OverflowError,
     UnsupportedAlgorithm,
@@ -55,7 +59,10 @@ class CertificateFile:
 
 
 def read_certificates(data: bytes) -> CertificateFile:
-    """Read the certificates in a file, in the order in which they stand there. Raises SmimeRefused where there is none."""
+    """Read the certificates in a file, in the order in which they stand there.
+
+    Raises SmimeRefused where there is none.
+    """
     pieces = list(_read_pieces(data)) if len(data) <= MAX_BYTES else []
     certificates = tuple(one for one in pieces if isinstance(one, x509.Certificate))
     if not certificates:
@@ -90,13 +97,15 @@ def _say_what_it_is(pieces: list[Piece]) -> Refusal:
 
 
 def _read_pieces(data: bytes) -> Iterator[Piece]:
-    if data[:1] == b"\x30" and data[1:2] >= b"\x80":  # a long sequence in DER; what is text has no such second byte
+    # A long sequence in DER; what is text has no such second byte.
+    if data[:1] == b"\x30" and data[1:2] >= b"\x80":
         yield from _read_der(data)
         return
     text = decode_text(data)
     _, *blocks = BEGIN.split(text)
     for label, block in zip(blocks[::2], blocks[1::2], strict=True):
-        if "PRIVATE KEY" in label:  # it may be encrypted, and no DER at all
+        # It may be encrypted, and no DER at all.
+        if "PRIVATE KEY" in label:
             yield "key"
         elif pieces := _read_der(_decode_base64(END.split(block, 1)[0])):
             yield from pieces
@@ -123,10 +132,11 @@ def _read_der(data: bytes) -> Sequence[Piece]:
     head, size = _head_size(data), int.from_bytes(data[2 : _head_size(data)], "big")
     if size > len(data) - head:
         return ("damaged",)
-    # OpenSSL writes trust after a certificate, and mails write their own words: they are cut off. Where the end is marked and
-    # not counted (X.690, 8.1.3.6), the size is nought.
+    # OpenSSL writes trust after a certificate, and mails write their own words: they are cut off. Where the end is
+    # marked and not counted (X.690, 8.1.3.6), the size is nought.
     value = data[: head + size] if size else data
-    # What is read all the same is not worth a line on the terminal: BER, which some servers write, and serial numbers of nought.
+    # What is read all the same is not worth a line on the terminal: BER, which some servers write, and serial numbers
+    # of nought.
     with warnings.catch_warnings(category=UserWarning, action="ignore"):
         return _read_certificate(value) or _read_pkcs7(value) or _read_other(value)
 
@@ -141,7 +151,8 @@ def _read_certificate(data: bytes) -> Sequence[Piece]:
         read = x509.load_der_x509_certificate(data)
     except UNFIT:
         return ()
-    try:  # its parts are parsed when they are asked for
+    # Its parts are parsed when they are asked for.
+    try:
         _ = read.subject, read.issuer, read.extensions, read.not_valid_before_utc, read.not_valid_after_utc
     except UNFIT:
         return ("damaged",)
@@ -168,7 +179,8 @@ def _read_other(data: bytes) -> Sequence[Piece]:
 def _is_private_key(data: bytes) -> bool:
     try:
         load_der_private_key(data, None)
-    except TypeError:  # it is encrypted
+    # It is encrypted.
+    except TypeError:
         return True
     except UNFIT:
         return False

@@ -23,9 +23,12 @@ from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring, SealingPrivate
 from keys.trust import Trust, VerifyKey
 
-MAX_SEALED_BYTES = 1_048_576  # a notice is some kilobytes; this leaves room for its papers, and fits any mail server
-MAX_HEADER_BYTES = 1_024  # base64url; ours are near 300
-MAX_AGE = timedelta(days=14)  # longer than any route keeps trying, shorter than any partner keeps ids to tell repeats
+# A notice is some kilobytes; this leaves room for its papers, and fits any mail server.
+MAX_SEALED_BYTES = 1_048_576
+# Base64url; ours are near 300.
+MAX_HEADER_BYTES = 1_024
+# Longer than any route keeps trying, shorter than any partner keeps ids to tell repeats.
+MAX_AGE = timedelta(days=14)
 CLOCK_SKEW = jose.CLOCK_SKEW
 
 KIND = jose.Kind(
@@ -72,7 +75,8 @@ class Opened:
     payload: bytes
     names: Names
     issued_at: datetime
-    signed_by: str  # key id
+    # Key id.
+    signed_by: str
 
 
 def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime) -> bytes:
@@ -92,7 +96,8 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
     """
     if names.sender != ring.authority:
         raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
-    _check_names(names)  # an id that a partner would refuse does not leave the house
+    # An id that a partner would refuse does not leave the house.
+    _check_names(names)
     ours, theirs = ring.signing, trust.sealing_key(names.recipient, now)
     signed = jose.sign(KIND, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
     header = {

@@ -18,9 +18,9 @@
       IdTokenRefused          what the identity provider says of who signs in: id-token.*
       ApiTokenRefused         what a case system shows at the API: api-token.*
 
-What each says is a row of `refusals.csv`, by its code. An empty `next_in_terminal` means the same as on a page. `again` says
-whether the same bytes may be taken another time ("later", for instance once a newer card has come) or not ("never"). There
-is a class only for what is caught by its type. No refusal carries anything about a child.
+What each says is a row of `refusals.csv`, by its code. An empty `next_in_terminal` means the same as on a page. `again`
+says whether the same bytes may be taken another time ("later", for instance once a newer card has come) or not
+("never"). There is a class only for what is caught by its type. No refusal carries anything about a child.
 """
 
 import csv
@@ -129,6 +129,9 @@ class RefusalCode(StrEnum):
     API_TOKEN_FROM_THE_FUTURE = "api-token.from-the-future"
 
 
+_HEADINGS = ("code", "sentence", "what to do next, on a page", "in a terminal", "again")
+
+
 @dataclass(frozen=True, slots=True)
 class RefusalText:
     """What a refusal says to a person, and whether it lasts."""
@@ -158,7 +161,10 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     """Something was refused. `build_refusal` builds it."""
 
     def __init__(self, code: RefusalCode, detail: str = "") -> None:
-        """Take the words of `code` from the table. `detail` is one word for whoever runs the gateway, and names no person."""
+        """Take the words of `code` from the table.
+
+        `detail` is one word for whoever runs the gateway, and names no person.
+        """
         text = read_texts()[code]
         super().__init__(f"{text.sentence} ({detail})" if detail else text.sentence)
         self.code, self.detail, self.lasting = code, detail, text.lasting
@@ -262,6 +268,22 @@ def build_refusal(code: RefusalCode, detail: str = "") -> Refusal:
 
 
 def is_passing(code: str) -> bool:
-    """Is this the code of a refusal by `keys` after which the same bytes may be taken later? False for every other code."""
+    """Is this the code of a refusal by `keys` after which the same bytes may be taken later?
+
+    False for every other code.
+    """
     text = read_texts().get(code)
     return text is not None and not text.lasting
+
+
+def write_table() -> str:
+    """Return the table of all refusals in Markdown, as `keys/README.md` has it."""
+    rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
+    for code, text in read_texts().items():
+        terminal = "the same" if text.next_in_terminal == text.next_on_page else text.next_in_terminal
+        rows.append((f"`{code}`", text.sentence, text.next_on_page, terminal, "never" if text.lasting else "later"))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    print(write_table(), end="")

@@ -1,7 +1,8 @@
 """The ID token: who a person is, as the council's identity provider signs it (OpenID Connect Core 1.0, section 2).
 
-Unlike our own tokens it is written by software that is not ours, so it may hold members that we do not know; PyJWT takes
-it apart and verifies it. Which algorithms count is decided here and by the key, never by the token (RFC 8725, 3.1).
+Unlike our own tokens it is written by software that is not ours, so it may hold members that we do not know; PyJWT
+takes it apart and verifies it. Which algorithms count is decided here and by the key, never by the token (RFC 8725,
+3.1).
 """
 
 import json
@@ -17,15 +18,21 @@ from jwt.exceptions import InvalidKeyError, InvalidSignatureError, PyJWKError, P
 from keys import jose
 from keys.errors import RefusalCode, build_refusal
 
-ALGORITHMS_OF = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}  # by the type of the key; nothing else verifies
+# By the type of the key; nothing else verifies.
+ALGORITHMS_OF = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 ALGORITHMS = tuple(name for names in ALGORITHMS_OF.values() for name in names)
-PUBLIC_MEMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}  # RFC 7518, 6: what of a key we take
+# RFC 7518, 6: what of a key we take.
+PUBLIC_MEMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
 CURVE = "P-256"
-MAX_ID_TOKEN_BYTES = 65_536  # two hundred groups by their ids are 8 KB
-MAX_SUBJECT = 255  # characters; OpenID Connect Core 1.0, 2
-LEEWAY = timedelta(seconds=60)  # both clocks are kept by NTP
+# Two hundred groups by their ids are 8 KB.
+MAX_ID_TOKEN_BYTES = 65_536
+# Characters; OpenID Connect Core 1.0, 2.
+MAX_SUBJECT = 255
+# Both clocks are kept by NTP.
+LEEWAY = timedelta(seconds=60)
 
-_jws = PyJWS(algorithms=ALGORITHMS, options={"enforce_minimum_key_length": True})  # RSA of 2048 bits or more
+# RSA of 2048 bits or more.
+_jws = PyJWS(algorithms=ALGORITHMS, options={"enforce_minimum_key_length": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,8 @@ def _header(token: str) -> dict[str, Any]:
         raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED) from None
     if header.get("alg") not in ALGORITHMS:
         raise build_refusal(RefusalCode.ID_TOKEN_ALGORITHM)
-    if not isinstance(header.get("kid"), str) or header.keys() & {"crit", "b64"}:  # extensions that we do not know
+    # Extensions that we do not know.
+    if not isinstance(header.get("kid"), str) or header.keys() & {"crit", "b64"}:
         raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "header")
     return header
 
@@ -108,7 +116,8 @@ def _key(keys: Sequence[object], kid: str, alg: str) -> PyJWK:
 
 def _signs(key: Mapping[str, Any]) -> bool:
     kind = key.get("kty")
-    made_for = key.get("use", "sig") == "sig"  # Entra's keys say it; where it is not said, every use is allowed
+    # Entra's keys say it; where it is not said, every use is allowed.
+    made_for = key.get("use", "sig") == "sig"
     return made_for and (kind == "RSA" or (kind == "EC" and key.get("crv") == CURVE))
 
 

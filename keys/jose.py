@@ -1,9 +1,9 @@
 """Compact JWS (RFC 7515), read strictly: one value has one spelling.
 
-PyJWT's algorithm objects sign and verify. Its own `decode` is not used: on a payload of 4 KB its loop over the base64url
-characters takes three times as long as the signature, and it lets duplicate members and padding through. Nor is its
-`encode`: around each signature it writes the same header anew.
-The algorithm that verifies is the one that belongs to the key, never the one that a token asks for (RFC 8725, 3.1).
+PyJWT's algorithm objects sign and verify. Its own `decode` is not used: on a payload of 4 KB its loop over the
+base64url characters takes three times as long as the signature, and it lets duplicate members and padding through. Nor
+is its `encode`: around each signature it writes the same header anew. The algorithm that verifies is the one that
+belongs to the key, never the one that a token asks for (RFC 8725, 3.1).
 """
 
 import binascii
@@ -21,9 +21,12 @@ from jwt import PyJWS
 from keys.errors import RefusalCode, build_refusal
 
 SIGNATURE_ALGORITHMS = ("EdDSA",)
-CLOCK_SKEW = timedelta(minutes=5)  # by how much two authorities' clocks may differ; with NTP they do not
-MAX_DIGITS = 12  # a date in seconds, a serial: more digits than any of them needs
-MAX_SECONDS = 253_402_300_799  # the last second of the year 9999, where `datetime` ends
+# By how much two authorities' clocks may differ; with NTP they do not.
+CLOCK_SKEW = timedelta(minutes=5)
+# A date in seconds, a serial: more digits than any of them needs.
+MAX_DIGITS = 12
+# The last second of the year 9999, where `datetime` ends.
+MAX_SECONDS = 253_402_300_799
 
 _jws = PyJWS(algorithms=SIGNATURE_ALGORITHMS)
 
@@ -67,13 +70,15 @@ def decode(text: bytes | str) -> bytes:
     Raises Unreadable.
     """
     ascii_text = text.encode("ascii", "replace") if isinstance(text, str) else text
-    if b"+" in ascii_text or b"/" in ascii_text or b"=" in ascii_text:  # the reader takes these for - and _ too
+    # The reader takes these for - and _ too.
+    if b"+" in ascii_text or b"/" in ascii_text or b"=" in ascii_text:
         raise Unreadable("base64url")
     try:
         raw = pybase64.b64decode(ascii_text + b"=" * (-len(ascii_text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
         raise Unreadable("base64url") from None
-    over = len(ascii_text) % 4  # only the last characters can carry stray bits
+    # Only the last characters can carry stray bits.
+    over = len(ascii_text) % 4
     if over and encode(raw[1 - over :]).encode() != ascii_text[-over:]:
         raise Unreadable("base64url")
     return raw

@@ -28,9 +28,12 @@ from keys.algorithms import KEMS, SIGNING, key_id
 from keys.card import Status
 from keys.errors import RefusalCode, build_refusal
 
-SCRYPT = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and about a tenth of a second, once at the start of the process
-MAX_SCRYPT_N = 2**20  # 1 GiB: a file must not make us ask for more
-KEY_LIFE = timedelta(days=730)  # two years; operators rotate yearly, so no partner meets a key on its last day
+# 32 MiB and about a tenth of a second, once at the start of the process.
+SCRYPT = {"n": 2**15, "r": 8, "p": 1}
+# 1 GiB: a file must not make us ask for more.
+MAX_SCRYPT_N = 2**20
+# Two years; operators rotate yearly, so no partner meets a key on its last day.
+KEY_LIFE = timedelta(days=730)
 AT_REST = "AES-256-GCM"
 ROOT = "HKDF-SHA256"
 # The root in a home that version 0.1 made: four purposes use it as it is (`keys/digests.py`).

@@ -23,11 +23,13 @@ from keys.errors import NoteSignature, RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
-MAX_NOTE_CHARACTERS = 8_192  # a checkpoint is near 200; the rest is room for witnesses
+# A checkpoint is near 200; the rest is room for witnesses.
+MAX_NOTE_CHARACTERS = 8_192
 MAX_SIGNATURES = 16
 MAX_SIZE_DIGITS = 15
 ROOT_BYTES = 32
-_ED25519 = b"\x01"  # signature type
+# Signature type.
+_ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
 
 

@@ -1,4 +1,7 @@
-"""Time-based one-time codes as a second factor (TOTP, RFC 6238: SHA-1, six digits, thirty seconds), as authenticator apps make them."""
+"""Time-based one-time codes as a second factor, as authenticator apps make them.
+
+TOTP (RFC 6238) with SHA-1, six digits and thirty seconds.
+"""
 
 from base64 import b32encode
 from datetime import datetime
@@ -8,9 +11,11 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor import InvalidToken
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-SECRET_BYTES = 20  # as long as the output of the hash (RFC 4226, section 4, R6)
+# As long as the output of the hash (RFC 4226, section 4, R6).
+SECRET_BYTES = 20
 DIGITS, SECONDS = 6, 30
-AROUND = (0, -1, 1)  # steps: a clock may be half a minute off (RFC 6238, section 5.2)
+# Steps: a clock may be half a minute off (RFC 6238, section 5.2).
+AROUND = (0, -1, 1)
 
 
 def new_secret() -> bytes:

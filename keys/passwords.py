@@ -2,8 +2,9 @@
 
 64 MiB, three passes, four lanes: about an eighth of a second here, so whoever calls does it in a thread.
 
-One derivation at a time in the whole process. OpenSSL has one pool of threads for all lanes: two derivations at once each
-wait for threads that the other holds, for ever. Hashes that are kept say four lanes, so fewer lanes for new ones are no way out.
+One derivation at a time in the whole process. OpenSSL has one pool of threads for all lanes: two derivations at once
+each wait for threads that the other holds, for ever. Hashes that are kept say four lanes, so fewer lanes for new ones
+are no way out.
 """
 
 from functools import cache
@@ -15,8 +16,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 SALT_BYTES, HASH_BYTES = 16, 32
 PASSES, LANES, KIBIBYTES = 3, 4, 65_536
-MAX_PASSWORD = 256  # characters: a longer one is no password, and costs time
-_ONE_AT_A_TIME = Lock()  # of every derivation here, whoever asks for it
+# Characters: a longer one is no password, and costs time.
+MAX_PASSWORD = 256
+# Of every derivation here, whoever asks for it.
+_ONE_AT_A_TIME = Lock()
 
 
 def hashed(password: str) -> str:
@@ -36,7 +39,8 @@ def matches(password: str, kept: str | None) -> bool:
 
     Where none is stored (`kept` is None) it takes as long, so that nobody learns who has an account.
     """
-    nobodys = _nobody()  # made before the first check of any kind, so that it makes none longer than another
+    # Made before the first check of any kind, so that it makes none longer than another.
+    nobodys = _nobody()
     try:
         with _ONE_AT_A_TIME:
             Argon2id.verify_phc_encoded(password[:MAX_PASSWORD].encode(), kept or nobodys)

@@ -16,8 +16,10 @@ from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
-MAX_RECEIPT_BYTES = 16_384  # the codes of a bad message, and a checkpoint
-MAX_CODES = 64  # a message with more faults is told of the first of them
+# The codes of a bad message, and a checkpoint.
+MAX_RECEIPT_BYTES = 16_384
+# A message with more faults is told of the first of them.
+MAX_CODES = 64
 MAX_CHECKPOINT_CHARACTERS = 2_048
 
 KIND = jose.Kind(
@@ -39,11 +41,13 @@ class Receipt:
     issuer: str
     audience: str
     message_id: str | None
-    sha256: str  # hex, of the sealed message
+    # Hex, of the sealed message.
+    sha256: str
     issued_at: datetime
     result: Result
     codes: tuple[str, ...]
-    checkpoint: str | None  # signed note, see `note`
+    # Signed note, see `note`.
+    checkpoint: str | None
 
 
 def issue(
@@ -83,7 +87,8 @@ def issue(
         "checkpoint": checkpoint,
     }
     try:
-        _receipt(claims)  # a receipt that a partner would refuse does not leave the house
+        # A receipt that a partner would refuse does not leave the house.
+        _receipt(claims)
     except jose.Unreadable:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     ours = ring.signing

@@ -29,7 +29,8 @@ from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrap
 from keys.wrapping import WrappingKeys
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
-MAX_FILE_BYTES = 1_048_576  # thousands of keys; a larger file is not ours
+# Thousands of keys; a larger file is not ours.
+MAX_FILE_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class Ring:
         self.wrapping = WrappingKeys(key for key in keys if key.use == "rest")
         root = _find_root(keys) or _root_of_0_1(authority, keys)
         self.digests = DigestKeys(root.secret, made_by_0_1=root.alg == ROOT_OF_0_1)
+
+    @property
+    def has_one_key_for_two(self) -> bool:
+        """Is the wrapping key the root too, as in a home that version 0.1 made and whose keys were not rotated since?"""
+        return _find_root(self._keys) is None
 
     def __repr__(self) -> str:
         return f"Ring({self.authority!r}, {len(self._keys)} keys)"
@@ -208,7 +214,8 @@ def _write_durably(path: Path, text: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # as on a full disk: no half of a key ring is left behind
+    # As on a full disk: no half of a key ring is left behind.
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)

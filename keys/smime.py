@@ -1,8 +1,8 @@
 """Letters that an ordinary mail program opens: S/MIME 4.0 (RFC 8551), signed by us, then encrypted to one certificate.
 
-The certificates are those of people's mail programs, RSA and issued by whoever issues them: a person here has entered the
-recipient's, and that very certificate counts, not who signed it. Contents are encrypted with AES-256-CBC, which every mail
-program opens, and not with GCM, which Outlook does not everywhere.
+The certificates are those of people's mail programs, RSA and issued by whoever issues them: a person here has entered
+the recipient's, and that very certificate counts, not who signed it. Contents are encrypted with AES-256-CBC, which
+every mail program opens, and not with GCM, which Outlook does not everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +32,12 @@ from keys.errors import Refusal, RefusalCode, SmimeRefused, build_refusal
 
 DIGESTS: dict[str, HashAlgorithm] = {"sha256": SHA256(), "sha384": SHA384(), "sha512": SHA512()}
 LEAST_RSA_BITS = 2048
-MOST_SIGNERS = 4  # of one mail
-MOST_VALUES = 2_000  # of a signature: one with three certificates has some 300
-MOST_DEEP = 32  # values within values: a signature's lie some fifteen deep
+# The signers of one mail.
+MOST_SIGNERS = 4
+# The values of a signature: one with three certificates has some 300.
+MOST_VALUES = 2_000
+# Values within values: a signature's lie some fifteen deep.
+MOST_DEEP = 32
 FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -56,7 +59,8 @@ class Recipient:
 
     certificate_pem: str
     ends: datetime
-    private_key_was_in_file: bool  # theirs, which nobody else may have: it is not kept, and they must be told
+    # Theirs, which nobody else may have: it is not kept, and they must be told.
+    private_key_was_in_file: bool
 
 
 def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
@@ -136,7 +140,10 @@ def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes
 
 
 def _has_too_many_values(der: bytes) -> bool:
-    """Count the values of a DER text (X.690, 8.1) before it is parsed: each costs the parser far more than it costs here."""
+    """Count the values of a DER text (X.690, 8.1) before it is parsed.
+
+    Each costs the parser far more than it costs here.
+    """
     count, at, ends = 0, 0, [len(der)]
     while at < len(der):
         count += 1
@@ -146,7 +153,8 @@ def _has_too_many_values(der: bytes) -> bool:
         at += 2
         if size >= 0x80:
             size, at = int.from_bytes(der[at : at + (size & 0x7F)], "big"), at + (size & 0x7F)
-        if kind & 0x20:  # constructed: the values within are counted too
+        # Constructed: the values within are counted too.
+        if kind & 0x20:
             ends.append(at + size)
         else:
             at += size
@@ -199,7 +207,8 @@ def _read_key(data: bytes, passphrase: bytes) -> SigningKey:
     try:
         try:
             key = load(said, None)
-        except TypeError:  # it is encrypted
+        # It is encrypted.
+        except TypeError:
             key = _open_key(load, said, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise build_refusal(RefusalCode.SMIME_KEY_UNREADABLE) from None
@@ -213,7 +222,8 @@ def _open_key(
 ) -> PrivateKeyTypes:
     try:
         return load(said, passphrase)
-    except ValueError:  # which it also raises for what it cannot read
+    # It raises this also for what it cannot read.
+    except ValueError:
         raise build_refusal(RefusalCode.SMIME_PASSPHRASE) from None
 
 
@@ -263,7 +273,8 @@ def _encrypts(certificate: x509.Certificate) -> None:
     if key.key_size < LEAST_RSA_BITS:
         raise build_refusal(RefusalCode.SMIME_SHORT_KEY)
     usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
-    if usage and not usage.key_encipherment:  # without it, every use is allowed (RFC 5280, 4.2.1.3)
+    # Without it, every use is allowed (RFC 5280, 4.2.1.3).
+    if usage and not usage.key_encipherment:
         raise build_refusal(RefusalCode.SMIME_SIGN_ONLY)
     if purposes and not set(purposes) & FOR_MAIL:
         raise build_refusal(RefusalCode.SMIME_NOT_FOR_MAIL)

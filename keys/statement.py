@@ -1,8 +1,8 @@
 """A signed statement: what its issuer sent to one partner in some days, and what it has from that partner.
 
 A JWT (RFC 7519), in pages, so that any number of messages fits; `following` is the number of the next page. It names
-messages by their ids and the SHA-256 of the sealed bytes, with their kind, case and state; nothing of what they say. Like a
-receipt it carries the issuer's newest audit checkpoint.
+messages by their ids and the SHA-256 of the sealed bytes, with their kind, case and state; nothing of what they say.
+Like a receipt it carries the issuer's newest audit checkpoint.
 """
 
 import json
@@ -16,8 +16,10 @@ from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
-ROWS = 500  # sent, and as many received, on one page
-MAX_STATEMENT_BYTES = 524_288  # such a page has some 400 KB
+# Sent, and as many received, on one page.
+ROWS = 500
+# Such a page has some 400 KB.
+MAX_STATEMENT_BYTES = 524_288
 MAX_CHECKPOINT_CHARACTERS = 2_048
 
 KIND = jose.Kind(
@@ -104,7 +106,8 @@ def issue(
         "checkpoint": checkpoint,
     }
     try:
-        _statement(claims)  # a statement that a partner would refuse does not leave the house
+        # A statement that a partner would refuse does not leave the house.
+        _statement(claims)
     except jose.Unreadable:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     ours = ring.signing

@@ -34,14 +34,16 @@ def self_signed(host: str, *, now: datetime, days: int) -> tuple[bytes, bytes]:
     """
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])  # X.520: no longer than 64
+    # X.520: no longer than 64.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))  # clocks differ
+        # Clocks differ.
+        .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([_alternative_name(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -106,7 +106,8 @@ class Trust:
         self.current_card(authority, at)
         refusal: Refusal = build_refusal(RefusalCode.KEY_UNKNOWN, "no sealing key")
         for key, loaded in self._sealing[authority]:
-            if key.status == "retired":  # it still opens there, but nothing new is sealed to it
+            # It still opens there, but nothing new is sealed to it.
+            if key.status == "retired":
                 continue
             try:
                 _check_key(key, at)

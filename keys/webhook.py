@@ -1,4 +1,7 @@
-"""The signature under what we tell a case system (Standard Webhooks 1.0: `v1`, HMAC-SHA256 under a secret that both have)."""
+"""The signature under what we tell a case system.
+
+Standard Webhooks 1.0: `v1`, HMAC-SHA256 under a secret that both have.
+"""
 
 from base64 import b64encode
 from secrets import token_bytes
@@ -6,7 +9,8 @@ from secrets import token_bytes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-SECRET_BYTES = 32  # the standard wants 24 to 64
+# The standard wants 24 to 64.
+SECRET_BYTES = 32
 PREFIX = "whsec_"
 
 

@@ -1,4 +1,4 @@
-"""Wrapping keys: under them lie the data keys of our own copies (`keys/at_rest.py`), and nothing else is done with them.
+"""Wrapping keys, under which lie the data keys of our own copies (`keys/at_rest.py`). Nothing else is done with them.
 
 The newest wraps. An older one opens what it wrapped, for as long as the ring keeps it. A wrapped data key says which
 key wrapped it:

@@ -91,10 +91,10 @@ def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
                 _forget(element)
     except etree.XMLSyntaxError as why:
         where = f": see line {why.lineno}" if why.lineno else ""
-        sentence = f"The file is not whole, not XML, or not in the encoding that it declares{where}."
+        sentence = f"The file is not complete, not XML, or not in the encoding that it declares{where}."
         raise _unreadable("ctf.malformed", sentence) from None
     except ValueError:
-        raise _unreadable("ctf.malformed", "The file is not whole, or not XML.") from None
+        raise _unreadable("ctf.malformed", "The file is not complete, or not XML.") from None
     if header is None:
         raise _unreadable("ctf.malformed", "The file has no header.")
 
@@ -138,7 +138,7 @@ def _check_root(stream: BinaryIO, begins: int) -> None:
     root = next(_elements(_Bounded(stream), "start", "*"))
     stream.seek(begins)
     if root.getroottree().docinfo.doctype:
-        raise _unreadable("ctf.malformed", "The file declares a document type, which a CTF does not.")
+        raise _unreadable("ctf.malformed", "The file declares a document type, which is not allowed in a CTF.")
     if root.tag != "CTfile":
         raise _unreadable("ctf.malformed", "The file is not a Common Transfer File.")
 
@@ -147,8 +147,8 @@ def _checked(header: etree._Element, today: date) -> etree._Element:
     newest = version(today)
     found = _text(header, "CTFversion") or _text(header, "CTFVersion")
     if found.partition(".")[0] not in (str(newest), str(newest - 1)):
-        theirs = f", but of {found}" if VERSION.fullmatch(found) else ""
-        raise _unreadable("ctf.version", f"The file is not of CTF version {newest} or {newest - 1}{theirs}.")
+        theirs = f", but is {found}" if VERSION.fullmatch(found) else ""
+        raise _unreadable("ctf.version", f"The file must be CTF version {newest} or {newest - 1}{theirs}.")
     return header
 
 

@@ -87,9 +87,9 @@ def loaded(data: bytes) -> dict[str, Any]:
     try:
         said = _strict.decode(data.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise _unreadable("json.malformed", "The text is not JSON in UTF-8, or has a member twice.") from None
+        raise _unreadable("json.malformed", "The text is not JSON in UTF-8, or has the same member twice.") from None
     if not isinstance(said, dict):
-        raise _unreadable("json.shape", "The text is no JSON object.")
+        raise _unreadable("json.shape", "The text is not a JSON object.")
     return said
 
 
@@ -114,13 +114,13 @@ def _whole(cls: type, said: object, path: str, found: list[Finding]) -> Any:
         return None
     known, before = slots(cls), len(found)
     if said.keys() - {slot.element for slot in known}:
-        found.append(Finding("json.schema", "error", path, f"{name} holds a member that the schema does not have."))
+        found.append(Finding("json.schema", "error", path, f"{name} has a member that is not in the schema."))
     values: dict[str, Any] = {}
     for slot in known:
         if slot.element in said:
             values[slot.field] = _value(slot, said[slot.element], f"{path}/{slot.element}", found)
         elif not slot.optional:
-            found.append(Finding("json.schema", "error", path, f"{name} lacks {slot.element}."))
+            found.append(Finding("json.schema", "error", path, f"{name} has no {slot.element}."))
     return cls(**values) if len(found) == before else None
 
 

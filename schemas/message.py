@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
 from schemas import layout
 from schemas.shapes import (
@@ -32,7 +32,23 @@ from schemas.shapes import (
 
 T = TypeVar("T")
 
-RESTRICTIONS = ("none", "address-withheld", "phone-only")  # from the weakest to the strongest
+# How far a child's data may be shared, from the weakest restriction to the strongest; and the name of each body. They are
+# literal types, so that mypy refuses a slip in one of them also where it is compared (tests/structure/test_types.py).
+RestrictionLevel = Literal["none", "address-withheld", "phone-only"]
+MessageKind = Literal[
+    "TransferNotice",
+    "WhereaboutsEnquiry",
+    "WhereaboutsResponse",
+    "WhereaboutsUnknownNotice",
+    "LocatedNotice",
+    "Acknowledgement",
+    "Outcome",
+    "Withdrawal",
+    "Reminder",
+]
+
+RESTRICTIONS: tuple[RestrictionLevel, ...] = get_args(RestrictionLevel)
+KINDS: tuple[MessageKind, ...] = get_args(MessageKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +118,7 @@ class Officer:
 class Restriction:
     """How far a child's data may be shared, by whose decision, and when that is looked at again."""
 
-    level: Annotated[str, CodeList("restriction_levels")]
+    level: Annotated[RestrictionLevel, CodeList("restriction_levels")]
     reason: Annotated[str, CodeList("restriction_reasons")] | None = None
     decided_by: Name | None = None
     decided_on: date | None = None
@@ -385,8 +401,13 @@ BODIES: tuple[type[Body], ...] = (
 )
 
 
-OPENS_A_CASE = tuple(cls.__name__ for cls in (TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice))
-SEARCHES = tuple(cls.__name__ for cls in (WhereaboutsEnquiry, WhereaboutsUnknownNotice))
+OPENS_A_CASE: tuple[MessageKind, ...] = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+SEARCHES: tuple[MessageKind, ...] = ("WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+
+
+def get_kind(body: type[Body]) -> MessageKind:
+    """Return the kind of message that has a body of this class: the name of the class."""
+    return cast("MessageKind", body.__name__)
 
 
 @dataclass(frozen=True)
@@ -397,9 +418,9 @@ class Message:
     body: Body
 
     @property
-    def kind(self) -> str:
-        """Return the name of the body, as TransferNotice."""
-        return type(self.body).__name__
+    def kind(self) -> MessageKind:
+        """Return the name of the body."""
+        return get_kind(type(self.body))
 
     @cached_property
     def parts(self) -> tuple[object, ...]:
@@ -418,7 +439,7 @@ class Message:
         return found
 
     @property
-    def restriction(self) -> str:
+    def restriction(self) -> RestrictionLevel:
         """Return the level of restriction that governs the message; the lowest where its body names none."""
-        restriction = getattr(self.body, "restriction", None)
+        restriction: Restriction | None = getattr(self.body, "restriction", None)
         return restriction.level if restriction else RESTRICTIONS[0]

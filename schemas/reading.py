@@ -8,9 +8,70 @@ from functools import lru_cache
 
 from schemas import codes, officers
 from schemas.layout import Slot, is_ours, slots
-from schemas.shapes import CodeList
+from schemas.shapes import CodeList, Text
 
-WORDS = {"NCyearActual": "NC year, actual", "SENprovision": "SEN provision", "BS7666Address": "BS 7666 address"}
+WORDS = {  # elements whose name is not how an officer would say it; forms ask in the same words
+    "AddressLine": "Address",
+    "AlternativeProvisionStart": "Start date of alternative provision",
+    "BS7666Address": "Address",
+    "CareAuthority": "Responsible authority",
+    "Certainty": "Certainty of the move",
+    "Circulation": "Sent to",
+    "CMEReason": "Primary reason for CME",
+    "ConfirmedOn": "Date confirmed",
+    "Contact": "Parents, carers and other contacts",
+    "ConversationId": "Case reference",
+    "DecidedOn": "Date decided",
+    "DestinationAddress": "New address",
+    "DestinationSchool": "New school",
+    "DOB": "Date of birth",
+    "DOBEstimated": "Date of birth estimated",
+    "EHCP": "Education, health and care plan",
+    "Email": "Email address",
+    "EnquiriesCompletedOn": "Date the last enquiry was completed",
+    "Enquiry": "Reasonable enquiries made",
+    "EntryDate": "Start date",
+    "Estab": "Establishment number",
+    "ExclusionType": "Exclusion",
+    "HoursPerWeek": "Hours of education each week",
+    "InCare": "Looked after",
+    "Kind": "Type",
+    "Language": "First language",
+    "LastAttended": "Last date attended",
+    "LastSeenOn": "Last seen",
+    "LEA": "Local authority",
+    "LeavingDate": "Date removed from roll",
+    "LegalAction": "Attendance orders and legal action",
+    "Letter": "Ground for deletion (letter)",
+    "LocatedOn": "Date",
+    "LookedAfter": "Looked-after status",
+    "MadeBy": "Enquiry made by",
+    "MadeOn": "Date",
+    "MASHReferral": "Date of MASH referral",
+    "Missing": "Outstanding",
+    "MovedOn": "Date moved",
+    "MovedTo": "Authority the child moved to",
+    "NCyearActual": "National curriculum year",
+    "Needs": "SEND and risk factors",
+    "PassedTo": "Authority to contact",
+    "PhoneNo": "Telephone number",
+    "PostCode": "Postcode",
+    "ProvisionStatus": "Current provision",
+    "ReceivedOn": "Delivered on",
+    "Relationship": "Relationship to child",
+    "ReplyBy": "Reply needed by",
+    "ReviewOn": "Review date",
+    "Ring": "Contact for this notice",
+    "RiskGroup": "Risk factors",
+    "School": "Schools",
+    "SENprovision": "SEN provision",
+    "Sibling": "Siblings",
+    "UniqueLearnerNumber": "Unique learner number (ULN)",
+    "UnknownSince": "Whereabouts unknown since",
+    "UpnUnknown": "Reason for no UPN",
+    "Way": "Reason the search ended",
+}
+AUTHORITY = "[0-9]{3}"  # the shape of a code of an authority
 WORDS_KEPT = 1_024  # more than there are elements
 
 
@@ -99,17 +160,19 @@ def words(element: str) -> str:
 
 
 def _said(slot: Slot, value: object, *, coded: bool = True) -> str:
+    """Return one value in words. `coded`: with its code, and dates short, as a letter or a terminal has them; else as a page does."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        said = "yes" if value else "no"
+        return said if coded else said.capitalize()
     if isinstance(value, datetime):
         return f"{value:%d %b %Y %H:%M:%S} UTC"
     if isinstance(value, date):
-        return f"{value:%d %b %Y}"
+        return f"{value:%d %b %Y}" if coded else f"{value.day} {value:%B %Y}"
     if isinstance(slot.shape, CodeList):
         label = codes.labels(slot.shape.name).get(str(value), "")
         if label and label != value:
             return f"{label} ({value})" if coded else label
         return str(value)
-    if slot.element == "Authority":
+    if isinstance(slot.shape, Text) and slot.shape.pattern == AUTHORITY:
         return f"{codes.authority_name(str(value)) or 'unknown'} ({value})"
     return str(value)

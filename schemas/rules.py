@@ -73,39 +73,43 @@ def _body(message: Message, *steps: str) -> str:
     return "/".join(("Message", message.kind, *steps))
 
 
-@_rule("authority.same", "error", "Sender and recipient are the same authority.")
+@_rule("authority.same", "error", "The sender and the recipient are the same authority.")
 def _same(message: Message, today: date) -> Iterator[str]:
     if message.header.sender.authority == message.header.recipient.authority:
         yield "Message/Header/Recipient/Authority"
 
 
-@_rule("authority.unknown", "error", "There is no local authority with this DfE code.")
+@_rule("authority.unknown", "error", "No local authority has this DfE code.")
 def _unknown(message: Message, today: date) -> Iterator[str]:
     for name, party in (("Sender", message.header.sender), ("Recipient", message.header.recipient)):
         if codes.authority_name(party.authority) is None:
             yield f"Message/Header/{name}/Authority"
 
 
-@_rule("authority.ended", "error", "This authority has ended; send to its successor.")
+@_rule("authority.ended", "error", "This authority no longer exists. Send the notice to its successor.")
 def _ended(message: Message, today: date) -> Iterator[str]:
     code = message.header.recipient.authority
     if codes.authority_name(code) and not codes.is_live(code):
         yield "Message/Header/Recipient/Authority"
 
 
-@_rule("header.supersedes-itself", "error", "A correction cannot name itself as what it replaces.")
+@_rule("header.supersedes-itself", "error", "A correction cannot replace itself.")
 def _supersedes(message: Message, today: date) -> Iterator[str]:
     if message.header.supersedes == message.header.message_id:
         yield "Message/Header/Supersedes"
 
 
-@_rule("header.reply-to-nothing", "error", "A reply must say in InReplyTo which message it answers.")
+@_rule("header.reply-to-nothing", "error", "A reply must name the message it answers in InReplyTo.")
 def _reply(message: Message, today: date) -> Iterator[str]:
     if message.kind in REPLIES and message.header.in_reply_to is None:
         yield "Message/Header"
 
 
-@_rule("upn.check-letter", "error", "The UPN's first letter does not fit the rest of it; check it with the school.")
+@_rule(
+    "upn.check-letter",
+    "error",
+    "The UPN is not valid: the first letter does not match the other characters. Check it with the school.",
+)
 def _upn(message: Message, today: date) -> Iterator[str]:
     for child in message.each(Child):
         if child.upn and not is_upn(child.upn):
@@ -116,44 +120,42 @@ def _upn(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "Sibling", "UPN")
 
 
-@_rule("upn.no-reason", "error", "There is no UPN and no reason why; give one of the two.")
+@_rule("upn.no-reason", "error", "Enter a UPN, or the reason why there is none.")
 def _no_upn(message: Message, today: date) -> Iterator[str]:
     child = _child(message)
     if child and (child.upn is None) == (child.upn_unknown is None):
         yield _body(message, "Child")
 
 
-@_rule("upn.temporary", "warning", "The UPN is a temporary one; a permanent one may have been given since.")
+@_rule("upn.temporary", "warning", "This is a temporary UPN. Check if the child now has a permanent one.")
 def _temporary(message: Message, today: date) -> Iterator[str]:
     child = _child(message)
     if child and child.upn and child.upn[-1].isalpha():
         yield _body(message, "Child", "UPN")
 
 
-@_rule(
-    "upn.authority", "warning", "The UPN was not allocated by any authority that we know of; check it with the school."
-)
+@_rule("upn.authority", "warning", "No known authority allocated this UPN. Check it with the school.")
 def _upn_authority(message: Message, today: date) -> Iterator[str]:
     child = _child(message)
     if child and child.upn and codes.authority_name(child.upn[1:4]) is None:
         yield _body(message, "Child", "UPN")
 
 
-@_rule("dob.future", "error", "The date of birth lies in the future.")
+@_rule("dob.future", "error", "Date of birth must be in the past.")
 def _future_dob(message: Message, today: date) -> Iterator[str]:
     for name, dob in _births(message):
         if dob > today:
             yield _body(message, name, "DOB")
 
 
-@_rule("dob.implausible", "error", "The date of birth is more than 150 years ago.")
+@_rule("dob.implausible", "error", "Date of birth must be less than 150 years ago.")
 def _old_dob(message: Message, today: date) -> Iterator[str]:
     for name, dob in _births(message):
         if today.year - dob.year > OLDEST:
             yield _body(message, name, "DOB")
 
 
-@_rule("age.not-compulsory", "warning", "The child is not of compulsory school age, which is from 5 to 16.")
+@_rule("age.not-compulsory", "warning", "The child is not of compulsory school age (5 to 16).")
 def _age(message: Message, today: date) -> Iterator[str]:
     child = _child(message)
     if child and child.dob <= today:
@@ -165,7 +167,7 @@ def _age(message: Message, today: date) -> Iterator[str]:
 @_rule(
     "restriction.no-reason",
     "error",
-    "A restriction must say its reason, by whom it was decided, and when it is reviewed.",
+    "Enter the reason for the restriction, who decided it, and its review date.",
 )
 def _restriction_reason(message: Message, today: date) -> Iterator[str]:
     restriction = getattr(message.body, "restriction", None)
@@ -180,7 +182,7 @@ def _restriction_reason(message: Message, today: date) -> Iterator[str]:
 @_rule(
     "restriction.address",
     "error",
-    "The child's address is withheld, so no street, postcode, school or contact may be sent.",
+    "Address withheld: this notice includes an address, school or contact. Remove it before you send.",
 )
 def _restricted_address(message: Message, today: date) -> Iterator[str]:
     body = message.body
@@ -194,7 +196,11 @@ def _restricted_address(message: Message, today: date) -> Iterator[str]:
             yield _body(message, name)
 
 
-@_rule("restriction.phone-only", "error", "Nothing about this child may go by machine: only whom to ring.")
+@_rule(
+    "restriction.phone-only",
+    "error",
+    "Phone only: this notice includes details about the child. Give only who to call.",
+)
 def _phone_only(message: Message, today: date) -> Iterator[str]:
     if message.restriction != "phone-only":
         return
@@ -209,7 +215,7 @@ def _phone_only(message: Message, today: date) -> Iterator[str]:
             yield _body(message, name)
 
 
-@_rule("restriction.broadcast", "error", "A restricted child is never asked about of more than one authority.")
+@_rule("restriction.broadcast", "error", "You can ask only one authority about a child with a restriction.")
 def _broadcast(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, WhereaboutsEnquiry)
@@ -219,21 +225,19 @@ def _broadcast(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "Circulation")
 
 
-@_rule(
-    "child.absent", "error", "The notice does not say whom it is about; only one that is phone-only may leave that out."
-)
+@_rule("child.absent", "error", "Enter the child's details. Only a phone only notice can leave them out.")
 def _child_absent(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, TransferNotice) and message.body.child is None and message.restriction != "phone-only":
         yield _body(message)
 
 
-@_rule("unknown.no-enquiries", "error", "Whereabouts are unknown only when reasonable enquiries were made: list them.")
+@_rule("unknown.no-enquiries", "error", "Add the reasonable enquiries that were made.")
 def _no_enquiries(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice) and not message.body.enquiry:
         yield _body(message)
 
 
-@_rule("unknown.enquiry-open", "error", "An enquiry still awaits its reply, so whereabouts are not yet unknown.")
+@_rule("unknown.enquiry-open", "error", "An enquiry is still waiting for a reply. Enter its result before you send.")
 def _open_enquiry(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice):
         yield from (
@@ -244,7 +248,7 @@ def _open_enquiry(message: Message, today: date) -> Iterator[str]:
 @_rule(
     "unknown.incomplete",
     "error",
-    "The checklist is not complete: home, family, the council's records and social care are needed.",
+    "Required enquiries are missing. Add: home visit, family contacts, council records, children's social care.",
 )
 def _incomplete(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice) and message.body.enquiry:
@@ -253,13 +257,13 @@ def _incomplete(message: Message, today: date) -> Iterator[str]:
             yield _body(message, "Enquiry")
 
 
-@_rule("enquiry.future", "error", "An enquiry is dated in the future.")
+@_rule("enquiry.future", "error", "Date of the enquiry must be today or in the past.")
 def _future_enquiry(message: Message, today: date) -> Iterator[str]:
     if any(one.made_on > today for one in message.each(Enquiry)):
         yield _body(message, "Enquiry", "MadeOn")
 
 
-@_rule("response.found-by-machine", "error", "Only an officer may say that a child was found.")
+@_rule("response.found-by-machine", "error", "Only an officer can answer that a child is known here.")
 def _found_by_machine(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, WhereaboutsResponse)
@@ -269,7 +273,7 @@ def _found_by_machine(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "AnsweredBy")
 
 
-@_rule("response.nobody-to-ring", "error", "The answer asks for a call, or says found, but not whom to ring.")
+@_rule("response.nobody-to-ring", "error", "Enter who the other authority should call.")
 def _nobody_to_ring(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, WhereaboutsResponse)
@@ -279,7 +283,7 @@ def _nobody_to_ring(message: Message, today: date) -> Iterator[str]:
         yield _body(message)
 
 
-@_rule("acknowledgement.no-reason", "error", "A rejection must say why.")
+@_rule("acknowledgement.no-reason", "error", "Enter the reason for rejecting the notice.")
 def _no_reason(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, Acknowledgement)
@@ -289,7 +293,7 @@ def _no_reason(message: Message, today: date) -> Iterator[str]:
         yield _body(message)
 
 
-@_rule("acknowledgement.passed-to-nobody", "error", "It was passed on, but not to which authority.")
+@_rule("acknowledgement.passed-to-nobody", "error", "Enter which authority the sender should contact.")
 def _passed_on(message: Message, today: date) -> Iterator[str]:
     if (
         isinstance(message.body, Acknowledgement)
@@ -300,7 +304,9 @@ def _passed_on(message: Message, today: date) -> Iterator[str]:
 
 
 @_rule(
-    "acknowledgement.passed-to-unknown", "error", "It was passed on to an authority that does not exist, or has ended."
+    "acknowledgement.passed-to-unknown",
+    "error",
+    "The authority that the sender should contact does not exist, or no longer does.",
 )
 def _passed_to_unknown(message: Message, today: date) -> Iterator[str]:
     body = message.body
@@ -308,52 +314,56 @@ def _passed_to_unknown(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "PassedTo")
 
 
-@_rule("acknowledgement.other-unsaid", "error", "It was rejected for another reason, but the note does not say which.")
+@_rule("acknowledgement.other-unsaid", "error", "Enter the reason for rejecting the notice in the note.")
 def _other_unsaid(message: Message, today: date) -> Iterator[str]:
     body = message.body
     if isinstance(body, Acknowledgement) and body.reason == "other" and not body.note:
         yield _body(message, "Reason")
 
 
-@_rule("outcome.moved-to-nowhere", "error", "The child moved on to another authority, but not to which.")
+@_rule("outcome.moved-to-nowhere", "error", "Enter which authority the child has moved to.")
 def _moved_on(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, Outcome) and message.body.result == "moved-on" and not message.body.moved_to:
         yield _body(message)
 
 
-@_rule("outcome.moved-to-unknown", "error", "The child moved on to an authority that does not exist, or has ended.")
+@_rule(
+    "outcome.moved-to-unknown", "error", "The authority that the child has moved to does not exist, or no longer does."
+)
 def _moved_to_unknown(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, Outcome) and message.body.moved_to and not codes.is_live(message.body.moved_to):
         yield _body(message, "MovedTo")
 
 
-@_rule("outcome.future", "error", "The outcome was confirmed on a day that has not come.")
+@_rule("outcome.future", "error", "Date the outcome was confirmed must be today or in the past.")
 def _future_outcome(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, Outcome) and message.body.confirmed_on > today:
         yield _body(message, "ConfirmedOn")
 
 
-@_rule("located.future", "error", "The child was located on a day that has not come.")
+@_rule("located.future", "error", "Date the search ended must be today or in the past.")
 def _future_located(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, LocatedNotice) and message.body.located_on > today:
         yield _body(message, "LocatedOn")
 
 
-@_rule("ground.not-in-regulations", "error", "The regulations of that year have no ground with this letter.")
+@_rule(
+    "ground.not-in-regulations", "error", "The regulations of that year have no ground for deletion with this letter."
+)
 def _ground(message: Message, today: date) -> Iterator[str]:
     ground = getattr(message.body, "ground_for_deletion", None)
     if ground and ground.letter not in codes.grounds(ground.regulations):
         yield _body(message, "GroundForDeletion", "Letter")
 
 
-@_rule("care.no-authority", "error", "The child is looked after, but not by which authority.")
+@_rule("care.no-authority", "error", "Enter which authority is responsible for the looked-after child.")
 def _care(message: Message, today: date) -> Iterator[str]:
     for care in message.each(LookedAfter):
         if care.in_care and not care.care_authority:
             yield _body(message, "Needs", "LookedAfter")
 
 
-@_rule("address.postcode", "warning", "The postcode does not have the form of one.")
+@_rule("address.postcode", "warning", "This does not look like a postcode. Check it.")
 def _postcode(message: Message, today: date) -> Iterator[str]:
     for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress")):
         address = getattr(message.body, part, None)
@@ -361,7 +371,7 @@ def _postcode(message: Message, today: date) -> Iterator[str]:
             yield _body(message, name, "PostCode")
 
 
-@_rule("address.empty", "error", "An address holds no line of it.")
+@_rule("address.empty", "error", "Enter at least one line of the address.")
 def _empty(message: Message, today: date) -> Iterator[str]:
     for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress")):
         address = getattr(message.body, part, None)
@@ -372,7 +382,7 @@ def _empty(message: Message, today: date) -> Iterator[str]:
 @_rule(
     "email.ended-domain",
     "error",
-    "This e-mail domain was closed or is misspelt (GCSX, GSI); give the address in use today.",
+    "This email domain has closed, or is misspelt (GCSX, GSI). Enter the current email address.",
 )
 def _email(message: Message, today: date) -> Iterator[str]:
     addresses = [address for one in message.parts if (address := getattr(one, "email", None))]

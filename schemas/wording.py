@@ -23,21 +23,21 @@ BEGINS = (
     (rb"", "The file does not begin with <, as XML does: it may be plain text, a CSV table or a picture."),
 )
 MALFORMED: dict[int, str] = {
-    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an element is not closed, or by a tag of another name",
-    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: "it ends before every element is closed, so a part may be missing",
+    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an element is not closed, or is closed by a different tag",
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: "it ends before every element is closed, so part of it may be missing",
     etree.ErrorTypes.ERR_GT_REQUIRED: "a tag is not finished with >",
     etree.ErrorTypes.ERR_NAME_REQUIRED: "in text, & must be written as &amp; and < as &lt;",
     etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING: "in text, & must be written as &amp;",
-    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: "it holds a name between & and ; that XML does not know",
-    etree.ErrorTypes.ERR_INVALID_CHAR: "it holds a control character",
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: "it has a name between & and ; that XML does not know",
+    etree.ErrorTypes.ERR_INVALID_CHAR: "it contains a control character",
     etree.ErrorTypes.ERR_DOCUMENT_END: "something follows after its end",
-    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "something stands before <?xml",
+    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "something comes before <?xml",
 }
 FAULTS = {
-    "SCHEMAV_CVC_TYPE_3_1_1": "carries an attribute, which no element of a message may",
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "carries an attribute, which no element of a message may",
-    "SCHEMAV_CVC_TYPE_3_1_2": "holds other elements, where only a value may stand",
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "holds text between its elements, where none may stand",
+    "SCHEMAV_CVC_TYPE_3_1_1": "has an attribute, which is not allowed in a message",
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "has an attribute, which is not allowed in a message",
+    "SCHEMAV_CVC_TYPE_3_1_2": "contains elements, but must contain only a value",
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "contains text between its elements",
 }
 KINDS: dict[type, str] = {
     date: "a date written as 2015-03-31",
@@ -69,7 +69,7 @@ def not_xml(data: bytes) -> str:
 def malformed(code: int) -> str:
     """Return the sentence on why the parser could not go on. `code` is libxml2's own, 0 where it had none."""
     why = MALFORMED.get(code)
-    return "The file is not well-formed XML" + (f": {why}." if why else ".")
+    return "The file is not valid XML" + (f": {why}." if why else ".")
 
 
 def place(element: etree._Element) -> str:
@@ -93,9 +93,9 @@ def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
         return f"{name} {FAULTS[kind]}."
     slot = PLACES.get(path)
     if slot is None or is_ours(slot.kind):
-        return f"{name} is not as the schema wants it."
+        return f"{name} does not match the schema."
     if not element.text and slot.optional:
-        return f"{name} is empty; leave it out where there is nothing to say."
+        return f"{name} is empty. Leave it out if there is nothing to enter."
     return f"{name} must be {wanted(slot)}."
 
 
@@ -123,8 +123,8 @@ def _either(names: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-OUT_OF_ORDER = "The elements here do not stand in the order of the schema."
-OF_A_MESSAGE = f"A Message holds a Header and then one of these: {_either([cls.__name__ for cls in BODIES])}."
+OUT_OF_ORDER = "The elements here are not in the order of the schema."
+OF_A_MESSAGE = f"A Message has a Header, then one of these: {_either([cls.__name__ for cls in BODIES])}."
 
 
 def _inside(parent: etree._Element) -> tuple[str, tuple[Slot, ...]]:
@@ -142,7 +142,7 @@ def _lacking(parent: etree._Element) -> str:
     name, absent = _inside(parent)[0], _absent(parent)
     if absent is None:
         return OF_A_MESSAGE
-    return f"{name} lacks {absent}, which must stand " + (f"after {_name(parent[-1])}." if len(parent) else "first.")
+    return f"{name} has no {absent}. It must come " + (f"after {_name(parent[-1])}." if len(parent) else "first.")
 
 
 def _unexpected(element: etree._Element) -> str:
@@ -154,16 +154,16 @@ def _unexpected(element: etree._Element) -> str:
     order = {slot.element: at for at, slot in enumerate(inner)}
     child, absent = _name(element), _absent(parent)
     if child not in order:
-        return f"On this line stands an element that {name} does not have" + (
-            f"; {absent} is lacking." if absent else "."
+        return f"This line has an element that is not allowed in {name}" + (
+            f", and {absent} is missing." if absent else "."
         )
     at = order[child]
     if absent and order[absent] < at:
-        return f"{name} lacks {absent}, which must stand before {child}."
+        return f"{name} has no {absent}. It must come before {child}."
     before = [_name(one) for one in element.itersiblings(preceding=True)]  # the nearest first
     if before.count(child) >= inner[at].most:
-        return f"{child} stands more than {'once' if inner[at].most == 1 else f'{inner[at].most} times'} in {name}."
+        return f"{name} has {child} more than {'once' if inner[at].most == 1 else f'{inner[at].most} times'}."
     if later := [one for one in before if order.get(one, at) > at]:
-        return f"{child} must stand before {later[-1]} in {name}."
+        return f"{child} must come before {later[-1]} in {name}."
     earlier = [one for one in map(_name, element.itersiblings()) if order.get(one, at) < at]
-    return f"{child} must stand after {max(earlier, key=order.__getitem__)} in {name}." if earlier else OUT_OF_ORDER
+    return f"{child} must come after {max(earlier, key=order.__getitem__)} in {name}." if earlier else OUT_OF_ORDER

@@ -78,7 +78,7 @@ def parsed(data: bytes) -> etree._Element:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_text(data)
     if data.count(b"<") > MAX_MARKUP or len(ATTRIBUTE.findall(data)) > MAX_ATTRIBUTES:
-        raise _unreadable("xml.too-large", "The file holds more elements or attributes than any message.")
+        raise _unreadable("xml.too-large", "The file has too many elements or attributes for a message.")
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as why:
@@ -86,7 +86,9 @@ def parsed(data: bytes) -> etree._Element:
         raise _unreadable("xml.malformed", wording.malformed(code), line) from None
     tree = root.getroottree()
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
-        raise _unreadable("xml.dtd", "The file declares a document type or entities, which a message may not.", 1)
+        raise _unreadable(
+            "xml.dtd", "The file declares a document type or entities, which is not allowed in a message.", 1
+        )
     _check_nodes(root)
     if root.tag != TAG + "Message":
         raise _unreadable("xml.namespace", f"The file is not a Message of {NAMESPACE}.", root.sourceline)
@@ -108,28 +110,28 @@ def _parser() -> etree.XMLParser[etree._Element]:
 def _check_text(data: bytes) -> None:
     declared = ENCODING.match(data[:200].removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].upper() not in (b"UTF-8", b"US-ASCII"):
-        raise _unreadable("xml.encoding", "The file declares an encoding other than UTF-8; save it as UTF-8.", 1)
+        raise _unreadable("xml.encoding", "The file declares an encoding other than UTF-8. Save it as UTF-8.", 1)
     if not BEGIN.match(data):
         if UTF_16.match(data):
-            raise _unreadable("xml.encoding", "The file is UTF-16 text; save it as UTF-8.")
+            raise _unreadable("xml.encoding", "The file is UTF-16 text. Save it as UTF-8.")
         raise _unreadable("xml.not-xml", wording.not_xml(data))
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        raise _unreadable(
-            "xml.encoding", "The file is not UTF-8 text, whatever it declares; save it as UTF-8."
-        ) from None
+        raise _unreadable("xml.encoding", "The file is not UTF-8 text, even if it says so. Save it as UTF-8.") from None
 
 
 def _check_nodes(root: etree._Element) -> None:
     for element in INSTRUCTIONS(root):
         raise _unreadable(
-            "xml.instruction", "The file holds a processing instruction, which a message may not.", element.sourceline
+            "xml.instruction",
+            "The file has a processing instruction, which is not allowed in a message.",
+            element.sourceline,
         )
     for element in TOO_LONG(root):
-        raise _unreadable("xml.too-large", f"An element holds more than {MAX_TEXT:,} characters.", element.sourceline)
+        raise _unreadable("xml.too-large", f"An element has more than {MAX_TEXT:,} characters.", element.sourceline)
     for element in TOO_DEEP(root):
-        raise _unreadable("xml.too-deep", f"Elements lie more than {MAX_DEPTH} deep.", element.sourceline)
+        raise _unreadable("xml.too-deep", f"Elements are nested more than {MAX_DEPTH} deep.", element.sourceline)
 
 
 def _unreadable(code: str, sentence: str, line: int | None = None) -> Unreadable:
@@ -253,7 +255,7 @@ def _message(root: etree._Element) -> Message:
         body = next(following)
         said = _take(BODY_OF[str(body.tag)], body, following)
     except ValueError:  # a date that the XSD's calendar has and Python's has not, such as the year 0000
-        raise _unreadable("xml.schema", "The message holds a date that does not exist.") from None
+        raise _unreadable("xml.schema", "The message has a date that does not exist.") from None
     assert isinstance(taken, Header)  # noqa: S101 - what `_take` makes of Header
     assert isinstance(said, Body)  # noqa: S101
     return Message(taken, said)

@@ -1,7 +1,7 @@
 """Two authorities that trust each other, each with its own folder, keys, database and port.
 
-What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases are derived at
-the lowest cost, PostgreSQL does not wait for the disk, and a new database is a copy of one that was migrated once. Where
+What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases and passwords are derived at
+the lowest cost, carriers are looked up once, PostgreSQL does not wait for the disk, and a new database is a copy of one that was migrated once. Where
 such a cost is the subject, a test asks for it: `real_costs`, `disk_path`, or a PostgreSQL server that is `durable`.
 """
 
@@ -10,6 +10,8 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from random import SystemRandom
 from secrets import token_hex
@@ -23,13 +25,15 @@ from gateway import home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
 from gateway.store.database import Store
-from keys import key_file
+from keys import key_file, passwords
 from tests.postgres import server
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
 ENOUGH_MEMORY = 2 * 2**30  # bytes that must be free there; the whole suite takes less than one GiB at a time
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
 CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}
+PRODUCTS_ARGON2 = {"PASSES": passwords.PASSES, "KIBIBYTES": passwords.KIBIBYTES}
+CHEAP_ARGON2 = {"PASSES": 1, "KIBIBYTES": 8 * passwords.LANES}  # no less is allowed
 
 settings.register_profile("without a clock", deadline=None)  # a busy machine makes no example wrong
 settings.load_profile("without a clock")
@@ -56,19 +60,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = shares
 
 
+def _set_costs(scrypt: dict[str, int], argon2: dict[str, int]) -> None:
+    """From now on a passphrase and a password cost this much; a password that was kept costs what it cost when it was set."""
+    key_file.SCRYPT.update(scrypt)
+    for name, cost in argon2.items():
+        setattr(passwords, name, cost)
+    passwords._nobody.cache_clear()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_passphrases() -> Iterator[None]:
-    key_file.SCRYPT.update(CHEAP_SCRYPT)
+def _cheap_costs() -> Iterator[None]:
+    _set_costs(CHEAP_SCRYPT, CHEAP_ARGON2)
     yield
-    key_file.SCRYPT.update(PRODUCTS_SCRYPT)
+    _set_costs(PRODUCTS_SCRYPT, PRODUCTS_ARGON2)
 
 
 @pytest.fixture
-def real_costs(_cheap_passphrases: None) -> Iterator[None]:
-    """Passphrases cost what they cost in the product."""
-    key_file.SCRYPT.update(PRODUCTS_SCRYPT)
+def real_costs(_cheap_costs: None) -> Iterator[None]:
+    """Passphrases and passwords cost what they cost in the product."""
+    _set_costs(PRODUCTS_SCRYPT, PRODUCTS_ARGON2)
     yield
-    key_file.SCRYPT.update(CHEAP_SCRYPT)
+    _set_costs(CHEAP_SCRYPT, CHEAP_ARGON2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _carriers_found_once() -> Iterator[None]:
+    """The carriers that are installed are looked up once: each look reads the metadata of every package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapters.route.entry_points", cache(entry_points))
+        yield
 
 
 @pytest.fixture

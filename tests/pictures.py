@@ -35,11 +35,11 @@ async def pictures(here: Authority, there: Authority, browser: Browser, case: st
     await officer.open("/inbox")
     await take(officer, "inbox")
     await officer.open(f"/cases/{case}")
-    await officer.page.get_by_role("button", name="Accept the notice").click()
-    await officer.page.get_by_label("Note for the officer there").fill("A place at Exampleton Primary is being sought.")
+    await officer.page.get_by_role("button", name="Accept this notice").click()
+    await officer.page.get_by_label("Note to Sandwell").fill("A place at Exampleton Primary is being sought.")
     await take(officer, "accept")
-    await officer.page.get_by_role("button", name="Accept").click()
-    await officer.page.get_by_text("It is done").wait_for()
+    await officer.page.get_by_role("button", name="Accept notice").click()
+    await officer.page.get_by_text("Notice accepted.").wait_for()
     await officer.open(f"/cases/{case}")
     await take(officer, "case", 1500)
     await officer.open("/find")
@@ -60,10 +60,10 @@ async def pictures(here: Authority, there: Authority, browser: Browser, case: st
 async def compose(officer: Desk) -> None:
     """The list of what a notice asks, and one of its pages."""
     await officer.open("/compositions")
-    await officer.page.get_by_label("A transfer notice").check()
+    await officer.page.get_by_label("Transfer notice").check()
     await officer.page.get_by_role("button", name="Continue", exact=True).click()
     await take(officer, "compose", 1150)
-    await officer.page.get_by_role("link", name="The child's names").click()
+    await officer.page.get_by_role("link", name="Name", exact=True).click()
     await officer.page.locator("#surname").fill("Testchild-Example")
     await take(officer, "compose-child")
 

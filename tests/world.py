@@ -43,12 +43,14 @@ class Wire:
     unanswered: float = 0.0  # of batches that arrive, their receipts on their way back
     down: set[str] = field(default_factory=set)
     went: dict[tuple[str, str], datetime] = field(default_factory=dict)  # from whom to whom, and when last
+    stirred: dict[str, datetime] = field(default_factory=dict)  # when last something came to, or left, an authority
 
     async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         if {address.authority, address.us} & self.down or self.chance.random() < self.lost:
             return [TryLater("lost on its way")] * len(parcels)
         there = self.world.houses[address.authority]
         self.went[address.us, address.authority] = self.world.now
+        self.stirred[address.us] = self.stirred[address.authority] = self.world.now
         receipts = await receive(there, [parcel.sealed for parcel in parcels], address.us)
         if self.chance.random() < self.unanswered:
             return [TryLater("the answer did not come")] * len(parcels)

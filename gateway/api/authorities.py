@@ -30,7 +30,7 @@ OPERATIONS = (
         "/authorities",
         "listAuthorities",
         Act.SEE_PARTNERS,
-        "Every other live local authority, and how it is reached from here",
+        "List authorities and how to reach them",
         listed,
         gives=Authorities,
     ),

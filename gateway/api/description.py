@@ -21,33 +21,33 @@ from schemas.json_schema import REF, definitions
 
 VERSION = "1"
 ALWAYS = {
-    401: "there is no token, or it does not count",
-    403: "the token does not grant this",
-    429: "more requests than were agreed",
-    500: "a fault of ours",
-    503: "nothing can be kept now",
+    401: "the token is missing or not valid",
+    403: "the token does not allow this",
+    429: "too many requests",
+    500: "a fault in the gateway",
+    503: "nothing can be saved at the moment",
 }
 OF_PARTS = {404: "there is nothing under this id"}
-OF_QUERY = {400: "the query is not written as it must be"}
+OF_QUERY = {400: "the query is not valid"}
 OF_POST = {
     400: "the Idempotency-Key is missing, or the body cannot be read",
     408: "the body did not arrive in time",
-    409: "it is not possible as things stand, or this very request is under way",
-    413: "the body is larger than any message",
-    415: "the body has a form that is not read here",
-    422: "what is said breaks the schema or a rule, or the key was used for another request",
+    409: "not possible in this state, or the same request is already being processed",
+    413: "the body is too large for a message",
+    415: "the body is in a format that is not accepted",
+    422: "the message breaks the schema or a rule, or the key was used for another request",
 }
-OF_NOTICE = {406: "there is no form that is accepted", 410: "its key was destroyed, and the notice with it"}
+OF_NOTICE = {406: "no accepted format is available", 410: "the notice was permanently deleted"}
 SAYS_PARTS = {
     "notice": "The id of a message",
     "receipt": "The number of a receipt",
-    "reply": "The number of a reply by mail",
+    "reply": "The number of an email reply",
     "webhook": "The id of a webhook",
 }
 EVENTS = {
-    Event.RECEIVED: "A message came, and was kept",
-    Event.STATE: "A message may stand otherwise: ask how",
-    Event.RECEIPT: "The other authority's gateway signed for a message of ours",
+    Event.RECEIVED: "A message was received",
+    Event.STATE: "The status of a message may have changed: get its status",
+    Event.RECEIPT: "A delivery receipt was received for a message you sent",
 }
 SIMPLE: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
@@ -71,7 +71,7 @@ def described(operations: Sequence[Operation]) -> dict[str, Any]:
         "info": {
             "title": "cme-gateway",
             "version": VERSION,
-            "summary": "Children Missing Education notices, for case systems of one local authority.",
+            "summary": "Children missing education notices, for the connected systems of one local authority.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": PREFIX}],
@@ -201,14 +201,14 @@ def _token() -> dict[str, Any]:
     }
     form = {"type": "object", "properties": fields_of_form, "required": ["grant_type", "client_id", "client_secret"]}
     refusals = {
-        400: "it is no request for a token, or for a scope that the client does not have",
+        400: "the request for a token is not valid, or asks for a scope that the client does not have",
         401: "the client is not known, has ended or is locked, or the secret is wrong",
         **{status: OF_POST[status] for status in (408, 413, 415)},
         **{status: ALWAYS[status] for status in (429, 500, 503)},
     }
     return {
         "operationId": "getToken",
-        "summary": "An access token for ten minutes (OAuth 2.0, client credentials)",
+        "summary": "Get an access token",
         "requestBody": {"required": True, "content": {FORM: {"schema": form}}},
         "responses": {
             "200": {"description": "Done.", "content": {JSON: {"schema": {"$ref": f"{REF}Token"}}}},

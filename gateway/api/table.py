@@ -19,7 +19,7 @@ def table() -> str:
 def _rows() -> Iterator[str]:
     yield "| | does | scope | takes | gives |"
     yield "|---|---|---|---|---|"
-    yield f"| `POST /token` | An access token for ten minutes | the secret | `{FORM}` | `Token` |"
+    yield f"| `POST /token` | Get an access token | the secret | `{FORM}` | `Token` |"
     for one in operations():
         scopes = " or ".join(f"`{scope}`" for scope in scopes_of(one))
         yield f"| `{one.method} {one.path}` | {one.says} | {scopes} | {_takes(one)} | {_gives(one)} |"

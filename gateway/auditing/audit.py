@@ -131,15 +131,15 @@ def verify(
             fields = json.loads(kept.entry)
             columns = (kept.number, audit_log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
             if columns != tuple(fields.get(name) for name in COLUMNS):
-                faults.append(f"Entry {kept.number}: its columns do not say what its text says.")
+                faults.append(f"Entry {kept.number}: its columns do not match its text.")
             if mentioned != set(fields.get("mentions", ())):
-                faults.append(f"Entry {kept.number}: it is not found by the notices that its text mentions.")
+                faults.append(f"Entry {kept.number}: it cannot be found by the notices that its text mentions.")
             if kept.leaf != leaf_hash(kept.entry.encode()):
                 faults.append(f"Entry {kept.number}: its text was changed after it was written.")
             leaves.append(kept.leaf)
             if len(leaves) == audit_log.BLOCK:
                 if next(blocks, None) != (kept.number // audit_log.BLOCK, merkle.root(leaves)):
-                    faults.append(f"Entry {kept.number}: the root kept for the block that ends with it is not its own.")
+                    faults.append(f"Entry {kept.number}: the stored root of the block that ends with it is wrong.")
                 leaves.clear()
             yield kept.entry
 
@@ -148,20 +148,20 @@ def verify(
     elsewhere = _elsewhere(tx, ends, seen)
     verdict = check(lines(), audit_log.checkpoints(tx), trust, authority, elsewhere)
     if next(blocks, None) is not None:
-        faults.append("The root of a block is kept of which not all entries are here.")
+        faults.append("A root is stored for a block, but some of its entries are missing.")
     head = audit_log.head(tx)
     if head.size != verdict.size:
-        faults.append(f"The head says {head.size} entries, but the log holds {verdict.size}.")
+        faults.append(f"The head says {head.size} entries, but the log has {verdict.size}.")
     elif head.root() != verdict.root:
         faults.append(
-            f"The head says {head.size} entries, as there are, but others than these: one was changed, or the head was."
+            f"The head says {head.size} entries, which is right, but its root does not match them. An entry was changed, or the head was."
         )
     return replace(verdict, faults=(*faults, *verdict.faults, *held))
 
 
 def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str, str]:
     """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
-    found = {note: f"the receipt of entry {number} that we gave" for note, number in ends.given.items()}
+    found = {note: f"the receipt that this gateway gave, in entry {number}" for note, number in ends.given.items()}
     found |= seen
     ours = set(audit_log.checkpoints(tx)) if found else set()
     return {note: who for note, who in found.items() if note not in ours}
@@ -174,13 +174,13 @@ def _with_mentions(
     number, mentioned = next(mentions, NO_MORE)
     for kept in entries:
         while number < kept.number:
-            faults.append(f"Notices are found by entry {number:.0f}, which is not here.")
+            faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
             number, mentioned = next(mentions, NO_MORE)
         yield kept, mentioned if number == kept.number else set()
         if number == kept.number:
             number, mentioned = next(mentions, NO_MORE)
     if number != NO_MORE[0]:
-        faults.append(f"Notices are found by entry {number:.0f}, which is not here.")
+        faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
 
 
 def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> Verdict:
@@ -219,11 +219,11 @@ def check(
     for text in entries:
         said = _number(text)
         if said != expected:
-            faults.append(f"Entry {expected}: an entry is missing, doubled or out of order here.")
+            faults.append(f"Entry {expected}: an entry is missing, repeated or out of order here.")
         expected = (expected if said is None else said) + 1
         tree = tree.append([leaf_hash(text.encode())])
         faults += [
-            f"The first {tree.size} entries are not those of the checkpoint in {who}."
+            f"The first {tree.size} entries do not match the checkpoint in {who}."
             for seen, who in others.get(tree.size, ())
             if seen != tree.root()
         ]
@@ -235,25 +235,25 @@ def check(
         later += 1
         if later == 0:
             at = f"Entries {agreed} to {tree.size - 1}"
-            faults.append(f"{at}: one of them is not what was signed at checkpoint {tree.size}.")
+            faults.append(f"{at}: one of them does not match what was signed at checkpoint {tree.size}.")
     if later > 0:
-        faults.append(f"{later} later checkpoints do not agree either, as follows from the first.")
+        faults.append(f"{later} later checkpoints do not match either, because of the first.")
     if beyond := [size for size in roots if size > tree.size]:
-        faults.append(f"A checkpoint was signed over {max(beyond)} entries, but only {tree.size} are here.")
+        faults.append(f"A checkpoint was signed for {max(beyond)} entries, but there are only {tree.size}.")
     faults += [
-        f"A checkpoint over {size} entries stands in {who}, but only {tree.size} are here: the end of the log was cut off."
+        f"A checkpoint for {size} entries is in {who}, but there are only {tree.size}. The end of the log was removed."
         for size in sorted(others, reverse=True)[:MOST_CUT]
         for _, who in others[size][:1]
         if size > tree.size
     ]
     if lost := [size for size in others if size <= tree.size and size not in roots]:
         faults.append(
-            f"The checkpoint over {max(lost)} entries, which stands in {others[max(lost)][0][1]}, is not among our own:"
-            " it was taken away."
+            f"The checkpoint for {max(lost)} entries, which is in {others[max(lost)][0][1]}, is missing from this log."
+            " It was removed."
         )
     covered = max((size for size in signed if size <= tree.size), default=0)
     if not signed:
-        faults.append("No checkpoint is signed with a key that counts, so nothing shows that this is the whole log.")
+        faults.append("No checkpoint is signed with a valid key, so it cannot be shown that the log is complete.")
     return Verdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
 
 

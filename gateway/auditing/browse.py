@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Authority
 from gateway.core import audit_sentences, merkle
+from gateway.core.labels import name_kind
 from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, outbox, people
 from gateway.store.audit_log import Entry, Kept
@@ -21,7 +22,6 @@ from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
 from schemas import codes
-from schemas.reading import words
 
 PAGE = 50  # entries
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -143,7 +143,7 @@ def _line(kept: Kept, called: Mapping[str, str]) -> Line:
         parts["partner"] = partner
     sentence, more = audit_sentences.told(kept.act, parts), audit_sentences.untold(kept.act, detail)
     if "kind" in more and kept.act != "audit.reviewed":
-        more["kind"] = words(more["kind"])
+        more["kind"] = name_kind(more["kind"])
     return Line(kept.number, kept.at, kept.act, kept.actor, kept.about, kept.partner, sentence, more, kept.entry)
 
 

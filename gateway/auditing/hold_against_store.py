@@ -34,11 +34,11 @@ def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Ite
     yield from _owner(tx, authority)
     for number, name, partner, ours in verify_queries.unkept(tx):
         lies = (
-            f"was queued for {partner}, but it is not in the outbox"
+            f"was sent to {partner}, but it is not in the outbox"
             if ours
-            else f"of {partner} was kept, but it is not in the inbox"
+            else f"from {partner} was received, but it is not in the inbox"
         )
-        yield f"Entry {number} tells that message {name} {lies}."
+        yield f"Entry {number} says that message {name} {lies}."
     for messages in (verify_queries.came(tx), verify_queries.sent(tx)):
         for one in messages:
             yield from _message(one, ring)
@@ -49,15 +49,15 @@ def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Ite
 def _owner(tx: Connection, authority: str) -> Iterator[str]:
     found = owner.read(tx)
     if found is None or found.authority != authority:
-        yield f"The database does not name {authority} as whose it is."
+        yield f"The database does not name {authority} as its owner."
 
 
 def _message(one: Held, ring: Ring | None) -> Iterator[str]:
     act = "notice.queued" if one.sent else "message.kept"
-    name = f"Message {one.message_id} {'to' if one.sent else 'of'} {one.partner}"
+    name = f"Message {one.message_id} {'to' if one.sent else 'from'} {one.partner}"
     made = next((entry for entry in reversed(one.noted) if entry.act == act), None)
     if made is None:
-        yield f"{name} lies in the {'outbox' if one.sent else 'inbox'}, but no entry tells of it."
+        yield f"{name} is in the {'outbox' if one.sent else 'inbox'}, but has no entry."
         return
     sealed = [made, *(entry for entry in one.noted if entry.act == "notice.sealed-anew")][-1]
     said = {"digest": one.digest == sealed.digest, "day": one.at == sealed.at, "sender": one.by in (None, made.actor)}
@@ -67,12 +67,12 @@ def _message(one: Held, ring: Ring | None) -> Iterator[str]:
     }
     if wrong := [what for what, fits in said.items() if not fits]:
         yield (
-            f"{name}: {' and '.join(wrong)} are not what entry {made.number} says."
+            f"{name}: {' and '.join(wrong)} do not match entry {made.number}."
             if wrong[1:]
-            else f"{name}: the {wrong[0]} is not what entry {made.number} says."
+            else f"{name}: the {wrong[0]} does not match entry {made.number}."
         )
     if not _stands(one):
-        yield f"{name} stands as {one.state}, which is not what the entries about it say (the first is {made.number})."
+        yield f"{name} has the state {one.state}, which does not match its entries (the first is {made.number})."
     yield from _copy(one, sealed, name, ring)
 
 
@@ -87,14 +87,14 @@ def _stands(one: Held) -> bool:
 
 def _copy(one: Held, made: Noted, name: str, ring: Ring | None) -> Iterator[str]:
     if made.detail.get("copy", (digest := sha256(one.content).hexdigest())) != digest:
-        yield f"{name}: our copy was changed since entry {made.number}."
+        yield f"{name}: the stored copy was changed since entry {made.number}."
     elif ring and one.data_key is not None:
         try:
             at_rest.unlock(Locked(one.data_key, one.content), about=one.message_id, ring=ring)
         except Refusal:
-            yield f"{name}: our copy, or its key, was changed since entry {made.number}."
+            yield f"{name}: the stored copy, or its key, was changed since entry {made.number}."
     if one.sealed is not None and sha256(one.sealed).hexdigest() != one.digest:
-        yield f"{name}: the sealed message was changed since entry {made.number}."
+        yield f"{name}: the encrypted message was changed since entry {made.number}."
 
 
 def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
@@ -104,16 +104,16 @@ def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
             continue
         count += 1
         fits = [one for one in found if _is_of(one, entry)]
-        whose = "that we gave" if entry.act in verify_queries.GIVEN else f"of {entry.partner}"
+        whose = "that this gateway gave" if entry.act in verify_queries.GIVEN else f"from {entry.partner}"
         if not fits:
-            gone = "was changed" if found else "is gone"
+            gone = "was changed" if found else "is missing"
             yield f"Entry {entry.number}: the receipt {whose} for message {entry.about or entry.digest} {gone}."
         elif entry.act in verify_queries.GIVEN:
             note = receipt.claimed(fits[0].token).checkpoint
             if note:
                 ends.given.setdefault(note, entry.number)
     if (lie := verify_queries.count_receipts(tx)) > count:
-        yield f"{lie} receipts lie here, but the log tells of {count}."
+        yield f"There are {lie} receipts, but the log has entries for {count}."
 
 
 def _is_of(one: Signed, entry: Noted) -> bool:
@@ -144,15 +144,15 @@ def _accounts(tx: Connection) -> Iterator[str]:
         known[name] = may, not one.act.endswith(".ended"), one.number
     for name, may, active in verify_queries.accounts(tx):
         if name not in known:
-            yield f"The account of {name} lies here, but no entry tells of it."
+            yield f"The account of {name} exists, but has no entry."
             continue
         told, counts, number = known.pop(name)
         if may != told:
-            yield f"The account of {name} may act as {_list(may)}, but entry {number} says {_list(told)}."
+            yield f"The account of {name} has {_list(may)}, but entry {number} says {_list(told)}."
         if active != counts:
-            yield f"The account of {name} is {'open' if active else 'ended'}, but entry {number} says otherwise."
+            yield f"The account of {name} is {'active' if active else 'not active'}, but entry {number} says otherwise."
     for name, (_, _, number) in known.items():
-        yield f"Entry {number} tells of the account of {name}, but it is not there."
+        yield f"Entry {number} is about the account of {name}, but it does not exist."
 
 
 def _list(names: frozenset[str]) -> str:

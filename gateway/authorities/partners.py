@@ -11,6 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, partners
 from gateway.store.audit_log import Entry
@@ -68,12 +69,12 @@ def _known(confirmed: Partner, last: datetime | None) -> Known:
 def _ends(theirs: Card) -> Iterator[End]:
     """Of keys of one use, the last counts: as long as one is left, they can be written to, and believed."""
     yield End("card", theirs.expires_at)
-    for use, what in (("enc", "keys to seal to"), ("sig", "keys that sign")):
+    for use, what in (("enc", "encryption key"), ("sig", "signing key")):
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
             yield End(what, max(left))
     for route in theirs.routes:
         if route.certificate and (at := tls.pinned_ends(route.certificate)):
-            yield End(f"certificate of the route {route.kind}", at)
+            yield End(f"certificate of the {labels.name_route(route.kind)} route", at)
 
 
 def examine(here: Authority, token: str) -> Card:

@@ -114,8 +114,8 @@ def astray(here: Authority, notice: Message) -> str | None:
     if lies_in in (None, goes_to):
         return None
     return (
-        f"The destination's postcode lies in {codes.authority_name(lies_in or '')} ({lies_in}), "
-        f"but the notice goes to {codes.authority_name(goes_to)} ({goes_to})."
+        f"The new postcode is in {codes.authority_name(lies_in or '')} ({lies_in}), "
+        f"but the notice is to {codes.authority_name(goes_to)} ({goes_to})."
     )
 
 
@@ -182,7 +182,7 @@ def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tupl
                 unknown[new] += 1
             yield short, code
     except csv.Error:
-        raise _not_one("it is no CSV table") from None
+        raise _not_one("it is not a CSV table") from None
     finally:
         text.detach()  # the stream is its opener's to close
 

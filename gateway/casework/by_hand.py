@@ -69,7 +69,7 @@ def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: 
     def write(tx: Connection) -> None:
         reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
-            raise too_late(outbox.get(tx, message_id).state)
+            raise too_late(_name_status(outbox.get(tx, message_id)))
         calls.add(tx, kept)
         entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
         audit_log.append(tx, here.now(), [entry])
@@ -91,7 +91,7 @@ def close(here: Authority, message_id: str, by: str) -> None:
     def write(tx: Connection) -> None:
         reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
-            raise too_late(outbox.get(tx, message_id).state)
+            raise too_late(_name_status(outbox.get(tx, message_id)))
         entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
         audit_log.append(tx, here.now(), [entry])
 
@@ -127,7 +127,7 @@ def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
     if sent.kind not in kinds:
         raise NotAllowed("call.other-kind")
     if sent.state in ENDED:
-        raise too_late(sent.state)
+        raise too_late(_name_status(sent))
     return sent
 
 
@@ -138,3 +138,7 @@ def _check(here: Authority, sent: Delivery, call: Call) -> None:
         raise NotAllowed("text.hidden-sign", sign=sign)
     if sent.restriction == "phone-only" and call.note:
         raise NotAllowed("call.restricted")
+
+
+def _name_status(sent: Delivery) -> str:
+    return labels.name_status("sent", sent.kind, sent.state, sent.cause)

@@ -121,19 +121,19 @@ def _alone_moved_it(sent: Delivery, reply: MailReply, others: Sequence[MailReply
 def _reason(reply: MailReply, judgement: Judgement) -> str:
     match judgement:
         case Judgement.ACCEPTED:
-            return f"accepted by mail: {worth(reply)}"
+            return f"accepted by email: {worth(reply)}"
         case Judgement.NOT_ACCEPTED:
-            return f"not accepted, by mail: {worth(reply)}"
+            return f"not accepted, by email: {worth(reply)}"
         case Judgement.NO_PERSON:
-            return "a mail in answer was not from a person after all"
+            return "the email reply was not from a person"
         case _:
             assert_never(judgement)
 
 
 def worth(reply: MailReply) -> str:
-    """How good an answer it is."""
-    whence = f"a reply by mail from {reply.domain or 'an address that is not clear'}"
+    """Return how good an answer it is, in words."""
+    domain = reply.domain or "an unclear address"
     if reply.signed:
-        return f"{whence}, signed with the certificate that we hold"
-    elsewhere = "" if reply.from_there else ", which is not where we wrote to"
-    return f"{whence}{elsewhere}; with our reference, not signed"
+        return f"an email from {domain}, signed with the certificate held here"
+    elsewhere = "" if reply.from_there else ", which is not the address it was sent to"
+    return f"an email from {domain}{elsewhere}; it quotes the reference and is not signed"

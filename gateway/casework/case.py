@@ -18,12 +18,11 @@ from gateway.casework import by_hand
 from gateway.casework.message_summary import Stands, stands
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
-from gateway.core import open_actions, safeguards
-from gateway.core.audit_acts import READINGS, in_words
+from gateway.core import labels, open_actions, safeguards
+from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
 from gateway.core.message_name import split
 from gateway.core.open_actions import Choice
-from gateway.core.replies import SENTENCES
 from gateway.errors import NotFound
 from gateway.reconciliation import deadlines, reconcile
 from gateway.reconciliation.deadlines import Agreed
@@ -37,7 +36,6 @@ from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
-from schemas.reading import words
 
 TAIL = 12  # characters of a reference, as lists show it
 THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
@@ -60,7 +58,7 @@ class Notice(Stands):
     @property
     def title(self) -> str:
         """What it is, in words."""
-        return words(self.kind)
+        return labels.name_kind(self.kind)
 
     @property
     def is_task(self) -> bool:
@@ -70,7 +68,7 @@ class Notice(Stands):
     @property
     def why(self) -> str:
         """Why it has no effect."""
-        return SENTENCES[self.misfit] if self.misfit else ""
+        return labels.explain_misfit(self.misfit) if self.misfit else ""
 
     @property
     def ring(self) -> str:
@@ -248,7 +246,7 @@ def _together(steps: Iterable[Step]) -> Iterator[Step]:
     ):
         same = list(some)
         first = same[0]
-        yield replace(first, what=f"{first.what}, {len(same)} times") if len(same) > 2 else first
+        yield replace(first, what=f"{first.what} ({len(same)} times)") if len(same) > 2 else first
         if len(same) == 2:
             yield same[1]
 
@@ -370,13 +368,18 @@ def _steps(
     done: list[Step] = []
     readings: list[Step] = []
     for kind, entry in audit.of_case(tx, case):
-        (readings if entry.act in READINGS else done).append(_step(kind, entry, called))
+        (readings if entry.act in READINGS else done).append(_step(kind, entry, called, wide=_is_wide(sent)))
     return [*done, *(step for one in sent for step in _tries(tx, one))], readings
 
 
-def _step(kind: str, entry: Kept, called: Mapping[str, str]) -> Step:
-    who = called.get(entry.actor, entry.actor)
-    return Step(entry.at, f"{words(kind)}: {in_words(entry.act)}", who, theirs=entry.act in THEIRS)
+def _step(kind: str, entry: Kept, called: Mapping[str, str], *, wide: bool) -> Step:
+    """What was done to many at once names none of them, so that it can be one step."""
+    what = labels.describe_act(entry.act, kind, "" if wide else entry.partner or "")
+    return Step(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)
+
+
+def _who(actor: str, called: Mapping[str, str]) -> str:
+    return called.get(actor, labels.name_actor(actor))
 
 
 def _tries(tx: Connection, one: Delivery) -> Iterator[Step]:
@@ -385,12 +388,12 @@ def _tries(tx: Connection, one: Delivery) -> Iterator[Step]:
         at, ending = tried["at"], tried["ending"]
         assert isinstance(at, datetime)  # noqa: S101 - the column's type
         if ending != "receipted":
-            what = f"{words(one.kind)}: tried by {tried['route']}: {ending}"
-            yield Step(at, what, "cme-gateway", str(tried["reason"] or ""))
+            what = labels.describe_try(str(ending), str(tried["route"]), one.kind, one.recipient)
+            yield Step(at, what, labels.name_actor("cme-gateway"), str(tried["reason"] or ""))
 
 
 def _call(here: Authority, kept: calls.Kept, called: Mapping[str, str]) -> Step:
     call = by_hand.opened(here, kept)
-    whom = f"Spoken to {call.spoken_to}. {call.note or ''}" if call else "With whom: the key was destroyed."
-    what = "Call: the outcome was told" if kept.result else "Call: handed over by telephone"
-    return Step(kept.at, what, called.get(kept.recorded_by, kept.recorded_by), whom.strip())
+    whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
+    what = labels.describe_call(kept.result)
+    return Step(kept.at, what, _who(kept.recorded_by, called), whom.strip())

@@ -9,6 +9,7 @@ from gateway.core.replies import Misfit
 from gateway.store.blind_index import Lies
 from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery
+from schemas.message import MessageKind, RestrictionLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,11 @@ class Stands:
     lies: Lies
     message_id: str
     case: str
-    kind: str
+    kind: MessageKind
     partner: str
     state: str
     at: datetime  # when it was queued here, or came
-    restriction: str
+    restriction: RestrictionLevel
     test: bool
     in_reply_to: str | None
     misfit: Misfit | None = None  # why it has no effect on what it names

@@ -14,7 +14,7 @@ from gateway.one import drafts
 from gateway.store import audit_log
 from gateway.store import drafts as kept_drafts
 from gateway.store.drafts import Draft, State
-from schemas.message import Restriction
+from schemas.message import RESTRICTIONS, Restriction
 
 FURTHER = (  # what a row says that the notice does not
     ("Restricted", "restricted"),
@@ -130,7 +130,9 @@ def _restriction(
         return None
     if level == "none":  # with a reason it contradicts itself, which is refused
         return Restriction(level="none", reason=reason, review_on=until)
-    return Restriction(level=level, reason=reason, decided_by=by, decided_on=here.now().date(), review_on=until)
+    # `coded` lets no other text pass.
+    chosen = next(one for one in RESTRICTIONS if one == level)
+    return Restriction(level=chosen, reason=reason, decided_by=by, decided_on=here.now().date(), review_on=until)
 
 
 @commands.command("correct")

@@ -23,7 +23,7 @@ def show_refusal(why: Exception) -> int:
             is_ring = isinstance(why, RingRefused)
             return _show(why.sentence, why.code, why.next_in_terminal, WRONG_SETTING if is_ring else REFUSED)
         case Unreadable():
-            next_step = "Correct it and try again. Nothing was kept."
+            next_step = "Correct it, then try again. Nothing was saved."
             return _show(why.problems[0].sentence, why.code, next_step, REFUSED)
     if isinstance(why, OSError) and (known := of_disk(why)):
         return _show(known.sentence, known.code, known.next_in_terminal, known.exit_code)

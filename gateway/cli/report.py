@@ -132,7 +132,7 @@ def _value(page: Page) -> dict[str, object]:
         {
             "title": one.title,
             "note": one.note,
-            "rows": [dict(zip((column.heading for column in one.columns), row, strict=True)) for row in one.rows],
+            "rows": [dict(zip((column.name for column in one.columns), row, strict=True)) for row in one.rows],
         }
         for one in page.tables
     ]

@@ -40,12 +40,12 @@ def _questions(visit: Visit) -> Sequence[Question]:
     known = {*visit.here.trust.authorities(), *visit.here.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
-        Question("kind", "What was done", "select", options=_kinds, optional=True),
-        Question("person", "By whom", optional=True),
-        Question("partner", "Partner", "select", options=lambda: named, optional=True),
-        Question("reference", "Reference of a notice, a draft or a case", optional=True),
-        Question("since", "From", "day", optional=True),
-        Question("until", "To", "day", optional=True),
+        Question("kind", "Activity", "select", options=_kinds, optional=True),
+        Question("person", "User", optional=True),
+        Question("partner", "Authority", "select", options=lambda: named, optional=True),
+        Question("reference", "Reference (notice, leaver or case)", optional=True),
+        Question("since", "From", "day", optional=True, noun="The start date"),
+        Question("until", "To", "day", optional=True, noun="The end date"),
     )
 
 
@@ -91,10 +91,10 @@ def _read(visit: Visit, typed: Mapping[str, str]) -> Answers:
     answers = forms.read(_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
-        wrong["reference"] = "A whole id, or its last twelve characters, such as 4c1f09a2b3d4"
+        wrong["reference"] = "Enter a full reference or its last 12 characters, for example 4c1f09a2b3d4"
     first, last = answers.values.get("since"), answers.values.get("until")
     if isinstance(first, date) and isinstance(last, date) and last < first:
-        wrong["until"] = "A day that is not before the first"
+        wrong["until"] = "The end date must be the same as or after the start date"
     return Answers({**answers.values, "reference": reference}, wrong)
 
 

@@ -9,10 +9,16 @@ from gateway.casework import case
 from gateway.console.case_actions import FORMS, about
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
+from gateway.core.open_actions import Choice
 from gateway.core.permissions import Act, Role
 from gateway.exchange import respond
 from gateway.store import people as kept
 from schemas.message import SEARCHES
+
+DONE = {
+    "search-ended": "Search ended. The gateway is telling everyone you asked.",
+    "reply": "Email reply recorded.",
+}  # by pages that are no form of one notice
 
 
 async def look(visit: Visit) -> web.StreamResponse:
@@ -21,7 +27,18 @@ async def look(visit: Visit) -> web.StreamResponse:
     others = await visit.here.store.read(kept.every) if visit.may(Act.ASSIGN) else []
     outreach = [one for one in others if Role.OUTREACH in one.roles and one.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
-    return visit.page("case.html", case=found, forms=open_forms, outreach=outreach, searched=SEARCHES)
+    return visit.page(
+        "case.html", case=found, forms=open_forms, outreach=outreach, searched=SEARCHES, banner=_banner(visit, found)
+    )
+
+
+def _banner(visit: Visit, found: case.Case) -> str:
+    """Return what is said of the act that led here; nothing where none did."""
+    done, name = visit.request.query.get("done", ""), visit.request.query.get("notice", "")
+    if done in DONE:
+        return DONE[done]
+    notice = next((one for one in found.notices if str(one.name) == name), None)
+    return FORMS[Choice(done)].worded(notice).done if notice and done in FORMS else ""
 
 
 async def assign(visit: Visit) -> web.StreamResponse:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -18,6 +19,8 @@ from gateway.console import forms
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.console.forms import Answers, Question
+from gateway.core import labels
+from gateway.core.causes import split_cause
 from gateway.core.open_actions import Choice
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed, Unconfirmed
@@ -29,22 +32,56 @@ from schemas.findings import Finding
 from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
-CONFIRM = "Say that you have looked at it"
+CONFIRM = "Confirm that you have checked these and the notice is correct"
 OTHERS = (Choice.PASS_ON, Choice.SEND_ON)  # acts that name the authority that should have it: neither we nor who has it
 Do = Callable[[Visit, Notice, Answers], str | None]  # where to go then, if not to the case
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """How an act is called for one notice: its heading, its button, what it does, and what is said once it is done."""
+
+    title: str
+    button: str
+    lead: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """One act: what it is called, what it asks, and who does it."""
+    """One act: what it is called, what it asks, and who does it.
+
+    In the texts `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called, and `{result}`
+    what it is answered with.
+    """
 
     act: Act
     title: str
     button: str
     lead: str
+    done: str
     questions: Callable[[Notice], Sequence[Question]]
     do: Do
-    weighty: bool = False  # it takes something back, or says no
+    # It takes something back, or says no.
+    weighty: bool = False
+
+    def worded(self, notice: Notice) -> Wording:
+        """Return its words for this notice."""
+        _, code = split_cause(notice.cause)
+        names = {
+            "partner": notice.partner_name,
+            "authority": labels.name_authority(code) if code else "another authority",
+            "notice": "enquiry" if notice.kind == "WhereaboutsEnquiry" else "notice",
+            "record": "Record answer" if notice.kind == "WhereaboutsEnquiry" else "Record and close case",
+            "closes": ""
+            if notice.kind == "WhereaboutsEnquiry"
+            else " This closes the case, even if the child was not found.",
+            "recorded": "Answer recorded."
+            if notice.kind == "WhereaboutsEnquiry"
+            else "Outcome recorded. This case is closed.",
+            "result": "an answer" if notice.kind == "WhereaboutsEnquiry" else "an outcome",
+        }
+        return Wording(*(text.format_map(names) for text in (self.title, self.button, self.lead, self.done)))
 
 
 def _codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
@@ -58,33 +95,52 @@ def _authorities() -> Sequence[tuple[str, str]]:
 
 
 _NOTE = Question(
-    "note", "Note for the officer there", "note", "They read it; nothing of it is shown elsewhere.", optional=True
+    "note", "Note to the other authority", "note", "Only people who can open this case will see it.", optional=True
 )
 _NOTE_OF_REJECTION = replace(
-    _NOTE, hint="You need to write one if you reject it for another reason. They read it.", sometimes=True
+    _NOTE,
+    hint='Enter a note if you selected "Another reason". Only people who can open this case will see it.',
+    sometimes=True,
 )
-_NOTE_OF_CALL = Question("note", "What was said", "note", "Kept here, locked; not sent.", optional=True)
 _SPOKEN = (
-    Question("spoken_to", "With whom did you speak?", hint="Name and role", missing="Say with whom you spoke"),
-    Question("on", "On which day?", "day"),
-    Question("time", "At what time?", "time", "Such as 14:30"),
+    Question("spoken_to", "Who did you speak to?", hint="Name and role", missing="Enter who you spoke to"),
+    Question("on", "Date of call", "day", missing="Enter the date of the call"),
+    Question("time", "Time of call", "time", "For example, 2:30pm or 14:30", missing="Enter the time of the call"),
 )
 
 LOCATED = (
-    Question("way", "How does the search end?", "radios", options=_codes("located_ways")),
-    Question("on", "On which day?", "day"),
+    Question(
+        "way",
+        "Why is the search ending?",
+        "radios",
+        options=_codes("located_ways"),
+        missing="Select why the search is ending",
+    ),
+    Question("on", "Date this was confirmed or decided", "day", missing="Enter the date"),
     Question(
         "decided_by",
-        "Who decided it, if a manager did?",
-        hint="You need to answer this if a manager decided.",
+        "Name of the manager who decided",
+        hint="Only if a manager decided to end the search.",
         optional=True,
         sometimes=True,
     ),
 )
 
 
+def _note_of_call(notice: Notice) -> Sequence[Question]:
+    """Of a child about whom nothing may be sent, nothing is kept either."""
+    if notice.restriction == "phone-only":
+        return ()
+    hint = f"Stored encrypted. Not sent to {notice.partner_name}."
+    return (Question("note", "What was said", "note", hint, optional=True),)
+
+
+def _note_to(notice: Notice) -> Question:
+    return replace(_NOTE, label=f"Note to {notice.partner_name}")
+
+
 def _no_note_if_restricted(notice: Notice, *rest: Question) -> Sequence[Question]:
-    return rest if notice.restriction != "none" else (*rest, _NOTE)
+    return rest if notice.restriction != "none" else (*rest, _note_to(notice))
 
 
 def _nothing(_: Notice) -> Sequence[Question]:
@@ -154,165 +210,240 @@ def _send_on(visit: Visit, notice: Notice, said: Answers) -> None:
     amend.send_on(visit.here, notice.message_id, said.text("to"), visit.by, confirmed=confirmed(visit))
 
 
+def _answers(notice: Notice) -> Sequence[tuple[str, str]]:
+    """Return what may be answered to an enquiry, as the officer says it who answers."""
+    return (
+        ("found", "Yes, the child is known to us"),
+        ("no-trace", "No trace of the child in our records"),
+        ("ring-me", f"Ask {notice.partner_name} to call me"),
+    )
+
+
+def _outcome_questions(notice: Notice) -> Sequence[Question]:
+    phone_only = notice.restriction == "phone-only"
+    moved_to = Question(
+        "moved_to",
+        "Which authority has the child moved to?",
+        "select",
+        "Only if the child has moved to another authority.",
+        options=_authorities,
+        optional=True,
+        sometimes=True,
+    )
+    return _no_note_if_restricted(
+        notice,
+        Question(
+            "result",
+            "What is the outcome?",
+            "radios",
+            options=_codes("outcomes", *(("moved-on",) if phone_only else ())),
+            missing="Select an outcome",
+        ),
+        Question(
+            "on",
+            "When was this confirmed?",
+            "day",
+            missing="Enter the date this was confirmed",
+            noun="The date this was confirmed",
+        ),
+        *(() if phone_only else (moved_to,)),
+    )
+
+
+def _rejection_questions(notice: Notice) -> Sequence[Question]:
+    restricted = notice.restriction != "none"
+    return (
+        Question(
+            "reason",
+            "Why are you rejecting it?",
+            "radios",
+            options=_codes("rejection_reasons", *(("other",) if restricted else ())),
+            missing="Select why you are rejecting it",
+        ),
+        *(() if restricted else (replace(_NOTE_OF_REJECTION, label=_note_to(notice).label),)),
+    )
+
+
+def _passing_questions(notice: Notice) -> Sequence[Question]:
+    if notice.restriction == "phone-only":
+        return ()
+    which = Question(
+        "passed_to",
+        f"Which authority should {notice.partner_name} contact?",
+        "select",
+        options=_authorities,
+        missing="Select an authority",
+    )
+    return _no_note_if_restricted(notice, which)
+
+
+def _told_questions(notice: Notice) -> Sequence[Question]:
+    return (
+        Question(
+            "result",
+            f"What did {notice.partner_name} tell you?",
+            "radios",
+            options=_codes(by_hand.TOLD[notice.kind]),
+            missing="Select what you were told",
+        ),
+        *_SPOKEN,
+        *_note_of_call(notice),
+    )
+
+
 FORMS: Mapping[Choice, Form] = {
     Choice.ACCEPT: Form(
         Act.ANSWER,
-        "Accept the notice",
-        "Accept",
-        "You tell the other authority that an officer here has the case. The outcome comes later.",
+        "Accept this notice",
+        "Accept notice",
+        "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
+        "Notice accepted. The gateway is telling {partner}.",
         _no_note_if_restricted,
         partial(_acknowledge, "accepted"),
     ),
     Choice.ANSWER: Form(
         Act.ANSWER,
-        "Answer the search",
-        "Send the answer",
-        "You tell the other authority whether we know this child. Where the child is goes by telephone only.",
+        "Answer this {notice}",
+        "Send answer",
+        "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will call you.",
+        "Your answer is being sent to {partner}.",
         lambda notice: _no_note_if_restricted(
             notice,
-            Question("result", "What do we know of the child?", "radios", options=_codes("whereabouts_results")),
+            Question(
+                "result",
+                "Is this child known to you?",
+                "radios",
+                options=partial(_answers, notice),
+                missing="Select whether the child is known to you",
+            ),
         ),
         _answer,
     ),
     Choice.CONCLUDE: Form(
         Act.ANSWER,
-        "Say what became of the child",
         "Send the outcome",
-        "This ends the case for both authorities.",
-        lambda notice: _no_note_if_restricted(
-            notice,
-            Question(
-                "result",
-                "What became of the child?",
-                "radios",
-                options=_codes("outcomes", *(("moved-on",) if notice.restriction == "phone-only" else ())),
-            ),
-            Question("on", "When was that confirmed?", "day"),
-            *(
-                (
-                    Question(
-                        "moved_to",
-                        "To which authority, if the child moved on?",
-                        "select",
-                        "You need to answer this if the child moved on to another authority.",
-                        options=_authorities,
-                        optional=True,
-                        sometimes=True,
-                    ),
-                )
-                if notice.restriction != "phone-only"
-                else ()
-            ),
-        ),
+        "Send outcome",
+        "This closes the case for you and {partner}, even if the child was not found. You cannot change it.",
+        "The outcome is being sent to {partner}. This case is closed.",
+        _outcome_questions,
         _conclude,
     ),
     Choice.REJECT: Form(
         Act.ANSWER,
-        "Reject the notice",
-        "Reject",
-        "The other authority keeps the case, and is told why.",
-        lambda notice: (
-            Question(
-                "reason",
-                "Why?",
-                "radios",
-                options=_codes("rejection_reasons", *(("other",) if notice.restriction != "none" else ())),
-            ),
-            *((_NOTE_OF_REJECTION,) if notice.restriction == "none" else ()),
-        ),
+        "Reject this notice",
+        "Reject notice",
+        "{partner} stays responsible for the case and will be told why.",
+        "Notice rejected. The gateway is telling {partner} why.",
+        _rejection_questions,
         partial(_acknowledge, "rejected"),
         weighty=True,
     ),
     Choice.PASS_ON: Form(
         Act.ANSWER,
-        "Say that another authority should have it",
-        "Tell the sender",
-        "The sender decides whether to send it there; nothing goes there by itself.",
-        lambda notice: (
-            ()
-            if notice.restriction == "phone-only"
-            else _no_note_if_restricted(
-                notice, Question("passed_to", "Which authority?", "select", options=_authorities)
-            )
-        ),
+        "Refer back: another authority is responsible",
+        "Refer back to {partner}",
+        "You'll tell {partner} which authority to try. Nothing is sent to that authority.",
+        "Referred back to {partner}. Nothing is sent to {authority}.",
+        _passing_questions,
         partial(_acknowledge, "passed-on"),
     ),
     Choice.HAND_OVER: Form(
         Act.WRITE_DOWN,
-        "Write down that you handed it over by telephone",
-        "Write it down",
-        "Use this when their gateway or their officer does not answer. The sealed notice still goes there.",
-        lambda notice: (*_SPOKEN, *((_NOTE_OF_CALL,) if notice.restriction != "phone-only" else ())),
+        "Record a phone handover",
+        "Record handover",
+        "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
+        "Phone handover recorded.",
+        lambda notice: (*_SPOKEN, *_note_of_call(notice)),
         _hand_over,
     ),
     Choice.TOLD: Form(
         Act.WRITE_DOWN,
-        "Write down what they told you",
-        "Write it down, and end the case",
-        "Use this when they told you by telephone what became of the child, or whether they know it.",
-        lambda notice: (
-            Question("result", "What did they say?", "radios", options=_codes(by_hand.TOLD[notice.kind])),
-            *_SPOKEN,
-            *((_NOTE_OF_CALL,) if notice.restriction != "phone-only" else ()),
-        ),
+        "Record {result} by phone",
+        "{record}",
+        "Use this if {partner} has given you the result by phone.{closes}",
+        "{recorded}",
+        _told_questions,
         _told,
     ),
     Choice.CLOSE: Form(
         Act.WRITE_DOWN,
-        "Close the case",
-        "Close the case",
-        "They accepted it, or you handed it over by telephone. You do not wait for the outcome.",
+        "Close this case without an outcome",
+        "Close case",
+        "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
+        "Case closed without an outcome.",
         _nothing,
         lambda visit, notice, _: by_hand.close(visit.here, notice.message_id, visit.by),
         weighty=True,
     ),
     Choice.REMIND: Form(
         Act.SEND,
-        "Remind them",
-        "Send the reminder",
-        "Their gateway shows their officer that we wait. It is also sent by itself, once, when they are late.",
+        "Send a reminder",
+        "Send reminder",
+        "{partner} will see that you are waiting. The gateway also sends one reminder when a reply is overdue.",
+        "The reminder is being sent to {partner}.",
         _nothing,
         _remind,
     ),
     Choice.SEND_ON: Form(
         Act.SEND,
-        "Send it to another authority",
-        "Send it there",
-        "The same notice goes to another authority, in the same case. This one is closed.",
-        lambda _: (Question("to", "Which authority?", "select", options=_authorities),),
+        "Redirect to another authority",
+        "Redirect notice",
+        "The notice will be sent to the authority you choose. Your notice to {partner} will be closed.",
+        "Notice redirected to {authority}.",
+        lambda _: (
+            Question(
+                "to",
+                "Which authority should get the notice?",
+                "select",
+                options=_authorities,
+                missing="Select an authority",
+            ),
+        ),
         _send_on,
     ),
     Choice.LOCATED: Form(
         Act.SEARCH,
-        "Stand down: the child is found, or the search ends",
-        "Stand down",
-        "Everybody who was asked is told, at once. Where the child is, is not said.",
+        "End this search",
+        "End search",
+        "Everyone you asked will be told to stop looking. They will not be told where the child is.",
+        "Search ended. The gateway is telling everyone you asked.",
         lambda _: LOCATED,
         _located,
         weighty=True,
     ),
     Choice.CORRECT: Form(
         Act.SEND,
-        "Correct the notice",
-        "Write the correction",
-        "You get the notice as it was sent, and change what is wrong. It takes the place of this one when you send it.",
+        "Correct this {notice}",
+        "Start correction",
+        "You can change the {notice} and send it again. The new version replaces this one when you send it.",
+        "Correction started.",
         _nothing,
         _correct,
     ),
     Choice.PUT_ASIDE: Form(
         Act.ANSWER,
-        "Put aside the reply that does not fit",
-        "Put it aside",
-        "You have read it, and rung whoever wrote it where that was needed. Nothing is sent.",
+        "Mark this reply as checked",
+        "Mark as checked",
+        "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
+        "Reply marked as checked. It has no effect on the case.",
         _nothing,
         lambda visit, notice, _: respond.put_aside(visit.here, notice.name, visit.by, was=notice.state),
     ),
     Choice.WITHDRAW: Form(
         Act.SEND,
-        "Take the notice back",
-        "Take it back",
-        "The other authority is told that it no longer counts, if it has left.",
-        lambda _: (Question("reason", "Why?", "radios", options=_codes("withdrawal_reasons")),),
+        "Withdraw this {notice}",
+        "Withdraw {notice}",
+        "If {partner} has it, they will be told to stop using it. This cannot be undone.",
+        "Withdrawn. If {partner} has it, the gateway is telling them to stop using it.",
+        lambda notice: (
+            Question(
+                "reason",
+                "Why are you withdrawing it?",
+                "radios",
+                options=_codes("withdrawal_reasons"),
+                missing="Select why you are withdrawing it",
+            ),
+        ),
         _withdraw,
         weighty=True,
     ),
@@ -347,7 +478,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
             return await _overtaken(visit, choice, now)
         return await _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()
-    return goto(then or f"/cases/{visit.part('case')}?done={choice}")
+    return goto(then or f"/cases/{visit.part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}")
 
 
 async def _form(
@@ -358,6 +489,7 @@ async def _form(
         status=422 if answers.wrong else 200,
         choice=choice,
         form=FORMS[choice],
+        words=FORMS[choice].worded(notice),
         notice=notice,
         about=await about(visit, str(notice.name)),
         asked=_asked(visit, choice, notice),

@@ -17,31 +17,34 @@ from gateway.errors import NotAllowed
 ROOM, ADDING = "/case-systems", "/add-case-system"  # not below the room: an id may be any word
 SYSTEM, WEBHOOK = "{system:[a-z0-9-]{3,40}}", "{webhook:wh-[0-9a-f]{24}}"
 SCOPES = {
-    Scope.NOTICES_READ: ("Read notices", "Lists notices, and reads what they say. Each reading is in the audit log."),
-    Scope.NOTICES_SEND: ("Send notices", "Sends notices, and takes them back."),
-    Scope.NOTICES_ANSWER: ("Answer notices", "Acknowledges, answers, and says what became of the child."),
-    Scope.STATUS_READ: ("See how notices stand", "And whom a notice may go to; nothing about a child."),
-    Scope.WEBHOOKS: ("Be told of what happens", "Has itself told at an address of its own; nothing about a child."),
+    Scope.NOTICES_READ: ("View notices", "Lists and views notices. Each view is logged."),
+    Scope.NOTICES_SEND: ("Send notices", "Sends and withdraws notices."),
+    Scope.NOTICES_ANSWER: ("Reply to notices", "Sends acknowledgements, answers and outcomes."),
+    Scope.STATUS_READ: ("View the status of notices", "Also lists authorities. Shows nothing about a child."),
+    Scope.WEBHOOKS: (
+        "Receive notifications",
+        "Gets a notification when a notice changes. Includes nothing about a child.",
+    ),
 }
 EVENTS = {
-    Event.RECEIVED: "A message came",
-    Event.STATE: "A message may stand otherwise",
-    Event.RECEIPT: "The other authority's gateway signed for a message of ours",
+    Event.RECEIVED: "Message received",
+    Event.STATE: "Status of a message may have changed",
+    Event.RECEIPT: "Delivery receipt received",
 }
 ENDING = (
-    "End this case system",
-    "It may call no more, from this moment, and is told nothing more. Its id is not given to another. This cannot be undone.",
-    "End it",
+    "Remove this system",
+    "It loses access immediately and gets no more notifications. Its client ID cannot be reused. This cannot be undone.",
+    "Remove system",
 )
 RENEWING = (
-    "Give it a new secret",
-    "The present secret counts no more, from this moment: the case system cannot call until it has the new one.",
-    "Give a new secret",
+    "Replace the secret",
+    "The current secret stops working immediately. The system cannot connect until it has the new one.",
+    "Replace secret",
 )
 REMOVING = (
-    "Tell nothing there any more",
-    "What waits for this address is told no more. To be told again, a new address is added, with a new secret.",
-    "Take the address away",
+    "Stop notifications",
+    "Notifications waiting for this address will not be sent. To start again, add a new address, which gets a new secret.",
+    "Stop notifications",
 )
 
 

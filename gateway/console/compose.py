@@ -15,6 +15,7 @@ from gateway.console.drafts import DRAFT
 from gateway.console.endpoints import Door
 from gateway.console.tasks import CONTRADICTED, INCOMPLETE, WHOM, address, answers, asked, place, tasks
 from gateway.core import composition
+from gateway.core.delivery import PATIENCE
 from gateway.core.permissions import Act
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.store import compositions
@@ -30,14 +31,19 @@ ONE = f"/compositions/{COMPOSITION}"
 
 async def begin(visit: Visit) -> web.StreamResponse:
     """What is being written, and what may be begun."""
+    return await _begin(visit, "")
+
+
+async def _begin(visit: Visit, wrong: str) -> web.Response:
     found = await visit.here.store.read(lambda tx: compositions.writing(tx, SHOWN))
-    return visit.page("compositions.html", found=found, kinds=OPENS_A_CASE, ends_on=expire_compositions.ends_on)
+    status, ends_on = 422 if wrong else 200, expire_compositions.ends_on
+    return visit.page("compositions.html", status=status, found=found, wrong=wrong, ends_on=ends_on)
 
 
 async def begun(visit: Visit) -> web.StreamResponse:
     """A new one."""
     if visit.typed("kind") not in OPENS_A_CASE:
-        return goto("/compositions")
+        return await _begin(visit, "Select the type of notice")
     return goto(f"/compositions/{await asyncio.to_thread(compose.begin, visit.here, visit.typed('kind'), visit.by)}")
 
 
@@ -107,8 +113,8 @@ def _page_of(now: Writing, finding: Finding) -> str:
 def _to_in_words(now: Writing) -> str:
     if isinstance(now.to.get("to"), str):
         return f"{codes.authority_name(now.to['to'])}, {codes.labels('roles')[now.to.get('role') or 'cme_officer']}"
-    some = ["All authorities of England"] if now.to.get("everyone") else []
-    some += [f"All of {region}" for region in now.to.get("region") or ()]
+    some = ["All authorities in England"] if now.to.get("everyone") else []
+    some += [f"All authorities in {region}" for region in now.to.get("region") or ()]
     return ", ".join([*some, *(codes.authority_name(code) or code for code in now.to.get("to") or ())])
 
 
@@ -130,7 +136,15 @@ async def send(visit: Visit) -> web.StreamResponse:
 async def sent(visit: Visit) -> web.StreamResponse:
     """What became of it."""
     told = await asyncio.to_thread(compose.told, visit.here, visit.part("composition"))
-    return visit.page("compose-sent.html", told=told)
+    return visit.page("compose-sent.html", told=told, patience=PATIENCE)
+
+
+async def ask_give_up(visit: Visit) -> web.StreamResponse:
+    """Is it to be deleted?"""
+    try:
+        return visit.page("compose-delete.html", now=await opened(visit))
+    except NotAllowed:
+        return goto(f"/compositions/{visit.part('composition')}/sent")
 
 
 async def give_up(visit: Visit) -> web.StreamResponse:
@@ -149,6 +163,7 @@ DOORS = (
     Door("GET", f"{ONE}/check", Act.SEND, check),
     Door("POST", f"{ONE}/send", Act.SEND, send),
     Door("GET", f"{ONE}/sent", Act.SEND, sent),
+    Door("GET", f"{ONE}/give-up", Act.SEND, ask_give_up),
     Door("POST", f"{ONE}/give-up", Act.SEND, give_up),
     Door("GET", f"{ONE}/{SECTION}", Act.SEND, ask),
     Door("POST", f"{ONE}/{SECTION}", Act.SEND, answer),

@@ -20,7 +20,9 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.store import compositions
 
 NEEDED = ("reason", "decided_by", "review_on")  # where there is a restriction
-NOBODY_ASKED = "Nothing about this child may go by machine, so nobody can be asked. Ring those who may know the child."
+NOBODY_ASKED = (
+    "No details about this child may be sent, so no authority can be asked. Call any that may know the child."
+)
 
 
 async def opened(visit: Visit) -> Writing:
@@ -146,7 +148,7 @@ def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, st
     said = said_on(new, section)
     asked_here = {one.name: one for one in notice_questions.questions(new.kept.kind, section)}
     missing = [name for name in NEEDED if not said.get(name)]
-    return {name: f"Answer the question: {asked_here[name].label}" for name in missing} | {missing[0]: sentence}
+    return {name: asked_here[name].missing for name in missing} | {missing[0]: sentence}
 
 
 async def _next(visit: Visit, now: Writing, section: Section) -> str:

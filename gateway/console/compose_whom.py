@@ -62,7 +62,12 @@ async def whom(visit: Visit) -> web.StreamResponse:
         to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
         fits = to["to"] in known and to["to"] != visit.here.code and to["role"] in codes.labels("roles")
     if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
-        return await _whom(visit, now, {"everyone" if now.is_search else "to": "Choose to whom it goes"}, to)
+        return await _whom(
+            visit,
+            now,
+            {"everyone" if now.is_search else "to": "Select who to ask" if now.is_search else "Select an authority"},
+            to,
+        )
     new = replace(now, to=to)
     if wrong := await keep(visit, new):
         return await _whom(visit, now, wrong, to)

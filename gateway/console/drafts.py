@@ -23,7 +23,11 @@ SHOWN = 50
 NOT_IN_A_ROW = ("restriction", "ring")  # an officer decides the one, and is the other
 DRAFT = "{draft:[0-9a-f-]{36}}"
 REASON = Question(
-    "reason", "Why is nothing to be sent?", "radios", options=lambda: tuple(codes.labels("discard_reasons").items())
+    "reason",
+    "Why is no notice needed?",
+    "radios",
+    options=lambda: tuple(codes.labels("discard_reasons").items()),
+    missing="Select why no notice is needed",
 )
 
 

@@ -32,26 +32,26 @@ def read(kind: str, section: Section, form: MultiDictProxy[str], *, whole: bool)
     if whole or not composition.is_empty(found):
         for question in notice_questions.questions(kind, section):
             if not question.optional and question.name not in wrong and not found[question.name]:
-                wrong[question.name] = f"Answer the question: {question.label}"
+                wrong[question.name] = question.missing or f"Enter an answer: {question.label}"
     return found, wrong
 
 
 def _read(question: Question, slot: Slot, form: MultiDictProxy[str]) -> Any:
     if question.kind == "day":
-        return _day([form.get(f"{question.name}-{part}", "").strip() for part in PARTS])
+        return _day(question, [form.get(f"{question.name}-{part}", "").strip() for part in PARTS])
     if question.kind == "checkboxes":
         return [_checked(slot, one) for one in form.getall(question.name, [])[: slot.most]]
     if question.kind == "lines":
         lines = [notice_questions.normal(slot, line) for line in form.get(question.name, "")[:MAX_ROUGH].splitlines()]
         lines = [_checked(slot, line) for line in lines if line]
         if len(lines) > slot.most:
-            raise ValueError(f"At most {slot.most} lines")
+            raise ValueError(f"{question.subject} must be {slot.most} lines or fewer")
         return lines
     text = notice_questions.normal(slot, form.get(question.name, "")[:MAX_ROUGH])
     if slot.kind is bool and text not in ("", "yes", "no"):
-        raise ValueError("Choose one of the list")
+        raise ValueError("Select an option from the list")
     if question.kind == "select" and text and text not in dict(question.options() if question.options else ()):
-        raise ValueError("Choose one of the list")
+        raise ValueError("Select an option from the list")
     return _checked(slot, text) if text else ""
 
 
@@ -60,12 +60,15 @@ def _checked(slot: Slot, text: str) -> str:
     return text
 
 
-def _day(parts: Sequence[str]) -> str:
+def _day(question: Question, parts: Sequence[str]) -> str:
     if not any(parts):
         return ""
-    found = read_day(parts)
+    try:
+        found = read_day(parts)
+    except ValueError:
+        raise ValueError(f"{question.subject} must be a real date, for example 27 3 2026") from None
     if found.year < 1000:
-        raise ValueError("Write the year with four digits")
+        raise ValueError(f"{question.subject} must include a year with 4 numbers")
     return found.isoformat()
 
 

@@ -11,6 +11,17 @@ from schemas.hidden_signs import find_hidden, say_hidden
 
 MAX_LINE, MAX_NOTE = 200, 4_000  # characters, as the schema has them
 Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines"]
+EARLIEST = date(1990, 1, 1)  # no case of a child of today is older
+_ASKS: Mapping[Kind, str] = {  # how an answer is asked for, where the question has no sentence of its own
+    "radios": "Select an option",
+    "select": "Select an option",
+    "checkboxes": "Select an option",
+    "text": "Enter an answer",
+    "lines": "Enter an answer",
+    "note": "Enter an answer",
+    "time": "Enter a time",
+    "day": "Enter a date",
+}
 Options = Callable[[], Sequence[tuple[str, str]]]
 
 
@@ -26,8 +37,14 @@ class Question:
     optional: bool = False
     sometimes: bool = False  # an answer above may make it needed: it is not called optional, and the hint says when
     missing: str = ""  # what is said where nothing was answered
+    noun: str = ""  # what a wrong answer is called in a sentence: the label, where it is no question
     longest: int = MAX_NOTE  # of a note
     short: bool = False  # a text of a few characters
+
+    @property
+    def subject(self) -> str:
+        """What a sentence about a wrong answer begins with."""
+        return self.noun or self.label.rstrip("?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +88,16 @@ def _read(question: Question, typed: Mapping[str, str], today: date) -> object:
     if not said:
         if question.optional:
             return None
-        raise ValueError(question.missing or f"Answer the question: {question.label}")
+        raise ValueError(question.missing or f"{_ASKS[question.kind]}: {question.label}")
     most = MAX_NOTE if question.kind == "note" else MAX_LINE
     if len(said) > most:
-        raise ValueError(f"At most {most} characters; this has {len(said)}")
+        raise ValueError(f"{question.subject} must be {most:,} characters or fewer")
     if sign := find_hidden(said):
         raise ValueError(say_hidden(sign))
     if question.options and said not in dict(question.options()):
-        raise ValueError("Choose one of the list")
+        raise ValueError("Select an option from the list")
     if question.kind == "time":
-        return _time(said)
+        return _time(question, said)
     return said
 
 
@@ -89,18 +106,27 @@ def _day(question: Question, typed: Mapping[str, str], today: date) -> date | No
     if not any(parts):
         if question.optional:
             return None
-        raise ValueError(question.missing or f"{question.label}: day, month and year")
-    found = read_day(parts)
-    if not date(1990, 1, 1) <= found <= today:
-        raise ValueError("A day that has been, not one to come")
+        raise ValueError(question.missing or f"Enter the date: {question.label}")
+    try:
+        found = read_day(parts)
+    except ValueError:
+        raise ValueError(f"{question.subject} must be a real date, for example 27 3 2026") from None
+    if found > today:
+        raise ValueError(f"{question.subject} must be today or in the past")
+    if found < EARLIEST:
+        raise ValueError(f"{question.subject} must be after {EARLIEST.year - 1}")
     return found
 
 
-def _time(said: str) -> str:
-    try:
-        return datetime.strptime(said.replace(".", ":"), "%H:%M").strftime("%H:%M")  # noqa: DTZ007 - a time alone
-    except ValueError:
-        raise ValueError("A time such as 14:30") from None
+def _time(question: Question, said: str) -> str:
+    """Return a time of day such as 14:30, 2.30pm or 2pm as 14:30."""
+    plain = said.replace(".", ":").replace(" ", "").lower()
+    for form in ("%H:%M", "%I:%M%p", "%I%p"):
+        try:
+            return datetime.strptime(plain, form).strftime("%H:%M")  # noqa: DTZ007 - a time alone
+        except ValueError:
+            continue
+    raise ValueError(f"{question.subject} must be a time, for example 2:30pm or 14:30")
 
 
 def moment(day: date, time: str) -> datetime:

@@ -14,9 +14,9 @@ from gateway.store import outbox
 
 SHOWN = 50
 LEVELS = {  # in words and colours
-    Level.FAIL: ("Does not hold", "red"),
-    Level.WARN: ("Look at it", "yellow"),
-    Level.OK: ("Well", "green"),
+    Level.FAIL: ("Problem", "red"),
+    Level.WARN: ("Warning", "yellow"),
+    Level.OK: ("OK", "green"),
 }
 
 

@@ -1,6 +1,7 @@
 """Searches that came, beside those children of ours who may be the one; an officer says whether one is."""
 
 import asyncio
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -8,10 +9,11 @@ from gateway.casework import case
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, Standing
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Act
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
 from gateway.store import children, inbox, searches
@@ -20,6 +22,7 @@ from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
 
 SHOWN = 50
+MOST_DIGITS = 9
 STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))  # in a hundred
 SAID = (  # what an extract says of a child, in words
     ("surname", "Surname"),
@@ -58,7 +61,22 @@ async def listed(visit: Visit) -> web.StreamResponse:
         counts=counts,
         near_nobody=len(here.store.look(inbox.unmatched)),
         indexed=here.store.look(children.current) is not None,
+        banner=_banner(visit),
     )
+
+
+def _banner(visit: Visit) -> str:
+    """Return what is said of the replies that led here; nothing where none did."""
+    answered, name = (visit.request.query.get(one, "") for one in ("answered", "done"))
+    if answered.isdecimal() and len(answered) <= MOST_DIGITS:
+        return "1 reply is being sent." if answered == "1" else f"{answered} replies are being sent."
+    if not name:
+        return ""
+    try:
+        item = visit.here.store.look(lambda tx: inbox.get(tx, name))
+    except GatewayError:
+        return ""
+    return f"Your reply is being sent to {labels.name_authority(item.sender)}."
 
 
 async def look(visit: Visit) -> web.StreamResponse:
@@ -97,7 +115,7 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
         return goto(f"/cases/{visit.part('case')}")
-    return goto("/matches?done=one")
+    return goto(f"/matches?{urlencode({'done': visit.part('notice')})}")
 
 
 def _say_none(here: Authority, message_id: str, by: str, was: str) -> None:
@@ -114,8 +132,8 @@ async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
     if visit.typed("was") != str(len(visit.here.store.look(inbox.unmatched))):
         return await ask_all(visit)
-    await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
-    return goto("/matches?done=all")
+    answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
+    return goto(f"/matches?answered={sum(answered.values())}")
 
 
 DOORS = (

@@ -59,36 +59,36 @@ class Head:
 
 SECTIONS = (
     Section(
-        "Work",
+        "Casework",
         (
             Room(Act.SEE_WORK, "/inbox", "Inbox"),
             Room(Act.ANSWER, "/matches", "Possible matches"),
             Room(Act.SEARCH, "/reviews", "14-day reviews"),
-            Room(Act.SEE_WORK, "/unanswered", "Unanswered"),
-            Room(Act.SEND, "/drafts", "Drafts"),
-            Room(Act.SEE_WORK, "/sent", "Sent"),
+            Room(Act.SEE_WORK, "/unanswered", "Outstanding"),
+            Room(Act.SEND, "/drafts", "Leavers to check"),
+            Room(Act.SEE_WORK, "/sent", "Sent notices"),
         ),
         also=("/cases",),
     ),
-    Section("Find", (Room(Act.FIND, "/find", "Find"),)),
-    Section("Write a notice", (Room(Act.SEND, "/compositions", "Write a notice"),)),
+    Section("Find a notice", (Room(Act.FIND, "/find", "Find a notice"),)),
+    Section("Send a notice", (Room(Act.SEND, "/compositions", "Send a notice"),)),
     Section("Reports", (Room(Act.REPORT, "/reports", "Reports"),)),
     Section(
         "Audit log",
         (
             Room(Act.AUDIT, "/audit", "Entries"),
-            Room(Act.AUDIT, "/audit/check", "Check it"),
-            Room(Act.AUDIT, "/audit/export", "Take it out"),
-            Room(Act.AUDIT, "/audit/partners", "Partners' logs"),
+            Room(Act.AUDIT, "/audit/check", "Check the log"),
+            Room(Act.AUDIT, "/audit/export", "Export the log"),
+            Room(Act.AUDIT, "/audit/partners", "Partner log checks"),
         ),
     ),
     Section(
         "Administration",
         (
-            Room(Act.SEE_PARTNERS, "/partners", "Partners"),
-            Room(Act.MANAGE_PEOPLE, "/people", "People"),
-            Room(Act.SEE_SYSTEMS, "/case-systems", "Case systems"),
-            Room(Act.SEE_HEALTH, "/health", "Health"),
+            Room(Act.SEE_PARTNERS, "/partners", "Partner authorities"),
+            Room(Act.MANAGE_PEOPLE, "/people", "Users"),
+            Room(Act.SEE_SYSTEMS, "/case-systems", "Connected systems"),
+            Room(Act.SEE_HEALTH, "/health", "System health"),
         ),
     ),
 )

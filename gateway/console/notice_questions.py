@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from functools import cache
 
 from gateway.console.forms import Kind, Question
-from gateway.console.notice_pages import RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, Section
+from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, Section
 from gateway.core.composition import KINDS, SERVICE_ROLES, has_default
 from schemas import codes
 from schemas.layout import Slot, slots
@@ -18,8 +18,8 @@ from schemas.shapes import CodeList, Number, Text
 
 MOST_RADIOS = 8  # choices; a longer list is a list
 _NOTE = (
-    "Note for the officer there",
-    "At most 2,000 characters. Where an address is withheld, nothing here may give it away.",
+    "Note to the other authority",
+    "If the address is withheld, do not include anything that could reveal it.",
 )
 
 
@@ -104,9 +104,10 @@ def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
         label,
         kind,
         hint,
-        options=lambda: (*_options(slot), *((("", "Not said"),) if optional and kind == "radios" else ())),
+        options=lambda: (*_options(slot), *((("", "Not answered"),) if optional and kind == "radios" else ())),
         optional=optional,
         sometimes=(cls, slot.field) in SOMETIMES,
+        missing=MISSING.get((cls, slot.field), ""),
         longest=slot.shape.longest if isinstance(slot.shape, Text) else 0,
         short=isinstance(slot.shape, Number) or (isinstance(slot.shape, Text) and slot.shape.longest <= 30),
     )
@@ -131,7 +132,9 @@ def _options(slot: Slot) -> Sequence[tuple[str, str]]:
     if isinstance(slot.shape, CodeList):
         others = SERVICE_ROLES if slot.shape.name == "roles" else {}
         return tuple((codes.labels(slot.shape.name) | others).items())
-    return *authorities(), *((code, f"{name} (ended)") for code, name in codes.labels("authorities_ended").items())
+    return *authorities(), *(
+        (code, f"{name} (no longer exists)") for code, name in codes.labels("authorities_ended").items()
+    )
 
 
 @cache

@@ -9,12 +9,17 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
+from gateway.casework.message_summary import stands
+from gateway.core import labels
 from gateway.core.calendar import LONDON
+from gateway.core.labels import Status
 from gateway.core.mail_replies import say
 from gateway.core.permissions import Act
 from gateway.paper import as_html, bars
+from gateway.store.inbox import Item
+from gateway.store.outbox import Delivery
 from schemas import codes
-from schemas.reading import sections, words
+from schemas.reading import sections
 
 BRAND_COLOUR = "#1b4d6b"  # contrast with white 9.3 to 1
 
@@ -34,8 +39,14 @@ class Pages:
             "iso_day": iso_day,
             "moment": moment,
             "second": second,
-            "words": words,
-            "authority": authority,
+            "kind": labels.name_kind,
+            "status": status,
+            "missing": labels.name_missing,
+            "restriction": labels.name_restriction,
+            "role": labels.name_role,
+            "route": labels.name_route,
+            "answering": labels.build_answering,
+            "authority": labels.name_authority,
             "tail": tail,
         }
         self._environment.globals |= {
@@ -56,19 +67,24 @@ PAGES = web.AppKey("pages", Pages)
 
 
 def moment(at: datetime) -> str:
-    """A moment as people here write it, in their time."""
+    """Return a moment as a page has it, in UK time: "25 November 2026 at 4:12am"."""
+    return f"{day(at)} at {clock(at)}"
+
+
+def clock(at: datetime) -> str:
+    """Return a time of day as a page has it, in UK time: "4:12am"."""
     local = at.astimezone(LONDON)
-    return f"{local.day} {local:%B %Y}, {local:%H:%M}"
+    return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
 
 
 def second(at: datetime) -> str:
-    """A moment to the second, for a log."""
+    """Return a moment to the second, as a log has it: "25 Nov 2026 04:12:31"."""
     local = at.astimezone(LONDON)
-    return f"{local.day} {local:%b %Y}, {local:%H:%M:%S}"
+    return f"{local.day} {local:%b %Y %H:%M:%S}"
 
 
 def day(on: date | datetime) -> str:
-    """A day as people write it."""
+    """Return a day as a page has it: "25 November 2026"."""
     local = on.astimezone(LONDON) if isinstance(on, datetime) else on
     return f"{local.day} {local:%B %Y}"
 
@@ -78,9 +94,9 @@ def iso_day(text: str) -> str:
     return day(date.fromisoformat(text))
 
 
-def authority(code: str) -> str:
-    """The name of an authority."""
-    return codes.authority_name(code) or code
+def status(message: Delivery | Item) -> Status:
+    """Return where a message stands, for a person."""
+    return stands(message).status
 
 
 def tail(message_id: str) -> str:

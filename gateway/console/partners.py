@@ -12,10 +12,10 @@ from gateway.core.permissions import Act
 
 CODE = "{authority:[0-9]{3}}"
 PROTECTIONS = {
-    "person-smime": "Letters under S/MIME, which their mail program opens",
-    "person-tls": "Letters that travel under TLS only, as our mail server demands",
-    "notify-only": "Letters that say no more than whom to ring",
-    "sealed": "Sealed notices, which only their gateway opens",
+    "person-smime": "Encrypted email (S/MIME)",
+    "person-tls": "Email sent over TLS only",
+    "notify-only": "Email that only asks them to call you",
+    "sealed": "Encrypted. Only their gateway can open notices",
 }
 COLOURS = {
     expiry.Presses.SOON: "yellow",

@@ -10,20 +10,22 @@ from gateway.access import people
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
 from gateway.console.sign_in import CHECKING
+from gateway.core import labels
 from gateway.core.permissions import Act, Role
 from gateway.errors import NotAllowed
 from gateway.store import people as kept
 
 NAME = "{name:[^/]{3,80}}"
-ROLES = {
-    Role.CME_OFFICER: ("CME officer", "Reads and answers notices, writes new ones, searches."),
-    Role.PUPIL_TRACKING: ("Pupil tracking officer", "The same; follows children whose whereabouts are unknown."),
-    Role.OUTREACH: ("Outreach officer", "Reads the cases that are assigned to them, and writes down calls."),
-    Role.SERVICE_MANAGER: ("Service manager", "The same as a CME officer; reports, and the audit log."),
-    Role.AUDITOR: ("Auditor", "Reviews the audit log; sees no child's record."),
-    Role.OPERATOR: ("Operator", "Sees whether the gateway is well; sees nothing about a child."),
-    Role.ADMIN: ("Admin", "Manages people and their roles; sees nothing about a child."),
+HINTS = {
+    Role.CME_OFFICER: "Views and answers notices, sends new ones, searches for children.",
+    Role.PUPIL_TRACKING: "The same as a CME officer. Also reviews searches every 14 days.",
+    Role.OUTREACH: "Views assigned cases and records calls.",
+    Role.SERVICE_MANAGER: "The same as a CME officer. Also sees reports, system health and the audit log.",
+    Role.AUDITOR: "Reviews the audit log. Cannot see a child's record.",
+    Role.OPERATOR: "Sees whether the gateway is working. Cannot see anything about a child.",
+    Role.ADMIN: "Manages users, roles and connected systems. Cannot see anything about a child.",
 }
+ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 
 
 async def look(visit: Visit) -> web.StreamResponse:
@@ -62,6 +64,12 @@ async def one(visit: Visit) -> web.StreamResponse:
 async def set_roles(visit: Visit) -> web.StreamResponse:
     """Other roles."""
     return await _change(visit, partial(people.set_roles, roles=_roles(visit)))
+
+
+async def ask_end(visit: Visit) -> web.StreamResponse:
+    """Is the account to be deactivated?"""
+    person = await visit.here.store.read(lambda tx: kept.get(tx, visit.part("name")))
+    return visit.page("person-end.html", person=person)
 
 
 async def end(visit: Visit) -> web.StreamResponse:
@@ -103,6 +111,7 @@ DOORS = (
     Door("POST", "/people/add", Act.MANAGE_PEOPLE, add),
     Door("GET", f"/people/{NAME}", Act.MANAGE_PEOPLE, one),
     Door("POST", f"/people/{NAME}/roles", Act.MANAGE_PEOPLE, set_roles),
+    Door("GET", f"/people/{NAME}/end", Act.MANAGE_PEOPLE, ask_end),
     Door("POST", f"/people/{NAME}/end", Act.MANAGE_PEOPLE, end),
     Door("POST", f"/people/{NAME}/back", Act.MANAGE_PEOPLE, back),
     Door("POST", f"/people/{NAME}/reset", Act.MANAGE_PEOPLE, reset),

@@ -24,9 +24,9 @@ from gateway.reports import inspection, statistics, timeliness, wording
 REPORT = "{report:statistics|timeliness}"
 STATISTICS, TIMELINESS, INSPECTION = "statistics", "timeliness", "inspection"
 TITLES = {
-    STATISTICS: "Statistics: how many notices, of which kinds, with which reasons and outcomes",
-    TIMELINESS: "Timeliness: how long receipts, acknowledgements and outcomes took",
-    INSPECTION: "List of children for an inspection",
+    STATISTICS: "Statistics: numbers of notices, reasons and outcomes",
+    TIMELINESS: "Timeliness: how quickly notices are delivered, acknowledged and resolved",
+    INSPECTION: "Inspection list: children and their provision",
 }
 MONTHS = 13  # that are offered
 LONGEST = 366  # days
@@ -48,10 +48,10 @@ def _questions(visit: Visit) -> Sequence[Question]:
     open_to_them = [(name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Act.INSPECT)]
     periods = _periods(visit.here)
     return (
-        Question("report", "Which report?", "radios", options=lambda: open_to_them, missing="Choose a report"),
-        Question("period", "Of which days?", "select", options=lambda: periods, missing="Choose the days"),
-        Question("first", "First day", "day", "Only with “Other days”", optional=True),
-        Question("last", "Last day", "day", "Only with “Other days”", optional=True),
+        Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
+        Question("period", "Period", "select", options=lambda: periods, missing="Select a period"),
+        Question("first", "Start date", "day", 'Only if you chose "Other dates".', optional=True, sometimes=True),
+        Question("last", "End date", "day", 'Only if you chose "Other dates".', optional=True, sometimes=True),
     )
 
 
@@ -64,7 +64,7 @@ def _periods(here: Authority) -> Sequence[tuple[str, str]]:
     halves = [one for one in half_terms(deadlines.read(here.config).calendar(here.code)) if one.first <= today]
     said = [(_code(one), f"{one.first:%B %Y}") for one in months]
     said += [(_code(one), f"Half-term, {wording.said(one)}") for one in reversed(halves)]
-    return [*said, (OTHER, "Other days")]
+    return [*said, (OTHER, "Other dates")]
 
 
 def _code(days: Span) -> str:
@@ -94,13 +94,13 @@ def _days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
         return _span(*answers.text("period").partition("/")[::2]), {}
     first, last = answers.values.get("first"), answers.values.get("last")
     if not isinstance(first, date):
-        return None, {"first": "The first day: day, month and year"}
+        return None, {"first": "Enter a start date"}
     if not isinstance(last, date):
-        return None, {"last": "The last day: day, month and year"}
+        return None, {"last": "Enter an end date"}
     if last < first:
-        return None, {"last": "A day that is not before the first"}
+        return None, {"last": "The end date must be the same as or after the start date"}
     if (last - first).days > LONGEST:
-        return None, {"last": "At most a year"}
+        return None, {"last": "The period must be 1 year or less"}
     return Span(first, last), {}
 
 

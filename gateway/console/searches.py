@@ -7,10 +7,11 @@ from functools import partial
 from aiohttp import web
 
 from gateway.console import forms
-from gateway.console.case_actions import FORMS, LOCATED, about, confirmed
+from gateway.console.case_actions import FORMS, LOCATED, Wording, about, confirmed
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers
+from gateway.console.pages import day
 from gateway.core.open_actions import Choice
 from gateway.core.permissions import Act
 from gateway.core.search_status import Answering
@@ -24,14 +25,16 @@ from schemas.findings import Finding
 from schemas.message import LocatedNotice
 
 OPEN = (Answering.HAS_IT, Answering.LETTER, Answering.BY_MAIL, Answering.UNDER_WAY, Answering.GIVEN_UP, Answering.RING)
-STAND_DOWN = FORMS[Choice.LOCATED]
+_END = FORMS[Choice.LOCATED]
+END_SEARCH = Wording(_END.title, _END.button, _END.lead, _END.done)  # they name no authority
 ASKED_AGAIN = (("other-authority", "awaiting-reply"),)  # what is checked by asking again
 
 
 async def look(visit: Visit) -> web.StreamResponse:
     """One search as a whole. That its answers were read is an entry of the audit log."""
     found = await asyncio.to_thread(search.look, visit.here, visit.part("case"), visit.by)
-    return visit.page("search.html", search=found, advice=found.advice("stand down."), open_ones=OPEN)
+    plain = frozenset(codes.labels("whereabouts_results").values())
+    return visit.page("search.html", search=found, open_ones=OPEN, plain=plain)
 
 
 def choice(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -57,7 +60,7 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
     """Ask those who were not asked before."""
     to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
     if not (to or regions or visit.typed("everyone")):
-        return await _ask(visit, "Choose whom to ask")
+        return await _ask(visit, "Select who to ask")
     try:
         meant, not_asked = enquire.whom(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
         ask_them = partial(enquire.ask_more, visit.here, visit.part("case"), meant, not_asked, visit.by)
@@ -70,7 +73,17 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
 async def reviews(visit: Visit) -> web.StreamResponse:
     """Every child for whom we search: those whose review is due first."""
     found = await asyncio.to_thread(review.listed, visit.here)
-    return visit.page("reviews.html", listed=found, due=sum(one.due for one in found), checked=checked)
+    due = sum(one.due for one in found)
+    return visit.page("reviews.html", listed=found, due=due, checked=checked, banner=_banner(visit, found))
+
+
+def _banner(visit: Visit, found: Sequence[Listed]) -> str:
+    """Return what is said of the review that led here; nothing where none did."""
+    done = next((one for one in found if one.case == visit.request.query.get("done")), None)
+    if done is None:
+        return ""
+    some = f" {done.asked_again} {'authority' if done.asked_again == 1 else 'authorities'} asked again."
+    return f"Review recorded.{some if done.asked_again else ''} Next review {day(done.review_on)}."
 
 
 def _doubts(why: Exception) -> Sequence[Finding]:
@@ -113,12 +126,12 @@ async def done(visit: Visit) -> web.StreamResponse:
     """A review was done."""
     said = [(source, visit.typed(source)) for source in codes.labels("enquiry_sources") if visit.typed(source)]
     if not said or any(result not in codes.labels("enquiry_results") for _, result in said):
-        return await _review(visit, "Say of one place at least what came of looking there")
+        return await _review(visit, "Select a result for at least one check")
     try:
         await _done(visit, said, again=bool(visit.typed("again")))
     except (GatewayError, Refusal) as why:
         return await _review(visit, why.sentence, _doubts(why))
-    return goto("/reviews?done=review")
+    return goto(f"/reviews?done={visit.part('case')}")
 
 
 async def ask_again(visit: Visit) -> web.StreamResponse:
@@ -127,7 +140,7 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
         await _done(visit, ASKED_AGAIN, again=True)
     except Unconfirmed as why:
         return await _review(visit, why.sentence, why.findings)
-    return goto("/reviews?done=again")
+    return goto(f"/reviews?done={visit.part('case')}")
 
 
 async def _done(visit: Visit, said: Sequence[tuple[str, str]], *, again: bool) -> None:
@@ -143,7 +156,7 @@ async def ask_stand_down(visit: Visit) -> web.StreamResponse:
 
 async def _stand_down(visit: Visit, answers: Answers) -> web.Response:
     status, whom = 422 if answers.wrong else 200, await about(visit)
-    return visit.page("stand-down.html", status=status, form=STAND_DOWN, about=whom, asked=LOCATED, answers=answers)
+    return visit.page("stand-down.html", status=status, words=END_SEARCH, about=whom, asked=LOCATED, answers=answers)
 
 
 async def stand_down(visit: Visit) -> web.StreamResponse:
@@ -157,7 +170,7 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:
         name = "decided_by" if why.code == "review.decided-by" else ""
         return await _stand_down(visit, Answers(answers.values, {name: why.sentence}))
-    return goto(f"/cases/{visit.part('case')}?done=located")
+    return goto(f"/cases/{visit.part('case')}?done=search-ended")
 
 
 def _end(visit: Visit, said: Answers) -> None:

@@ -23,8 +23,8 @@ from keys.errors import Refusal
 DEVICE_COOKIE = "__Host-device"
 CHECKING = web.AppKey("passwords that are checked", SlowChecks)
 ENDED = (
-    f"Your session has ended, as it does after {sessions.IDLE // timedelta(minutes=1)} minutes without use. Sign in to go back to "
-    "the page where you were; nothing that you had sent is lost."
+    f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to your page. "
+    "Anything you had sent is safe."
 )
 NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 

@@ -69,15 +69,15 @@ def tasks(now: Writing, checked: Checked) -> list[Task]:
 def _whom_task(now: Writing, checked: Checked, wrong: set[str]) -> Task:
     status, colour = _status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
     return Task(
-        WHOM, "To whom it goes" if not now.is_search else "Whom to ask", notice_pages.SECTIONS[0].group, status, colour
+        WHOM, "Who to send it to" if not now.is_search else "Who to ask", notice_pages.SECTIONS[0].group, status, colour
     )
 
 
 def _status(said: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
     if (wrong or lacking) and composition.is_empty(said):
-        return "To do", "blue"
+        return "Not yet started", "blue"
     if wrong or lacking:
-        return ("There is a problem", "red") if wrong else ("Incomplete", "blue")
+        return ("There is a problem", "red") if wrong else ("In progress", "blue")
     if isinstance(said, list) and said:
         return f"{len(said)} added", ""
     return ("Completed", "") if not composition.is_empty(said) else ("Optional", "")

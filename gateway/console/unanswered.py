@@ -25,7 +25,7 @@ from gateway.reports import owed
 from gateway.store import assignments
 
 SHOWN = 25  # cases on one page, as in the inbox
-SIDES = {"them": "Others owe it", "us": "We owe it"}
+SIDES = {"them": "Other authorities", "us": "You"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Alarm(StrEnum):
 _SENTENCES = {
     Alarm.FORK: "it signed two different logs of the same length",
     Alarm.ROLLBACK: "it signed a shorter log after a longer one",
-    Alarm.NO_PROOF: "it cannot show that its log of today continues the one that we saw",
+    Alarm.NO_PROOF: "it cannot show that its log today continues the earlier copies",
 }
 
 

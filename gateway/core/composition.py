@@ -71,19 +71,19 @@ def value(slot: Slot, text: str) -> object:
         raise ValueError(say_hidden(sign))
     match slot.shape:
         case CodeList(name) if text not in codes.labels(name) and not (name == "roles" and text in SERVICE_ROLES):
-            raise ValueError("Choose one of the list")
+            raise ValueError("Select an option from the list")
         case Number(least, most):
             if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
-                raise ValueError(f"Write a whole number from {least} to {most}")
+                raise ValueError(f"Enter a whole number from {least} to {most}")
             return int(text)
         case Text(longest, pattern, says):
             if len(text) > longest:
-                raise ValueError(f"At most {longest} characters; this has {len(text)}")
+                raise ValueError(f"Enter {longest:,} characters or fewer")
             if pattern and not re.fullmatch(pattern, text):
-                raise ValueError(f"Write {says}")
+                raise ValueError(f"Enter {says}")
     if slot.kind is date:
         if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            raise ValueError("Write a day")
+            raise ValueError("Enter a date")
         return date.fromisoformat(text)
     return text == "yes" if slot.kind is bool else text
 

@@ -33,7 +33,7 @@ from typing import assert_never
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.inbox_state import Standing
-from schemas.message import OPENS_A_CASE
+from schemas.message import OPENS_A_CASE, MessageKind
 
 
 class Missing(StrEnum):
@@ -87,7 +87,7 @@ class Duty:
         return Step.RING if now < self.escalate_at else Step.ESCALATE
 
 
-def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool = False) -> Missing | None:
+def of_sent(kind: MessageKind, state: State, *, sealed: bool, handed_over: bool = False) -> Missing | None:
     """What is missing on a message of ours; None where nothing is."""
     if handed_over and state not in (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED):
         return LAST_WORD.get(kind)
@@ -110,7 +110,7 @@ def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool = False)
             assert_never(state)
 
 
-def of_received(kind: str, standing: Standing) -> Missing | None:
+def of_received(kind: MessageKind, standing: Standing) -> Missing | None:
     """What we owe on a notice that came; None where nothing."""
     if standing is Standing.NEW:
         return FIRST_WORD.get(kind)

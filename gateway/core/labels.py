@@ -97,6 +97,11 @@ def build_status(
     return Status(text.tag, colour, _capitalise(text.line.format_map(names)))
 
 
+def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
+    """Return the tag alone of how a message stands, for a sentence about it."""
+    return build_status(side, kind, state, cause=cause).tag
+
+
 def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")
@@ -139,23 +144,41 @@ def name_kind(kind: str) -> str:
 
 
 def describe_act(act: str, kind: str = "", partner: str = "") -> str:
-    """Return what was done in a case, as its timeline has it; an act that has no words is shown as it is called."""
+    """Return what was done in a case, as its timeline has it; an act that has no words is shown as it is called.
+
+    `partner` is the code of the other authority; it is left out of what was done to many at once.
+    """
     text = texts.ACTS.get(act)
     if text is None:
         return f"{name_kind(kind)}: {act}" if kind else act
     said = text.format(
         kind=name_kind(kind) if kind else "Message",
-        partner=name_authority(partner) if partner else "the other authority",
+        partner=_name_partner(partner),
     )
     return _capitalise(said)
 
 
-def describe_try(ending: str, route: str, partner: str = "") -> str:
+def describe_try(ending: str, route: str, kind: str = "", partner: str = "") -> str:
     """Return how one try to deliver a message ended."""
-    text = texts.TRIES.get(ending)
-    if text is None:
-        return f"{name_route(route)}: {ending}"
-    return text.format(route=name_route(route), partner=name_authority(partner) if partner else "the other authority")
+    text = texts.TRIES.get(ending, "{kind}: {route}, " + ending)
+    kind = name_kind(kind) if kind else "Message"
+    return text.format(kind=kind, route=name_route(route), partner=_name_partner(partner))
+
+
+def _name_partner(partner: str) -> str:
+    return name_authority(partner) if partner else "another authority"
+
+
+def describe_call(result: str | None) -> str:
+    """Return what a call was about: a handover, or a result that was told."""
+    if result is None:
+        return texts.HANDED_OVER
+    return texts.TOLD.format(result=_name_result("told", result))
+
+
+def name_actor(actor: str) -> str:
+    """Return who did something, where it is not a person with a name of their own."""
+    return texts.ACTORS.get(actor, actor)
 
 
 def name_missing(missing: str) -> str:
@@ -196,6 +219,11 @@ def name_mail_reply(code: str) -> str:
 def name_result(code: str) -> str:
     """Return what an outcome or an answer says, within a sentence."""
     return _name_result("told", code)
+
+
+def name_mail_stage(stage: str, what: str) -> str:
+    """Return how an email reply stands that nobody has read yet, or that does not count any more (`mail_replies.Stage`)."""
+    return texts.MAIL_STAGES[stage].format(what=name_mail_reply(what))
 
 
 def name_decision(decision: str) -> str:

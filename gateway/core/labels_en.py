@@ -167,12 +167,12 @@ PROTECTIONS = {
 
 # How one try to deliver ended.
 TRIES = {
-    "later": "Could not be delivered by {route}. The gateway will try again.",
-    "handed over": "Passed on by {route}. Awaiting a delivery receipt.",
-    "gave up": "Could not be delivered by {route}. The gateway stopped trying.",
-    "refused": "Could not be delivered by {route}. It was refused.",
-    "rejected": "Refused by {partner}'s gateway.",
-    "receipted": "Delivered by {route}.",
+    "later": "{kind} could not be delivered by {route}. The gateway will try again.",
+    "handed over": "{kind} passed on by {route}. Awaiting a delivery receipt.",
+    "gave up": "{kind} could not be delivered by {route}. The gateway stopped trying.",
+    "refused": "{kind} could not be delivered by {route}. It was refused.",
+    "rejected": "{kind} refused by the gateway of {partner}.",
+    "receipted": "{kind} delivered by {route}.",
 }
 
 # The acts of the timeline of a case, by the acts of the audit log: `{kind}` is the message, `{partner}` the other authority.
@@ -219,6 +219,13 @@ ACTS = {
     "match.read": "{kind}: possible matches viewed",
 }
 
+# A call that an officer recorded.
+HANDED_OVER = "Handed over by phone"
+TOLD = "Told by phone: {result}"
+
+# Who did something, where it is no person.
+ACTORS = {"cme-gateway": "The gateway"}
+
 # What came by email in answer to an email of ours, and what an officer read in it: `mail_replies`.
 MAIL_REPLIES = {
     "reply": "Email reply",
@@ -227,6 +234,12 @@ MAIL_REPLIES = {
     "accepted-by-mail": "Accepted by email",
     "not-accepted": "Not accepted",
     "not-from-a-person": "Not from a person",
+}
+
+# How such an email stands.
+MAIL_STAGES = {
+    "waiting": "{what}: not read yet",
+    "undone": "Accepted by email, then returned as not delivered",
 }
 
 # Why a reply has no effect on what it names: `replies.Misfit`.

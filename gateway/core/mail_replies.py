@@ -6,6 +6,7 @@ it; and what they read then, "accepted by mail", is weaker than a signed accepta
 
 from enum import StrEnum
 
+from gateway.core import labels
 from gateway.core.delivery import State
 
 
@@ -34,16 +35,7 @@ class Stage(StrEnum):
     UNDONE = "undone"  # accepted, by no signature; and then a report said that the letter had not arrived
 
 
-SAYS = {  # to people
-    Judgement.ACCEPTED: "Accepted by mail",
-    Judgement.NOT_ACCEPTED: "Not accepted",
-    Judgement.NO_PERSON: "Not from a person",
-}
-WHAT = {
-    What.REPLY: "Reply by mail",
-    What.AUTOMATIC: "Automatic answer",
-    What.REPORT: "Report that a letter was not delivered",
-}
+SAYS = {judgement: labels.name_mail_reply(judgement) for judgement in Judgement}  # to people
 BECOMES = {  # how the notice stands then
     Judgement.ACCEPTED: State.ACCEPTED_BY_MAIL,
     Judgement.NOT_ACCEPTED: State.REJECTED,
@@ -52,11 +44,11 @@ BECOMES = {  # how the notice stands then
 
 
 def say(what: What, stage: Stage, judgement: Judgement | None) -> str:
-    """Say how such a mail stands, in a few words."""
+    """Return how such an email stands, in a few words."""
     match stage:
         case Stage.WAITING:
-            return f"{WHAT[what]}: read it"
+            return labels.name_mail_stage("waiting", what)
         case Stage.UNDONE:
-            return "Accepted by mail; then the letter came back"
+            return labels.name_mail_stage("undone", what)
         case _:
-            return SAYS[judgement] if judgement else WHAT[what]
+            return labels.name_mail_reply(judgement or what)

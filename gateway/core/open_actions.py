@@ -5,7 +5,7 @@ from enum import StrEnum
 from gateway.core.delivery import MOVES, State, may_send_on
 from gateway.core.inbox_state import MAY_BECOME, UNFIT, Standing
 from gateway.core.replies import answers
-from schemas.message import OPENS_A_CASE, SEARCHES
+from schemas.message import OPENS_A_CASE, SEARCHES, MessageKind
 
 
 class Choice(StrEnum):
@@ -30,7 +30,7 @@ class Choice(StrEnum):
 _THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.SENT)
 
 
-def of_received(kind: str, standing: Standing) -> tuple[Choice, ...]:
+def of_received(kind: MessageKind, standing: Standing) -> tuple[Choice, ...]:
     """With one that came: the likeliest first."""
     if standing in UNFIT:
         return (Choice.PUT_ASIDE,)
@@ -48,7 +48,7 @@ def of_received(kind: str, standing: Standing) -> tuple[Choice, ...]:
     return tuple(choice for choice, becomes, fits in wanted if fits and becomes in open_to)
 
 
-def of_sent(kind: str, state: State, *, sealed: bool, handed_over: bool) -> tuple[Choice, ...]:
+def of_sent(kind: MessageKind, state: State, *, sealed: bool, handed_over: bool) -> tuple[Choice, ...]:
     """With one that we sent: the likeliest first."""
     if kind not in OPENS_A_CASE:
         return ()

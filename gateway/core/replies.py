@@ -14,9 +14,10 @@ Nothing here knows the database or the clock. `python -m gateway.core.cases` dra
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.core import labels
 from gateway.core.delivery import DECIDED, MOVES, State, may_come_from
 from gateway.core.inbox_state import Standing
-from schemas.message import BODIES, OPENS_A_CASE, SEARCHES
+from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
 
 REFUSED = "reply.does-not-fit"  # the code in the receipt
 LIVE = (Standing.NEW, Standing.ACKNOWLEDGED, Standing.PASSED_ON, Standing.REJECTED)  # of a notice that came
@@ -48,13 +49,7 @@ class Misfit(StrEnum):
     UNKNOWN = "unknown"
 
 
-SENTENCES = {
-    Misfit.SENDER: "It is about a message that is not theirs to answer.",
-    Misfit.CASE: "It names another case than the message that it is about.",
-    Misfit.TEST: "One of the two is a test, and the other is not.",
-    Misfit.LATE: "It came when the message that it is about had ended already.",
-    Misfit.UNKNOWN: "It is about a message that is not known here.",
-}
+SENTENCES = {misfit: labels.explain_misfit(misfit) for misfit in Misfit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ class Row:
     """
 
     answers: str
-    reply: str
+    reply: MessageKind
     who: Who
     states: tuple[str, ...]
     effect: State | Standing | None
@@ -74,7 +69,7 @@ class Row:
     by: By = By.REPLY
 
 
-def _answer(answers: str, reply: str, effect: State, decision: str | None = None) -> Row:
+def _answer(answers: str, reply: MessageKind, effect: State, decision: str | None = None) -> Row:
     """By who got it: it moves the notice at its sender, as `delivery.EVENTS` has it. The second final word is never plain agreement."""
     agrees = () if reply in FINAL else (effect,)
     states = tuple(state for state in may_come_from(effect) if state is not effect)
@@ -99,7 +94,7 @@ def _rows() -> tuple[Row, ...]:
             rows.append(Row(kind, "LocatedNotice", Who.SENDER, LIVE, Standing.CONCLUDED, (*GONE, Standing.CONCLUDED)))
         rows.append(Row(kind, "Reminder", Who.SENDER, (), None, (*LIVE, Standing.CONCLUDED, *GONE)))
     for body in BODIES:
-        kind = body.__name__
+        kind = get_kind(body)
         old = LIVE if kind in OPENS_A_CASE else (Standing.FILED, Standing.DOES_NOT_FIT, Standing.ABOUT_NOTHING)
         rows.append(Row(kind, kind, Who.SENDER, old, Standing.SUPERSEDED, GONE, by=By.CORRECTION))
     return tuple(rows)
@@ -112,7 +107,7 @@ ROWS = _rows()
 class Said:
     """What a message that came says of another, without what it says of a child."""
 
-    kind: str
+    kind: MessageKind
     decision: str | None
     sender: str
     case: str  # as its sender names it
@@ -124,7 +119,7 @@ class Said:
 class Named:
     """The message that is named, as we know it."""
 
-    kind: str
+    kind: MessageKind
     ours: bool  # we sent it
     partner: str  # to whom, or from whom
     case: str  # as its sender names it
@@ -162,13 +157,13 @@ def judge(said: Said, named: Named | None) -> Judged:
     return Judged() if named.state in row.agrees else Judged(misfit=Misfit.LATE)
 
 
-def answers(kind: str, reply: str, decision: str | None = None) -> bool:
+def answers(kind: MessageKind, reply: MessageKind, decision: str | None = None) -> bool:
     """May who got a message of this kind answer with this one?"""
     mine = [row for row in ROWS if (row.answers, row.reply, row.who) == (kind, reply, Who.RECIPIENT)]
     return any(decision is None or row.decision in (None, decision) for row in mine)
 
 
-def counts(kind: str, reply: str) -> bool:
+def counts(kind: MessageKind, reply: MessageKind) -> bool:
     """Is it the last word on a message of this kind: what `search` counts?"""
     return reply in FINAL and answers(kind, reply)
 

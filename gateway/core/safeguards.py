@@ -29,6 +29,7 @@ from schemas.message import (
     Officer,
     Outcome,
     Restriction,
+    RestrictionLevel,
     School,
     Sibling,
     TransferNotice,
@@ -38,7 +39,7 @@ from schemas.message import (
 )
 
 WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
-READ_AS = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
+READ_AS: RestrictionLevel = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
 ABUSE = "domestic-abuse"
 NEW_IDENTITY = ("witness-protection", "adoption")  # whose former names lead to who they were
 HERE = frozenset(
@@ -107,7 +108,7 @@ def unconfirmed(findings: Collection[Finding], confirmed: Collection[str]) -> li
     return [one for one in findings if one.level == "warning" and one.code not in confirmed]
 
 
-def level_as_read(message: Message, today: date) -> str:
+def level_as_read(message: Message, today: date) -> RestrictionLevel:
     """Give the restriction that a receiver goes by: the stricter one where the message contradicts itself."""
     return READ_AS if message.restriction == "none" and must_be_checked(message, today) else message.restriction
 
@@ -150,7 +151,7 @@ def _says_where(message: Message) -> bool:
 @_rule(
     "restriction.contradicted",
     "error",
-    "There is no restriction, and yet a reason for one, or who decided it and when. Choose the restriction, or take these out.",
+    "There is a reason for a restriction, or who decided it and when, but no restriction. Select the restriction, or remove these.",
 )
 def _contradicted(message: Message, today: date, known: Known) -> Iterator[str]:
     said = _restriction(message)
@@ -168,7 +169,7 @@ def _contradicted(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "restriction.risk",
     "warning",
-    "Domestic abuse is named as a risk, and there is no restriction. Ask whether the address must be withheld.",
+    "Domestic abuse is a risk factor, but there is no restriction. Check if the address must be withheld.",
 )
 def _risk(message: Message, today: date, known: Known) -> Iterator[str]:
     if _is_open(message) and any(ABUSE in needs.risk_group for needs in message.each(Needs)):
@@ -178,7 +179,7 @@ def _risk(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "restriction.placement",
     "warning",
-    "The child is looked after or with a foster carer, and there is no restriction. Ask whether the address must be withheld.",
+    "The child is looked after or with a foster carer, but there is no restriction. Check if the address must be withheld.",
 )
 def _placement(message: Message, today: date, known: Known) -> Iterator[str]:
     if not (_is_open(message) and _says_where(message)):
@@ -192,8 +193,7 @@ def _placement(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "restriction.words",
     "warning",
-    "It speaks of a refuge, of abuse, of adoption or a court's order, or asks that something be kept secret, and there is no "
-    "restriction.",
+    "A text mentions a refuge, abuse, adoption or a court order, or asks for secrecy, but there is no restriction. Check if it must be restricted.",
 )
 def _words(message: Message, today: date, known: Known) -> Iterator[str]:
     if _is_open(message):
@@ -207,7 +207,7 @@ def _words(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "restriction.protected",
     "warning",
-    "A child in witness protection is usually phone only. Check that the child's name may go by machine.",
+    "A child in witness protection is usually phone only. Check if the child's name can be sent.",
 )
 def _protected(message: Message, today: date, known: Known) -> Iterator[str]:
     said = _restriction(message)
@@ -218,7 +218,7 @@ def _protected(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "restriction.former-identity",
     "warning",
-    "The child has a new identity, and the notice also says the former one: names or UPNs of before.",
+    "The child has a new identity, but the notice includes former names or UPNs. Remove them, or check that they can be sent.",
 )
 def _former_identity(message: Message, today: date, known: Known) -> Iterator[str]:
     said = _restriction(message)
@@ -233,7 +233,7 @@ def _former_identity(message: Message, today: date, known: Known) -> Iterator[st
 @_rule(
     "restriction.given-away",
     "warning",
-    "The address is withheld, and a text holds a postcode, an address, a school, a telephone number or an email address.",
+    "Address withheld: a text includes a postcode, address, school, telephone number or email address. Remove it before you send.",
 )
 def _given_away(message: Message, today: date, known: Known) -> Iterator[str]:
     if _restriction(message) is None or message.restriction == "none":
@@ -262,7 +262,7 @@ def _of_officers(message: Message) -> list[str]:
 @_rule(
     "answer.given-away",
     "warning",
-    "Where a child is goes by telephone only, and the note holds a postcode, an address, a telephone number or an email address.",
+    "Where a child is can be given by phone only. The note includes a postcode, address, telephone number or email address. Remove it before you send.",
 )
 def _answer_gives_away(message: Message, today: date, known: Known) -> Iterator[str]:
     body = message.body
@@ -274,7 +274,7 @@ def _answer_gives_away(message: Message, today: date, known: Known) -> Iterator[
 @_rule(
     "restriction.known",
     "warning",
-    "Our own records, or the last notice about this child, say that the child's data are restricted, and this notice does not.",
+    "This notice has no restriction, but your records or the last notice about this child do. Check if it must be restricted.",
 )
 def _known_restricted(message: Message, today: date, known: Known) -> Iterator[str]:
     if _is_open(message) and known.is_restricted:
@@ -284,7 +284,7 @@ def _known_restricted(message: Message, today: date, known: Known) -> Iterator[s
 @_rule(
     "restriction.sibling",
     "warning",
-    "The data of a brother or sister whom it names are restricted, by our own records or the last notice, and this notice is open.",
+    "This notice has no restriction, but it names a sibling who is restricted in your records or the last notice. Check if it must be restricted.",
 )
 def _known_sibling(message: Message, today: date, known: Known) -> Iterator[str]:
     if _is_open(message) and known.sibling_is_restricted:
@@ -294,7 +294,7 @@ def _known_sibling(message: Message, today: date, known: Known) -> Iterator[str]
 @_rule(
     "upn.other-child",
     "warning",
-    "This UPN belongs here to a child of another name or date of birth. Check it with the school.",
+    "In your records, this UPN belongs to a child with another name or date of birth. Check it with the school.",
 )
 def _other_child(message: Message, today: date, known: Known) -> Iterator[str]:
     if known.other_bears_upn and message.kind in OPENS_A_CASE:
@@ -304,7 +304,7 @@ def _other_child(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "sibling.same-child",
     "warning",
-    "A brother or sister has the child's own UPN, or name and date of birth: it may be the same child.",
+    "A sibling has the same UPN, or name and date of birth, as the child. They may be the same child.",
 )
 def _same_child(message: Message, today: date, known: Known) -> Iterator[str]:
     child = next(iter(message.each(Child)), None)
@@ -331,7 +331,7 @@ def _is_called(child: Child, sibling: Sibling) -> bool:
 @_rule(
     "move.abroad",
     "warning",
-    "The child is said to have moved to another country, and the notice goes to an authority of England or Wales.",
+    "The child has moved to another country, but this notice is to an authority in England or Wales. Check who it is for.",
 )
 def _abroad(message: Message, today: date, known: Known) -> Iterator[str]:
     body = message.body
@@ -348,7 +348,7 @@ def _is_here(country: str) -> bool:
     return country in HERE or country.startswith("united kingdom of ")
 
 
-@_rule("name.figure", "warning", "A name holds a figure. Check that it is the name, and not a count or a copy.")
+@_rule("name.figure", "warning", "A name includes a digit. Check that it is correct.")
 def _figure(message: Message, today: date, known: Known) -> Iterator[str]:
     for cls, element in ((Child, "Child"), (Sibling, "Sibling"), (Contact, "Contact")):
         for one in message.each(cls):
@@ -371,13 +371,13 @@ def _has_figure(name: str) -> bool:
     return any(unicodedata.category(c)[0] == "N" for c in name) or re.search("[#*]", name) is not None
 
 
-@_rule("move.future", "warning", "The child is said to move on a day that has not come.")
+@_rule("move.future", "warning", "The date of the move is in the future. Check that it is correct.")
 def _future_move(message: Message, today: date, known: Known) -> Iterator[str]:
     if isinstance(message.body, TransferNotice) and message.body.moved_on and message.body.moved_on > today:
         yield _at(message, "MovedOn")
 
 
-@_rule("date.future", "warning", "Something is said to have happened on a day that has not come.")
+@_rule("date.future", "warning", "A date is in the future. Check that it is correct.")
 def _future_date(message: Message, today: date, known: Known) -> Iterator[str]:
     body = message.body
     said = _restriction(message)
@@ -394,7 +394,7 @@ def _future_date(message: Message, today: date, known: Known) -> Iterator[str]:
 @_rule(
     "acknowledgement.passed-to-party",
     "error",
-    "The authority that should have it cannot be this one, nor the one that sent the notice.",
+    "You cannot refer the notice back to your own authority, or to the authority that sent it.",
 )
 def _passed_to_party(message: Message, today: date, known: Known) -> Iterator[str]:
     parties = (message.header.sender.authority, message.header.recipient.authority)
@@ -402,7 +402,7 @@ def _passed_to_party(message: Message, today: date, known: Known) -> Iterator[st
         yield _at(message, "PassedTo")
 
 
-@_rule("outcome.moved-to-sender", "error", "The child cannot have moved on to this authority, which says so.")
+@_rule("outcome.moved-to-sender", "error", "The child cannot have moved to your own authority.")
 def _moved_to_sender(message: Message, today: date, known: Known) -> Iterator[str]:
     if isinstance(message.body, Outcome) and message.body.moved_to == message.header.sender.authority:
         yield _at(message, "MovedTo")

@@ -58,7 +58,7 @@ from keys.ring import Ring
 from keys.trust import Trust
 from schemas import xml
 from schemas.identifiers import uuid7
-from schemas.message import Acknowledgement, Message, Officer, Outcome, Party
+from schemas.message import Acknowledgement, Message, Officer, Outcome, Party, RestrictionLevel
 
 ENQUIRY = "whereabouts-enquiry"  # it stays open
 HEADINGS = (
@@ -334,7 +334,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
     return table
 
 
-def _mark(restriction: str) -> str:
+def _mark(restriction: RestrictionLevel) -> str:
     return "" if restriction == "none" else f"[red]{labels.name_restriction(restriction)}[/red]"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Machine
-from gateway.core import causes, safeguards
+from gateway.core import causes, labels, safeguards
 from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import State, may_send_on
 from gateway.core.review import Act, Kind, standing
@@ -125,7 +125,7 @@ def send_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Co
         reason = f"sent on to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
-            raise too_late(outbox.get(tx, message_id).state)
+            raise too_late(_name_status(outbox.get(tx, message_id)))
         detail = {"to": to, "as": head.message_id}
         audit_log.append(tx, here.now(), [Entry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)])
         queue(tx, here, [ready])
@@ -255,7 +255,7 @@ def release_one(here: Authority, message_id: str, by: str) -> None:
     def write(tx: Connection) -> None:
         sent = outbox.get(tx, message_id)
         if not outbox.release_one(tx, here.now(), message_id):
-            raise NotAllowed("retry.not-now", state=sent.state)
+            raise NotAllowed("retry.not-now", state=_name_status(sent))
         audit_log.append(tx, here.now(), [Entry("notice.retried", by, message_id, sent.recipient, sent.digest)])
 
     here.store.run(write)
@@ -272,6 +272,10 @@ def _amendable(here: Authority, message_id: str) -> Delivery:
 def _take_back(tx: Connection, here: Authority, sent: Delivery, by: str, reason: str, cause: str | None = None) -> None:
     now, about, whom = here.now(), sent.message_id, sent.recipient
     if not outbox.advance(tx, now, about, whom, State.WITHDRAWN, reason=reason, cause=cause):
-        raise too_late(outbox.get(tx, sent.message_id).state)
+        raise too_late(_name_status(outbox.get(tx, sent.message_id)))
     entry = Entry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     audit_log.append(tx, here.now(), [entry])
+
+
+def _name_status(sent: Delivery) -> str:
+    return labels.name_status("sent", sent.kind, sent.state, sent.cause)

@@ -28,7 +28,7 @@ from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
-from schemas.message import Message, Officer
+from schemas.message import Message, Officer, RestrictionLevel
 from schemas.reading import rows
 
 REFERENCE_BYTES = 10  # eighty bits: nobody guesses what would count as an answer
@@ -70,7 +70,7 @@ def reference(message_id: str, ring: Ring) -> str:
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 
 
-def protection(to: Correspondent, restriction: str) -> Protection:
+def protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
     """How a letter about a child so restricted is protected: it says less, never more, than their mailbox allows."""
     if restriction == "phone-only" or (restriction != "none" and to.protection == "person-tls"):
         return "notify-only"
@@ -122,7 +122,7 @@ async def post(here: Authority, claimed: Claimed) -> Attempt:
     """Write the letter for a message that is due, and hand it to our mail server."""
     to, carrier = here.correspondents.get(claimed.recipient), here.carriers.get("email")
     if to is None:
-        return Refused("letter.nobody", "no mailbox of theirs is entered any more: cme-gateway partner email")
+        return Refused("letter.nobody", "no email address is recorded for them any more")
     if not isinstance(carrier, Post):
         return TryLater("this gateway sends no mail")
     copy = await here.store.read(lambda tx: copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER))

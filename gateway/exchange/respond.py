@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
-from gateway.core import replies, safeguards
+from gateway.core import labels, replies, safeguards
 from gateway.core.causes import find_cause
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
@@ -18,7 +18,16 @@ from gateway.exchange.send import Also, next_header, prepare, queue
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import Entry
 from gateway.store.inbox import Item
-from schemas.message import OPENS_A_CASE, Acknowledgement, Body, Message, Outcome, WhereaboutsResponse
+from schemas.message import (
+    OPENS_A_CASE,
+    Acknowledgement,
+    Body,
+    Message,
+    Outcome,
+    RestrictionLevel,
+    WhereaboutsResponse,
+    get_kind,
+)
 
 Name = str | MessageName
 
@@ -118,12 +127,14 @@ def _reply(
     item = here.store.look(lambda tx: inbox.get(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed("reply.not-answerable")
-    if not replies.answers(item.kind, type(body).__name__, getattr(body, "decision", None)):
+    if not replies.answers(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
         raise _does_not_fit(item, body)
     if was is not None and item.state != was:
         raise NotAllowed("reply.overtaken", name=item.name)
     if standing not in MAY_BECOME[item.state]:
-        raise NotAllowed("reply.already", state=item.state, name=item.name)
+        raise NotAllowed(
+            "reply.already", state=labels.name_status("came", item.kind, item.state, item.cause), name=item.name
+        )
     if item.restriction != "none" and _says_more(body, item.restriction):
         raise NotAllowed("reply.restricted")
     head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
@@ -173,7 +184,7 @@ def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -
     here.store.run(write)
 
 
-def _says_more(body: Body, restriction: str) -> bool:
+def _says_more(body: Body, restriction: RestrictionLevel) -> bool:
     """Does the answer hold more than may be said of a restricted child?"""
     places = ("passed_to", "moved_to") if restriction == "phone-only" else ()
     return any(getattr(body, part, None) for part in ("note", *places))

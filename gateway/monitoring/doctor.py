@@ -63,7 +63,8 @@ def _some(says: Sequence[str]) -> str:
 
 
 def _shown(one: Finding) -> Check:
-    return Check(one.name, one.level, f"{one.sentence} {one.next_in_terminal}".strip())
+    stop = "" if not one.next_in_terminal or one.sentence.endswith(".") else "."
+    return Check(one.name, one.level, f"{one.sentence}{stop} {one.next_in_terminal}".strip())
 
 
 def probe(here: Authority) -> Iterator[Finding]:

@@ -27,6 +27,14 @@ def installed(here: Authority) -> Iterator[Finding]:
         yield _terms(here)
     if not here.card_has_our_keys():
         yield fail("card and keys", "The card does not have this authority's newest keys.", *RENEW)
+    if here.ring.has_one_key_for_two:
+        yield warn(
+            "storage key",
+            "One key encrypts stored messages and also recognises them, as in version 0.1.",
+            "Replace the keys when it suits you.",
+            "When it suits you, stop the gateway and run `cme-gateway keys rotate`. Then start it, send the new card to "
+            "every partner, and back up.",
+        )
     yield from _certificate(here)
     yield from _files(here.config.home, here)
     yield _telephone(here)

@@ -1,7 +1,7 @@
 """What `health` says, in the form that Prometheus reads (exposition format 0.0.4).
 
 The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route and a state:
-nothing of any child, and no more series than partners. docs/operators.md has the same list; a test holds the two together.
+nothing of any child, and no more series than partners. docs/reference/metrics.md has the same list; a test holds the two together.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def exposed(found: Health) -> bytes:
 
 
 def families(found: Health) -> Iterator[Metric]:
-    """Every metric, in the order of docs/operators.md. What is not known has no sample."""
+    """Every metric, in the order of docs/reference/metrics.md. What is not known has no sample."""
     yield from _queue(found)
     yield from _partners(found.partners, found.at)
     yield from _expiries(found)
@@ -45,15 +45,15 @@ def families(found: Health) -> Iterator[Metric]:
     yield from _folders(found)
     yield from _log(found)
     levels = [one.level for one in found.findings]
-    yield _gauge("findings", "Findings of a look, by level.", [((one,), levels.count(one)) for one in Level], "state")
+    yield _gauge("findings", "Checks of health, by level.", [((one,), levels.count(one)) for one in Level], "state")
 
 
 def _queue(found: Health) -> Iterator[Metric]:
     states = [((state.value,), float(count)) for state, count in found.counts.items()]
-    yield _gauge("messages", "Messages that wait or are stuck, by state.", states, "state")
-    yield _value("oldest_waiting_seconds", "Age of the oldest that is not with its partner.", _age(found))
+    yield _gauge("messages", "Messages not delivered yet, not delivered or rejected, by state.", states, "state")
+    yield _value("oldest_waiting_seconds", "Age of the oldest message that is not delivered yet.", _age(found))
     last = max((one.succeeded_at for one in found.partners if one.succeeded_at), default=None)
-    yield _value("last_sent_timestamp_seconds", "When something last went through to any partner.", _moment(last))
+    yield _value("last_sent_timestamp_seconds", "When a message was last delivered to any partner.", _moment(last))
 
 
 def _age(found: Health) -> float:
@@ -70,22 +70,24 @@ def _moment(at: datetime | None) -> float | None:
 
 def _partners(partners: Iterable[PartnerHealth], now: datetime) -> Iterator[Metric]:
     counts = [((one.authority, state.value), float(n)) for one in partners for state, n in one.counts.items()]
-    yield _gauge("partner_messages", "The same for each partner; no sample: none.", counts, "authority", "state")
+    yield _gauge("partner_messages", "The same for each partner; no sample means none.", counts, "authority", "state")
     oldest = [((one.authority,), _seconds(one.oldest_waiting, now)) for one in partners]
-    yield _gauge("partner_oldest_waiting_seconds", "Age of the oldest that waits for a partner.", oldest, "authority")
+    yield _gauge(
+        "partner_oldest_waiting_seconds", "Age of the oldest message waiting for a partner.", oldest, "authority"
+    )
     failing = [((one.authority,), _failing(one, now)) for one in partners]
-    says = "For how long nothing has gone through to a partner for whom something waits."
+    says = "How long nothing has been delivered to a partner with waiting messages."
     yield _gauge("partner_failing_seconds", says, failing, "authority")
     for name, says, moment in (
-        ("success", "When something last went through by a route.", "succeeded_at"),
-        ("failure", "When a try by a route last failed.", "failed_at"),
+        ("success", "When a message was last delivered by a route.", "succeeded_at"),
+        ("failure", "When an attempt by a route last failed.", "failed_at"),
     ):
         samples = [((p.authority, r.route), _moment(getattr(r, moment))) for p in partners for r in p.routes]
         yield _gauge(f"route_last_{name}_timestamp_seconds", says, samples, "authority", "route")
     ahead = [((p.authority,), p.clock_ahead.total_seconds()) for p in partners if p.clock_ahead is not None]
-    yield _gauge("clock_skew_seconds", "By how much a partner's clock is before ours.", ahead, "authority")
+    yield _gauge("clock_skew_seconds", "How far a partner's clock is ahead of this server's clock.", ahead, "authority")
     compared = [((one.authority,), _moment(one.compared_at)) for one in partners]
-    says = "When a partner's statement was last compared with our account."
+    says = "When records were last compared with a partner."
     yield _gauge("statement_last_compared_timestamp_seconds", says, compared, "authority")
 
 
@@ -96,9 +98,9 @@ def _failing(one: PartnerHealth, now: datetime) -> float:
 def _expiries(found: Health) -> Iterator[Metric]:
     every = [*found.expiries, *(one for partner in found.partners for one in partner.expiries)]
     for name, kinds, says in (
-        ("card", ("card",), "When a card ends, ours or a partner's."),
-        ("certificate", ("certificate",), "When the certificate of an exchange port ends."),
-        ("key", ("signing key", "sealing key"), "When the first of an authority's keys in use ends."),
+        ("card", ("card",), "When a card expires, this authority's or a partner's."),
+        ("certificate", ("certificate",), "When the certificate of an exchange port expires."),
+        ("key", ("signing key", "sealing key"), "When the first of an authority's keys in use expires."),
     ):
         samples = _first(one for one in every if one.what in kinds)
         yield _gauge(f"{name}_expiry_timestamp_seconds", says, samples, "authority")
@@ -112,39 +114,39 @@ def _first(some: Iterable[Expiry]) -> list[Sample]:
 
 
 def _machine(found: Health) -> Iterator[Metric]:
-    yield _value("disk_size_bytes", "Size of the disk on which we write.", found.disk.size)
-    yield _value("disk_free_bytes", "Room on it.", found.disk.free)
+    yield _value("disk_size_bytes", "Size of the fuller disk that the gateway writes to.", found.disk.size)
+    yield _value("disk_free_bytes", "Free space on it.", found.disk.free)
     yield _value("database_up", "1: the database answers.", not found.database.trouble)
     yield _value("database_current", "1: it has the shape that this version needs.", found.database.current)
     yield _value("database_size_bytes", "Size of the database.", found.database.size)
-    yield _value("loops", "Loops that should run.", len(found.loops))
-    yield _value("loops_stopped", "Loops that have not looked when they should have.", len(found.stopped))
+    yield _value("loops", "Background jobs that should run.", len(found.loops))
+    yield _value("loops_stopped", "Background jobs that have not run when they should have.", len(found.stopped))
 
 
 def _folders(found: Health) -> Iterator[Metric]:
     oldest = min((one.oldest for one in found.folders if one.oldest), default=None)
     taken = max((one.taken_at for one in found.folders if one.taken_at), default=None)
     waiting = sum(one.waiting for one in found.folders)
-    yield _value("one_files_waiting", "Files that lie in the folders shared with ONE.", waiting)
+    yield _value("one_files_waiting", "Files in the folders shared with ONE.", waiting)
     yield _value("one_oldest_file_seconds", "Age of the oldest of them.", _seconds(oldest, found.at) or 0.0)
-    yield _value("one_last_taken_timestamp_seconds", "When we last took one.", _moment(taken))
+    yield _value("one_last_taken_timestamp_seconds", "When a file was last taken from there.", _moment(taken))
     failed = sum(one.failed for one in found.folders)
     yield _value("one_files_failed", "Files that could not be read.", failed)
     doubted = sum(one.doubted for one in found.folders)
-    yield _value("one_files_doubted", "Files that wait for a person to look at them.", doubted)
-    yield _value("one_folders_away", "Folders that are not there, or not ours to write.", _away(found))
+    yield _value("one_files_doubted", "Files that need to be checked.", doubted)
+    yield _value("one_folders_away", "Folders that do not exist, or cannot be written.", _away(found))
     held = found.mailboxes
     bundles = [((one.owner,), float(one.bundles)) for one in held]
-    yield _gauge("mailbox_bundles", "What lies in a mailbox that we hold.", bundles, "authority")
+    yield _gauge("mailbox_bundles", "Bundles in a mailbox hosted here.", bundles, "authority")
     sizes = [((one.owner,), float(one.size)) for one in held]
     yield _gauge("mailbox_size_bytes", "Its size.", sizes, "authority")
     ages = [((one.owner,), _seconds(one.oldest, found.at)) for one in held]
     yield _gauge("mailbox_oldest_seconds", "Age of the oldest bundle in it.", ages, "authority")
     index = found.index
     age = _seconds(index.at, found.at) if index else None
-    yield _value("index_age_seconds", "Age of the index of our children.", age)
+    yield _value("index_age_seconds", "Age of the pupil index.", age)
     most = index.most_days * 86_400.0 if index else None
-    yield _value("index_age_limit_seconds", "From this age on it answers nothing by machine.", most)
+    yield _value("index_age_limit_seconds", "From this age, nothing is answered automatically by it.", most)
 
 
 def _away(found: Health) -> int:
@@ -152,15 +154,15 @@ def _away(found: Health) -> int:
 
 
 def _log(found: Health) -> Iterator[Metric]:
-    entries = CounterMetricFamily(f"{PREFIX}audit_entries", "Entries of our audit log.")
+    entries = CounterMetricFamily(f"{PREFIX}audit_entries", "Entries of the audit log.")
     entries.add_metric([], found.log.size)
     yield entries
     yield _value(
-        "audit_uncovered_entries", "Entries that no checkpoint covers yet.", found.log.size - found.log.covered
+        "audit_uncovered_entries", "Entries that have not been signed yet.", found.log.size - found.log.covered
     )
     age = _seconds(found.log.checkpoint_at, found.at)
-    yield _value("audit_checkpoint_age_seconds", "Age of our newest checkpoint.", age)
-    yield _value("audit_alarms", "Partners whose audit log is not the one that we saw.", len(found.log.alarms))
+    yield _value("audit_checkpoint_age_seconds", "Age of the newest checkpoint.", age)
+    yield _value("audit_alarms", "Partners whose audit log does not match earlier copies.", len(found.log.alarms))
 
 
 def _value(name: str, says: str, value: float | None) -> Metric:

@@ -80,13 +80,13 @@ OTHER_ENCODING = re.compile(
 # as a Mac writes í or ñ; as Turkish Windows writes ğ, ş and ı, where another has ð, þ and ý
 MAYBE_OTHER = re.compile(f"(?<=[{LOWER}])[’‘–—“”](?=[{LOWER}]|$)|[ðþýÐÞÝ]")
 WRITTEN = (
-    "The name, or the address, seems to be written in another encoding than it is read in. Have it exported as UTF-8."
+    "The name or address may have wrong characters, because of the encoding of the file. Export the file as UTF-8."
 )
-MACHINE = "A cell holds what a spreadsheet or a database writes where something has failed, or is not there."
-MONTH_FIRST = (
-    "Other rows of the file write the month before the day, so this one may mean another day. Write days as 2015-03-31."
+MACHINE = "A cell has an error or an empty value that a spreadsheet or database wrote."
+MONTH_FIRST = "Other rows have the month before the day, so this date may be wrong. Write dates as 2015-03-31."
+SIGN = (
+    "A name includes a character that names do not have. Correct it in the case management system, or send it as it is."
 )
-SIGN = "A name holds a sign that no name has. Mend it where it was written, or send it as it is."
 
 
 def is_yes(text: str) -> bool:

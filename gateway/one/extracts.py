@@ -34,7 +34,7 @@ OF_LEAVERS = tuple(OneColumnsSettings.__dataclass_fields__)[
 ]
 MORE = ("destination_estab", "destination_school")  # that a CTF says, and no column
 EMPTY = dict.fromkeys((*OneColumnsSettings.__dataclass_fields__, *MORE), "")
-JOINED = "The file is of children who came (CMJ), and this one did not leave."
+JOINED = "The file is about children who joined (CMJ). This child did not leave."
 
 Row = Cells
 

@@ -20,7 +20,6 @@ from gateway.store.audit_log import Entry
 from gateway.store.headings import Accepted
 
 CODE = "one.headings"
-WHERE = "Compare them with [one_columns]. If they are right, accept the file: in the console under Drafts, Files, or with {}."
 
 
 def check(
@@ -62,19 +61,19 @@ def _digest(found: Headings) -> str:
 
 def _differing(found: Headings, ours: Mapping[str, str], accepted: Sequence[Accepted]) -> str:
     if not accepted:
-        return f"Not every heading is known. {say(found, ours)}"
+        return f"Some headings are not known. {say(found, ours)}"
     nearest = max(accepted, key=lambda one: len(one.known & found.known))
     gone = {name: text for name, text in ours.items() if name in nearest.known}
     fresh = {name: text for name, text in ours.items() if name in found.known - nearest.known}
-    more = f" Read now, and not before: {_list(list(fresh.values()))}." if fresh else ""
-    return f"The headings are not those that were accepted before. {say(found, gone)}{more}".strip()
+    more = f" New: {_list(list(fresh.values()))}." if fresh else ""
+    return f"The headings are not the same as those accepted before. {say(found, gone)}{more}".strip()
 
 
 def say(found: Headings, ours: Mapping[str, str]) -> str:
     """Name the headings that are not known, and those of ours that are not there."""
     missing = [text for name, text in ours.items() if name not in found.known]
-    unknown = f"Not known, so not read: {_list(found.unknown)}." if found.unknown else ""
-    return f"{unknown} {f'Not there: {_list(missing)}.' if missing else ''}".strip()
+    unknown = f"Not known, so not used: {_list(found.unknown)}." if found.unknown else ""
+    return f"{unknown} {f'Missing: {_list(missing)}.' if missing else ''}".strip()
 
 
 def _list(some: Sequence[str]) -> str:

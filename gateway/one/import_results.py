@@ -87,10 +87,10 @@ def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int,
         return Line(line, "refused", reason=row.reason)
     written = transfer_files.named(tx, PureWindowsPath(row["file"]).name)
     if written is None or written.sender == here.code:
-        return Line(line, "refused", reason="No file was written under this name.")
+        return Line(line, "refused", reason="No file has this name.")
     answer = words.get(row["result"].casefold())
     if answer is None:
-        reason = "The result is none of the words in [one_answers]; look at this file in ONE."
+        reason = "The result is not one of the words in [one_answers]. Check this file in ONE."
         return Line(line, "refused", written.message_id, reason)
     if written.state is answer:
         return Line(line, "before", written.message_id)

@@ -40,15 +40,13 @@ from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsE
 
 STEP = 128  # rows in one transaction: some tens of milliseconds for the database
 BY = "ONE"
-MENDED = (
-    "A notice about this child was sent before, and the row says other things now: correct the notice, or discard this."
-)
+MENDED = "A notice about this child was sent before, and the details have changed. Correct the notice, or discard this record."
 ANOTHER = (
     "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another child, "
-    "send it; if it is the same child, correct that notice."
+    "send it. If it is the same child, correct that notice."
 )
 TOLD = "A notice about this child was sent before."
-UNFORESEEN = "Something went wrong that should not have: please report it, with the line in the log."
+UNFORESEEN = "The row was not processed, because of a fault in the gateway. Report it, with the line in the log."
 
 Result = Literal["sent", "before", "held", "ignored", "refused"]
 Numbered = tuple[int, Row | Unread | Ignored]
@@ -182,10 +180,10 @@ def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, 
     child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
-            decision = Ignore(f"The same row stands in row {seen[said]}.")
+            decision = Ignore(f"This row is the same as row {seen[said]}.")
         elif child in seen:
-            whose = "The same child" if person in seen else "Another child with this UPN, or the same one,"
-            decision = Hold(f"{whose} stands in row {seen[child]}, where other things are said.")
+            whose = "The same child" if person in seen else "Another child with this UPN, or the same child,"
+            decision = Hold(f"{whose} is in row {seen[child]}, with different details.")
             name, alone = said, False
         for key in (said, child, person):
             seen.setdefault(key, one.number)
@@ -258,7 +256,7 @@ def _waiting(number: int, kept: Draft, reason: str) -> Line:
         case State.SENT:
             return Line(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
         case State.DISCARDED:
-            return Line(number, "before", reason="An officer discarded the draft.", draft=kept.draft_id)
+            return Line(number, "before", reason="An officer discarded the leaver record.", draft=kept.draft_id)
         case State.OPEN:
             return Line(number, "held", reason=reason, draft=kept.draft_id)
 

@@ -35,8 +35,8 @@ REGULATIONS = (
     (date(2016, 9, 1), "2016"),
     (date.min, "2006"),
 )  # since when, the newest first
-RESTRICTED = "The child's data are restricted: an officer decides what may be sent, and how."
-ASKED = "The checklist for removal from the register is complete; nobody who was asked knows where the child is."
+RESTRICTED = "This child's details are restricted. An officer decides what can be sent, and how."
+ASKED = "The checklist for removal from the register is complete. No one who was asked knows where the child is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +95,27 @@ def decide(
     """
     done = closures.get(read.closure) if read.closure else "transfer"
     if done is None:
-        return Hold("The closure value is not in [one_closures].")
+        return Hold("The closure value is not known. An officer decides.")
     if done == "ignore":
-        return Ignore("Nothing is done with this closure value ([one_closures]).")
+        return Ignore("No notice is needed for this closure value.")
     if done == "hold":
-        return Hold("An officer decides about this closure value ([one_closures]).")
+        return Hold("An officer decides what to do for this closure value.")
     doubt = read.doubt or _implausible(read, today)
     if read.restricted:
         return Hold(" ".join(filter(None, (RESTRICTED, doubt))))
     if doubt:
         return Hold(doubt)
     if read.unsaid and one.unsaid != "send":
-        return Hold("The file does not say whether the child's data are restricted: an officer decides.")
+        return Hold("The file does not say if this child's details are restricted. An officer decides.")
     there = read.destination or lies_in
     if not there:
         return _search(read, tuple(one.enquire_of.split()))
     if done == "enquire":
-        return Hold("The closure value says that the child is lost, but the row says where the child moved.")
+        return Hold("The closure value says the child cannot be found, but the row says where the child moved.")
     if codes.authority_name(there) is None:
-        return Hold("The authority that is stated does not exist.")
+        return Hold("The new authority in the file does not exist.")
     if there == ours:
-        return Hold("The child moved within our own area.")
+        return Hold("The child moved within your area.")
     return Transfer(there)
 
 
@@ -124,24 +124,24 @@ def _implausible(read: Leaver, today: date) -> str:
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     born = read.notice.child.dob
     if not today - OLDEST <= born <= today:
-        return "The date of birth cannot be right: nobody of school age was born then."
+        return "The date of birth cannot be right. A child of school age was not born then."
     if read.left_on and not born < read.left_on <= today + SOONEST:
-        return "The date of leaving cannot be right: it is before the child was born, or more than a year from now."
+        return "The date of leaving cannot be right. It is before the date of birth, or more than a year from now."
     return ""
 
 
 def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
-    unknown = "Where the child moved is not known: no authority is stated, and the postcode is not in the directory"
+    unknown = "The new authority is not known. The file does not name it, and the postcode is not in the directory"
     if not read.checked:
         return Hold(
-            f"{unknown}; and the checklist for removal from the register is not complete, or what the row says of it is neither yes nor no."
+            f"{unknown}. The checklist for removal from the register is not complete, or is neither yes nor no."
         )
     if read.unsaid:
         return Hold(
-            f"{unknown}; and nobody is asked about a child of whom the file does not say whether data are restricted."
+            f"{unknown}. No one was asked, because the file does not say if this child's details are restricted."
         )
     if not neighbours:
-        return Hold(f"{unknown}; and nobody is named who could be asked ([one] enquire_of).")
+        return Hold(f"{unknown}. No one was asked, because no authorities to ask are set up.")
     return Enquire(neighbours)
 
 
@@ -186,15 +186,15 @@ def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNoti
 def leaver(row: Row, ring: Officer) -> Leaver | Unread:
     """What a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
-        return Unread("There is no surname.")
+        return Unread("The surname is missing.")
     born, left = read_day(row["dob"]), read_day(row["left_on"])
     if born is None:
-        return Unread("The date of birth is missing, or could mean another day: write it as 31/03/2015 or 2015-03-31.")
+        return Unread("The date of birth is missing, or could mean another day. Write it as 31/03/2015 or 2015-03-31.")
     if left is None and row["left_on"]:
-        return Unread("The date of leaving could mean another day: write it as 31/03/2015 or 2015-03-31.")
+        return Unread("The date of leaving could mean another day. Write it as 31/03/2015 or 2015-03-31.")
     upn = row["upn"].upper()
     if upn and not re.fullmatch(UPN_FORM, upn):
-        return Unread("The UPN does not have the form of one.")
+        return Unread("The UPN must be a letter followed by 12 characters.")
     sex = row["sex"][:1].upper()
     child = Child(
         upn=upn or None,

@@ -22,7 +22,7 @@ from gateway.store.audit_log import Entry
 
 LOOK_EVERY = 2.0  # seconds
 HEADINGS = ("Row", "Result", "To", "MessageId", "Draft", "Reason")
-NOBODY = "The file holds no pupils: nobody left, or the export did not work."
+NOBODY = "The file has no pupils. Nobody left, or the export did not work."
 # Columns whose absence is said in each report, for each notice then says that it is not known
 SAID = ("upn", "forename", "left_on", "restricted")
 

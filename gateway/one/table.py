@@ -136,7 +136,7 @@ class _Wanted:
         keys = [key(one) for one in headings]
         known = {name: wanted for name, heading in self.columns.items() if (wanted := key(heading)) in keys}
         if twice := [self.columns[name] for name, wanted in known.items() if keys.count(wanted) > 1]:
-            raise NotATable(f"it has two columns {twice[0]}, and which counts is not known")
+            raise NotATable(f"it has two columns called {twice[0]}")
         return {name: keys.index(wanted) for name, wanted in known.items()}
 
 
@@ -190,7 +190,7 @@ def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
     if lacking:
         why = f"it has no column {' and no column '.join(lacking)}; [{wanted.section}] says how columns are called"
         raise NotATable(why)
-    raise NotATable("its first line does not hold headings with commas, semicolons or tabs between them")
+    raise NotATable("its first line must have headings, separated by commas, semicolons or tabs")
 
 
 def _check_titles(lines: Sequence[str], separator: str, width: int) -> None:
@@ -198,7 +198,7 @@ def _check_titles(lines: Sequence[str], separator: str, width: int) -> None:
     for number, line in enumerate(lines, 1):
         filled = len([cell for cell in _read_first([line], separator) if cell.strip()])
         if filled >= MOST_IN_TITLE and filled >= width / 2 and not SEP.match(line):
-            raise NotATable(f"line {number} stands before the headings, and is no title; put the headings first")
+            raise NotATable(f"line {number} is before the headings and is not a title. Put the headings first")
 
 
 def _read_first(lines: Sequence[str], separator: str) -> list[str]:
@@ -243,11 +243,11 @@ class _Lines:
         self.count += 1
         if self._left < 0:
             raise NotATable(
-                f"it is not whole, or the row that begins in line {self.began} holds more than {MAX_ROW:,} characters"
+                f"it is not complete, or the row that begins in line {self.began} has more than {MAX_ROW:,} characters"
                 f" ({NOT_WRITTEN_TWICE})"
             )
         if self.count > MAX_LINES:
-            raise NotATable(f"it holds more than {MAX_LINES:,} lines")
+            raise NotATable(f"it has more than {MAX_LINES:,} lines")
         self.ended = line.endswith(("\n", "\r"))
         return line
 
@@ -263,13 +263,13 @@ def _rows(table: "_csv.Reader", lines: _Lines, width: int, at: Mapping[str, int]
         if not any(cell.strip() for cell in row):
             continue
         if (count := count + 1) > MAX_ROWS:
-            raise NotATable(f"it holds more than {MAX_ROWS:,} rows")
+            raise NotATable(f"it has more than {MAX_ROWS:,} rows")
         if len(row) <= last_needed:
-            yield lines.count, Unread("The row has fewer cells than there are headings.")
+            yield lines.count, Unread("The row has fewer cells than the headings.")
         elif len(row) < width and not lines.ended:
-            yield lines.count, Unread("The file breaks off within this row.")
+            yield lines.count, Unread("The file ends in the middle of this row.")
         elif any(cell.strip() for cell in row[width:]):
-            yield lines.count, Unread("The row has more cells than there are headings.")
+            yield lines.count, Unread("The row has more cells than the headings.")
         else:
             # a program may leave out the last cells of a row where they are empty
             yield lines.count, {name: row[n] for name, n in at.items() if n < len(row)}
@@ -285,5 +285,5 @@ def _next(table: "_csv.Reader", lines: _Lines) -> list[str]:
         return []
     except csv.Error:
         raise NotATable(
-            f"it is not whole, or not written as CSV: see the row that begins in line {lines.began}; {NOT_WRITTEN_TWICE}"
+            f"it is not complete, or not valid CSV. See the row that begins in line {lines.began}; {NOT_WRITTEN_TWICE}"
         ) from None

@@ -47,10 +47,8 @@ MAX_BYTES = 104_857_600  # the largest that anybody who works on files reads
 MAX_NAMES = 1_000  # that are looked at in one look: what lies behind comes with the next ones
 CHUNK = 1_048_576
 TOO_LARGE = "files larger than 100 MB"
-NOT_DELETED = "files that were taken, and that we may not delete there"
-UNFORESEEN = (
-    "Something went wrong that should not have: please report it, with the line in the log. Put the file there again."
-)
+NOT_DELETED = "files that were processed, and that the gateway may not delete there"
+UNFORESEEN = "The file was not processed, because of a fault in the gateway. Report it, with the line in the log, and put the file there again."
 
 Row = Mapping[str, object]
 

@@ -12,10 +12,16 @@ Cell = str | int
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading; `number`: its cells are set to the right."""
+    """A heading; `number`: its cells are set to the right; `key`: its name in JSON, where that is not the heading."""
 
     heading: str
     number: bool = False
+    key: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name in JSON, which stays as it is when the heading gets better words."""
+        return self.key or self.heading
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def read(path: Path) -> Calendar:
         stamp = path.stat()
         return _read(path, stamp.st_mtime_ns, stamp.st_size)
     except (OSError, UnicodeDecodeError, csv.Error) as why:
-        reason = getattr(why, "strerror", None) or "it is no CSV in UTF-8"
+        reason = getattr(why, "strerror", None) or "it is not CSV in UTF-8"
         raise ConfigProblem("config.calendar", path=path, why=reason) from None
 
 
@@ -50,12 +50,12 @@ def _span(path: Path, number: int, row: list[str]) -> tuple[str, Span]:
     what, first, last = (*row, "", "", "")[:3]
     if what not in WHAT:
         raise _problem(
-            path, number, f"says neither {', '.join(WHAT[:-1])} nor {WHAT[-1]}", "term,2026-09-02,2026-12-18"
+            path, number, f"must begin with {', '.join(WHAT[:-1])} or {WHAT[-1]}", "term,2026-09-02,2026-12-18"
         )
     try:
         span = Span(date.fromisoformat(first), date.fromisoformat(last or first))
     except ValueError:
-        raise _problem(path, number, "has a date that is none", f"{what},2026-09-02,2026-12-18") from None
+        raise _problem(path, number, "has a date that does not exist", f"{what},2026-09-02,2026-12-18") from None
     if not timedelta(0) <= span.last - span.first <= LONGEST:
         raise _problem(
             path, number, "ends before it begins, or lasts more than a year", f"{what},2026-09-02,2026-12-18"

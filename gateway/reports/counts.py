@@ -8,13 +8,12 @@ from gateway.core.small_numbers import SIGN, SMALL, Cell, Grid, hidden, with_tot
 from gateway.paper.page import Column, Table
 
 DIRECTIONS = ("sent", "received")
-HEADINGS = ("Sent", "Received", "Together")
+COLUMNS = (Column("Sent", True), Column("Received", True), Column("Total", True, "Together"))
 ALL = "All"
-HIDDEN = (
-    "c: a number from 1 to 5, or one by which such a number could be worked out. Two reports of periods that overlap may still "
-    "give one away together: pass on one of them."
+HIDDEN = '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
+FOR_THE_TEAM = (
+    "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
 )
-FOR_THE_TEAM = "FOR THE TEAM ONLY: small numbers are shown. Do not pass it on."
 
 Tally = Counter[tuple[str, str]]  # by what is counted, and the direction
 
@@ -29,6 +28,7 @@ class Counts:
     grid: Sequence[tuple[int, int]]
     part_of: int | None = None
     note: str = ""
+    key: str = ""
 
 
 def counted(
@@ -39,12 +39,13 @@ def counted(
     *,
     part_of: int | None = None,
     note: str = "",
+    key: str = "",
 ) -> Counts:
-    """Count pairs of a code and a direction, by the codes of `labels`, in their order."""
+    """Count pairs of a code and a direction, by the codes of `labels`, in their order. `key`: the heading's name in JSON."""
     tally = Tally(found)
     sent, received = DIRECTIONS
     grid = [(tally[code, sent], tally[code, received]) for code in labels]
-    return Counts(title, heading, tuple(labels.values()), grid, part_of, note)
+    return Counts(title, heading, tuple(labels.values()), grid, part_of, note, key)
 
 
 def tables(first: Counts, others: Sequence[Counts], *, whole: bool) -> Iterator[Table]:
@@ -79,5 +80,5 @@ def _table(counts: Counts, grid: Grid, gone: Collection[Cell]) -> Table:
         (label, *(SIGN if (r, c) in gone else count for c, count in enumerate(row)))
         for r, (label, row) in enumerate(zip(labels, grid, strict=True))
     ]
-    columns = [Column(counts.heading), *(Column(name, number=True) for name in HEADINGS[: 3 if adds_up else 2])]
+    columns = [Column(counts.heading, key=counts.key), *COLUMNS[: 3 if adds_up else 2]]
     return Table(counts.title, columns, rows if counts.labels else (), counts.note, total=adds_up)

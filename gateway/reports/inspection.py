@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
+from gateway.core import labels
 from gateway.core.calendar import Span
 from gateway.core.periods import moments
 from gateway.paper.page import Column, Page, Table
@@ -26,18 +27,18 @@ from schemas.message import TransferNotice
 
 FULL_TIME = 25  # hours a week: what an inspection asks about (Ofsted)
 COLUMNS = (
-    "Our reference (case)",
-    "Notice",
-    "Date of birth",
-    "UPN",
-    "Provision",
-    "Hours a week",
-    "Exclusion",
-    "Alternative provision since",
-    "Still owed",
+    Column("Case reference", key="Our reference (case)"),
+    Column("Notice"),
+    Column("Date of birth"),
+    Column("UPN"),
+    Column("Provision"),
+    Column("Hours a week"),
+    Column("Exclusion"),
+    Column("Alternative provision since"),
+    Column("Outstanding", key="Still owed"),
 )
-RESTRICTED = ("restricted", *[""] * 5)
-GONE = ("no longer held", *[""] * 5)
+RESTRICTED = ("Restricted", *[""] * 5)
+GONE = ("Deleted", *[""] * 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ def make(here: Authority, days: Span, by: str) -> Page:
     found = here.store.run(lambda tx: _read(tx, here, days, by))
     bodies = {case: message.body for case, message in copies.open_held(here, found.copies)}
     rows = [_row(one, bodies.get(one.conversation_id), owed.get(one.message_id, ())) for one in found.notices]
-    made = f"Made for {by}, {moment(here.now())}."
-    note = "One row for each case, by its newest transfer notice that stands. A restricted child is a reference only."
+    made = f"Created by {by}, {moment(here.now())}."
+    note = "One row for each case, from its latest transfer notice. Restricted children appear by reference only."
     return Page(
-        title="Children missing education: list for an inspection",
+        title="Children missing education: inspection list",
         authority=whose(here),
         about=said(days),
-        notes=(f"{len(rows)} children. {made} Each record that was read for it stands in the audit log.", note),
-        tables=(Table("Children", [Column(name) for name in COLUMNS], rows),),
+        notes=(f"{len(rows)} children. {made} Every record included was logged as viewed.", note),
+        tables=(Table("Children", COLUMNS, rows),),
     )
 
 
@@ -104,27 +105,27 @@ def _row(one: Notice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
         one.conversation_id,
         f"{way} {named(one.partner)}",
         *said_of_child,
-        "; ".join(map(_duty, owed)) or "nothing",
+        "; ".join(map(_duty, owed)) or "Nothing",
     )
 
 
 def _child(body: TransferNotice) -> Sequence[str]:
     child, began = body.child, body.alternative_provision_start
     return (
-        day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "not said",
-        (child and child.upn) or "none",
+        day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "Not recorded",
+        (child and child.upn) or "None",
         codes.labels("provision_statuses")[body.provision_status],
         _hours(body.hours_per_week),
-        codes.labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "none said",
-        day(began) if began else "none said",
+        codes.labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "Not recorded",
+        day(began) if began else "Not recorded",
     )
 
 
 def _hours(hours: int | None) -> str:
     if hours is None:
-        return "not said"
+        return "Not recorded"
     return f"{hours}, {'fewer than' if hours < FULL_TIME else 'at least'} {FULL_TIME}"
 
 
 def _duty(one: Owed) -> str:
-    return f"{one.missing}, {'theirs' if one.owed_by == 'them' else 'ours'}, {one.working_days} working days"
+    return f"{labels.name_missing(one.missing)} due from {'them' if one.owed_by == 'them' else 'you'}, {one.working_days} working days"

@@ -5,17 +5,21 @@ from datetime import datetime
 from functools import lru_cache
 
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.ageing import ages
 from gateway.core.calendar import LONDON
 from gateway.core.duties import Missing, Step
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.wording import named, whose
-from schemas.reading import words
+from gateway.reports.wording import moment, named, whose
 
-STEPS = {Step.WAIT: "wait", Step.RING: "ring", Step.ESCALATE: "the service manager rings"}
-COLUMNS = ("Id", "Owed by", "Kind", "Missing", "Since", "Working days", "Late from", "Next", "Last try", "Done", "Ring")
+STEPS = {Step.WAIT: "not overdue", Step.RING: "call them", Step.ESCALATE: "service manager to call"}
+COLUMNS = (
+    *("Reference", "Due from", "Type of notice", "What is due", "Since", "Working days", "Overdue from", "Next step"),
+    *("Last attempt", "Done so far", "Contact"),
+)
+TITLE = "Outstanding replies and decisions"
 NUMBERS = ("Working days",)
 MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
 
@@ -24,12 +28,12 @@ def page(here: Authority, found: Sequence[Owed]) -> Page:
     """Both, for print."""
     late = sum(one.step is not Step.WAIT for one in found)
     return Page(
-        title="What is owed",
+        title=TITLE,
         authority=whose(here),
-        about=f"As it stood on {here.now().astimezone(LONDON):%d %B %Y at %H:%M}",
+        about=f"Correct at {moment(here.now())}",
         notes=(
-            f"{len(found)} in all, {late} late. Times are those of London; England's bank holidays are known.",
-            "A mark at the left edge, and the word in the column Next, say what is late.",
+            f"{len(found)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not count as working days.",
+            "What is overdue has a mark at the left edge, and says so in the column Next step.",
         ),
         tables=(ageing(found), duties(found)),
     )
@@ -37,7 +41,7 @@ def page(here: Authority, found: Sequence[Owed]) -> Page:
 
 def listing(here: Authority, found: Sequence[Owed]) -> Page:
     """The duties alone, for a spreadsheet."""
-    return Page("What is owed", whose(here), "", (), (duties(found),))
+    return Page(TITLE, whose(here), "", (), (duties(found),))
 
 
 def ageing(found: Iterable[Owed]) -> Table:
@@ -47,12 +51,12 @@ def ageing(found: Iterable[Owed]) -> Table:
     late = sum(is_late for _, is_late in waited)
     picture = Bars(
         "Notices not yet acknowledged, by working days waited",
-        f"{len(waited)} notices wait for an acknowledgement, {late} of them too long.",
+        f"{len(waited)} notices are waiting for an acknowledgement, {late} of them overdue.",
         [Bar(one.band, one.in_time, one.late) for one in bands],
     )
     rows = [(one.band, one.in_time, one.late, one.in_time + one.late) for one in bands]
     rows.append(("All", len(waited) - late, late, len(waited)))
-    columns = (Column("Working days"), Column("In time", True), Column("Late", True), Column("Together", True))
+    columns = (Column("Working days"), Column("On time", True), Column("Overdue", True), Column("Total", True))
     return Table(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
@@ -60,27 +64,29 @@ def duties(found: Sequence[Owed]) -> Table:
     """Every duty in a row."""
     late = frozenset(number for number, one in enumerate(found) if one.step is not Step.WAIT)
     columns = [Column(name, number=name in NUMBERS) for name in COLUMNS]
-    return Table("Every duty, the oldest first", columns, [_row(one) for one in found], marked=late)
+    return Table(
+        "All outstanding replies and decisions, oldest first", columns, [_row(one) for one in found], marked=late
+    )
 
 
 def _row(one: Owed) -> tuple[str | int, ...]:
     ours = one.owed_by == "us"
-    who = f"us, to {named(one.partner)}" if ours else named(one.partner)
+    who = f"You (to {named(one.partner)})" if ours else named(one.partner)
     late = one.step is not Step.WAIT
     deciding = one.missing is Missing.DECISION
-    what = "decide" if deciding else "answer it" if ours else STEPS[one.step]
+    what = "decide" if deciding else "reply now" if ours else STEPS[one.step]
     return (
         one.message_id,
         who,
-        words(one.kind),
-        str(one.missing),
+        labels.name_kind(one.kind),
+        labels.name_missing(one.missing),
         _moment(one.since),
         one.working_days,
         _moment(one.late_at),
-        f"LATE: {what}" if late else "wait",
+        f"Overdue: {what}" if late else STEPS[Step.WAIT].capitalize(),
         one.tried,
         _done(one),
-        "" if ours and not deciding else one.ring or "no number is known",
+        "" if ours and not deciding else one.ring or "No telephone number",
     )
 
 
@@ -93,8 +99,8 @@ def _done(one: Owed) -> str:
     if not (one.handed_over_at or one.reminded_at or one.escalated_at):
         return ""
     done = (
-        ("handed over by telephone", one.handed_over_at),
-        ("reminded" if one.owed_by == "them" else "they reminded us", one.reminded_at),
-        ("service manager told", one.escalated_at),
+        ("phone handover recorded", one.handed_over_at),
+        ("reminder sent" if one.owed_by == "them" else "they sent a reminder", one.reminded_at),
+        ("escalated to service manager", one.escalated_at),
     )
-    return "; ".join(f"{what} {at.astimezone(LONDON):%d %b}" for what, at in done if at)
+    return "; ".join(f"{what} {at.astimezone(LONDON):%d %b %Y}" for what, at in done if at)

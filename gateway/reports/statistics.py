@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy, Key, Machine
-from gateway.core import figures
+from gateway.core import figures, labels
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import State
 from gateway.core.periods import moments
@@ -27,14 +27,13 @@ from gateway.store.audit_log import Entry
 from gateway.store.report_queries import Notice
 from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
-from schemas.reading import words
 
 TRANSFER, UNKNOWN, OUTCOME = (cls.__name__ for cls in (TransferNotice, WhereaboutsUnknownNotice, Outcome))
 PARTNERS = len(OPENS_A_CASE)  # the row of totals in the first table, which the authorities add up to
-GONE = {"gone": "No longer held"}
+GONE = {"gone": "Deleted"}
 YEARS = {year: year for year in ("N", "E", "R", *map(str, range(1, 15)), "X")}
-NOT_SAID = {"not-said": "Not said"}
-ENDED = {"rejected": "Rejected", "ended": "Ended without one", "none-yet": "None yet"}
+NOT_SAID = {"not-said": "Not recorded"}
+ENDED = {"rejected": "Rejected", "ended": "No outcome", "none-yet": "None yet"}
 
 ENDINGS: Mapping[str, str] = {State.REJECTED: "rejected", State.CONCLUDED: "ended"}
 
@@ -63,8 +62,8 @@ def make(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
         about=said(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
-            "Counted are notices that were sent or came in the period and stand: tests, notices taken back, and those that a "
-            "correction replaced are left out.",
+            "Counts notices sent or received in this period. Tests, withdrawn notices and notices replaced by a correction are "
+            "not counted.",
         ),
         tables=tuple(counts.tables(first, others, whole=whole)),
     )
@@ -109,15 +108,16 @@ def _result(message: Message) -> str:
 
 
 def _by_kind(found: Found) -> Counts:
-    kinds = {kind: words(kind) for kind in OPENS_A_CASE}
-    return counted("Notices by kind", "Kind", kinds, [(one.kind, one.direction) for one in found.notices])
+    kinds: dict[str, str] = {kind: labels.name_kind(kind) for kind in OPENS_A_CASE}
+    pairs = [(one.kind, one.direction) for one in found.notices]
+    return counted("Notices by type", "Type", kinds, pairs, key="Kind")
 
 
 def _by_partner(found: Found) -> Counts:
     codes_found = sorted({one.partner for one in found.notices})
-    labels = {code: named(code) for code in codes_found}
+    names = {code: named(code) for code in codes_found}
     pairs = [(one.partner, one.direction) for one in found.notices]
-    return counted("Notices by authority", "Authority", labels, pairs, part_of=PARTNERS)
+    return counted("Notices by authority", "Authority", names, pairs, part_of=PARTNERS)
 
 
 def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> list[Counts]:
@@ -132,7 +132,7 @@ def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> li
     risks = [(group, one.direction) for one, body in read if body.needs for group in set(body.needs.risk_group)]
     return [
         counted(
-            "Transfer notices by DfE's reason",
+            "Transfer notices by DfE reason",
             "Reason",
             codes.labels("cme_reasons") | GONE,
             reasons + gone,
@@ -144,8 +144,8 @@ def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> li
             codes.labels("durations") | GONE,
             bands + gone,
             part_of=row,
-            note="From the day last attended, or else of leaving, at the newest school that the notice names, until the notice "
-            "was concluded or the period ended. Not known: it names no such day.",
+            note="From the date last attended, or the date of leaving, at the newest school in the notice, to the outcome or the end "
+            "of the period. Not known: the notice does not give that date.",
         ),
         counted("Transfer notices by year group", "Year", YEARS | NOT_SAID | GONE, years + gone, part_of=row),
         counted(
@@ -153,7 +153,7 @@ def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> li
             "Group",
             codes.labels("risk_groups"),
             risks,
-            note="A child may be in several groups, or in none, so they are not added up.",
+            note="A child may be in more than one group, or in none, so there is no total.",
         ),
     ]
 
@@ -172,7 +172,7 @@ def _unknown(found: Found, bodies: Mapping[str, object], until: date) -> Counts:
         codes.labels("durations") | GONE,
         bands + gone,
         part_of=OPENS_A_CASE.index(UNKNOWN),
-        note="From the day since which nobody knows, until the notice was concluded or the period ended.",
+        note="From the date the whereabouts became unknown, to the end of the search or of the period.",
     )
 
 
@@ -183,7 +183,7 @@ def _outcomes(found: Found, results: Mapping[str, str]) -> Counts:
         codes.labels("outcomes") | ENDED | GONE,
         [(_outcome(found, results, one), one.direction) for one in found.notices if one.kind == TRANSFER],
         part_of=OPENS_A_CASE.index(TRANSFER),
-        note="As it is known now, also where it came after the period.",
+        note="As known today, even if received after the period.",
     )
 
 

@@ -16,6 +16,15 @@ from gateway.reports.wording import named, said, whose
 from gateway.store.report_queries import Direction
 
 NOTHING = "-"
+# headings, with their names in JSON
+COLUMNS = (
+    ("On time", "In time"),
+    ("Overdue", "Late"),
+    ("Total", "Together"),
+    ("Share on time", "Share in time"),
+    ("Median", ""),
+    ("90th percentile", ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +49,11 @@ def make(here: Authority, days: Span, *, whole: bool = False) -> Page:
         about=said(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
-            "Of the notices that were sent or came in the period, without tests and without what was taken back or corrected. A "
-            "step that was not done counts as late once its limit has passed, and is left out before. Median and 90th "
-            "percentile are of the steps that were done, by our own clock.",
-            "What was accepted by mail, in reply to a letter, counts from when the mail came. An officer of ours read it; nobody "
-            "signed it, so it is a weaker word than a signed acknowledgement.",
+            "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not counted. A step "
+            "that has not been done counts as overdue once its limit has passed, and is not counted before. The median and 90th "
+            "percentile count only steps that were done, by this gateway's clock.",
+            "An acceptance by email counts from when the email was received. An officer here read it. It is not signed, so it is "
+            "weaker evidence than a signed acknowledgement.",
         ),
         tables=tuple(_table(part, judged, whole=whole) for part in _parts(terms.deadlines("", ""))),
     )
@@ -55,34 +64,46 @@ def _parts(deadlines: Deadlines) -> Iterable[Part]:
     first, outcome = f"{deadlines.acknowledgement} working days", f"{deadlines.outcome} school days"
     answer = f"{deadlines.answer} working days"
     yield Part(
-        "Their receipts for our notices", "sent", (Missing.RECEIPT,), f"{hours} from when it was queued", "hours"
+        "Delivery receipts from other authorities",
+        "sent",
+        (Missing.RECEIPT,),
+        f"{hours} from when it was sent",
+        "hours",
     )
     yield Part(
-        "Their acknowledgements of our notices",
+        "Acknowledgements from other authorities",
         "sent",
         (Missing.ACKNOWLEDGEMENT,),
-        f"{first} from the receipt",
+        f"{first} from the delivery receipt",
         "working days",
     )
     yield Part(
-        "Their outcomes of our notices",
+        "Outcomes from other authorities",
         "sent",
         (Missing.OUTCOME,),
         f"{outcome} from the acknowledgement",
         "working days",
     )
     yield Part(
-        "Our acknowledgements of their notices",
+        "Acknowledgements you sent",
         "received",
         (Missing.ACKNOWLEDGEMENT,),
-        f"{first} from when it came",
+        f"{first} from when it was received",
         "working days",
     )
     answers = (Missing.ANSWER,)
-    yield Part("Their answers to our enquiries", "sent", answers, f"{answer} from when it was queued", "working days")
-    yield Part("Our answers to their enquiries", "received", answers, f"{answer} from when it came", "working days")
     yield Part(
-        "Our outcomes of their notices",
+        "Answers from other authorities to your enquiries",
+        "sent",
+        answers,
+        f"{answer} from when it was sent",
+        "working days",
+    )
+    yield Part(
+        "Answers you sent to enquiries", "received", answers, f"{answer} from when it was received", "working days"
+    )
+    yield Part(
+        "Outcomes you sent",
         "received",
         (Missing.OUTCOME,),
         f"{outcome} from the acknowledgement",
@@ -104,12 +125,9 @@ def _table(part: Part, judged: Iterable[Leg], *, whole: bool) -> Table:
     ]
     columns = (
         Column("Authority"),
-        *(
-            Column(name, number=True)
-            for name in ("In time", "Late", "Together", "Share in time", "Median", "90th percentile")
-        ),
+        *(Column(name, number=True, key=key) for name, key in COLUMNS),
     )
-    note = f"Limit: {part.limit}, where no other is agreed. Median and 90th percentile in {part.unit}."
+    note = f"Limit: {part.limit}, unless another limit is agreed. Median and 90th percentile in {part.unit}."
     return Table(part.title, columns, rows, note, total=True)
 
 

@@ -247,12 +247,12 @@ def _read(row: Mapping[str, str], found: Table, oldest: date, today: date) -> Ma
     if "restricted" in found.headings.known:
         said["restricted"] = row.get("restricted", cells.NO_CELL)
     if not normal(said["surname"]) and not normal(said["forename"]):
-        return Unread("There is no name.")
+        return Unread("The name is missing.")
     born = read_day(said["dob"])
     if born is None:
-        return Unread("The date of birth is missing, or could mean another day: write it as 31/03/2015 or 2015-03-31.")
+        return Unread("The date of birth is missing, or could mean another day. Write it as 31/03/2015 or 2015-03-31.")
     if not oldest <= born <= today:
-        return Unread("The date of birth cannot be right: nobody of school age was born then.")
+        return Unread("The date of birth cannot be right. A child of school age was not born then.")
     return {name: value for name, value in (said | {DOUBT: doubt}).items() if value}
 
 

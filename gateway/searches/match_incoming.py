@@ -232,7 +232,7 @@ def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
     """
     officer = here.officer(by)
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
-    done = dict.fromkeys(SEARCHES, 0)
+    done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
     for item in here.store.look(inbox.unmatched):
         with suppress(NotAllowed):
             respond.answer(here, item.name, no_trace, by)

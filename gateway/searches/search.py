@@ -1,6 +1,6 @@
 """A search for a child as a whole: who was asked, who has it, who answered what, whom to ring, and who has not answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,6 +20,8 @@ from gateway.store.inbox import Item
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
+
+UNTIL_THEN = "Other authorities will keep looking until you do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,31 @@ class Search:
     @property
     def next_step(self) -> str:
         """What an officer does now, at a terminal."""
-        return self.advice(f"cme-gateway located {self.case} WAY.")
+        return self.advice if self.ended else f"{self.advice} To end it: cme-gateway end-search {self.case} REASON"
 
-    def advice(self, stand_down: str) -> str:
-        """What an officer does now; `stand_down` says how that is done."""
+    @property
+    def advice(self) -> str:
+        """What an officer does now."""
         if self.ended:
-            return "The search has ended."
-        stand_down = f"{stand_down} Until then the others go on looking."
+            return "This search has ended."
         if found := self.those(Answering.FOUND):
-            return f"Ring {', '.join(one.ring or one.name for one in found)} and confirm it; then {stand_down}"
+            says = "says" if len(found) == 1 else "say"
+            return (
+                f"{_joined(one.name for one in found)} {says} the child is known to them. Call {_whom(found)} to confirm, "
+                f"then end the search. {UNTIL_THEN}"
+            )
         if ring := self.those(Answering.RING):
-            return f"Ring {', '.join(one.ring or one.name for one in ring)}. Once the child is found: {stand_down}"
-        return f"Nobody knows the child yet. When one does: {stand_down}"
+            return f"Call {_whom(ring)}. If the child is found, end the search. {UNTIL_THEN}"
+        return "No authority has found the child yet."
+
+
+def _joined(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _whom(asked: Sequence[Asked]) -> str:
+    return _joined(f"{one.ring} ({one.name})" if one.ring else one.name for one in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,12 @@ def _answer(item: Item, message: Message) -> _Answer | None:
                 item, search_status.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
             )
         case Acknowledgement(decision="passed-on", passed_to=to) as body:
-            return _Answer(item, "ring-me", f"Passed on to {to}", body.officer)
+            return _Answer(
+                item,
+                "ring-me",
+                f"Referred back: try {codes.authority_name(to or '') or 'another authority'}",
+                body.officer,
+            )
         case _:
             return None
 

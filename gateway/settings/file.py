@@ -56,13 +56,16 @@ def parse(text: str, home: Path) -> Config:
                 text,
                 name,
                 f"[{name}] is not a section",
-                f"the sections are {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
+                f"one of the sections {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
             )
     special, within = _taken_out(tables.get("deadlines", {})), _taken_out(tables.get("sign_in", {}))
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
     if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
         raise problem(
-            text, LOGINS, "logins is no section for an authority", "[logins.885], and under it user and key_file"
+            text,
+            LOGINS,
+            "logins must have a section for each authority",
+            "[logins.885], then user and key_file under it",
         )
     parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
     parts[ONE_CLOSURES] = _closures(text, closures)
@@ -85,7 +88,7 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
     known = {setting.name: setting for setting in fields(cls)}
     for key, value in values.items():
         if key not in known:
-            raise problem(text, key, f"[{name}] has no setting {key}", f"its settings are {', '.join(known)}")
+            raise problem(text, key, f"[{name}] has no setting {key}", f"one of its settings {', '.join(known)}")
         wanted = known[key].type
         if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]  # str or int
             example = '"text"' if wanted is str else "8443"
@@ -105,7 +108,7 @@ def _taken_out(section: object) -> dict[str, Mapping[str, object]]:
 def _deadlines(text: str, name: str, said: Mapping[str, object]) -> dict[str, int]:
     section = f"deadlines.{name}"
     if not (name in OPENS_A_CASE or re.fullmatch("[0-9]{3}", name)):
-        wrong = f"[{section}] names neither an authority nor a kind of notice"
+        wrong = f"[{section}] must name an authority or a type of notice"
         raise problem(text, section, wrong, f"[deadlines.885], or one of {', '.join(OPENS_A_CASE)}")
     if "service_manager" in said:
         raise problem(text, "service_manager", f"[{section}] has no service_manager", "it under [deadlines]", section)
@@ -116,12 +119,12 @@ def _deadlines(text: str, name: str, said: Mapping[str, object]) -> dict[str, in
 
 
 def _calendars(text: str, said: object) -> dict[str, str]:
-    example = f'[{CALENDARS}], and under it 333 = "terms.csv"'
+    example = f'[{CALENDARS}], then 333 = "terms.csv" under it'
     if not isinstance(said, dict):
-        raise problem(text, CALENDARS, f"{CALENDARS} is no section", example)
+        raise problem(text, CALENDARS, f"{CALENDARS} must be a section", example)
     for code, file in said.items():
         if not (re.fullmatch("[0-9]{3}", code) and isinstance(file, str) and file):
-            raise problem(text, code, f"[{CALENDARS}] names no authority, or no file", example, CALENDARS)
+            raise problem(text, code, f"[{CALENDARS}] must name an authority and a file", example, CALENDARS)
     return said
 
 
@@ -132,7 +135,7 @@ def _roles(text: str, within: Mapping[str, Mapping[str, object]]) -> dict[str, R
     said, known = within.get("roles", {}), [role.value for role in Role]
     for value, role in said.items():
         if role not in known:
-            wrong = f"[sign_in.roles] gives something else than one of {', '.join(known)}"
+            wrong = f"[sign_in.roles] must give one of {', '.join(known)}"
             raise problem(text, value, wrong, f'"{value}" = "cme_officer"', "sign_in.roles")
     return {value: Role(str(role)) for value, role in said.items()}
 
@@ -140,10 +143,10 @@ def _roles(text: str, within: Mapping[str, Mapping[str, object]]) -> dict[str, R
 def _closures(text: str, said: object) -> dict[str, str]:
     if not isinstance(said, dict):
         raise problem(
-            text, ONE_CLOSURES, f"{ONE_CLOSURES} is no section", f'[{ONE_CLOSURES}], and under it LOST = "enquire"'
+            text, ONE_CLOSURES, f"{ONE_CLOSURES} must be a section", f'[{ONE_CLOSURES}], then LOST = "enquire" under it'
         )
     for word, done in said.items():
         if done not in DONE_WITH:
-            wrong = f"[{ONE_CLOSURES}] says of a closure value none of {', '.join(DONE_WITH)}"
+            wrong = f"[{ONE_CLOSURES}] must give each closure value one of {', '.join(DONE_WITH)}"
             raise problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
     return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in said.items()}

@@ -25,50 +25,48 @@ LONGEST_DEADLINE = 365  # days, or hours for a receipt
 def check(text: str, config: Config) -> None:
     """Raises ConfigProblem for the first that may not stand."""
     if not (config.authority.code.isdecimal() and len(config.authority.code) == 3):
-        raise problem(text, "code", "code is not a DfE authority code", 'three digits in quotes, such as code = "333"')
+        raise problem(text, "code", "code must be a DfE code of three digits", 'code = "333"')
     if not 1 <= config.listen.port <= 65535:
-        raise problem(text, "port", "port is not a port", "a number from 1 to 65535, such as port = 8443")
+        raise problem(text, "port", "port must be a number from 1 to 65535", "port = 8443")
     _check_console(text, config.console)
     _check_proxies(text, config)
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
-        wrong = "[metrics] port is not a port of its own"
-        raise problem(text, "port", wrong, "a number from 1 to 65535, such as port = 9464; 0: none", "metrics")
+        wrong = "[metrics] port must be a port of its own, or 0 for none"
+        raise problem(text, "port", wrong, "port = 9464", "metrics")
     _check_api(text, config.api)
     if config.store.url and not STORE_URL.match(config.store.url):
         raise problem(
             text,
             "url",
-            "[store] url is no database that we use",
+            "[store] url must be the address of a SQLite or PostgreSQL database",
             'url = "postgresql+psycopg://gateway@store/gateway"',
             "store",
         )
     if config.one.unsaid not in ("hold", "send"):
-        raise problem(text, "unsaid", "unsaid is neither hold nor send", 'unsaid = "hold"', "one")
+        raise problem(text, "unsaid", "unsaid must be hold or send", 'unsaid = "hold"', "one")
     if config.one.import_when not in ("accepted", "arrived"):
-        raise problem(
-            text, "import_when", "import_when is neither accepted nor arrived", 'import_when = "accepted"', "one"
-        )
+        raise problem(text, "import_when", "import_when must be accepted or arrived", 'import_when = "accepted"', "one")
     ours = config.one
     folders = [one for one in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if one]
     if len({config.home / one for one in folders}) < len(folders):
-        raise problem(text, "folder", "[one] names a folder twice", "a folder of its own for each of the four", "one")
+        raise problem(text, "folder", "[one] names a folder twice", "a different folder for each of the four", "one")
     if not all(
         re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
     ):
         raise problem(
-            text, "enquire_of", "enquire_of does not hold codes of other authorities", 'enquire_of = "330 885"', "one"
+            text, "enquire_of", "enquire_of must have the codes of other authorities", 'enquire_of = "330 885"', "one"
         )
     if config.search.no_trace not in ("officer", "machine") or config.search.index_days < 1:
         raise problem(
             text,
             "no_trace",
-            "[search] says none of officer, machine, or no number of days",
+            "[search] no_trace must be officer or machine, and index_days a number from 1",
             'no_trace = "officer", index_days = 7',
             "search",
         )
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
         raise problem(
-            text, "url", "[sftp] url is no folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
+            text, "url", "[sftp] url must be a folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     _check_email(text, config.email)
     _check_sign_in(text, config)
@@ -83,27 +81,33 @@ def check_deadlines(text: str, said: DeadlinesSettings, section: str) -> None:
     """Raises ConfigProblem for a deadline out of its range."""
     for key in ("receipt_hours", "acknowledgement_days", "answer_days", "outcome_days"):
         if not 1 <= getattr(said, key) <= LONGEST_DEADLINE:
-            wrong = f"[{section}] {key} is not between 1 and {LONGEST_DEADLINE}"
+            wrong = f"[{section}] {key} must be between 1 and {LONGEST_DEADLINE}"
             raise problem(text, key, wrong, f"{key} = {getattr(DeadlinesSettings(), key)}", section)
     if said.service_manager and not MAIL_ADDRESS.fullmatch(said.service_manager):
         example = 'service_manager = "manager@sandwell.gov.uk"'
-        raise problem(text, "service_manager", "service_manager is no mail address", example, section)
+        raise problem(text, "service_manager", "service_manager must be an email address", example, section)
 
 
 def _check_console(text: str, ours: ConsoleSettings) -> None:
     if not 0 <= ours.port <= 65535:
-        raise problem(text, "port", "[console] port is not a port", "port = 8480, or 0 for no console", "console")
+        raise problem(
+            text,
+            "port",
+            "[console] port must be a number from 1 to 65535, or 0 for no console",
+            "port = 8480",
+            "console",
+        )
     if bool(ours.tls_certificate_file) != bool(ours.tls_key_file):
         wrong, instead = (
-            "[console] has a certificate without its key, or a key without its certificate",
-            "both, or none",
+            "[console] must have both a certificate and its key, or neither",
+            "tls_certificate_file and tls_key_file, or neither",
         )
         raise problem(text, "tls_", wrong, instead, "console")
     if ours.host not in LOOPBACK and not ours.tls_certificate_file:
-        wrong = "[console] would send children's data over the network in clear"
-        raise problem(text, "host", wrong, "tls_certificate_file and tls_key_file too", "console")
+        wrong = "[console] would send children's details over the network without encryption"
+        raise problem(text, "host", wrong, "tls_certificate_file and tls_key_file as well", "console")
     if ours.url and not CONSOLE_URL.fullmatch(ours.url):
-        wrong = "[console] url is no address that a browser may use"
+        wrong = "[console] url must be an https address for browsers"
         raise problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
 
 
@@ -113,7 +117,7 @@ def _check_proxies(text: str, config: Config) -> None:
             for one in named.split():
                 ip_network(one, strict=False)
         except ValueError:
-            wrong = f"[{section}] proxies holds something that is no address or network"
+            wrong = f"[{section}] proxies must have addresses or networks only"
             raise problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
 
 
@@ -122,7 +126,7 @@ def _check_api(text: str, ours: ApiSettings) -> None:
         wrong = "[api] requests_per_minute is out of range"
         raise problem(text, "requests_per_minute", wrong, "requests_per_minute = 300", "api")
     if not all(WEBHOOK_HOST.fullmatch(host) for host in ours.webhook_hosts.split()):
-        wrong = "[api] webhook_hosts holds something that is no name of a host"
+        wrong = "[api] webhook_hosts must have names of hosts only"
         raise problem(text, "webhook_hosts", wrong, 'webhook_hosts = "cases.sandwell.gov.uk"', "api")
 
 
@@ -131,7 +135,7 @@ def _check_email(text: str, ours: EmailSettings) -> None:
         raise problem(
             text,
             "token_url",
-            "[email] token_url is no HTTPS address, or client_id and client_secret_file are not beside it",
+            "[email] token_url must be an https address, with client_id and client_secret_file",
             'token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"',
             "email",
         )
@@ -144,7 +148,7 @@ def _check_email(text: str, ours: EmailSettings) -> None:
     ):
         if not form.fullmatch(getattr(ours, key)):
             raise problem(
-                text, key, f"[email] {key} is missing, or not written as it must be", f'{key} = "{instead}"', "email"
+                text, key, f"[email] {key} is missing, or not in the right format", f'{key} = "{instead}"', "email"
             )
 
 
@@ -153,19 +157,21 @@ def _check_sign_in(text: str, config: Config) -> None:
     if ours == SignInSettings() and not config.sign_in_roles:
         return
     if ENTRA.fullmatch(ours.issuer) and not ENTRA_TENANT.fullmatch(ours.issuer):
-        wrong = "[sign_in] issuer is not that of one council; with common or organizations, everybody's accounts would count"
-        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0", the tenant by its id in small letters'
+        wrong = (
+            "[sign_in] issuer must be that of one council; with common or organizations, all accounts would be accepted"
+        )
+        instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0", with the ID of the tenant in lower case'
         raise problem(text, "issuer", wrong, instead, "sign_in")
     if not ISSUER.fullmatch(ours.issuer):
-        wrong = "[sign_in] issuer is missing, or no https address"
+        wrong = "[sign_in] issuer is missing, or not an https address"
         instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0"'
         raise problem(text, "issuer", wrong, instead, "sign_in")
     for key, example in (("client_id", "the id"), ("client_secret_file", "client_secret"), ("roles_claim", "roles")):
         if not getattr(ours, key):
             raise problem(text, key, f"[sign_in] {key} is missing", f'{key} = "{example}"', "sign_in")
     if not config.sign_in_roles:
-        wrong = "[sign_in] lets people sign in, and [sign_in.roles] gives none of them a role"
-        raise problem(text, "sign_in", wrong, '[sign_in.roles], and under it CmeOfficer = "cme_officer"', "sign_in")
+        wrong = "[sign_in] lets people sign in, but [sign_in.roles] gives them no role"
+        raise problem(text, "sign_in", wrong, '[sign_in.roles], then CmeOfficer = "cme_officer" under it', "sign_in")
 
 
 def problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:

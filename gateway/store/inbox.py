@@ -17,6 +17,7 @@ from gateway.store.database import among
 from gateway.store.searches import Found
 from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
+from schemas.message import MessageKind, RestrictionLevel
 
 ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
 
@@ -33,8 +34,8 @@ class Arrived:
     in_reply_to: str | None
     supersedes: str | None
     sequence: int
-    kind: str
-    restriction: str
+    kind: MessageKind
+    restriction: RestrictionLevel
     test: bool
     digest: str
     data_key: bytes
@@ -54,8 +55,8 @@ class Item:
     conversation_id: str
     in_reply_to: str | None
     sequence: int
-    kind: str
-    restriction: str
+    kind: MessageKind
+    restriction: RestrictionLevel
     test: bool
     digest: str
     received_at: datetime
@@ -85,7 +86,7 @@ class InCase:
     message_id: str
     case: str
     said_case: str | None
-    kind: str
+    kind: MessageKind
     in_reply_to: str | None
     test: bool
     state: Standing
@@ -113,7 +114,7 @@ class Owing(NamedTuple):
     sender: str
     message_id: str
     conversation_id: str
-    kind: str
+    kind: MessageKind
     test: bool
     received_at: datetime
     state_at: datetime

@@ -30,7 +30,7 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import among
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
-from schemas.message import OPENS_A_CASE
+from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 
 FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter and all, unless a clock was wrong
 CLAIM = timedelta(seconds=20)  # renewed while a try goes on; what a process held that was killed is free after it
@@ -48,8 +48,8 @@ class Queued:
     in_reply_to: str | None
     sequence: int
     recipient: str
-    kind: str
-    restriction: str
+    kind: MessageKind
+    restriction: RestrictionLevel
     test: bool
     digest: str
     sealed: bytes
@@ -72,8 +72,8 @@ class Delivery:
     in_reply_to: str | None
     sequence: int
     recipient: str
-    kind: str
-    restriction: str
+    kind: MessageKind
+    restriction: RestrictionLevel
     test: bool
     digest: str
     queued_at: datetime
@@ -95,7 +95,7 @@ class Owing(NamedTuple):
     message_id: str
     conversation_id: str
     recipient: str
-    kind: str
+    kind: MessageKind
     test: bool
     queued_at: datetime
     state_at: datetime

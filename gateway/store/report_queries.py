@@ -11,7 +11,7 @@ from gateway.core.delivery import State
 from gateway.core.inbox_state import Standing
 from gateway.core.mail_replies import Judgement, Stage
 from gateway.store.tables import inbox, mail_replies, outbox, receipts
-from schemas.message import OPENS_A_CASE
+from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 
 Direction = Literal["sent", "received"]
 TAKEN_BACK = (State.WITHDRAWN, Standing.WITHDRAWN, Standing.SUPERSEDED)
@@ -25,8 +25,8 @@ class Notice:
     partner: str
     message_id: str
     conversation_id: str
-    kind: str
-    restriction: str
+    kind: MessageKind
+    restriction: RestrictionLevel
     state: str
     at: datetime  # when it was queued here, or came
     state_at: datetime
@@ -41,7 +41,7 @@ class Reply:
     answers: str
     partner: str
     message_id: str
-    kind: str
+    kind: MessageKind
     at: datetime
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.loaded import Loaded
+
 SEED = random.SystemRandom().randrange(2**32)
 STOPS_WITHIN = 45.0  # seconds: requests under way have twenty, and machines that run tests are slow
 MAIN = "from gateway.__main__ import main; main()"
@@ -60,7 +62,8 @@ async def served(home: Path, port: int, *, before: str = "", prefix: Sequence[st
 def _start(home: Path, said: Path, before: str, prefix: Sequence[str]) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.argv = ['cme-gateway', 'serve', '--home', {str(home)!r}]\n{before}\n{MAIN}"
     with said.open("wb") as log:
-        return subprocess.Popen([*prefix, sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=log)
+        # A prefix is another program: what that runs is loaded anew.
+        return Loaded([*prefix, sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=log)
 
 
 async def _up(process: subprocess.Popen[bytes], port: int) -> None:

@@ -140,10 +140,10 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
     assert asyncio.run(leavers_folder.take_in(here, folder)) == 2
     found = [one for one in health.look(here).findings if one.name == "left in ONE's folder"]
     assert {one.level for one in found} == {Level.WARN}
-    said = {one.sentence.partition(": ")[2]: one.sentence for one in found}
+    said = {one.sentence.partition(": ")[2].removesuffix("."): one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
-    assert said[share.NO_FILE].startswith(f"3 left there since {here.now():%d %b %Y}")
-    assert said[share.TWO_NAMES].startswith("2 left there")
+    assert said[share.NO_FILE].startswith(f"3 not processed since {here.now():%d %b %Y}")
+    assert said[share.TWO_NAMES].startswith("2 not processed")
     assert asyncio.run(leavers_folder.take_in(here, folder)) == 0
 
 
@@ -248,9 +248,9 @@ def test_a_share_on_another_file_system_and_one_in_which_we_may_not_delete(here:
     assert first.startswith("taken 1\n"), done.stderr
     assert "leavers.csv" not in first.splitlines()
     assert [line for line in read_only.splitlines() if line.startswith("taken")] == ["taken 1", "taken 0"]
-    assert [line.partition(": ")[2] for line in read_only.splitlines() if line.startswith("left")] == [
-        watched_folder.NOT_DELETED
-    ] * 2
+    assert [
+        line.partition(": ")[2].removesuffix(".") for line in read_only.splitlines() if line.startswith("left")
+    ] == [watched_folder.NOT_DELETED] * 2
     assert after.startswith("taken 0\n")
     assert "leavers.csv" not in after.splitlines(), "it is taken away as soon as that may be done"
     assert len(folders.places(here.config.home, "leavers")) == 2

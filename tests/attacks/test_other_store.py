@@ -1,7 +1,6 @@
 """A database names its gateway: with other keys nothing opens it, and nothing is written; two processes of one home."""
 
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -16,6 +15,7 @@ from gateway.store import owner
 from gateway.store.database import Store
 from tests.command import run_command
 from tests.conftest import free_port, make, new_database
+from tests.loaded import start_gateway
 
 CODES = ("333", "885", "330", "335", "860")
 COMMANDS = (["doctor"], ["outbox"], ["serve"], ["keys", "rotate"], ["audit", "verify"], ["card", "renew"])
@@ -120,21 +120,9 @@ def test_init_changes_no_database_that_is_in_use(tmp_path: Path, seed: int) -> N
 def test_of_two_inits_at_once_in_one_database_one_makes_the_gateway(tmp_path: Path, postgres: str) -> None:
     url = new_database(postgres, migrated=False)
     started = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gateway",
-                "init",
-                "--authority",
-                code,
-                "--home",
-                str(tmp_path / code),
-                "--store-url",
-                url,
-                "--port",
-                str(free_port()),
-            ],
+        start_gateway(
+            *("init", "--authority", code, "--home", str(tmp_path / code)),
+            *("--store-url", url, "--port", str(free_port())),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

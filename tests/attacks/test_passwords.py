@@ -28,6 +28,7 @@ from tests.consoles import PASSWORD, house, session, sign_in_name
 
 Client = TestClient[web.Request, web.Application]
 OLIVE = sign_in_name(Role.CME_OFFICER)
+pytestmark = pytest.mark.usefixtures("real_costs")
 BARE = """
 import random, sys
 from threading import Thread

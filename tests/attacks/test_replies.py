@@ -37,6 +37,7 @@ from schemas.message import (
     Acknowledgement,
     LocatedNotice,
     Message,
+    MessageKind,
     TransferNotice,
     WhereaboutsResponse,
 )
@@ -430,7 +431,7 @@ def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
 
 
 @pytest.mark.parametrize("kind", SEARCHES)
-def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kind: str) -> None:
+def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kind: MessageKind) -> None:
     sandwell, worcestershire, _ = houses
     offered = open_actions.of_received(kind, Standing.NEW)
     assert offered[0] is Choice.ANSWER

@@ -277,7 +277,7 @@ def change_head(copy: sqlite3.Connection, chance: Random) -> str:
         bytes([chance.randrange(256)]) * 32 for _ in range(copy.execute("SELECT size FROM audit_head").fetchone()[0])
     )
     copy.execute("UPDATE audit_head SET peaks = ?", (tree.to_bytes(),))
-    return "as there are, but others"
+    return "which is right, but its root"
 
 
 def take_checkpoint(copy: sqlite3.Connection, chance: Random) -> str:
@@ -285,12 +285,12 @@ def take_checkpoint(copy: sqlite3.Connection, chance: Random) -> str:
     tokens = [row[0] for row in copy.execute("SELECT token FROM receipts WHERE issuer = '333'")]
     notes = sorted({note for one in tokens if (note := receipt.claimed(one).checkpoint)})
     copy.execute("DELETE FROM audit_checkpoints WHERE note = ?", (chance.choice(notes),))
-    return "taken away"
+    return "It was removed"
 
 
 def change_owner(copy: sqlite3.Connection, chance: Random) -> str:
     copy.execute("UPDATE owner SET authority = '330'")
-    return "whose it is"
+    return "as its owner"
 
 
 HARMS: tuple[Harm, ...] = (
@@ -357,7 +357,7 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
         copy.execute("DELETE FROM receipts")
         copy.execute("DELETE FROM inbox")
         copy.execute("DELETE FROM outbox")
-        return "cut off"
+        return "was removed"
 
     store, word = harmed(story, tmp_path, cut_all, Random(seed))
     assert any(word in one for one in verified(story, store, saw).faults)

@@ -99,7 +99,7 @@ async def test_a_page_that_says_what_is_wrong_is_accessible_too(
     here, browser, parts = there
     officer = await desk(browser, here, Role.CME_OFFICER)
     await officer.open(f"/cases/{parts['case']}/notices/{parts['notice']}/reject")
-    await officer.page.get_by_role("button", name="Reject").click()
+    await officer.page.get_by_role("button", name="Reject notice").click()
     await officer.page.get_by_role("heading", name="There is a problem").wait_for()
     await assert_accessible(officer)
 
@@ -112,13 +112,13 @@ async def test_an_officer_accepts_a_notice_with_the_keyboard_alone(
     await officer.open("/inbox")
     await _tab_to(officer, "Testchild-Example, Ada")
     await officer.page.keyboard.press("Enter")
-    await officer.page.get_by_text("What has happened").wait_for()
-    await _tab_to(officer, "Accept the notice")
+    await officer.page.get_by_text("Timeline").wait_for()
+    await _tab_to(officer, "Accept this notice")
     await officer.page.keyboard.press("Enter")
-    await officer.page.get_by_role("heading", name="Accept the notice").wait_for()
-    await _tab_to(officer, "Accept")
+    await officer.page.get_by_role("heading", name="Accept this notice").wait_for()
+    await _tab_to(officer, "Accept notice")
     await officer.page.keyboard.press("Enter")
-    await officer.page.get_by_text("It is done").wait_for()
+    await officer.page.get_by_text("Notice accepted.").wait_for()
     assert officer.said == []
 
 
@@ -136,9 +136,9 @@ async def test_everything_works_without_javascript(there: tuple[Authority, Brows
     here, browser, _ = there
     officer = await desk(browser, here, Role.CME_OFFICER, java_script_enabled=False)
     await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
-    await officer.page.get_by_role("button", name="Accept the notice").click()
-    await officer.page.get_by_role("button", name="Accept").click()
-    assert await officer.page.get_by_text("It is done").is_visible()
+    await officer.page.get_by_role("button", name="Accept this notice").click()
+    await officer.page.get_by_role("button", name="Accept notice").click()
+    assert await officer.page.get_by_text("Notice accepted.").is_visible()
 
 
 async def test_axe_does_find_what_is_wrong(there: tuple[Authority, Browser, dict[str, str]]) -> None:

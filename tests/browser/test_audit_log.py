@@ -27,26 +27,28 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
         await expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
         await assert_accessible(ada)
 
-        await page.get_by_text("Look for something").click()
-        await page.get_by_label("What was done").select_option("Who read what is said of a child")
-        await page.get_by_label("Reference of a notice").fill(f" {sent.header.message_id[-12:].upper()} ")
-        await page.get_by_role("button", name="Look").click()
-        await expect(page.get_by_role("heading", name="Who read it")).to_be_visible()
+        await page.get_by_text("Filter entries").click()
+        await page.get_by_label("Activity").select_option("Views of children's details")
+        await page.get_by_label("Reference (notice").fill(f" {sent.header.message_id[-12:].upper()} ")
+        await page.get_by_role("button", name="Apply filters").click()
+        await expect(page.get_by_role("heading", name="Who viewed")).to_be_visible()
         await expect(page.locator("tbody tr")).to_have_count(1)
-        await expect(page.locator("tbody tr")).to_contain_text("Olive Testofficer read what a message says of a child.")
+        await expect(page.locator("tbody tr")).to_contain_text(
+            "Olive Testofficer viewed a child's details in a message."
+        )
         await assert_accessible(ada)
 
         await page.get_by_role("link", name=OLIVE).click()
         await expect(page.locator("tbody tr").first).to_contain_text("Olive Testofficer")
         await page.locator("tbody th a").first.click()
-        await expect(page.get_by_text("Byte for byte")).to_be_visible()
+        await expect(page.get_by_text("This exact text")).to_be_visible()
         await assert_accessible(ada)
-        await page.get_by_role("link", name="Prove that it stands there").click()
-        await expect(page.get_by_role("heading", name="stands in the signed log")).to_be_visible()
+        await page.get_by_role("link", name="View the proof").click()
+        await expect(page.get_by_role("heading", name="is in the signed log")).to_be_visible()
         await assert_accessible(ada)
 
         await ada.open("/audit?kind=log")
-        await expect(page.locator("tbody")).to_contain_text("Ada Testauditor reviewed this log.")
+        await expect(page.locator("tbody")).to_contain_text("Ada Testauditor viewed the audit log.")
 
 
 async def test_what_is_typed_and_is_nothing_of_ours_never_stands_in_an_address(tmp_path: Path) -> None:
@@ -54,13 +56,13 @@ async def test_what_is_typed_and_is_nothing_of_ours_never_stands_in_an_address(t
         ada = await desk(browser, here, Role.AUDITOR)
         page = ada.page
         for label, typed, said in (
-            ("Reference of a notice", "Zebedee Invented", "A whole id, or its last twelve characters"),
-            ("By whom", "Zebedee <script>alert(1)</script>", "No user with this name is in the audit log."),
+            ("Reference (notice", "Zebedee Invented", "Enter a full reference or its last 12 characters"),
+            ("User", "Zebedee <script>alert(1)</script>", "No user with this name is in the audit log."),
         ):
             await ada.open("/audit")
-            await page.get_by_text("Look for something").click()
+            await page.get_by_text("Filter entries").click()
             await page.get_by_label(label).fill(typed)
-            await page.get_by_role("button", name="Look").click()
+            await page.get_by_role("button", name="Apply filters").click()
             await expect(page.get_by_role("alert")).to_contain_text(said)
             await expect(page.get_by_label(label)).to_have_value(typed)
             assert urlsplit(page.url).query == ""

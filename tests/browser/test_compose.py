@@ -51,7 +51,7 @@ async def day(here: Desk, name: str, on: tuple[int, int, int]) -> None:
         await here.page.locator(f"#{name}-{part}").fill(str(value))
 
 
-async def begin(here: Desk, kind: str = "A transfer notice") -> None:
+async def begin(here: Desk, kind: str = "Transfer notice") -> None:
     await here.open("/compositions")
     await here.page.get_by_label(kind).check()
     await go_on(here)
@@ -59,7 +59,7 @@ async def begin(here: Desk, kind: str = "A transfer notice") -> None:
 
 async def write_child(here: Desk, surname: str = "Testchild-Example", upn: str = "X333210123001") -> None:
     """The three pages about the child, one after the other."""
-    await on_to(here, "The child's names")
+    await here.page.get_by_role("link", name="Name", exact=True).click()
     await here.page.locator("#surname").fill(surname)
     await here.page.locator("#forename").fill("Ada")
     await go_on(here)
@@ -73,48 +73,48 @@ async def write_child(here: Desk, surname: str = "Testchild-Example", upn: str =
 async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here: Desk) -> None:
     await begin(here)
     await assert_accessible(here)
-    await on_to(here, "How far this may be shared")
+    await on_to(here, "Restrictions on sharing")
     await here.page.get_by_label("No restriction").check()
     await go_on(here)
     await write_child(here, HOSTILE, "Y333210123001")
-    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not match").count() == 1
     await assert_accessible(here)
     await here.page.locator("#upn").fill("x3332 1012 3001")
     await here.page.locator("#former_upn").fill("y333 2101 23001")
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("first letter does not fit").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("first letter does not match").count() == 1
     await here.page.locator("#former_upn").fill("")
     await here.page.locator("#unique_learner_number").fill("1000 000 043")
     await go_on(here)
-    await on_to(here, "When the child moved")
+    await on_to(here, "Date and certainty of the move")
     await here.page.get_by_label("Believed").check()
     await go_on(here)
     await on_to(here, "New address")
     await here.page.locator("#address_line").fill("Flat 3\n44 Placeholder Road")
     await here.page.locator("#post_code").fill("wr1 9zz")
     await go_on(here)
-    await on_to(here, "Why the child misses education")
+    await on_to(here, "Reason and current provision")
     await here.page.locator("#cme_reason").select_option("unknown")
     await here.page.get_by_label("No provision").check()
     await go_on(here)
-    await on_to(here, "Brothers and sisters")
-    await here.page.get_by_role("button", name="Add one").click()
+    await on_to(here, "Siblings")
+    await here.page.get_by_role("button", name="Add a sibling").click()
     await here.page.locator("#surname").fill("Testchild-Example")
     await day(here, "dob", (1, 2, 2018))
     await go_on(here)
     await assert_accessible(here)
     await go_on(here)
-    await on_to(here, "To whom it goes")
-    assert await here.page.get_by_text("The new postcode lies in Worcestershire").count() == 1
+    await on_to(here, "Who to send it to")
+    assert await here.page.get_by_text("The new postcode is in Worcestershire").count() == 1
     await assert_accessible(here)
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
     assert await here.page.get_by_text(HOSTILE).count() == 2  # whom the page is about, and the answer
     await assert_accessible(here)
-    await here.page.get_by_role("button", name="Send it").click()
+    await here.page.get_by_role("button", name="Send notice").click()
     await assert_accessible(here)
     await here.page.go_back()
-    assert await here.page.get_by_text("It is on its way").count() == 1  # the page before leads there too
+    assert await here.page.get_by_text("Notice submitted").count() == 1  # the page before leads there too
     [sent] = here.here.store.look(lambda tx: outbox.search(tx))
     body = respond.read_outgoing(here.here, sent.message_id, OLIVE).body
     assert isinstance(body, TransferNotice)
@@ -124,30 +124,30 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     assert body.child.unique_learner_number == "1000000043"
     assert body.destination_address.post_code == "WR1 9ZZ"
     assert [one.dob.year for one in body.sibling] == [2018]
-    await on_to(here, "See how it stands")
+    await on_to(here, "View case")
     assert await here.page.get_by_role("heading", name=HOSTILE).count() == 1
 
 
 async def test_of_a_child_who_is_phone_only_nothing_is_asked(here: Desk) -> None:
     await begin(here)
-    await on_to(here, "How far this may be shared")
-    await here.page.get_by_label("No data about the child by machine").check()
+    await on_to(here, "Restrictions on sharing")
+    await here.page.get_by_label("Phone only: do not send any details").check()
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("A restriction must say its reason").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("Enter the reason for the restriction").count() == 1
     await here.page.get_by_label("Lives in a refuge").check()
     await here.page.locator("#decided_by").fill("Olive Invented")
     await day(here, "review_on", (1, 5, 2027))
     await go_on(here)
     assert await here.page.locator(".govuk-task-list__link").all_inner_texts() == [
-        "To whom it goes", "How far this may be shared", "Whom they ring"
+        "Who to send it to", "Restrictions on sharing", "Contact for this notice"
     ]  # fmt: skip
     await here.open(f"{here.page.url.split(str(here.here.config.console.port))[1]}/names")
     assert await here.page.get_by_text("This notice has no page at this address").count() == 1
-    await begin(here, "A whereabouts enquiry")
-    await on_to(here, "How far this may be shared")
-    await here.page.get_by_label("No data about the child by machine").check()
+    await begin(here, "Whereabouts enquiry")
+    await on_to(here, "Restrictions on sharing")
+    await here.page.get_by_label("Phone only: do not send any details").check()
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("nobody can be asked").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("no authority can be asked").count() == 1
 
 
 async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: Desk) -> None:
@@ -156,23 +156,23 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     here.here.store.run(lambda tx: queue(tx, here.here, [ready]))
     await settled(here.here)
     await here.open(f"/cases/{old.header.conversation_id}")
-    await here.page.get_by_role("button", name="Correct the notice").click()
-    await here.page.get_by_role("button", name="Write the correction").click()
+    await here.page.get_by_role("button", name="Correct this notice").click()
+    await here.page.get_by_role("button", name="Start correction").click()
     await on_to(here, "New address")
     await here.page.locator("#post_code").fill("WS1 1TP")
     await go_on(here)
-    await on_to(here, "Birth, sex")
+    await on_to(here, "Date of birth, sex")
     await day(here, "dob", (31, 3, 2024))
     await go_on(here)
     assert await here.page.get_by_text("not of compulsory school age").count() == 1
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
-    assert await here.page.get_by_text("lies in Walsall (335)").count() >= 1
-    await here.page.get_by_role("button", name="Send it").click()
+    assert await here.page.get_by_text("is in Walsall (335)").count() >= 1
+    await here.page.get_by_role("button", name="Send notice").click()
     assert await here.page.get_by_role("alert").get_by_text("You need to check a warning first").count() == 1
     await assert_accessible(here)
-    await here.page.get_by_label("I have looked at it").check()
-    await here.page.get_by_role("button", name="Send it").click()
+    await here.page.get_by_label("I have checked these").check()
+    await here.page.get_by_role("button", name="Send notice").click()
     new, before = here.here.store.look(lambda tx: outbox.search(tx))
     assert (new.conversation_id, before.state) == (old.header.conversation_id, "withdrawn")
 
@@ -184,7 +184,7 @@ async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> 
     compose.keep(here.here, now, OLIVE)
     await here.page.locator("#surname").fill("x" * 151)
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("At most 150 characters").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("Enter 150 characters or fewer").count() == 1
     await here.open(f"/compositions/{name}/names")
     compose.keep(here.here, compose.look(here.here, name, OLIVE), OLIVE)
     await here.page.locator("#surname").fill("Testchild")
@@ -200,44 +200,44 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     await leavers_folder.take_in(here.here, tmp_path / "one")
     await here.open("/drafts")
     await assert_accessible(here)
-    await here.page.locator("tr", has_text="data are restricted").get_by_role("link").click()
+    await here.page.locator("tr", has_text="details are restricted").get_by_role("link").click()
     assert await here.page.get_by_text("No restriction").count() == 0
-    await here.page.get_by_role("button", name="Discard it").click()
-    await here.page.get_by_role("button", name="Discard it").click()
-    assert await here.page.get_by_role("alert").get_by_text("Answer the question").count() == 1
-    await here.page.get_by_label("The other authority was told by telephone").check()
-    await here.page.get_by_role("button", name="Discard it").click()
-    assert await here.page.get_by_text("The draft is discarded").count() == 1
+    await here.page.get_by_role("button", name="Discard").click()
+    await here.page.get_by_role("button", name="Discard").click()
+    assert await here.page.get_by_role("alert").get_by_text("Select why no notice is needed").count() == 1
+    await here.page.get_by_label("Other authority told by phone").check()
+    await here.page.get_by_role("button", name="Discard").click()
+    assert await here.page.get_by_text("Leaver record discarded").count() == 1
     await here.page.locator("tbody a").click()
     await assert_accessible(here)
-    await here.page.get_by_role("button", name="Complete and send it").click()
-    await on_to(here, "To whom it goes")
+    await here.page.get_by_role("button", name="Complete transfer notice").click()
+    await on_to(here, "Who to send it to")
     await here.page.locator("#to").select_option("885")
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
-    await here.page.get_by_role("button", name="Send it").click()
+    await here.page.get_by_role("button", name="Send notice").click()
     [sent] = here.here.store.look(lambda tx: outbox.search(tx))
     [draft] = here.here.store.look(lambda tx: kept.search(tx, kept.State.SENT, 10))
     assert draft.message_id == sent.message_id
 
 
 async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(here: Desk) -> None:
-    await begin(here, "A whereabouts enquiry")
-    await on_to(here, "How far this may be shared")
+    await begin(here, "Whereabouts enquiry")
+    await on_to(here, "Restrictions on sharing")
     await here.page.get_by_label("No restriction").check()
     await go_on(here)
     await write_child(here)
-    await on_to(here, "Whom to ask")
+    await on_to(here, "Who to ask")
     await go_on(here)
-    assert await here.page.get_by_role("alert").get_by_text("Choose to whom it goes").count() == 1
+    assert await here.page.get_by_role("alert").get_by_text("Select who to ask").count() == 1
     await here.page.get_by_label("Yorkshire and The Humber (15)").check()
     await here.page.locator("summary", has_text="West Midlands").click()
     await here.page.get_by_label("Worcestershire", exact=True).check()
     await assert_accessible(here)
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
-    assert await here.page.get_by_text("All of Yorkshire and The Humber, Worcestershire").count() == 1
-    await here.page.get_by_role("button", name="Send it").dblclick()
-    await here.page.get_by_text("It is on its way").wait_for()
+    assert await here.page.get_by_text("All authorities in Yorkshire and The Humber, Worcestershire").count() == 1
+    await here.page.get_by_role("button", name="Send notice").dblclick()
+    await here.page.get_by_text("Notice submitted").wait_for()
     assert await here.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
     assert [one.recipient for one in here.here.store.look(lambda tx: outbox.search(tx))] == ["885"]

@@ -67,12 +67,12 @@ async def test_an_officer_comes_in_through_the_directory_and_goes_out_again(
     await visitor.open("/sign-in")
     await assert_accessible(visitor)
     await sign_in(visitor.page, "ottoline")
-    await visitor.page.get_by_role("heading", name="What waits for us").wait_for()
+    await visitor.page.get_by_role("heading", name="Inbox").wait_for()
     assert await visitor.page.get_by_role("link", name="Ottoline Testperson").is_visible()
     await visitor.page.go_back()  # what the directory said counts once
     await visitor.open("/account")
     assert await visitor.page.get_by_text("ottoline@sandwell.example").is_visible()
-    assert await visitor.page.get_by_text("Second factor").count() == 0  # the directory's own
+    assert await visitor.page.get_by_text("Authenticator app").count() == 0  # the directory's own
     await visitor.page.get_by_role("button", name="Sign out", exact=True).click()
     await visitor.page.get_by_role("heading", name="You have signed out").wait_for()
 

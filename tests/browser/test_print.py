@@ -16,7 +16,18 @@ from tests.consoles import NAMES, Desk, chromium, desk, two_houses
 from tests.needs import need
 
 MANY = 24  # rows: more than fit on one page
-OF_A_SCREEN = ("Sign out", "Find", "Administration", "Show", "Download", "http", "/cases/", "/audit", "Menu", "Back")
+OF_A_SCREEN = (
+    "Sign out",
+    "Find a notice",
+    "Administration",
+    "Apply filters",
+    "Download",
+    "http",
+    "/cases/",
+    "/audit",
+    "Menu",
+    "Back",
+)
 REFERENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
 
@@ -32,7 +43,7 @@ async def printed(desk: Desk, folder: Path) -> list[str]:
 def assert_fit_for_paper(pages: list[str], who: str, reference: str = "") -> None:
     for number, text in enumerate(pages, 1):
         assert "OFFICIAL-SENSITIVE" in text
-        assert re.search(rf"{reference}.*Printed by {who}, from the page of \d+ \w+ \d{{4}}, \d\d:\d\d\.", text)
+        assert re.search(rf"{reference}.*Printed by {who}\. Correct at \d+ \w+ \d{{4}} at \d+:\d\d[ap]m\.", text)
         assert f"Page {number} of {len(pages)}" in text
         assert [word for word in OF_A_SCREEN if word in text] == []
 
@@ -45,12 +56,12 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
         await receive(here, [one.sealed for one in prepare(there, [sent], "test")], "333")
         olive = await desk(browser, here, Role.CME_OFFICER)
         await olive.open(f"/cases/{sent.header.conversation_id}")
-        await expect(olive.page.get_by_role("button", name="Accept the notice")).to_be_visible()
+        await expect(olive.page.get_by_role("button", name="Accept this notice")).to_be_visible()
         pages = await printed(olive, tmp_path)
         assert len(pages) > 1
         assert_fit_for_paper(pages, NAMES[Role.CME_OFFICER], f"Reference {sent.header.message_id[-12:]}")
         whole = "".join(pages)
-        assert "Accept the notice" not in whole
+        assert "Accept this notice" not in whole
         assert "Ada Testchild-Example" in whole
         assert "12, Specimen Street, Exampleton" in whole
         assert "Who has opened it" not in whole
@@ -71,13 +82,13 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
         rows = [(len(REFERENCE.findall(page)), page.count("Since ")) for page in pages]
         assert sum(found for found, _ in rows) == MANY
         assert all(found == since for found, since in rows), rows
-        assert "Who owes it" in pages[1]  # the heads of the columns stand on each page
+        assert "Due from" in pages[1]  # the heads of the columns stand on each page
 
         await mona.open("/audit")
         pages = await printed(mona, tmp_path)
         assert len(pages) > 1
         assert_fit_for_paper(pages, who)
-        assert "A message of Sandwell came, and was kept." in pages[1]
+        assert "A message from Sandwell was received." in pages[1]
 
         await mona.open("/audit/entries/3")
         assert_fit_for_paper(await printed(mona, tmp_path), who, "Entry 3 of the audit log")
@@ -90,7 +101,7 @@ async def test_the_list_for_an_inspection_is_printed_with_its_marking_on_each_pa
         day = here.now().date().isoformat()
         await mona.open(f"/reports/inspection?from={day}&to={day}")
         async with mona.page.expect_download() as got:
-            await mona.page.get_by_role("button", name="page to print").click()
+            await mona.page.get_by_role("button", name="printable page").click()
         await (await got.value).save_as(tmp_path / "list.html")
         await mona.page.goto((tmp_path / "list.html").as_uri())
         pages = await printed(mona, tmp_path)

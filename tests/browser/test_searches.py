@@ -41,10 +41,10 @@ async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks:
     await come(sandwell.here, here.here, asked)
     await here.open("/matches")
     await here.page.get_by_role("link", name="Whereabouts enquiry").click()
-    for reason in ("same UPN", "same date of birth", "Very strong: 99 in 100"):
+    for reason in ("same UPN", "same date of birth", "Very strong match (score 99 out of 100)"):
         assert await here.page.get_by_text(reason).count() == 1
-    await here.page.get_by_role("button", name="None of these: no trace").click()
-    assert await here.page.get_by_text("The answer is on its way").count() == 1
+    await here.page.get_by_role("button", name="No match").click()
+    assert await here.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
     item = here.here.store.look(lambda tx: inbox.get(tx, asked.header.message_id))
     assert item.state is Standing.CONCLUDED
     [read] = here.here.store.look(lambda tx: audit_log.search(tx, act="match.read"))
@@ -57,10 +57,10 @@ async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks
     load(here.here)
     await come(sandwell.here, here.here, enquiry(), enquiry())
     await here.open("/matches")
-    await here.page.get_by_role("button", name="Answer them all").click()
-    assert await here.page.get_by_text("2 searches are answered").count() == 1
-    await here.page.get_by_role("button", name="Answer them").click()
-    assert await here.page.get_by_text("None waits for an officer's word").count() == 1
+    await here.page.get_by_role("button", name="Reply to all 2").click()
+    assert await here.page.get_by_text("2 notices will be answered").count() == 1
+    await here.page.get_by_role("button", name="Reply to all").click()
+    assert await here.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
     assert len(here.here.store.look(lambda tx: outbox.search(tx))) == 2
 
 
@@ -68,13 +68,14 @@ async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk
     here, _ = desks
     done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
     await here.open("/reviews")
-    await here.page.get_by_role("link", name="Review the search").click()
+    await here.page.get_by_role("link", name="Record review").click()
     await here.page.get_by_label("Police").select_option("no-information")
-    await here.page.get_by_role("button", name="Write it down").click()
-    assert await here.page.get_by_text("Police: nothing learnt").count() == 1
+    await here.page.get_by_role("button", name="Record review").click()
+    assert await here.page.get_by_text("Police: no information").count() == 1
+    assert await here.page.get_by_text("Review recorded. Next review").count() == 1
     stale = await here.page.content()
     await here.page.get_by_role("button", name="Ask again").click()
-    assert await here.page.get_by_text("1 asked again").count() == 1
+    assert await here.page.get_by_text("1 authority asked again").count() == 1
     await here.page.set_content(stale)  # as after the back button
     await here.page.evaluate("document.querySelector('form[action$=ask-again]').action = location.origin + "
                              f"'/cases/{done.case}/ask-again'")  # fmt: skip
@@ -82,13 +83,13 @@ async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk
     assert await here.page.get_by_text("The review was not saved").count() == 1
     assert [one.reviews for one in review.listed(here.here)] == [2]
     await here.open(f"/cases/{done.case}/search")
-    await here.page.get_by_role("button", name="Stand down").click()
+    await here.page.get_by_role("button", name="End").click()
     await here.page.get_by_label("In education").check()
     today = here.here.now()
     for part, value in (("Day", today.day), ("Month", today.month), ("Year", today.year)):
         await here.page.get_by_label(part).fill(str(value))
-    await here.page.get_by_role("button", name="Stand down").click()
-    assert await here.page.get_by_role("heading", name="What has happened").count() == 1
+    await here.page.get_by_role("button", name="End").click()
+    assert await here.page.get_by_role("heading", name="Timeline").count() == 1
     assert review.listed(here.here) == []
 
 
@@ -102,13 +103,13 @@ async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_no
         there.store.close()
     done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
     await here.open(f"/cases/{done.case}")
-    assert await here.page.get_by_role("heading", name="3 authorities were asked").count() == 1
+    assert await here.page.get_by_role("heading", name="Search: 3 authorities asked").count() == 1
     assert await here.page.locator("section.message").count() == 1
-    assert await here.page.get_by_text("Whereabouts enquiry: queued, 3 times").count() == 1
+    assert await here.page.get_by_text("Whereabouts enquiry sent (3 times)").count() == 1
     assert len(here.here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))) == 1
-    await here.page.get_by_role("button", name="Look at the search").click()
+    await here.page.get_by_role("button", name="View search").click()
     assert await here.page.locator("tbody tr").count() == 3
     await here.page.get_by_role("button", name="Ask more authorities").click()
     await here.page.get_by_label("Wales (22)").check()
-    await here.page.get_by_role("button", name="Ask them").click()
+    await here.page.get_by_role("button", name="Send to selected authorities").click()
     assert await here.page.get_by_text("neither a partner nor entered for letters").count() == 1

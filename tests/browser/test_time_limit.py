@@ -39,7 +39,7 @@ async def writing(browser: Browser, here: Authority, **options: object) -> tuple
 
 
 async def sign_in(olive: Desk) -> None:
-    await olive.page.get_by_label("Name, or mail address").fill(OLIVE)
+    await olive.page.get_by_label("Email address or username").fill(OLIVE)
     await olive.page.get_by_label("Password", exact=True).fill(PASSWORD)
     await olive.page.get_by_role("button", name="Sign in").click()
 
@@ -52,7 +52,7 @@ async def test_who_does_nothing_is_warned_and_may_stay(tmp_path: Path) -> None:
         await expect(warning).to_be_hidden()
         hours.forward(timedelta(milliseconds=SOON))
         await olive.page.clock.fast_forward(SOON)
-        await expect(warning).to_contain_text("You will be signed out at")
+        await expect(warning).to_contain_text("You'll be signed out at")
         await assert_accessible(olive)
         await warning.get_by_role("button", name="Stay signed in").click()
         await expect(warning).to_be_hidden()
@@ -72,12 +72,12 @@ async def test_what_was_typed_when_the_session_ended_is_sent_after_signing_in_in
         hours.forward(IDLE + timedelta(minutes=1))
         await olive.page.clock.fast_forward(31 * 60 * 1000)
         warning = olive.page.get_by_role("region", name="Time limit")
-        await expect(warning).to_contain_text("You have been signed out. What you typed is still on this page")
+        await expect(warning).to_contain_text("You've been signed out. Your answers are still on this page")
         async with olive.page.context.expect_page() as opened:
             await warning.get_by_role("link", name="Sign in again").click()
         again = Desk(here, await opened.value, [])
         await sign_in(again)
-        await again.page.get_by_role("heading", name="What waits for us").wait_for()
+        await again.page.get_by_role("heading", name="Inbox").wait_for()
         await olive.page.evaluate("window.dispatchEvent(new Event('focus'))")
         await expect(warning).to_be_hidden()
         await olive.page.get_by_role("button", name="Continue").click()
@@ -91,10 +91,10 @@ async def test_without_javascript_the_page_says_how_long_one_has_and_signing_in_
     async with two_houses(tmp_path) as (_, here), chromium() as browser:
         hours = Hours(here)
         olive, address = await writing(browser, here, java_script_enabled=False)
-        await expect(olive.page.get_by_text("Your session ends after 30 minutes without use.")).to_be_visible()
+        await expect(olive.page.get_by_text("You'll be signed out after 30 minutes without activity.")).to_be_visible()
         await olive.page.locator("#surname").fill("Testchild-Example")
         hours.forward(IDLE + timedelta(minutes=1))
         await olive.page.get_by_role("button", name="Continue").click()
-        await expect(olive.page.get_by_text("as it does after 30 minutes without use")).to_be_visible()
+        await expect(olive.page.get_by_text("after 30 minutes without activity")).to_be_visible()
         await sign_in(olive)
         await expect(olive.page).to_have_url(f"{here.config.console_url}{address}")

@@ -1,13 +1,8 @@
-"""Here the disk and the passphrase cost what they cost in the product: when a process dies depends on both."""
+"""Here the disk costs what it costs in the product: when a process dies depends on it."""
 
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def _as_in_the_product(real_costs: None) -> None:
-    pass
 
 
 @pytest.fixture

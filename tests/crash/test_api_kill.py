@@ -3,7 +3,6 @@
 import asyncio
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from schemas import json
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.consoles import house
+from tests.loaded import Loaded, start_gateway
 
 KILLS, NOTICES, AT_ONCE = 6, 80, 4
 LONGEST = 0.8  # seconds that it may take requests before it is killed
@@ -27,9 +27,8 @@ SEED = random.SystemRandom().randrange(2**32)
 Answers = dict[str, int]
 
 
-def start(home: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "gateway", "serve", "--home", str(home)]
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def start(home: Path) -> Loaded:
+    return start_gateway("serve", "--home", str(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 async def ready(session: aiohttp.ClientSession, api: str) -> None:
@@ -61,6 +60,7 @@ async def some(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("real_costs")
 async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     chance, home = random.Random(SEED), tmp_path / "885"

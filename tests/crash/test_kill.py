@@ -4,29 +4,29 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.command import run_command
+from tests.loaded import Loaded, start_gateway
+
 KILLS = 50
-LONGEST = 11.0  # seconds; an undisturbed demo takes about that long
+LONGEST = 6.0  # seconds; an undisturbed demo takes about that long
 SEED = random.SystemRandom().randrange(2**32)
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path) -> Loaded:
     with (folder.parent / "demo.log").open("ab") as log:
-        words = [sys.executable, "-m", "gateway", "demo", "--no-email", "--folder", str(folder)]
-        return subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+        words = ("demo", "--no-email", "--folder", str(folder))
+        return start_gateway(*words, stdout=log, stderr=log, start_new_session=True)
 
 
 def ask(folder: Path, code: str, *words: str) -> dict[str, list[dict[str, object]]]:
-    command = [sys.executable, "-m", "gateway", *words, "--home", str(folder / code), "--json"]
-    answer: dict[str, list[dict[str, object]]] = json.loads(
-        subprocess.run(command, capture_output=True, check=True).stdout
-    )
+    done = run_command(*words, "--home", str(folder / code), "--json")
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, list[dict[str, object]]] = json.loads(done.stdout)
     return answer
 
 

@@ -106,7 +106,7 @@ def test_every_file_of_leavers_has_a_row_in_the_table() -> None:
     [
         ("csv-one-upn-two-files-1.csv", "csv-one-upn-two-files-2.csv", "another name and date of birth"),
         ("csv-one-upn-two-files-2.csv", "csv-one-upn-two-files-1.csv", "another name and date of birth"),
-        ("csv-one-upn-two-files-1.csv", "csv-two-children-one-upn.csv", "stands in row 2"),
+        ("csv-one-upn-two-files-1.csv", "csv-two-children-one-upn.csv", "is in row 2"),
     ],
 )
 async def test_another_child_with_the_upn_of_one_who_was_sent_is_a_draft(
@@ -123,7 +123,7 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
     known, other = FILES / "csv-utf8.csv", FILES / "csv-heading-case-underscore.csv"
     await take_in(sandwell, known)
     [line] = await take_in(sandwell, other)
-    assert (line["Result"], "Not known, so not read: UPN_NO. Not there: UPN." in line["Reason"]) == ("waiting", True)
+    assert (line["Result"], "Not known, so not used: UPN_NO. Missing: UPN." in line["Reason"]) == ("waiting", True)
     assert other.name not in os.listdir(sandwell.config.one.folder), "our copy waits in the home"
     [one] = held_files.find_all(sandwell.config.home)
     held_files.accept(sandwell, one.file_id, "ines")
@@ -163,7 +163,7 @@ CHILDREN = {
     "children-ok.csv": "",
     "children-sep-line.csv": "",  # row 18
     "children-quote-in-name.csv": "begins in line 3",  # row 17
-    "children-sql-null.csv": "2 children 2 are restricted",  # row 15
+    "children-sql-null.csv": "2 of 2 children are restricted",  # row 15
 }
 
 

@@ -72,7 +72,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(
     [mended] = await take_in(sandwell, tmp_path, MENDED)
     [twice] = await take_in(sandwell, tmp_path, MENDED)
     assert [line["Result"] for line in (first, again, mended, twice)] == ["sent", "before", "held", "held"]
-    assert "other things now" in mended["Reason"]
+    assert "the details have changed" in mended["Reason"]
     assert mended["Draft"] == twice["Draft"]
     assert draft_of(sandwell, mended).corrects == first["MessageId"]
     new = drafts.correct(sandwell, mended["Draft"], None, "olive")
@@ -101,8 +101,8 @@ async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another
 ) -> None:
     [first] = await take_in(sandwell, tmp_path, ADA)
     for row, says in (
-        (ADA.replace("Ada", "Adah"), "other things now"),
-        (ADA.replace("2016", "2015"), "other things now"),
+        (ADA.replace("Ada", "Adah"), "the details have changed"),
+        (ADA.replace("2016", "2015"), "the details have changed"),
         (BEA, "another name and date of birth"),
     ):
         [line] = await take_in(sandwell, tmp_path, row)

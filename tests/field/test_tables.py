@@ -108,7 +108,7 @@ def test_a_title_and_what_a_spreadsheet_is_told_stand_before_the_headings(separa
 
 
 def test_a_sheet_that_was_sorted_with_its_headings_loses_no_child() -> None:
-    with pytest.raises(Unusable, match="line 2 stands before the headings"):
+    with pytest.raises(Unusable, match="line 2 is before the headings"):
         rows(("Leavers\r\n" + text(ADA, HEAD, ADA)).encode())
 
 

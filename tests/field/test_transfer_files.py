@@ -69,16 +69,16 @@ def test_what_stands_before_the_text_is_passed_over(before: str, declared: str) 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (transfer_file(version="24.0").encode(), "but of 24.0"),
+        (transfer_file(version="24.0").encode(), "but is 24.0"),
         (transfer_file(version="Ada Testchild").encode(), "version 26 or 25[.]"),
         (
             b'<?xml version="1.0" encoding="UTF-8"?>\n<CTfile>\n<a>Si\xe2n</a></CTfile>',
             "encoding that it declares: see line 3",
         ),
         (transfer_file().replace("</Pupil>", "\n</Pupi>").encode(), "see line 2"),
-        (b'<?xml version="1.0" encoding="UTF-16"?>' + transfer_file().encode(), "not whole"),
+        (b'<?xml version="1.0" encoding="UTF-16"?>' + transfer_file().encode(), "not complete"),
         (b"<CTfile></CTfile>", "no header"),
-        (b"", "not whole"),
+        (b"", "not complete"),
     ],
 )
 def test_what_cannot_be_read_is_named(data: bytes, says: str) -> None:

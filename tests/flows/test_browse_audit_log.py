@@ -49,7 +49,7 @@ def look(here: Authority, before: int | None = None, **asked: object) -> browse.
 def test_each_entry_is_a_sentence(told: Told) -> None:
     here, first, _ = told
     line = look(here).lines[0]
-    assert line.sentence == "olive read what a message says of a child."
+    assert line.sentence == "olive viewed a child's details in a message."
     assert (line.actor, line.about, line.partner) == ("olive", first.header.message_id, "333")
 
 

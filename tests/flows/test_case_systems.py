@@ -58,7 +58,7 @@ async def test_a_form_that_is_sent_twice_lets_in_one_case_system_and_the_second_
     first, second = [await post(console, "/add-case-system", GOOD) for _ in range(2)]
     assert (first[0], "shown only now" in first[1]) == (200, True)
     assert (second[0], "shown only now" in second[1]) == (422, False)
-    assert "There is, or was, a client one-test." in second[1]
+    assert "There is, or was, one with the client ID one-test." in second[1]
     assert acts(console.app[HERE]) == ["client.added"]
 
 

@@ -98,8 +98,11 @@ CASES: dict[str, tuple[str, Act, tuple[str, str], tuple[str, str]]] = {
     "an officer there rejects": (
         "transfer-notice",
         decide("rejected", reason="not-our-area"),
-        ("Rejected by officer", "An officer at Worcestershire rejected this: the address is not in our area."),
-        ("Rejected", "You rejected this: the address is not in our area."),
+        (
+            "Rejected by officer",
+            "An officer at Worcestershire rejected this: address is outside the receiving authority's area.",
+        ),
+        ("Rejected", "You rejected this: address is outside the receiving authority's area."),
     ),
     "an officer there names another authority": (
         "transfer-notice",

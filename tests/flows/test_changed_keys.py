@@ -23,7 +23,9 @@ from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import Answer
 from gateway.casework import case, find
 from gateway.context import Authority
+from gateway.core.findings import Level
 from gateway.exchange import letters
+from gateway.monitoring import install_checks
 from gateway.one import leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
@@ -176,12 +178,21 @@ def test_what_was_kept_is_opened_and_what_is_kept_now_too(here: Authority) -> No
     assert at_rest.unlock(locked, about="m-1", ring=here.ring) == b"a notice"
 
 
+def warnings(home: Path) -> set[str]:
+    here = home_folder.open_authority(home, now=lambda: NOW)
+    found = {one.name for one in install_checks.installed(here) if one.level is Level.WARN}
+    here.store.close()
+    return found
+
+
 def test_keys_of_0_1_are_written_anew_by_a_change_of_keys_alone(home_of_0_1: Path) -> None:
     file = home_of_0_1 / home_folder.KEYS / RING_FILE
     before = file.read_bytes()
     home_folder.open_authority(home_of_0_1, now=lambda: NOW).store.close()
     assert file.read_bytes() == before
+    assert "storage key" in warnings(home_of_0_1)
     rotate(home_of_0_1)
+    assert "storage key" not in warnings(home_of_0_1)
     text = file.read_text()
     assert '"v": 2' in text
     assert ['"use": "root"' in text, '"alg": "HMAC-SHA256"' in text] == [True, True]

@@ -147,7 +147,7 @@ def test_a_terminal_that_knows_ascii_only_shows_what_it_can(homes: tuple[Path, P
     )
     assert done.returncode == 0
     assert labels.describe_act("notice.queued", "TransferNotice") in done.stdout
-    for words in ("SEN provision", "NC year, actual"):
+    for words in ("SEN provision", "National curriculum year"):
         assert words in done.stdout
 
 

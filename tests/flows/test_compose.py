@@ -172,7 +172,7 @@ def test_nothing_is_sent_while_something_is_lacking_or_wrong(pair: Pair) -> None
     }  # fmt: skip
     with pytest.raises(NotAllowed, match=r"composition\.lacking"):
         compose.send(sandwell, name, [], "olive")
-    with pytest.raises(Unfit, match="first letter does not fit"):
+    with pytest.raises(Unfit, match="first letter does not match"):
         compose.send(sandwell, written(sandwell, child={**CHILD, "upn": "Y333210123001"}), [], "olive")
     assert sent_of(sandwell) == []
 

@@ -82,7 +82,7 @@ async def test_a_session_that_has_ended_says_so_and_shows_nothing(client: Client
     here.now = lambda: then + IDLE
     answer = await client.get("/people", cookies=cookies)
     text = await answer.text()
-    assert "Your session has ended" in text
+    assert "You were signed out after 30 minutes without activity." in text
     assert sign_in_name(Role.CME_OFFICER) not in text
 
 

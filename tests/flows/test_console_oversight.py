@@ -81,7 +81,7 @@ async def test_sent_lists_notices_and_our_answers_where_they_are_asked_for(visit
     [came] = visitor.here.store.look(lambda tx: inbox.search(tx, visitor.here.now()))
     officer = visitor.here.officer("olive")
     respond.acknowledge(visitor.here, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive")
-    assert "Nothing was sent yet" in await visitor.get(Role.CME_OFFICER, "/sent")
+    assert "No notices have been sent" in await visitor.get(Role.CME_OFFICER, "/sent")
     assert ">Acknowledgement<" in await visitor.get(Role.CME_OFFICER, "/sent?all")
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     assert "Transfer notice, " in await visitor.get(Role.CME_OFFICER, "/sent")
@@ -92,11 +92,11 @@ async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visit
     later(visitor, 14)
     young = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     whole = await visitor.get(Role.CME_OFFICER, "/unanswered")
-    assert "2 answers are missing, <strong>1 of them late</strong>" in whole
+    assert "2 outstanding, <strong>1 overdue</strong>" in whole
     assert young[-12:] in whole
     assert young[-12:] not in await visitor.get(Role.CME_OFFICER, "/unanswered?late=yes")
-    assert "Nothing is owed, of what you asked for." in await visitor.get(Role.CME_OFFICER, "/unanswered?side=us")
-    assert "Nothing is owed" in await visitor.get(Role.CME_OFFICER, "/unanswered?partner=330")
+    assert "No outstanding replies match your filters." in await visitor.get(Role.CME_OFFICER, "/unanswered?side=us")
+    assert "No outstanding replies" in await visitor.get(Role.CME_OFFICER, "/unanswered?partner=330")
     sheet = await visitor.get(Role.CME_OFFICER, "/unanswered/list.csv?late=yes")
     assert len(sheet.splitlines()) == 2
 
@@ -123,7 +123,7 @@ async def test_what_is_owed_stands_on_pages_of_fifty_cases_the_oldest_first(visi
     assert cases_on(second) == cases[SHOWN:]
     assert f"Cases {SHOWN + 1} to {SHOWN + 2} of {SHOWN + 2}" in second
     for page in (first, second):
-        assert f"{SHOWN + 2} answers are missing" in page
+        assert f"{SHOWN + 2} outstanding" in page
     for wrong in ("", "0", "x", "-3", "1" * 500):
         assert cases_on(await visitor.get(Role.CME_OFFICER, f"/unanswered?page={wrong}")) == cases[:SHOWN]
     assert cases_on(await visitor.get(Role.CME_OFFICER, "/unanswered?page=999")) == cases[SHOWN:]
@@ -171,10 +171,10 @@ async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Vis
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     listed = await visitor.get(Role.OPERATOR, "/partners")
     assert "Worcestershire" in listed
-    assert "left</strong>" not in listed
+    assert "Expires in" not in listed
     [known] = partners.known(visitor.here)
     later(visitor, (known.ends[0].at - visitor.here.now()) / timedelta(days=1) - 29.5)
-    assert ">29 days left</strong>" in await visitor.get(Role.OPERATOR, "/partners")
+    assert ">Expires in 29 days</strong>" in await visitor.get(Role.OPERATOR, "/partners")
     page = await visitor.get(Role.AUDITOR, "/partners/885")
     assert known.confirmed.fingerprint in page
     assert "govuk-tag--orange" in page
@@ -195,7 +195,7 @@ async def checked(visitor: Visitor) -> str:
     await visitor.post(Role.AUDITOR, "/audit/check", 303)
     for _ in range(200):
         text = await visitor.get(Role.AUDITOR, "/audit/check")
-        if "It is being checked" not in text:
+        if "Checking:" not in text:
             return text
         await asyncio.sleep(0.05)
     raise AssertionError("the check does not end")
@@ -203,7 +203,7 @@ async def checked(visitor: Visitor) -> str:
 
 async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
     await audit.checkpoint(visitor.here)
-    assert "The log is whole" in await checked(visitor)
+    assert "No problems found" in await checked(visitor)
     [entry] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="audit.verified"))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
@@ -217,7 +217,7 @@ async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
 
     visitor.here.store.run(change)
     text = await checked(visitor)
-    assert "The log is not whole" in text
+    assert "Problems found" in text
     assert "Entry 1: " in text
 
 
@@ -234,9 +234,9 @@ async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
 
 async def test_a_check_that_breaks_off_says_that_nothing_is_known_and_gives_its_turn_back(visitor: Visitor) -> None:
     visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE audit_checkpoints RENAME TO gone"))
-    assert "broke off" in await checked(visitor)
+    assert "did not finish" in await checked(visitor)
     visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE gone RENAME TO audit_checkpoints"))
-    assert "broke off" not in await checked(visitor)
+    assert "did not finish" not in await checked(visitor)
 
 
 async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(visitor: Visitor, tmp_path: Path) -> None:
@@ -250,14 +250,14 @@ async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(vi
 
 
 async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
-    assert "No alarm" in await visitor.get(Role.AUDITOR, "/audit/partners")
+    assert "No warnings" in await visitor.get(Role.AUDITOR, "/audit/partners")
     now = visitor.here.now()
     seen = Seen(7, b"r" * 32, "the note of today", now)
     visitor.here.store.run(
         lambda tx: partner_checkpoints.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
     )
     text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
-    assert "Alarm about Worcestershire: it signed two different logs of the same length" in text
+    assert "Warning about Worcestershire: it signed two different logs of the same length" in text
     assert "the note of yesterday" in text
 
 
@@ -288,23 +288,26 @@ async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_a
 
 async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:
     for first, last, said in (
-        ("3", "", "A day, a month and a year"),
-        ("3", "2", "not before the first"),
-        ("3", "32", "There is no such day"),
+        ("3", "", "must be a real date"),
+        ("3", "2", "must be the same as or after the start date"),
+        ("3", "32", "must be a real date"),
     ):
         typed = {"report": "statistics", **MAY, "first-day": first, "last-day": last}
         assert said in (await visitor.post(Role.AUDITOR, "/reports", 422, **typed)).decode(), (first, last)
-    assert "Choose the days" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="statistics")).decode()
-    assert "Choose one of the list" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="inspection")).decode()
-    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=today&to=")
-    assert "Which report?" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=1026-01-01&to=2026-01-01")
+    assert "Select a period" in (await visitor.post(Role.AUDITOR, "/reports", 422, report="statistics")).decode()
+    assert (
+        "Select an option from the list"
+        in (await visitor.post(Role.AUDITOR, "/reports", 422, report="inspection")).decode()
+    )
+    assert "Select an option" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=today&to=")
+    assert "Select an option" in await visitor.get(Role.AUDITOR, "/reports/statistics?from=1026-01-01&to=2026-01-01")
 
 
 async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_log(visitor: Visitor) -> None:
     message = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
     today = f"{visitor.here.now():%Y-%m-%d}"
     asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
-    assert "under your name" in asked
+    assert "will be logged as viewed by you" in asked
     assert visitor.here.store.look(lambda tx: audit_log.search(tx, act="notice.read")) == []
     days = {"from": today, "to": today, "as": "csv"}
     sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
@@ -317,10 +320,10 @@ async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nob
     visitor.here.store.run(
         lambda tx: audit_log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
     )
-    assert "A message of Birmingham came, and was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
-    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
-    assert "Choose one of the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
-    assert "There is no such day" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)
+    assert "A message from Birmingham was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
+    assert "Select an option from the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)
+    assert "Select an option from the list" in await visitor.get(Role.AUDITOR, "/audit?kind=no.act", 422)
+    assert "The start date must be a real date" in await visitor.get(Role.AUDITOR, "/audit?since=2026-02-31", 422)
 
 
 async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:

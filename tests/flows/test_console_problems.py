@@ -133,7 +133,7 @@ async def test_the_reference_on_the_page_stands_in_the_log_and_what_went_wrong_d
 ) -> None:
     logs.configure()
     text = await (await client.get(path)).text()
-    found = re.search(r'with this reference: <strong class="code">([0-9a-f]{8})</strong>', text)
+    found = re.search(r'and quote <strong class="code">([0-9a-f]{8})</strong>', text)
     assert found
     written = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
     assert [one["event"] for one in written if one.get("reference") == found[1]] == ["page failed"]

@@ -29,6 +29,7 @@ from schemas.message import (
     Outcome,
     Party,
     Restriction,
+    RestrictionLevel,
     WhereaboutsEnquiry,
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
@@ -101,7 +102,7 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
             ("332", Answering.HAS_IT),
         ]
         assert (whole.asked[0].ring, whole.asked[1].by_machine) == ("Otto Invented, 01632 960202", True)
-        assert "Ring Otto Invented, 01632 960202" in whole.next_step
+        assert "Call Otto Invented, 01632 960202" in whole.next_step
         assert "located" in whole.next_step
 
         told = amend.stand_down(sandwell, done.case, FOUND, by="tara")
@@ -220,7 +221,7 @@ def test_an_unfit_search_asks_nobody(world: dict[str, Authority]) -> None:
     assert outgoing(world["333"]) == []
 
 
-def restricted(level: str, name: str) -> Message:
+def restricted(level: RestrictionLevel, name: str) -> Message:
     about = notice(name=name)
     assert isinstance(about.body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)
     body = replace(about.body, restriction=replace(WITHHELD, level=level), previous_address=None, school=(), sibling=())

@@ -126,11 +126,11 @@ async def test_a_child_who_joined_is_no_leaver(pair: Pair, tmp_path: Path, name:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (CTF[: CTF.index("<CTFpupilData>")].encode(), "not whole"),
+        (CTF[: CTF.index("<CTFpupilData>")].encode(), "not complete"),
         (CTF.replace("Header>", "Head>").encode("latin-1"), "no header"),
         (b"<html><body>An error page</body></html>", "not a Common Transfer File"),
         (b'<!DOCTYPE CTfile SYSTEM "file:///etc/passwd"><CTfile/>', "document type"),
-        (CTF.replace("<Surname></Surname>", "<Surname>&#0;</Surname>").encode("latin-1"), "not whole"),
+        (CTF.replace("<Surname></Surname>", "<Surname>&#0;</Surname>").encode("latin-1"), "not complete"),
     ],
 )
 async def test_what_is_no_whole_transfer_file_sends_nothing(
@@ -161,7 +161,7 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
     cut = whole.index(b', Inventchester"')  # within quotation marks, which nothing closes
     put_bytes(tmp_path, whole[:cut], "a.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    assert "not whole" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
+    assert "not complete" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
     assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
     put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")  # within the last row
     await leavers_folder.take_in(sandwell, tmp_path / "one")
@@ -247,13 +247,13 @@ def test_two_hundred_thousand_rows_are_read_and_not_one_more() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"Surname,Surname,Date of Birth\nA,B,2015-06-01\n", "two columns Surname"),
+        (b"Surname,Surname,Date of Birth\nA,B,2015-06-01\n", "two columns called Surname"),
         ("\ufeffSurname,Date of Birth\nA,2015-06-01\n".encode("utf-16-le")[:-1], "breaks off"),
         (b"\xef\xbb\xbfSurname,Date of Birth\nBront\xe9,2015-06-01\n", "breaks off"),
         (b"Surname,Date of Birth\nA\0,2015-06-01\n", "not text"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not text"),
         (b"Surname\nA\n", "headings"),
-        (b"Surname,Date of Birth\n" + b'"' + b"x" * 200_000 + b'",2015-06-01\n', "not whole"),
+        (b"Surname,Date of Birth\n" + b'"' + b"x" * 200_000 + b'",2015-06-01\n', "not complete"),
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_not_read_at_all(content: bytes, says: str) -> None:

@@ -16,14 +16,16 @@ from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue, send
 from gateway.store import audit_log, blind_index, inbox, outbox, tables
-from schemas.message import Acknowledgement, Child, Message, Restriction, TransferNotice, Withdrawal
+from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
 from tests.children import notice
 
 Pair = tuple[Authority, Authority]
 DOB = date(2015, 9, 3)
 
 
-def about(surname: str, forename: str = "Ada", dob: date = DOB, *, restriction: str = "none", **header: str) -> Message:
+def about(
+    surname: str, forename: str = "Ada", dob: date = DOB, *, restriction: RestrictionLevel = "none", **header: str
+) -> Message:
     """A notice about this child."""
     made = notice(**header)  # type: ignore[arg-type]
     body = made.body
@@ -42,7 +44,7 @@ def about(surname: str, forename: str = "Ada", dob: date = DOB, *, restriction: 
     return Message(made.header, bare)
 
 
-def _restricted(level: str) -> Restriction:
+def _restricted(level: RestrictionLevel) -> Restriction:
     day = date(2026, 1, 5)
     return Restriction(level=level, reason="domestic-abuse", decided_by="Mara", decided_on=day, review_on=day)
 

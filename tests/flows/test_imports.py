@@ -416,7 +416,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
         assert [(line["Row"], line["Result"]) for line in lines] == [
             ("2", first), ("3", "refused"), ("4", "refused"), ("5", "refused")
         ]  # fmt: skip
-        whys = ["", "No file was written", "none of the words", "fewer cells"]
+        whys = ["", "No file has this name", "not one of the words", "fewer cells"]
         assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
         assert lines[0]["MessageId"] == message_id
     assert stands(worcestershire, message_id).state is Stage.UNMATCHED
@@ -483,8 +483,8 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     run_one(tmp_path)
     await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
-    assert found["notices to be imported"].detail == "none"
-    assert found["imports without a match"].detail.startswith("1:")
+    assert found["notices to be imported"].detail == "None"
+    assert found["imports without a match"].detail.startswith("1.")
     extract(tmp_path, head="nothing of ours")
     await import_results.take_in(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.examine(worcestershire)}
@@ -503,7 +503,7 @@ def test_the_folders_are_three() -> None:
 
 def test_when_notices_are_written_is_one_of_two_words() -> None:
     text = '[authority]\ncode = "885"\nname = "Worcestershire"\n[one]\nimport_when = "always"\n'
-    with pytest.raises(ConfigProblem, match="line 5: import_when is neither"):
+    with pytest.raises(ConfigProblem, match="line 5: import_when must be"):
         parse(text, Path())
 
 

@@ -64,14 +64,14 @@ async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
     [one] = listed(sandwell)
     [child] = message.each(type(message.body.child))  # type: ignore[union-attr]
     assert child is not None
-    assert one["Our reference (case)"] == message.header.conversation_id
+    assert one["Case reference"] == message.header.conversation_id
     assert one["Notice"] == "to Worcestershire (885)"
     assert one["UPN"] == child.upn
     assert str(child.dob.year) in one["Date of birth"]
     assert one["Hours a week"] == "18, fewer than 25"
     assert one["Exclusion"] == "Permanently excluded"
     assert one["Alternative provision since"] == "5 October 2026"
-    assert one["Still owed"] == "acknowledgement, theirs, 3 working days"
+    assert one["Outstanding"] == "Acknowledgement due from them, 3 working days"
     assert child.surname not in str(one)
     assert reads(sandwell) == [sent]
     assert listed(worcestershire)[0]["Notice"] == "from Sandwell (333)"
@@ -90,7 +90,7 @@ async def test_a_restricted_child_is_a_reference_only_and_is_not_opened(pair: tu
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, restricted())
     [one] = listed(sandwell)
-    assert one["Date of birth"] == "restricted"
+    assert one["Date of birth"] == "Restricted"
     assert not any(one[name] for name in ("UPN", "Provision", "Hours a week", "Exclusion"))
     assert reads(sandwell) == []
 
@@ -100,7 +100,7 @@ async def test_a_record_that_was_destroyed_is_listed_and_read_by_nobody(pair: tu
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     mine = outbox_contents.c.message_id == sent
     sandwell.store.run(lambda tx: tx.execute(update(outbox_contents).where(mine).values(data_key=None)))
-    assert listed(sandwell)[0]["Date of birth"] == "no longer held"
+    assert listed(sandwell)[0]["Date of birth"] == "Deleted"
     assert reads(sandwell) == []
 
 

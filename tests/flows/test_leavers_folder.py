@@ -100,7 +100,17 @@ async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, t
         ("2", "sent"), ("3", "sent"), ("4", "held"), ("5", "held"), ("6", "refused"),
         ("7", "refused"), ("8", "held"), ("9", "held"), ("10", "ignored"),
     ]  # fmt: skip
-    whys = ["", "", "restricted", "not known", "no surname", "date of birth", "Birmingham", "first letter", "row 2"]
+    whys = [
+        "",
+        "",
+        "restricted",
+        "not known",
+        "surname is missing",
+        "date of birth",
+        "Birmingham",
+        "first letter",
+        "row 2",
+    ]
     assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
     text = folders.text_of(tmp_path / "333", "leavers")
     entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(audit_log.entries(tx))))
@@ -166,7 +176,7 @@ def test_what_windows_writes_is_read(encoding: str, separator: str) -> None:
         (b"", "headings"),
         (b"PK\x03\x04 and more", "ZIP"),
         (b"Name,Born\nx,y\n", "no column Surname and no column Date of Birth"),
-        (b'Surname,Date of Birth\n"Specimen,31/03/2016\n', "not whole"),
+        (b'Surname,Date of Birth\n"Specimen,31/03/2016\n', "not complete"),
         ("Surname,Date of Birth\nx,y\n".encode("utf-16-le"), "UTF-16"),
     ],
 )
@@ -319,7 +329,7 @@ async def test_a_common_transfer_file_goes_as_policy_says(pair: Pair, tmp_path: 
     [
         (("26.0", "24.0"), "CTF version 26 or 25"),
         (("CTfile>", "Other>"), "not a Common Transfer File"),
-        (("</CTFpupilData>", ""), "not whole"),
+        (("</CTFpupilData>", ""), "not complete"),
         (("<CTfile>", '<!DOCTYPE CTfile [<!ENTITY x "y">]><CTfile>'), "document type"),
         (("<LEA>885</LEA><Estab>LLLL", "<LEA>XXX</LEA><Estab>XXXX"), "not known"),
     ],

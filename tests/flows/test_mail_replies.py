@@ -9,6 +9,7 @@ import pytest
 from gateway.context import Authority
 from gateway.core import webhook_events
 from gateway.core.delivery import State
+from gateway.core.labels import name_mail_reply
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import Event
 from gateway.store import audit_log, outbox
@@ -63,15 +64,15 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     done = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (done.status, done.headers["Location"]) == (303, f"/cases/{case}?done=reply")
     shown = await (await http.get(f"/cases/{case}", cookies=cookies)).text()
-    assert "Accepted by mail" in shown
+    assert name_mail_reply("accepted-by-mail") in shown
     assert "It is not a signed acceptance." in shown
     assert f"/cases/{case}/notices/{sent}/close" not in shown
     assert state(here, sent) is State.ACCEPTED_BY_MAIL
     again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
     sent_page = await (await http.get("/sent", cookies=cookies)).text()
-    assert "Accepted by mail" in sent_page
-    assert "not signed" in sent_page
+    assert name_mail_reply("accepted-by-mail") in sent_page
+    assert "not a signed acceptance" in sent_page
 
 
 async def test_a_reply_of_another_case_is_not_shown_here(there: Served) -> None:
@@ -106,7 +107,7 @@ async def test_the_commands_list_show_and_judge(there: Served) -> None:
     sent, _ = await answered(here)
     home = ("--home", str(here.config.home))
     listed = cme_gateway("replies", "list", *home).stdout
-    assert "read it" in listed
+    assert "not read yet" in listed
     assert TEXT not in listed
     assert "Email replies to read: 1" in cme_gateway("inbox", "--waiting", *home).stderr
     assert TEXT in cme_gateway("replies", "show", "1", "--by", "olive", *home).stdout

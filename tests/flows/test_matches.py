@@ -225,7 +225,7 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     [came] = await come(pair, enquiry())
     assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
-    assert (check.result, "too old" in check.detail) == ("warn", True)
+    assert (check.result, "Too old" in check.detail) == ("warn", True)
     load(worcestershire)
     await match_incoming.match_due(worcestershire)
     assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.CONCLUDED
@@ -315,7 +315,7 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
         await children_index.take_in(here, folder)
-    assert "There is no name." in folders.text_of(here.config.home, "children")
+    assert "The name is missing." in folders.text_of(here.config.home, "children")
     assert "may be missing" in folders.text_of(here.config.home, "children", "failed")
     counts = here.store.look(index.current)
     assert counts is not None
@@ -372,7 +372,7 @@ def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
 
 
 def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigProblem, match="officer, machine"):
+    with pytest.raises(ConfigProblem, match="officer or machine"):
         parse('[authority]\ncode = "333"\nname = "S"\n[search]\nno_trace = "nobody"\n', tmp_path)
 
 

@@ -78,7 +78,7 @@ def test_a_part_of_a_directory_takes_nothing_away(here: Authority) -> None:
         (b"", "column for the postcode"),
         (b"name,dob\nx,y\n", "column for the postcode"),
         (b"pcds,oscty\nB70 8SZ,E99999999\n", "column for the district"),
-        (b'pcds,oscty,oslaua\n"' + b"x" * 200_000, "no CSV table"),
+        (b'pcds,oscty,oslaua\n"' + b"x" * 200_000, "not a CSV table"),
     ],
 )
 def test_what_is_no_directory_is_named(tmp_path: Path, content: bytes, says: str) -> None:
@@ -144,7 +144,7 @@ def test_a_notice_to_another_authority_than_where_the_child_moves_is_doubted(her
     assert postcodes.astray(here, going_to("ZZ1 1ZZ")) is None
     assert postcodes.astray(here, going_to(None)) is None
     doubt = postcodes.astray(here, going_to("WS1 1TP"))
-    assert doubt == ("The destination's postcode lies in Walsall (335), but the notice goes to Worcestershire (885).")
+    assert doubt == ("The new postcode is in Walsall (335), but the notice is to Worcestershire (885).")
 
 
 def test_whoever_sends_is_told_of_the_doubt(tmp_path: Path) -> None:

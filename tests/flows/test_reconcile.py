@@ -161,15 +161,15 @@ def test_it_is_written_in_every_form_for_its_owner_only(late_home: Path, tmp_pat
         assert file.stat().st_mode & 0o777 == 0o600
     [_, row] = csv.reader(forms["csv"].read_text("utf-8-sig").splitlines())
     assert row[1] == "Worcestershire (885)"
-    assert row[7] == "LATE: the service manager rings"
-    assert "What is owed" in forms["html"].read_text()
+    assert row[7] == "Overdue: service manager to call"
+    assert "Outstanding replies and decisions" in forms["html"].read_text()
     assert forms["pdf"].read_bytes().startswith(b"%PDF-")
     assert picture.read_text().startswith("<svg")
 
 
 def test_csv_goes_to_the_standard_output_alone(late_home: Path) -> None:
     done = cme_gateway("reconcile", "--home", str(late_home), "--csv", "-")
-    assert done.stdout.startswith('\ufeff"Id","Owed by"')
+    assert done.stdout.startswith('\ufeff"Reference","Due from"')
     assert len(done.stdout.splitlines()) == 2
     for words in (("--csv", "-", "--json"), ("--pdf", "-")):
         assert cme_gateway("reconcile", "--home", str(late_home), *words).returncode == 2

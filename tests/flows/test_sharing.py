@@ -3,7 +3,6 @@
 import functools
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +15,15 @@ from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database
+from tests.loaded import start_gateway
 
 NOTICES, PROCESSES = 300, 3
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[None]:
-    words = [sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(home)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    words = ("serve", "--with-parent", "--home", str(home))
+    with start_gateway(*words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             yield
         finally:

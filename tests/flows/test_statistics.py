@@ -48,14 +48,14 @@ async def test_notices_are_counted_at_both_ends(pair: tuple[Authority, Authority
     await exchange(sandwell, worcestershire, notice(name="whereabouts-enquiry", now=MONDAY))
     await exchange(worcestershire, sandwell, notice("885", "333", now=MONDAY))
     page = whole(sandwell)
-    assert said(page, "Notices by kind") == {
+    assert said(page, "Notices by type") == {
         "Transfer notice": (1, 1, 2),
         "Whereabouts enquiry": (1, 0, 1),
         "Whereabouts unknown notice": (0, 0, 0),
         "All": (2, 1, 3),
     }
     assert said(page, "Notices by authority")["Worcestershire (885)"] == (2, 1, 3)
-    assert said(whole(worcestershire), "Notices by kind")["All"] == (1, 2, 3)
+    assert said(whole(worcestershire), "Notices by type")["All"] == (1, 2, 3)
 
 
 async def test_reason_time_year_group_and_risk_group_are_read_from_the_notices(
@@ -71,7 +71,7 @@ async def test_reason_time_year_group_and_risk_group_are_read_from_the_notices(
     await conclude(worcestershire, sandwell, sent)
     at(MONDAY + timedelta(days=60), *pair)
     page = whole(sandwell)
-    reasons = said(page, "Transfer notices by DfE's reason")
+    reasons = said(page, "Transfer notices by DfE reason")
     assert (reasons["Moved in from another country"], reasons["Reason not known"]) == ((1, 0, 1), (1, 0, 1))
     times = said(page, "Transfer notices by time out of education")
     assert (times["Less than 2 weeks"], times["Not known"]) == ((1, 0, 1), (1, 0, 1))
@@ -91,8 +91,8 @@ async def test_a_child_of_whom_nobody_knows_is_counted_by_the_time_since(pair: t
 async def test_what_is_outside_the_period_is_not_counted(pair: tuple[Authority, Authority]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
-    assert said(whole(sandwell, month(2026, 10)), "Notices by kind")["All"] == (0, 0, 0)
-    assert said(whole(sandwell, Span(MONDAY.date(), MONDAY.date())), "Notices by kind")["All"] == (1, 0, 1)
+    assert said(whole(sandwell, month(2026, 10)), "Notices by type")["All"] == (0, 0, 0)
+    assert said(whole(sandwell, Span(MONDAY.date(), MONDAY.date())), "Notices by type")["All"] == (1, 0, 1)
 
 
 async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Authority, Authority]) -> None:
@@ -101,8 +101,8 @@ async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Authori
     mine = outbox_contents.c.message_id == sent
     sandwell.store.run(lambda tx: tx.execute(update(outbox_contents).where(mine).values(data_key=None)))
     page = whole(sandwell)
-    for title in ("Transfer notices by DfE's reason", "Transfer notices by time out of education"):
-        assert said(page, title)["No longer held"] == (1, 0, 1)
+    for title in ("Transfer notices by DfE reason", "Transfer notices by time out of education"):
+        assert said(page, title)["Deleted"] == (1, 0, 1)
 
 
 async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Authority, Authority]) -> None:
@@ -111,7 +111,7 @@ async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Authorit
     page = statistics.make(sandwell, NOVEMBER, "sam")
     for table in page.tables:
         assert not {1, 2, 3, 4, 5} & {cell for _, *cells in table.rows for cell in cells}
-    assert said(page, "Notices by kind")["Transfer notice"] == ("c", 0, "c")
+    assert said(page, "Notices by type")["Transfer notice"] == ("c", 0, "c")
     assert "TEAM" not in " ".join(page.notes)
     assert "TEAM" in " ".join(whole(sandwell).notes)
 
@@ -143,7 +143,7 @@ async def test_the_command_gives_it_in_every_form(pair: tuple[Authority, Authori
     need("Pango", "fonts")
     files = [word for form in ("html", "pdf", "csv") for word in (f"--{form}", str(tmp_path / f"s.{form}"))]
     assert cme_gateway(*words, *files).stdout.count("Written") == 3
-    assert "Notices by kind" in (tmp_path / "s.html").read_text()
+    assert "Notices by type" in (tmp_path / "s.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -126,16 +126,16 @@ async def test_the_page_has_shares_and_percentiles_and_hides_them_where_few_are_
     for sent in ids[:6]:
         await acknowledge(worcestershire, sandwell, sent)
     at(MONDAY + 3 * DAY, *pair)
-    title = "Their acknowledgements of our notices"
+    title = "Acknowledgements from other authorities"
     assert row(report(sandwell), title, "Worcestershire (885)") == (6, 2, 8, "75 %", "1", "1")
     public = report(sandwell, whole=False)
     assert row(public, title)[1] == "c"
     assert row(public, title)[3] == "c"
-    assert row(public, "Their receipts for our notices") == (8, 0, 8, "100 %", "0", "0")
-    assert row(report(worcestershire), "Our acknowledgements of their notices") == (6, 2, 8, "75 %", "1", "1")
+    assert row(public, "Delivery receipts from other authorities") == (8, 0, 8, "100 %", "0", "0")
+    assert row(report(worcestershire), "Acknowledgements you sent") == (6, 2, 8, "75 %", "1", "1")
 
 
 async def test_the_command_says_it(pair: tuple[Authority, Authority], tmp_path: Path) -> None:
     await exchange(*pair, transfer(MONDAY))
     done = cme_gateway("report", "timeliness", "--home", str(tmp_path / "333"), "--month", "2026-11", "--csv", "-")
-    assert '"Their receipts for our notices","All","In time","c"' in done.stdout
+    assert '"Delivery receipts from other authorities","All","On time","c"' in done.stdout

@@ -1,5 +1,7 @@
 """Who works at each authority: some answer within the day, some once they are reminded, some never."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
@@ -11,7 +13,6 @@ from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.core.inbox_state import WAITING, Standing
 from gateway.exchange import amend, respond
-from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, partner_checkpoints
 from gateway.store.inbox import Item
@@ -26,13 +27,21 @@ def temper(number: int) -> str:
     return SILENT if number % 10 == 9 else SLOW if number % 10 in (3, 6) else PROMPT
 
 
-def answer(here: Authority, how: str, chance: Random, others: list[str]) -> bool:
-    """Do what one would do this morning with what came; did anything go out?"""
+@dataclass(frozen=True)
+class Morning:
+    """Did anything go out, and is there more to do tomorrow, even if nothing comes until then?"""
+
+    went: bool = False
+    more: bool = False
+
+
+def answer(here: Authority, how: str, chance: Random, others: list[str]) -> Morning:
+    """Do what one would do this morning with what came."""
     if how == SILENT:
-        return False
+        return Morning()
     waiting = here.store.look(lambda tx: inbox.search(tx, here.now(), states=WAITING, limit=1000))
     if not waiting:
-        return False
+        return Morning()
     reminded = here.store.look(lambda tx: inbox.reminders(tx, [one.message_id for one in waiting]))
     went = False
     for item in waiting:
@@ -42,7 +51,7 @@ def answer(here: Authority, how: str, chance: Random, others: list[str]) -> bool
         if asked or (how == PROMPT and chance.random() < 0.5):
             _answer(here, item, chance, others)
             went = True
-    return went
+    return Morning(went, more=went or how == PROMPT)
 
 
 def _answer(here: Authority, item: Item, chance: Random, others: list[str]) -> None:
@@ -63,10 +72,10 @@ def _answer(here: Authority, item: Item, chance: Random, others: list[str]) -> N
         respond.acknowledge(here, item.message_id, said, "otto")
 
 
-def follow_up(here: Authority, chance: Random, others: list[str]) -> bool:
+def follow_up(here: Authority, owed: Sequence[Owed], chance: Random, others: list[str]) -> bool:
     """Decide what waits for a decision of ours, and ring whoever is for the service manager; did anything go out?"""
     went = False
-    for one in reconcile.owed(here):
+    for one in owed:
         if one.missing is Missing.DECISION:
             went |= _decide(here, one, chance, others)
         elif one.owed_by == "them" and one.step is Step.ESCALATE:

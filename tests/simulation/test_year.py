@@ -23,7 +23,7 @@ from gateway.auditing import audit, witness
 from gateway.context import Authority
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
-from gateway.core.duties import Missing
+from gateway.core.duties import Missing, Step
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import send
@@ -56,6 +56,8 @@ class Year:
     chance: Random
     calendar: Calendar = field(default_factory=Calendar)
     awake: set[str] = field(default_factory=set)  # who may have something to deliver
+    answered: dict[str, datetime] = field(default_factory=dict)  # since when officers wait for something to come
+    settled: dict[str, datetime] = field(default_factory=dict)  # since when nothing is owed to or by an authority
     touched: dict[str, set[str]] = field(default_factory=dict)  # messages that a restore changed, by who was restored
     forgotten: dict[str, set[str]] = field(default_factory=dict)  # what they sent, and do not know any more
     alarms: set[str] = field(default_factory=set)
@@ -94,17 +96,32 @@ class Year:
             self.awake.add(sender)
 
     def officers_answer(self) -> None:
-        concerned = {to for _, to in self.world.wire.went}
         for number, code in enumerate(self.codes):
-            if code in concerned and people.answer(self.house(code), people.temper(number), self.chance, self.codes):
+            if self.rests(code, self.answered):
+                continue
+            morning = people.answer(self.house(code), people.temper(number), self.chance, self.codes)
+            if morning.went:
                 self.awake.add(code)
+            if not morning.more:
+                self.answered[code] = self.world.now
+
+    def rests(self, code: str, since: dict[str, datetime]) -> bool:
+        """Is all as it was when somebody looked last and found nothing to do? Then a look would find nothing now."""
+        moved = self.world.wire.stirred.get(code)
+        return code not in self.awake and (moved is None or (code in since and since[code] > moved))
 
     async def late_ones_are_chased(self) -> None:
         for code in self.codes if self.world.now.weekday() == 0 else self.codes[:BUSY]:
             here = self.house(code)
-            done = await send_reminders.chase(here)
-            if people.follow_up(here, self.chance, self.codes) or done.reminded:
-                self.awake.add(code)
+            if not self.rests(code, self.settled):
+                owed = reconcile.owed(here)
+                if any(one.step is not Step.WAIT or one.missing is Missing.DECISION for one in owed):
+                    done = await send_reminders.chase(here)
+                    went = people.follow_up(here, reconcile.owed(here), self.chance, self.codes)
+                    if went or done.reminded:
+                        self.awake.add(code)
+                elif not owed:
+                    self.settled[code] = self.world.now
             await audit.checkpoint(here)
 
     def gateways_go_down(self, *, quiet: bool) -> None:
@@ -160,6 +177,8 @@ class Year:
             (home / leftover).unlink(missing_ok=True)
         shutil.copy(home / "backup.db", home / "store.db")
         here = self.world.open(code)
+        self.answered.pop(code, None)
+        self.settled.pop(code, None)
         after = standings(here)
         self.touched[code] = {key for key in before | after if before.get(key) != after.get(key)}
         sent = {one.message_id for one in here.store.look(lambda tx: outbox.search(tx, limit=None))}
@@ -210,7 +229,6 @@ def entries(here: Authority, act: str) -> list[Kept]:
 
 @pytest.fixture
 def year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Year]:
-    monkeypatch.setattr("keys.key_file.SCRYPT", {"n": 2**10, "r": 8, "p": 1})  # 153 passphrases that guard nothing
     monkeypatch.setattr("gateway.exchange.deliver.random", Random(5))
     world = World(tmp_path, now=FIRST)
     chance = Random(333)

@@ -9,6 +9,8 @@ from string import Formatter
 import pytest
 
 from gateway.errors import ErrorText, GatewayError, read_texts
+from keys.errors import RefusalCode, build_refusal
+from tests.structure.test_documents import commands
 
 ROOT = Path(__file__).parents[2]
 KINDS = {
@@ -76,17 +78,56 @@ def test_every_error_of_the_table_is_raised() -> None:
     assert [code for code, _ in read_texts() if code not in named] == []
 
 
-@pytest.mark.parametrize(("key", "text"), ROWS, ids=[" ".join(key).strip() for key, _ in ROWS])
-def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], text: ErrorText) -> None:
-    # a value is what a person reads there, and may hold anything but a brace
-    error = GatewayError(*key, **dict.fromkeys(names_in(text), "X"))
-    for said in (error.sentence, error.next_on_page, error.next_in_terminal):
+def check_words(sentence: str, on_page: str, in_terminal: str) -> None:
+    """See that the three sentences of an error are in the words of the product, and each where it belongs."""
+    for said in (sentence, on_page, in_terminal):
         assert said == " ".join(said.split())
         assert said[0].isupper() or said[0] in "[/", said
         assert NEVER.search(said) is None, said
         assert AMERICAN.search(said) is None, said
-    assert text.sentence.endswith((".", "}"))  # a sentence of somebody else's has its own stop
-    assert error.next_on_page.endswith(".")
-    assert COMMAND.search(error.next_on_page) is None, error.next_on_page
-    assert PAGE.search(error.next_in_terminal) is None, error.next_in_terminal
+    assert on_page.endswith("."), on_page
+    assert COMMAND.search(on_page) is None, on_page
+    assert PAGE.search(in_terminal) is None, in_terminal
+
+
+@pytest.mark.parametrize(("key", "text"), ROWS, ids=[" ".join(key).strip() for key, _ in ROWS])
+def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], text: ErrorText) -> None:
+    # a value is what a person reads there, and may be anything but a brace
+    error = GatewayError(*key, **dict.fromkeys(names_in(text), "X"))
+    check_words(error.sentence, error.next_on_page, error.next_in_terminal)
+    # a sentence that is filled in has its own stop
+    assert text.sentence.endswith((".", "}"))
     assert 400 <= error.status <= 599
+
+
+@pytest.mark.parametrize("code", RefusalCode)
+def test_what_keys_refuses_reads_well_too(code: RefusalCode) -> None:
+    refusal = build_refusal(code)
+    check_words(refusal.sentence, refusal.next_on_page, refusal.next_in_terminal)
+    assert refusal.sentence.endswith(".")
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """Every text of a module but its docstrings, and of f-strings the parts that are text."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree)
+                  if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_every_command_that_a_text_names_exists_under_that_name() -> None:
+    texts = [text.next_in_terminal for text in read_texts().values()]
+    texts += [build_refusal(code).next_in_terminal for code in RefusalCode]
+    texts += [
+        text
+        for place in ("core", "monitoring")
+        for path in (ROOT / "gateway" / place).rglob("*.py")
+        for text in texts_of(path)
+    ]
+    named = {said for text in texts for said in re.findall(r"cme-gateway ([a-z][a-z0-9-]+(?: [a-z][a-z0-9-]+)?)", text)}
+    assert len(named) > 40
+    known = commands()
+    assert sorted(said for said in named if said not in known and said.split()[0] not in known) == []

@@ -34,15 +34,18 @@ if (box) {
       ended = false;
       said.textContent = "";
     } else if (left > 0) {
-      said.textContent = `You will be signed out at ${clock(left)}, as you have done nothing here for some time.`;
+      said.textContent = `You'll be signed out at ${clock(left)} because there has been no activity.`;
     } else if (!ended) {
       ended = true;
-      said.textContent = "You have been signed out. What you typed is still on this page: sign in again in a new window, come back here, and go on.";
+      said.textContent = "You've been signed out. Your answers are still on this page. Sign in again in a new tab, then come back here.";
     }
     stay.hidden = left <= 0;
     again.hidden = left > 0;
   };
-  const clock = (left) => new Date(Date.now() + left * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const clock = (left) => {
+    const at = new Date(Date.now() + left * 1000);
+    return `${at.getHours() % 12 || 12}:${String(at.getMinutes()).padStart(2, "0")}${at.getHours() < 12 ? "am" : "pm"}`;
+  };
 
   used();
   stay.addEventListener("click", ask);

@@ -11,10 +11,9 @@ from gateway.core.calendar import Calendar
 from gateway.core.delivery import State
 from gateway.core.duties import Deadlines, Missing, Step
 from gateway.core.inbox_state import Standing
-from schemas.message import BODIES
+from schemas.message import KINDS, MessageKind
 
 FRIDAY = datetime(2026, 11, 20, 15, tzinfo=UTC)
-KINDS = [cls.__name__ for cls in BODIES]
 ENDS = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
 OWED = {
     State.QUEUED: (Missing.RECEIPT, Missing.RECEIPT, Missing.RECEIPT),
@@ -31,7 +30,7 @@ OWED = {
 
 @pytest.mark.parametrize("state", State)
 def test_a_notice_is_owed_something_until_it_ends(state: State) -> None:
-    kinds = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
+    kinds: tuple[MessageKind, ...] = ("TransferNotice", "WhereaboutsEnquiry", "WhereaboutsUnknownNotice")
     assert tuple(duties.of_sent(kind, state, sealed=True) for kind in kinds) == OWED[state]
 
 
@@ -57,7 +56,7 @@ def test_what_was_handed_over_by_telephone_is_owed_only_its_outcome(state: State
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(ENDS), st.booleans(), st.booleans())
-def test_what_has_ended_is_owed_nothing(kind: str, state: State, sealed: bool, handed_over: bool) -> None:
+def test_what_has_ended_is_owed_nothing(kind: MessageKind, state: State, sealed: bool, handed_over: bool) -> None:
     assert duties.of_sent(kind, state, sealed=sealed, handed_over=handed_over) is None
 
 

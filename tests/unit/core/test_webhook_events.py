@@ -1,6 +1,6 @@
 """What case systems are told of, read off the audit log."""
 
-from gateway.core.audit_acts import WORDS
+from gateway.core.labels_en import ACTS
 from gateway.core.message_name import MessageName
 from gateway.core.webhook_events import MOVES, Event, Happening, of_entry
 
@@ -27,4 +27,4 @@ def test_nothing_is_told_of_readings_people_or_the_gateway_itself() -> None:
 
 
 def test_every_act_that_moves_a_notice_is_one_of_its_history() -> None:
-    assert set(MOVES) <= WORDS.keys()
+    assert set(MOVES) <= ACTS.keys()

@@ -86,16 +86,16 @@ def test_every_value_has_others_to_take_its_place_and_a_sentence_of_bearable_len
         (b"<Sex>F<", b"<Sex>girl<", "Sex must be F (Female), M (Male) or U (Not known)."),
         (b"<Level>none<", b"<Level>no<", "Level must be none, address-withheld or phone-only."),
         (b"<Sequence>1<", b"<Sequence>0<", "Sequence must be a whole number from 1 to 1000000."),
-        (b">Ada<", b"><", "Forename is empty; leave it out where there is nothing to say."),
-        (b"<Sex>F</Sex>", b"", "Child lacks Sex, which must stand before NCyearActual."),
-        (b"<Test>false</Test>", b"", "Header lacks Test, which must stand after LegalBasis."),
-        (b"<Sex>F</Sex>", b"<Gender>F</Gender>", "On this line stands an element that Child does not have; Sex is lacking."),
-        (b"<Sex>F</Sex>", b"<Sex>F</Sex><Sex>F</Sex>", "Sex stands more than once in Child."),
-        (b"<Sex>F</Sex>", b"<Sex>F</Sex>" + ADA, "Forename stands more than once in Child."),
-        (b"<Sex>F</Sex>", b"<Sex>F</Sex><FormerSurname>X</FormerSurname>", "FormerSurname must stand before DOB in Child."),
-        (b"<Sex>F</Sex>", b'<Sex a="b">F</Sex>', "Sex carries an attribute, which no element of a message may."),
-        (b"<Sex>F</Sex>", b"<Sex><b/>F</Sex>", "Sex holds other elements, where only a value may stand."),
-        (b"<Certainty>", b"x<Certainty>", "TransferNotice holds text between its elements, where none may stand."),
+        (b">Ada<", b"><", "Forename is empty. Leave it out if there is nothing to enter."),
+        (b"<Sex>F</Sex>", b"", "Child has no Sex. It must come before NCyearActual."),
+        (b"<Test>false</Test>", b"", "Header has no Test. It must come after LegalBasis."),
+        (b"<Sex>F</Sex>", b"<Gender>F</Gender>", "This line has an element that is not allowed in Child, and Sex is missing."),
+        (b"<Sex>F</Sex>", b"<Sex>F</Sex><Sex>F</Sex>", "Child has Sex more than once."),
+        (b"<Sex>F</Sex>", b"<Sex>F</Sex>" + ADA, "Child has Forename more than once."),
+        (b"<Sex>F</Sex>", b"<Sex>F</Sex><FormerSurname>X</FormerSurname>", "FormerSurname must come before DOB in Child."),
+        (b"<Sex>F</Sex>", b'<Sex a="b">F</Sex>', "Sex has an attribute, which is not allowed in a message."),
+        (b"<Sex>F</Sex>", b"<Sex><b/>F</Sex>", "Sex contains elements, but must contain only a value."),
+        (b"<Certainty>", b"x<Certainty>", "TransferNotice contains text between its elements."),
     ],
 )  # fmt: skip
 def test_a_fault_of_shape_says_what_must_be(old: bytes, new: bytes, sentence: str) -> None:
@@ -104,13 +104,13 @@ def test_a_fault_of_shape_says_what_must_be(old: bytes, new: bytes, sentence: st
 
 def test_an_element_that_stands_too_early_is_told_after_which_it_must_stand() -> None:
     moved = sentences((b"<Sex>F</Sex>", b""), (b"<Surname>", b"<Sex>F</Sex><Surname>"))
-    assert moved == ["Sex must stand after DOBEstimated in Child."]
+    assert moved == ["Sex must come after DOBEstimated in Child."]
 
 
 @pytest.mark.parametrize("body", [b"", b"<Header/>", b"<Elsewhere/>", b"<h:Header xmlns:h='urn:x'/>"])
 def test_what_a_message_consists_of_is_said_where_it_is_something_else(body: bytes) -> None:
     found = told(b'<Message xmlns="urn:cme-exchange:message:1">' + body + b"</Message>")
-    assert "A Message holds a Header and then one of these: TransferNotice" in found.problems[-1].sentence
+    assert "A Message has a Header, then one of these: TransferNotice" in found.problems[-1].sentence
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_what_a_message_consists_of_is_said_where_it_is_something_else(body: byt
         (b"<!DOCTYPE html><p>a<br>", "xml.not-xml", "web page"),
         (b"UPN,Surname\n", "xml.not-xml", "CSV"),
         (b"\x89PNG\r\n\x00", "xml.not-xml", "picture"),
-        (NOTICE.decode().encode("utf-16"), "xml.encoding", "UTF-16 text; save it as UTF-8"),
-        (NOTICE.decode().encode("utf-16-be"), "xml.encoding", "UTF-16 text; save it as UTF-8"),
-        (NOTICE.replace(b"Specimen", b"Sp\xe9cimen"), "xml.encoding", "save it as UTF-8"),
+        (NOTICE.decode().encode("utf-16"), "xml.encoding", "UTF-16 text. Save it as UTF-8"),
+        (NOTICE.decode().encode("utf-16-be"), "xml.encoding", "UTF-16 text. Save it as UTF-8"),
+        (NOTICE.replace(b"Specimen", b"Sp\xe9cimen"), "xml.encoding", "Save it as UTF-8"),
         (NOTICE[:1500], "xml.malformed", "a tag is not finished"),
-        (NOTICE.replace(b"</Surname>", b"</Surnam>", 1), "xml.malformed", "by a tag of another name"),
+        (NOTICE.replace(b"</Surname>", b"</Surnam>", 1), "xml.malformed", "closed by a different tag"),
         (NOTICE.replace(b">Ada<", b">Ada & Bea<"), "xml.malformed", "&amp;"),
         (NOTICE.replace(b"T09:30", b"T24:00"), "xml.schema", "does not exist"),
     ],

@@ -61,7 +61,7 @@ def test_a_fault_is_named_with_its_place_and_not_quoted() -> None:
     [
         ({"Surname": None}, "Surname must be text of 1 to 150 characters on one line."),
         ({"Surname": "Test\x00child"}, "Surname holds a character that XML cannot carry."),
-        ({"Nickname": "Testy"}, "Child holds a member that the schema does not have."),
+        ({"Nickname": "Testy"}, "Child has a member that is not in the schema."),
         ({"DOB": "2016-02-30"}, "DOB must be a date written as 2015-03-31."),
         ({"DOBEstimated": 1}, "DOBEstimated must be true or false."),
         ({"FormerUPN": "X333210123001"}, "FormerUPN must be an array of at most 4."),
@@ -74,7 +74,7 @@ def test_a_value_that_does_not_fit_is_refused(members: dict[str, object], senten
 def test_what_must_be_there_is_named() -> None:
     said = text_of.loads(NOTICE)
     del said["TransferNotice"]["Child"]["DOB"]
-    assert problems(text_of.dumps(said).encode()) == [("Message/TransferNotice/Child", "Child lacks DOB.")]
+    assert problems(text_of.dumps(said).encode()) == [("Message/TransferNotice/Child", "Child has no DOB.")]
 
 
 @pytest.mark.parametrize(
