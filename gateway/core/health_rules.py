@@ -197,7 +197,7 @@ def _folder(one: Folder, now: datetime) -> Finding:
         return fail(one.name, one.trouble, "Mount the folder, or let the gateway's user use it.")
     if one.doubted:
         says = f"Files that need to be checked: {one.doubted}."
-        return warn(one.name, says, 'Check them in "Leavers to check", "Files".', "Run `cme-gateway one waiting`.")
+        return warn(one.name, says, 'Check them in "Files to check".', "Run `cme-gateway one waiting`.")
     if one.failed:
         return warn(one.name, f"Files that could not be read: {one.failed}.", f"See the reports in {one.home}/failed.")
     if one.oldest and now - one.oldest > FOLDER_LATE:

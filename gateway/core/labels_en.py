@@ -124,7 +124,9 @@ ANSWERING: Mapping[str, StatusText] = {
     "rejected": StatusText("Rejected"),
     "has it, no answer": StatusText("Awaiting answer"),
     "letter sent, no answer": StatusText("Emailed, awaiting answer"),
-    "accepted by mail, no answer": StatusText("Email reply received", "Read the email. It is not a signed answer."),
+    "accepted by mail, no answer": StatusText(
+        "Accepted by email", "An officer here read this in an email. It is not an answer about the child."
+    ),
     "not there yet": StatusText("Not delivered yet"),
     "given up": StatusText("Not delivered"),
     "ended without an answer": StatusText("Ended, no answer"),

@@ -62,7 +62,7 @@ def _check_headings(here: Authority, taken: Taken) -> str:
         return ""
     ours = {name: getattr(columns, name) for name in extracts.OF_LEAVERS}
     by = taken.accepted_by if headings.CODE in taken.accepted else ""
-    headings.check(here, WATCHED.name, found, ours, by=by, command="`cme-gateway one accept ID`")
+    headings.check(here, WATCHED.name, found, ours, by=by, command="cme-gateway one accept ID")
     if found.unknown or any(name not in found.known for name in SAID):
         return headings.say(found, ours)
     return ""

@@ -110,7 +110,7 @@ def _load_file(here: Authority, taken: Taken) -> Loaded:
             stream,
             taken.accepted_by or SYSTEM,
             accepted=taken.accepted,
-            command="`cme-gateway one accept ID`",
+            command="cme-gateway one accept ID",
             check=taken.check_whole,
         )
 

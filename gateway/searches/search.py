@@ -61,7 +61,9 @@ class Search:
     @property
     def next_step(self) -> str:
         """What an officer does now, at a terminal."""
-        return self.advice if self.ended else f"{self.advice} To end it: cme-gateway end-search {self.case} REASON"
+        return (
+            self.advice if self.ended else f"{self.advice} To end it, run `cme-gateway end-search {self.case} REASON`."
+        )
 
     @property
     def advice(self) -> str:

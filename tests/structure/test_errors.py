@@ -131,3 +131,15 @@ def test_every_command_that_a_text_names_exists_under_that_name() -> None:
     assert len(named) > 40
     known = commands()
     assert sorted(said for said in named if said not in known and said.split()[0] not in known) == []
+
+
+def test_every_page_and_button_that_a_text_names_is_one_of_the_console() -> None:
+    console = [
+        path.read_text() for path in (ROOT / "gateway" / "console").rglob("*") if path.suffix in (".py", ".html")
+    ]
+    texts = [text.next_on_page for text in read_texts().values()]
+    texts += [text for place in ("core", "monitoring") for path in (ROOT / "gateway" / place).glob("*.py")
+              for text in texts_of(path) if re.search(r'(See|in) "[A-Z]', text)]  # fmt: skip
+    named = {said for text in texts for said in re.findall(r'"([A-Z][^"{]+)"', text)}
+    assert len(named) > 5
+    assert sorted(said for said in named if not any(said in page for page in console)) == []

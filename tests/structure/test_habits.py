@@ -107,3 +107,34 @@ def test_the_officers_page_explains_every_status_of_what_was_sent() -> None:
     explained = {tag for tag in tags if any(tag in cell for cell in cells)}
     assert tags - explained == set()
     assert [cell for cell in cells if "---" not in cell and not any(tag in cell for tag in tags)] == []
+
+
+def read_page_texts() -> str:
+    """Read all that a page can show: its templates, the modules that write it, and the labels of codes."""
+    names = [
+        *ROOT.glob("gateway/**/*.py"),
+        *ROOT.glob("gateway/console/templates/*.html"),
+        *ROOT.glob("schemas/codes/*"),
+    ]
+    return re.sub(r"\s+", " ", " ".join(path.read_text("utf-8") for path in names if path.is_file()))
+
+
+@pytest.mark.parametrize("guide", ["officers", "managers", "auditors"])
+def test_what_a_guide_quotes_is_on_a_page(guide: str) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", read(f"docs/{guide}.md"), flags=re.DOTALL)
+    quoted = re.findall(r'"([^"]{3,60})"', text)
+    assert len(quoted) > 1
+    pages = read_page_texts()
+    assert [words for words in quoted if re.sub(r"\s+", " ", words).rstrip(".") not in pages] == []
+
+
+def test_every_target_and_module_that_a_document_runs_is_there() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in DOCUMENTS if path.name != "CHANGELOG.md")
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    # In code alone: "make" is a word of sentences too.
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
+    assert set(re.findall(r"(?:^|[`\s])make ([a-z]+)\b", code)) - targets == set()
+    modules = set(re.findall(r"python -m ([a-z_.]+)", code)) - {"pytest"}
+    assert len(modules) > 3
+    files = [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    assert [file for file in files if not file.exists()] == []
