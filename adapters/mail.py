@@ -30,9 +30,8 @@ __all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
 
 FILE_DIGEST = 32  # of 64 characters in a file's name, so that it fits a line, and no relay need put it together again
 FOR_PEOPLE = (
-    "This mail is for a gateway, which alone can open what is attached.\n\n"
-    "If a person reads this: nothing is to be done, and nothing should be forwarded. Mails like it should go to the mailbox\n"
-    "of your authority's cme-gateway; please tell those who run it.\n"
+    "This email was sent automatically to a CME gateway. You cannot open the attachment, and do not need to do anything.\n\n"
+    "Please tell your IT team it reached the wrong mailbox. Do not forward it.\n"
 )
 PLAIN = policy.SMTP.clone(cte_type="7bit")  # what every relay passes on as it is
 LONGEST_TEXT = 20_000  # characters of a mail of people's that are kept

@@ -1,4 +1,4 @@
-"""Commands by which an officer answers what came: acknowledge, say where the child is, say what became of the child."""
+"""Commands by which an officer replies to a notice: accept, reject, refer back, answer, send the outcome."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +20,7 @@ from gateway.cli.output import (
     opened,
     who,
 )
+from gateway.core import labels
 from gateway.exchange import respond
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse
 
@@ -104,9 +105,13 @@ def _acknowledge(
     done = {
         "accepted": "Notice accepted. The gateway is telling the sender.",
         "rejected": "Notice rejected. The gateway is telling the sender why.",
-        "passed-on": f"Referred back to the sender. Nothing is sent to {passed_to}.",
+        "passed-on": f"Notice referred back to the sender. Nothing is sent to {_name_authority(passed_to)}.",
     }
     answer(as_json, {"message_id": reply, "decision": decision}, lambda: done[decision])
+
+
+def _name_authority(code: str | None) -> str:
+    return labels.name_authority_in_full(code or "")
 
 
 @commands.command("answer")
@@ -115,7 +120,7 @@ def answer_enquiry(
     message_id: str,
     result: Annotated[
         str,
-        coded(typer.Argument, "whereabouts_results", "What we know of the child."),
+        coded(typer.Argument, "whereabouts_results", "What your authority knows about the child."),
     ],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
@@ -129,7 +134,11 @@ def answer_enquiry(
             result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
         )
         reply = respond.answer(here, message_id, body, by, confirmed=confirmed or ())
-    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
+    answer(
+        as_json,
+        {"message_id": reply, "result": result},
+        lambda: f"Answer queued: {labels.name_code('whereabouts_results', result)}.",
+    )
 
 
 @commands.command("put-aside")
@@ -137,18 +146,18 @@ def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who()
     """Clear a reply that does not fit, once you have looked at it."""
     with opened(home) as here:
         respond.put_aside(here, message_id, by)
-    answer(as_json, {"put_aside": message_id}, lambda: "Put aside.")
+    answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
 
 
 @commands.command("send-outcome")
 @commands.command("outcome", hidden=True)
 def send_outcome(
     message_id: str,
-    result: Annotated[str, coded(typer.Argument, "outcomes", "What became of the child.")],
+    result: Annotated[str, coded(typer.Argument, "outcomes", "The outcome for the child.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
     moved_to: Annotated[
-        str | None, typer.Option(help="With moved-on: the DfE code of the authority to which the child moved.")
+        str | None, typer.Option(help="With moved-on: the DfE code of the authority the child moved to.")
     ] = None,
     note_file: NoteFile = None,
     by: By = who(),
@@ -164,4 +173,8 @@ def send_outcome(
             note=note_text(note_file),
         )
         reply = respond.conclude(here, message_id, body, by)
-    answer(as_json, {"message_id": reply, "result": result}, lambda: f"Queued: {result}, {reply}")
+    answer(
+        as_json,
+        {"message_id": reply, "result": result},
+        lambda: f"Outcome queued: {labels.name_code('outcomes', result)}. This closes the case.",
+    )

@@ -1,4 +1,4 @@
-"""Commands on case systems that may call the API."""
+"""Commands on connected systems, which can use the API."""
 
 from typing import Annotated
 
@@ -11,8 +11,8 @@ from gateway.core.permissions import Scope
 from gateway.store import clients as kept
 from gateway.store import webhooks as kept_webhooks
 
-Name = Annotated[str, typer.Argument(help="Its id, such as one-sandwell.")]
-Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it may do; may be repeated.")]
+Name = Annotated[str, typer.Argument(help="The id of the system, such as one-sandwell.")]
+Scopes = Annotated[list[Scope], typer.Option("--scope", help="A permission. Can be repeated.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Connected systems that can use the API.")
 
@@ -23,14 +23,20 @@ def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     with opened(home) as here:
         found = here.store.look(kept.every)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
-    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "active" if c.active else "ended") for c in found]
-    answer(as_json, {"clients": value}, lambda: table("Clients", ("Client", "Called", "Scopes", "State"), rows))
+    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
+    answer(
+        as_json,
+        {"clients": value},
+        lambda: table(
+            "Connected systems", ("System", "Name", "Permissions", "Status"), rows, empty="No connected systems."
+        ),
+    )
 
 
 @commands.command("add")
 def api_add(
     name: Name,
-    called: Annotated[str, typer.Argument(help="What it is called; people read it.")],
+    called: Annotated[str, typer.Argument(help="The name that people see.")],
     scope: Scopes,
     home: Home = DEFAULT_HOME,
     by: By = who(),
@@ -40,7 +46,11 @@ def api_add(
     with opened(home) as here:
         secret = clients.make(here, name, called, scope, by)
         address = clients.audience(here)
-    said = f"At {escape(address)}/token: client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
+    said = (
+        f"System added. Token address: {escape(address)}/token\n"
+        f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
+        "The secret is not shown again."
+    )
     answer(as_json, {"client_id": name, "client_secret": secret, "token_url": f"{address}/token"}, lambda: said)
 
 
@@ -49,7 +59,10 @@ def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     """Replace a system's secret and show it once."""
     with opened(home) as here:
         secret = clients.renew(here, name, by)
-    said = f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]"
+    said = (
+        f"Secret replaced. client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
+        "The old secret no longer works. The new one is not shown again."
+    )
     answer(as_json, {"client_id": name, "client_secret": secret}, lambda: said)
 
 
@@ -59,7 +72,7 @@ def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJs
     """Remove a connected system. It loses access immediately."""
     with opened(home) as here:
         clients.end(here, name, by)
-    answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} is let in no more.")
+    answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} removed. It has lost access.")
 
 
 @commands.command("webhooks")
@@ -83,19 +96,23 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             h.id,
             h.client,
             ", ".join(h.events),
-            "active" if h.active else "given up",
+            "Active" if h.active else "Stopped",
             h.failing_since and when(h.failing_since),
             h.failed_as,
         )
         for h in found
     ]
-    columns = ("Webhook", "Client", "Events", "State", "Failing since", "As")
-    answer(as_json, {"webhooks": value}, lambda: table("Webhooks", columns, rows))
+    columns = ("Webhook", "System", "Events", "Status", "Failing since", "Problem")
+    answer(
+        as_json,
+        {"webhooks": value},
+        lambda: table("Notification addresses", columns, rows, empty="No notification addresses."),
+    )
 
 
 @commands.command("resume")
 def api_resume(
-    name: Annotated[str, typer.Argument(help="As `api webhooks` shows it.")],
+    name: Annotated[str, typer.Argument(help="The id of the webhook, from api webhooks.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -103,4 +120,4 @@ def api_resume(
     """Restart stopped notifications. Nothing is skipped."""
     with opened(home) as here:
         webhooks.resume(here, name, by)
-    answer(as_json, {"webhook": name, "active": True}, lambda: f"{escape(name)} goes on.")
+    answer(as_json, {"webhook": name, "active": True}, lambda: f"Notifications to {escape(name)} restarted.")

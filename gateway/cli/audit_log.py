@@ -15,6 +15,7 @@ from rich.progress import track
 from gateway.auditing import audit, partners_view, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import ConfigProblem, Unusable
 from gateway.store import audit_log
 from keys import card
@@ -40,26 +41,30 @@ def _watched(doing: str) -> audit.Watch:
 def audit_verify(
     home: Home = DEFAULT_HOME,
     export: Annotated[
-        Path | None, typer.Option(help="Check the export in this folder instead; --card says whose it is.")
+        Path | None,
+        typer.Option(help="Check the export in this folder instead. Give the card of its authority with --card."),
     ] = None,
     card_file: Annotated[
         Path | None,
-        typer.Option("--card", help="The newest card of the authority whose export it is; ours without it."),
+        typer.Option("--card", help="With --export: the newest card of its authority. Default: this authority's."),
     ] = None,
     seen_file: Annotated[
         Path | None,
-        typer.Option("--seen", help="Hold it against what a partner saw: its `audit witness --json`."),
+        typer.Option("--seen", help="Compare with what a partner saw: the output of its audit partners --json."),
     ] = None,
     ask: Annotated[
-        bool, typer.Option("--ask", help="Ask each partner's gateway for the newest checkpoint of ours that it holds.")
+        bool,
+        typer.Option("--ask", help="Ask each partner's gateway for the newest checkpoint of this log that it holds."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check every audit entry and checkpoint."""
     if ask and export:
-        raise typer.BadParameter("goes without --export: partners answer only ourselves", param_hint="--ask")
+        raise typer.BadParameter(
+            "cannot be used with --export: partners answer about this log only", param_hint="--ask"
+        )
     if card_file and not export:
-        raise typer.BadParameter("goes with --export: our own log is checked with our own card", param_hint="--card")
+        raise typer.BadParameter("needs --export: the log here is checked with the card here", param_hint="--card")
     if export:
         whose = _whose(card_file, home)
         saw = partners_view.of_file(seen_file, whose.authority) if seen_file else {}
@@ -79,7 +84,7 @@ def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdi
         found, silent = asyncio.run(_asked(here))
         saw |= found
         for partner, why in silent.items():
-            err.print(f"{partner} was not asked: {escape(why)}.")
+            err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
     trust = Trust({here.code: here.own_card})
     watch = _watched("Checking")
     return here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, seen=saw, watch=watch))
@@ -109,16 +114,16 @@ def said(verdict: audit.Verdict) -> str:
     """A verdict for a person: the first faults, or that the log is whole and how far that is signed."""
     if verdict.faults:
         first, more = "\n".join(verdict.faults[:SHOWN_FAULTS]), len(verdict.faults) - SHOWN_FAULTS
-        return f"[red]{escape(first)}[/red]" + (f"\n... and {more} more; --json has all." if more > 0 else "")
+        return f"[red]{escape(first)}[/red]" + (f"\n... and {more} more. To show all: --json" if more > 0 else "")
     lines = [
-        f"[green]The log is whole: {verdict.size} entries, {verdict.checkpoints} signed checkpoints.[/green]",
-        f"Newest checkpoint: over {verdict.covered} entries. Root of all: {b64encode(verdict.root).decode()}",
+        f"[green]No problems found: {verdict.size:,} entries and {verdict.checkpoints:,} signed checkpoints.[/green]",
+        f"The newest checkpoint covers {verdict.covered:,} entries. Root of all: {b64encode(verdict.root).decode()}",
     ]
     if verdict.size > verdict.covered:
-        lines.append(f"The last {verdict.size - verdict.covered} wait for the next checkpoint, which `serve` signs.")
+        lines.append(f"The next checkpoint covers the last {verdict.size - verdict.covered:,}. `serve` signs it.")
     if verdict.revoked:
         lines.append(
-            f"{verdict.revoked} older checkpoints, signed with a key that was revoked since, agree with the entries too."
+            f"Signed with a key that has been revoked since: {verdict.revoked:,} older checkpoints. They match the entries too."
         )
     return "\n".join(lines)
 
@@ -132,7 +137,7 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_jso
         as_json,
         {"folder": str(folder), "entries": verdict.size},
         lambda: (
-            f"{verdict.size} entries are in {escape(str(folder))}.\nCheck them anywhere: cme-gateway audit verify --export {escape(str(folder))} --card CARD"
+            f"Audit log exported to {escape(str(folder))}: {verdict.size:,} entries.\nTo check it anywhere: cme-gateway audit verify --export {escape(str(folder))} --card CARD"
         ),
     )
 
@@ -140,10 +145,10 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_jso
 @commands.command("search")
 def audit_search(
     home: Home = DEFAULT_HOME,
-    about: Annotated[str | None, typer.Option(help="A MessageId or an authority.")] = None,
-    act: Annotated[str | None, typer.Option(help="An act, or the beginning of one that ends in a dot.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who did it: a person, or cme-gateway.")] = None,
-    partner: Annotated[str | None, typer.Option(help="The DfE code of the partner concerned.")] = None,
+    about: Annotated[str | None, typer.Option(help="Show only entries about this MessageId or authority.")] = None,
+    act: Annotated[str | None, typer.Option(help="Show only this act, or acts that begin so, such as notice.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Show only what this person did, or cme-gateway.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Show only entries about this partner (DfE code).")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -154,7 +159,11 @@ def audit_search(
         )
     rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
     value = {"entries": [json.loads(entry.entry) for entry in found]}
-    answer(as_json, value, lambda: table("Audit log", ("No", "When", "Act", "LA", "About"), rows))
+    answer(
+        as_json,
+        value,
+        lambda: table("Audit log", ("Number", "Date", "Act", "Partner", "About"), rows, empty="No entries found."),
+    )
 
 
 @commands.command("partners")
@@ -163,10 +172,23 @@ def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show checks of partners' audit logs, and any warnings."""
     with opened(home) as here:
         found, alarms = witness.known(here)
-    rows = [(o.authority, o.size, day(o.seen_at), o.checked, o.alarm.sentence if o.alarm else None) for o in found]
+    rows = [
+        (
+            labels.name_authority_in_full(o.authority),
+            o.size,
+            day(o.seen_at),
+            o.checked,
+            o.alarm.sentence if o.alarm else None,
+        )
+        for o in found
+    ]
     value = {"partners": [asdict(one) for one in found], "alarms": [asdict(one) for one in alarms]}
-    columns = ("LA", "Entries", "Seen", "Checked up to", "Alarm")
-    answer(as_json, value, lambda: table("Partners' audit logs", columns, rows))
+    columns = ("Partner", "Entries", "Date", "Checked up to", "Warning")
+    answer(
+        as_json,
+        value,
+        lambda: table("Partners' audit logs", columns, rows, empty="No audit logs of partners seen yet."),
+    )
     if alarms:
         raise typer.Exit(1)
 
@@ -182,5 +204,8 @@ def audit_accept(
     """Clear a warning after you have called the partner and know the cause."""
     with opened(home) as here:
         witness.accept(here, authority, by=by)
-    said = f"Accepted. What was seen of the audit log of {escape(authority)} is kept; the next checkpoint is the first."
+    said = (
+        f"Warning about {escape(labels.name_authority_in_full(authority))} cleared. "
+        "Earlier copies of its log are kept. Checks start again from its next checkpoint."
+    )
     answer(as_json, {"accepted": authority}, lambda: said)

@@ -9,14 +9,16 @@ from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
 from gateway.reconciliation import send_reminders
+from gateway.store import outbox
 
-SpokenTo = Annotated[str, typer.Option("--spoken-to", help="With whom. It is locked, like a notice.")]
+SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
 At = Annotated[
     datetime | None,
-    typer.Option("--at", formats=["%Y-%m-%d %H:%M"], help="When, in UK time; now if not given."),
+    typer.Option("--at", formats=["%Y-%m-%d %H:%M"], help="When, in UK time. Default: now."),
 ]
 
 commands = typer.Typer()
@@ -42,14 +44,20 @@ def record_handover(
         call = _call(here, spoken_to, at, note_text(note_file))
         by_hand.hand_over(here, message_id, call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
-    answer(as_json, value, lambda: "Written down. They owe the outcome; or close it with `cme-gateway close`.")
+    answer(
+        as_json,
+        value,
+        lambda: (
+            "Phone handover recorded. The outcome is due from them. To close the case without it: cme-gateway close-case"
+        ),
+    )
 
 
 @commands.command("record-outcome")
 @commands.command("told", hidden=True)
 def record_outcome(
     message_id: str,
-    result: Annotated[str, typer.Argument(help="As in `outcome`; of an enquiry, as in `respond`.")],
+    result: Annotated[str, typer.Argument(help="As in send-outcome. For an enquiry, as in answer.")],
     spoken_to: SpokenTo,
     home: Home = DEFAULT_HOME,
     at: At = None,
@@ -60,7 +68,11 @@ def record_outcome(
     """Record a result that another authority gave by phone or letter. This closes the case."""
     with opened(home) as here:
         by_hand.outcome_told(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
-    answer(as_json, {"message_id": message_id, "result": result}, lambda: f"Written down: {result}. It is closed.")
+    answer(
+        as_json,
+        {"message_id": message_id, "result": result},
+        lambda: f"Result recorded: {labels.name_result(result)}. The case is closed.",
+    )
 
 
 @commands.command("close-case")
@@ -69,14 +81,14 @@ def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_js
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
     with opened(home) as here:
         by_hand.close(here, message_id, by)
-    answer(as_json, {"closed": message_id}, lambda: "Closed.")
+    answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
 @commands.command("redirect")
 @commands.command("send-on", hidden=True)
 def redirect_notice(
     message_id: str,
-    to: Annotated[str, typer.Argument(help="DfE code of the authority that should have it.")],
+    to: Annotated[str, typer.Argument(help="The DfE code of the authority to send it to.")],
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
     by: By = who(),
@@ -85,7 +97,11 @@ def redirect_notice(
     """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as here:
         new = amend.send_on(here, message_id, to, by, confirmed=confirmed or ())
-    answer(as_json, {"message_id": new, "in_place_of": message_id}, lambda: f"Queued to {to}: {new}")
+    answer(
+        as_json,
+        {"message_id": new, "in_place_of": message_id},
+        lambda: f"Notice queued for {labels.name_authority_in_full(to)}: {new}",
+    )
 
 
 @commands.command("remind")
@@ -93,4 +109,9 @@ def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as
     """Send a reminder about a notice."""
     with opened(home) as here:
         reminder = send_reminders.remind(here, message_id, by)
-    answer(as_json, {"message_id": reminder, "about": message_id}, lambda: f"Queued: a reminder, {reminder}")
+        to = here.store.look(lambda tx: outbox.get(tx, reminder)).recipient
+    answer(
+        as_json,
+        {"message_id": reminder, "about": message_id},
+        lambda: f"Reminder queued for {labels.name_authority_in_full(to)}.",
+    )

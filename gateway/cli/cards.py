@@ -11,6 +11,7 @@ from rich.markup import escape
 from gateway import home_folder
 from gateway.authorities import correspondents, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
+from gateway.core import labels
 from gateway.errors import NotAllowed
 from gateway.store import partners as kept_partners
 from gateway.store.correspondents import Protection
@@ -18,8 +19,8 @@ from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
 
-KEY_REFUSED = "The file also holds a private key. It was not kept; only the certificate was."
-KEY_EXPOSED = "Delete the file, and tell the authority: whoever had the file can read that mailbox's letters. They need a new key."
+KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
+KEY_EXPOSED = "Delete the file, and tell the authority: anyone who had the file can read email to that mailbox. They need a new key."
 
 partner_commands = typer.Typer(no_args_is_help=True, help="Partner authorities and their cards.")
 card_commands = typer.Typer(no_args_is_help=True, help="This authority's card, which partners have.")
@@ -28,9 +29,9 @@ keys_commands = typer.Typer(no_args_is_help=True, help="The gateway's own keys."
 
 @partner_commands.command("add")
 def partner_add(
-    card_file: Annotated[Path, typer.Argument(help="The card that the partner sent.")],
+    card_file: Annotated[Path, typer.Argument(help="The card file from the partner.")],
     home: Home = DEFAULT_HOME,
-    fingerprint: Annotated[str | None, typer.Option(help="The fingerprint they read out; for scripts.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="For scripts: the fingerprint that they read out.")] = None,
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
@@ -41,12 +42,12 @@ def partner_add(
         shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
         if partners.is_held(here, token):
-            done = f"This card of {whose} is held already."
+            done = f"You already have this card of {whose}."
         else:
             partners.examine(here, token)
             changed = partners.changed_routes(here, new)
             if changed:
-                err.print(escape("Its ways in change:\n  " + "\n  ".join(changed)))
+                err.print(escape("Its routes change:\n  " + "\n  ".join(changed)))
             _confirm(partners.is_known(here, new), whose, shown, fingerprint)
             partners.add(here, token, by=by)
     answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
@@ -58,9 +59,9 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
         if told.replace(" ", "") != shown.replace(" ", ""):
             raise NotAllowed("partner.fingerprint")
     elif known:
-        err.print(f"{whose}: signed with the identity key that was confirmed before.")
+        err.print(f"{whose}: signed with the identity key that you confirmed before.")
     else:
-        err.print(f"{whose}\nRing them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n")
+        err.print(f"{whose}\nCall them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n")
         try:
             typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
         except typer.Abort:
@@ -70,12 +71,12 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
 @partner_commands.command("add-email")
 @partner_commands.command("email", hidden=True)
 def partner_email(
-    authority: Annotated[str, typer.Argument(help="The DfE code of an authority that has no gateway.")],
-    address: Annotated[str, typer.Argument(help="The mailbox that its CME officers read.")],
-    how: Annotated[Protection, typer.Option("--protection", help="How what we write there is protected.")],
-    telephone: Annotated[str, typer.Option(help="Where their CME officer is rung.")],
+    authority: Annotated[str, typer.Argument(help="The DfE code of an authority without a gateway.")],
+    address: Annotated[str, typer.Argument(help="The mailbox of its CME officers.")],
+    how: Annotated[Protection, typer.Option("--protection", help="How email to it is protected.")],
+    telephone: Annotated[str, typer.Option(help="The telephone number of its CME officers.")],
     certificate: Annotated[
-        Path | None, typer.Option(help="With person-smime: the file with the certificate of that mailbox.")
+        Path | None, typer.Option(help="With person-smime: the certificate file of that mailbox.")
     ] = None,
     home: Home = DEFAULT_HOME,
     by: By = who(),
@@ -83,12 +84,14 @@ def partner_email(
 ) -> None:
     """Add an email address for an authority without a gateway."""
     if (how == "person-smime") != (certificate is not None):
-        raise typer.BadParameter("goes with person-smime, and with nothing else", param_hint="--certificate")
+        raise typer.BadParameter(
+            "is needed with person-smime, and with no other protection", param_hint="--certificate"
+        )
     with opened(home) as here:
         file = read_bytes(certificate) if certificate else None
         entered = correspondents.enter(here, authority, address, how, telephone=telephone, certificate=file, by=by)
     value = {"authority": authority, "address": address, "protection": how, "telephone": telephone}
-    done = f"[green]Notices to {authority} go to {escape(address)} ({how}).[/green]"
+    done = f"[green]Notices to {labels.name_authority_in_full(authority)} now go to {escape(address)}.[/green]\n{labels.name_protection(how)}."
     if entered.private_key_was_in_file:
         value["private_key"] = "refused"
         err.print(f"[red]{KEY_REFUSED}[/red]\n{KEY_EXPOSED}", soft_wrap=True)
@@ -100,7 +103,11 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
     """Remove an authority's email address."""
     with opened(home) as here:
         correspondents.remove(here, authority, by)
-    answer(as_json, {"removed": authority}, lambda: f"Nothing is written to {authority} any more.")
+    answer(
+        as_json,
+        {"removed": authority},
+        lambda: f"Email address of {labels.name_authority_in_full(authority)} removed. Nothing more is sent there.",
+    )
 
 
 @partner_commands.command("list")
@@ -113,14 +120,22 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
         for p, c in found
     ]
-    rows += [(o.authority, f"{escape(o.address)}\n  no gateway: letters", "", o.protection) for o in written_to]
+    rows += [
+        (o.authority, f"{labels.name_authority(o.authority)}\n  {o.address}", "", labels.name_protection(o.protection))
+        for o in written_to
+    ]
     value = [
         {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint} for p, c in found
     ]
     answer(
         as_json,
         {"partners": value, "correspondents": [asdict(one) for one in written_to]},
-        lambda: table("Partners", ("Code", "Name and fingerprint", "Until", "Routes"), rows),
+        lambda: table(
+            "Partner authorities",
+            ("Code", "Name and fingerprint", "Card ends", "Routes"),
+            rows,
+            empty="No partner authorities. To add one: cme-gateway partner add",
+        ),
     )
 
 
@@ -138,13 +153,13 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         "confirmed_by": kept.confirmed_by,
     }
     lines = [
-        ("name", f"{theirs.name} ({theirs.authority})"),
-        ("fingerprint", kept.fingerprint),
-        ("confirmed", f"{when(kept.confirmed_at)} by {kept.confirmed_by}"),
-        ("card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
-        *(("route", f"{route.kind} {route.url}") for route in theirs.routes),
-        *(("contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
-        *(("key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
+        ("Name", f"{theirs.name} ({theirs.authority})"),
+        ("Fingerprint", kept.fingerprint),
+        ("Confirmed", f"{when(kept.confirmed_at)} by {kept.confirmed_by}"),
+        ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
+        *(("Route", f"{route.kind} {route.url}") for route in theirs.routes),
+        *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
+        *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
 
@@ -155,7 +170,7 @@ def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Export this authority's card to send to a partner."""
     with opened(home) as here:
         text = (here.config.home / home_folder.CARD_FILE).read_text("ascii")
-        err.print(f"Our fingerprint: {card.fingerprint(here.own_card)}")
+        err.print(f"Fingerprint: {card.fingerprint(here.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
 
 
@@ -169,7 +184,7 @@ def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = Fals
 def keys_rotate(
     home: Home = DEFAULT_HOME,
     revoke: Annotated[
-        bool, typer.Option("--revoke", help="After a theft: nothing that an older key signed counts any more.")
+        bool, typer.Option("--revoke", help="After a theft: nothing signed with older keys is accepted any more.")
     ] = False,
     by: By = who(),
     as_json: AsJson = False,
@@ -177,7 +192,7 @@ def keys_rotate(
     """Replace the gateway's keys. Older messages can still be opened."""
     _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
     place = escape(str(home / home_folder.KEYS))
-    err.print(f"Back up {place} now: what is stored from now on opens with these keys alone.", soft_wrap=True)
+    err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:
@@ -186,7 +201,7 @@ def _show_card(ours: Card, home: Path, as_json: bool) -> None:
         as_json,
         value,
         lambda: (
-            f"[green]Our card number {ours.serial} holds until {ours.expires_at:%Y-%m-%d}.[/green]\n"
-            f"Next: restart the gateway, and send {value['card']} to every partner."
+            f"[green]Card number {ours.serial} is valid until {ours.expires_at:%d %b %Y}.[/green]\n"
+            f"Next: restart the gateway, and send {escape(str(value['card']))} to every partner."
         ),
     )

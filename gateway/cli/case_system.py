@@ -1,4 +1,4 @@
-"""Commands on the files that ONE, or another case system, takes in."""
+"""Commands on files for and from ONE, or another case system."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, when, who
+from gateway.core import labels
 from gateway.errors import Unusable
 from gateway.one import headings, held_files
 from gateway.searches import children_index, school2school
@@ -22,7 +23,7 @@ commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or an
 @commands.command("imports")
 def one_imports(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[Stage] | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[list[Stage] | None, typer.Option(help="Show only files in this state.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -35,19 +36,22 @@ def one_imports(
     answer(
         as_json,
         {"imports": [asdict(one) | {"shortened": one.shortened.split()} for one in found]},
-        lambda: table("Imports", ("Id", "When", "How it stands"), rows),
+        lambda: table(
+            "Files for ONE", ("Reference", "Date", "Status"), rows, empty="No notices written for import into ONE."
+        ),
     )
 
 
 def _stands(one: transfer_files.TransferFile) -> str:
-    shortened = f"shortened: {', '.join(one.shortened.split())}" if one.shortened else None
-    return "\n".join(filter(None, (f"{one.state.value}, from {one.sender}", one.file, shortened)))
+    shortened = f"Shortened: {', '.join(one.shortened.split())}" if one.shortened else None
+    sender = labels.name_authority_in_full(one.sender)
+    return "\n".join(filter(None, (one.state.value.capitalize(), f"From {sender}", one.file, shortened)))
 
 
 @commands.command("s2s")
 def one_s2s(
     message_id: str,
-    folder: Annotated[Path, typer.Option(help="Where the file is written.")],
+    folder: Annotated[Path, typer.Option(help="The folder for the file.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -56,25 +60,25 @@ def one_s2s(
     with opened(home) as here:
         file, made = school2school.write(here, message_id, folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
-    shortened = f"\nShortened in it: {', '.join(made.shortened)}" if made.shortened else ""
+    shortened = f"\nShortened in the file: {', '.join(made.shortened)}" if made.shortened else ""
     answer(
         as_json,
         value,
-        lambda: f"Written: {escape(str(file))}{shortened}\nDelete it once it is uploaded: it names the child.",
+        lambda: f"File created: {escape(str(file))}{shortened}\nDelete it after the upload: it names the child.",
     )
 
 
 @commands.command("pupils")
 @commands.command("children", hidden=True)
 def one_children(
-    file: Annotated[Path, typer.Argument(help="The extract of all our children, as CSV.")],
+    file: Annotated[Path, typer.Argument(help="The extract of all your pupils, as CSV.")],
     home: Home = DEFAULT_HOME,
     fewer: Annotated[
-        bool, typer.Option("--fewer", help="Also where it holds less than half of those that we had.")
+        bool, typer.Option("--fewer", help="Accept an extract with less than half of the pupils before.")
     ] = False,
     accept: Annotated[
         bool,
-        typer.Option("--accept", help="Also where its headings are not known, or most of the children restricted."),
+        typer.Option("--accept", help="Accept headings that are not known, or mostly restricted children."),
     ] = False,
     by: By = who(),
     as_json: AsJson = False,
@@ -88,13 +92,13 @@ def one_children(
             raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]
     doubted = [{"row": line, "reason": reason} for line, reason in done.doubted]
-    lines = "".join(f"\n  row {one['row']}: {one['reason']}" for one in (*unread, *doubted))
+    lines = "".join(f"\n  Row {one['row']}: {one['reason']}" for one in (*unread, *doubted))
     lines += f"\n  {escape(done.noted)}" if done.noted else ""
     answer(
         as_json,
         {"children": done.children, "unread": unread, "doubted": doubted, "headings": done.noted},
         lambda: (
-            f"[green]{done.children:,} children are in the index.[/green] {len(unread)} rows cannot be read.{lines}"
+            f"[green]Pupil index replaced: {done.children:,} children.[/green] Rows that cannot be read: {len(unread)}.{lines}"
         ),
     )
 
@@ -112,7 +116,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
                 {name: getattr(one, name) for name in ("file_id", "kind", "code", "sentence", "since")} for one in found
             ]
         },
-        lambda: table("Files that wait", ("Id", "Of", "Since", "Why"), rows),
+        lambda: table("Files to check", ("File", "Kind", "Date", "Problem"), rows, empty="No files to check."),
     )
 
 
@@ -121,7 +125,7 @@ def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json:
     """Accept a file as it is. Its headings are known from then on."""
     with opened(home) as here:
         one = held_files.accept(here, file_id, by)
-    answer(as_json, {"accepted": one.file_id}, lambda: "Accepted: it is taken in while the gateway runs.")
+    answer(as_json, {"accepted": one.file_id}, lambda: "File accepted. The gateway reads it now, if it is running.")
 
 
 @commands.command("put-aside")
@@ -129,4 +133,4 @@ def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_js
     """Put a file aside. Nothing in it is used."""
     with opened(home) as here:
         one = held_files.put_aside(here, file_id, by)
-    answer(as_json, {"put_aside": one.file_id}, lambda: "Put aside.")
+    answer(as_json, {"put_aside": one.file_id}, lambda: "File put aside. Nothing in it is used.")

@@ -1,4 +1,4 @@
-"""Commands on what we sent: correct it, take it back, stand a search down, try again."""
+"""Commands on sent notices: correct, withdraw, retry; and the end of a search."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +20,7 @@ from gateway.cli.output import (
     answer,
     coded,
     count_authorities,
+    count_of,
     day,
     lines,
     on_day,
@@ -27,13 +28,15 @@ from gateway.cli.output import (
     table,
     who,
 )
-from gateway.core.labels import name_kind
+from gateway.core import labels
 from gateway.exchange import amend
 from gateway.searches import review
 from gateway.store import outbox, partners
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
+
+NONE_FAILED = "Every message was delivered, or is still being tried."
 
 commands = typer.Typer()
 
@@ -51,7 +54,9 @@ def correct(
     with opened(home) as here:
         new = amend.correct(here, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
-        as_json, {"message_id": new, "supersedes": message_id}, lambda: f"Queued: {new}, in the place of {message_id}"
+        as_json,
+        {"message_id": new, "supersedes": message_id},
+        lambda: f"Correction queued: {new}. It replaces {message_id}.",
     )
 
 
@@ -69,7 +74,11 @@ def withdraw(
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
-        lambda: f"Withdrawn; they are told by {told}" if told else "Withdrawn before it left; nobody was told of it.",
+        lambda: (
+            "Notice withdrawn. The gateway is telling the other authority."
+            if told
+            else "Notice withdrawn before it was sent. The other authority never had it."
+        ),
     )
 
 
@@ -119,11 +128,11 @@ def end_search_as_found(
 
 @commands.command()
 def retry(
-    message_id: Annotated[str | None, typer.Argument(help="Only this message; without it, all.")] = None,
+    message_id: Annotated[str | None, typer.Argument(help="Only this message. Default: all.")] = None,
     home: Home = DEFAULT_HOME,
-    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    to: Annotated[str | None, typer.Option(help="Only messages to this authority.")] = None,
     given_up: Annotated[
-        bool, typer.Option("--list", help="Try nothing; list what was given up, by authority, and why.")
+        bool, typer.Option("--list", help="Show messages that could not be delivered, and why. Nothing is retried.")
     ] = False,
     limit: Limit = 50,
     by: By = who(),
@@ -131,22 +140,42 @@ def retry(
 ) -> None:
     """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
-        raise typer.BadParameter("name a message, or --to, or --list")
+        raise typer.BadParameter("give a message, --to or --list: only one of them")
     with opened(home) as here:
         if given_up:
             _dead_letters(here.store.look(lambda tx: outbox.given_up(tx, to, limit)), as_json)
             return
         if message_id:
             amend.release_one(here, message_id, by)
-            answer(as_json, {"released": 1}, lambda: "It will be tried now, if the gateway is running.")
+            answer(
+                as_json,
+                {"released": 1},
+                lambda: "Message queued for another try. The gateway tries it now, if it is running.",
+            )
             return
         if to is not None and here.letters_go_to(to) is None:
             here.store.look(lambda tx: partners.get(tx, to))
         count = amend.release(here, to, by)
-    answer(as_json, {"released": count}, lambda: f"{count} will be tried now, if the gateway is running.")
+    answer(
+        as_json,
+        {"released": count},
+        lambda: f"{count_of(count, 'message')} queued for another try. The gateway tries now, if it is running.",
+    )
 
 
 def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
-    rows = [(one.message_id, day(one.state_at), one.recipient, lines(name_kind(one.kind), one.reason)) for one in found]
-    columns = ("Id", "When", "To", "What, and why it was given up")
-    answer(as_json, {"given_up": [asdict(one) for one in found]}, lambda: table("Given up", columns, rows))
+    rows = [
+        (
+            lines(one.message_id, labels.name_kind(one.kind)),
+            day(one.state_at),
+            labels.name_authority_in_full(one.recipient),
+            one.reason,
+        )
+        for one in found
+    ]
+    columns = ("Reference", "Date", "To", "Reason")
+    answer(
+        as_json,
+        {"given_up": [asdict(one) for one in found]},
+        lambda: table("Not delivered", columns, rows, empty=NONE_FAILED),
+    )

@@ -1,4 +1,4 @@
-"""Commands on drafts: leavers from ONE at whom an officer must look."""
+"""Commands on leavers from ONE, for an officer to check."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -9,6 +9,7 @@ import typer
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.one import drafts
 from gateway.store import audit_log
 from gateway.store import drafts as kept_drafts
@@ -25,12 +26,10 @@ SHORT = 12  # of a file's SHA-256: enough to find it among those in done/
 
 RestrictionLevel = Annotated[
     str | None,
-    coded(typer.Option, "restriction_levels", "How far the child's data may be shared; the rest is left out."),
+    coded(typer.Option, "restriction_levels", "What can be shared about the child. The rest is left out."),
 ]
 RestrictionReason = Annotated[str | None, coded(typer.Option, "restriction_reasons", "Why they are restricted.")]
-ReviewOn = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is looked at again.")
-]
+ReviewOn = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is reviewed.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Leavers from ONE for an officer to check.")
 
@@ -38,20 +37,32 @@ commands = typer.Typer(no_args_is_help=True, help="Leavers from ONE for an offic
 @commands.command("list")
 def drafts_list(
     home: Home = DEFAULT_HOME,
-    state: Annotated[State, typer.Option(help="Those in this state.")] = State.OPEN,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
+    state: Annotated[State, typer.Option(help="Show leavers in this state.")] = State.OPEN,
+    limit: Annotated[int, typer.Option(min=1, help="The most to show, oldest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List leavers to check, oldest first."""
     with opened(home) as here:
         found = here.store.look(lambda tx: kept_drafts.search(tx, state, limit))
     rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
-    columns = ("Id", "When", "File, row", "Why")
-    answer(as_json, {"drafts": [_value(one) for one in found]}, lambda: table("Drafts", columns, rows))
+    columns = ("Reference", "Date", "File, row", "Problem")
+    answer(
+        as_json,
+        {"drafts": [_value(one) for one in found]},
+        lambda: table("Leavers to check", columns, rows, empty=_say_none(state)),
+    )
 
 
 def _said(draft: Draft) -> str:
-    return draft.reason if draft.state is State.OPEN else f"{draft.state}: {draft.message_id or draft.discarded_as}"
+    if draft.state is State.OPEN:
+        return draft.reason
+    if draft.state is State.SENT:
+        return f"Sent: {draft.message_id}"
+    return f"Discarded: {labels.name_code('discard_reasons', draft.discarded_as or '')}"
+
+
+def _say_none(state: State) -> str:
+    return "No leavers to check." if state is State.OPEN else f"No leavers {state}."
 
 
 def _value(draft: Draft) -> dict[str, object]:
@@ -71,9 +82,17 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
         notice = drafts.leaver(row, here.officer(by)).notice
         history = here.store.look(lambda tx: audit_log.search(tx, about=draft_id))[::-1]
     said = {name: value for name, value in row.items() if value}
-    shown: list[tuple[str, object]] = [("State", kept.state), ("Why", kept.reason), ("Made", when(kept.made_at))]
-    shown += [("Ended", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]
-    shown += [("Became", kept.message_id), ("Discarded as", kept.discarded_as), ("May correct", kept.corrects)]
+    shown: list[tuple[str, object]] = [
+        ("Status", kept.state.capitalize()),
+        ("Problem", kept.reason),
+        ("Created", when(kept.made_at)),
+    ]
+    shown += [("Completed", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]
+    shown += [
+        ("Sent as", kept.message_id),
+        ("Discarded", kept.discarded_as and labels.name_code("discard_reasons", kept.discarded_as)),
+    ]
+    shown += [("Can correct", kept.corrects)]
     shown += [(name, said.get(column)) for name, column in FURTHER]
     answer(as_json, {"draft": _value(kept), "row": said}, lambda: draft_page(draft_id, notice, shown, history))
 
@@ -81,7 +100,7 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
 @commands.command("send")
 def drafts_send(
     draft_id: str,
-    to: Annotated[str, typer.Option(help="The DfE code of the authority to which the child moved.")],
+    to: Annotated[str, typer.Option(help="The DfE code of the authority the child moved to.")],
     home: Home = DEFAULT_HOME,
     restriction: RestrictionLevel = None,
     reason: RestrictionReason = None,
@@ -97,7 +116,7 @@ def drafts_send(
     answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
-        lambda: f"Queued TransferNotice to {to}: [bold]{sent}[/bold]",
+        lambda: f"Transfer notice queued for {labels.name_authority_in_full(to)}: [bold]{sent}[/bold]",
     )
 
 
@@ -107,7 +126,7 @@ def _restriction(
     until = review_on.date() if review_on else None
     if level is None:
         if reason or review_on:
-            raise typer.BadParameter("--reason and --review-on belong to a restriction", param_hint="--restriction")
+            raise typer.BadParameter("--reason and --review-on need --restriction", param_hint="--restriction")
         return None
     if level == "none":  # with a reason it contradicts itself, which is refused
         return Restriction(level="none", reason=reason, review_on=until)
@@ -131,13 +150,13 @@ def drafts_correct(
     with opened(home) as here:
         level = _restriction(here, restriction, reason, review_on, by)
         sent = drafts.correct(here, draft_id, level, by, confirmed=confirmed or ())
-    answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Queued the correction: [bold]{sent}[/bold]")
+    answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Correction queued: [bold]{sent}[/bold]")
 
 
 @commands.command("discard")
 def drafts_discard(
     draft_id: str,
-    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why nothing is to be sent.")],
+    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why nothing is sent.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -145,4 +164,4 @@ def drafts_discard(
     """Discard a leaver record. You can still send it later."""
     with opened(home) as here:
         drafts.discard(here, draft_id, reason, by)
-    answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Discarded.")
+    answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Leaver record discarded.")

@@ -9,8 +9,8 @@ import typer
 
 from gateway.casework import find
 from gateway.casework.message_summary import Stands
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, opened, table, who
-from gateway.core.labels import name_kind
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, lines, opened, table, who
+from gateway.core import labels
 from gateway.core.search_terms import MOST_TYPED
 
 MOST = 500  # in one answer
@@ -24,15 +24,16 @@ def find_command(
         str | None,
         typer.Argument(
             metavar="WORDS",
-            help='As "malik 2015-09-03". Better without: then it is asked for, or read from the standard input, and '
-            "stays out of the shell's history.",
+            help='Such as "malik 2015-09-03". Best left out: then you are asked for it, and it stays out of the '
+            "history of the shell.",
         ),
     ] = None,
     alike: Annotated[
-        bool, typer.Option("--alike", help="Also names that sound alike or are short forms, and day and month swapped.")
+        bool,
+        typer.Option("--alike", help="Find names that sound alike and short forms too, and day and month swapped."),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many, the newest.")] = 50,
-    before: Annotated[int | None, typer.Option(help="Only what is before this: the next page.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most to show, newest first.")] = 50,
+    before: Annotated[int | None, typer.Option(help="Show the next page, as the page before it says.")] = None,
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -43,9 +44,9 @@ def find_command(
         found = find.find(here, asked, by, alike=alike, limit=limit, before=before)
     answer(as_json, {"found": [asdict(hit) for hit in found.hits]} | _rest(found), lambda: _shown(found.hits))
     if found.more is not None:
-        err.print(f"There are more, which are older: --before={found.more}")
+        err.print(f"There are older ones. To show them: --before={found.more}")
     if not found.complete:
-        err.print("[yellow]Notices of before the last update are still being made findable:[/yellow] look again later.")
+        err.print("[yellow]Not all notices can be found yet, after an update.[/yellow] Try again later.")
 
 
 def _rest(found: find.Found) -> dict[str, object]:
@@ -60,14 +61,14 @@ def _asked() -> str:
 
 
 def _shown(hits: Sequence[Stands]) -> object:
-    rows = [(hit.message_id, day(hit.at), _with(hit), _said(hit)) for hit in hits]
-    return table("Found", ("Id", "When", "With", "What, and how it stands"), rows)
+    rows = [(_describe(hit), day(hit.at), _with(hit), hit.status.tag) for hit in hits]
+    return table("Notices found", ("Reference", "Date", "To or from", "Status"), rows, empty="No notices found.")
 
 
 def _with(hit: Stands) -> str:
-    return f"{'to' if hit.lies == 'sent' else 'from'} {hit.partner}"
+    return f"{'To' if hit.lies == 'sent' else 'From'} {labels.name_authority_in_full(hit.partner)}"
 
 
-def _said(hit: Stands) -> str:
-    restricted = hit.restriction if hit.restriction != "none" else None
-    return "\n  ".join(filter(None, (name_kind(hit.kind), hit.state, restricted, "test" if hit.test else None)))
+def _describe(hit: Stands) -> str:
+    restricted = labels.name_restriction(hit.restriction) if hit.restriction != "none" else None
+    return lines(hit.message_id, labels.name_kind(hit.kind), restricted, "Test" if hit.test else None)

@@ -1,4 +1,4 @@
-"""Commands on replies by mail: nobody has a gateway there, and what comes back proves nothing before an officer has read it."""
+"""Commands on email replies from authorities without a gateway. A reply proves nothing before an officer has read it."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -8,14 +8,15 @@ from rich.markup import escape
 
 from adapters.route import MailText
 from gateway.casework import by_mail
+from gateway.casework.message_summary import stands
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
-from gateway.core.labels import name_kind
-from gateway.core.mail_replies import SAYS, Judgement, say
+from gateway.core import labels
+from gateway.core.mail_replies import Judgement, say
 from gateway.store import mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 
-Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="As `replies list` has it.")]
+Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="The number in replies list.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Email replies to the notices you sent by email.")
 
@@ -23,7 +24,7 @@ commands = typer.Typer(no_args_is_help=True, help="Email replies to the notices 
 @commands.command("list")
 def replies_list(
     home: Home = DEFAULT_HOME,
-    everything: Annotated[bool, typer.Option("--all", help="Those that were read too, the newest first.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show replies that were read too, newest first.")] = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -35,19 +36,30 @@ def replies_list(
         ids = [one.message_id for one in found]
         sent = {one.message_id: one for one in here.store.look(lambda tx: outbox.several(tx, ids))}
     rows = [
-        (str(one.number), day(one.came_at), sent[one.message_id].recipient, _said(one, sent[one.message_id]))
+        (
+            str(one.number),
+            day(one.came_at),
+            labels.name_authority_in_full(sent[one.message_id].recipient),
+            _said(one, sent[one.message_id]),
+        )
         for one in found
     ]
-    columns = ("Number", "When", "From", "What, and on which notice")
-    answer(as_json, {"replies": [_value(one) for one in found]}, lambda: table("Replies by mail", columns, rows))
+    columns = ("Number", "Date", "From", "Reply")
+    answer(
+        as_json,
+        {"replies": [_value(one) for one in found]},
+        lambda: table(
+            "Email replies", columns, rows, empty="No email replies." if everything else "No email replies to read."
+        ),
+    )
 
 
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
         say(one.what, one.stage, one.judgement),
-        f"on the {name_kind(sent.kind).lower()} …{one.message_id[-12:]}, which is {sent.state.value}",
+        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {stands(sent).status.tag}",
         by_mail.worth(one),
-        "it says that a machine wrote it" if one.by_machine else None,
+        "The email says that it was sent automatically" if one.by_machine else None,
     )
 
 
@@ -66,25 +78,30 @@ def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_j
 
 def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
-        f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, came {when(reply.came_at)}",
-        f"On the {name_kind(sent.kind).lower()} {sent.message_id} to {sent.recipient}, which is {sent.state.value}",
+        f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, received {when(reply.came_at)}",
+        f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
+        f"{labels.name_authority_in_full(sent.recipient)}. Status: {stands(sent).status.tag}",
         escape(by_mail.worth(reply)),
     ]
     if reply.by_machine:
-        head.append("It says itself that a machine wrote it.")
+        head.append("The email says that it was sent automatically.")
     if text is None:
-        return "\n".join([*head, "", "Its key was destroyed: what it said cannot be read any more."])
+        return "\n".join([*head, "", "The email cannot be read any more: its key was destroyed."])
     shown = [f"From     {text.sender}", f"Sent     {text.sent}", f"Subject  {text.subject}"]
     shown += [f"File     {name}" for name in text.attached]
-    body = text.body or '(It has no text that can be shown; the mail lies in the folder "CME handled" of the mailbox.)'
-    cut = ["", '(It says more; the whole mail lies in the folder "CME handled" of the mailbox.)'] if text.is_cut else []
+    body = text.body or '(There is no text that can be shown. The email is in the folder "CME handled" of the mailbox.)'
+    cut = (
+        ["", '(The rest is not shown. The whole email is in the folder "CME handled" of the mailbox.)']
+        if text.is_cut
+        else []
+    )
     return "\n".join([*head, "", *map(escape, [*shown, "", body, *cut])])
 
 
 @commands.command("judge")
 def replies_judge(
     number: Number,
-    judgement: Annotated[Judgement, typer.Argument(help="What you read in it.")],
+    judgement: Annotated[Judgement, typer.Argument(help="What the email says.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -92,9 +109,11 @@ def replies_judge(
     """Record what an email reply says. An acceptance by email never closes a case."""
     with opened(home) as here:
         reply = by_mail.judge(here, number, judgement, by)
-        state = here.store.look(lambda tx: outbox.get(tx, reply.message_id)).state
+        sent = here.store.look(lambda tx: outbox.get(tx, reply.message_id))
     answer(
         as_json,
-        {"reply": _value(reply), "state": state.value},
-        lambda: f"{SAYS[judgement]}. The notice is {state.value}.",
+        {"reply": _value(reply), "state": sent.state.value},
+        lambda: (
+            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {stands(sent).status.tag}."
+        ),
     )

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, opened, out, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, day, lines, opened, out, table, who
 from gateway.cli.page import matches_page
-from gateway.core.labels import name_kind
+from gateway.core import labels
 from gateway.core.matching import REASONS
 from gateway.core.message_name import MessageName
 from gateway.searches import match_incoming
@@ -22,7 +22,7 @@ commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches
 @commands.command("list")
 def matches_list(
     home: Home = DEFAULT_HOME,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The most to show, oldest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List notices with possible matches in your records."""
@@ -43,25 +43,37 @@ def matches_list(
 
 def _listed(found: Sequence[Search], strengths: Mapping[MessageName, list[int]]) -> object:
     rows = [
-        (str(one.name), day(one.came_at), one.sender, f"{name_kind(one.kind)}\n  {_how(strengths[one.name])}")
+        (
+            lines(str(one.name), labels.name_kind(one.kind)),
+            day(one.came_at),
+            labels.name_authority_in_full(one.sender),
+            _how(strengths[one.name]),
+        )
         for one in found
     ]
-    return table("Searches to look at", ("Id", "When", "From", "What, and how it stands"), rows)
+    return table(
+        "Notices with possible matches",
+        ("Reference", "Date", "From", "Matches"),
+        rows,
+        empty="No notices with possible matches.",
+    )
 
 
 def _how(strengths: Sequence[int]) -> str:
     if not strengths:
-        return "look in the case system"
-    return f"{len(strengths)} possible\n  strongest {strengths[0]} in 100"
+        return "Check your case management system"
+    return f"{len(strengths)} possible\nTop score {strengths[0]}"
 
 
 def _say_the_rest(counts: dict[str, int], index: bool) -> None:
     if counts[Found.NEW] and not index:
         out.print(
-            f"{counts[Found.NEW]} are not matched: there is no index of our children. See: cme-gateway one children"
+            f"{count_of(counts[Found.NEW], 'notice')} not checked: there is no pupil index. To add one: cme-gateway one pupils"
         )
-    out.print(f"{counts[Found.NONE]} have no possible match: cme-gateway matches none")
-    out.print(f"{counts[Found.ANSWERED]} were answered by machine")
+    out.print(
+        f"{count_of(counts[Found.NONE], 'notice')} with no possible match. To reply to all: cme-gateway matches reply-all"
+    )
+    out.print(f"{count_of(counts[Found.ANSWERED], 'enquiry')} answered automatically")
 
 
 @commands.command("show")
@@ -94,5 +106,5 @@ def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = Fa
     answer(
         as_json,
         {"answered": count},
-        lambda: f"{count} searches are answered: no trace.",
+        lambda: f"Replied to {count_of(count, 'notice')} with no possible match.",
     )

@@ -13,6 +13,7 @@ from gateway.auditing import audit
 from gateway.authorities import postcodes
 from gateway.casework import by_hand
 from gateway.casework.by_hand import Call
+from gateway.casework.message_summary import stands
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -21,6 +22,7 @@ from gateway.cli.output import (
     Home,
     Limit,
     answer,
+    count_of,
     day,
     err,
     lines,
@@ -32,12 +34,11 @@ from gateway.cli.output import (
 )
 from gateway.cli.page import page
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.delivery import State
 from gateway.core.inbox_state import TASKS, Standing
-from gateway.core.labels import name_kind
 from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
-from gateway.core.replies import SENTENCES
 from gateway.errors import Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_notices, queue_notices, what_is_known
@@ -50,8 +51,8 @@ from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message
 
-CHECK = "The notice contradicts itself: check the restriction with the sender."
-HIDDEN = "Address and note are hidden until then; afterwards, --in-full shows them."
+CHECK = "The notice contradicts itself. Check the restriction with the sender."
+HIDDEN = "The address and the note are hidden until then. To show them afterwards: --in-full"
 MAX_FILES = 10_000  # in one call of send
 
 commands = typer.Typer()
@@ -72,7 +73,7 @@ def send(
     new_id: Annotated[
         bool,
         typer.Option(
-            "--new-id", help="Send each as a case of its own: fresh MessageId and ConversationId, the time now."
+            "--new-id", help="Send each as a new case, with a new MessageId and ConversationId and the time now."
         ),
     ] = False,
     confirmed: Confirmed = None,
@@ -81,15 +82,13 @@ def send(
 ) -> None:
     """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
-        raise typer.BadParameter(
-            f"at most {MAX_FILES} at once, all or none; these are {len(files)}", param_hint="FILES"
-        )
+        raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
     with opened(home) as here:
         ready: list[Queued] = []
         doubts: dict[str, str | None] = {}
         messages = [_anew(here, message) if new_id else message for message in map(message_in, files)]
         known = what_is_known(here, messages)
-        for message in track(messages, "Sealing", console=err, disable=len(files) < 20 or not err.is_terminal):
+        for message in track(messages, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
             ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
         here.store.run(lambda tx: queue_notices(tx, here, ready))
@@ -104,11 +103,15 @@ def send(
         for one in ready
     ]
     for doubt in filter(None, doubts.values()):
-        err.print(f"[yellow]{escape(doubt)}[/yellow] If that is wrong: cme-gateway withdraw.", soft_wrap=True)
+        err.print(f"[yellow]{escape(doubt)}[/yellow] To withdraw the notice: cme-gateway withdraw", soft_wrap=True)
     answer(
         as_json,
         {"queued": value},
-        lambda: "\n".join(f"Queued {v['kind']} to {v['recipient']}: [bold]{v['message_id']}[/bold]" for v in value),
+        lambda: "\n".join(
+            f"{labels.name_kind(one.kind)} queued for {labels.name_authority_in_full(one.recipient)}: "
+            f"[bold]{one.message_id}[/bold]"
+            for one in ready
+        ),
     )
 
 
@@ -121,14 +124,14 @@ def _anew(here: Authority, message: Message) -> Message:
 
 
 def _as_letter(sent: Delivery) -> str | None:
-    return None if sent.protection == "sealed" else f"a letter, {sent.protection}"
+    return None if sent.protection == "sealed" else "By email"
 
 
 @commands.command("outbox")
 def outbox_command(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[State] | None, typer.Option(help="Only those in this state.")] = None,
-    to: Annotated[str | None, typer.Option(help="Only those to this authority.")] = None,
+    state: Annotated[list[State] | None, typer.Option(help="Show only messages in this state.")] = None,
+    to: Annotated[str | None, typer.Option(help="Show only messages to this authority.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -136,19 +139,28 @@ def outbox_command(
     with opened(home) as here:
         found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
     rows = [
-        (d.message_id, day(d.queued_at), d.recipient, lines(name_kind(d.kind), d.state.value, _as_letter(d), d.reason))
+        (
+            lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
+            day(d.queued_at),
+            labels.name_authority_in_full(d.recipient),
+            lines(stands(d).status.tag, d.reason),
+        )
         for d in found
     ]
-    columns = ("Id", "When", "To", "What, and how it stands")
-    answer(as_json, {"outbox": [asdict(delivery) for delivery in found]}, lambda: table("Outbox", columns, rows))
+    columns = ("Reference", "Date", "To", "Status")
+    answer(
+        as_json,
+        {"outbox": [asdict(delivery) for delivery in found]},
+        lambda: table("Sent messages", columns, rows, empty="No messages sent."),
+    )
 
 
 @commands.command("inbox")
 def inbox_command(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[Standing] | None, typer.Option(help="Only those in this state.")] = None,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for us to answer.")] = False,
-    sender: Annotated[str | None, typer.Option("--from", help="Only those from this authority.")] = None,
+    state: Annotated[list[Standing] | None, typer.Option(help="Show only messages in this state.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Show only notices you need to deal with.")] = False,
+    sender: Annotated[str | None, typer.Option("--from", help="Show only messages from this authority.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -163,30 +175,37 @@ def inbox_command(
         early = here.store.look(lambda tx: {item.name for item in found if inbox.missing_before(tx, item)})
     rows = [
         (
-            str(i.name),
-            day(i.received_at),
-            i.sender,
             lines(
-                name_kind(i.kind),
-                i.state.value,
-                f"on …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
-                i.restriction if i.restriction != "none" else None,
-                SENTENCES[i.misfit] if i.misfit else None,
-                "an earlier one is missing" if i.name in early else None,
-                "test" if i.test else None,
+                str(i.name),
+                labels.name_kind(i.kind),
+                f"Reply to …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
+                labels.name_restriction(i.restriction) if i.restriction != "none" else None,
+                "Test" if i.test else None,
+            ),
+            day(i.received_at),
+            labels.name_authority_in_full(i.sender),
+            lines(
+                stands(i).status.tag,
+                labels.explain_misfit(i.misfit) if i.misfit else None,
+                "An earlier message is missing" if i.name in early else None,
             ),
         )
         for i in found
     ]
     value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in found]
     if unmatched:
-        err.print(f"Besides, {unmatched} searches have no possible match here: cme-gateway matches none")
+        err.print(f"{count_of(unmatched, 'notice')} with no possible match here: cme-gateway matches reply-all")
     if by_mail:
-        err.print(f"Besides, {by_mail} replies by mail wait to be read: cme-gateway replies list")
+        err.print(f"Email replies to read: {by_mail}. To list them: cme-gateway replies list")
     answer(
         as_json,
         {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": by_mail} if waiting else {}),
-        lambda: table("Inbox", ("Id", "When", "From", "What, and how it stands"), rows),
+        lambda: table(
+            "Notices you need to deal with" if waiting else "Received messages",
+            ("Reference", "Date", "From", "Status"),
+            rows,
+            empty="No notices you need to deal with." if waiting else "No messages received.",
+        ),
     )
 
 
@@ -198,7 +217,7 @@ def show(
         bool,
         typer.Option(
             "--in-full",
-            help="You have checked the restriction with the sender, and read what came without anything hidden.",
+            help="Show hidden details too. Check the restriction with the sender first.",
         ),
     ] = False,
     by: By = who(),
@@ -210,35 +229,35 @@ def show(
         calls: list[tuple[Kept, Call | None]] = []
         must_be_checked = False
         mails: list[MailReply] = []
-        stands: Delivery | Item
+        standing: Delivery | Item
         if not sender:
             message = respond.read_outgoing(here, own_id, by)
-            stands = here.store.look(lambda tx: outbox.get(tx, own_id))
+            standing = here.store.look(lambda tx: outbox.get(tx, own_id))
             calls = by_hand.recorded(here, own_id)
             mails = here.store.look(lambda tx: mail_replies.about(tx, [own_id]))
             shown = [
-                ("State", stands.state.value),
-                ("Protection", stands.protection),
-                ("Tries", stands.attempts),
-                ("Last reason", stands.reason),
+                ("Status", _describe_status(standing)),
+                ("Protection", labels.name_protection(standing.protection)),
+                ("Delivery attempts", standing.attempts),
+                ("Last problem", standing.reason),
                 *(_told(kept, call) for kept, call in calls),
                 *(_by_mail(one) for one in mails),
             ]
         else:
             named = MessageName(sender, own_id)
-            stands, message = respond.read_incoming(here, named, by, in_full=in_full)
-            shown = [("State", stands.state.value), ("Received", when(stands.received_at))]
+            standing, message = respond.read_incoming(here, named, by, in_full=in_full)
+            shown = [("Status", _describe_status(standing)), ("Received", when(standing.received_at))]
             must_be_checked = respond.must_be_checked(here, named)
             if must_be_checked:
                 shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
-            if stands.misfit:
-                shown.append(("No effect", f"{SENTENCES[stands.misfit]} Ring them."))
+            if standing.misfit:
+                shown.append(("No effect", f"{labels.explain_misfit(standing.misfit)} Call them."))
         tries = here.store.look(lambda tx: [] if sender else outbox.tries(tx, own_id))
-        issuer, digest = (here.code, stands.digest) if isinstance(stands, Item) else (stands.recipient, None)
+        issuer, digest = (here.code, standing.digest) if isinstance(standing, Item) else (standing.recipient, None)
         signed = here.store.look(lambda tx: inbox.receipts_about(tx, own_id, issuer=issuer, digest=digest))
-        history = here.store.look(lambda tx: audit.of_case(tx, stands.conversation_id))
+        history = here.store.look(lambda tx: audit.of_case(tx, standing.conversation_id))
     value = {
-        "standing": asdict(stands),
+        "standing": asdict(standing),
         "tries": tries,
         "receipts": signed,
         "calls": [_told(*one)[1] for one in calls],
@@ -251,11 +270,17 @@ def show(
 
 def _by_mail(one: MailReply) -> tuple[str, str]:
     said = say(one.what, one.stage, one.judgement)
-    return "Mail", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
+    return "Email reply", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
 
 
 def _told(kept: Kept, call: Call | None) -> tuple[str, str]:
-    with_whom = call.spoken_to if call else "somebody: the key was destroyed"
+    with_whom = call.spoken_to if call else "someone whose name cannot be read: its key was destroyed"
     note = f"; {call.note}" if call and call.note else ""
-    said = f"told {kept.result}" if kept.result else "handed over"
-    return "Call", f"{when(kept.at)}, {said}, with {with_whom}, as {kept.recorded_by} wrote down{note}"
+    said = f"result told: {labels.name_result(kept.result)}" if kept.result else "notice handed over"
+    return "Call", f"{when(kept.at)}, {said}. Spoke to {with_whom}. Recorded by {kept.recorded_by}{note}"
+
+
+def _describe_status(one: Delivery | Item) -> str:
+    """Return the label of a status, and whose move it is."""
+    status = stands(one).status
+    return f"{status.tag}. {status.line}" if status.line else status.tag

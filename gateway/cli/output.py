@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,13 +62,16 @@ out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
 MAX_FILE_BYTES = 262_144
 MAX_NAME = 80  # as the audit log keeps it
 DEFAULT_HOME = Path.home() / ".cme-gateway"
-Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The gateway's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
-OnDay = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day; today if not given.")]
+Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The folder of the gateway.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Show one JSON object, for scripts.")]
+OnDay = Annotated[
+    datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day, such as 2026-11-25. Default: today.")
+]
 NoteFile = Annotated[
     Path | None,
     typer.Option(
-        allow_dash=True, help="A text file with a note for the other officer, or - to type it; nobody else may read it."
+        allow_dash=True,
+        help="A text file with a note for the other officer, or - to type it. Only that officer can read it.",
     ),
 ]
 
@@ -78,7 +81,7 @@ def _name(said: str | None) -> str | None:
         return None
     name = said.strip()
     if not (0 < len(name) <= MAX_NAME and is_line(name)):
-        raise typer.BadParameter(f"a name of 1 to {MAX_NAME} characters on one line")
+        raise typer.BadParameter(f"give a name of 1 to {MAX_NAME} characters on one line")
     return name
 
 
@@ -88,7 +91,7 @@ def _doubts(said: list[str] | None) -> list[str]:
 
     known = [one.code for one in SAFEGUARDS if one.level == "warning"]
     if wrong := [code for code in said or () if code not in known]:
-        raise typer.BadParameter(f"there is no doubt called {wrong[0]}; one of: {', '.join(known)}")
+        raise typer.BadParameter(f"there is no warning called {wrong[0]}. Use one of: {', '.join(known)}")
     return list(said or ())
 
 
@@ -97,12 +100,14 @@ Confirmed = Annotated[
     typer.Option(
         "--confirm",
         callback=_doubts,
-        help="The code of a doubt, where the notice is right as it stands. May be repeated.",
+        help="The code of a warning that you have checked. Can be repeated.",
     ),
 ]
-By = Annotated[str, typer.Option("--by", callback=_name, help="Who does this; it stands in the audit log.")]
-DecidedBy = Annotated[str | None, typer.Option(callback=_name, help="With manager-decision: the name of who decided.")]
-Limit = Annotated[int, typer.Option(min=1, help="At most so many, the newest.")]
+By = Annotated[str, typer.Option("--by", callback=_name, help="Your name, for the audit log.")]
+DecidedBy = Annotated[
+    str | None, typer.Option(callback=_name, help="With manager-decision: the name of the manager who decided.")
+]
+Limit = Annotated[int, typer.Option(min=1, help="The most to show, newest first.")]
 
 
 def who() -> str:
@@ -151,17 +156,21 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table | str":
-    """Rows under their columns, or a word that there are none."""
+# Columns whose lines are never broken.
+WHOLE = ("Reference", "Date", "About", "Number")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> "Table | str":
+    """Return rows under their columns, or `empty`, a sentence that says what there is none of."""
     if not rows:
-        return f"{title}: nothing."
+        return empty
     from rich.table import Table
 
     made = Table(
         title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
     for column in columns:
-        made.add_column(column, no_wrap=column in ("Id", "When", "About"), overflow="fold")
+        made.add_column(column, no_wrap=column in WHOLE, overflow="fold")
     for row in rows:
         made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     return made
@@ -178,19 +187,27 @@ def lines(*said: str | None) -> str:
     return "\n  ".join((first, *rest))
 
 
+PLURALS = {"enquiry": "enquiries"}
+
+
+def count_of(number: int, thing: str) -> str:
+    """Write how many there are of a thing: `1 notice`, `2 notices`."""
+    return f"{number:,} {thing if number == 1 else PLURALS.get(thing, f'{thing}s')}"
+
+
 def count_authorities(number: int) -> str:
     """Write a number of authorities: `1 authority`, `2 authorities`."""
     return f"{number} {'authority' if number == 1 else 'authorities'}"
 
 
 def when(moment: datetime) -> str:
-    """A moment in UTC, to the second."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    """Return a moment in UTC, to the second: "25 Nov 2026 04:12:31"."""
+    return moment.strftime("%d %b %Y %H:%M:%S")
 
 
 def day(moment: datetime) -> str:
-    """A moment in UTC in a list: short, so that a list fits on a screen of eighty columns."""
-    return moment.strftime("%d %b %H:%M" if moment.year == datetime.now(UTC).year else "%d %b %Y")
+    """Return a moment in UTC for a list: its time below its day, so that a list fits on a screen of 80 columns."""
+    return moment.strftime("%d %b %Y\n%H:%M:%S")
 
 
 def note_text(file: Path | None) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
-from gateway.core.labels import describe_act, name_kind
+from gateway.core import labels
 from gateway.core.matching import REASONS
 from gateway.searches.match_incoming import Candidate
 from gateway.store.audit_log import Kept
@@ -19,14 +19,14 @@ ENOUGH = 6  # of an id, to tell the few messages of a case apart
 def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, Kept]]) -> str:
     """The message with how it stands, and what was done in its case, oldest first, each with the kind of message."""
     head = message.header
-    lines = [f"[bold]{name_kind(message.kind)}[/bold] {head.message_id}"]
+    lines = [f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
-    for title, value in (("What it says", message.body), ("Header", head)):
+    for title, value in (("Details", message.body), ("Header", head)):
         lines += ["", f"[bold]{title}[/bold]"]
         lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(value)]
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
-        done = describe_act(entry.act, kind, entry.partner or "")
+        done = labels.describe_act(entry.act, kind, entry.partner or "")
         which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
     return "\n".join(lines)
@@ -36,13 +36,13 @@ def draft_page(
     draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[Kept]
 ) -> str:
     """A draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
-    lines = [f"[bold]Draft[/bold] {draft_id}"]
+    lines = [f"[bold]Leaver[/bold] {draft_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
-    lines += ["", "[bold]What it would say[/bold]"]
+    lines += ["", "[bold]What the notice would say[/bold]"]
     lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(notice)]
     lines += ["", "[bold]History[/bold]"]
     for entry in history:
-        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {describe_act(entry.act)}")
+        lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {labels.describe_act(entry.act)}")
     return "\n".join(lines)
 
 
@@ -71,21 +71,24 @@ BESIDE: tuple[
 def matches_page(message: Message, search: Search | None, found: Sequence[Candidate]) -> str:
     """A search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
-    lines = [f"[bold]{name_kind(message.kind)}[/bold] {head.message_id}", _line("From", head.sender.authority, 1)]
+    lines = [
+        f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}",
+        _line("From", labels.name_authority_in_full(head.sender.authority), 1),
+    ]
     if not found:
-        lines.append(f"  {NOBODY.get(search.state if search else Found.NEW, 'It waits for nobody any more.')}")
+        lines.append(f"  {NOBODY.get(search.state if search else Found.NEW, 'No reply is due any more.')}")
     for number, one in enumerate(found, 1):
-        lines += ["", f"[bold]Possible match {number}: strength {one.strength} in 100[/bold]"]
+        lines += ["", f"[bold]Possible match {number}: score {one.strength} of 100[/bold]"]
         lines += [f"  {reason}" for reason in (REASONS[code] for code in one.reasons)]
-        lines += [_beside("", "they search for", "we have"), *_elements(message, one)]
-    lines += ["", "Whether it is the child, an officer says: cme-gateway respond"]
+        lines += [_beside("", "Their notice", "Your records"), *_elements(message, one)]
+    lines += ["", "If this is the child, answer the enquiry: cme-gateway answer"]
     return "\n".join(lines)
 
 
 NOBODY = {
-    Found.NEW: "It was not matched against our children yet.",
-    Found.NONE: "Nobody in our index is near: cme-gateway matches none",
-    Found.PERSON: "Nothing is shown: no machine may say anything to this search. Look in the case system yourself.",
+    Found.NEW: "Not checked against the pupil index yet.",
+    Found.NONE: "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all",
+    Found.PERSON: "No matches are shown for this notice. Check your case management system.",
 }
 
 

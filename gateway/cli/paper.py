@@ -19,11 +19,12 @@ from gateway.paper.page import Page
 OWNER_ONLY = 0o600
 STDOUT = Path("-")
 
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write it as CSV into this file; - is the standard output.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write it as one HTML page into this file, fit to print.")]
-Pdf = Annotated[Path | None, typer.Option("--pdf", help="Write it as PDF into this file.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write CSV to this file, or with - to the terminal.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write an HTML page to this file, ready to print.")]
+Pdf = Annotated[Path | None, typer.Option("--pdf", help="Write PDF to this file.")]
 Ageing = Annotated[
-    Path | None, typer.Option("--ageing", help="Write a picture (SVG) of how long acknowledgements have been awaited.")
+    Path | None,
+    typer.Option("--ageing", help="Write a chart (SVG) of how long acknowledgements have been outstanding."),
 ]
 
 
@@ -60,9 +61,9 @@ class Wanted:
     def __post_init__(self) -> None:
         """Raises BadParameter where two things would go to the standard output, or one that is no text."""
         if self.csv == STDOUT and self.as_json:
-            raise typer.BadParameter("not both of --json and --csv -", param_hint="--csv")
+            raise typer.BadParameter("use --json or --csv -, not both", param_hint="--csv")
         if STDOUT in (self.html, self.pdf, self.ageing):
-            raise typer.BadParameter("only CSV goes to the standard output", param_hint="-")
+            raise typer.BadParameter("only CSV can be written to the terminal", param_hint="-")
 
     @property
     def files(self) -> tuple[Path, ...]:

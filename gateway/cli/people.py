@@ -1,4 +1,4 @@
-"""Commands on who may sign in at the console."""
+"""Commands on users: who can sign in to the console."""
 
 from typing import Annotated
 
@@ -7,11 +7,12 @@ from rich.markup import escape
 
 from gateway.access import people
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, who
+from gateway.core import labels
 from gateway.core.permissions import Role
 from gateway.store import people as kept
 
-Name = Annotated[str, typer.Argument(help="With which they sign in: their mail address.")]
-Roles = Annotated[list[Role], typer.Option("--role", help="What they may do; may be repeated.")]
+Name = Annotated[str, typer.Argument(help="The email address they sign in with.")]
+Roles = Annotated[list[Role], typer.Option("--role", help="A role. Can be repeated.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the console, and their roles.")
 
@@ -25,15 +26,28 @@ def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         {"name": p.name, "called": p.called, "roles": sorted(p.roles), "active": p.active, "through": p.through}
         for p in found
     ]
-    rows = [(p.name, p.called, ", ".join(sorted(p.roles)), "active" if p.active else "ended", p.through) for p in found]
-    columns = ("Name", "Called", "Roles", "State", "Through")
-    answer(as_json, {"people": value}, lambda: table("People", columns, rows))
+    rows = [
+        (
+            p.name,
+            p.called,
+            ", ".join(map(labels.name_role, sorted(p.roles))),
+            "Active" if p.active else "Deactivated",
+            p.through,
+        )
+        for p in found
+    ]
+    columns = ("User", "Name", "Roles", "Status", "Signs in through")
+    answer(
+        as_json,
+        {"people": value},
+        lambda: table("Users", columns, rows, empty="No users. To add one: cme-gateway users add"),
+    )
 
 
 @commands.command("add")
 def people_add(
     name: Name,
-    called: Annotated[str, typer.Argument(help="Their name; other authorities see it.")],
+    called: Annotated[str, typer.Argument(help="Their name, which other authorities see.")],
     role: Roles,
     home: Home = DEFAULT_HOME,
     by: By = who(),
@@ -57,7 +71,8 @@ def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json:
 
 def _shown(as_json: bool, name: str, password: str, address: str) -> None:
     said = (
-        f"{escape(name)} signs in once at {escape(address)} with [bold]{escape(password)}[/bold], and chooses another."
+        f"One-time password of {escape(name)}: [bold]{escape(password)}[/bold]\n"
+        f"They sign in at {escape(address)} and choose a password of their own."
     )
     answer(as_json, {"name": name, "one_time_password": password}, lambda: said)
 
@@ -67,7 +82,11 @@ def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = wh
     """Change a user's roles. They must sign in again."""
     with opened(home) as here:
         people.set_roles(here, name, role, by)
-    answer(as_json, {"name": name, "roles": sorted(role)}, lambda: f"{escape(name)} is now: {', '.join(sorted(role))}")
+    answer(
+        as_json,
+        {"name": name, "roles": sorted(role)},
+        lambda: f"Roles of {escape(name)} changed: {', '.join(map(labels.name_role, sorted(role)))}",
+    )
 
 
 @commands.command("deactivate")
@@ -76,7 +95,7 @@ def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: A
     """Deactivate a user and sign them out."""
     with opened(home) as here:
         people.set_active(here, name, False, by)
-    answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} cannot sign in any more.")
+    answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} deactivated and signed out.")
 
 
 @commands.command("reactivate")
@@ -85,4 +104,4 @@ def people_back(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: 
     """Reactivate a user."""
     with opened(home) as here:
         people.set_active(here, name, True, by)
-    answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} may sign in again.")
+    answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} reactivated.")

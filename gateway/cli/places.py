@@ -16,7 +16,7 @@ commands = typer.Typer(no_args_is_help=True, help="Which authority a postcode is
 
 @commands.command("import")
 def postcodes_import(
-    file: Annotated[Path, typer.Argument(help="The directory as ONS publishes it: a ZIP archive, or its CSV.")],
+    file: Annotated[Path, typer.Argument(help="The directory from ONS: the ZIP archive, or the CSV in it.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,
@@ -37,15 +37,15 @@ def postcodes_import(
     }
     named = ", ".join(f"{code} ({count:,})" for code, count in done.unknown.items())
     unknown = (
-        f"\n[yellow]Codes of England and Wales that are not known, so that notices to these postcodes wait for an officer: {named}."
-        "[/yellow] A newer version of cme-gateway may know them."
+        f"\n[yellow]Area codes that this version does not know: {named}. An officer must check notices to these postcodes."
+        "[/yellow] A newer version of cme-gateway may know the codes."
     )
     answer(
         as_json,
         value,
         lambda: (
-            f"[green]{done.postcodes:,} postcodes of England and Wales are known now.[/green] {done.elsewhere:,} lie elsewhere; "
-            f"{done.malformed:,} rows hold none; {done.gone:,} of before are gone.{unknown if named else ''}"
+            f"[green]Postcodes imported for England and Wales: {done.postcodes:,} postcodes.[/green]\n"
+            f"Elsewhere: {done.elsewhere:,}. Rows without a postcode: {done.malformed:,}. No longer in use: {done.gone:,}.{unknown if named else ''}"
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The command that says what is owed, and by whom."""
+"""The command that lists outstanding replies and decisions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,15 +7,17 @@ from dataclasses import asdict
 import typer
 from rich.table import Table
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, err, opened, table
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, count_of, err, lines, opened, table, when
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
+from gateway.core import labels
 from gateway.core.duties import Missing, Step
-from gateway.core.labels import name_kind
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 
 LATE = 3  # exit code: something is late
+
+NOTHING = "[green]No outstanding replies or decisions.[/green]"
 
 commands = typer.Typer()
 
@@ -41,8 +43,10 @@ def reconcile_command(
     if unmatched and unmatched.step is not Step.WAIT:
         late += unmatched.searches
     if unmatched:
-        when = "LATE" if unmatched.step is not Step.WAIT else f"late from {unmatched.late_at:%d %b %H:%M}"
-        err.print(f"{unmatched.searches} searches have no possible match here ({when}): cme-gateway matches none")
+        due = f"{'overdue since' if unmatched.step is not Step.WAIT else 'due'} {when(unmatched.late_at)}"
+        err.print(
+            f"{count_of(unmatched.searches, 'notice')} with no possible match here, {due}: cme-gateway matches reply-all"
+        )
     value = {"owed": [one._asdict() for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
     written.answer(value | written.value(), lambda: _shown(found))
     if late:
@@ -51,36 +55,38 @@ def reconcile_command(
 
 def _shown(found: Sequence[Owed]) -> Table | str:
     if not found:
-        return "[green]Nothing is owed, by anybody.[/green]"
-    rows = [(one.message_id, one.partner, _what(one), _next(one)) for one in found]
+        return NOTHING
+    rows = [(_describe(one), labels.name_authority_in_full(one.partner), _say_due(one)) for one in found]
     counts = Counter(one.owed_by for one in found)
-    title = f"Owed: {counts['them']} by partners, {counts['us']} by us"
-    return table(title, ("Id", "LA", "What is missing", "Next"), rows)
+    title = f"Outstanding: {counts['them']} due from partners, {counts['us']} due from you"
+    return table(title, ("Reference", "Partner", "Due"), rows, empty=NOTHING)
 
 
-def _what(one: Owed) -> str:
-    whose = "theirs" if one.owed_by == "them" else "ours"
-    days = f"{one.working_days} working day{'' if one.working_days == 1 else 's'}"
-    done = (
-        f"handed over by telephone {one.handed_over_at:%d %b}" if one.handed_over_at else None,
-        f"{'reminded' if one.owed_by == 'them' else 'they reminded us'} {one.reminded_at:%d %b}"
-        if one.reminded_at
-        else None,
-        f"service manager told {one.escalated_at:%d %b}" if one.escalated_at else None,
+def _describe(one: Owed) -> str:
+    whose = "them" if one.owed_by == "them" else "you"
+    reminded = "Reminded" if one.owed_by == "them" else "They reminded you"
+    return lines(
+        one.message_id,
+        labels.name_kind(one.kind),
+        f"{labels.name_missing(one.missing)} due from {whose}",
+        f"Handed over by phone {one.handed_over_at:%d %b %Y}" if one.handed_over_at else None,
+        f"{reminded} {one.reminded_at:%d %b %Y}" if one.reminded_at else None,
+        f"Service manager told {one.escalated_at:%d %b %Y}" if one.escalated_at else None,
     )
-    return "\n  ".join(filter(None, (f"{one.missing}, {whose}", name_kind(one.kind), days, one.tried, *done)))
 
 
-def _next(one: Owed) -> str:
+def _say_due(one: Owed) -> str:
+    at = f"{one.late_at:%d %b %Y}"
     if one.step is Step.WAIT:
-        return f"late from {one.late_at:%d %b %H:%M}"
+        return lines(at, one.tried)
+    return lines(at, f"{labels.name_step(one.step)}.", one.tried, _say_next(one))
+
+
+def _say_next(one: Owed) -> str:
     if one.missing is Missing.DECISION:
-        return "\n".join((f"DECIDE: it is {one.state};", "retry, send-on, or", "withdraw it, or ring", _number(one)))
-    if one.owed_by == "us":
-        return "LATE: answer it"
-    who = "the service manager rings" if one.step is Step.ESCALATE else "ring"
-    return "\n".join((f"LATE: {who}", _number(one)))
+        return f"Retry it, redirect it, withdraw it, or call {_number(one)}"
+    return "Reply to it." if one.owed_by == "us" else f"Call {_number(one)}"
 
 
 def _number(one: Owed) -> str:
-    return one.ring.replace(", ", "\n") or "no number is known"
+    return one.ring or "them (no number is recorded)"

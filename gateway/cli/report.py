@@ -20,14 +20,14 @@ from gateway.reports import inspection, statistics, timeliness
 commands = typer.Typer(no_args_is_help=True, help="Statistics, timeliness, and the inspection list.")
 
 DAY, MONTH = "%Y-%m-%d", "%Y-%m"
-From = Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="The first day, as 2026-11-01.")]
-To = Annotated[datetime | None, typer.Option("--to", formats=[DAY], help="The last day, as 2026-11-30.")]
+From = Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="The first day, such as 2026-11-01.")]
+To = Annotated[datetime | None, typer.Option("--to", formats=[DAY], help="The last day, such as 2026-11-30.")]
 Month = Annotated[
     datetime | None,
-    typer.Option("--month", formats=[MONTH], help="A month, as 2026-11. Without any of these: the last whole month."),
+    typer.Option("--month", formats=[MONTH], help="A month, such as 2026-11. Default: the last whole month."),
 ]
 ForTheTeam = Annotated[
-    bool, typer.Option("--for-the-team", help="Show small numbers too. The page says that it may not be passed on.")
+    bool, typer.Option("--for-the-team", help="Show small numbers too. The report is marked not to be passed on.")
 ]
 
 
@@ -80,7 +80,9 @@ def report_inspection(
     in_month: Month = None,
     to_terminal: Annotated[
         bool,
-        typer.Option("--to-terminal", help="Show it here, or with --csv - or --json; without it only a file gets it."),
+        typer.Option(
+            "--to-terminal", help="Show it here, or with --csv - or --json. Default: write it to a file only."
+        ),
     ] = False,
     csv: Csv = None,
     html: Html = None,
@@ -104,7 +106,7 @@ def _days(here: Authority, first: datetime | None, last: datetime | None, in_mon
     today = here.now().astimezone(LONDON).date()
     if in_month:
         if first or last:
-            raise typer.BadParameter("either a month, or its first and last day", param_hint="--month")
+            raise typer.BadParameter("give either a month, or the first and the last day", param_hint="--month")
         return month(in_month.year, in_month.month)
     if not first and not last:
         return month_before(today)
@@ -113,9 +115,9 @@ def _days(here: Authority, first: datetime | None, last: datetime | None, in_mon
 
 def _checked(first: date | None, last: date) -> Span:
     if first is None:
-        raise typer.BadParameter("from which day on?", param_hint="--from")
+        raise typer.BadParameter("give the first day", param_hint="--from")
     if last < first:
-        raise typer.BadParameter("it lies before --from", param_hint="--to")
+        raise typer.BadParameter("is before --from", param_hint="--to")
     return Span(first, last)
 
 
@@ -148,7 +150,9 @@ def _shown(page: Page) -> Group:
     head = f"[bold]{escape(page.title)}[/bold]: {escape(page.authority)}, {escape(page.about)}"
     parts: list[Table | str] = [head, *(f"[dim]{escape(note)}[/dim]" for note in page.notes)]
     for one in page.tables:
-        shown = table(one.title, [column.heading for column in one.columns], one.rows)
+        shown = table(
+            one.title, [column.heading for column in one.columns], one.rows, empty=f"{escape(one.title)}: none."
+        )
         if isinstance(shown, Table):
             for made, column in zip(shown.columns, one.columns, strict=True):
                 made.justify = "right" if column.number else "left"

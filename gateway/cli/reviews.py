@@ -1,11 +1,23 @@
-"""Commands on the fourteen-day review of children whose whereabouts are unknown."""
+"""Commands on the 14-day review of open searches."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, DecidedBy, Home, answer, opened, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Confirmed,
+    DecidedBy,
+    Home,
+    answer,
+    count_authorities,
+    opened,
+    table,
+    who,
+)
 from gateway.cli.searches import asked
 from gateway.searches import review
 from gateway.searches.review import Done, Listed
@@ -19,7 +31,7 @@ commands = typer.Typer(no_args_is_help=True, help="The 14-day reviews of open se
 @commands.command("list")
 def review_list(
     home: Home = DEFAULT_HOME,
-    due: Annotated[bool, typer.Option("--due", help="Only those that are due.")] = False,
+    due: Annotated[bool, typer.Option("--due", help="Show only reviews that are due.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List open searches and when each review is due."""
@@ -27,19 +39,24 @@ def review_list(
         found = [one for one in review.listed(here) if one.due or not due]
     rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
     count = sum(one.due for one in found)
-    title = f"Reviews: {count} due, {sum(one.overdue for one in found)} of them overdue"
-    columns = ("Id", "Since", "Asked", "How it stands")
-    answer(as_json, {"reviews": [asdict(one) for one in found], "due": count}, lambda: table(title, columns, rows))
+    title = f"Reviews of open searches: {count} due, {sum(one.overdue for one in found)} overdue"
+    empty = "No reviews are due." if due else "No open searches."
+    columns = ("Reference", "Since", "Asked", "Review")
+    answer(
+        as_json,
+        {"reviews": [asdict(one) for one in found], "due": count},
+        lambda: table(title, columns, rows, empty=empty),
+    )
 
 
 def _said(one: Listed) -> str:
     on = f"{one.review_on:%d %b %Y}"
-    lines = [f"OVERDUE since {on}" if one.overdue else "DUE today" if one.due else f"next on {on}"]
+    lines = [f"Overdue since {on}" if one.overdue else "Due today" if one.due else f"Due {on}"]
     if one.checked_on:
-        lines.append(f"{one.reviews} done, the last on {one.checked_on:%d %b %Y} by {one.checked_by}")
+        lines.append(f"Reviews recorded: {one.reviews}, the last on {one.checked_on:%d %b %Y} by {one.checked_by}")
         lines += [_in_words(said) for said in (one.checked or "").split()]
     if one.asked_again:
-        lines.append(f"{one.asked_again} asked again")
+        lines.append(f"Asked again: {count_authorities(one.asked_again)}")
     return "\n  ".join(lines)
 
 
@@ -67,18 +84,18 @@ def review_done(
         list[str],
         typer.Option(
             callback=_each_one_of("enquiry_sources"),
-            help=f"What was checked; may be repeated. One of: {', '.join(codes.labels('enquiry_sources'))}.",
+            help=f"What you checked. Can be repeated. One of: {', '.join(codes.labels('enquiry_sources'))}.",
         ),
     ],
     result: Annotated[
         list[str],
         typer.Option(
             callback=_each_one_of("enquiry_results"),
-            help=f"With what result, in the order of --checked. One of: {', '.join(codes.labels('enquiry_results'))}.",
+            help=f"The result of each check, in the order of --checked. One of: {', '.join(codes.labels('enquiry_results'))}.",
         ),
     ],
     ask_again: Annotated[
-        bool, typer.Option("--ask-again", help="Ask those again who found no trace, or did not answer.")
+        bool, typer.Option("--ask-again", help="Ask authorities again that found no trace or did not answer.")
     ] = False,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
@@ -87,7 +104,9 @@ def review_done(
 ) -> None:
     """Record a 14-day review."""
     if len(checked) != len(result):
-        raise typer.BadParameter("one --result for each --checked, in the same order", param_hint="--checked, --result")
+        raise typer.BadParameter(
+            "give one --result for each --checked, in the same order", param_hint="--checked, --result"
+        )
     with opened(home) as here:
         pairs = list(zip(checked, result, strict=True))
         done = review.done(here, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
@@ -95,7 +114,7 @@ def review_done(
 
 
 def _done(done: Done) -> str:
-    said = f"Written down. The next review is on {done.review_on:%d %b %Y}."
+    said = f"Review recorded. Next review: {done.review_on:%d %b %Y}."
     return f"{asked(done.asked_again)}\n{said}" if done.asked_again else said
 
 
@@ -106,7 +125,7 @@ def _not_found_ways() -> list[str]:
 def _ending(reason: str) -> str:
     if reason not in _not_found_ways():
         raise typer.BadParameter(
-            f"{reason} is not one of {', '.join(_not_found_ways())}; when the child is found: cme-gateway located"
+            f"{reason} is not one of {', '.join(_not_found_ways())}; if the child is found: cme-gateway end-search"
         )
     return reason
 
@@ -115,7 +134,7 @@ def _ending(reason: str) -> str:
 def review_end(
     case: Case,
     reason: Annotated[
-        str, typer.Option(callback=_ending, help=f"Why nobody looks any more. One of: {', '.join(_not_found_ways())}.")
+        str, typer.Option(callback=_ending, help=f"Why the search ends. One of: {', '.join(_not_found_ways())}.")
     ],
     decided_by: DecidedBy = None,
     home: Home = DEFAULT_HOME,
@@ -128,5 +147,5 @@ def review_end(
     answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},
-        lambda: f"The search has ended; {len(told)} who were asked are told.",
+        lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
     )

@@ -9,7 +9,20 @@ from rich.console import Group
 from rich.markup import escape
 
 from gateway.cli.notices import message_in
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, day, opened, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Confirmed,
+    Home,
+    answer,
+    count_authorities,
+    day,
+    opened,
+    table,
+    who,
+)
+from gateway.core import labels
 from gateway.core.search_status import Answering
 from gateway.exchange import enquire
 from gateway.exchange.enquire import Enquired
@@ -22,11 +35,13 @@ commands = typer.Typer()
 
 @commands.command("enquire")
 def enquire_command(
-    file: Annotated[Path | None, typer.Argument(help="The search; its recipient does not matter.")] = None,
-    case: Annotated[str | None, typer.Option(help="Ask more in this case: only who was not asked before.")] = None,
-    to: Annotated[list[str] | None, typer.Option(help="The authority with this DfE code. May be repeated.")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="All of this region. May be repeated.")] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="All of England.")] = False,
+    file: Annotated[
+        Path | None, typer.Argument(help="The file of the enquiry or notice. Its recipient does not matter.")
+    ] = None,
+    case: Annotated[str | None, typer.Option(help="Ask more authorities in this case, not those asked before.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help="Ask this authority (DfE code). Can be repeated.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Ask everyone in this region. Can be repeated.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Ask everyone in England.")] = False,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
     by: By = who(),
@@ -34,9 +49,7 @@ def enquire_command(
 ) -> None:
     """Ask several authorities about one child."""
     if (file is None) == (case is None):
-        raise typer.BadParameter(
-            "give the file of a search, or the case in which more are to be asked", param_hint="FILE, --case"
-        )
+        raise typer.BadParameter("give a file, or the case in which to ask more authorities", param_hint="FILE, --case")
     with opened(home) as here:
         meant, not_asked = enquire.whom(here, to or (), region or (), everyone=everyone)
         if file is not None:
@@ -47,20 +60,18 @@ def enquire_command(
 
 
 def asked(done: Enquired) -> str:
-    """Who was asked, and who was not."""
+    """Return who was asked, and who was not."""
     lines = [
-        f"Asked {len(done.asked)} ({codes.labels('circulations')[done.circulation].lower()}): case [bold]{done.case}[/bold]"
+        f"Search queued for {count_authorities(len(done.asked))} "
+        f"({codes.labels('circulations')[done.circulation].lower()}): case [bold]{done.case}[/bold]"
     ]
     if done.before:
-        lines.append(f"Asked before: {', '.join(done.before)}")
+        lines.append(f"Asked before: {', '.join(map(labels.name_authority_in_full, done.before))}")
     lines += [
-        f"[yellow]Not asked:[/yellow] {_named(code)}: {escape(why)}" for code, why in sorted(done.not_asked.items())
+        f"[yellow]Not asked:[/yellow] {labels.name_authority_in_full(code)}: {escape(why)}"
+        for code, why in sorted(done.not_asked.items())
     ]
-    return "\n".join([*lines, f"See who answers: cme-gateway search {done.case}"])
-
-
-def _named(code: str) -> str:
-    return f"{code} {codes.authority_name(code)}"
+    return "\n".join([*lines, f"To see the answers: cme-gateway search-status {done.case}"])
 
 
 @commands.command("search-status")
@@ -74,17 +85,17 @@ def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json
 
 
 def _shown(found: Search, counts: dict[str, int]) -> Group:
-    rows = [(f"{one.authority} {one.name}", day(one.since), _said(one)) for one in found.asked]
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    again = f"\nThe next review is on {found.review_on:%d %b %Y}." if found.review_on else ""
+    rows = [(labels.name_authority_in_full(one.authority), day(one.since), _said(one)) for one in found.asked]
+    said = "\n".join(f"  {labels.build_answering(name).tag}: {count}" for name, count in counts.items())
+    again = f"\nNext review: {found.review_on:%d %b %Y}." if found.review_on else ""
     return Group(
-        table(f"Case {found.case}", ("Asked", "When", "How it stands"), rows),
-        f"{len(found.asked)} asked: {said}.\n{escape(found.next_step)}{again}",
+        table(f"Case {found.case}", ("Authority", "Date", "Status"), rows, empty="Nobody was asked."),
+        f"\nAsked: {count_authorities(len(found.asked))}\n{said}\n{escape(found.next_step)}{again}",
     )
 
 
 def _said(one: Asked) -> str:
-    said = [one.standing.value, one.said and one.said + " (by machine)" * one.by_machine]
-    said += [one.ring and f"ring {one.ring}", f"asked {one.times} times" if one.times > 1 else None]
-    said += [one.reason, "told that the search has ended" if one.stood_down else None]
+    said = [labels.build_answering(one.standing).tag, one.said and one.said + " (sent automatically)" * one.by_machine]
+    said += [one.ring and f"Call {one.ring}", f"Asked {one.times} times" if one.times > 1 else None]
+    said += [one.reason, "Told that the search has ended" if one.stood_down else None]
     return "\n  ".join(filter(None, said))

@@ -1,10 +1,11 @@
-"""Commands that make a gateway, run it, and look whether it is well."""
+"""Commands that set up a gateway, run it, and check it."""
 
 import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, get_args
@@ -14,10 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway import app, home_folder
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, opened, who
 from gateway.context import Authority
+from gateway.core.findings import Level
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
+from gateway.monitoring.doctor import Check
 from gateway.settings.rules import STORE_URL
 from keys import card
 from schemas import codes
@@ -28,6 +31,7 @@ HOST = re.compile(
     r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+LEVELS = {"ok": "OK", "warn": "Warning", "fail": "Problem"}
 
 commands = typer.Typer()
 
@@ -47,7 +51,7 @@ def _fits(shape: object, what: str) -> Callable[[str], str]:
 
 def _live(code: str) -> str:
     if not codes.is_live(code):
-        raise typer.BadParameter("it must be the DfE code of a local authority of England or Wales, such as 333")
+        raise typer.BadParameter("give the DfE code of a local authority of England or Wales, such as 333")
     return code
 
 
@@ -56,45 +60,54 @@ def _host(host: str) -> str:
         try:
             ip_address(host)
         except ValueError:
-            raise typer.BadParameter(
-                "it must be a host name or an IP address, such as gateway.sandwell.example"
-            ) from None
+            raise typer.BadParameter("give a host name or an IP address, such as gateway.sandwell.example") from None
     return host
 
 
 def _store(url: str) -> str:
     if url and not STORE_URL.match(url):
-        raise typer.BadParameter("it must begin with postgresql+psycopg:// or sqlite:///")
+        raise typer.BadParameter("begin with postgresql+psycopg:// or sqlite:///")
     return url
 
 
 @commands.command()
 def init(
-    authority: Annotated[str, typer.Option(callback=_live, help="Our DfE code, such as 333.")],
+    authority: Annotated[str, typer.Option(callback=_live, help="The DfE code of your authority, such as 333.")],
     name: Annotated[
-        str, typer.Option(callback=_fits(Line, "a name on one line"), help="Our name; DfE's without it.")
+        str,
+        typer.Option(
+            callback=_fits(Line, "a name on one line"),
+            help="The name of your authority. Default: its name in the DfE list.",
+        ),
     ] = "",
     home: Home = DEFAULT_HOME,
     host: Annotated[
-        str, typer.Option(callback=_host, help="The address or name under which partners reach us.")
+        str, typer.Option(callback=_host, help="The host name or address that partners connect to.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on which they reach us.")] = 8443,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that partners connect to.")] = 8443,
     telephone: Annotated[
-        str, typer.Option(callback=_fits(Telephone, ""), help="Whom partners ring; every answer needs it.")
+        str,
+        typer.Option(
+            callback=_fits(Telephone, ""), help="The telephone number that partners call. Every answer needs it."
+        ),
     ] = "",
-    email: Annotated[str, typer.Option(callback=_fits(Email, ""), help="Stands on our card and in answers.")] = "",
+    email: Annotated[
+        str, typer.Option(callback=_fits(Email, ""), help="The email address on the card and in answers.")
+    ] = "",
     passphrase_file: Annotated[
-        Path | None, typer.Option(help="A secret file; without it one is made in the home folder.")
+        Path | None,
+        typer.Option(help="The file with the passphrase of the keys. Default: a new one in the home folder."),
     ] = None,
     store_url: Annotated[
         str,
         typer.Option(
             callback=_store,
-            help="Such as postgresql+psycopg://gateway@store/gateway; SQLite in the home folder without it.",
+            help="The database, such as postgresql+psycopg://gateway@store/gateway. Default: SQLite in the home folder.",
         ),
     ] = "",
     console_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port of the console, for browsers on this machine; 0: none.")
+        int,
+        typer.Option(min=0, max=65535, help="The port of the console, for browsers on this machine. 0 for no console."),
     ] = 8480,
     by: By = who(),
     as_json: AsJson = False,
@@ -125,10 +138,12 @@ def init(
         as_json,
         value,
         lambda: (
-            f"[green]The gateway of {escape(config.authority.name)} ({authority}) is in {escape(str(home))}.[/green]\n"
-            f"Our card's fingerprint: [bold]{value['fingerprint']}[/bold]\n"
-            f"Next: send {escape(value['card'])} to a partner, read the fingerprint to each other by telephone, then\n"
-            "      cme-gateway partner add THEIR-CARD   and   cme-gateway serve"
+            f"[green]Gateway of {escape(config.authority.name)} ({authority}) set up in {escape(str(home))}.[/green]\n"
+            f"Fingerprint of its card: [bold]{value['fingerprint']}[/bold]\n"
+            f"Next: 1. Send {escape(value['card'])} to a partner.\n"
+            "      2. Call them, and read your fingerprints to each other.\n"
+            "      3. Add their card: cme-gateway partner add THEIR-CARD\n"
+            "      4. Run the gateway: cme-gateway serve"
         ),
     )
 
@@ -152,12 +167,12 @@ async def _serve(here: Authority, with_parent: bool) -> None:
 
 @commands.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where both authorities live.")] = Path("demo-data"),
-    keep: Annotated[bool, typer.Option("--keep", help="Leave both gateways running until Ctrl-C.")] = False,
+    folder: Annotated[Path, typer.Option(help="The folder for both authorities.")] = Path("demo-data"),
+    keep: Annotated[bool, typer.Option("--keep", help="Keep both gateways running until you press Ctrl-C.")] = False,
     email: Annotated[
-        bool, typer.Option("--email/--no-email", help="Show secure email too, where Exim and Dovecot are installed.")
+        bool, typer.Option("--email/--no-email", help="Show secure email too, if Exim and Dovecot are installed.")
     ] = True,
-    picture: Annotated[Path | None, typer.Option(help="Draw what was shown into this SVG file.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save what is shown as an SVG picture.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a demonstration with two authorities and invented children."""
@@ -180,11 +195,21 @@ def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Check that the gateway is set up and working."""
     with opened(home) as here:
         checks = doctor.examine(here)
-    rows = [(one.label, f"[{COLOURS[one.result]}]{one.result}[/]", escape(one.detail)) for one in checks]
     answer(
         as_json,
         {"checks": [{"check": one.name, "result": one.result, "detail": one.detail} for one in checks]},
-        lambda: "\n".join(f"{escape(name):28} {result:<20} {detail}" for name, result, detail in rows),
+        lambda: _list_checks(checks),
     )
     if any(one.result == "fail" for one in checks):
         raise typer.Exit(1)
+
+
+def _list_checks(checks: Sequence[Check]) -> str:
+    """Return the total, and each check with how it went."""
+    counts = Counter(one.result for one in checks)
+    failed, warned = count_of(counts[Level.FAIL], "problem"), count_of(counts[Level.WARN], "warning")
+    rows = [
+        f"{escape(one.label):32} [{COLOURS[one.result]}]{LEVELS[one.result]:8}[/] {escape(one.detail)}"
+        for one in checks
+    ]
+    return "\n".join([f"[bold]{failed}, {warned}, {count_of(counts[Level.OK], 'check')} passed[/bold]", "", *rows])

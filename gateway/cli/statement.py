@@ -10,9 +10,21 @@ from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.context import Authority
 from gateway.core import labels
+from gateway.core.statement_diff import Differs
 from gateway.errors import Unusable
 from gateway.exchange import statements
-from gateway.exchange.statements import FOR_A_PERSON, Told
+from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told
+from keys.statement import Row
+
+DIFFERENCES = {
+    Differs.MISSING_THERE: "They do not have it",
+    Differs.MISSING_HERE: "You do not have it",
+    Differs.FORGOTTEN_HERE: "They have it from you, and it is not recorded here",
+    Differs.RECEIPT_LOST: "The delivery receipt is missing here",
+    Differs.DIGEST: "The contents differ",
+    Differs.STATE: "The status differs",
+}
+DONE = {SENT_AGAIN: "Sent again", ASKED_FOR: "Asked for", FOR_A_PERSON: "Call them"}
 
 commands = typer.Typer()
 
@@ -22,7 +34,8 @@ commands = typer.Typer()
 def compare(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From this day on; eight days without it.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Compare from this day, such as 2026-11-18. Default: the last 8 days."),
     ] = None,
     home: Home = DEFAULT_HOME,
     as_json: AsJson = False,
@@ -38,9 +51,18 @@ def compare(
                 "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
             ) from None
     value = {"differences": [_plain(one) for one in told]}
-    rows = [(o.difference.differs, o.done, o.difference.message_id, *_states(o)) for o in told]
-    title = f"Differences with {authority}"
-    answer(as_json, value, lambda: table(title, ("Differs", "Done", "Id", "Here", "There"), rows))
+    rows = [(o.difference.message_id, DIFFERENCES[o.difference.differs], DONE[o.done], *_states(o)) for o in told]
+    name = labels.name_authority_in_full(authority)
+    answer(
+        as_json,
+        value,
+        lambda: table(
+            f"Differences with {name}",
+            ("Reference", "Difference", "Action", "Here", "There"),
+            rows,
+            empty=f"No differences with {name}.",
+        ),
+    )
     if any(one.done == FOR_A_PERSON for one in told):
         raise typer.Exit(1)
 
@@ -55,7 +77,11 @@ async def _compared(here: Authority, authority: str, since: datetime) -> list[To
 
 def _states(one: Told) -> tuple[str | None, str | None]:
     here, there = one.difference.here, one.difference.there
-    return here.state if here else None, there.state if there else None
+    return _say_state(here), _say_state(there)
+
+
+def _say_state(row: Row | None) -> str | None:
+    return row.state.replace("-", " ").capitalize() if row else None
 
 
 def _plain(one: Told) -> dict[str, object]:

@@ -40,7 +40,7 @@ def _problems(file: Path, found: Inspection) -> str:
     blocks = [f"[bold]{escape(str(file))}[/bold]"]
     for one in found.problems:
         colour = "red" if one.level == "error" else "yellow"
-        line = f"line {one.line}  " if one.line else ""
+        line = f"Line {one.line}  " if one.line else ""
         sentence = fill(one.sentence, min(out.width, 100) - 2, break_long_words=False, break_on_hyphens=False)
         blocks.append(
             f"{line}[{colour}]{one.level}[/{colour}]  [bold]{one.element.removeprefix('Message/')}[/bold]\n"
@@ -53,10 +53,10 @@ def _verdict(found: Inspection) -> str:
     counts = ((found.count("error"), "error"), (found.count("warning"), "warning"))
     said = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for n, level in counts if n)
     if not said:
-        return "[green]Nothing is wrong.[/green]"
+        return "[green]No problems found.[/green]"
     if not found.count("error"):
         doubts = [one.code for one in safeguards.SAFEGUARDS if one.code in {problem.code for problem in found.problems}]
-        confirm = f" To send it as it stands: {' '.join(f'--confirm {code}' for code in doubts)}" if doubts else ""
-        return f"[yellow]{said}: it may be sent; an officer should look.{confirm}[/yellow]"
-    later = "" if found.complete else "\nMend this and validate again: some rules could not be checked yet."
-    return f"[red]{said}: the notice would be refused.[/red]{later}"
+        confirm = f"\nTo send it unchanged: {' '.join(f'--confirm {code}' for code in doubts)}" if doubts else ""
+        return f"[yellow]{said}. It can be sent after an officer has checked it.{confirm}[/yellow]"
+    later = "" if found.complete else "\nSome rules could not be checked yet. Correct the file and validate it again."
+    return f"[red]{said}. The message would be refused.[/red]{later}"

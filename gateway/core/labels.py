@@ -201,6 +201,11 @@ def name_route(route: str) -> str:
     return texts.ROUTES.get(route, route)
 
 
+def name_protection(protection: str) -> str:
+    """Return how a message is protected on its way."""
+    return texts.PROTECTIONS.get(protection, protection)
+
+
 def name_restriction(restriction: str) -> str:
     """Return what a level of restriction is called on a tag."""
     return texts.RESTRICTIONS.get(restriction, restriction)
@@ -209,6 +214,11 @@ def name_restriction(restriction: str) -> str:
 def name_mail_reply(code: str) -> str:
     """Return what an email reply is, or what an officer read in it (`mail_replies.What` and `Judgement`)."""
     return texts.MAIL_REPLIES[code]
+
+
+def name_result(code: str) -> str:
+    """Return what an outcome or an answer says, within a sentence."""
+    return _name_result("told", code)
 
 
 def name_mail_stage(stage: str, what: str) -> str:

@@ -159,6 +159,14 @@ RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-o
 # How a message travels, by the kind of its route.
 ROUTES = {"https": "HTTPS", "sftp": "SFTP", "mailbox": "mailbox", "email": "email"}
 
+# How a message to one authority is protected on its way.
+PROTECTIONS = {
+    "sealed": "Encrypted. Only their gateway can open it",
+    "person-smime": "Encrypted email (S/MIME)",
+    "person-tls": "Email sent over TLS only",
+    "notify-only": "Email that only asks them to call you",
+}
+
 # How one try to deliver ended.
 TRIES = {
     "later": "{kind} could not be delivered by {route}. The gateway will try again.",

@@ -26,9 +26,10 @@ from adapters.route import Parcel, Receipted
 from gateway import home_folder
 from gateway.access import people
 from gateway.auditing import audit
+from gateway.casework.message_summary import stands
 from gateway.context import Authority, wall_clock
+from gateway.core import labels
 from gateway.core.delivery import State
-from gateway.core.labels import name_kind
 from gateway.core.permissions import Role
 from gateway.demo import mail, one
 from gateway.demo.one import Student
@@ -77,11 +78,11 @@ PUPILS = (  # whom both authorities' ONE has already
 STEPS = (
     ("transfer-notice", "333", "a child who moved to Worcestershire"),
     ("transfer-notice-siblings", "333", "a child who moved with a brother and a sister"),
-    ("transfer-notice-restricted", "333", "a child in a refuge: no address, no school"),
-    ("transfer-notice-without-upn", "885", "a child newly arrived, without a UPN, with one name"),
-    ("whereabouts-enquiry", "885", "do you know where this child is?"),
+    ("transfer-notice-restricted", "333", "a child in a refuge, without address or school"),
+    ("transfer-notice-without-upn", "885", "a newly arrived child without a UPN and with one name"),
+    ("whereabouts-enquiry", "885", "an enquiry about where a child is"),
 )
-WHAT = {  # as the two views name them
+WHAT = {  # as the two lists name them
     "transfer-notice": "Transfer notice",
     "transfer-notice-siblings": "Transfer notice, siblings",
     "transfer-notice-restricted": "Transfer notice",
@@ -89,15 +90,17 @@ WHAT = {  # as the two views name them
     "whereabouts-enquiry": "Whereabouts enquiry",
     "leaver": "Transfer notice, from ONE",
 }
-REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "the same receipt, no effect")
+REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "same receipt, no effect")
 AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
 
 
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
     plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.wanting() is None)
-    out.print("[bold]cme-gateway demo[/bold]: two authorities, and a third that holds a mailbox; a process each, TLS.")
-    out.print("Every child is invented.\n")
+    out.print(
+        "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own, over TLS."
+    )
+    out.print("All children are invented.\n")
     for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
         make(folder, code, plan)
     sandwell, worcestershire, birmingham = (home_folder.open_authority(folder / code) for code in ("333", "885", "330"))
@@ -117,11 +120,11 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
             refused = await _tell(both, plan.ids, out)
             by_route = await _cut(both, wires, out)
             if plan.mail is None:
-                needs = mail.wanting() or "to be asked for"
-                out.print(f"  [dim]secure email is not shown here: it needs {needs}[/dim]")
+                needs = mail.wanting() or "the option --email"
+                out.print(f"  [dim]Secure email is not shown here. It needs {needs}.[/dim]")
             if keep:
                 _open_consoles(both, out)
-                out.print("\nBoth gateways go on running. Stop them with Ctrl-C.")
+                out.print("\nBoth gateways keep running. To stop them, press Ctrl-C.")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
         verdicts = _verify(both, out)
@@ -134,8 +137,8 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
 
 
 def _open_consoles(both: tuple[Authority, Authority], out: Console) -> None:
-    """Somebody who may do everything, on either side; anew, where an earlier demo made them."""
-    out.print("\n[bold]The consoles[/bold]: sign in with the one-time password, and choose another\n")
+    """Add a user with every role on either side, or reset the password of the one from an earlier demo."""
+    out.print("\n[bold]The consoles[/bold]: sign in with the one-time password and choose your own\n")
     for here in both:
         name = f"olive@{here.own_card.name.lower()}.example"
         if here.store.look(lambda tx, name=name: kept.find(tx, name)):  # type: ignore[misc]
@@ -149,10 +152,10 @@ def _what_next(folder: Path, out: Console) -> None:
     command = os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "cme-gateway" else "cme-gateway"
     out.print("\n[bold]Try next[/bold]")
     for does, command_line in (
-        ("what Worcestershire has", f"inbox --home {folder}/885"),
-        ("every act: who, when, about what", f"audit search --home {folder}/333"),
-        ("what is wrong with a notice, and where", "validate schemas/samples/invalid/upn.check-letter.xml"),
-        ("the demo again, and open both consoles in a browser", f"demo --keep --folder {folder}"),
+        ("list what Worcestershire received", f"inbox --home {folder}/885"),
+        ("search the audit log", f"audit search --home {folder}/333"),
+        ("check a message file with an error", "validate schemas/samples/invalid/upn.check-letter.xml"),
+        ("run the demo again, and open both consoles in a browser", f"demo --keep --folder {folder}"),
     ):
         out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
@@ -160,21 +163,21 @@ def _what_next(folder: Path, out: Console) -> None:
 def _introduce(one: Authority, other: Authority, out: Console) -> None:
     exchange_cards(one, other)
     for here, there in ((one, other), (other, one)):
-        out.print(f"  {here.own_card.name} confirmed {there.own_card.name}'s card, whose fingerprint is")
+        out.print(f"  {here.own_card.name} confirmed the card of {there.own_card.name}. Its fingerprint:")
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
 
 
 async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> dict[str, str]:
     by_code = {here.code: here for here in both}
-    out.print("\n[bold]1. Notices go out[/bold], signed and sealed so that only the addressee opens them")
+    out.print("\n[bold]1. Notices are sent[/bold], signed and encrypted: only the other authority can open them")
     for name, sender, says in STEPS:
         here = by_code[sender]
         if not _queued(here, ids[name]):
             await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
-        out.print(f"  {sender} -> {_other(sender)}  {says}")
+        out.print(f"  {labels.name_authority(sender)} to {labels.name_authority(_other(sender))}: {says}")
     ids = ids | {"leaver": await _leaver(both[0], "leavers")}
-    out.print("  333 -> 885  a child who left, as ONE's extract says: nobody retyped it")
-    out.print("\n[bold]2. Each is received, acknowledged and concluded[/bold]; the enquiry stays open\n")
+    out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE. Nobody had to type it again")
+    out.print("\n[bold]2. Each is delivered and accepted, and the outcome is sent[/bold]. The enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
         here, there = by_code[sender], by_code[_other(sender)]
         await until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
@@ -192,9 +195,9 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
     for here in both:
-        out.print(f"  {here.own_card.name}'s ONE took in what was accepted: {await _import(here)}")
+        out.print(f"  Import results of ONE at {here.own_card.name}: {await _import(here)}")
     out.print()
-    out.print("[bold]3. What is not let in[/bold], with the code of each signed refusal")
+    out.print("[bold]3. Attacks are refused[/bold], with the code of each signed refusal")
     refused = await _attack(both[0])
     for what, code in refused.items():
         out.print(f"  {what:40} [yellow]{code}[/yellow]", soft_wrap=True)
@@ -207,7 +210,7 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
     """Send a leaver's notice by each route, the ones before it cut: by which each went."""
     sandwell, worcestershire = both
     went = {}
-    out.print("\n[bold]4. Routes are cut, one after the other[/bold]; what one does not carry, the next does\n")
+    out.print("\n[bold]4. Routes are cut, one after the other[/bold]. The next route delivers the notice\n")
     by_mail = "email" in {route.kind for route in worcestershire.own_card.routes}
     for extract, cut in zip(LEAVERS if by_mail else list(LEAVERS)[:-1], (None, *wires), strict=False):
         if cut is not None:
@@ -216,7 +219,9 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
         await until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
-        out.print(f"  {f'{cut} is cut' if cut else 'nothing is cut':16} {child:20} by [green]{went[extract]}[/green]")
+        out.print(
+            f"  {f'{cut} is cut' if cut else 'no route is cut':16} {child:20} delivered by [green]{went[extract]}[/green]"
+        )
         if _times_here(worcestershire, sent) != 1:
             raise Unusable("demo.let-in", "repeated")
     for wire in wires.values():
@@ -299,38 +304,38 @@ def _verdict(here: Authority) -> audit.Verdict:
 
 def _view(here: Authority, what: Mapping[str, str]) -> Table:
     table = Table(
-        title=f"{here.own_card.name}'s view",
+        title=f"Notices at {here.own_card.name}",
         title_justify="left",
         title_style="bold",
         box=None,
         pad_edge=False,
         header_style="bold",
     )
-    for column in ("", "To or from", "What", "State", "Restricted"):
+    for column in ("", "To or from", "Notice", "Status", "Restricted"):
         table.add_column(column)
     for sent in reversed(here.store.look(outbox.search)):
         if sent.in_reply_to is None:
             table.add_row(
                 "sent",
-                sent.recipient,
-                what.get(sent.message_id, name_kind(sent.kind)),
-                f"[green]{sent.state.value}[/green]",
+                labels.name_authority_in_full(sent.recipient),
+                what.get(sent.message_id, labels.name_kind(sent.kind)),
+                f"[green]{stands(sent).status.tag}[/green]",
                 _mark(sent.restriction),
             )
     for came in reversed(here.store.look(lambda tx: inbox.search(tx, here.now()))):
         if came.in_reply_to is None:
             table.add_row(
-                "came",
-                came.sender,
-                what.get(came.message_id, name_kind(came.kind)),
-                f"[green]{came.state.value}[/green]",
+                "received",
+                labels.name_authority_in_full(came.sender),
+                what.get(came.message_id, labels.name_kind(came.kind)),
+                f"[green]{stands(came).status.tag}[/green]",
                 _mark(came.restriction),
             )
     return table
 
 
 def _mark(restriction: RestrictionLevel) -> str:
-    return "" if restriction == "none" else f"[red]{restriction}[/red]"
+    return "" if restriction == "none" else f"[red]{labels.name_restriction(restriction)}[/red]"
 
 
 async def _attack(sandwell: Authority) -> dict[str, str]:
@@ -390,13 +395,13 @@ async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
 
 def _verify(both: tuple[Authority, Authority], out: Console) -> dict[str, int]:
     entries = {}
-    out.print("\n[bold]5. Both audit logs[/bold], checked entry by entry against signed checkpoints")
+    out.print("\n[bold]5. Both audit logs are checked[/bold], entry by entry, against signed checkpoints")
     for here in both:
         verdict = _verdict(here)
         if verdict.faults:
             raise Unusable("demo.audit", faults=" ".join(verdict.faults))
         out.print(
-            f"  {here.own_card.name:15} [green]whole[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
+            f"  {here.own_card.name:15} [green]no problems found[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
         )
         entries[here.code] = verdict.size
     return entries

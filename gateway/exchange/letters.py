@@ -17,6 +17,7 @@ from adapters.route import Attempt, Letter, Post, Refused, TryLater
 from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Machine
+from gateway.core import labels
 from gateway.errors import ConfigProblem
 from gateway.store.correspondents import Correspondent, Protection
 from gateway.store.outbox import Claimed
@@ -33,16 +34,23 @@ from schemas.reading import rows
 REFERENCE_BYTES = 10  # eighty bits: nobody guesses what would count as an answer
 WIDTH, LABEL = 76, 32
 OPENINGS = {
-    "TransferNotice": "A child has moved, or is believed to have moved, to your area.",
-    "WhereaboutsEnquiry": "We are looking for a child. Do you know where this child is?",
-    "WhereaboutsUnknownNotice": "All reasonable enquiries are complete, and nobody knows where this child is.",
-    "LocatedNotice": "The search for the child whom we asked about has ended. Nobody need look any more.",
-    "Withdrawal": "We take back what we wrote before.",
-    "Reminder": "We wrote to you about a child, and still wait for an answer.",
+    "TransferNotice": "We believe a child has moved to your area. Please confirm that your team will take on this case.",
+    "WhereaboutsEnquiry": (
+        "Do you know where this child is? Please check your records and call us, even if you have no trace."
+    ),
+    "WhereaboutsUnknownNotice": (
+        "We have completed reasonable enquiries and do not know where this child is. Please check your records and call us if "
+        "you know the child."
+    ),
+    # Not "found": this also goes out where the child was not found.
+    "LocatedNotice": "We have ended our search for this child. You do not need to look any more.",
+    "Withdrawal": "Please disregard our earlier email. We have withdrawn the notice.",
+    "Reminder": "We have not had your reply about a child. Please call us today.",
 }
-ANSWER = (
-    "Please reply to this mail and leave the reference in it: that tells us that an officer has it. Write nothing about the "
-    "child in a reply; ring us."
+OTHERWISE = "This email is about a case you already have."
+REPLY = (
+    "Please reply to confirm you have this email, keeping the reference. Your reply does not mean you accept the case. "
+    "Do not include details about the child: call us."
 )
 
 
@@ -72,31 +80,35 @@ def protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
 def compose(
     message: Message, how: str, *, us: str, name: str, called: str, belongs_to: str | None, ring: Officer
 ) -> Words:
-    """The words of a letter. `called` is its reference, `belongs_to` that of the letter which it answers or changes."""
+    """Write a letter. `called` is its reference, `belongs_to` that of the letter which it answers or changes."""
     head = message.header
     test = "TEST, no real child: " if head.test else ""
-    said: list[str] = [head.marking, "", fill(f"{test}{_opening(message, how, name, us)}", WIDTH), ""]
+    opening = f"From {name} ({us}). {_choose_opening(message, how, ring)}"
+    said: list[str] = [head.marking, "", fill(f"{test}{opening}", WIDTH), ""]
     if belongs_to:
-        said.append(f"{'Belongs to':{LABEL}} {belongs_to}")
+        said.append(f"{'About our earlier email':{LABEL}} {belongs_to}")
     said += [
-        f"{'Reference':{LABEL}} {called}",
-        f"{'Ring':{LABEL}} {ring.name}, {name}, {ring.phone_no}",
+        f"{'Your reference for replies':{LABEL}} {called}",
+        f"{'Call':{LABEL}} {ring.name}, {name}, {ring.phone_no}",
         "",
-        fill(ANSWER, WIDTH),
+        fill(REPLY, WIDTH),
     ]
     attached = None
     if how != "notify-only":
-        said += ["", "What it says", "", *_readable(message), "", "The same is attached as XML, for a program to read."]
+        said += ["", "Details", "", *_readable(message), ""]
+        said.append(fill("The attached XML file has the same details, for your case management system.", WIDTH))
         attached = f"{called}.xml", xml.write(message)
-    subject = f"{head.marking}: {test}CME notice from {name} ({us}), reference {called}"
+    what = f"Please call {name}" if how == "notify-only" else f"{labels.name_kind(message.kind)} from {name}"
+    subject = f"{head.marking}: {test}{what} CME team, reference {called}"
     return Words(show_hidden(subject), show_hidden("\n".join(said)) + "\n", attached)
 
 
-def _opening(message: Message, how: str, name: str, us: str) -> str:
+def _choose_opening(message: Message, how: str, ring: Officer) -> str:
     if how != "notify-only":
-        return f"From {name} ({us}). {OPENINGS.get(message.kind, 'This belongs to a case that you know.')}"
+        return OPENINGS.get(message.kind, OTHERWISE)
     return (
-        f"{name} ({us}) has something to tell you about a child. It is too confidential for this mail: please ring us."
+        "We need to speak to you about a child. We cannot send details by email. "
+        f"Please call {ring.name} on {ring.phone_no} and quote this reference."
     )
 
 
@@ -110,7 +122,7 @@ async def post(here: Authority, claimed: Claimed) -> Attempt:
     """Write the letter for a message that is due, and hand it to our mail server."""
     to, carrier = here.correspondents.get(claimed.recipient), here.carriers.get("email")
     if to is None:
-        return Refused("letter.nobody", "no mailbox of theirs is entered any more: cme-gateway partner email")
+        return Refused("letter.nobody", "no email address is recorded for them any more")
     if not isinstance(carrier, Post):
         return TryLater("this gateway sends no mail")
     copy = await here.store.read(lambda tx: copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER))

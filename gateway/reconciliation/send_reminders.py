@@ -1,4 +1,4 @@
-"""Who does not answer is reminded, once for each thing that is missing; then the service manager is told whom to ring.
+"""Who does not answer is reminded, once for each thing that is missing; then the service manager is told whom to call.
 
 A reminder is a message of its own, which says what we know already; it asks for what only a person there can give. For what
 a gateway should have given, a receipt, `deliver` tries on by itself, and nobody but us can be told. What was done is kept in
@@ -19,6 +19,7 @@ from adapters import mail
 from adapters.route import HandedOver, Letter, Post
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
+from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
 from gateway.errors import NotAllowed
@@ -33,7 +34,6 @@ from gateway.store.outbox import Queued
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from keys.card import Route
 from schemas.message import Message, Officer, Reminder
-from schemas.reading import words
 
 LOOK_EVERY = 300.0  # seconds
 LATE = timedelta(hours=1)  # a loop that has not looked for so long has stopped
@@ -180,19 +180,32 @@ async def _tell(here: Authority, escalate: Sequence[Owed]) -> None:
 
 def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
     count = f"{len(untold)} notice{'s are' if len(untold) > 1 else ' is'} overdue"
-    said = [f"{count}, and nobody has answered. Please have them rung.", ""]
+    terms, now = deadlines.read(here.config), here.now()
+    said = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
     for one in untold[:MOST_LINES]:
-        said += [
-            f"LA {one.partner}: {words(one.kind)}, {one.missing} missing since {one.since:%d %b %Y}, "
-            f"{one.working_days} working days",
-            f"  ring {one.ring or 'them: no number is known'}",
-            f"  {one.message_id}",
-        ]
+        owed_by = here.code if one.owed_by == "us" else one.partner
+        days = terms.calendar(owed_by).working_days_between(one.late_at, now)
+        said += ["", _describe(one, days), f"  {_say_whom_to_call(one)}", f"  Reference {one.message_id}"]
     if len(untold) > MOST_LINES:
-        said.append(f"... and {len(untold) - MOST_LINES} more.")
-    said += ["", "All of it: cme-gateway reconcile"]
+        said += ["", f"... and {len(untold) - MOST_LINES} more."]
+    said += ["", f"See all overdue notices: {here.config.console_url}/unanswered?late=yes"]
     entity = mail.entity("\n".join(said) + "\n", None)
     return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({here.code})", entity, demand_tls=False)
+
+
+def _describe(one: Owed, days: int) -> str:
+    """Write what is overdue: "Worcestershire (885): transfer notice. Outcome due 4 December 2026, now 6 working days late"."""
+    due = one.late_at.astimezone(LONDON)
+    late = f", now {days} working day{'' if days == 1 else 's'} late" if days else ""
+    from_us = " from us" if one.owed_by == "us" else ""
+    return (
+        f"{labels.name_authority_in_full(one.partner)}: {labels.name_kind(one.kind).lower()}. "
+        f"{labels.name_missing(one.missing)} due{from_us} {due.day} {due:%B %Y}{late}."
+    )
+
+
+def _say_whom_to_call(one: Owed) -> str:
+    return f"Call {one.ring}." if one.ring else "No telephone number is recorded for them."
 
 
 async def chase_forever(here: Authority, stop: asyncio.Event) -> None:

@@ -100,7 +100,7 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
 async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     [finding] = [one for one in doctor.examine(sandwell) if one.name == "ONE's folder"]
-    assert (finding.result, "wait for a person to look at them: 1" in finding.detail) == ("warn", True)
+    assert (finding.result, "Files that need to be checked: 1" in finding.detail) == ("warn", True)
     [one] = held_files.find_all(sandwell.config.home)
     home = ("--home", str(sandwell.config.home))
     listed = await asyncio.to_thread(cme_gateway, "one", "waiting", *home)
@@ -139,6 +139,6 @@ async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Authority, tmp
     shown = await asyncio.to_thread(cme_gateway, "drafts", "show", draft.draft_id, *home)
     assert str(draft.corrects) in shown.stdout
     done = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)
-    assert (done.returncode, "Queued the correction" in done.stdout) == (0, True)
+    assert (done.returncode, "Correction queued" in done.stdout) == (0, True)
     again = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)
     assert again.returncode == 5

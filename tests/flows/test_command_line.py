@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway import home_folder
+from gateway.core import labels
 from gateway.exchange.receive import receive
 from gateway.exchange.send import prepare, queue
 from gateway.store import outbox
@@ -89,7 +90,7 @@ def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     done = cme_gateway("acknowledge", came.header.message_id, "--note-file", "-", *home, say="We visit\ntomorrow.\n")
     assert done.returncode == 0
     assert cme_gateway("outcome", came.header.message_id, "in-education", *home).returncode == 0
-    assert "nothing" in cme_gateway("inbox", "--waiting", *home).stdout
+    assert "No notices you need to deal with." in cme_gateway("inbox", "--waiting", *home).stdout
 
 
 def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], 
 def test_the_same_card_again_is_held_already(homes: tuple[Path, Path]) -> None:
     done = cme_gateway("partner", "add", str(homes[1] / home_folder.CARD_FILE), "--home", str(homes[0]))
     assert done.returncode == 0
-    assert "held already" in done.stdout
+    assert "You already have this card" in done.stdout
 
 
 def test_an_export_without_a_gateway_asks_for_the_card(homes: tuple[Path, Path], tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_an_export_without_a_gateway_asks_for_the_card(homes: tuple[Path, Path],
     assert "--card" in done.stderr
     whole = cme_gateway("audit", "verify", "--export", export, "--card", str(homes[0] / home_folder.CARD_FILE))
     assert whole.returncode == 0
-    assert "The log is whole" in whole.stdout
+    assert "No problems found" in whole.stdout
 
 
 def test_a_second_gateway_in_one_folder_is_told_that_one_runs_already(homes: tuple[Path, Path]) -> None:
@@ -145,7 +146,7 @@ def test_a_terminal_that_knows_ascii_only_shows_what_it_can(homes: tuple[Path, P
         "show", "019aaf00-0000-7000-8000-000000000001", "--home", str(homes[0]), PYTHONIOENCODING="ascii"
     )
     assert done.returncode == 0
-    assert "Transfer notice sent" in done.stdout
+    assert labels.describe_act("notice.queued", "TransferNotice") in done.stdout
     for words in ("SEN provision", "National curriculum year"):
         assert words in done.stdout
 
@@ -181,7 +182,7 @@ def test_a_notice_is_found_by_what_is_typed_asked_for_or_piped(homes: tuple[Path
     said = json.loads(cme_gateway("find", "X333210123001", "--json", *home).stdout)
     assert [hit["message_id"] for hit in said["found"]] == [sent]
     assert (said["more"], said["complete"]) == (None, True)
-    assert cme_gateway("find", *home, say="nobody").stdout == "Found: nothing.\n"
+    assert cme_gateway("find", *home, say="nobody").stdout == "No notices found.\n"
 
 
 @pytest.mark.parametrize(

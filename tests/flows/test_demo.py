@@ -43,7 +43,7 @@ async def test_with_keep_both_consoles_can_be_signed_in_to_until_it_is_stopped(t
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     said = b""
-    while b"Stop them with Ctrl-C" not in said:
+    while b"press Ctrl-C" not in said:
         line = await asyncio.wait_for(process.stdout.readline(), 100)
         assert line, said.decode()
         said += line

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
@@ -271,7 +272,7 @@ async def test_the_officers_commands(pair: Pair, tmp_path: Path) -> None:
     assert "Example" not in listed
     shown = cme_gateway("drafts", "show", hidden, "--by", "olive", *home).stdout
     assert "Hidden-Example" in shown
-    assert "olive: read" in shown
+    assert f"olive: {labels.describe_act('draft.read')}" in shown
     row = json.loads(cme_gateway("drafts", "show", hidden, "--json", *home).stdout)["row"]
     assert (row["surname"], row["restricted"]) == ("Hidden-Example", "Y")
     refused = cme_gateway("drafts", "send", hidden, "--to", "885", *home)
@@ -280,8 +281,8 @@ async def test_the_officers_commands(pair: Pair, tmp_path: Path) -> None:
     assert cme_gateway("drafts", "send", hidden, "--to", "885", *words, *home).returncode == 0
     assert cme_gateway("drafts", "send", gone, "--to", "885", *home).returncode == 0
     assert cme_gateway("drafts", "discard", stays, "within-area", *home).returncode == 0
-    assert "nothing" in cme_gateway("drafts", "list", *home).stdout
-    assert "within-area" in cme_gateway("drafts", "list", "--state", "discarded", *home).stdout
+    assert "No leavers to check." in cme_gateway("leavers", "list", *home).stdout
+    assert "Discarded:" in cme_gateway("leavers", "list", "--state", "discarded", *home).stdout
     assert cme_gateway("drafts", "show", "none", *home).returncode == 4
     assert cme_gateway("drafts", "discard", gone, "no-such-reason", *home).returncode == 2
     assert {one.restriction for one in sandwell.store.look(lambda tx: outbox.search(tx))} == {"none", "phone-only"}

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Update, update
 
 from gateway import app, logs
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -468,8 +469,8 @@ async def test_the_imports_are_listed(pair: Pair, tmp_path: Path) -> None:
     assert (line["message_id"], line["sender"], line["file"], line["state"]) == (message_id, "333", FIRST, "written")
     assert line["shortened"] == []
     assert FIRST in command(home, "one", "imports").stdout
-    assert "nothing" in command(home, "one", "imports", "--state", "waiting").stdout
-    assert "written as a Common Transfer File" in command(home, "show", message_id).stdout
+    assert "No notices written" in command(home, "one", "imports", "--state", "waiting").stdout
+    assert labels.describe_act("one.written", "TransferNotice") in command(home, "show", message_id).stdout
 
 
 async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> None:

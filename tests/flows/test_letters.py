@@ -15,6 +15,7 @@ from gateway import app, home_folder
 from gateway.authorities import correspondents
 from gateway.casework import by_mail
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement
 from gateway.errors import ConfigProblem, GatewayError, NotFound
@@ -124,7 +125,7 @@ async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
     assert shows(raw, said_of(message)) == []
     headers = message_from_bytes(raw, policy=policy.SMTP)
     called = letters.reference(message.header.message_id, sandwell.ring)
-    assert headers["Subject"] == f"OFFICIAL-SENSITIVE: CME notice from Sandwell (333), reference {called}"
+    assert headers["Subject"] == f"OFFICIAL-SENSITIVE: Transfer notice from Sandwell CME team, reference {called}"
     shown = opened(tmp_path, raw, key, certificate, (tmp_path / "our.pem").read_bytes())
     text = shown.get_body(("plain",))
     assert text is not None
@@ -447,8 +448,8 @@ def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
     assert done.returncode == 0, done.stderr
     assert THEIRS in done.stdout
     listed = cme_gateway("partner", "list", *home)
-    assert "letters" in listed.stdout
-    assert "person-tls" in listed.stdout
+    assert "Birmingham" in listed.stdout
+    assert labels.name_protection("person-tls") in " ".join(listed.stdout.split())
     assert cme_gateway("partner", "remove-email", "330", *home).returncode == 0
     refused = cme_gateway("partner", "email", *given[:3], "person-smime", *given[4:], *home)
     assert refused.returncode == 2

@@ -109,13 +109,13 @@ async def test_the_commands_list_show_and_judge(there: Served) -> None:
     listed = cme_gateway("replies", "list", *home).stdout
     assert "not read yet" in listed
     assert TEXT not in listed
-    assert "1 replies by mail wait" in cme_gateway("inbox", "--waiting", *home).stderr
+    assert "Email replies to read: 1" in cme_gateway("inbox", "--waiting", *home).stderr
     assert TEXT in cme_gateway("replies", "show", "1", "--by", "olive", *home).stdout
     said = json.loads(cme_gateway("replies", "show", "1", "--json", *home).stdout)
     assert (said["text"]["body"], said["reply"]["stage"]) == (TEXT, "waiting")
     judged = cme_gateway("replies", "judge", "1", "accepted-by-mail", "--by", "olive", *home)
-    assert "The notice is accepted-by-mail." in judged.stdout
-    assert "accepted-by-mail" in cme_gateway("outbox", *home).stdout
+    assert "Status of the notice: Accepted by email." in judged.stdout
+    assert "Accepted by" in cme_gateway("outbox", *home).stdout
     assert cme_gateway("close", sent, *home).returncode == 5
     again = cme_gateway("replies", "judge", "1", "accepted-by-mail", *home)
     assert (again.returncode, "mail-reply.already" in again.stderr) == (5, True)

@@ -403,16 +403,16 @@ def test_the_commands(tmp_path: Path) -> None:
     listed = json.loads(cme_gateway("matches", "list", "--json", *home).stdout)
     [one] = listed["matches"]
     assert (one["possible"], listed["counts"]["none"]) == ([99], 1)
-    assert "strongest 99 in 100" in cme_gateway("matches", "list", *home).stdout
+    assert "Top score 99" in cme_gateway("matches", "list", *home).stdout
     shown = cme_gateway("matches", "show", one["message_id"], *home).stdout
-    for words in ("same UPN", "L330345624117", "02/12/2013", "cme-gateway respond"):
+    for words in ("same UPN", "L330345624117", "02/12/2013", "cme-gateway answer"):
         assert words in shown
     assert json.loads(cme_gateway("matches", "show", one["message_id"], "--json", *home).stdout)["possible"]
     waiting = cme_gateway("inbox", "--waiting", *home)
     assert one["message_id"] in waiting.stdout
-    assert "1 searches have no possible match" in waiting.stderr
-    assert "matches none" in cme_gateway("reconcile", *home).stderr
-    assert "1 searches are answered" in cme_gateway("matches", "none", "--by", "otto", *home).stdout
+    assert "1 notice with no possible match" in waiting.stderr
+    assert "matches reply-all" in cme_gateway("outstanding", *home).stderr
+    assert "Replied to 1 notice" in cme_gateway("matches", "reply-all", "--by", "otto", *home).stdout
     assert cme_gateway("matches", "show", "x", *home).returncode == 4
 
 

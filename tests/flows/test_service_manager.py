@@ -56,7 +56,9 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Author
     assert body is not None
     text = body.get_content()
     assert sent in text
-    assert "receipt missing" in text
+    assert "1 notice is overdue and needs you to act." in text
+    assert "Worcestershire (885): transfer notice. Delivery receipt due " in text
+    assert f"{sandwell.config.console_url}/unanswered?late=yes" in text
     assert "01632 960101" in text
     [child, *_] = message.each(Child)
     assert child.surname not in raw.decode()

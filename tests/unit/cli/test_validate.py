@@ -29,18 +29,18 @@ def test_the_longest_sentence_is_broken_between_words_only(
     assert max(map(len, lines[1:])) <= columns
     said = " ".join(" ".join(lines).split())
     assert "moved-from-authority, moved-from-country, application-awaiting, offer-not-accepted," in said
-    assert "line 25 error TransferNotice/Child/UPN" in said
+    assert "Line 25 error TransferNotice/Child/UPN" in said
     assert lines[-2:] == [
-        "2 errors: the notice would be refused.",
-        "Mend this and validate again: some rules could not be checked yet.",
+        "2 errors. The message would be refused.",
+        "Some rules could not be checked yet. Correct the file and validate it again.",
     ]
 
 
 def test_a_warning_alone_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     code, lines = printed(monkeypatch, INVALID / "age.not-compulsory.xml", 80)
-    assert (code, lines[-1]) == (0, "1 warning: it may be sent; an officer should look.")
+    assert (code, lines[-1]) == (0, "1 warning. It can be sent after an officer has checked it.")
 
 
 def test_a_sample_that_is_right_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     code, lines = printed(monkeypatch, make.HERE / "valid" / "outcome.xml", 80)
-    assert (code, lines[-1]) == (0, "Nothing is wrong.")
+    assert (code, lines[-1]) == (0, "No problems found.")
