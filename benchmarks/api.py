@@ -32,8 +32,8 @@ from gateway.auditing import audit
 from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import Scope
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from schemas import json
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database
@@ -146,7 +146,7 @@ async def one_store(here: Authority, there: Authority, messages: int, title: str
     await audit.checkpoint(here)
     sent = [notice("885", "333") for _ in range(ASKED)]
     for one in sent:
-        await receive(here, [sealed.sealed for sealed in prepare(there, [one], "bench")], "885")
+        await receive_parcels(here, [sealed.sealed for sealed in prepare_messages(there, [one], "bench")], "885")
     if title == "PostgreSQL":
         with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time

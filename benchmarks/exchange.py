@@ -32,7 +32,7 @@ from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.search_terms import terms
 from gateway.exchange.deliver import BATCH
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import outbox, tables
 from keys import at_rest, blind, envelope, receipt
 from schemas import rules, xml
@@ -92,10 +92,10 @@ async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
     began = time.perf_counter()
     for at in range(0, messages, BATCH):
         await _fewer_than(here, OUTSTANDING)
-        await send(here, ready[at : at + BATCH], by="bench")
+        await send_notices(here, ready[at : at + BATCH], by="bench")
     await _fewer_than(here, 1)
     seconds = time.perf_counter() - began
-    done = here.store.look(lambda tx: outbox.search(tx, states=[State.RECEIVED], limit=messages))
+    done = here.store.look(lambda tx: outbox.search_outbox(tx, states=[State.RECEIVED], limit=messages))
     assert len(done) == messages, "not every message was received"
     return seconds, sorted((one.state_at - one.queued_at).total_seconds() for one in done)
 

@@ -77,14 +77,14 @@ async def until_receipted(here: Authority) -> None:
 async def round_of(here: Authority, authorities: Sequence[str]) -> tuple[float, float, float, float]:
     """Seconds: the enquiry queued, its last receipt; the stand-down queued, its last receipt."""
     began = time.perf_counter()
-    done = enquire.ask(here, notice(name="whereabouts-enquiry"), authorities, {}, "bench")
+    done = enquire.ask_authorities(here, notice(name="whereabouts-enquiry"), authorities, {}, "bench")
     queued = time.perf_counter() - began
     await until_receipted(here)
     receipted = time.perf_counter() - began
     assert len(done.asked) == len(authorities), done.not_asked
     body = LocatedNotice(located_on=here.now().date(), way="in-education", ring=here.officer("Bench Invented"))
     began = time.perf_counter()
-    told = amend.stand_down(here, done.case, body, "bench")
+    told = amend.stand_down_search(here, done.case, body, "bench")
     told_queued = time.perf_counter() - began
     await until_receipted(here)
     assert len(told) == len(authorities)

@@ -4,7 +4,7 @@
 
 The children are invented (`tests/population.py`), their surnames borne as unevenly as real ones; one in fifty is given the commonest
 name, so that a search for it has 20,000 hits. Half of the messages name a child, the others are replies. Their marks are made as the
-gateway makes them, and written in bulk; then `gateway.casework.find.find` is timed whole: marks, questions, how each hit stands, and the entry
+gateway makes them, and written in bulk; then `gateway.casework.find.find_notices` is timed whole: marks, questions, how each hit stands, and the entry
 of the audit log, which waits for the disk. So that the messages stand somewhere, each has a row in the inbox, without its content.
 """
 
@@ -31,9 +31,9 @@ from gateway.casework import find
 from gateway.context import Authority
 from gateway.core.matching import Described
 from gateway.core.search_terms import Term, terms
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import blind_index, tables
-from gateway.store.blind_index import Marked
+from gateway.store.blind_index import IndexedMessage
 from keys import blind
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, TransferNotice
@@ -63,7 +63,7 @@ def fill(here: Authority, children: list[Described], messages: int) -> None:
     for begin in range(0, messages, STEP):
         numbers = range(begin, min(begin + STEP, messages))
         some = [_anew(reply, n, chance) if n % 2 else _about(frame, children[n // 2], n, chance) for n in numbers]
-        its = [Marked("came", "885", one.header.message_id, blind.marks(terms(one), here.ring)) for one in some]
+        its = [IndexedMessage("came", "885", one.header.message_id, blind.marks(terms(one), here.ring)) for one in some]
         here.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
 
 
@@ -87,7 +87,7 @@ def _about(frame: Message, child: Described, number: int, chance: Random) -> Mes
     return _anew(about, number, chance)
 
 
-def _put(tx: Connection, some: list[Message], its: list[Marked]) -> None:
+def _put(tx: Connection, some: list[Message], its: list[IndexedMessage]) -> None:
     rows = [
         {
             "sender": "885",
@@ -107,7 +107,7 @@ def _put(tx: Connection, some: list[Message], its: list[Marked]) -> None:
         for one in some
     ]
     tx.execute(insert(tables.inbox), rows)
-    blind_index.put(tx, its)
+    blind_index.index_messages(tx, its)
 
 
 def searches(children: list[Described]) -> dict[str, Callable[[Random], str]]:
@@ -140,7 +140,7 @@ def ask(here: Authority, typed: list[str], *, alike: bool = False) -> tuple[floa
     took, found = [], 0
     for one in typed:
         began = time.perf_counter()
-        found += len(find.find(here, one, "bench", alike=alike).hits)
+        found += len(find.find_notices(here, one, "bench", alike=alike).hits)
         took.append((time.perf_counter() - began) * 1000)
     return median(took), sorted(took)[len(took) * 95 // 100], found / len(typed)
 
@@ -166,10 +166,10 @@ def cost(here: Authority) -> Iterator[str]:
     without: list[float] = []
     for _ in range(20):
         for times, own in ((with_them, True), (without, False)):
-            ready = prepare(here, [notice() for _ in range(count)], "bench")
+            ready = prepare_messages(here, [notice() for _ in range(count)], "bench")
             ready = ready if own else [replace(one, marks=()) for one in ready]
             began = time.perf_counter()
-            here.store.run(lambda tx, ready=ready: queue(tx, here, ready))  # type: ignore[misc]
+            here.store.run(lambda tx, ready=ready: queue_messages(tx, here, ready))  # type: ignore[misc]
             times.append((time.perf_counter() - began) / count * 1e6)
     yield f"a notice queued, in batches of {count}: {median(with_them):.0f} microseconds; without marks {median(without):.0f}"
 

@@ -108,7 +108,7 @@ async def main(rows: int) -> None:
         here.refresh_trust()
         (folder / "one").mkdir()
         here.config = replace(here.config, one=OneSettings(str(folder / "one")))
-        here.store.run(lambda tx: postcodes.put(tx, 1, {f"WR1{n}ZZ": "885" for n in range(10)}))
+        here.store.run(lambda tx: postcodes.replace_postcodes(tx, 1, {f"WR1{n}ZZ": "885" for n in range(10)}))
         extract = folder / "one" / "leavers.csv"
         write(extract, rows)
         size, before = extract.stat().st_size / MIB, peak()

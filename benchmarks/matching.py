@@ -27,7 +27,7 @@ from gateway.core.matching import Described
 from gateway.one import headings
 from gateway.searches import children_index
 from gateway.store import children as kept
-from gateway.store.children import Load
+from gateway.store.children import IndexLoad
 from tests.conftest import make
 from tests.population import KINDS, Search, Town
 
@@ -50,7 +50,7 @@ def extract(town: Town) -> io.BytesIO:
     return io.BytesIO(text.getvalue().encode())
 
 
-def ask(here: Authority, counts: Load, sought: Described) -> Near:
+def ask(here: Authority, counts: IndexLoad, sought: Described) -> Near:
     """All who are near, as the flow finds them."""
 
     def look(tx: Connection) -> Near:
@@ -77,7 +77,7 @@ def shown(near: Near, threshold: float = matching.MATCH) -> list[int]:
     return [number for strength, number in near if strength >= least]
 
 
-def of_each_kind(here: Authority, counts: Load, town: Town) -> Table:
+def of_each_kind(here: Authority, counts: IndexLoad, town: Town) -> Table:
     """Recall by kind of error."""
     table = Table("kind of error", "share", "found", "of", box=None, pad_edge=False)
     found: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def main(size: int, seed: int) -> None:
         began = time.perf_counter()
         loaded = children_index.load(here, text, "bench", accepted=[headings.CODE])
         seconds = time.perf_counter() - began
-        counts = here.store.look(kept.current)
+        counts = here.store.look(kept.find_current_load)
         assert counts is not None
         assert loaded.children == size
         file = sum(one.stat().st_size for one in (Path(name) / "333").glob("store.db*")) / 2**20

@@ -36,7 +36,7 @@ from gateway.console.endpoints import Door
 from gateway.context import Authority
 from gateway.core.permissions import Reach, Role, reach
 from gateway.store import audit_log, tables
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys import at_rest
 from schemas import xml
 from schemas.identifiers import uuid7
@@ -126,12 +126,12 @@ def _put(tx: Connection, some: list[dict[str, object]]) -> None:
         names = table.c.keys()
         tx.execute(insert(table), [{name: row[name] for name in names if name in row} for row in rows])
     entries = [
-        Entry("notice.queued" if row["sent"] else "message.kept", "bench", str(row["message_id"]), "885")
+        AuditEntry("notice.queued" if row["sent"] else "message.kept", "bench", str(row["message_id"]), "885")
         for row in some
     ]
     at = some[-1]["at"]
     assert isinstance(at, datetime)
-    audit_log.append(tx, at, entries)
+    audit_log.append_entries(tx, at, entries)
 
 
 def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:

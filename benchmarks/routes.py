@@ -34,7 +34,7 @@ from gateway import app
 from gateway.core.delivery import State
 from gateway.exchange import collect
 from gateway.exchange.deliver import BATCH
-from gateway.exchange.send import prepare, send
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import tables
 from tests.children import notice
 from tests.contract.test_hostile_servers import server
@@ -73,7 +73,7 @@ async def whole(world: World, folder: Path, messages: int) -> float:
         ready = [notice() for _ in range(messages)]
         began = time.perf_counter()
         for at in range(0, messages, BATCH):
-            await send(sandwell, ready[at : at + BATCH], by="bench")
+            await send_notices(sandwell, ready[at : at + BATCH], by="bench")
         while await sandwell.store.read(lambda tx: tx.scalar(ON_THE_WAY)):
             await asyncio.sleep(0.02)
         return messages / (time.perf_counter() - began)
@@ -166,7 +166,7 @@ async def main(messages: int) -> None:
         with TemporaryDirectory() as name:
             folder = Path(name)
             world = make(folder)
-            body = b"\n".join(one.sealed for one in prepare(world.sandwell, [notice()], "bench") * BATCH)
+            body = b"\n".join(one.sealed for one in prepare_messages(world.sandwell, [notice()], "bench") * BATCH)
             bare = await BARE[kind](folder, body, max(1, messages // BATCH), world)
             rate = await whole(world, folder, messages)
             await world.close()

@@ -41,7 +41,7 @@ from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.store import heartbeats
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
 COLLECT_AFTER = (
@@ -103,7 +103,7 @@ def _alone(home: Path) -> Iterator[None]:
 async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
     ports = await _open_ports(here)
     gc.set_threshold(*COLLECT_AFTER)
-    await audit.checkpoint(here, Entry("gateway.started", SYSTEM))
+    await audit.checkpoint(here, AuditEntry("gateway.started", SYSTEM))
     here.looked.clear()
     running_loops = [
         asyncio.create_task(loop(here, stop))
@@ -118,8 +118,8 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
             witness.watch_forever,
             statements.compare_forever,
             send_reminders.chase_forever,
-            find.mark_forever,
-            expire_compositions.lapse_forever,
+            find.index_forever,
+            expire_compositions.expire_forever,
             webhooks.tell_forever,
             bursts.write_forever,
             _checkpoints,
@@ -138,7 +138,7 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
             await carrier.close()
         with suppress(StoreUnavailable):  # what was counted in the last minute
             await here.store.write(partial(bursts.write, here=here, everything=True))
-        await _checkpoint(here, Entry("gateway.stopped", SYSTEM))
+        await _checkpoint(here, AuditEntry("gateway.stopped", SYSTEM))
 
 
 def site(here: Authority) -> web.Application:
@@ -210,7 +210,7 @@ async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
         while unchecked:
             await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
             unchecked.pop()
-        await here.store.write(lambda tx: mailbox.expire(tx, here))
+        await here.store.write(lambda tx: mailbox.expire_bundles(tx, here))
 
     if unchecked:
         await run_every(here, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
@@ -226,8 +226,8 @@ async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await is_stopped_within(stop, NOTE_EVERY)
         if looked := list(here.looked.values()):
-            await _note(here, partial(heartbeats.put, looked=looked))
-    await _note(here, heartbeats.clear)
+            await _note(here, partial(heartbeats.replace_heartbeats, looked=looked))
+    await _note(here, heartbeats.delete_heartbeats)
 
 
 async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
@@ -237,7 +237,7 @@ async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
         failed("noting the loops", why)
 
 
-async def _checkpoint(here: Authority, *entries: Entry) -> None:
+async def _checkpoint(here: Authority, *entries: AuditEntry) -> None:
     try:
         await audit.checkpoint(here, *entries)
     except StoreUnavailable as why:

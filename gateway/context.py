@@ -15,7 +15,7 @@ from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
-from gateway.store.heartbeats import Looked
+from gateway.store.heartbeats import Heartbeat
 from keys import bearer, card
 from keys.card import Card, Route
 from keys.ring import Ring
@@ -60,7 +60,7 @@ class Authority:
     clocks: dict[str, timedelta] = field(
         default_factory=dict
     )  # by how much partners' are before ours, as they answered
-    looked: dict[str, Looked] = field(default_factory=dict)  # each loop of a gateway that runs, and when it last did
+    looked: dict[str, Heartbeat] = field(default_factory=dict)  # each loop of a gateway that runs, and when it last did
     _serials: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -77,7 +77,7 @@ class Authority:
 
     def called(self, name: str) -> str:
         """How a person is called who signs in under this name; the name itself where nobody does."""
-        found = self.store.look(lambda tx: people.find(tx, name))
+        found = self.store.look(lambda tx: people.find_person(tx, name))
         return found.called if found else name
 
     def card_has_our_keys(self) -> bool:
@@ -86,17 +86,17 @@ class Authority:
 
     def refresh_trust(self) -> None:
         """Read the partners' cards again if one has changed, and whom we write to; another process may have added one."""
-        self.correspondents = {one.authority: one for one in self.store.look(correspondents.every)}
-        serials = self.store.look(partners.serials)
+        self.correspondents = {one.authority: one for one in self.store.look(correspondents.list_correspondents)}
+        serials = self.store.look(partners.list_card_serials)
         if serials == self._serials:
             return
-        cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.every)}
+        cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
         self.trust, self._serials = Trust(cards), serials
 
     def looks(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""
         now = self.now()
-        self.looked[loop] = Looked(loop, now, now + again_within)
+        self.looked[loop] = Heartbeat(loop, now, now + again_within)
 
     def letters_go_to(self, authority: str) -> Correspondent | None:
         """Whom we write to there; None where they have a gateway, or we know neither."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.context import Authority
 from gateway.store import audit_log, inbox, outbox
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
@@ -37,7 +37,7 @@ class Machine(StrEnum):
     LIST = "name the children in a list"
 
 
-Reader = Machine | Sequence[Entry]
+Reader = Machine | Sequence[AuditEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Copy:
 def take_sent(tx: Connection, here: Authority, message_id: str, reader: Reader) -> Copy:
     """Take out our copy of a message that we sent, for a machine, or with the entries that say who views it."""
     _log_views(tx, here, reader)
-    return Copy(message_id, Locked(*outbox.locked(tx, message_id)))
+    return Copy(message_id, Locked(*outbox.get_locked_notice(tx, message_id)))
 
 
 def take_received(tx: Connection, here: Authority, sender: str, message_id: str, reader: Reader) -> Copy:
     """Take out our copy of a message that came from `sender`, for a machine, or with the entries that say who views it."""
     _log_views(tx, here, reader)
-    return Copy(message_id, Locked(*inbox.locked(tx, sender, message_id)))
+    return Copy(message_id, Locked(*inbox.get_locked_message(tx, sender, message_id)))
 
 
 def take_copy(tx: Connection, here: Authority, key: Key, reader: Reader) -> Copy:
@@ -76,8 +76,8 @@ def take_copy(tx: Connection, here: Authority, key: Key, reader: Reader) -> Copy
 def take_copies(tx: Connection, here: Authority, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
     """Take out many copies with two queries, as the others do one."""
     _log_views(tx, here, reader)
-    sent = outbox.all_locked(tx, [message_id for sender, message_id in keys if not sender])
-    received = inbox.all_locked(tx, {key for key in keys if key[0]})
+    sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in keys if not sender])
+    received = inbox.list_locked_messages(tx, {key for key in keys if key[0]})
     locked = {("", message_id): copy for message_id, copy in sent.items()} | received
     return {key: Copy(key[1], Locked(*copy)) for key, copy in locked.items()}
 
@@ -96,4 +96,4 @@ def open_held(here: Authority, some: Mapping[str, Copy]) -> Iterator[tuple[str, 
 
 def _log_views(tx: Connection, here: Authority, reader: Reader) -> None:
     if not isinstance(reader, Machine):
-        audit_log.append(tx, here.now(), list(reader))
+        audit_log.append_entries(tx, here.now(), list(reader))

@@ -20,7 +20,7 @@ from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
 from gateway.store import audit_log, owner
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Store
 from keys import card, note, tls
 from keys.card import Card, Contact, Route
@@ -151,7 +151,7 @@ def _make(home: Path, settings: str, host: str, by: str, now: Callable[[], datet
     store = Store(config.store_url)
     here = Authority(config, ring, ours, store, {}, now)
     try:
-        if store.is_made() and store.look(owner.read):
+        if store.is_made() and store.look(owner.find_owner):
             raise _in_use()
         store.migrate(create=True)
         store.run(lambda tx: _begin(tx, here, by))
@@ -161,9 +161,9 @@ def _make(home: Path, settings: str, host: str, by: str, now: Callable[[], datet
 
 def _begin(tx: Connection, here: Authority, by: str) -> None:
     """Whose the database is, and the first entry of its log; another process may have been quicker."""
-    if not owner.put(tx, here.code, here.own_card.identity) or audit_log.head(tx).size:
+    if not owner.add_owner(tx, here.code, here.own_card.identity) or audit_log.get_tree_head(tx).size:
         raise _in_use()
-    audit_log.append(tx, here.now(), [Entry("gateway.made", by, here.code)])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("gateway.made", by, here.code)])
     audit.sign(tx, here)
 
 
@@ -171,11 +171,11 @@ def _in_use() -> NotAllowed:
     return NotAllowed("store.in-use")
 
 
-def _note(here: Authority, entry: Entry) -> None:
+def _note(here: Authority, entry: AuditEntry) -> None:
     """Write an entry, and sign the whole log anew with the key of now."""
 
     def work(tx: Connection) -> None:
-        audit_log.append(tx, here.now(), [entry])
+        audit_log.append_entries(tx, here.now(), [entry])
         audit.sign(tx, here)
 
     here.store.run(work)
@@ -281,7 +281,7 @@ def renew_card(home: Path, *, by: str) -> Card:
         mailbox = here.config.mailbox.host
         hosted_by = here.trust.card(mailbox) if mailbox else None
         ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now(), host=hosted_by)
-        _note(here, Entry("card.renewed", by, here.code, detail={"serial": ours.serial}))
+        _note(here, AuditEntry("card.renewed", by, here.code, detail={"serial": ours.serial}))
     finally:
         here.store.close()
     return ours
@@ -296,8 +296,8 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     here = open_authority(home)
     try:
         Ring.rotate(home / KEYS, passphrase=here.config.passphrase(), now=here.now(), revoke=revoke)
-        entry = Entry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
-        here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
+        entry = AuditEntry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
+        here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
     finally:
         here.store.close()
     return renew_card(home, by=by)
@@ -319,7 +319,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
             _check_ours(store, own_card)
         store.migrate()
         if not is_named:
-            store.run(lambda tx: owner.put(tx, own_card.authority, own_card.identity))
+            store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
         registration = config.registration()
         here.identity_provider = IdentityProvider(registration) if registration else None
@@ -332,7 +332,7 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
 
 def _is_named(store: Store, ours: Card) -> bool:
     """Does the database name us as whose it is? False where it names nobody with a key. Raises ConfigProblem."""
-    found = store.look(owner.read)
+    found = store.look(owner.find_owner)
     if found is None:
         return False
     if found.authority != ours.authority:
@@ -347,7 +347,7 @@ def _check_ours(store: Store, ours: Card) -> None:
     trust = Trust({ours.authority: ours})
 
     def is_signed(tx: Connection) -> bool:
-        notes = list(audit_log.checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
+        notes = list(audit_log.list_checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
         return not notes or any(_signed_by(note, ours.authority, trust) for note in reversed(notes))
 
     if not store.look(is_signed):

@@ -23,9 +23,9 @@ from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.store import audit_log, outbox
 from gateway.store import people as store
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import OPEN
-from gateway.store.people import Kept, Person
+from gateway.store.people import Person, StoredSession
 from keys import passwords
 from tests.conftest import free_port, introduce
 from tests.needs import need
@@ -70,9 +70,9 @@ def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
 
 
 def _add(tx: Connection, here: Authority, person: Person) -> None:
-    store.add(tx, person)
+    store.add_person(tx, person)
     roles = " ".join(sorted(person.roles))
-    audit_log.append(tx, here.now(), [Entry("person.added", "test", person.name, detail={"roles": roles})])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("person.added", "test", person.name, detail={"roles": roles})])
 
 
 def house(
@@ -115,7 +115,9 @@ async def settled(*houses: Authority) -> None:
     async with asyncio.timeout(30):
         while True:
             await asyncio.sleep(0.1)
-            open_ones = [await here.store.read(lambda tx: outbox.search(tx, states=OPEN, limit=1)) for here in houses]
+            open_ones = [
+                await here.store.read(lambda tx: outbox.search_outbox(tx, states=OPEN, limit=1)) for here in houses
+            ]
             if not any(open_ones):
                 return
 
@@ -165,8 +167,8 @@ async def desk(browser: Browser, here: Authority, role: Role | None, **options: 
 def session(here: Authority, role: Role) -> tuple[dict[str, str], str]:
     """A session of this person, made in the store: its cookie, and the token of its forms."""
     secret, token, now = token_urlsafe(32), token_urlsafe(32), here.now()
-    kept = Kept(sessions.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
-    here.store.run(lambda tx: store.begin(tx, kept))
+    kept = StoredSession(sessions.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
+    here.store.run(lambda tx: store.add_session(tx, kept))
     return {SESSION_COOKIE: secret}, token
 
 

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, ViewportSize
 
 from gateway.context import Authority
 from gateway.core.permissions import Role
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from tests.children import notice
 from tests.consoles import Desk, chromium, desk, settled, sign_in_name, two_houses
 
@@ -75,7 +75,7 @@ async def main() -> None:
         async with two_houses(Path(folder), tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
             now = sandwell.now()
             sent = [notice(name=name, now=now + timedelta(milliseconds=at)) for at, name in enumerate(SAMPLES)]
-            await send(sandwell, sent, sign_in_name(Role.CME_OFFICER))
+            await send_notices(sandwell, sent, sign_in_name(Role.CME_OFFICER))
             await settled(sandwell, worcestershire)
             await pictures(worcestershire, sandwell, browser, sent[1].header.conversation_id)
 

@@ -22,7 +22,7 @@ from gateway.authorities.partners import add
 from gateway.context import Authority
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.receive import receive
+from gateway.exchange.receive import receive_parcels
 from gateway.store import audit_log, partner_checkpoints
 from gateway.store.partners import Partner
 from gateway.store.tables import partners
@@ -51,7 +51,7 @@ class Wire:
         there = self.world.houses[address.authority]
         self.went[address.us, address.authority] = self.world.now
         self.stirred[address.us] = self.stirred[address.authority] = self.world.now
-        receipts = await receive(there, [parcel.sealed for parcel in parcels], address.us)
+        receipts = await receive_parcels(there, [parcel.sealed for parcel in parcels], address.us)
         if self.chance.random() < self.unanswered:
             return [TryLater("the answer did not come")] * len(parcels)
         return [Receipted(receipt) for receipt in receipts]
@@ -65,19 +65,19 @@ class Wire:
         there = self.world.houses[address.authority]
         if path == "/statements":
             window = Window(_moment(said["since"]), _moment(said["until"]), said["page"])
-            token = await there.store.read(lambda tx: statements.issue(tx, there, address.us, window))
+            token = await there.store.read(lambda tx: statements.issue_statement(tx, there, address.us, window))
             return Answer(200, token.encode(), {})
         if path == "/statements/missing":
             there.asked[address.us] = _moment(said["since"])
             return Answer(202, b"", {})
         if path == "/log/seen":
-            held = await there.store.read(lambda tx: partner_checkpoints.summary(tx, address.us))
+            held = await there.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, address.us))
             return Answer(200, json.dumps({"checkpoint": held.note if held else None}).encode(), {})
         old, new = said["from"], said["to"]
-        head = await there.store.read(audit_log.head)
+        head = await there.store.read(audit_log.get_tree_head)
         if new > head.size:
             return Answer(404, NO_SUCH_SIZE.encode(), {})
-        proof = await there.store.read(lambda tx: audit_log.consistency(tx, old, new))
+        proof = await there.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
         rows = [b64encode(one).decode() for one in proof]
         return Answer(200, json.dumps({"from": old, "to": new, "proof": rows}).encode(), {})
 

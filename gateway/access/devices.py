@@ -19,7 +19,7 @@ LIFE = timedelta(days=180)  # since they came in from there last
 
 def known(tx: Connection, here: Authority, secret: str, name: str) -> Device | None:
     """The browser with this secret, if this person came in from it before."""
-    found = devices.find(tx, digest_of(secret), name) if secret else None
+    found = devices.find_device(tx, digest_of(secret), name) if secret else None
     return found if found and here.now() - found.seen_at < LIFE else None
 
 
@@ -33,9 +33,9 @@ def remember(here: Authority, secret: str, name: str) -> str:
 
     def write(tx: Connection) -> str:
         now = here.now()
-        devices.forget(tx, now - LIFE)
-        kept = secret if secret and devices.holds(tx, digest_of(secret)) else token_urlsafe(32)
-        devices.put(tx, Device(digest_of(kept), name, now))
+        devices.delete_unseen_devices(tx, now - LIFE)
+        kept = secret if secret and devices.is_known_device(tx, digest_of(secret)) else token_urlsafe(32)
+        devices.replace_device(tx, Device(digest_of(kept), name, now))
         return kept
 
     return here.store.run(write)

@@ -15,7 +15,7 @@ from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import assignments, audit_log, devices, people
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
@@ -44,7 +44,7 @@ def make(here: Authority, name: str, called: str, roles: Iterable[Role], by: str
     )
 
     def write(tx: Connection) -> None:
-        people.add(tx, person)
+        people.add_person(tx, person)
         _note(tx, here, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
 
     here.store.run(write)
@@ -69,9 +69,9 @@ def set_roles(here: Authority, name: str, roles: Iterable[Role], by: str) -> Non
     wanted = _some(roles)
 
     def write(tx: Connection) -> None:
-        person = people.get(tx, name)
+        person = people.get_person(tx, name)
         _put(tx, replace(person, roles=wanted))
-        people.end_all(tx, name)
+        people.delete_sessions(tx, name)
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
         _note(tx, here, "person.roles", by, name, detail)
 
@@ -82,9 +82,9 @@ def set_active(here: Authority, name: str, active: bool, by: str) -> None:
     """Somebody leaves, or is back: who is not active has no session. Raises NotFound or NotAllowed."""
 
     def write(tx: Connection) -> None:
-        _put(tx, replace(people.get(tx, name), active=active, failed=0, locked_until=None))
-        people.end_all(tx, name)
-        devices.forget_all(tx, name)
+        _put(tx, replace(people.get_person(tx, name), active=active, failed=0, locked_until=None))
+        people.delete_sessions(tx, name)
+        devices.delete_devices(tx, name)
         if active:
             _note(tx, here, "person.back", by, name)
         else:
@@ -94,13 +94,13 @@ def set_active(here: Authority, name: str, active: bool, by: str) -> None:
 
 
 def _has_admin(tx: Connection) -> bool:
-    return any(one.active and Role.ADMIN in one.roles for one in people.every(tx))
+    return any(one.active and Role.ADMIN in one.roles for one in people.list_people(tx))
 
 
 def _put(tx: Connection, person: Person) -> None:
     """The person as they are now; who manages people is not taken away with the last of them."""
     had = _has_admin(tx)
-    people.put(tx, person)
+    people.update_person(tx, person)
     if had and not _has_admin(tx):
         raise NotAllowed("people.last-admin")
 
@@ -111,7 +111,7 @@ def reset(here: Authority, name: str, by: str) -> str:
     kept = passwords.hashed(password)
 
     def write(tx: Connection) -> None:
-        person = people.get(tx, name)
+        person = people.get_person(tx, name)
         if person.through != LOCAL:
             raise NotAllowed("people.directory")
         until = here.now() + ONE_TIME_LIFE
@@ -124,9 +124,9 @@ def reset(here: Authority, name: str, by: str) -> str:
             code_key=None,
             code_secret=None,
         )
-        people.put(tx, fresh)
-        people.end_all(tx, name)
-        devices.forget_all(tx, name)
+        people.update_person(tx, fresh)
+        people.delete_sessions(tx, name)
+        devices.delete_devices(tx, name)
         _note(tx, here, "person.reset", by, name)
 
     here.store.run(write)
@@ -137,9 +137,9 @@ def assign(here: Authority, case: str, name: str, by: str) -> None:
     """The case is theirs too. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        people.get(tx, name)
-        if assignments.add(tx, here.now(), case, name, by):
-            audit_log.append(tx, here.now(), [Entry("case.assigned", by, case, detail={"to": name})])
+        people.get_person(tx, name)
+        if assignments.assign_case(tx, here.now(), case, name, by):
+            audit_log.append_entries(tx, here.now(), [AuditEntry("case.assigned", by, case, detail={"to": name})])
 
     here.store.run(write)
 
@@ -148,11 +148,11 @@ def unassign(here: Authority, case: str, name: str, by: str) -> None:
     """The case is no longer theirs."""
 
     def write(tx: Connection) -> None:
-        if assignments.remove(tx, case, name):
-            audit_log.append(tx, here.now(), [Entry("case.unassigned", by, case, detail={"from": name})])
+        if assignments.unassign_case(tx, case, name):
+            audit_log.append_entries(tx, here.now(), [AuditEntry("case.unassigned", by, case, detail={"from": name})])
 
     here.store.run(write)
 
 
 def _note(tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:
-    audit_log.append(tx, here.now(), [Entry(act, by, name, detail=detail or {})])
+    audit_log.append_entries(tx, here.now(), [AuditEntry(act, by, name, detail=detail or {})])

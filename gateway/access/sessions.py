@@ -17,8 +17,8 @@ from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.store import audit_log, people
-from gateway.store.audit_log import Entry
-from gateway.store.people import Kept, Person
+from gateway.store.audit_log import AuditEntry
+from gateway.store.people import Person, StoredSession
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
 ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
@@ -58,16 +58,16 @@ def digest_of(secret: str) -> str:
 def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
     """A new session, and its secret; whoever is in by it has signed in."""
     secret, now = token_urlsafe(32), here.now()
-    people.forget(tx, now - ABSOLUTE)
+    people.delete_old_sessions(tx, now - ABSOLUTE)
     if stage is Stage.IN:
         # a lock that holds now holds on for other browsers than this one
         locked = person.locked_until if lockout.is_locked(person.locked_until, now) else None
         person = replace(person, seen_at=now, failed=0, locked_until=locked)
-        audit_log.append(
-            tx, now, [Entry("person.signed-in", person.name, person.name, detail={"through": person.through})]
+        audit_log.append_entries(
+            tx, now, [AuditEntry("person.signed-in", person.name, person.name, detail={"through": person.through})]
         )
-    people.put(tx, person)
-    people.begin(tx, Kept(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
+    people.update_person(tx, person)
+    people.add_session(tx, StoredSession(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
     return secret
 
 
@@ -81,7 +81,7 @@ def session(here: Authority, secret: str) -> Session | None:
         with suppress(
             StoreUnavailable
         ):  # whoever only reads may, while another process holds the database or the disk is full
-            here.store.run(lambda tx: people.touch(tx, session.digest, here.now()))
+            here.store.run(lambda tx: people.touch_session(tx, session.digest, here.now()))
     return session
 
 
@@ -92,14 +92,14 @@ def glance(here: Authority, secret: str) -> Session | None:
 
 
 def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
-    kept, now = people.session(tx, digest_of(secret)), here.now()
+    kept, now = people.find_session(tx, digest_of(secret)), here.now()
     if kept is None:
         return None
     stage = Stage(kept.stage)
     longest = ABSOLUTE if stage is Stage.IN else ON_THE_WAY
     if now - kept.seen_at >= IDLE or now - kept.begun_at >= longest:
         return None
-    person = people.find(tx, kept.person)
+    person = people.find_person(tx, kept.person)
     if person is None or not person.active:
         return None
     return Session(person, stage, kept.digest, kept.form_token, kept.begun_at), kept.seen_at
@@ -123,9 +123,9 @@ def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> 
     name = session.person.name
 
     def write(tx: Connection) -> None:
-        people.end(tx, session.digest)
+        people.delete_session(tx, session.digest)
         if everywhere:
-            people.end_all(tx, name)
-        audit_log.append(tx, here.now(), [Entry("person.signed-out", name, name)])
+            people.delete_sessions(tx, name)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("person.signed-out", name, name)])
 
     here.store.run(write)

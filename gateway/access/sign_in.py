@@ -23,9 +23,9 @@ from gateway.core import lockout
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, people
 from gateway.store import devices as browsers
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.devices import Device
-from gateway.store.people import Kept, Person
+from gateway.store.people import Person, StoredSession
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
 
@@ -41,11 +41,11 @@ def begin(here: Authority, name: str, password: str, device: str = "", address: 
     `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from where.
     """
     name = name.strip().casefold()
-    before = here.store.look(lambda tx: people.find(tx, name))
+    before = here.store.look(lambda tx: people.find_person(tx, name))
     right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
 
     def write(tx: Connection) -> str | None:
-        person, browser = people.find(tx, name), devices.known(tx, here, device, name)
+        person, browser = people.find_person(tx, name), devices.known(tx, here, device, name)
         if person is None or (why := _refused(person, browser, right, before, here.now())):
             _refuse(tx, here, person, why if person else "unknown", browser, address)
             return None
@@ -83,16 +83,16 @@ def _refuse(
 
     Wrong secrets of an account that exists are an entry each, of which its lock allows few; all else is counted.
     """
-    entry = Entry("person.refused", SYSTEM, person.name if person else None, detail={"why": why})
+    entry = AuditEntry("person.refused", SYSTEM, person.name if person else None, detail={"why": why})
     if person is not None and why in WRONG:
         failed, until = lockout.after_wrong((browser or person).failed, here.now())
         if browser is not None:
-            browsers.put(tx, replace(browser, failed=failed, locked_until=until))
+            browsers.replace_device(tx, replace(browser, failed=failed, locked_until=until))
         else:
-            people.put(tx, replace(person, failed=failed, locked_until=until))
+            people.update_person(tx, replace(person, failed=failed, locked_until=until))
         if until:
-            audit_log.append(tx, here.now(), [Entry("person.locked", SYSTEM, person.name)])
-        audit_log.append(tx, here.now(), [entry])
+            audit_log.append_entries(tx, here.now(), [AuditEntry("person.locked", SYSTEM, person.name)])
+        audit_log.append_entries(tx, here.now(), [entry])
     else:
         bursts.note_in(tx, here, entry, address)
         _take_as_long(tx, here)
@@ -100,9 +100,9 @@ def _refuse(
 
 def _take_as_long(tx: Connection, here: Authority) -> None:
     """Write something that is gone at once, so that nobody is told by the time who has an account."""
-    row = Kept(digest_of(token_urlsafe(32)), "", Stage.DIRECTORY, "", here.now(), here.now())
-    people.begin(tx, row)
-    people.end(tx, row.digest)
+    row = StoredSession(digest_of(token_urlsafe(32)), "", Stage.DIRECTORY, "", here.now(), here.now())
+    people.add_session(tx, row)
+    people.delete_session(tx, row.digest)
 
 
 def _no() -> NotAllowed:
@@ -123,7 +123,7 @@ def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
         if step is None:
             _refuse(tx, here, person, "code", browser)
             return None
-        people.end(tx, session.digest)
+        people.delete_session(tx, session.digest)
         fresh = replace(person, code_step=step)
         return open_for(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
 
@@ -142,8 +142,8 @@ def give_new_password(here: Authority, secret: str, password: str) -> str:
     def write(tx: Connection) -> str:
         session = at_stage(tx, here, secret, Stage.NEW_PASSWORD)
         fresh = replace(session.person, password=kept, password_until=None)
-        people.end_all(tx, fresh.name)
-        audit_log.append(tx, here.now(), [Entry("person.password", fresh.name, fresh.name)])
+        people.delete_sessions(tx, fresh.name)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
         return open_for(tx, here, fresh, Stage.IN)
 
     return here.store.run(write)
@@ -151,19 +151,19 @@ def give_new_password(here: Authority, secret: str, password: str) -> str:
 
 def change_password(here: Authority, session: Session, old: str, new: str) -> None:
     """Another password; every other session of theirs ends. Raises NotAllowed."""
-    person = here.store.look(lambda tx: people.get(tx, session.person.name))
+    person = here.store.look(lambda tx: people.get_person(tx, session.person.name))
     if lockout.is_locked(person.locked_until, here.now()):
         raise NotAllowed("sign-in.old-password", "locked")
     if person.through != LOCAL or not passwords.matches(old, person.password):
-        here.store.run(lambda tx: _refuse(tx, here, people.get(tx, person.name), "password"))
+        here.store.run(lambda tx: _refuse(tx, here, people.get_person(tx, person.name), "password"))
         raise NotAllowed("sign-in.old-password")
     _check_password(here, person, new)
     kept = passwords.hashed(new)
 
     def write(tx: Connection) -> None:
-        people.put(tx, replace(people.get(tx, person.name), password=kept, password_until=None))
-        people.end_all(tx, person.name, but=session.digest)
-        audit_log.append(tx, here.now(), [Entry("person.password", person.name, person.name)])
+        people.update_person(tx, replace(people.get_person(tx, person.name), password=kept, password_until=None))
+        people.delete_sessions(tx, person.name, but=session.digest)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("person.password", person.name, person.name)])
 
     here.store.run(write)
 
@@ -196,10 +196,10 @@ def set_code(here: Authority, session: Session, secret: bytes, code: str) -> Non
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
 
     def write(tx: Connection) -> None:
-        person = people.get(tx, session.person.name)
-        people.put(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
-        people.end_all(tx, person.name, but=session.digest)
-        audit_log.append(tx, here.now(), [Entry("person.second-factor", person.name, person.name)])
+        person = people.get_person(tx, session.person.name)
+        people.update_person(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
+        people.delete_sessions(tx, person.name, but=session.digest)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("person.second-factor", person.name, person.name)])
 
     here.store.run(write)
 
@@ -217,11 +217,11 @@ def to_directory(here: Authority, pending: Pending) -> str:
     """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
     secret, now = token_urlsafe(32), here.now()
     said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
-    kept = Kept(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
+    kept = StoredSession(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
 
     def write(tx: Connection) -> None:
-        people.forget_on_the_way(tx, Stage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
-        people.begin(tx, kept)
+        people.delete_pending_sessions(tx, Stage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
+        people.add_session(tx, kept)
 
     here.store.run(write)
     return secret
@@ -230,13 +230,13 @@ def to_directory(here: Authority, pending: Pending) -> str:
 def take_pending(here: Authority, secret: str) -> Pending:
     """What must have come back; an answer counts once. Raises NotAllowed, and then nothing has changed: no session ends."""
 
-    def write(tx: Connection) -> Kept | None:
-        kept = people.session(tx, digest_of(secret))
+    def write(tx: Connection) -> StoredSession | None:
+        kept = people.find_session(tx, digest_of(secret))
         if kept is not None and kept.pending is not None:
-            people.end(tx, kept.digest)
+            people.delete_session(tx, kept.digest)
         return kept
 
-    is_under_way = here.store.look(lambda tx: people.session(tx, digest_of(secret))) if secret else None
+    is_under_way = here.store.look(lambda tx: people.find_session(tx, digest_of(secret))) if secret else None
     kept = here.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
     if kept is None or kept.pending is None:
         raise begin_again()
@@ -250,22 +250,24 @@ def from_directory(here: Authority, known: Known) -> str:
     """
 
     def write(tx: Connection) -> str | None:
-        person = people.by_subject(tx, known.subject)
+        person = people.find_person_by_subject(tx, known.subject)
         if person is None:
             person = _newcomer(here, known)
-            if other := people.find(tx, person.name):
+            if other := people.find_person(tx, person.name):
                 _refuse(tx, here, other, "another")
                 return None
-            people.add(tx, person)
+            people.add_person(tx, person)
             roles = " ".join(sorted(known.roles))
-            audit_log.append(tx, here.now(), [Entry("person.added", SYSTEM, person.name, detail={"roles": roles})])
+            audit_log.append_entries(
+                tx, here.now(), [AuditEntry("person.added", SYSTEM, person.name, detail={"roles": roles})]
+            )
         if not person.active:
             _refuse(tx, here, person, "ended")
             return None
         if person.roles != known.roles:
-            people.end_all(tx, person.name)
+            people.delete_sessions(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
-            audit_log.append(tx, here.now(), [Entry("person.roles", SYSTEM, person.name, detail=detail)])
+            audit_log.append_entries(tx, here.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
         return open_for(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
 
     found = here.store.run(write)
@@ -276,7 +278,7 @@ def from_directory(here: Authority, known: Known) -> str:
 
 def note_refused(here: Authority, code: str, address: str = "") -> None:
     """Somebody came back from the directory, and does not come in: an entry of the audit log, or counted for one."""
-    entry = Entry("person.refused", SYSTEM, detail={"why": code})
+    entry = AuditEntry("person.refused", SYSTEM, detail={"why": code})
     here.store.run(lambda tx: bursts.note_in(tx, here, entry, address))
 
 

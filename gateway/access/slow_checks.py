@@ -19,7 +19,7 @@ from gateway.context import Authority
 from gateway.core.health import PASSWORDS
 from gateway.errors import Busy
 from gateway.logs import failed
-from gateway.store.heartbeats import Looked
+from gateway.store.heartbeats import Heartbeat
 
 T = TypeVar("T")
 Job = tuple[Callable[[], Any], Future[Any]]
@@ -97,7 +97,7 @@ class SlowChecks:
         if PASSWORDS not in self._here.looked:  # once for each time that it hangs
             failed("password check", why)
             since = self._here.now() - timedelta(seconds=MOST_SECONDS)
-            self._here.looked[PASSWORDS] = Looked(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
+            self._here.looked[PASSWORDS] = Heartbeat(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
         self._late_at = time.monotonic()
         return why
 

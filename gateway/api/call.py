@@ -10,7 +10,7 @@ from gateway.case_systems import clients
 from gateway.case_systems.idempotency import Answer, Claim
 from gateway.context import Authority
 from gateway.errors import GatewayError
-from gateway.store.clients import Client
+from gateway.store.clients import ApiClient
 from schemas import xml
 
 HERE = web.AppKey("here", Authority)
@@ -41,7 +41,7 @@ class Call:
     """Who asks for what; `claim` holds the key under which the answer is kept, where something is changed."""
 
     here: Authority
-    client: Client
+    client: ApiClient
     parts: dict[str, str]
     query: dict[str, str] = field(repr=False)
     accept: str = ""

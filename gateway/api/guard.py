@@ -21,7 +21,7 @@ from gateway.case_systems.idempotency import Answer
 from gateway.context import Authority
 from gateway.core.permissions import Act, Scope, allows
 from gateway.partner_api.callers import READ_SECONDS, Budget
-from gateway.store.clients import Client
+from gateway.store.clients import ApiClient
 from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], Reply]
@@ -86,7 +86,7 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
     return answer
 
 
-async def _caller(request: web.Request, here: Authority, operation: Operation) -> Client:
+async def _caller(request: web.Request, here: Authority, operation: Operation) -> ApiClient:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     client, scopes = await asyncio.to_thread(
         clients.of_token, here, token.strip() if scheme.lower() == "bearer" else ""

@@ -27,9 +27,9 @@ def listed(call: Call) -> Reply:
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
     found = call.here.store.look(
         lambda tx: (
-            mail_replies.waiting(tx, PAGE + 1, after=cursor)
+            mail_replies.list_waiting_replies(tx, PAGE + 1, after=cursor)
             if waiting
-            else mail_replies.page(tx, PAGE + 1, before=cursor or None)
+            else mail_replies.list_mail_replies(tx, PAGE + 1, before=cursor or None)
         )
     )
     more = None
@@ -40,7 +40,7 @@ def listed(call: Call) -> Reply:
 
 def read(call: Call) -> Reply:
     """What one says; that it was read is an entry of the audit log."""
-    reply, _, text = by_mail.read(call.here, int(call.parts["reply"]), call.by)
+    reply, _, text = by_mail.read_mail_reply(call.here, int(call.parts["reply"]), call.by)
     if text is None:
         return given(MailRead(mailed(reply), None, None, None, None, False, ()))
     return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
@@ -52,7 +52,9 @@ def judge(call: Call) -> Reply:
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
         raise Malformed("request.malformed", what="a judgement is one of three")
     kept = idempotency.also(call.here, call.tried, taken)
-    reply = by_mail.judge(call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept)
+    reply = by_mail.judge_mail_reply(
+        call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
+    )
     return answered(taken(reply.message_id))
 
 

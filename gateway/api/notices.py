@@ -20,7 +20,7 @@ from gateway.core.permissions import Act
 from gateway.core.safeguards import SAFEGUARDS
 from gateway.exchange import respond, send
 from gateway.store import inbox, mail_replies, outbox
-from gateway.store.inbox import Item
+from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys.errors import Destroyed
@@ -66,7 +66,7 @@ def take(call: Call) -> Reply:
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
     made = idempotency.also(call.here, call.tried, taken)
-    return answered(taken(send.send_one(call.here, notice, call.by, confirmed=confirmed, also=made)))
+    return answered(taken(send.send_notice(call.here, notice, call.by, confirmed=confirmed, also=made)))
 
 
 def confirmed_in(call: Call) -> list[str]:
@@ -106,7 +106,7 @@ def _sent(call: Call, limit: int) -> list[Listed]:
         return []
     since, before = _since(call), _before(call)
     found = call.here.store.look(
-        lambda tx: outbox.page(
+        lambda tx: outbox.list_delivery_page(
             tx,
             state=State(state) if state else None,
             recipient=call.query.get("partner"),
@@ -124,7 +124,7 @@ def _came(call: Call, limit: int) -> list[Listed]:
         return []
     since, before = _since(call), _before(call)
     found = call.here.store.look(
-        lambda tx: inbox.search(
+        lambda tx: inbox.search_inbox(
             tx,
             call.here.now(),
             states=(Standing(state),) if state else (),
@@ -154,7 +154,7 @@ def sent(one: Delivery) -> Listed:
     )
 
 
-def came(one: Item) -> Listed:
+def came(one: InboxItem) -> Listed:
     """One of theirs, as it stands."""
     return Listed(
         one.message_id,
@@ -215,7 +215,7 @@ def read(call: Call) -> Reply:
 
 
 def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
-    name = call.here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
+    name = call.here.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
     if not name.sender:
         return respond.read_outgoing(call.here, name.message_id, call.by)
     return respond.read_incoming(call.here, name, call.by, in_full=in_full)[1]
@@ -224,29 +224,29 @@ def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
 def status(call: Call) -> Reply:
     """How a notice stands, what was tried, and who signed for it."""
     here = call.here
-    name = here.store.look(lambda tx: inbox.resolve_name(tx, call.parts["notice"]))
+    name = here.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
     return _status_of_theirs(here, name) if name.sender else _status_of_ours(here, name.message_id)
 
 
 def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
-    item = here.store.look(lambda tx: inbox.get(tx, name))
-    signed = here.store.look(lambda tx: inbox.receipts_about(tx, item.message_id, issuer=here.code, digest=item.digest))
+    item = here.store.look(lambda tx: inbox.get_message(tx, name))
+    signed = here.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=here.code, digest=item.digest))
     check = CHECK if _must_be_checked(here, name) else None
     return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, (), check))
 
 
 def _must_be_checked(here: Authority, name: MessageName) -> bool:
     try:
-        return respond.must_be_checked(here, name)
+        return respond.needs_restriction_check(here, name)
     except Destroyed:
         return False
 
 
 def _status_of_ours(here: Authority, message_id: str) -> Reply:
-    one, tries = here.store.look(lambda tx: (outbox.get(tx, message_id), outbox.tries(tx, message_id)))
-    signed = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer=one.recipient))
+    one, tries = here.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
+    signed = here.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    mails = here.store.look(lambda tx: mail_replies.about(tx, [message_id]))
+    mails = here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id]))
     by_mail = tuple(map(mailed, mails))
     return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail, None))
 
@@ -275,7 +275,7 @@ def _signed(one: Mapping[str, object]) -> Signed:
 
 def receipt(call: Call) -> Reply:
     """The signed text of one receipt."""
-    token = call.here.store.look(lambda tx: inbox.receipt(tx, int(call.parts["receipt"])))
+    token = call.here.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
     return Reply(200, token.encode(), JWT)
 
 

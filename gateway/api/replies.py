@@ -46,7 +46,7 @@ OPERATIONS = (
         Act.ANSWER,
         "Accept, reject or refer back a notice",
         Acknowledgement,
-        respond.acknowledge,
+        respond.acknowledge_notice,
     ),
     _of(
         "outcome",
@@ -54,7 +54,7 @@ OPERATIONS = (
         Act.ANSWER,
         "Send the outcome",
         Outcome,
-        respond.conclude,
+        respond.send_outcome,
     ),
     _of(
         "answer",
@@ -62,7 +62,7 @@ OPERATIONS = (
         Act.ANSWER,
         "Answer an enquiry",
         WhereaboutsResponse,
-        respond.answer,
+        respond.answer_search,
         doubted=True,
     ),
     _of(
@@ -71,6 +71,6 @@ OPERATIONS = (
         Act.SEND,
         "Withdraw a notice",
         Withdrawal,
-        amend.withdraw,
+        amend.withdraw_notice,
     ),
 )

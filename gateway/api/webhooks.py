@@ -49,7 +49,7 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[Event]]:
 
 def listed(call: Call) -> Reply:
     """Those of this client; no secret is shown again."""
-    found = call.here.store.look(lambda tx: webhooks.of_client(tx, call.client.id))
+    found = call.here.store.look(lambda tx: webhooks.list_client_webhooks(tx, call.client.id))
     return given(Hooks(tuple(map(_shown, found))))
 
 

@@ -22,7 +22,7 @@ from gateway.core import merkle
 from gateway.core.merkle import Frontier, leaf_hash
 from gateway.errors import Unusable
 from gateway.store import audit_log, inbox, outbox
-from gateway.store.audit_log import Entry, Kept
+from gateway.store.audit_log import AuditEntry, LoggedEntry
 from keys import note
 from keys.errors import NoteSignature, Refusal
 from keys.ring import Ring
@@ -47,10 +47,12 @@ The card in this archive proves nothing by itself: take the one that you hold, o
 """
 
 
-Watch = Callable[[Iterable[Kept], int], Iterable[Kept]]  # passes the entries on; is told how many will come
+Watch = Callable[
+    [Iterable[LoggedEntry], int], Iterable[LoggedEntry]
+]  # passes the entries on; is told how many will come
 
 
-def _unwatched(entries: Iterable[Kept], _: int) -> Iterable[Kept]:
+def _unwatched(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
     return entries
 
 
@@ -70,11 +72,11 @@ class Verdict:
     faults: tuple[str, ...]
 
 
-async def checkpoint(here: Authority, *entries: Entry) -> str | None:
+async def checkpoint(here: Authority, *entries: AuditEntry) -> str | None:
     """Sign how our log stands, with these entries added, if it has grown since the last time; the newest checkpoint."""
 
     def work(tx: Connection) -> str | None:
-        audit_log.append(tx, here.now(), entries)
+        audit_log.append_entries(tx, here.now(), entries)
         return sign(tx, here)
 
     here.checkpoint = await here.store.write(work)
@@ -83,7 +85,7 @@ async def checkpoint(here: Authority, *entries: Entry) -> str | None:
 
 def sign(tx: Connection, here: Authority) -> str | None:
     """As `checkpoint`, in the caller's transaction."""
-    tree, newest = audit_log.head(tx), audit_log.newest_checkpoint(tx)
+    tree, newest = audit_log.get_tree_head(tx), audit_log.find_newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
         return newest
     signed = note.sign_checkpoint(origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring)
@@ -91,16 +93,16 @@ def sign(tx: Connection, here: Authority) -> str | None:
     return signed
 
 
-def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, Kept]]:
+def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, LoggedEntry]]:
     """What was done in a case, oldest first, each with the kind of the message that it was done to."""
-    sent = outbox.search(tx, conversation_id=conversation_id, limit=None)
-    came = inbox.search(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
+    sent = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
+    came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
     kinds = {(one.message_id, one.recipient): one.kind for one in sent}
     kinds |= {(one.message_id, one.sender): one.kind for one in came}
     acts = [
         (kind, entry)
         for (about, partner), kind in kinds.items()
-        for entry in audit_log.search(tx, about=about, limit=1000)
+        for entry in audit_log.list_newest_entries(tx, about=about, limit=1000)
         # Another authority may use the same id; what was done to its message is no history of this one.
         if entry.partner in (None, partner)
     ]
@@ -122,14 +124,21 @@ def verify(
     word that is: see `seen`.
     """
     faults: list[str] = []
-    blocks = audit_log.blocks(tx)
+    blocks = audit_log.list_block_roots(tx)
     leaves: list[bytes] = []
 
     def lines() -> Iterator[str]:
-        entries = watch(audit_log.entries(tx), audit_log.head(tx).size)
-        for kept, mentioned in _with_mentions(entries, audit_log.mentions(tx), faults):
+        entries = watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
+        for kept, mentioned in _with_mentions(entries, audit_log.list_mentions(tx), faults):
             fields = json.loads(kept.entry)
-            columns = (kept.number, audit_log.moment(kept.at), kept.act, kept.actor, kept.about, kept.partner)
+            columns = (
+                kept.number,
+                audit_log.format_entry_time(kept.at),
+                kept.act,
+                kept.actor,
+                kept.about,
+                kept.partner,
+            )
             if columns != tuple(fields.get(name) for name in COLUMNS):
                 faults.append(f"Entry {kept.number}: its columns do not match its text.")
             if mentioned != set(fields.get("mentions", ())):
@@ -146,10 +155,10 @@ def verify(
     ends = Ends()
     held = list(islice(hold_against_store.faults(tx, authority, ring, ends), MOST_FAULTS))
     elsewhere = _elsewhere(tx, ends, seen)
-    verdict = check(lines(), audit_log.checkpoints(tx), trust, authority, elsewhere)
+    verdict = check(lines(), audit_log.list_checkpoints(tx), trust, authority, elsewhere)
     if next(blocks, None) is not None:
         faults.append("A root is stored for a block, but some of its entries are missing.")
-    head = audit_log.head(tx)
+    head = audit_log.get_tree_head(tx)
     if head.size != verdict.size:
         faults.append(f"The head says {head.size} entries, but the log has {verdict.size}.")
     elif head.root() != verdict.root:
@@ -163,13 +172,13 @@ def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str,
     """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
     found = {note: f"the receipt that this gateway gave, in entry {number}" for note, number in ends.given.items()}
     found |= seen
-    ours = set(audit_log.checkpoints(tx)) if found else set()
+    ours = set(audit_log.list_checkpoints(tx)) if found else set()
     return {note: who for note, who in found.items() if note not in ours}
 
 
 def _with_mentions(
-    entries: Iterable[Kept], mentions: Iterator[tuple[int, set[str]]], faults: list[str]
-) -> Iterator[tuple[Kept, set[str]]]:
+    entries: Iterable[LoggedEntry], mentions: Iterator[tuple[int, set[str]]], faults: list[str]
+) -> Iterator[tuple[LoggedEntry, set[str]]]:
     """Each entry with the notices by which it is found; both come in the order of their numbers."""
     number, mentioned = next(mentions, NO_MORE)
     for kept in entries:
@@ -291,14 +300,16 @@ async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwa
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     if (folder / ENTRIES).exists():
         raise Unusable("audit.export-exists", folder=folder)
-    await checkpoint(here, Entry("audit.exported", by))
+    await checkpoint(here, AuditEntry("audit.exported", by))
 
     def write(tx: Connection) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
-                file.writelines(kept.entry + "\n" for kept in watch(audit_log.entries(tx), audit_log.head(tx).size))
-            (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.checkpoints(tx)), "utf-8")
+                file.writelines(
+                    kept.entry + "\n" for kept in watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
+                )
+            (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.list_checkpoints(tx)), "utf-8")
         except OSError as why:
             raise Unusable("audit.not-written", "folder", folder=folder, why=why.strerror) from None
 
@@ -312,9 +323,9 @@ def export_zip(here: Authority, file: IO[bytes]) -> None:
     def write(tx: Connection) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
-                for kept in audit_log.entries(tx):
+                for kept in audit_log.list_entries(tx):
                     entries.write(kept.entry.encode() + b"\n")
-            archive.writestr(CHECKPOINTS, PARTING.join(audit_log.checkpoints(tx)))
+            archive.writestr(CHECKPOINTS, PARTING.join(audit_log.list_checkpoints(tx)))
             archive.writestr(CARD, (here.config.home / CARD).read_bytes())
             archive.writestr("README.txt", HOW_TO_CHECK)
 

@@ -16,8 +16,8 @@ from gateway.core import audit_sentences, merkle
 from gateway.core.labels import name_kind
 from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, outbox, people
-from gateway.store.audit_log import Entry, Kept
-from gateway.store.audit_search import Sought
+from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.audit_search import AuditQuery
 from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
@@ -75,9 +75,9 @@ def look(here: Authority, asked: Asked, before: int | None, by: str) -> Found:
 
     def work(tx: Connection) -> Found:
         sought, case = _sought(tx, asked)
-        kept = audit_search.newest(tx, sought, before, PAGE + 1)
+        kept = audit_search.search_entries(tx, sought, before, PAGE + 1)
         below = {"below": before} if before is not None else {}
-        audit_log.append(tx, here.now(), [Entry("audit.reviewed", by, detail=asked.detail() | below)])
+        audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail=asked.detail() | below)])
         called = _called(tx)
         return Found([_line(one, called) for one in kept[:PAGE]], kept[PAGE - 1].number if kept[PAGE:] else None, case)
 
@@ -89,50 +89,50 @@ def check(here: Authority, asked: Asked) -> None:
     here.store.look(lambda tx: _sought(tx, asked))
 
 
-def _sought(tx: Connection, asked: Asked) -> tuple[Sought, str | None]:
-    if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find(tx, asked.person)):
+def _sought(tx: Connection, asked: Asked) -> tuple[AuditQuery, str | None]:
+    if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find_person(tx, asked.person)):
         raise NotFound("audit.no-person")
     abouts, partners, case = _ids(tx, asked.reference) if asked.reference else (None, None, None)
     who = asked.person or None, asked.partner or None
-    return Sought(audit_sentences.acts_of(asked.kind), *who, abouts, asked.since, asked.until, partners), case
+    return AuditQuery(audit_sentences.acts_of(asked.kind), *who, abouts, asked.since, asked.until, partners), case
 
 
 def _ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
     """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft; and the
     case of a notice.
     """
-    named = [reference] if len(reference) > 12 else audit_search.ids_ending(tx, reference)
+    named = [reference] if len(reference) > 12 else audit_search.list_ids_ending(tx, reference)
     for one in named:
         if messages := _messages(tx, one):
             return (one, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
     for one in named:
         if case := _case_of(tx, one):
             return named, None, case
-    if not audit_search.newest(tx, Sought(abouts=named), None, 1):
+    if not audit_search.search_entries(tx, AuditQuery(abouts=named), None, 1):
         raise NotFound("audit.no-reference")
     return named, None, None
 
 
 def _messages(tx: Connection, case: str) -> list[tuple[str, str]]:
     """With whom each was exchanged, and its id."""
-    sent = outbox.search(tx, conversation_id=case, limit=None)
-    came = inbox.search(tx, FOREVER, conversation_id=case, limit=None)
+    sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
+    came = inbox.search_inbox(tx, FOREVER, conversation_id=case, limit=None)
     return [(one.recipient, one.message_id) for one in sent] + [(one.sender, one.message_id) for one in came]
 
 
 def _case_of(tx: Connection, message_id: str) -> str | None:
     with suppress(NotFound):
-        return outbox.get(tx, message_id).conversation_id
+        return outbox.get_delivery(tx, message_id).conversation_id
     with suppress(NotFound, Ambiguous):
-        return inbox.get(tx, message_id).conversation_id
+        return inbox.get_message(tx, message_id).conversation_id
     return None
 
 
 def _called(tx: Connection) -> dict[str, str]:
-    return {one.name: one.called for one in people.every(tx)} | {SYSTEM: "The gateway"}
+    return {one.name: one.called for one in people.list_people(tx)} | {SYSTEM: "The gateway"}
 
 
-def _line(kept: Kept, called: Mapping[str, str]) -> Line:
+def _line(kept: LoggedEntry, called: Mapping[str, str]) -> Line:
     detail = json.loads(kept.entry).get("detail", {})
     partner = _authority(kept.partner) if kept.partner else ""
     names = {"who": called.get(kept.actor, kept.actor), "about": called.get(kept.about or "", kept.about or "")}
@@ -165,8 +165,8 @@ def place(here: Authority, number: int, by: str) -> Placed:
     """One entry. That it was looked at is an entry too. Raises NotFound."""
 
     def work(tx: Connection) -> Placed:
-        kept, over = audit_search.one(tx, number), audit_search.checkpoint_over(tx, number)
-        audit_log.append(tx, here.now(), [Entry("audit.reviewed", by, detail={"entry": number})])
+        kept, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
         whole = merkle.leaf_hash(kept.entry.encode()) == kept.leaf
         return Placed(_line(kept, _called(tx)), kept.leaf, whole, over[0] if over else None)
 
@@ -189,13 +189,13 @@ def prove(here: Authority, number: int) -> Proof:
     """Make the proof, and check it (RFC 9162, 2.1.3). It reads the whole log. Raises NotFound, NotAllowed, or a Refusal."""
 
     def work(tx: Connection) -> Proof:
-        kept, over = audit_search.one(tx, number), audit_search.checkpoint_over(tx, number)
+        kept, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         if over is None:
             raise NotAllowed("audit.not-signed-yet")
         stamped = note.verify_checkpoint_with_trust(
             over[1], authority=here.code, trust=Trust({here.code: here.own_card})
         )
-        path, leaf = audit_log.inclusion(tx, number, stamped.size), merkle.leaf_hash(kept.entry.encode())
+        path, leaf = audit_log.prove_inclusion(tx, number, stamped.size), merkle.leaf_hash(kept.entry.encode())
         holds = merkle.included(leaf, number, stamped.size, path, stamped.root)
         return Proof(number, leaf, path, stamped, over[1], holds)
 

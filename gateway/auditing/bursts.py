@@ -13,7 +13,7 @@ from gateway.background import run_every
 from gateway.context import Authority
 from gateway.core.bursts import Noted
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 LOOK_EVERY = 5.0  # seconds
 
@@ -30,8 +30,8 @@ class _Kind:
 
 
 def counted(
-    here: Authority, entry: Entry, address: str = "", *, singly: int = 1, about: str | None = None
-) -> list[Entry]:
+    here: Authority, entry: AuditEntry, address: str = "", *, singly: int = 1, about: str | None = None
+) -> list[AuditEntry]:
     """What is to be written now of this entry, whose detail is one code: itself, it and those before it as one, or nothing.
 
     `about`: what those which are written together are about.
@@ -44,28 +44,28 @@ def counted(
     return [entry if noted.count == 1 else _together(kind, noted)]
 
 
-def note_in(tx: Connection, here: Authority, entry: Entry, address: str = "") -> None:
+def note_in(tx: Connection, here: Authority, entry: AuditEntry, address: str = "") -> None:
     """Write what is to be written of this entry now, in the caller's transaction."""
-    audit_log.append(tx, here.now(), counted(here, entry, address))
+    audit_log.append_entries(tx, here.now(), counted(here, entry, address))
 
 
-async def note(here: Authority, entry: Entry, address: str = "") -> None:
+async def note(here: Authority, entry: AuditEntry, address: str = "") -> None:
     """The same, in a transaction of its own, and in none where nothing is to be written. Raises StoreUnavailable."""
     if entries := counted(here, entry, address):
-        await here.store.write(lambda tx: audit_log.append(tx, here.now(), entries))
+        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), entries))
 
 
-def _together(kind: _Kind, noted: Noted) -> Entry:
+def _together(kind: _Kind, noted: Noted) -> AuditEntry:
     detail: dict[str, str | int] = {kind.word: " ".join(noted.words), "count": noted.count}
     if noted.addresses:
         detail["addresses"] = noted.addresses
-    return Entry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
+    return AuditEntry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
 
 
 def write(tx: Connection, here: Authority, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
     due = here.bursts.due(here.now(), everything=everything)
-    audit_log.append(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
+    audit_log.append_entries(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
 
 
 async def write_forever(here: Authority, stop: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from gateway.core.delivery import State
 from gateway.core.inbox_state import Standing
 from gateway.core.log_replay import stands_came, stands_sent
 from gateway.store import audit_log, owner, verify_queries
-from gateway.store.verify_queries import ACCEPTED, Held, Noted, Signed
+from gateway.store.verify_queries import ACCEPTED, HeldMessage, HeldReceipt, NotedEntry
 from keys import at_rest, receipt
 from keys.at_rest import Locked
 from keys.errors import Refusal
@@ -32,14 +32,14 @@ class Ends:
 def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Iterator[str]:
     """Every sentence on what does not fit the log. With the `ring`, every copy is opened too."""
     yield from _owner(tx, authority)
-    for number, name, partner, ours in verify_queries.unkept(tx):
+    for number, name, partner, ours in verify_queries.list_missing_messages(tx):
         lies = (
             f"was sent to {partner}, but it is not in the outbox"
             if ours
             else f"from {partner} was received, but it is not in the inbox"
         )
         yield f"Entry {number} says that message {name} {lies}."
-    for messages in (verify_queries.came(tx), verify_queries.sent(tx)):
+    for messages in (verify_queries.list_received_messages(tx), verify_queries.list_sent_messages(tx)):
         for one in messages:
             yield from _message(one, ring)
     yield from _receipts(tx, authority, ends)
@@ -47,12 +47,12 @@ def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Ite
 
 
 def _owner(tx: Connection, authority: str) -> Iterator[str]:
-    found = owner.read(tx)
+    found = owner.find_owner(tx)
     if found is None or found.authority != authority:
         yield f"The database does not name {authority} as its owner."
 
 
-def _message(one: Held, ring: Ring | None) -> Iterator[str]:
+def _message(one: HeldMessage, ring: Ring | None) -> Iterator[str]:
     act = "notice.queued" if one.sent else "message.kept"
     name = f"Message {one.message_id} {'to' if one.sent else 'from'} {one.partner}"
     made = next((entry for entry in reversed(one.noted) if entry.act == act), None)
@@ -76,7 +76,7 @@ def _message(one: Held, ring: Ring | None) -> Iterator[str]:
     yield from _copy(one, sealed, name, ring)
 
 
-def _stands(one: Held) -> bool:
+def _stands(one: HeldMessage) -> bool:
     try:
         if one.sent:
             return stands_sent(State(one.state), one.state_at, one.at, one.told)
@@ -85,7 +85,7 @@ def _stands(one: Held) -> bool:
         return False
 
 
-def _copy(one: Held, made: Noted, name: str, ring: Ring | None) -> Iterator[str]:
+def _copy(one: HeldMessage, made: NotedEntry, name: str, ring: Ring | None) -> Iterator[str]:
     if made.detail.get("copy", (digest := sha256(one.content).hexdigest())) != digest:
         yield f"{name}: the stored copy was changed since entry {made.number}."
     elif ring and one.data_key is not None:
@@ -99,7 +99,7 @@ def _copy(one: Held, made: Noted, name: str, ring: Ring | None) -> Iterator[str]
 
 def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
     count = 0
-    for entry, found in verify_queries.signed_for(tx, authority):
+    for entry, found in verify_queries.list_receipt_entries(tx, authority):
         if "count" in entry.detail:  # of many that were refused in one minute: no receipt of theirs is kept
             continue
         count += 1
@@ -116,12 +116,12 @@ def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
         yield f"There are {lie} receipts, but the log has entries for {count}."
 
 
-def _is_of(one: Signed, entry: Noted) -> bool:
+def _is_of(one: HeldReceipt, entry: NotedEntry) -> bool:
     result = "accepted" if entry.act in ACCEPTED else "rejected"
     if (one.message_id, one.result, one.at) != (entry.about, result, entry.at):
         return False
     if (logged := entry.detail.get("receipt")) is not None:  # then it is the very text
-        return logged == audit_log.digest_of(one.token)
+        return logged == audit_log.digest_text(one.token)
     try:
         said = receipt.claimed(one.token)
     except Refusal:
@@ -136,13 +136,13 @@ def _parts(said: Receipt) -> tuple[str, str | None, str, str]:
 def _accounts(tx: Connection) -> Iterator[str]:
     """Roles, scopes and whether an account counts: what the entries made of each."""
     known: dict[str, tuple[frozenset[str], bool, int]] = {}
-    for one in verify_queries.account_entries(tx):
+    for one in verify_queries.list_account_entries(tx):
         name = f"{one.act.partition('.')[0]} {one.about}"
         before, _, _ = known.get(name, (frozenset[str](), True, 0))
         said = one.detail.get("to", one.detail.get("roles", one.detail.get("scopes")))
         may = before if said is None else frozenset(str(said).split())
         known[name] = may, not one.act.endswith(".ended"), one.number
-    for name, may, active in verify_queries.accounts(tx):
+    for name, may, active in verify_queries.list_accounts(tx):
         if name not in known:
             yield f"The account of {name} exists, but has no entry."
             continue

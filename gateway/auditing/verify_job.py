@@ -14,7 +14,7 @@ from gateway.context import Authority
 from gateway.errors import NotAllowed
 from gateway.logs import failed
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry, Kept
+from gateway.store.audit_log import AuditEntry, LoggedEntry
 from keys.trust import Trust
 
 TOLD_EVERY = 1000  # entries
@@ -57,8 +57,8 @@ class Checks:
             trust = Trust({here.code: here.own_card})
             verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=self._watch))
             detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
-            entry = Entry("audit.verified", self.last.by, detail=detail)
-            here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
+            entry = AuditEntry("audit.verified", self.last.by, detail=detail)
+            here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
             self.last = replace(self.last, verdict=verdict)
         except Exception as why:  # noqa: BLE001 - nobody waits for this thread; the page says that there is no verdict
             failed("checking the audit log", why)
@@ -66,7 +66,7 @@ class Checks:
             self.last = replace(self.last, ended_at=here.now())
             self._turn.release()
 
-    def _watch(self, kept: Iterable[Kept], total: int) -> Iterator[Kept]:
+    def _watch(self, kept: Iterable[LoggedEntry], total: int) -> Iterator[LoggedEntry]:
         for number, one in enumerate(kept):
             if number % TOLD_EVERY == 0 and self.last:
                 self.last = replace(self.last, done=number, total=total)

@@ -29,8 +29,8 @@ from gateway.core.merkle import HASH_BYTES, consistent
 from gateway.errors import NotFound
 from gateway.logs import alarmed, failed
 from gateway.store import audit_log, partner_checkpoints
-from gateway.store.audit_log import Entry
-from gateway.store.partner_checkpoints import Alarmed, Summary
+from gateway.store.audit_log import AuditEntry
+from gateway.store.partner_checkpoints import AlarmedCheckpoint, CheckpointSummary
 from keys import note
 from keys.errors import Refusal
 
@@ -43,7 +43,7 @@ NO_SUCH_SIZE = "log.no-such-size"
 def witness(tx: Connection, here: Authority, partner: str, brought: Iterable[Brought]) -> None:
     """See the checkpoints that a partner's receipts brought; the receipts themselves have been verified."""
     made = {one.note: one.made_at for one in brought}  # a batch brings the same one many times
-    known = partner_checkpoints.largest(tx, partner) if made else None
+    known = partner_checkpoints.find_largest_checkpoint(tx, partner) if made else None
     for text, made_at in made.items():
         if known is not None and text == known.note:
             continue
@@ -56,43 +56,48 @@ def witness(tx: Connection, here: Authority, partner: str, brought: Iterable[Bro
 
 
 def _see(tx: Connection, here: Authority, partner: str, seen: Seen) -> None:
-    anew = partner_checkpoints.began_anew(tx, partner)
-    if partner_checkpoints.alarm_of(tx, partner) or (anew and seen.made_at <= anew):
+    anew = partner_checkpoints.find_restart_accepted(tx, partner)
+    if partner_checkpoints.find_alarm(tx, partner) or (anew and seen.made_at <= anew):
         return
-    largest, same_size = partner_checkpoints.largest(tx, partner), partner_checkpoints.of_size(tx, partner, seen.size)
+    largest, same_size = (
+        partner_checkpoints.find_largest_checkpoint(tx, partner),
+        partner_checkpoints.find_checkpoint_of_size(tx, partner, seen.size),
+    )
     alarm = judge(seen, same_size=same_size, largest=largest)
     if alarm:
         against = same_size if alarm is Alarm.FORK else largest
         assert against is not None  # noqa: S101 - that is what it contradicts
-        partner_checkpoints.add(tx, here.now(), partner, seen, alarm=alarm, against=against.note)
+        partner_checkpoints.add_partner_checkpoint(tx, here.now(), partner, seen, alarm=alarm, against=against.note)
         _raise_alarm(tx, here, partner, seen, against, alarm)
     elif largest is None or seen.size > largest.size:
-        partner_checkpoints.add(tx, here.now(), partner, seen, checked=largest is None)
+        partner_checkpoints.add_partner_checkpoint(tx, here.now(), partner, seen, checked=largest is None)
 
 
 def _raise_alarm(tx: Connection, here: Authority, partner: str, seen: Seen, against: Seen, alarm: Alarm) -> None:
     detail = {"alarm": alarm.value, "seen": seen.size, "before": against.size}
-    audit_log.append(tx, here.now(), [Entry("witness.alarm", SYSTEM, None, partner, detail=detail)])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("witness.alarm", SYSTEM, None, partner, detail=detail)])
     alarmed(partner, alarm.value)
 
 
 async def check(here: Authority, partner: str) -> None:
     """Have a partner prove that its log only grew, step by step as we saw it. Raises NotReached, StoreUnavailable."""
-    if await here.store.read(lambda tx: partner_checkpoints.alarm_of(tx, partner)):
+    if await here.store.read(lambda tx: partner_checkpoints.find_alarm(tx, partner)):
         return
-    steps = await here.store.read(lambda tx: partner_checkpoints.unchecked(tx, partner, STEPS))
+    steps = await here.store.read(lambda tx: partner_checkpoints.list_unchecked(tx, partner, STEPS))
     for old, new in pairwise(steps):
         proof = await _proof(here, partner, old.size, new.size)
         if proof is not None and consistent(old.size, old.root, new.size, new.root, proof):
-            await here.store.write(partial(partner_checkpoints.checked, now=here.now(), authority=partner, seen=new))
+            await here.store.write(
+                partial(partner_checkpoints.set_checked, now=here.now(), authority=partner, seen=new)
+            )
         else:
             await here.store.write(partial(_contradicted, here=here, partner=partner, seen=new, against=old))
             return
 
 
 def _contradicted(tx: Connection, here: Authority, partner: str, seen: Seen, against: Seen) -> None:
-    if partner_checkpoints.alarm_of(tx, partner) is None:
-        partner_checkpoints.contradicts(tx, partner, seen, against, Alarm.NO_PROOF)
+    if partner_checkpoints.find_alarm(tx, partner) is None:
+        partner_checkpoints.set_contradicted(tx, partner, seen, against, Alarm.NO_PROOF)
         _raise_alarm(tx, here, partner, seen, against, Alarm.NO_PROOF)
 
 
@@ -139,12 +144,14 @@ async def _check_one(here: Authority, partner: str) -> None:
         failed(f"checking the audit log of {partner}", why)
 
 
-def known(here: Authority) -> tuple[list[Summary], list[Alarmed]]:
+def known(here: Authority) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
     """How far each partner's log is known, and every alarm that stands."""
 
-    def look(tx: Connection) -> tuple[list[Summary], list[Alarmed]]:
-        found = [one for code in here.trust.authorities() if (one := partner_checkpoints.summary(tx, code))]
-        return found, partner_checkpoints.alarms(tx)
+    def look(tx: Connection) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
+        found = [
+            one for code in here.trust.authorities() if (one := partner_checkpoints.summarise_checkpoints(tx, code))
+        ]
+        return found, partner_checkpoints.list_alarms(tx)
 
     return here.store.look(look)
 
@@ -153,8 +160,8 @@ def accept(here: Authority, partner: str, *, by: str) -> None:
     """A person has rung the partner, and knows why its log began anew. Raises NotFound where no alarm stands."""
 
     def work(tx: Connection) -> None:
-        if not partner_checkpoints.end(tx, here.now(), partner):
+        if not partner_checkpoints.end_partner_checkpoints(tx, here.now(), partner):
             raise NotFound("witness.no-alarm", partner=labels.name_authority_in_full(partner))
-        audit_log.append(tx, here.now(), [Entry("witness.accepted", by, None, partner)])
+        audit_log.append_entries(tx, here.now(), [AuditEntry("witness.accepted", by, None, partner)])
 
     here.store.run(work)

@@ -11,7 +11,7 @@ from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
 from gateway.store import audit_log, correspondents
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.correspondents import Correspondent, Protection
 from keys import smime
 from schemas import codes
@@ -52,8 +52,10 @@ def enter(
     detail = {"protection": how} | ({"private_key": "refused"} if exposed else {})
 
     def write(tx: Connection) -> None:
-        correspondents.put(tx, kept)
-        audit_log.append(tx, here.now(), [Entry("correspondent.entered", by, authority, authority, detail=detail)])
+        correspondents.replace_correspondent(tx, kept)
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("correspondent.entered", by, authority, authority, detail=detail)]
+        )
 
     here.store.run(write)
     here.refresh_trust()
@@ -61,7 +63,7 @@ def enter(
 
 
 def _pick_certificate(here: Authority, address: str, certificate: bytes | str) -> smime.Recipient:
-    letters.signer(here)
+    letters.get_signer(here)
     file = certificate.encode() if isinstance(certificate, str) else certificate
     return smime.pick_recipient(file, address=address, now=here.now())
 
@@ -70,9 +72,9 @@ def remove(here: Authority, authority: str, by: str) -> None:
     """Write there no more; what waits for it is given up. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        if not correspondents.remove(tx, authority):
+        if not correspondents.delete_correspondent(tx, authority):
             raise NotFound("correspondent.not-found", authority=labels.name_authority_in_full(authority))
-        audit_log.append(tx, here.now(), [Entry("correspondent.removed", by, authority, authority)])
+        audit_log.append_entries(tx, here.now(), [AuditEntry("correspondent.removed", by, authority, authority)])
 
     here.store.run(write)
     here.refresh_trust()

@@ -14,7 +14,7 @@ from gateway.context import Authority
 from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, partners
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, Route
@@ -45,8 +45,8 @@ def known(here: Authority) -> list[Known]:
     """All partners, by authority."""
 
     def look(tx: Connection) -> list[Known]:
-        last = audit_search.last_with(tx, IN_TOUCH)
-        return [_known(one, last.get(one.authority)) for one in partners.every(tx)]
+        last = audit_search.list_last_acts(tx, IN_TOUCH)
+        return [_known(one, last.get(one.authority)) for one in partners.list_partners(tx)]
 
     return here.store.look(look)
 
@@ -55,8 +55,8 @@ def one(here: Authority, authority: str) -> Known:
     """One partner. Raises NotFound."""
 
     def look(tx: Connection) -> Known:
-        found = _known(partners.get(tx, authority), audit_search.last_with(tx, IN_TOUCH).get(authority))
-        return replace(found, about_nothing=inbox.about_nothing(tx).get(authority, (0,))[0])
+        found = _known(partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority))
+        return replace(found, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return here.store.look(look)
 
@@ -88,7 +88,7 @@ def examine(here: Authority, token: str) -> Card:
     card.check_routes(new)
     _check_own_door(here, new)
     try:
-        held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
+        held = card.read(here.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
         card.check_dates(new, here.now())
     else:
@@ -99,7 +99,7 @@ def examine(here: Authority, token: str) -> Card:
 def _check_own_door(here: Authority, new: Card) -> None:
     """Refuse a card that names another authority's gateway as its own: tokens for the one would be made for the other."""
     doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
-    others = [here.own_card, *(card.read(one.card) for one in here.store.look(partners.every))]
+    others = [here.own_card, *(card.read(one.card) for one in here.store.look(partners.list_partners))]
     for other in others:
         if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
             raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
@@ -108,7 +108,7 @@ def _check_own_door(here: Authority, new: Card) -> None:
 def changed_routes(here: Authority, new: Card) -> list[str]:
     """What a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
     try:
-        held = card.read(here.store.look(lambda tx: partners.get(tx, new.authority)).card)
+        held = card.read(here.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
         return []
     before, after = ({_in_words(route) for route in one.routes} for one in (held, new))
@@ -123,13 +123,13 @@ def _in_words(route: Route) -> str:
 
 def is_held(here: Authority, token: str) -> bool:
     """Do we hold this very card?"""
-    return any(held.card == token.strip() for held in here.store.look(partners.every))
+    return any(held.card == token.strip() for held in here.store.look(partners.list_partners))
 
 
 def is_known(here: Authority, new: Card) -> bool:
     """Was this card's fingerprint confirmed before, with an older card of the same authority?"""
     try:
-        held = here.store.look(lambda tx: partners.get(tx, new.authority))
+        held = here.store.look(lambda tx: partners.get_partner(tx, new.authority))
     except NotFound:
         return False
     return held.fingerprint == card.fingerprint(new)
@@ -141,9 +141,9 @@ def add(here: Authority, token: str, *, by: str) -> Card:
     kept = Partner(new.authority, new.serial, card.fingerprint(new), token.strip(), now, by)
 
     def write(tx: Connection) -> None:
-        partners.put(tx, kept)
-        audit_log.append(
-            tx, now, [Entry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
+        partners.replace_partner(tx, kept)
+        audit_log.append_entries(
+            tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         )
 
     here.store.run(write)

@@ -26,7 +26,7 @@ from gateway.authorities.postcode_archive import Damaged, NoTable
 from gateway.context import Authority
 from gateway.errors import Unusable
 from gateway.store import audit_log, postcodes
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from schemas import codes
 from schemas.message import Address, Message
 
@@ -61,14 +61,14 @@ class Imported:
 
 def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
     """Take in a directory, in the place of the one before. Raises Unusable where it is none, or less than half of that one."""
-    release = here.store.look(postcodes.newest_release) + 1
+    release = here.store.look(postcodes.get_newest_release) + 1
     kept = elsewhere = malformed = 0
     unknown: Counter[str] = Counter()
     areas: set[str] = set()
     table = rows(stream, unknown)
     while step := list(islice(table, STEP)):
         placed = {postcode: code for postcode, code in step if postcode and code}
-        here.store.run(partial(postcodes.put, release=release, placed=placed))
+        here.store.run(partial(postcodes.replace_postcodes, release=release, placed=placed))
         kept += len(placed)
         areas |= {_area(postcode) for postcode in placed}
         malformed += sum(not postcode for postcode, _ in step)
@@ -77,8 +77,8 @@ def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
     detail = {"postcodes": kept, "gone": 0, "unknown": unknown.total()}
 
     def end(tx: Connection) -> int:
-        detail["gone"] = postcodes.forget(tx, before=release)
-        audit_log.append(tx, here.now(), [Entry("postcodes.imported", by, detail=detail)])
+        detail["gone"] = postcodes.delete_old_postcodes(tx, before=release)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("postcodes.imported", by, detail=detail)])
         return detail["gone"]
 
     gone = here.store.run(end)
@@ -87,10 +87,10 @@ def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
 
 def _check_whole(here: Authority, release: int, kept: int, areas: set[str]) -> None:
     """Raises Unusable where the directory is a part only; what it held is known then, and nothing is taken away."""
-    before = here.store.look(lambda tx: postcodes.count(tx, before=release))
+    before = here.store.look(lambda tx: postcodes.count_old_postcodes(tx, before=release))
     if not kept or kept < LEAST * (before + kept):
         raise Unusable("postcodes.too-few", found=kept, before=before)
-    left = Counter(map(_area, here.store.look(lambda tx: postcodes.find_before(tx, release))))
+    left = Counter(map(_area, here.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
     if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
         raise Unusable("postcodes.too-few", "areas", areas=", ".join(lacking))
 
@@ -102,7 +102,7 @@ def _area(postcode: str) -> str:
 
 def authority_of(here: Authority, postcode: str) -> str | None:
     """The DfE code of the authority in which it lies; None where that is not known."""
-    return here.store.look(lambda tx: postcodes.find(tx, normal(postcode)))
+    return here.store.look(lambda tx: postcodes.find_postcode_authority(tx, normal(postcode)))
 
 
 def astray(here: Authority, notice: Message) -> str | None:

@@ -15,8 +15,8 @@ from gateway.context import SYSTEM, Authority
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, clients
-from gateway.store.audit_log import Entry
-from gateway.store.clients import Client
+from gateway.store.audit_log import AuditEntry
+from gateway.store.clients import ApiClient
 from keys import api_token
 from keys.errors import Refusal
 from schemas.hidden_signs import is_line
@@ -31,7 +31,7 @@ class NotLetIn(NotAllowed):
     """The client is not known, has ended, or its secret or token is wrong."""
 
 
-def actor(client: Client) -> str:
+def actor(client: ApiClient) -> str:
     """Who acts, as the audit log has it."""
     return f"{ACTOR}{client.id}"
 
@@ -48,11 +48,11 @@ def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: s
     if not wanted:
         raise NotAllowed("client.no-scope", scopes=", ".join(Scope))
     secret = api_token.new_secret()
-    client = Client(name, called, wanted, True, here.now(), by, api_token.digest(secret))
+    client = ApiClient(name, called, wanted, True, here.now(), by, api_token.digest(secret))
 
     def write(tx: Connection) -> None:
-        clients.add(tx, client)
-        _note(tx, here, Entry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
+        clients.add_client(tx, client)
+        _note(tx, here, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
 
     here.store.run(write)
     return secret
@@ -69,10 +69,10 @@ def end(here: Authority, name: str, by: str) -> None:
     """It is let in no more, and its tokens count no more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        client = clients.get(tx, name)
+        client = clients.get_client(tx, name)
         if client.active:  # it ends once
-            clients.put(tx, replace(client, active=False))
-            _note(tx, here, Entry("client.ended", by, name))
+            clients.update_client(tx, replace(client, active=False))
+            _note(tx, here, AuditEntry("client.ended", by, name))
 
     here.store.run(write)
 
@@ -85,11 +85,11 @@ def renew(here: Authority, name: str, by: str) -> str:
     secret = api_token.new_secret()
 
     def write(tx: Connection) -> None:
-        client = clients.get(tx, name)
+        client = clients.get_client(tx, name)
         if not client.active:
             raise _ended()
-        clients.put(tx, replace(client, secret=api_token.digest(secret)))
-        _note(tx, here, Entry("client.new-secret", by, name))
+        clients.update_client(tx, replace(client, secret=api_token.digest(secret)))
+        _note(tx, here, AuditEntry("client.new-secret", by, name))
 
     here.store.run(write)
     return secret
@@ -101,7 +101,7 @@ def _ended() -> NotLetIn:
 
 def knows(here: Authority, name: str, secret: str) -> bool:
     """Is this the secret of a client that may call? It takes as long for an id that nobody has."""
-    client = here.store.look(lambda tx: clients.find(tx, name))
+    client = here.store.look(lambda tx: clients.find_client(tx, name))
     return api_token.matches(secret, client.secret if client else None) and client is not None and client.active
 
 
@@ -113,17 +113,17 @@ def let_in(
     `address`: from where. Whatever is refused, it is refused in the same words, and noted in the same way.
     """
 
-    def write(tx: Connection) -> Client | None:
-        client = clients.find(tx, name)
+    def write(tx: Connection) -> ApiClient | None:
+        client = clients.find_client(tx, name)
         right = api_token.matches(secret, client.secret if client else None)
         if client is None or not (right and client.active):
             why = "unknown" if client is None else "secret" if client.active else "ended"
-            entry = Entry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
+            entry = AuditEntry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
             bursts.note_in(tx, here, entry, address)
             return None
-        clients.put(tx, replace(client, seen_at=here.now()))
-        entry = Entry("client.let-in", actor(client), client.id, detail={"through": "secret"})
-        audit_log.append(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
+        clients.update_client(tx, replace(client, seen_at=here.now()))
+        entry = AuditEntry("client.let-in", actor(client), client.id, detail={"through": "secret"})
+        audit_log.append_entries(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
     found = here.store.run(write)
@@ -134,23 +134,23 @@ def let_in(
     return token, scopes
 
 
-def _granted(client: Client, wanted: frozenset[str]) -> tuple[Scope, ...]:
+def _granted(client: ApiClient, wanted: frozenset[str]) -> tuple[Scope, ...]:
     if wanted - client.scopes:
         raise NotAllowed("client.scope")
     return tuple(sorted(one for one in client.scopes if not wanted or one in wanted))
 
 
-def of_token(here: Authority, token: str) -> tuple[Client, tuple[Scope, ...]]:
+def of_token(here: Authority, token: str) -> tuple[ApiClient, tuple[Scope, ...]]:
     """Whose token this is, and what it may do now. Raises NotLetIn."""
     try:
         granted = api_token.verify(token, audience=audience(here), ring=here.ring, now=here.now())
     except Refusal as why:
         raise NotLetIn("client.refused").with_words_of(why) from None
-    client = here.store.look(lambda tx: clients.find(tx, granted.client))
+    client = here.store.look(lambda tx: clients.find_client(tx, granted.client))
     if client is None or not client.active:
         raise _ended()
     return client, tuple(one for one in Scope if one in client.scopes and one in granted.scopes)
 
 
-def _note(tx: Connection, here: Authority, entry: Entry) -> None:
-    audit_log.append(tx, here.now(), [entry])
+def _note(tx: Connection, here: Authority, entry: AuditEntry) -> None:
+    audit_log.append_entries(tx, here.now(), [entry])

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway.context import Authority
 from gateway.errors import NotAllowed
 from gateway.store import idempotency
-from gateway.store.idempotency import Kept
+from gateway.store.idempotency import RepeatableRequest
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -52,19 +52,19 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
     digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
     claim = Claim(client, key, token_hex(16))
 
-    def write(tx: Connection) -> Kept | None:
+    def write(tx: Connection) -> RepeatableRequest | None:
         now = here.now()
-        idempotency.forget(tx, now - REMEMBERED)
-        old = idempotency.find(tx, client, key)
+        idempotency.delete_old_requests(tx, now - REMEMBERED)
+        old = idempotency.find_request(tx, client, key)
         if old is None:
-            if idempotency.begin(tx, Kept(client, key, digest, claim.token, now)):
+            if idempotency.add_request(tx, RepeatableRequest(client, key, digest, claim.token, now)):
                 return None
             raise _under_way()
         if not compare_digest(old.said, digest):
             raise OtherRequest("once.other-request")
         if old.status is not None:
             return old
-        if now - old.begun_at < UNDER_WAY or not idempotency.take_over(tx, old, claim.token, now):
+        if now - old.begun_at < UNDER_WAY or not idempotency.take_over_request(tx, old, claim.token, now):
             raise _under_way()
         return None
 
@@ -79,8 +79,8 @@ def _under_way() -> NotAllowed:
 def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:
     """In the transaction of the effect: this is its answer. Raises NotAllowed where another try took this one's place."""
     locked = at_rest.lock(answer.body, about=_about(claim.client, claim.key), ring=here.ring)
-    ended = Kept(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
-    if not idempotency.end(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
+    ended = RepeatableRequest(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
+    if not idempotency.set_request_answer(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
         raise _under_way()
 
 
@@ -88,11 +88,11 @@ def settle(here: Authority, claim: Claim, answer: Answer) -> None:
     """Afterwards: what was refused is kept too, and what failed on our side is forgotten."""
 
     def write(tx: Connection) -> None:
-        kept = idempotency.find(tx, claim.client, claim.key)
+        kept = idempotency.find_request(tx, claim.client, claim.key)
         if kept is None or kept.status is not None or kept.claim != claim.token:
             return
         if answer.status >= 500:
-            idempotency.drop(tx, claim.client, claim.key, claim.token)
+            idempotency.delete_claim(tx, claim.client, claim.key, claim.token)
         else:
             keep(tx, here, claim, answer)
 
@@ -104,7 +104,7 @@ def also(here: Authority, claim: Claim, told: Callable[[str], Answer]) -> Callab
     return lambda tx, made: keep(tx, here, claim, told(made))
 
 
-def _opened(here: Authority, kept: Kept) -> Answer:
+def _opened(here: Authority, kept: RepeatableRequest) -> Answer:
     assert kept.content is not None  # noqa: S101 - it has its answer
     assert kept.status is not None  # noqa: S101
     body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_about(kept.client, kept.key), ring=here.ring)

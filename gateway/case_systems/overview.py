@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from gateway.case_systems import webhooks as flow
 from gateway.context import Authority
 from gateway.store import audit_log, clients, webhooks
-from gateway.store.clients import Client
+from gateway.store.clients import ApiClient
 from gateway.store.webhooks import Webhook
 
 
@@ -26,15 +26,15 @@ class Told:
 class System:
     """One case system."""
 
-    client: Client
+    client: ApiClient
     told: tuple[Told, ...]
 
 
-def every(here: Authority) -> list[tuple[Client, list[Webhook]]]:
+def every(here: Authority) -> list[tuple[ApiClient, list[Webhook]]]:
     """All, those that may call first; each with its webhooks."""
 
-    def read(tx: Connection) -> tuple[list[Client], list[Webhook]]:
-        return clients.every(tx), webhooks.every(tx)
+    def read(tx: Connection) -> tuple[list[ApiClient], list[Webhook]]:
+        return clients.list_clients(tx), webhooks.list_webhooks(tx)
 
     found, hooks = here.store.look(read)
     by_use = sorted(found, key=lambda one: (not one.active, one.id))
@@ -45,14 +45,14 @@ def look(here: Authority, name: str) -> System:
     """One of them. Raises NotFound."""
 
     def read(tx: Connection) -> System:
-        client = clients.get(tx, name)
-        return System(client, tuple(_told(tx, hook) for hook in webhooks.of_client(tx, name)))
+        client = clients.get_client(tx, name)
+        return System(client, tuple(_told(tx, hook) for hook in webhooks.list_client_webhooks(tx, name)))
 
     return here.store.look(read)
 
 
 def _told(tx: Connection, hook: Webhook) -> Told:
-    before = audit_log.after(tx, hook.next_entry - 1, 1) if hook.next_entry else []
+    before = audit_log.list_entries_from(tx, hook.next_entry - 1, 1) if hook.next_entry else []
     entries = flow.ahead(tx, hook)
     waiting = sum(one.event in hook.events for _, happened in entries for one in happened)
     until = before[0].at if before and before[0].at >= hook.made_at else None

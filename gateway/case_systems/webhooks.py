@@ -26,8 +26,8 @@ from gateway.core.webhook_events import Event, Happening
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.logs import failed
 from gateway.store import audit_log, clients, webhooks
-from gateway.store.audit_log import Entry, Kept
-from gateway.store.clients import Client
+from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.clients import ApiClient
 from gateway.store.webhooks import Webhook
 from keys import at_rest, webhook
 from keys.at_rest import Locked
@@ -52,14 +52,14 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
 
     def write(tx: Connection) -> Webhook:
-        _check_scope(clients.get(tx, client))
-        if webhooks.count(tx, client) >= MOST:
+        _check_scope(clients.get_client(tx, client))
+        if webhooks.count_webhooks(tx, client) >= MOST:
             raise NotAllowed("webhook.too-many", most=MOST)
-        if any((one.url, one.events) == (url, wanted) for one in webhooks.of_client(tx, client)):
+        if any((one.url, one.events) == (url, wanted) for one in webhooks.list_client_webhooks(tx, client)):
             raise NotAllowed("webhook.exists")
-        begins = replace(hook, next_entry=audit_log.head(tx).size)
-        webhooks.add(tx, begins)
-        audit_log.append(tx, now, [Entry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
+        begins = replace(hook, next_entry=audit_log.get_tree_head(tx).size)
+        webhooks.add_webhook(tx, begins)
+        audit_log.append_entries(tx, now, [AuditEntry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
         also(tx, begins, webhook.shown(secret))
         return begins
 
@@ -73,7 +73,7 @@ def _check(here: Authority, url: str, events: Collection[Event]) -> None:
         raise NotAllowed("webhook.no-event", events=", ".join(Event))
 
 
-def _check_scope(client: Client) -> None:
+def _check_scope(client: ApiClient) -> None:
     if not (client.active and Scope.WEBHOOKS in client.scopes):
         raise NotAllowed("webhook.no-scope", scope=Scope.WEBHOOKS)
 
@@ -82,8 +82,8 @@ def remove(here: Authority, client: str, by: str, name: str) -> None:
     """Nothing is told there any more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        webhooks.remove(tx, client, name)
-        audit_log.append(tx, here.now(), [Entry("webhook.removed", by, name)])
+        webhooks.delete_webhook(tx, client, name)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("webhook.removed", by, name)])
 
     here.store.run(write)
 
@@ -92,8 +92,8 @@ def resume(here: Authority, name: str, by: str) -> None:
     """One that was given up goes on where it stood. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        webhooks.resume(tx, name, here.now())
-        audit_log.append(tx, here.now(), [Entry("webhook.resumed", by, name)])
+        webhooks.resume_webhook(tx, name, here.now())
+        audit_log.append_entries(tx, here.now(), [AuditEntry("webhook.resumed", by, name)])
 
     here.store.run(write)
 
@@ -106,7 +106,7 @@ async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
 
 async def tell_now(here: Authority) -> None:
     """Tell every webhook that is due what it was not told yet; one that is slow holds up no other."""
-    found = await here.store.read(lambda tx: webhooks.due(tx, here.now()))
+    found = await here.store.read(lambda tx: webhooks.list_webhooks_due(tx, here.now()))
     for ended in await asyncio.gather(*(_tell(here, hook) for hook in found), return_exceptions=True):
         if isinstance(ended, Exception):  # of one, which must not keep the others from being told
             failed("webhook", ended)
@@ -117,7 +117,7 @@ async def _tell(here: Authority, hook: Webhook) -> None:
     if not entries:
         return
     now = here.now()
-    if not await here.store.write(lambda tx: webhooks.claim(tx, hook, now, now + CLAIM)):
+    if not await here.store.write(lambda tx: webhooks.claim_webhook(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
         told = entry.leaf.hex()[
@@ -134,18 +134,18 @@ async def _tell(here: Authority, hook: Webhook) -> None:
 
 
 def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timedelta) -> Webhook:
-    return webhooks.told(tx, hook, to, here.now() + wait)
+    return webhooks.set_webhook_told(tx, hook, to, here.now() + wait)
 
 
-def ahead(tx: Connection, hook: Webhook) -> list[tuple[Kept, list[Happening]]]:
+def ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
     """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [(one, _happened(tx, one)) for one in audit_log.after(tx, hook.next_entry, AT_ONCE)]
+    return [(one, _happened(tx, one)) for one in audit_log.list_entries_from(tx, hook.next_entry, AT_ONCE)]
 
 
-def _happened(tx: Connection, one: Kept) -> list[Happening]:
+def _happened(tx: Connection, one: LoggedEntry) -> list[Happening]:
     """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
     try:
-        changed = webhooks.changed_by(tx, one.act, one.about, one.partner)
+        changed = webhooks.list_changed_messages(tx, one.act, one.about, one.partner)
         return webhook_events.of_entry(one.act, one.about, one.partner, changed)
     except StoreUnavailable:
         raise
@@ -179,8 +179,8 @@ def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None
     again = next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
     if now - since >= DEAD_AFTER:
         again = None
-        audit_log.append(tx, now, [Entry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])
-    webhooks.failed(tx, hook, now, again, why)
+        audit_log.append_entries(tx, now, [AuditEntry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])
+    webhooks.set_webhook_failed(tx, hook, now, again, why)
 
 
 def _hosts(here: Authority) -> frozenset[str]:

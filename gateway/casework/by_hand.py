@@ -16,8 +16,8 @@ from gateway.core.causes import build_cause
 from gateway.core.delivery import State
 from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
-from gateway.store.audit_log import Entry
-from gateway.store.calls import Kept
+from gateway.store.audit_log import AuditEntry
+from gateway.store.calls import StoredCall
 from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
@@ -30,7 +30,7 @@ ENDED = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PhoneCall:
     """With whom an officer of ours spoke, and when."""
 
     spoken_to: str
@@ -38,92 +38,101 @@ class Call:
     note: str | None = None
 
 
-def hand_over(here: Authority, message_id: str, call: Call, by: str) -> None:
-    """The notice was handed over by telephone: that closes the gap which their acknowledgement would have closed.
+def record_handover(here: Authority, message_id: str, call: PhoneCall, by: str) -> None:
+    """Record that the notice was handed over by telephone: that closes the gap which an acknowledgement would close.
 
     The sealed notice still goes there. Raises NotFound, or NotAllowed where it is no transfer notice, or is at its end.
     """
-    sent = _live(here, message_id, ("TransferNotice",))
-    _check(here, sent, call)
-    kept = _kept(here, message_id, call, None, by)
+    sent = _get_live_notice(here, message_id, ("TransferNotice",))
+    _check_call(here, sent, call)
+    stored_call = _lock_call(here, message_id, call, None, by)
 
-    def write(tx: Connection) -> None:
-        calls.add(tx, kept)
-        audit_log.append(tx, here.now(), [Entry("notice.handed-over", by, message_id, sent.recipient, sent.digest)])
+    def write_handover(tx: Connection) -> None:
+        calls.add_call(tx, stored_call)
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("notice.handed-over", by, message_id, sent.recipient, sent.digest)]
+        )
 
-    here.store.run(write)
+    here.store.run(write_handover)
 
 
-def outcome_told(here: Authority, message_id: str, result: str, call: Call, by: str) -> None:
-    """They told us by telephone, or otherwise, what became of the child, or whether they know it: that ends the notice.
+def record_outcome(here: Authority, message_id: str, result: str, call: PhoneCall, by: str) -> None:
+    """Record what became of the child, or whether they know it, as they told us by telephone: that ends the notice.
 
     Raises NotFound, or NotAllowed where it is no notice that is answered, is at its end, or has no such result.
     """
-    sent = _live(here, message_id, tuple(TOLD))
-    _check(here, sent, call)
+    sent = _get_live_notice(here, message_id, tuple(TOLD))
+    _check_call(here, sent, call)
     known = codes.labels(TOLD[sent.kind])
     if result not in known:
         raise NotAllowed("call.other-result", result=result, known=", ".join(known))
-    kept = _kept(here, message_id, call, result, by)
+    stored_call = _lock_call(here, message_id, call, result, by)
 
-    def write(tx: Connection) -> None:
+    def write_outcome(tx: Connection) -> None:
         reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
-            raise too_late(_name_status(outbox.get(tx, message_id)))
-        calls.add(tx, kept)
-        entry = Entry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
-        audit_log.append(tx, here.now(), [entry])
+        if not outbox.advance_delivery(
+            tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause
+        ):
+            raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
+        calls.add_call(tx, stored_call)
+        entry = AuditEntry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
+        audit_log.append_entries(tx, here.now(), [entry])
 
-    here.store.run(write)
+    here.store.run(write_outcome)
 
 
-def close(here: Authority, message_id: str, by: str) -> None:
+def close_notice(here: Authority, message_id: str, by: str) -> None:
     """Close a transfer notice without waiting for the outcome: an officer there accepted it, or a call is recorded.
 
     Raises NotFound, or NotAllowed where neither is so, or it is at its end.
     """
-    sent = _live(here, message_id, ("TransferNotice",))
+    sent = _get_live_notice(here, message_id, ("TransferNotice",))
     accepted = sent.state is State.ACKNOWLEDGED and sent.protection == "sealed"
     if not (accepted or sent.handed_over_at):
         raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
     ground = "accepted" if accepted else "handed over by telephone"
 
-    def write(tx: Connection) -> None:
+    def write_closing(tx: Connection) -> None:
         reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
-        if not outbox.advance(tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause):
-            raise too_late(_name_status(outbox.get(tx, message_id)))
-        entry = Entry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
-        audit_log.append(tx, here.now(), [entry])
+        if not outbox.advance_delivery(
+            tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause
+        ):
+            raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
+        entry = AuditEntry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
+        audit_log.append_entries(tx, here.now(), [entry])
 
-    here.store.run(write)
-
-
-def recorded(here: Authority, message_id: str) -> list[tuple[Kept, Call | None]]:
-    """The calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
-    return [(kept, opened(here, kept)) for kept in here.store.look(lambda tx: calls.about(tx, message_id))]
+    here.store.run(write_closing)
 
 
-def _kept(here: Authority, message_id: str, call: Call, result: str | None, by: str) -> Kept:
-    said = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
-    locked = at_rest.lock(said, about=_about(message_id), ring=here.ring)
-    return Kept(message_id, call.at, result, here.now(), by, locked.data_key, locked.content)
+def list_recorded_calls(here: Authority, message_id: str) -> list[tuple[StoredCall, PhoneCall | None]]:
+    """List the calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
+    return [
+        (stored_call, open_call(here, stored_call))
+        for stored_call in here.store.look(lambda tx: calls.list_calls(tx, message_id))
+    ]
 
 
-def opened(here: Authority, kept: Kept) -> Call | None:
-    """One of them."""
-    if kept.data_key is None:
+def _lock_call(here: Authority, message_id: str, call: PhoneCall, result: str | None, by: str) -> StoredCall:
+    words = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
+    locked = at_rest.lock(words, about=_call_context(message_id), ring=here.ring)
+    return StoredCall(message_id, call.at, result, here.now(), by, locked.data_key, locked.content)
+
+
+def open_call(here: Authority, stored_call: StoredCall) -> PhoneCall | None:
+    """Open one of them; None where its key was destroyed."""
+    if stored_call.data_key is None:
         return None
-    locked = Locked(kept.data_key, kept.content)
-    said = json.loads(at_rest.unlock(locked, about=_about(kept.message_id), ring=here.ring))
-    return Call(said["spoken_to"], kept.at, said["note"])
+    locked = Locked(stored_call.data_key, stored_call.content)
+    words = json.loads(at_rest.unlock(locked, about=_call_context(stored_call.message_id), ring=here.ring))
+    return PhoneCall(words["spoken_to"], stored_call.at, words["note"])
 
 
-def _about(message_id: str) -> str:
+def _call_context(message_id: str) -> str:
     return f"call/{message_id}"
 
 
-def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
-    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+def _get_live_notice(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
+    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in kinds:
         raise NotAllowed("call.other-kind")
     if sent.state in ENDED:
@@ -131,7 +140,7 @@ def _live(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
     return sent
 
 
-def _check(here: Authority, sent: Delivery, call: Call) -> None:
+def _check_call(here: Authority, sent: Delivery, call: PhoneCall) -> None:
     if not sent.queued_at - CLOCK_SKEW <= call.at <= here.now() + CLOCK_SKEW:
         raise NotAllowed("call.other-time")
     if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):

@@ -17,7 +17,7 @@ from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
 from gateway.errors import NotAllowed
 from gateway.exchange import hear_mail
 from gateway.store import audit_log, mail_replies, outbox
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys import at_rest
@@ -29,109 +29,121 @@ BY_MAIL = (State.QUEUED, State.SENT, State.FAILED, State.ACCEPTED_BY_MAIL, State
 # from which a mail may move a letter: nobody signed anything about it, and it is not at its end
 
 
-def read(here: Authority, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
-    """One reply, opened for a person, and the notice that it is about; no text where its key was destroyed. Raises NotFound."""
+def read_mail_reply(here: Authority, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
+    """Open a reply for a person, with the notice that it is about; no text where its key was destroyed."""
 
-    def look(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
-        reply = mail_replies.get(tx, number)
-        sent = outbox.get(tx, reply.message_id)
-        audit_log.append(tx, here.now(), [Entry("reply.read", by, sent.message_id, sent.recipient)])
-        return reply, sent, Locked(*mail_replies.locked(tx, number))
+    def get_and_log(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
+        reply = mail_replies.get_mail_reply(tx, number)
+        sent = outbox.get_delivery(tx, reply.message_id)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("reply.read", by, sent.message_id, sent.recipient)])
+        return reply, sent, Locked(*mail_replies.get_locked_mail_reply(tx, number))
 
-    reply, sent, copy = here.store.run(look)
+    reply, sent, copy = here.store.run(get_and_log)
     try:
-        text = hear_mail.read_text(at_rest.unlock(copy, about=hear_mail.about(reply.message_id), ring=here.ring))
+        text = hear_mail.read_mail_text(
+            at_rest.unlock(copy, about=hear_mail.mail_context(reply.message_id), ring=here.ring)
+        )
     except Destroyed:
         text = None
     return reply, sent, text
 
 
-def judge(here: Authority, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:
+def judge_mail_reply(
+    here: Authority, number: int, judgement: Judgement, by: str, also: Also | None = None
+) -> MailReply:
     """Write down what an officer read in a reply; the notice moves, where nobody has said anything better of it since.
 
     What was judged may be judged otherwise. Raises NotFound, or NotAllowed where it is a report, or is judged so already.
     """
 
-    def write(tx: Connection) -> MailReply:
-        reply = mail_replies.get(tx, number)
-        others = [one for one in mail_replies.about(tx, [reply.message_id]) if one.number != number]
-        _check(reply, others, judgement)
-        sent = outbox.get(tx, reply.message_id)
-        if not mail_replies.judge(tx, here.now(), reply, judgement, by):
-            raise _already()
-        to = _where_to(sent, reply, others, judgement)
+    def write_judgement(tx: Connection) -> MailReply:
+        reply = mail_replies.get_mail_reply(tx, number)
+        others = [
+            other_reply
+            for other_reply in mail_replies.list_mail_replies_about(tx, [reply.message_id])
+            if other_reply.number != number
+        ]
+        _check_judgement(reply, others, judgement)
+        sent = outbox.get_delivery(tx, reply.message_id)
+        if not mail_replies.set_judgement(tx, here.now(), reply, judgement, by):
+            raise _already_judged()
+        to = _choose_state(sent, reply, others, judgement)
         if to is not None:
-            reason, cause = _reason(reply, judgement), EMAIL if to is State.REJECTED else None
-            outbox.advance(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
-        audit_log.append(tx, here.now(), _entries(sent, reply, judgement, by, to))
+            reason, cause = _judgement_reason(reply, judgement), EMAIL if to is State.REJECTED else None
+            outbox.advance_delivery(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
+        audit_log.append_entries(tx, here.now(), _judgement_entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)
-        return mail_replies.get(tx, number)
+        return mail_replies.get_mail_reply(tx, number)
 
-    return here.store.run(write)
+    return here.store.run(write_judgement)
 
 
-def _entries(sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: State | None) -> list[Entry]:
+def _judgement_entries(
+    sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: State | None
+) -> list[AuditEntry]:
     about, partner, digest = sent.message_id, sent.recipient, sent.digest
-    judged = Entry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
+    judged = AuditEntry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
     match to:
         case None:
             return [judged]
         case State.ACCEPTED_BY_MAIL:
-            return [Entry("notice.accepted-by-mail", by, about, partner, digest, {"worth": worth(reply)})]
+            return [AuditEntry("notice.accepted-by-mail", by, about, partner, digest, {"worth": describe_worth(reply)})]
         case State.REJECTED:
-            return [Entry("notice.not-accepted", by, about, partner, digest, {"worth": worth(reply)})]
+            return [AuditEntry("notice.not-accepted", by, about, partner, digest, {"worth": describe_worth(reply)})]
         case State.FAILED:
-            return [judged, Entry("notice.came-back", by, about, partner, digest)]
+            return [judged, AuditEntry("notice.came-back", by, about, partner, digest)]
         case _:
-            return [Entry("notice.not-from-a-person", by, about, partner, digest)]
+            return [AuditEntry("notice.not-from-a-person", by, about, partner, digest)]
 
 
-def _check(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> None:
+def _check_judgement(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> None:
     if reply.stage is Stage.JUDGED and reply.judgement is judgement:
-        raise _already()
-    came_back = any(one.what is What.REPORT and one.number > reply.number for one in others)
+        raise _already_judged()
+    came_back = any(other_reply.what is What.REPORT and other_reply.number > reply.number for other_reply in others)
     if reply.what is What.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
         raise NotAllowed("mail-reply.came-back")
 
 
-def _already() -> NotAllowed:
+def _already_judged() -> NotAllowed:
     return NotAllowed("mail-reply.already")
 
 
-def _where_to(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:
-    """How the notice stands then; None where it stays: somebody signed something about it, it has ended, or nothing had moved it."""
+def _choose_state(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:
+    """Return how the notice stands then; None where it stays: it is signed, has ended, or nothing had moved it."""
     to = BECOMES[judgement]
     if judgement is Judgement.NO_PERSON:
-        if not _alone_moved_it(sent, reply, others):
+        if not _was_moved_by(sent, reply, others):
             return None
-        if any(one.what is What.REPORT for one in others):
+        if any(other_reply.what is What.REPORT for other_reply in others):
             to = State.FAILED  # as it stood before
     movable = sent.protection != "sealed" and sent.state in BY_MAIL and may_move(sent.state, to)
     return to if movable else None
 
 
-def _alone_moved_it(sent: Delivery, reply: MailReply, others: Sequence[MailReply]) -> bool:
-    """Does the notice stand as this reply was judged, and no other like it?"""
+def _was_moved_by(sent: Delivery, reply: MailReply, others: Sequence[MailReply]) -> bool:
+    """Tell whether the notice stands as this reply was judged, and no other like it."""
     if reply.stage is not Stage.JUDGED or reply.judgement is None or BECOMES[reply.judgement] is not sent.state:
         return False
-    return not any(one.stage is Stage.JUDGED and one.judgement is reply.judgement for one in others)
+    return not any(
+        other_reply.stage is Stage.JUDGED and other_reply.judgement is reply.judgement for other_reply in others
+    )
 
 
-def _reason(reply: MailReply, judgement: Judgement) -> str:
+def _judgement_reason(reply: MailReply, judgement: Judgement) -> str:
     match judgement:
         case Judgement.ACCEPTED:
-            return f"accepted by email: {worth(reply)}"
+            return f"accepted by email: {describe_worth(reply)}"
         case Judgement.NOT_ACCEPTED:
-            return f"not accepted, by email: {worth(reply)}"
+            return f"not accepted, by email: {describe_worth(reply)}"
         case Judgement.NO_PERSON:
             return "the email reply was not from a person"
         case _:
             assert_never(judgement)
 
 
-def worth(reply: MailReply) -> str:
-    """Return how good an answer it is, in words."""
+def describe_worth(reply: MailReply) -> str:
+    """Describe how good an answer it is."""
     domain = reply.domain or "an unclear address"
     if reply.signed:
         return f"an email from {domain}, signed with the certificate held here"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
-from gateway.casework.message_summary import Stands, stands
+from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.context import Authority
 from gateway.copies import Copy, Machine
 from gateway.core import labels, open_actions, safeguards
@@ -30,8 +30,8 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import Search
 from gateway.store import assignments, audit_log, calls, inbox, mail_replies, outbox, people
-from gateway.store.audit_log import Entry, Kept
-from gateway.store.inbox import Item
+from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
@@ -42,7 +42,7 @@ THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the oth
 
 
 @dataclass(frozen=True, slots=True)
-class Notice(Stands):
+class CaseNotice(MessageSummary):
     """One message of the case, and what may be done with it."""
 
     message: Message | None = field(repr=False, kw_only=True)  # None: it was not opened, or its key was destroyed
@@ -52,34 +52,34 @@ class Notice(Stands):
 
     @property
     def partner_name(self) -> str:
-        """The other authority."""
+        """Return the name of the other authority."""
         return codes.authority_name(self.partner) or self.partner
 
     @property
     def title(self) -> str:
-        """What it is, in words."""
+        """Return what it is, in words."""
         return labels.name_kind(self.kind)
 
     @property
     def is_task(self) -> bool:
-        """Is it a reply that does not fit, and nobody has looked at it?"""
+        """Tell whether it is a reply that does not fit, and nobody has looked at it."""
         return self.state in UNFIT
 
     @property
     def why(self) -> str:
-        """Why it has no effect."""
+        """Return why it has no effect."""
         return labels.explain_misfit(self.misfit) if self.misfit else ""
 
     @property
     def ring(self) -> str:
-        """Who there wrote it; nobody where it does not say."""
+        """Return who there wrote it; nobody where it does not say."""
         body = self.message.body if self.message else None
         officer: Officer | None = getattr(body, "officer", None) or getattr(body, "ring", None)
         return f"{officer.name}, {officer.phone_no}" if officer else ""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class CaseSubject:
     """Whom a page is about on which one acts: so that two cases in two windows are not taken for each other."""
 
     reference: str
@@ -87,14 +87,14 @@ class About:
 
     @property
     def name(self) -> str:
-        """What the child is called."""
+        """Return the name of the child."""
         if self.child is None:
             return "This child"
         return " ".join(filter(None, (self.child.forename, self.child.surname)))
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseEvent:
     """Something that has happened."""
 
     at: datetime
@@ -109,57 +109,61 @@ class Case:
     """The whole of it."""
 
     case: str
-    notices: Sequence[Notice]  # the newest first
-    steps: Sequence[Step]  # the newest first
-    readings: Sequence[Step]
+    notices: Sequence[CaseNotice]  # the newest first
+    steps: Sequence[CaseEvent]  # the newest first
+    readings: Sequence[CaseEvent]
     assigned: Sequence[str]
     search: Search | None = None  # where one went to more than one authority
     opener: str = ""  # who opened it: an authority, or nobody where we did
     mails: Sequence[MailReply] = ()  # in answer to our letters, the newest first
 
     @property
-    def openings(self) -> Sequence[Notice]:
-        """The notices that opened it, the newest first."""
-        return [one for one in self.notices if one.kind in OPENS_A_CASE]
+    def openings(self) -> Sequence[CaseNotice]:
+        """List the notices that opened it, the newest first."""
+        return [notice for notice in self.notices if notice.kind in OPENS_A_CASE]
 
     @property
-    def misfits(self) -> Sequence[Notice]:
-        """The replies at which somebody has to look, the newest first."""
-        return [one for one in self.notices if one.is_task]
+    def misfits(self) -> Sequence[CaseNotice]:
+        """List the replies at which somebody has to look, the newest first."""
+        return [notice for notice in self.notices if notice.is_task]
 
     @property
-    def head(self) -> Notice | None:
-        """The notice that opened the case here, or the newest in its place, by the same authority.
+    def head(self) -> CaseNotice | None:
+        """Return the notice that opened the case here, or the newest in its place, by the same authority.
 
         A correction takes its place; so does whatever we ask of others about the child for whom we search. What anybody else
         adds to the case never does.
         """
-        mine = [one for one in reversed(self.openings) if (one.partner if one.lies == "came" else "") == self.opener]
+        mine = [
+            notice
+            for notice in reversed(self.openings)
+            if (notice.partner if notice.lies == "came" else "") == self.opener
+        ]
         if not mine:
             return None
         head, places = mine[0], {mine[0].message_id}
-        for one in mine[1:]:
-            replaces = one.message.header.supersedes if one.message else None
-            if replaces in places or (not self.opener and head.kind in SEARCHES and one.kind in SEARCHES):
-                head = one
-                places.add(one.message_id)
+        for notice in mine[1:]:
+            replaces = notice.message.header.supersedes if notice.message else None
+            if replaces in places or (not self.opener and head.kind in SEARCHES and notice.kind in SEARCHES):
+                head = notice
+                places.add(notice.message_id)
         return head
 
     @property
     def child(self) -> Child | None:
-        """Whom it is about; None where no child is named at its head."""
+        """Return whom it is about; None where no child is named at its head."""
         return getattr(self.head.message.body, "child", None) if self.head and self.head.message else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _CaseRecords:
     """What one look into the store found, still locked."""
 
-    shown: Sequence[tuple[Delivery | Item, Copy]]
+    shown: Sequence[tuple[Delivery | InboxItem, Copy]]
     duties: Mapping[tuple[str, str], Owed]
-    done: Sequence[Step]
-    readings: Sequence[Step]
-    calls: Sequence[calls.Kept]
+    done: Sequence[CaseEvent]
+    readings: Sequence[CaseEvent]
+    calls: Sequence[calls.StoredCall]
     called: Mapping[str, str]
     assigned: Sequence[str]
     wide: bool
@@ -167,80 +171,88 @@ class _Read:
     mails: Sequence[MailReply]
 
 
-def look(here: Authority, case: str, by: str) -> Case:
-    """The case, opened for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
+def open_case(here: Authority, case: str, by: str) -> Case:
+    """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = deadlines.read(here.config)
-    found = here.store.run(lambda tx: _read(tx, here, case, terms, by))
+    records = here.store.run(lambda tx: _read_case(tx, here, case, terms, by))
     notices = [
-        _notice(one, _open_held(here, copy), found.duties.get(_key(one)), here.now().date())
-        for one, copy in found.shown
+        _build_case_notice(
+            message, _open_held_copy(here, copy), records.duties.get(_message_key(message)), here.now().date()
+        )
+        for message, copy in records.shown
     ]
-    done = [*found.done, *(_call(here, kept, found.called) for kept in found.calls)]
+    done = [*records.done, *(_build_call_step(here, stored_call, records.called) for stored_call in records.calls)]
     return Case(
         case,
-        sorted(notices, key=lambda one: (one.at, one.message_id), reverse=True),
-        list(_together(_newest_first(done))),
-        list(_together(_newest_first(found.readings))),
-        found.assigned,
-        search.look(here, case, by) if found.wide else None,
-        found.opener,
-        found.mails,
+        sorted(notices, key=lambda message: (message.at, message.message_id), reverse=True),
+        list(_join_repeated(_sort_newest_first(done))),
+        list(_join_repeated(_sort_newest_first(records.readings))),
+        records.assigned,
+        search.look(here, case, by) if records.wide else None,
+        records.opener,
+        records.mails,
     )
 
 
-def _read(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) -> _Read:
-    """Everything that the case shows; that it was read is written with it, before anything is opened."""
-    sent, came = _messages(tx, here, case)
-    duties = {_key(one): one for one in reconcile.about(here, terms, sent, came)}
-    shown_sent, shown_came = _shown(sent, came)
-    in_full: list[Delivery | Item] = [*shown_sent, *shown_came]
-    views = [Entry("notice.read", by, one.message_id, stands(one).partner) for one in in_full]
-    taken = copies.take_copies(tx, here, [_key(one) for one in in_full], views)
-    called = {one.name: one.called for one in people.every(tx)}
-    done, readings = _steps(tx, case, sent, called)
-    told = [kept for one in sent for kept in calls.about(tx, one.message_id)]
-    shown = [(one, taken[_key(one)]) for one in in_full]
-    return _Read(
+def _read_case(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) -> _CaseRecords:
+    """Read everything that the case shows; that it was read is written with it, before anything is opened."""
+    sent, came = _list_case_messages(tx, here, case)
+    duties = {_message_key(message): message for message in reconcile.about(here, terms, sent, came)}
+    shown_sent, shown_came = _select_shown(sent, came)
+    in_full: list[Delivery | InboxItem] = [*shown_sent, *shown_came]
+    views = [
+        AuditEntry("notice.read", by, message.message_id, summarise_message(message).partner) for message in in_full
+    ]
+    taken = copies.take_copies(tx, here, [_message_key(message) for message in in_full], views)
+    called = {message.name: message.called for message in people.list_people(tx)}
+    done, readings = _list_steps(tx, case, sent, called)
+    stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
+    shown = [(message, taken[_message_key(message)]) for message in in_full]
+    return _CaseRecords(
         shown=shown,
         duties=duties,
         done=done,
         readings=readings,
-        calls=told,
+        calls=stored_calls,
         called=called,
-        assigned=assignments.of_case(tx, case),
-        wide=_is_wide(sent),
-        opener=_opener(sent, came),
-        mails=mail_replies.about(tx, [one.message_id for one in sent if one.protection != "sealed"]),
+        assigned=assignments.list_assigned_people(tx, case),
+        wide=_is_wide_search(sent),
+        opener=_find_opener(sent, came),
+        mails=mail_replies.list_mail_replies_about(
+            tx, [message.message_id for message in sent if message.protection != "sealed"]
+        ),
     )
 
 
-def _opener(sent: Sequence[Delivery], came: Sequence[Item]) -> str:
-    """Who wrote the first notice in it, of those that lie here; nobody where it was us."""
-    ours = [(one.queued_at, "") for one in sent if one.kind in OPENS_A_CASE]
-    theirs = [(one.received_at, one.sender) for one in came if one.kind in OPENS_A_CASE]
+def _find_opener(sent: Sequence[Delivery], came: Sequence[InboxItem]) -> str:
+    """Return who wrote the first notice in it, of those that lie here; nobody where it was us."""
+    ours = [(message.queued_at, "") for message in sent if message.kind in OPENS_A_CASE]
+    theirs = [(message.received_at, message.sender) for message in came if message.kind in OPENS_A_CASE]
     return min([*ours, *theirs], default=(None, ""))[1]
 
 
-def _newest_first(steps: Iterable[Step]) -> list[Step]:
+def _sort_newest_first(steps: Iterable[CaseEvent]) -> list[CaseEvent]:
     return sorted(steps, key=lambda step: step.at, reverse=True)
 
 
-def _shown(sent: Sequence[Delivery], came: Sequence[Item]) -> tuple[list[Delivery], list[Item]]:
-    """The messages that are shown in full. Of a search that went to many: the newest of its notices, and nothing about the others."""
-    searches = [one for one in sent if one.kind in SEARCHES]
-    if not _is_wide(sent):
+def _select_shown(sent: Sequence[Delivery], came: Sequence[InboxItem]) -> tuple[list[Delivery], list[InboxItem]]:
+    """Return the messages that are shown in full; of a search that went to many, only the newest of its notices."""
+    searches = [message for message in sent if message.kind in SEARCHES]
+    if not _is_wide_search(sent):
         return list(sent), list(came)
-    told = {one.message_id for one in searches}
-    others = [one for one in sent if one.kind not in SEARCHES and one.in_reply_to not in told]
-    return [searches[0], *others], [one for one in came if one.in_reply_to not in told or one.state in UNFIT]
+    search_ids = {message.message_id for message in searches}
+    others = [message for message in sent if message.kind not in SEARCHES and message.in_reply_to not in search_ids]
+    return [searches[0], *others], [
+        message for message in came if message.in_reply_to not in search_ids or message.state in UNFIT
+    ]
 
 
-def _is_wide(sent: Sequence[Delivery]) -> bool:
-    return len({one.recipient for one in sent if one.kind in SEARCHES}) > 1
+def _is_wide_search(sent: Sequence[Delivery]) -> bool:
+    return len({message.recipient for message in sent if message.kind in SEARCHES}) > 1
 
 
-def _together(steps: Iterable[Step]) -> Iterator[Step]:
-    """What one person did many times in a minute, as to each authority of a search, is one step."""
+def _join_repeated(steps: Iterable[CaseEvent]) -> Iterator[CaseEvent]:
+    """Join what one person did many times in a minute, as to each authority of a search, into one step."""
     for _, some in groupby(
         steps, key=lambda step: (step.what, step.who, step.detail, step.at.replace(second=0, microsecond=0))
     ):
@@ -251,149 +263,173 @@ def _together(steps: Iterable[Step]) -> Iterator[Step]:
             yield same[1]
 
 
-def names(here: Authority, listed: Sequence[Delivery | Item | Owed], by: str) -> list[str]:
-    """How the children are called whom these are about, in their order; empty where no name may be said, or it is no notice.
+def list_child_names(here: Authority, listed: Sequence[Delivery | InboxItem | Owed], by: str) -> list[str]:
+    """List how the children are called whom these are about; empty where no name may be said, or it is no notice.
 
     It is one entry of the log, which mentions each notice.
     """
-    some = [one if one.kind in OPENS_A_CASE else None for one in listed]
-    keys = [_key(one) for one in some if one]
+    some = [message if message.kind in OPENS_A_CASE else None for message in listed]
+    keys = [_message_key(message) for message in some if message]
     taken = here.store.look(lambda tx: copies.take_copies(tx, here, keys, Machine.LIST))
-    found = [_name(_open_held(here, taken[_key(one)])) if one else "" for one in some]
-    shown = [one.message_id for one, name in zip(listed, found, strict=True) if name]
+    child_names = [
+        _format_child_name(_open_held_copy(here, taken[_message_key(message)])) if message else "" for message in some
+    ]
+    shown = [message.message_id for message, name in zip(listed, child_names, strict=True) if name]
     if shown:
-        entry = Entry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
-        here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
-    return found
+        entry = AuditEntry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
+        here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+    return child_names
 
 
-def _key(one: Delivery | Item | Owed) -> tuple[str, str]:
-    if isinstance(one, Owed):
-        return (one.partner if one.lies == "came" else ""), one.message_id
-    return (one.sender if isinstance(one, Item) else ""), one.message_id
+def _message_key(message: Delivery | InboxItem | Owed) -> tuple[str, str]:
+    if isinstance(message, Owed):
+        return (message.partner if message.lies == "came" else ""), message.message_id
+    return (message.sender if isinstance(message, InboxItem) else ""), message.message_id
 
 
-def _open_held(here: Authority, copy: Copy) -> Message | None:
+def _open_held_copy(here: Authority, copy: Copy) -> Message | None:
     return copies.open_copy(here, copy) if copy.is_held else None
 
 
-def _name(message: Message | None) -> str:
+def _format_child_name(message: Message | None) -> str:
     child: Child | None = getattr(message.body, "child", None) if message else None
     if child is None:
         return ""
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
-def _messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[Item]]:
-    sent = outbox.search(tx, conversation_id=case, limit=None)
-    came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
+def _list_case_messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[InboxItem]]:
+    sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
+    came = inbox.search_inbox(tx, here.now(), conversation_id=case, limit=None)
     if not (sent or came):
         raise NotFound("case.not-found")
     return sent, came
 
 
-def about(here: Authority, case: str, by: str, name: str | None = None) -> About:
-    """Whom this notice of the case is about, or its newest notice. That it was read is an entry of the log. Raises NotFound, Ambiguous."""
+def read_case_subject(here: Authority, case: str, by: str, name: str | None = None) -> CaseSubject:
+    """Read whom this notice of the case is about, or its newest notice. That is logged. Raises NotFound, Ambiguous."""
 
-    def read(tx: Connection) -> tuple[str, Copy | None]:
-        one = _opening(tx, here, case, name)
-        if one is None:
+    def get_and_log(tx: Connection) -> tuple[str, Copy | None]:
+        opening = _find_opening(tx, here, case, name)
+        if opening is None:
             return case, None
-        view = Entry("notice.read", by, one.message_id, stands(one).partner)
-        return one.message_id, copies.take_copies(tx, here, [_key(one)], [view])[_key(one)]
+        view = AuditEntry("notice.read", by, opening.message_id, summarise_message(opening).partner)
+        return opening.message_id, copies.take_copies(tx, here, [_message_key(opening)], [view])[_message_key(opening)]
 
-    message_id, copy = here.store.run(read)
-    message = _open_held(here, copy) if copy else None
-    return About(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
+    message_id, copy = here.store.run(get_and_log)
+    message = _open_held_copy(here, copy) if copy else None
+    return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _opening(tx: Connection, here: Authority, case: str, name: str | None) -> Delivery | Item | None:
-    """The notice that is meant, where it says whom it is about; else the newest of the case that does."""
-    meant = _one_of(tx, here, case, name) if name else None
+def _find_opening(tx: Connection, here: Authority, case: str, name: str | None) -> Delivery | InboxItem | None:
+    """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
+    meant = _find_case_message(tx, here, case, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
         return meant
-    sent, came = _messages(tx, here, case)
-    every: list[Delivery | Item] = [*sent, *came]
-    return max((one for one in every if one.kind in OPENS_A_CASE), key=lambda one: stands(one).at, default=None)
+    sent, came = _list_case_messages(tx, here, case)
+    every: list[Delivery | InboxItem] = [*sent, *came]
+    return max(
+        (message for message in every if message.kind in OPENS_A_CASE),
+        key=lambda message: summarise_message(message).at,
+        default=None,
+    )
 
 
-def holds(here: Authority, case: str, name: str) -> bool:
-    """Does this message belong to this case? Raises Ambiguous where only an id is given that two messages have."""
-    return here.store.look(lambda tx: _one_of(tx, here, case, name)) is not None
+def is_in_case(here: Authority, case: str, name: str) -> bool:
+    """Tell whether this message belongs to this case. Raises Ambiguous where an id is given that two messages have."""
+    return here.store.look(lambda tx: _find_case_message(tx, here, case, name)) is not None
 
 
-def notice(here: Authority, case: str, name: str) -> Notice:
-    """One message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
-    found = here.store.look(lambda tx: _one_of(tx, here, case, name))
-    if found is None:
+def get_case_notice(here: Authority, case: str, name: str) -> CaseNotice:
+    """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
+    message = here.store.look(lambda tx: _find_case_message(tx, here, case, name))
+    if message is None:
         raise NotFound("case.other-notice")
-    return _notice(found, None, None)
+    return _build_case_notice(message, None, None)
 
 
-def _one_of(tx: Connection, here: Authority, case: str, name: str) -> Delivery | Item | None:
-    """The message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
+def _find_case_message(tx: Connection, here: Authority, case: str, name: str) -> Delivery | InboxItem | None:
+    """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split(name)
-    ours = [one for one in outbox.several(tx, [message_id]) if one.conversation_id == case and sender is None]
+    ours = [
+        message
+        for message in outbox.list_deliveries_by_id(tx, [message_id])
+        if message.conversation_id == case and sender is None
+    ]
     if ours:
         return ours[0]
-    came = [one for one in inbox.several(tx, here.now(), [message_id]) if one.conversation_id == case]
-    came = [one for one in came if sender in (None, one.sender)]
+    came = [
+        message
+        for message in inbox.list_messages_by_id(tx, here.now(), [message_id])
+        if message.conversation_id == case
+    ]
+    came = [message for message in came if sender in (None, message.sender)]
     if len(came) > 1:
-        inbox.resolve_name(tx, name)
+        inbox.resolve_message_name(tx, name)
     return came[0] if came else None
 
 
-def _notice(one: Delivery | Item, message: Message | None, owed: Owed | None, today: date | None = None) -> Notice:
-    how = stands(one)
-    values: dict[str, Any] = {name: getattr(how, name) for name in Stands.__dataclass_fields__}
-    shown = safeguards.read_strictly(message, today) if message and today and isinstance(one, Item) else message
+def _build_case_notice(
+    message_held: Delivery | InboxItem, message: Message | None, owed: Owed | None, today: date | None = None
+) -> CaseNotice:
+    how = summarise_message(message_held)
+    values: dict[str, Any] = {name: getattr(how, name) for name in MessageSummary.__dataclass_fields__}
+    shown = (
+        safeguards.read_strictly(message, today)
+        if message and today and isinstance(message_held, InboxItem)
+        else message
+    )
     if shown is not message and shown is not None and values["restriction"] == "none":
         values["restriction"] = shown.restriction  # it came before it was read so
-    return Notice(**values, message=shown, choices=_choices(one), owed=owed, must_be_checked=shown is not message)
+    return CaseNotice(
+        **values, message=shown, choices=_list_choices(message_held), owed=owed, must_be_checked=shown is not message
+    )
 
 
-def _choices(one: Delivery | Item) -> Sequence[Choice]:
-    if isinstance(one, Item):
-        open_ones = open_actions.of_received(one.kind, one.state)
+def _list_choices(message: Delivery | InboxItem) -> Sequence[Choice]:
+    if isinstance(message, InboxItem):
+        open_ones = open_actions.of_received(message.kind, message.state)
         # which authority should have it may not be said of such a child
-        return tuple(it for it in open_ones if it is not Choice.PASS_ON or one.restriction != "phone-only")
-    sealed, told = one.protection == "sealed", one.handed_over_at is not None
-    return open_actions.of_sent(one.kind, one.state, sealed=sealed, handed_over=told)
+        return tuple(it for it in open_ones if it is not Choice.PASS_ON or message.restriction != "phone-only")
+    sealed, handed_over = message.protection == "sealed", message.handed_over_at is not None
+    return open_actions.of_sent(message.kind, message.state, sealed=sealed, handed_over=handed_over)
 
 
-def _steps(
+def _list_steps(
     tx: Connection, case: str, sent: Sequence[Delivery], called: Mapping[str, str]
-) -> tuple[list[Step], list[Step]]:
-    """What was done, and who read it."""
-    done: list[Step] = []
-    readings: list[Step] = []
+) -> tuple[list[CaseEvent], list[CaseEvent]]:
+    """Return what was done, and who read it."""
+    done: list[CaseEvent] = []
+    readings: list[CaseEvent] = []
     for kind, entry in audit.of_case(tx, case):
-        (readings if entry.act in READINGS else done).append(_step(kind, entry, called, wide=_is_wide(sent)))
-    return [*done, *(step for one in sent for step in _tries(tx, one))], readings
+        (readings if entry.act in READINGS else done).append(
+            _build_step(kind, entry, called, wide=_is_wide_search(sent))
+        )
+    return [*done, *(step for delivery in sent for step in _list_failed_tries(tx, delivery))], readings
 
 
-def _step(kind: str, entry: Kept, called: Mapping[str, str], *, wide: bool) -> Step:
+def _build_step(kind: str, entry: LoggedEntry, called: Mapping[str, str], *, wide: bool) -> CaseEvent:
     """What was done to many at once names none of them, so that it can be one step."""
     what = labels.describe_act(entry.act, kind, "" if wide else entry.partner or "")
-    return Step(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)
+    return CaseEvent(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)
 
 
 def _who(actor: str, called: Mapping[str, str]) -> str:
     return called.get(actor, labels.name_actor(actor))
 
 
-def _tries(tx: Connection, one: Delivery) -> Iterator[Step]:
-    """Those that did not arrive; what did is told by its receipt."""
-    for tried in outbox.tries(tx, one.message_id):
+def _list_failed_tries(tx: Connection, delivery: Delivery) -> Iterator[CaseEvent]:
+    """Yield those that did not arrive; what did is told by its receipt."""
+    for tried in outbox.list_tries(tx, delivery.message_id):
         at, ending = tried["at"], tried["ending"]
         assert isinstance(at, datetime)  # noqa: S101 - the column's type
         if ending != "receipted":
-            what = labels.describe_try(str(ending), str(tried["route"]), one.kind, one.recipient)
-            yield Step(at, what, labels.name_actor("cme-gateway"), str(tried["reason"] or ""))
+            what = labels.describe_try(str(ending), str(tried["route"]), delivery.kind, delivery.recipient)
+            yield CaseEvent(at, what, labels.name_actor("cme-gateway"), str(tried["reason"] or ""))
 
 
-def _call(here: Authority, kept: calls.Kept, called: Mapping[str, str]) -> Step:
-    call = by_hand.opened(here, kept)
+def _build_call_step(here: Authority, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:
+    call = by_hand.open_call(here, stored_call)
     whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
-    what = labels.describe_call(kept.result)
-    return Step(kept.at, what, _who(kept.recorded_by, called), whom.strip())
+    what = labels.describe_call(stored_call.result)
+    return CaseEvent(stored_call.at, what, _who(stored_call.recorded_by, called), whom.strip())

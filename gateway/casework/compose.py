@@ -23,12 +23,18 @@ from gateway.core.composition import Said
 from gateway.core.safeguards import NOTHING_KNOWN, Known
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
-from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
+from gateway.exchange.send import (
+    build_first_header,
+    look_up_known_children,
+    new_case_id,
+    prepare_messages,
+    queue_messages,
+)
 from gateway.one import drafts, leaver_rules
 from gateway.one.leaver_rules import Leaver
 from gateway.store import audit_log, compositions, outbox
-from gateway.store.audit_log import Entry
-from gateway.store.compositions import Composition, State
+from gateway.store.audit_log import AuditEntry
+from gateway.store.compositions import Composition, CompositionState
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import rules
@@ -41,7 +47,7 @@ SOMEBODY = "885"  # stands for the recipient while none is chosen, so that the r
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class OpenComposition:
     """A notice that is being written, opened."""
 
     kept: Composition
@@ -50,12 +56,12 @@ class Writing:
 
     @property
     def is_search(self) -> bool:
-        """Does it ask others for a child?"""
+        """Tell whether it asks others for a child."""
         return self.kept.kind in SEARCHES
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SentResult:
     """What became of it when it was sent."""
 
     case: str
@@ -64,7 +70,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedComposition:
     """What stands in the way: fields that are lacking, and what the rules say."""
 
     message: Message = field(repr=False)
@@ -73,17 +79,17 @@ class Checked:
 
     @property
     def warnings(self) -> list[Finding]:
-        """What an officer must weigh."""
-        return [one for one in self.findings if one.level == "warning"]
+        """List what an officer must weigh."""
+        return [finding for finding in self.findings if finding.level == "warning"]
 
 
-def begin(here: Authority, kind: str, by: str) -> str:
-    """Begin to write a notice of this kind: its id."""
+def begin_composition(here: Authority, kind: str, by: str) -> str:
+    """Begin to write a notice of this kind; return its id."""
     body: Said = {"ring": composition.said(here.officer(by))}
-    return _put(here, kind, {}, body, by)
+    return _add_composition(here, kind, {}, body, by)
 
 
-def from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
+def begin_from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
     """Write on what a row of an extract says. How far the data may be shared is open where the row leaves it open.
 
     `correcting`: in the place of the notice that was sent about this child before, which says of which kind it is.
@@ -94,7 +100,7 @@ def from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting
     who = drafts.leaver(row, here.officer(by))
     corrects = draft.corrects if correcting else None
     if corrects:
-        sent = here.store.look(lambda tx: outbox.get(tx, corrects))
+        sent = here.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
     notice = leaver_rules.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
     body = composition.said(notice)
@@ -103,14 +109,14 @@ def from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
     if corrects:
         to = {"to": sent.recipient}
-    return _put(here, kind, to, body, by, draft_id=draft_id, corrects=corrects)
+    return _add_composition(here, kind, to, body, by, draft_id=draft_id, corrects=corrects)
 
 
-def correction(here: Authority, message_id: str, by: str) -> str:
-    """Write in the place of a notice that was sent: it begins as that one was. Raises NotFound, or keys.errors.Destroyed."""
+def begin_correction(here: Authority, message_id: str, by: str) -> str:
+    """Begin a notice in the place of one that was sent, as that one was. Raises NotFound, or keys.errors.Destroyed."""
     message = respond.read_outgoing(here, message_id, by)
     party = message.header.recipient
-    return _put(
+    return _add_composition(
         here,
         message.kind,
         {"to": party.authority, "role": party.role},
@@ -120,7 +126,7 @@ def correction(here: Authority, message_id: str, by: str) -> str:
     )
 
 
-def _put(
+def _add_composition(
     here: Authority,
     kind: str,
     to: Said,
@@ -132,18 +138,18 @@ def _put(
 ) -> str:
     now = here.now()
     name = uuid7(now, token_bytes(10))
-    made = Composition(name, kind, by, draft_id, corrects, State.WRITING, 0, now, None)
-    data_key, content = _locked(here, name, to, body)
+    composed = Composition(name, kind, by, draft_id, corrects, CompositionState.WRITING, 0, now, None)
+    data_key, content = _lock_content(here, name, to, body)
 
-    def write(tx: Connection) -> None:
-        compositions.put(tx, made, data_key, content)
-        audit_log.append(tx, now, [Entry("composition.begun", by, name, detail={"kind": kind})])
+    def write_composition(tx: Connection) -> None:
+        compositions.add_composition(tx, composed, data_key, content)
+        audit_log.append_entries(tx, now, [AuditEntry("composition.begun", by, name, detail={"kind": kind})])
 
-    here.store.run(write)
+    here.store.run(write_composition)
     return name
 
 
-def _locked(here: Authority, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
+def _lock_content(here: Authority, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
     text = json.dumps({"to": to, "body": body}).encode()
     if len(text) > MAX_BYTES:
         raise NotAllowed("composition.too-long")
@@ -152,219 +158,235 @@ def _locked(here: Authority, name: str, to: Said, body: Said) -> tuple[bytes, by
     return locked.data_key, locked.content
 
 
-def look(here: Authority, name: str, by: str) -> Writing:
-    """What was written so far, opened for a person: an entry of the audit log. Raises NotFound, or NotAllowed where it has ended."""
+def open_composition(here: Authority, name: str, by: str) -> OpenComposition:
+    """Open what was written so far for a person; this is logged. Raises NotFound, or NotAllowed where it has ended."""
 
-    def read(tx: Connection) -> tuple[Composition, Locked]:
-        kept, data_key, content = compositions.opened(tx, name)
-        audit_log.append(tx, here.now(), [Entry("composition.read", by, name)])
-        return kept, Locked(data_key, content)
+    def get_and_log(tx: Connection) -> tuple[Composition, Locked]:
+        record, data_key, content = compositions.get_locked_composition(tx, name)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.read", by, name)])
+        return record, Locked(data_key, content)
 
-    kept, locked = here.store.run(read)
-    if kept.state is not State.WRITING:
-        raise _ended()
+    record, locked = here.store.run(get_and_log)
+    if record.state is not CompositionState.WRITING:
+        raise _ended_error()
     content = json.loads(at_rest.unlock(locked, about=name, ring=here.ring))
-    return Writing(kept, content["to"], content["body"])
+    return OpenComposition(record, content["to"], content["body"])
 
 
-def told(here: Authority, name: str) -> Told | None:
-    """What became of it; None where it was not sent. Raises NotFound."""
-    kept = here.store.look(lambda tx: compositions.get(tx, name))
-    return Told(**json.loads(kept.told)) if kept.told else None
+def find_sent_result(here: Authority, name: str) -> SentResult | None:
+    """Return what became of it; None where it was not sent. Raises NotFound."""
+    record = here.store.look(lambda tx: compositions.get_composition(tx, name))
+    return SentResult(**json.loads(record.told)) if record.told else None
 
 
-def keep(here: Authority, now: Writing, by: str) -> None:
+def save_composition(here: Authority, now: OpenComposition, by: str) -> None:
     """Keep what was written. Raises NotAllowed where it was changed since it was opened."""
     name = now.kept.composition_id
-    data_key, content = _locked(here, name, now.to, now.body)
+    data_key, content = _lock_content(here, name, now.to, now.body)
 
-    def write(tx: Connection) -> None:
-        compositions.change(tx, here.now(), name, now.kept.changes, data_key, content)
-        audit_log.append(tx, here.now(), [Entry("composition.changed", by, name)])
+    def write_changes(tx: Connection) -> None:
+        compositions.update_composition(tx, here.now(), name, now.kept.changes, data_key, content)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.changed", by, name)])
 
-    here.store.run(write)
-
-
-def give_up(here: Authority, name: str, by: str) -> None:
-    """Nothing of it is sent, and nobody can read it any more. Raises NotFound."""
-
-    def write(tx: Connection) -> None:
-        compositions.get(tx, name)
-        if compositions.end(tx, here.now(), name, State.GIVEN_UP):
-            audit_log.append(tx, here.now(), [Entry("composition.given-up", by, name)])
-
-    here.store.run(write)
+    here.store.run(write_changes)
 
 
-def suggested(here: Authority, now: Writing) -> str | None:
-    """The authority in which the new postcode lies; None where there is none, or it is not known."""
+def give_up_composition(here: Authority, name: str, by: str) -> None:
+    """Give it up: nothing of it is sent, and nobody can read it any more. Raises NotFound."""
+
+    def write_given_up(tx: Connection) -> None:
+        compositions.get_composition(tx, name)
+        if compositions.end_composition(tx, here.now(), name, CompositionState.GIVEN_UP):
+            audit_log.append_entries(tx, here.now(), [AuditEntry("composition.given-up", by, name)])
+
+    here.store.run(write_given_up)
+
+
+def suggest_authority(here: Authority, now: OpenComposition) -> str | None:
+    """Return the authority in which the new postcode lies; None where there is none, or it is not known."""
     postcode = (now.body.get("destination_address") or {}).get("post_code")
     return postcodes.authority_of(here, postcode) if postcode else None
 
 
-def check(here: Authority, now: Writing) -> Checked:
-    """What is lacking, and what the rules say of the notice as far as it is written."""
+def check_composition(here: Authority, now: OpenComposition) -> CheckedComposition:
+    """Check what is lacking, and what the rules say of the notice as far as it is written."""
     typed: dict[str, Any] = dict(now.body)
     if now.kept.kind == WhereaboutsEnquiry.__name__:
         typed["circulation"] = "named"  # how widely it goes is known when it goes
     body, lacking = composition.body(now.kept.kind, typed)
-    message = Message(_header(here, now), body)
+    message = Message(_build_header(here, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
     today = here.now().date()
-    slips = safeguards.find_slips(message, today=today, known=_known(here, now, message))
+    slips = safeguards.find_slips(message, today=today, known=_look_up_known(here, now, message))
     findings = [*rules.check(message, today=today), *slips]
     if not now.is_search and now.to.get("to") and (astray := postcodes.astray(here, message)):
         element = f"Message/{message.kind}/DestinationAddress/PostCode"
         findings.append(Finding("address.astray", "warning", element, astray))
-    return Checked(message, lacking, findings)
+    return CheckedComposition(message, lacking, findings)
 
 
-def _known(here: Authority, now: Writing, message: Message) -> Known:
-    """What is known beside it: what was typed and may not be said; what it corrects; what the row of its draft says by now."""
+def _look_up_known(here: Authority, now: OpenComposition, message: Message) -> Known:
+    """Look up what is known beside it: what may not be said, what it corrects, what its draft's row says by now."""
     withheld = {*composition.withheld(now.body)}
     if now.kept.corrects:
-        withheld |= amend.said_of_place(here, now.kept.corrects)
+        withheld |= amend.read_withheld_places(here, now.kept.corrects)
     name = message.header.message_id
-    known = what_is_known(here, [message], {name: withheld}).get(name, NOTHING_KNOWN)
+    known = look_up_known_children(here, [message], {name: withheld}).get(name, NOTHING_KNOWN)
     if now.kept.draft_id and drafts.is_restricted(here, now.kept.draft_id):
         known = replace(known, is_restricted=True)
     return known
 
 
-def _is_addressed(now: Writing) -> bool:
+def _is_addressed(now: OpenComposition) -> bool:
     return any(now.to.get(name) for name in ("to", "region", "everyone"))
 
 
-def _header(here: Authority, now: Writing) -> Header:
+def _build_header(here: Authority, now: OpenComposition) -> Header:
     to = now.to.get("to")
     somebody = SOMEBODY if here.code != SOMEBODY else "330"
     corrects = now.kept.corrects
-    case = here.store.look(lambda tx: outbox.get(tx, corrects)).conversation_id if corrects else new_case(here)
-    head = first_header(here, case, to if isinstance(to, str) and to else somebody)
+    case = (
+        here.store.look(lambda tx: outbox.get_delivery(tx, corrects)).conversation_id if corrects else new_case_id(here)
+    )
+    head = build_first_header(here, case, to if isinstance(to, str) and to else somebody)
     return replace(head, recipient=Party(authority=head.recipient.authority, role=now.to.get("role") or "cme_officer"))
 
 
-def send(here: Authority, name: str, weighed: Collection[str], by: str, *, was: int | None = None) -> Told:
-    """Send it, once; a second time says what became of it. `weighed`: the codes of the warnings that an officer has looked at.
+def send_composition(
+    here: Authority, name: str, weighed: Collection[str], by: str, *, was: int | None = None
+) -> SentResult:
+    """Send it, once; a second time return what became of it. `weighed`: the codes of warnings that were looked at.
 
     `was`: how often it had been changed when the officer looked at it; where it was changed since, nothing is sent.
 
     Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, a warning was not weighed, or it is not
     what was looked at.
     """
-    if done := told(here, name):
+    if done := find_sent_result(here, name):
         return done
     try:
-        now = look(here, name, by)
+        now = open_composition(here, name, by)
         if was not in (None, now.kept.changes):
-            raise _changed()
-        return _send(here, now, _fit(here, now, weighed), weighed, by)
+            raise _changed_error()
+        return _send_message(here, now, _get_sendable_message(here, now, weighed), weighed, by)
     except NotAllowed:
-        if done := told(here, name):  # somebody was faster by a moment
+        if done := find_sent_result(here, name):  # somebody was faster by a moment
             return done
         raise
 
 
-def _fit(here: Authority, now: Writing, weighed: Collection[str]) -> Message:
-    """The message, where nothing stands in its way."""
-    checked = check(here, now)
+def _get_sendable_message(here: Authority, now: OpenComposition, weighed: Collection[str]) -> Message:
+    """Return the message, where nothing stands in its way."""
+    checked = check_composition(here, now)
     if checked.lacking:
         raise NotAllowed("composition.lacking")
     if errors := rules.errors(checked.findings):
         raise Unfit(errors)
-    if {one.code for one in checked.warnings} - set(weighed):
+    if {warning.code for warning in checked.warnings} - set(weighed):
         raise NotAllowed("composition.unweighed")
     return checked.message
 
 
-def _send(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
+def _send_message(
+    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+) -> SentResult:
     if now.kept.corrects:
-        done = _correct(here, now, message, now.kept.corrects, confirmed, by)
+        done = _send_correction(here, now, message, now.kept.corrects, confirmed, by)
     elif now.is_search:
-        done = _search(here, now, message, confirmed, by)
+        done = _send_search(here, now, message, confirmed, by)
     else:
-        done = _notice(here, now, message, confirmed, by)
+        done = _send_notice(here, now, message, confirmed, by)
     here.due.set()
     return done
 
 
-def _notice(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
-    [ready] = prepare(here, [message], by, confirmed=confirmed)
-    done = Told(ready.conversation_id, 1, {})
-    end = _ending(here, now, done, ready.recipient, by)
+def _send_notice(
+    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+) -> SentResult:
+    [ready] = prepare_messages(here, [message], by, confirmed=confirmed)
+    done = SentResult(ready.conversation_id, 1, {})
+    end = _build_ending(here, now, done, ready.recipient, by)
 
-    def write(tx: Connection) -> None:
+    def write_notice(tx: Connection) -> None:
         end(tx, ready.message_id)
-        queue(tx, here, [ready])
+        queue_messages(tx, here, [ready])
 
-    here.store.run(write)
+    here.store.run(write_notice)
     return done
 
 
-def _search(here: Authority, now: Writing, message: Message, confirmed: Collection[str], by: str) -> Told:
-    meant, not_asked = enquire.whom(
+def _send_search(
+    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+) -> SentResult:
+    meant, not_asked = enquire.resolve_recipients(
         here, now.to.get("to") or (), now.to.get("region") or (), everyone=bool(now.to.get("everyone"))
     )
     ready = enquire.prepare_search(here, message, meant, not_asked, by, confirmed=confirmed)
     return _queue_search(here, now, ready, by)
 
 
-def _queue_search(here: Authority, now: Writing, ready: enquire.Ready, by: str) -> Told:
-    done = Told(ready.enquired.case, len(ready.notices), ready.enquired.not_asked)
-    end = _ending(here, now, done, "enquiry", by)
+def _queue_search(here: Authority, now: OpenComposition, ready: enquire.PreparedSearch, by: str) -> SentResult:
+    done = SentResult(ready.enquired.case, len(ready.notices), ready.enquired.not_asked)
+    end = _build_ending(here, now, done, "enquiry", by)
 
-    def write(tx: Connection) -> None:
+    def write_queued_search(tx: Connection) -> None:
         end(tx, ready.notices[0].message_id)
-        enquire.write(tx, here, ready)
+        enquire.write_search(tx, here, ready)
 
-    here.store.run(write)
+    here.store.run(write_queued_search)
     return done
 
 
-def _correct(
-    here: Authority, now: Writing, message: Message, corrects: str, confirmed: Collection[str], by: str
-) -> Told:
-    """In the place of one that was sent; of a search that went to many, in the place of what each of them has."""
-    old = here.store.look(lambda tx: outbox.get(tx, corrects))
-    sent = here.store.look(lambda tx: outbox.search(tx, conversation_id=old.conversation_id, limit=None))
-    asked = sorted({one.recipient for one in sent if one.kind in SEARCHES})
+def _send_correction(
+    here: Authority, now: OpenComposition, message: Message, corrects: str, confirmed: Collection[str], by: str
+) -> SentResult:
+    """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
+    old = here.store.look(lambda tx: outbox.get_delivery(tx, corrects))
+    sent = here.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=old.conversation_id, limit=None))
+    asked = sorted({delivery.recipient for delivery in sent if delivery.kind in SEARCHES})
     if len(asked) > 1:
         search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)
-        meant, ended = enquire.whom(here, asked)
+        meant, ended = enquire.resolve_recipients(here, asked)
         ready = enquire.prepare_search(here, search, meant, ended, by, again=meant, confirmed=confirmed)
         return _queue_search(here, now, ready, by)
-    done = Told(old.conversation_id, 1, {})
-    end = _ending(here, now, done, old.recipient, by)
+    done = SentResult(old.conversation_id, 1, {})
+    end = _build_ending(here, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
-    amend.correct(here, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
+    amend.correct_notice(here, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
     return done
 
 
-def _ending(here: Authority, now: Writing, done: Told, what: str, by: str) -> Callable[[Connection, str], None]:
-    """Ends the composition, and the draft of which it was made, in the transaction that queues."""
+def _build_ending(
+    here: Authority, now: OpenComposition, done: SentResult, what: str, by: str
+) -> Callable[[Connection, str], None]:
+    """Build what ends the composition, and the draft of which it was made, in the transaction that queues."""
     name, draft_id = now.kept.composition_id, now.kept.draft_id
-    who = _leaver(here, draft_id, by) if draft_id else None
-    said = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
+    who = _read_leaver(here, draft_id, by) if draft_id else None
+    result = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
-    def end(tx: Connection, message_id: str) -> None:
-        if not compositions.end(tx, here.now(), name, State.SENT, said, was=now.kept.changes):
-            raise _ended() if compositions.get(tx, name).state is not State.WRITING else _changed()
-        audit_log.append(tx, here.now(), [Entry("composition.sent", by, name, detail={"case": done.case})])
+    def end_records(tx: Connection, message_id: str) -> None:
+        if not compositions.end_composition(tx, here.now(), name, CompositionState.SENT, result, was=now.kept.changes):
+            raise (
+                _ended_error()
+                if compositions.get_composition(tx, name).state is not CompositionState.WRITING
+                else _changed_error()
+            )
+        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.sent", by, name, detail={"case": done.case})])
         if draft_id and who:
             drafts.end_as_sent(tx, here, draft_id, drafts.sent_as(here, who, what, message_id), by)
 
-    return end
+    return end_records
 
 
-def _leaver(here: Authority, draft_id: str, by: str) -> Leaver:
+def _read_leaver(here: Authority, draft_id: str, by: str) -> Leaver:
     _, row = drafts.read(here, draft_id, by)
     return drafts.leaver(row, here.officer(by))
 
 
-def _changed() -> NotAllowed:
+def _changed_error() -> NotAllowed:
     return NotAllowed("composition.stale")
 
 
-def _ended() -> NotAllowed:
+def _ended_error() -> NotAllowed:
     return NotAllowed("composition.ended")

@@ -14,37 +14,42 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core.calendar import LONDON
 from gateway.store import audit_log, compositions
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 UNTOUCHED = timedelta(days=28)  # two fortnights: as long as two reviews of a search
 LOOK_EVERY = 3600.0  # seconds
 TOGETHER = 100  # in one transaction
 
 
-def ends_on(changed_at: datetime) -> date:
-    """The day on which it ends if nobody touches it."""
+def get_expiry_day(changed_at: datetime) -> date:
+    """Return the day on which it ends if nobody touches it."""
     return (changed_at + UNTOUCHED).astimezone(LONDON).date()
 
 
-def lapse(here: Authority) -> int:
-    """End some of those that nobody has touched for so long: how many."""
+def expire_untouched(here: Authority) -> int:
+    """End some of those that nobody has touched for so long; return how many."""
 
-    def write(tx: Connection) -> int:
+    def write_expired(tx: Connection) -> int:
         now = here.now()
-        ended = compositions.end_untouched(tx, now, now - UNTOUCHED, TOGETHER)
-        audit_log.append(
-            tx, now, [Entry("composition.lapsed", SYSTEM, one.composition_id, detail={"by": one.by}) for one in ended]
+        ended = compositions.expire_compositions(tx, now, now - UNTOUCHED, TOGETHER)
+        audit_log.append_entries(
+            tx,
+            now,
+            [
+                AuditEntry("composition.lapsed", SYSTEM, composition.composition_id, detail={"by": composition.by})
+                for composition in ended
+            ],
         )
         return len(ended)
 
-    return here.store.run(write)
+    return here.store.run(write_expired)
 
 
-async def lapse_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Look every hour, until told to stop."""
-    await run_every(here, stop, "half-written notices", partial(_lapse_all, here), seconds=LOOK_EVERY)
+async def expire_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Expire untouched compositions every hour, until told to stop."""
+    await run_every(here, stop, "half-written notices", partial(_expire_all, here), seconds=LOOK_EVERY)
 
 
-async def _lapse_all(here: Authority) -> None:
-    while await asyncio.to_thread(lapse, here) == TOGETHER:
+async def _expire_all(here: Authority) -> None:
+    while await asyncio.to_thread(expire_untouched, here) == TOGETHER:
         pass

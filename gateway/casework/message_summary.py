@@ -7,13 +7,13 @@ from gateway.core.labels import Status, build_status
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.store.blind_index import Lies
-from gateway.store.inbox import Item
+from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas.message import MessageKind, RestrictionLevel
 
 
 @dataclass(frozen=True, slots=True)
-class Stands:
+class MessageSummary:
     """A message that we sent, or that came."""
 
     lies: Lies
@@ -34,32 +34,32 @@ class Stands:
 
     @property
     def name(self) -> MessageName:
-        """What it is named by in addresses and commands."""
+        """Return the name by which it is called in addresses and commands."""
         return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
 
     @property
     def status(self) -> Status:
-        """Where it stands, for a person."""
+        """Return where it stands, for a person."""
         return build_status(
             self.lies, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner
         )
 
 
-def stands(one: Delivery | Item) -> Stands:
-    """How it stands."""
-    lies: Lies = "sent" if isinstance(one, Delivery) else "came"
-    return Stands(
+def summarise_message(message: Delivery | InboxItem) -> MessageSummary:
+    """Build the summary of a message."""
+    lies: Lies = "sent" if isinstance(message, Delivery) else "came"
+    return MessageSummary(
         lies=lies,
-        message_id=one.message_id,
-        case=one.conversation_id,
-        kind=one.kind,
-        partner=one.recipient if isinstance(one, Delivery) else one.sender,
-        state=one.state.value,
-        at=one.queued_at if isinstance(one, Delivery) else one.received_at,
-        restriction=one.restriction,
-        test=one.test,
-        in_reply_to=one.in_reply_to,
-        misfit=one.misfit if isinstance(one, Item) else None,
-        cause=one.cause,
-        sealed=isinstance(one, Item) or one.protection == "sealed",
+        message_id=message.message_id,
+        case=message.conversation_id,
+        kind=message.kind,
+        partner=message.recipient if isinstance(message, Delivery) else message.sender,
+        state=message.state.value,
+        at=message.queued_at if isinstance(message, Delivery) else message.received_at,
+        restriction=message.restriction,
+        test=message.test,
+        in_reply_to=message.in_reply_to,
+        misfit=message.misfit if isinstance(message, InboxItem) else None,
+        cause=message.cause,
+        sealed=isinstance(message, InboxItem) or message.protection == "sealed",
     )

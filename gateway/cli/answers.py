@@ -101,7 +101,7 @@ def _acknowledge(
         body = Acknowledgement(
             decision=decision, reason=reason, passed_to=passed_to, officer=here.officer(by), note=note_text(note_file)
         )
-        reply = respond.acknowledge(here, message_id, body, by)
+        reply = respond.acknowledge_notice(here, message_id, body, by)
     done = {
         "accepted": "Notice accepted. The gateway is telling the sender.",
         "rejected": "Notice rejected. The gateway is telling the sender why.",
@@ -133,7 +133,7 @@ def answer_enquiry(
         body = WhereaboutsResponse(
             result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
         )
-        reply = respond.answer(here, message_id, body, by, confirmed=confirmed or ())
+        reply = respond.answer_search(here, message_id, body, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": reply, "result": result},
@@ -145,7 +145,7 @@ def answer_enquiry(
 def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Clear a reply that does not fit, once you have looked at it."""
     with opened(home) as here:
-        respond.put_aside(here, message_id, by)
+        respond.put_reply_aside(here, message_id, by)
     answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
 
 
@@ -172,7 +172,7 @@ def send_outcome(
             officer=here.officer(by),
             note=note_text(note_file),
         )
-        reply = respond.conclude(here, message_id, body, by)
+        reply = respond.send_outcome(here, message_id, body, by)
     answer(
         as_json,
         {"message_id": reply, "result": result},

@@ -21,7 +21,7 @@ commands = typer.Typer(no_args_is_help=True, help="Connected systems that can us
 def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List connected systems and their permissions."""
     with opened(home) as here:
-        found = here.store.look(kept.every)
+        found = here.store.look(kept.list_clients)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
     rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
     answer(
@@ -79,7 +79,7 @@ def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJs
 def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List notification addresses and any problems."""
     with opened(home) as here:
-        found = here.store.look(kept_webhooks.every)
+        found = here.store.look(kept_webhooks.list_webhooks)
     value = [
         {
             "id": h.id,

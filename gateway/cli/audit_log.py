@@ -31,7 +31,7 @@ commands = typer.Typer(no_args_is_help=True, help="Search, export and check the 
 def _watched(doing: str) -> audit.Watch:
     """A progress bar, where a person looks on and there is something to wait for."""
 
-    def watch(entries: Iterable[audit_log.Kept], total: int) -> Iterable[audit_log.Kept]:
+    def watch(entries: Iterable[audit_log.LoggedEntry], total: int) -> Iterable[audit_log.LoggedEntry]:
         return track(entries, doing, total=total, console=err, disable=total < LONG or not err.is_terminal)
 
     return watch
@@ -155,7 +155,9 @@ def audit_search(
     """Search the audit log."""
     with opened(home) as here:
         found = here.store.look(
-            lambda tx: audit_log.search(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
+            lambda tx: audit_log.list_newest_entries(
+                tx, about=about, act=act, actor=actor, partner=partner, limit=limit
+            )
         )
     rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
     value = {"entries": [json.loads(entry.entry) for entry in found]}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
 from gateway.context import Authority
 from gateway.core import labels
@@ -24,8 +24,8 @@ At = Annotated[
 commands = typer.Typer()
 
 
-def _call(here: Authority, spoken_to: str, at: datetime | None, note: str | None) -> Call:
-    return Call(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else here.now(), note)
+def _call(here: Authority, spoken_to: str, at: datetime | None, note: str | None) -> PhoneCall:
+    return PhoneCall(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else here.now(), note)
 
 
 @commands.command("record-handover")
@@ -42,7 +42,7 @@ def record_handover(
     """Record that you handed over a transfer notice by phone."""
     with opened(home) as here:
         call = _call(here, spoken_to, at, note_text(note_file))
-        by_hand.hand_over(here, message_id, call, by)
+        by_hand.record_handover(here, message_id, call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
     answer(
         as_json,
@@ -67,7 +67,7 @@ def record_outcome(
 ) -> None:
     """Record a result that another authority gave by phone or letter. This closes the case."""
     with opened(home) as here:
-        by_hand.outcome_told(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
+        by_hand.record_outcome(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
     answer(
         as_json,
         {"message_id": message_id, "result": result},
@@ -80,7 +80,7 @@ def record_outcome(
 def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
     with opened(home) as here:
-        by_hand.close(here, message_id, by)
+        by_hand.close_notice(here, message_id, by)
     answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
@@ -96,7 +96,7 @@ def redirect_notice(
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as here:
-        new = amend.send_on(here, message_id, to, by, confirmed=confirmed or ())
+        new = amend.send_notice_on(here, message_id, to, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},
@@ -109,7 +109,7 @@ def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as
     """Send a reminder about a notice."""
     with opened(home) as here:
         reminder = send_reminders.remind(here, message_id, by)
-        to = here.store.look(lambda tx: outbox.get(tx, reminder)).recipient
+        to = here.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
     answer(
         as_json,
         {"message_id": reminder, "about": message_id},

@@ -114,7 +114,7 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List partner authorities."""
     with opened(home) as here:
-        found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.every)]
+        found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.list_partners)]
         written_to = list(here.correspondents.values())
     rows = [
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
@@ -143,7 +143,7 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show one partner's card."""
     with opened(home) as here:
-        kept = here.store.look(lambda tx: kept_partners.get(tx, authority))
+        kept = here.store.look(lambda tx: kept_partners.get_partner(tx, authority))
     theirs = card.read(kept.card)
     value = asdict(theirs) | {
         "identity": theirs.identity.hex(),

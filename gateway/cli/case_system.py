@@ -13,7 +13,7 @@ from gateway.errors import Unusable
 from gateway.one import headings, held_files
 from gateway.searches import children_index, school2school
 from gateway.store import transfer_files
-from gateway.store.transfer_files import Stage
+from gateway.store.transfer_files import TransferStage
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
@@ -23,14 +23,14 @@ commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or an
 @commands.command("imports")
 def one_imports(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[Stage] | None, typer.Option(help="Show only files in this state.")] = None,
+    state: Annotated[list[TransferStage] | None, typer.Option(help="Show only files in this state.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List notices written for import into ONE, and the results."""
     with opened(home) as here:
         found = here.store.look(
-            lambda tx: transfer_files.search(tx, other_than=here.code, states=state or (), limit=limit)
+            lambda tx: transfer_files.list_transfer_files(tx, other_than=here.code, states=state or (), limit=limit)
         )
     rows = [(one.message_id, day(one.state_at), _stands(one)) for one in found]
     answer(

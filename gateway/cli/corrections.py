@@ -52,7 +52,7 @@ def correct(
 ) -> None:
     """Replace a notice you sent with a corrected one."""
     with opened(home) as here:
-        new = amend.correct(here, message_id, message_in(file), by, confirmed=confirmed or ())
+        new = amend.correct_notice(here, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
@@ -70,7 +70,7 @@ def withdraw(
 ) -> None:
     """Withdraw a notice you sent."""
     with opened(home) as here:
-        told = amend.withdraw(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
+        told = amend.withdraw_notice(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -96,7 +96,7 @@ def end_search(
     with opened(home) as here:
         if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
             body = LocatedNotice(located_on=on_day(here, on), way=reason, ring=here.officer(by))
-            told = amend.stand_down(here, case, body, by, decided_by=decided_by)
+            told = amend.stand_down_search(here, case, body, by, decided_by=decided_by)
         else:
             told = review.end(here, case, reason, by, decided_by=decided_by)
     answer(
@@ -118,7 +118,7 @@ def end_search_as_found(
     """End a search because the child is found."""
     with opened(home) as here:
         body = LocatedNotice(located_on=on_day(here, on), way=way, ring=here.officer(by))
-        told = amend.stand_down(here, case, body, by)
+        told = amend.stand_down_search(here, case, body, by)
     answer(
         as_json,
         {"located": case, "message_ids": told},
@@ -143,10 +143,10 @@ def retry(
         raise typer.BadParameter("give a message, --to or --list: only one of them")
     with opened(home) as here:
         if given_up:
-            _dead_letters(here.store.look(lambda tx: outbox.given_up(tx, to, limit)), as_json)
+            _dead_letters(here.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
             return
         if message_id:
-            amend.release_one(here, message_id, by)
+            amend.release_notice(here, message_id, by)
             answer(
                 as_json,
                 {"released": 1},
@@ -154,8 +154,8 @@ def retry(
             )
             return
         if to is not None and here.letters_go_to(to) is None:
-            here.store.look(lambda tx: partners.get(tx, to))
-        count = amend.release(here, to, by)
+            here.store.look(lambda tx: partners.get_partner(tx, to))
+        count = amend.release_all(here, to, by)
     answer(
         as_json,
         {"released": count},

@@ -13,7 +13,7 @@ from gateway.core import labels
 from gateway.one import drafts
 from gateway.store import audit_log
 from gateway.store import drafts as kept_drafts
-from gateway.store.drafts import Draft, State
+from gateway.store.drafts import Draft, DraftState
 from schemas.message import RESTRICTIONS, Restriction
 
 FURTHER = (  # what a row says that the notice does not
@@ -37,13 +37,13 @@ commands = typer.Typer(no_args_is_help=True, help="Leavers from ONE for an offic
 @commands.command("list")
 def drafts_list(
     home: Home = DEFAULT_HOME,
-    state: Annotated[State, typer.Option(help="Show leavers in this state.")] = State.OPEN,
+    state: Annotated[DraftState, typer.Option(help="Show leavers in this state.")] = DraftState.OPEN,
     limit: Annotated[int, typer.Option(min=1, help="The most to show, oldest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List leavers to check, oldest first."""
     with opened(home) as here:
-        found = here.store.look(lambda tx: kept_drafts.search(tx, state, limit))
+        found = here.store.look(lambda tx: kept_drafts.list_drafts(tx, state, limit))
     rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
     columns = ("Reference", "Date", "File, row", "Problem")
     answer(
@@ -54,15 +54,15 @@ def drafts_list(
 
 
 def _said(draft: Draft) -> str:
-    if draft.state is State.OPEN:
+    if draft.state is DraftState.OPEN:
         return draft.reason
-    if draft.state is State.SENT:
+    if draft.state is DraftState.SENT:
         return f"Sent: {draft.message_id}"
     return f"Discarded: {labels.name_code('discard_reasons', draft.discarded_as or '')}"
 
 
-def _say_none(state: State) -> str:
-    return "No leavers to check." if state is State.OPEN else f"No leavers {state}."
+def _say_none(state: DraftState) -> str:
+    return "No leavers to check." if state is DraftState.OPEN else f"No leavers {state}."
 
 
 def _value(draft: Draft) -> dict[str, object]:
@@ -80,7 +80,7 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     with opened(home) as here:
         kept, row = drafts.read(here, draft_id, by)
         notice = drafts.leaver(row, here.officer(by)).notice
-        history = here.store.look(lambda tx: audit_log.search(tx, about=draft_id))[::-1]
+        history = here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
     said = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [
         ("Status", kept.state.capitalize()),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.casework import find
-from gateway.casework.message_summary import Stands
+from gateway.casework.message_summary import MessageSummary
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, lines, opened, table, who
 from gateway.core import labels
 from gateway.core.search_terms import MOST_TYPED
@@ -41,7 +41,7 @@ def find_command(
     """Find notices by name, date of birth, UPN, ULN or reference. Your search is logged."""
     asked = _asked() if typed is None else typed
     with opened(home) as here:
-        found = find.find(here, asked, by, alike=alike, limit=limit, before=before)
+        found = find.find_notices(here, asked, by, alike=alike, limit=limit, before=before)
     answer(as_json, {"found": [asdict(hit) for hit in found.hits]} | _rest(found), lambda: _shown(found.hits))
     if found.more is not None:
         err.print(f"There are older ones. To show them: --before={found.more}")
@@ -49,7 +49,7 @@ def find_command(
         err.print("[yellow]Not all notices can be found yet, after an update.[/yellow] Try again later.")
 
 
-def _rest(found: find.Found) -> dict[str, object]:
+def _rest(found: find.FoundNotices) -> dict[str, object]:
     return {"more": found.more, "complete": found.complete}
 
 
@@ -60,15 +60,15 @@ def _asked() -> str:
     return sys.stdin.buffer.readline(MOST_TYPED * 4).decode(sys.stdin.encoding, "surrogateescape")
 
 
-def _shown(hits: Sequence[Stands]) -> object:
+def _shown(hits: Sequence[MessageSummary]) -> object:
     rows = [(_describe(hit), day(hit.at), _with(hit), hit.status.tag) for hit in hits]
     return table("Notices found", ("Reference", "Date", "To or from", "Status"), rows, empty="No notices found.")
 
 
-def _with(hit: Stands) -> str:
+def _with(hit: MessageSummary) -> str:
     return f"{'To' if hit.lies == 'sent' else 'From'} {labels.name_authority_in_full(hit.partner)}"
 
 
-def _describe(hit: Stands) -> str:
+def _describe(hit: MessageSummary) -> str:
     restricted = labels.name_restriction(hit.restriction) if hit.restriction != "none" else None
     return lines(hit.message_id, labels.name_kind(hit.kind), restricted, "Test" if hit.test else None)

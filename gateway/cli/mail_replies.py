@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from adapters.route import MailText
 from gateway.casework import by_mail
-from gateway.casework.message_summary import stands
+from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, say
@@ -31,10 +31,14 @@ def replies_list(
     """List email replies to read, oldest first."""
     with opened(home) as here:
         found = here.store.look(
-            lambda tx: mail_replies.page(tx, limit) if everything else mail_replies.waiting(tx, limit)
+            lambda tx: (
+                mail_replies.list_mail_replies(tx, limit)
+                if everything
+                else mail_replies.list_waiting_replies(tx, limit)
+            )
         )
         ids = [one.message_id for one in found]
-        sent = {one.message_id: one for one in here.store.look(lambda tx: outbox.several(tx, ids))}
+        sent = {one.message_id: one for one in here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))}
     rows = [
         (
             str(one.number),
@@ -57,8 +61,8 @@ def replies_list(
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
         say(one.what, one.stage, one.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {stands(sent).status.tag}",
-        by_mail.worth(one),
+        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {summarise_message(sent).status.tag}",
+        by_mail.describe_worth(one),
         "The email says that it was sent automatically" if one.by_machine else None,
     )
 
@@ -71,7 +75,7 @@ def _value(one: MailReply) -> dict[str, object]:
 def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show one email reply in full. Your view is logged."""
     with opened(home) as here:
-        reply, sent, text = by_mail.read(here, number, by)
+        reply, sent, text = by_mail.read_mail_reply(here, number, by)
     value = {"reply": _value(reply), "text": asdict(text) if text else None}
     answer(as_json, value, lambda: _page(reply, sent, text))
 
@@ -80,8 +84,8 @@ def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
         f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, received {when(reply.came_at)}",
         f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
-        f"{labels.name_authority_in_full(sent.recipient)}. Status: {stands(sent).status.tag}",
-        escape(by_mail.worth(reply)),
+        f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}",
+        escape(by_mail.describe_worth(reply)),
     ]
     if reply.by_machine:
         head.append("The email says that it was sent automatically.")
@@ -108,12 +112,12 @@ def replies_judge(
 ) -> None:
     """Record what an email reply says. An acceptance by email never closes a case."""
     with opened(home) as here:
-        reply = by_mail.judge(here, number, judgement, by)
-        sent = here.store.look(lambda tx: outbox.get(tx, reply.message_id))
+        reply = by_mail.judge_mail_reply(here, number, judgement, by)
+        sent = here.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id))
     answer(
         as_json,
         {"reply": _value(reply), "state": sent.state.value},
         lambda: (
-            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {stands(sent).status.tag}."
+            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {summarise_message(sent).status.tag}."
         ),
     )

@@ -13,7 +13,7 @@ from gateway.core.matching import REASONS
 from gateway.core.message_name import MessageName
 from gateway.searches import match_incoming
 from gateway.store import children, searches
-from gateway.store.searches import FOR_PEOPLE, Found, Search
+from gateway.store.searches import FOR_PEOPLE, MatchState, ReceivedSearch
 from schemas import xml
 
 commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches in your records.")
@@ -27,10 +27,12 @@ def matches_list(
 ) -> None:
     """List notices with possible matches in your records."""
     with opened(home) as here:
-        found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, limit))
-        strengths = here.store.look(lambda tx: searches.strengths(tx, found))
-        counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
-        index = here.store.look(children.current)
+        found = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
+        strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, found))
+        counts = here.store.look(
+            lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState}
+        )
+        index = here.store.look(children.find_current_load)
     value = {
         "matches": [asdict(one) | {"name": str(one.name), "possible": strengths[one.name]} for one in found],
         "counts": counts,
@@ -41,7 +43,7 @@ def matches_list(
         _say_the_rest(counts, index is not None)
 
 
-def _listed(found: Sequence[Search], strengths: Mapping[MessageName, list[int]]) -> object:
+def _listed(found: Sequence[ReceivedSearch], strengths: Mapping[MessageName, list[int]]) -> object:
     rows = [
         (
             lines(str(one.name), labels.name_kind(one.kind)),
@@ -66,14 +68,14 @@ def _how(strengths: Sequence[int]) -> str:
 
 
 def _say_the_rest(counts: dict[str, int], index: bool) -> None:
-    if counts[Found.NEW] and not index:
+    if counts[MatchState.NEW] and not index:
         out.print(
-            f"{count_of(counts[Found.NEW], 'notice')} not checked: there is no pupil index. To add one: cme-gateway one pupils"
+            f"{count_of(counts[MatchState.NEW], 'notice')} not checked: there is no pupil index. To add one: cme-gateway one pupils"
         )
     out.print(
-        f"{count_of(counts[Found.NONE], 'notice')} with no possible match. To reply to all: cme-gateway matches reply-all"
+        f"{count_of(counts[MatchState.NONE], 'notice')} with no possible match. To reply to all: cme-gateway matches reply-all"
     )
-    out.print(f"{count_of(counts[Found.ANSWERED], 'enquiry')} answered automatically")
+    out.print(f"{count_of(counts[MatchState.ANSWERED], 'enquiry')} answered automatically")
 
 
 @commands.command("show")

@@ -12,8 +12,8 @@ from rich.progress import track
 from gateway.auditing import audit
 from gateway.authorities import postcodes
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
-from gateway.casework.message_summary import stands
+from gateway.casework.by_hand import PhoneCall
+from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -41,12 +41,12 @@ from gateway.core.mail_replies import say
 from gateway.core.message_name import MessageName
 from gateway.errors import Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_notices, queue_notices, what_is_known
+from gateway.exchange.send import look_up_known_children, prepare_notices, queue_notices
 from gateway.store import inbox, mail_replies, outbox
-from gateway.store.calls import Kept
-from gateway.store.inbox import Item
+from gateway.store.calls import StoredCall
+from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
-from gateway.store.outbox import Delivery, Queued
+from gateway.store.outbox import Delivery, QueuedNotice
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message
@@ -84,10 +84,10 @@ def send(
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
     with opened(home) as here:
-        ready: list[Queued] = []
+        ready: list[QueuedNotice] = []
         doubts: dict[str, str | None] = {}
         messages = [_anew(here, message) if new_id else message for message in map(message_in, files)]
-        known = what_is_known(here, messages)
+        known = look_up_known_children(here, messages)
         for message in track(messages, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
             ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
             doubts[ready[-1].message_id] = postcodes.astray(here, message)
@@ -137,13 +137,13 @@ def outbox_command(
 ) -> None:
     """List sent messages and their status."""
     with opened(home) as here:
-        found = here.store.look(lambda tx: outbox.search(tx, states=state or (), recipient=to, limit=limit))
+        found = here.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
     rows = [
         (
             lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
             day(d.queued_at),
             labels.name_authority_in_full(d.recipient),
-            lines(stands(d).status.tag, d.reason),
+            lines(summarise_message(d).status.tag, d.reason),
         )
         for d in found
     ]
@@ -168,11 +168,13 @@ def inbox_command(
     states = TASKS if waiting else state or ()
     with opened(home) as here:
         found = here.store.look(
-            lambda tx: inbox.search(tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit)
+            lambda tx: inbox.search_inbox(
+                tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit
+            )
         )
-        unmatched = len(here.store.look(inbox.unmatched)) if waiting else 0
-        by_mail = here.store.look(mail_replies.count_waiting)[0] if waiting else 0
-        early = here.store.look(lambda tx: {item.name for item in found if inbox.missing_before(tx, item)})
+        unmatched = len(here.store.look(inbox.list_unmatched_searches)) if waiting else 0
+        by_mail = here.store.look(mail_replies.count_waiting_replies)[0] if waiting else 0
+        early = here.store.look(lambda tx: {item.name for item in found if inbox.is_predecessor_missing(tx, item)})
     rows = [
         (
             lines(
@@ -185,7 +187,7 @@ def inbox_command(
             day(i.received_at),
             labels.name_authority_in_full(i.sender),
             lines(
-                stands(i).status.tag,
+                summarise_message(i).status.tag,
                 labels.explain_misfit(i.misfit) if i.misfit else None,
                 "An earlier message is missing" if i.name in early else None,
             ),
@@ -225,16 +227,16 @@ def show(
 ) -> None:
     """Show one message in full with its history. Your view is logged."""
     with opened(home) as here:
-        sender, own_id = here.store.look(lambda tx: inbox.resolve_name(tx, message_id))
-        calls: list[tuple[Kept, Call | None]] = []
+        sender, own_id = here.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
+        calls: list[tuple[StoredCall, PhoneCall | None]] = []
         must_be_checked = False
         mails: list[MailReply] = []
-        standing: Delivery | Item
+        standing: Delivery | InboxItem
         if not sender:
             message = respond.read_outgoing(here, own_id, by)
-            standing = here.store.look(lambda tx: outbox.get(tx, own_id))
-            calls = by_hand.recorded(here, own_id)
-            mails = here.store.look(lambda tx: mail_replies.about(tx, [own_id]))
+            standing = here.store.look(lambda tx: outbox.get_delivery(tx, own_id))
+            calls = by_hand.list_recorded_calls(here, own_id)
+            mails = here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [own_id]))
             shown = [
                 ("Status", _describe_status(standing)),
                 ("Protection", labels.name_protection(standing.protection)),
@@ -247,14 +249,14 @@ def show(
             named = MessageName(sender, own_id)
             standing, message = respond.read_incoming(here, named, by, in_full=in_full)
             shown = [("Status", _describe_status(standing)), ("Received", when(standing.received_at))]
-            must_be_checked = respond.must_be_checked(here, named)
+            must_be_checked = respond.needs_restriction_check(here, named)
             if must_be_checked:
                 shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
             if standing.misfit:
                 shown.append(("No effect", f"{labels.explain_misfit(standing.misfit)} Call them."))
-        tries = here.store.look(lambda tx: [] if sender else outbox.tries(tx, own_id))
-        issuer, digest = (here.code, standing.digest) if isinstance(standing, Item) else (standing.recipient, None)
-        signed = here.store.look(lambda tx: inbox.receipts_about(tx, own_id, issuer=issuer, digest=digest))
+        tries = here.store.look(lambda tx: [] if sender else outbox.list_tries(tx, own_id))
+        issuer, digest = (here.code, standing.digest) if isinstance(standing, InboxItem) else (standing.recipient, None)
+        signed = here.store.look(lambda tx: inbox.list_receipts(tx, own_id, issuer=issuer, digest=digest))
         history = here.store.look(lambda tx: audit.of_case(tx, standing.conversation_id))
     value = {
         "standing": asdict(standing),
@@ -273,14 +275,14 @@ def _by_mail(one: MailReply) -> tuple[str, str]:
     return "Email reply", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
 
 
-def _told(kept: Kept, call: Call | None) -> tuple[str, str]:
+def _told(kept: StoredCall, call: PhoneCall | None) -> tuple[str, str]:
     with_whom = call.spoken_to if call else "someone whose name cannot be read: its key was destroyed"
     note = f"; {call.note}" if call and call.note else ""
     said = f"result told: {labels.name_result(kept.result)}" if kept.result else "notice handed over"
     return "Call", f"{when(kept.at)}, {said}. Spoke to {with_whom}. Recorded by {kept.recorded_by}{note}"
 
 
-def _describe_status(one: Delivery | Item) -> str:
+def _describe_status(one: Delivery | InboxItem) -> str:
     """Return the label of a status, and whose move it is."""
-    status = stands(one).status
+    status = summarise_message(one).status
     return f"{status.tag}. {status.line}" if status.line else status.tag

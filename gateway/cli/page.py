@@ -7,8 +7,8 @@ from rich.markup import escape
 from gateway.core import labels
 from gateway.core.matching import REASONS
 from gateway.searches.match_incoming import Candidate
-from gateway.store.audit_log import Kept
-from gateway.store.searches import Found, Search
+from gateway.store.audit_log import LoggedEntry
+from gateway.store.searches import MatchState, ReceivedSearch
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows
 
@@ -16,7 +16,7 @@ WIDTH = 30
 ENOUGH = 6  # of an id, to tell the few messages of a case apart
 
 
-def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, Kept]]) -> str:
+def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, LoggedEntry]]) -> str:
     """The message with how it stands, and what was done in its case, oldest first, each with the kind of message."""
     head = message.header
     lines = [f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}"]
@@ -33,7 +33,7 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
 
 
 def draft_page(
-    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[Kept]
+    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[LoggedEntry]
 ) -> str:
     """A draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
     lines = [f"[bold]Leaver[/bold] {draft_id}"]
@@ -68,7 +68,7 @@ BESIDE: tuple[
 )
 
 
-def matches_page(message: Message, search: Search | None, found: Sequence[Candidate]) -> str:
+def matches_page(message: Message, search: ReceivedSearch | None, found: Sequence[Candidate]) -> str:
     """A search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
     lines = [
@@ -76,7 +76,7 @@ def matches_page(message: Message, search: Search | None, found: Sequence[Candid
         _line("From", labels.name_authority_in_full(head.sender.authority), 1),
     ]
     if not found:
-        lines.append(f"  {NOBODY.get(search.state if search else Found.NEW, 'No reply is due any more.')}")
+        lines.append(f"  {NOBODY.get(search.state if search else MatchState.NEW, 'No reply is due any more.')}")
     for number, one in enumerate(found, 1):
         lines += ["", f"[bold]Possible match {number}: score {one.strength} of 100[/bold]"]
         lines += [f"  {reason}" for reason in (REASONS[code] for code in one.reasons)]
@@ -86,9 +86,9 @@ def matches_page(message: Message, search: Search | None, found: Sequence[Candid
 
 
 NOBODY = {
-    Found.NEW: "Not checked against the pupil index yet.",
-    Found.NONE: "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all",
-    Found.PERSON: "No matches are shown for this notice. Check your case management system.",
+    MatchState.NEW: "Not checked against the pupil index yet.",
+    MatchState.NONE: "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all",
+    MatchState.PERSON: "No matches are shown for this notice. Check your case management system.",
 }
 
 

@@ -21,7 +21,7 @@ commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the consol
 def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List users."""
     with opened(home) as here:
-        found = here.store.look(kept.every)
+        found = here.store.look(kept.list_people)
     value = [
         {"name": p.name, "called": p.called, "roles": sorted(p.roles), "active": p.active, "through": p.through}
         for p in found

@@ -25,7 +25,7 @@ from gateway.cli.output import (
 from gateway.core import labels
 from gateway.core.search_status import Answering
 from gateway.exchange import enquire
-from gateway.exchange.enquire import Enquired
+from gateway.exchange.enquire import EnquiryResult
 from gateway.searches import search
 from gateway.searches.search import Asked, Search
 from schemas import codes
@@ -51,15 +51,15 @@ def enquire_command(
     if (file is None) == (case is None):
         raise typer.BadParameter("give a file, or the case in which to ask more authorities", param_hint="FILE, --case")
     with opened(home) as here:
-        meant, not_asked = enquire.whom(here, to or (), region or (), everyone=everyone)
+        meant, not_asked = enquire.resolve_recipients(here, to or (), region or (), everyone=everyone)
         if file is not None:
-            done = enquire.ask(here, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
+            done = enquire.ask_authorities(here, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
         else:
-            done = enquire.ask_more(here, case or "", meant, not_asked, by, confirmed=confirmed or ())
+            done = enquire.ask_more_authorities(here, case or "", meant, not_asked, by, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: asked(done))
 
 
-def asked(done: Enquired) -> str:
+def asked(done: EnquiryResult) -> str:
     """Return who was asked, and who was not."""
     lines = [
         f"Search queued for {count_authorities(len(done.asked))} "

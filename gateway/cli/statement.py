@@ -13,7 +13,7 @@ from gateway.core import labels
 from gateway.core.statement_diff import Differs
 from gateway.errors import Unusable
 from gateway.exchange import statements
-from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told
+from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference
 from keys.statement import Row
 
 DIFFERENCES = {
@@ -67,7 +67,7 @@ def compare(
         raise typer.Exit(1)
 
 
-async def _compared(here: Authority, authority: str, since: datetime) -> list[Told]:
+async def _compared(here: Authority, authority: str, since: datetime) -> list[HealedDifference]:
     try:
         return await statements.compare_with(here, authority, since)
     finally:
@@ -75,7 +75,7 @@ async def _compared(here: Authority, authority: str, since: datetime) -> list[To
             await carrier.close()
 
 
-def _states(one: Told) -> tuple[str | None, str | None]:
+def _states(one: HealedDifference) -> tuple[str | None, str | None]:
     here, there = one.difference.here, one.difference.there
     return _say_state(here), _say_state(there)
 
@@ -84,7 +84,7 @@ def _say_state(row: Row | None) -> str | None:
     return row.state.replace("-", " ").capitalize() if row else None
 
 
-def _plain(one: Told) -> dict[str, object]:
+def _plain(one: HealedDifference) -> dict[str, object]:
     here, there, known = one.difference.here, one.difference.there, one.difference.here or one.difference.there
     return {
         "difference": one.difference.differs,

@@ -20,7 +20,7 @@ from keys import one_time_code
 
 async def look(visit: Visit) -> web.StreamResponse:
     """The account, and where else one is signed in."""
-    sessions = await visit.here.store.read(lambda tx: people.sessions_of(tx, visit.by))
+    sessions = await visit.here.store.read(lambda tx: people.list_sessions(tx, visit.by))
     return visit.page("account.html", sessions=sessions, done=visit.request.query.get("done", ""))
 
 

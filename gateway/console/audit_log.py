@@ -126,7 +126,7 @@ async def _page(
     asked: Asked | None = None,
     number: int | None = None,
 ) -> web.Response:
-    staff = await visit.here.store.read(people.every)
+    staff = await visit.here.store.read(people.list_people)
     older = _address(answers, before=found.below) if found and found.below is not None else ""
     return visit.page(
         "audit.html",

@@ -13,7 +13,7 @@ from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 CHECKS = web.AppKey("checks", Checks)
 SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
@@ -42,7 +42,7 @@ async def ask(visit: Visit) -> web.StreamResponse:
 
 async def export(visit: Visit) -> web.StreamResponse:
     """The archive. It is written beside first, so that a long log takes no memory, and then sent piece by piece."""
-    await audit.checkpoint(visit.here, Entry("audit.exported", visit.by))
+    await audit.checkpoint(visit.here, AuditEntry("audit.exported", visit.by))
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
     await asyncio.to_thread(audit.export_zip, visit.here, file)
     file.seek(0)

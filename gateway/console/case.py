@@ -23,8 +23,8 @@ DONE = {
 
 async def look(visit: Visit) -> web.StreamResponse:
     """The whole of it. That it was read is an entry of the audit log."""
-    found = await asyncio.to_thread(case.look, visit.here, visit.part("case"), visit.by)
-    others = await visit.here.store.read(kept.every) if visit.may(Act.ASSIGN) else []
+    found = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
+    others = await visit.here.store.read(kept.list_people) if visit.may(Act.ASSIGN) else []
     outreach = [one for one in others if Role.OUTREACH in one.roles and one.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
     return visit.page(
@@ -51,7 +51,7 @@ async def assign(visit: Visit) -> web.StreamResponse:
 
 async def ask_in_full(visit: Visit) -> web.StreamResponse:
     """Was the restriction checked with the sender?"""
-    found = await asyncio.to_thread(case.look, visit.here, visit.part("case"), visit.by)
+    found = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
     notice = next((one for one in found.notices if str(one.name) == visit.part("notice")), None)
     if notice is None or not notice.must_be_checked:
         return goto(f"/cases/{visit.part('case')}")
@@ -63,7 +63,7 @@ async def ask_in_full(visit: Visit) -> web.StreamResponse:
 async def in_full(visit: Visit) -> web.StreamResponse:
     """All that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
     name = visit.part("notice")
-    if not await asyncio.to_thread(respond.must_be_checked, visit.here, name):
+    if not await asyncio.to_thread(respond.needs_restriction_check, visit.here, name):
         return goto(f"/cases/{visit.part('case')}")
     whom = await about(visit, name)
     _, message = await asyncio.to_thread(respond.read_incoming, visit.here, name, visit.by, in_full=True)

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.casework import by_hand, case, compose
-from gateway.casework.by_hand import Call
-from gateway.casework.case import Notice
+from gateway.casework.by_hand import PhoneCall
+from gateway.casework.case import CaseNotice
 from gateway.console import forms
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
@@ -34,7 +34,7 @@ from schemas.message import Acknowledgement, LocatedNotice, Outcome, Whereabouts
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
 CONFIRM = "Confirm that you have checked these and the notice is correct"
 OTHERS = (Choice.PASS_ON, Choice.SEND_ON)  # acts that name the authority that should have it: neither we nor who has it
-Do = Callable[[Visit, Notice, Answers], str | None]  # where to go then, if not to the case
+Do = Callable[[Visit, CaseNotice, Answers], str | None]  # where to go then, if not to the case
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class Form:
     button: str
     lead: str
     done: str
-    questions: Callable[[Notice], Sequence[Question]]
+    questions: Callable[[CaseNotice], Sequence[Question]]
     do: Do
     # It takes something back, or says no.
     weighty: bool = False
 
-    def worded(self, notice: Notice) -> Wording:
+    def worded(self, notice: CaseNotice) -> Wording:
         """Return its words for this notice."""
         _, code = split_cause(notice.cause)
         names = {
@@ -127,7 +127,7 @@ LOCATED = (
 )
 
 
-def _note_of_call(notice: Notice) -> Sequence[Question]:
+def _note_of_call(notice: CaseNotice) -> Sequence[Question]:
     """Of a child about whom nothing may be sent, nothing is kept either."""
     if notice.restriction == "phone-only":
         return ()
@@ -135,24 +135,24 @@ def _note_of_call(notice: Notice) -> Sequence[Question]:
     return (Question("note", "What was said", "note", hint, optional=True),)
 
 
-def _note_to(notice: Notice) -> Question:
+def _note_to(notice: CaseNotice) -> Question:
     return replace(_NOTE, label=f"Note to {notice.partner_name}")
 
 
-def _no_note_if_restricted(notice: Notice, *rest: Question) -> Sequence[Question]:
+def _no_note_if_restricted(notice: CaseNotice, *rest: Question) -> Sequence[Question]:
     return rest if notice.restriction != "none" else (*rest, _note_to(notice))
 
 
-def _nothing(_: Notice) -> Sequence[Question]:
+def _nothing(_: CaseNotice) -> Sequence[Question]:
     return ()
 
 
-def _call(visit: Visit, answers: Answers) -> Call:
+def _call(visit: Visit, answers: Answers) -> PhoneCall:
     at = forms.moment(answers.day("on"), answers.text("time"))
-    return Call(answers.text("spoken_to"), at, answers.line("note"))
+    return PhoneCall(answers.text("spoken_to"), at, answers.line("note"))
 
 
-def _acknowledge(decision: str, visit: Visit, notice: Notice, said: Answers) -> None:
+def _acknowledge(decision: str, visit: Visit, notice: CaseNotice, said: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
         reason=said.line("reason"),
@@ -160,16 +160,16 @@ def _acknowledge(decision: str, visit: Visit, notice: Notice, said: Answers) -> 
         officer=visit.here.officer(visit.by),
         note=said.line("note"),
     )
-    respond.acknowledge(visit.here, notice.name, body, visit.by, was=notice.state)
+    respond.acknowledge_notice(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
-def _answer(visit: Visit, notice: Notice, said: Answers) -> None:
+def _answer(visit: Visit, notice: CaseNotice, said: Answers) -> None:
     ring = visit.here.officer(visit.by)
     body = WhereaboutsResponse(result=said.text("result"), answered_by="officer", ring=ring, note=said.line("note"))
-    respond.answer(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=confirmed(visit))
+    respond.answer_search(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=confirmed(visit))
 
 
-def _conclude(visit: Visit, notice: Notice, said: Answers) -> None:
+def _conclude(visit: Visit, notice: CaseNotice, said: Answers) -> None:
     body = Outcome(
         result=said.text("result"),
         confirmed_on=said.day("on"),
@@ -177,40 +177,40 @@ def _conclude(visit: Visit, notice: Notice, said: Answers) -> None:
         officer=visit.here.officer(visit.by),
         note=said.line("note"),
     )
-    respond.conclude(visit.here, notice.name, body, visit.by, was=notice.state)
+    respond.send_outcome(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
-def _hand_over(visit: Visit, notice: Notice, said: Answers) -> None:
-    by_hand.hand_over(visit.here, notice.message_id, _call(visit, said), visit.by)
+def _hand_over(visit: Visit, notice: CaseNotice, said: Answers) -> None:
+    by_hand.record_handover(visit.here, notice.message_id, _call(visit, said), visit.by)
 
 
-def _told(visit: Visit, notice: Notice, said: Answers) -> None:
-    by_hand.outcome_told(visit.here, notice.message_id, said.text("result"), _call(visit, said), visit.by)
+def _told(visit: Visit, notice: CaseNotice, said: Answers) -> None:
+    by_hand.record_outcome(visit.here, notice.message_id, said.text("result"), _call(visit, said), visit.by)
 
 
-def _withdraw(visit: Visit, notice: Notice, said: Answers) -> None:
+def _withdraw(visit: Visit, notice: CaseNotice, said: Answers) -> None:
     body = Withdrawal(reason=said.text("reason"), officer=visit.here.officer(visit.by))
-    amend.withdraw(visit.here, notice.message_id, body, visit.by)
+    amend.withdraw_notice(visit.here, notice.message_id, body, visit.by)
 
 
-def _correct(visit: Visit, notice: Notice, _: Answers) -> str:
-    return f"/compositions/{compose.correction(visit.here, notice.message_id, visit.by)}"
+def _correct(visit: Visit, notice: CaseNotice, _: Answers) -> str:
+    return f"/compositions/{compose.begin_correction(visit.here, notice.message_id, visit.by)}"
 
 
-def _located(visit: Visit, notice: Notice, said: Answers) -> None:
+def _located(visit: Visit, notice: CaseNotice, said: Answers) -> None:
     body = LocatedNotice(located_on=said.day("on"), way=said.text("way"), ring=visit.here.officer(visit.by))
-    amend.stand_down(visit.here, notice.message_id, body, visit.by, decided_by=said.line("decided_by"))
+    amend.stand_down_search(visit.here, notice.message_id, body, visit.by, decided_by=said.line("decided_by"))
 
 
-def _remind(visit: Visit, notice: Notice, _: Answers) -> None:
+def _remind(visit: Visit, notice: CaseNotice, _: Answers) -> None:
     send_reminders.remind(visit.here, notice.message_id, visit.by)
 
 
-def _send_on(visit: Visit, notice: Notice, said: Answers) -> None:
-    amend.send_on(visit.here, notice.message_id, said.text("to"), visit.by, confirmed=confirmed(visit))
+def _send_on(visit: Visit, notice: CaseNotice, said: Answers) -> None:
+    amend.send_notice_on(visit.here, notice.message_id, said.text("to"), visit.by, confirmed=confirmed(visit))
 
 
-def _answers(notice: Notice) -> Sequence[tuple[str, str]]:
+def _answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
     """Return what may be answered to an enquiry, as the officer says it who answers."""
     return (
         ("found", "Yes, the child is known to us"),
@@ -219,7 +219,7 @@ def _answers(notice: Notice) -> Sequence[tuple[str, str]]:
     )
 
 
-def _outcome_questions(notice: Notice) -> Sequence[Question]:
+def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
     phone_only = notice.restriction == "phone-only"
     moved_to = Question(
         "moved_to",
@@ -250,7 +250,7 @@ def _outcome_questions(notice: Notice) -> Sequence[Question]:
     )
 
 
-def _rejection_questions(notice: Notice) -> Sequence[Question]:
+def _rejection_questions(notice: CaseNotice) -> Sequence[Question]:
     restricted = notice.restriction != "none"
     return (
         Question(
@@ -264,7 +264,7 @@ def _rejection_questions(notice: Notice) -> Sequence[Question]:
     )
 
 
-def _passing_questions(notice: Notice) -> Sequence[Question]:
+def _passing_questions(notice: CaseNotice) -> Sequence[Question]:
     if notice.restriction == "phone-only":
         return ()
     which = Question(
@@ -277,7 +277,7 @@ def _passing_questions(notice: Notice) -> Sequence[Question]:
     return _no_note_if_restricted(notice, which)
 
 
-def _told_questions(notice: Notice) -> Sequence[Question]:
+def _told_questions(notice: CaseNotice) -> Sequence[Question]:
     return (
         Question(
             "result",
@@ -372,7 +372,7 @@ FORMS: Mapping[Choice, Form] = {
         "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
         "Case closed without an outcome.",
         _nothing,
-        lambda visit, notice, _: by_hand.close(visit.here, notice.message_id, visit.by),
+        lambda visit, notice, _: by_hand.close_notice(visit.here, notice.message_id, visit.by),
         weighty=True,
     ),
     Choice.REMIND: Form(
@@ -427,7 +427,7 @@ FORMS: Mapping[Choice, Form] = {
         "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
         "Reply marked as checked. It has no effect on the case.",
         _nothing,
-        lambda visit, notice, _: respond.put_aside(visit.here, notice.name, visit.by, was=notice.state),
+        lambda visit, notice, _: respond.put_reply_aside(visit.here, notice.name, visit.by, was=notice.state),
     ),
     Choice.WITHDRAW: Form(
         Act.SEND,
@@ -452,7 +452,7 @@ FORMS: Mapping[Choice, Form] = {
 
 async def ask(choice: Choice, visit: Visit) -> web.StreamResponse:
     """The form."""
-    notice = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices:
         return await _overtaken(visit, choice, notice)
     return await _form(visit, choice, notice, Answers({}, {}))
@@ -460,7 +460,7 @@ async def ask(choice: Choice, visit: Visit) -> web.StreamResponse:
 
 async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
     """What the form says."""
-    notice = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
         return await _overtaken(visit, choice, notice)
     form = FORMS[choice]
@@ -474,7 +474,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
         return await _form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
-            now = await asyncio.to_thread(case.notice, visit.here, visit.part("case"), str(notice.name))
+            now = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), str(notice.name))
             return await _overtaken(visit, choice, now)
         return await _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()
@@ -482,7 +482,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
 
 
 async def _form(
-    visit: Visit, choice: Choice, notice: Notice, answers: Answers, doubts: Sequence[Finding] = ()
+    visit: Visit, choice: Choice, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
     return visit.page(
         "act.html",
@@ -498,12 +498,12 @@ async def _form(
     )
 
 
-async def about(visit: Visit, name: str | None = None) -> case.About:
+async def about(visit: Visit, name: str | None = None) -> case.CaseSubject:
     """Whom the page is about on which one acts."""
-    return await asyncio.to_thread(case.about, visit.here, visit.part("case"), visit.by, name)
+    return await asyncio.to_thread(case.read_case_subject, visit.here, visit.part("case"), visit.by, name)
 
 
-async def _overtaken(visit: Visit, choice: Choice, notice: Notice) -> web.Response:
+async def _overtaken(visit: Visit, choice: Choice, notice: CaseNotice) -> web.Response:
     return visit.page(
         "overtaken.html",
         status=409,
@@ -525,7 +525,7 @@ def confirmed(visit: Visit) -> Sequence[str]:
     return visit.typed("codes").split() if visit.typed("weighed") else ()
 
 
-def _asked(visit: Visit, choice: Choice, notice: Notice) -> Sequence[Question]:
+def _asked(visit: Visit, choice: Choice, notice: CaseNotice) -> Sequence[Question]:
     """The questions; where an authority is asked for that should have it, without us, and without who has it already."""
     without = {visit.here.code, notice.partner} if choice in OTHERS else {visit.here.code}
     return [

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework import compose, expire_compositions
-from gateway.casework.compose import Writing
+from gateway.casework.compose import OpenComposition
 from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
 from gateway.console.compose_whom import ask_whom, whom
 from gateway.console.console_request import Visit, goto
@@ -35,8 +35,8 @@ async def begin(visit: Visit) -> web.StreamResponse:
 
 
 async def _begin(visit: Visit, wrong: str) -> web.Response:
-    found = await visit.here.store.read(lambda tx: compositions.writing(tx, SHOWN))
-    status, ends_on = 422 if wrong else 200, expire_compositions.ends_on
+    found = await visit.here.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
+    status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
     return visit.page("compositions.html", status=status, found=found, wrong=wrong, ends_on=ends_on)
 
 
@@ -44,14 +44,16 @@ async def begun(visit: Visit) -> web.StreamResponse:
     """A new one."""
     if visit.typed("kind") not in OPENS_A_CASE:
         return await _begin(visit, "Select the type of notice")
-    return goto(f"/compositions/{await asyncio.to_thread(compose.begin, visit.here, visit.typed('kind'), visit.by)}")
+    return goto(
+        f"/compositions/{await asyncio.to_thread(compose.begin_composition, visit.here, visit.typed('kind'), visit.by)}"
+    )
 
 
 async def from_draft(visit: Visit) -> web.StreamResponse:
     """What a row of an extract says is written on."""
     kind = visit.typed("kind") if visit.typed("kind") in OPENS_A_CASE else "TransferNotice"
     draft, correcting = visit.part("draft"), visit.typed("correcting") == "yes"
-    begin = partial(compose.from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
+    begin = partial(compose.begin_from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
     name = await asyncio.to_thread(begin)
     return goto(f"/compositions/{name}")
 
@@ -62,7 +64,7 @@ async def look(visit: Visit) -> web.StreamResponse:
         now = await opened(visit)
     except NotAllowed:
         return goto(f"/compositions/{visit.part('composition')}/sent")
-    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
     level = composition.level_so_far(now.body)
     undecided = level not in ("", "none") and any(one.code in (INCOMPLETE, CONTRADICTED) for one in checked.findings)
@@ -74,7 +76,7 @@ async def look(visit: Visit) -> web.StreamResponse:
         ready=ready,
         level=level,
         undecided=undecided,
-        ends_on=expire_compositions.ends_on,
+        ends_on=expire_compositions.get_expiry_day,
     )
 
 
@@ -87,8 +89,8 @@ async def check(visit: Visit) -> web.StreamResponse:
     return await _check(visit, now, [])
 
 
-async def _check(visit: Visit, now: Writing, wrong: Sequence[tuple[str, str]]) -> web.Response:
-    checked = await asyncio.to_thread(compose.check, visit.here, now)
+async def _check(visit: Visit, now: OpenComposition, wrong: Sequence[tuple[str, str]]) -> web.Response:
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     if checked.lacking:
         return goto(address(now))
     kind = now.kept.kind
@@ -106,11 +108,11 @@ async def _check(visit: Visit, now: Writing, wrong: Sequence[tuple[str, str]]) -
     )
 
 
-def _page_of(now: Writing, finding: Finding) -> str:
+def _page_of(now: OpenComposition, finding: Finding) -> str:
     return f"{address(now)}/{place(now, finding)[0]}".rstrip("/")
 
 
-def _to_in_words(now: Writing) -> str:
+def _to_in_words(now: OpenComposition) -> str:
     if isinstance(now.to.get("to"), str):
         return f"{codes.authority_name(now.to['to'])}, {codes.labels('roles')[now.to.get('role') or 'cme_officer']}"
     some = ["All authorities in England"] if now.to.get("everyone") else []
@@ -124,7 +126,7 @@ async def send(visit: Visit) -> web.StreamResponse:
     weighed = visit.typed("codes").split() if visit.typed("weighed") else []
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
     try:
-        await asyncio.to_thread(compose.send, visit.here, name, weighed, visit.by, was=was)
+        await asyncio.to_thread(compose.send_composition, visit.here, name, weighed, visit.by, was=was)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotFound) or why.code == "composition.ended":
             raise
@@ -135,7 +137,7 @@ async def send(visit: Visit) -> web.StreamResponse:
 
 async def sent(visit: Visit) -> web.StreamResponse:
     """What became of it."""
-    told = await asyncio.to_thread(compose.told, visit.here, visit.part("composition"))
+    told = await asyncio.to_thread(compose.find_sent_result, visit.here, visit.part("composition"))
     return visit.page("compose-sent.html", told=told, patience=PATIENCE)
 
 
@@ -149,7 +151,7 @@ async def ask_give_up(visit: Visit) -> web.StreamResponse:
 
 async def give_up(visit: Visit) -> web.StreamResponse:
     """Nothing is sent."""
-    await asyncio.to_thread(compose.give_up, visit.here, visit.part("composition"), visit.by)
+    await asyncio.to_thread(compose.give_up_composition, visit.here, visit.part("composition"), visit.by)
     return goto("/compositions")
 
 

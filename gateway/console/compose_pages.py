@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.casework import compose
-from gateway.casework.compose import Writing
+from gateway.casework.compose import OpenComposition
 from gateway.console import form_values, notice_pages, notice_questions
 from gateway.console.case_actions import kept_text
 from gateway.console.console_request import Visit, goto
@@ -25,16 +25,18 @@ NOBODY_ASKED = (
 )
 
 
-async def opened(visit: Visit) -> Writing:
+async def opened(visit: Visit) -> OpenComposition:
     """What was written so far."""
-    return await asyncio.to_thread(compose.look, visit.here, visit.part("composition"), visit.by)
+    return await asyncio.to_thread(compose.open_composition, visit.here, visit.part("composition"), visit.by)
 
 
-async def keep(visit: Visit, new: Writing) -> dict[str, str]:
+async def keep(visit: Visit, new: OpenComposition) -> dict[str, str]:
     """Keep it as it was typed; what stands against it, by field."""
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
     try:
-        await asyncio.to_thread(compose.keep, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by)
+        await asyncio.to_thread(
+            compose.save_composition, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by
+        )
     except NotAllowed as why:
         return {"": f"{why.sentence} {why.next_on_page}"}
     return {}
@@ -50,7 +52,7 @@ async def ask(visit: Visit) -> web.StreamResponse:
     return await _show(visit, now, section, form_values.form_of(now.kept.kind, section, said_on(now, section)), {})
 
 
-async def _page(visit: Visit) -> tuple[Writing, Section]:
+async def _page(visit: Visit) -> tuple[OpenComposition, Section]:
     now = await opened(visit)
     section = notice_questions.section(now.kept.kind, visit.part("section"))
     if section is None or section.name not in {one.name for one in asked(now)}:
@@ -59,9 +61,9 @@ async def _page(visit: Visit) -> tuple[Writing, Section]:
 
 
 async def _show(
-    visit: Visit, now: Writing, section: Section, form: dict[str, Any], wrong: dict[str, str], at: str = ""
+    visit: Visit, now: OpenComposition, section: Section, form: dict[str, Any], wrong: dict[str, str], at: str = ""
 ) -> web.Response:
-    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     weigh = [one for one in checked.warnings if place(now, one)[0] == section.name] if not at else []
     return visit.page(
         "compose-section.html",
@@ -96,7 +98,9 @@ async def answer(visit: Visit) -> web.StreamResponse:
     return goto(await _next(visit, new, section))
 
 
-async def _keep_stricter(visit: Visit, new: Writing, wrong: dict[str, str]) -> tuple[Writing, dict[str, str]]:
+async def _keep_stricter(
+    visit: Visit, new: OpenComposition, wrong: dict[str, str]
+) -> tuple[OpenComposition, dict[str, str]]:
     """A stricter answer that is not complete counts all the same, or the looser one of before would stand."""
     if stale := await keep(visit, new):
         return new, stale
@@ -105,13 +109,13 @@ async def _keep_stricter(visit: Visit, new: Writing, wrong: dict[str, str]) -> t
 
 async def _stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     """The notice has ended, or asks this no more: what was typed is shown once more, to be copied."""
-    kept = await visit.here.store.read(lambda tx: compositions.get(tx, visit.part("composition")))
+    kept = await visit.here.store.read(lambda tx: compositions.get_composition(tx, visit.part("composition")))
     section = notice_questions.section(kept.kind, visit.part("section"))
     written = kept_text(visit, notice_questions.questions(kept.kind, section)) if section else []
     return visit.page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)
 
 
-def _is_safer(section: Section, new: Writing, now: Writing) -> bool:
+def _is_safer(section: Section, new: OpenComposition, now: OpenComposition) -> bool:
     """Does what was typed, though it is refused, tell more of a danger to the child than what stands?"""
     if section.name == RESTRICTION.name:
         return composition.is_as_strict(new.body, now.body)
@@ -128,11 +132,11 @@ def _must_be_said(section: Section) -> bool:
     return section.place in ("", "child", "restriction", "ring")
 
 
-async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, str]:
+async def _refused(visit: Visit, new: OpenComposition, section: Section) -> dict[str, str]:
     """What the rules say against this page, by field."""
     if section.name == "restriction" and new.is_search and new.body["restriction"].get("level") == "phone-only":
         return {"level": NOBODY_ASKED}
-    checked = await asyncio.to_thread(compose.check, visit.here, new)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, new)
     found: dict[str, str] = {}
     for one in checked.findings:
         name, field = place(new, one)
@@ -143,7 +147,7 @@ async def _refused(visit: Visit, new: Writing, section: Section) -> dict[str, st
     return found
 
 
-def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, str]:
+def _not_answered(new: OpenComposition, section: Section, sentence: str) -> dict[str, str]:
     """What a restriction needs and does not say, each at its field; the rule's sentence at the first of them."""
     said = said_on(new, section)
     asked_here = {one.name: one for one in notice_questions.questions(new.kept.kind, section)}
@@ -151,9 +155,9 @@ def _not_answered(new: Writing, section: Section, sentence: str) -> dict[str, st
     return {name: asked_here[name].missing for name in missing} | {missing[0]: sentence}
 
 
-async def _next(visit: Visit, now: Writing, section: Section) -> str:
+async def _next(visit: Visit, now: OpenComposition, section: Section) -> str:
     """A warning that was not seen is shown first; then the next page of the group, if it is empty; then the list."""
-    checked = await asyncio.to_thread(compose.check, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     here = {one.code for one in checked.warnings if place(now, one)[0] == section.name}
     if here - set(visit.typed("weighed").split()):
         return f"{address(now)}/{section.name}"
@@ -176,7 +180,7 @@ def _fresh(visit: Visit, section: Section) -> Said:
     return {"made_by": visit.here.called(visit.by)} if section.name == "enquiries" else {}
 
 
-async def _item(visit: Visit) -> tuple[Writing, Section, list[Said], int]:
+async def _item(visit: Visit) -> tuple[OpenComposition, Section, list[Said], int]:
     now, section = await _page(visit)
     items = list(said_on(now, section)) if section.many else []
     at = len(items) if visit.part("at") == "new" else int(visit.part("at"))

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.casework import compose
-from gateway.casework.compose import Writing
+from gateway.casework.compose import OpenComposition
 from gateway.console import notice_questions
 from gateway.console.compose_pages import keep, opened
 from gateway.console.console_request import Visit, goto
@@ -23,9 +23,9 @@ async def ask_whom(visit: Visit) -> web.StreamResponse:
     return await _whom(visit, await opened(visit), {})
 
 
-async def _whom(visit: Visit, now: Writing, wrong: dict[str, str], typed: Said | None = None) -> web.Response:
-    suggested = await asyncio.to_thread(compose.suggested, visit.here, now)
-    checked = await asyncio.to_thread(compose.check, visit.here, now)
+async def _whom(visit: Visit, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None) -> web.Response:
+    suggested = await asyncio.to_thread(compose.suggest_authority, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     return visit.page(
         "compose-whom.html",
         status=422 if wrong else 200,
@@ -71,6 +71,6 @@ async def whom(visit: Visit) -> web.StreamResponse:
     new = replace(now, to=to)
     if wrong := await keep(visit, new):
         return await _whom(visit, now, wrong, to)
-    checked = await asyncio.to_thread(compose.check, visit.here, new)
+    checked = await asyncio.to_thread(compose.check_composition, visit.here, new)
     unseen = {one.code for one in checked.warnings if place(new, one)[0] == WHOM} - set(visit.typed("weighed").split())
     return goto(f"{address(now)}/{WHOM}" if unseen else address(now))

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.casework.case import TAIL, About
+from gateway.casework.case import TAIL, CaseSubject
 from gateway.console import forms, notice_questions
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
@@ -16,7 +16,7 @@ from gateway.core.permissions import Act
 from gateway.errors import NotAllowed
 from gateway.one import drafts, held_files
 from gateway.store import drafts as kept
-from gateway.store.drafts import State
+from gateway.store.drafts import DraftState
 from schemas import codes
 
 SHOWN = 50
@@ -33,10 +33,10 @@ REASON = Question(
 
 async def listed(visit: Visit) -> web.StreamResponse:
     """The drafts that wait, the oldest first. No child is described."""
-    state = State.DISCARDED if "discarded" in visit.request.query else State.OPEN
-    found = await visit.here.store.read(lambda tx: kept.search(tx, state, SHOWN + 1))
+    state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
+    found = await visit.here.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
     files = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
-    more, open_ones = len(found) > SHOWN, state is State.OPEN
+    more, open_ones = len(found) > SHOWN, state is DraftState.OPEN
     return visit.page("drafts.html", drafts=found[:SHOWN], more=more, waiting=open_ones, files=len(files))
 
 
@@ -48,7 +48,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     pages = [one for one in notice_questions.sections(kind) if one.name not in NOT_IN_A_ROW]
     said = answers(kind, composition.said(notice), pages)
     return visit.page(
-        "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=State
+        "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=DraftState
     )
 
 
@@ -59,7 +59,7 @@ async def ask_discard(visit: Visit) -> web.StreamResponse:
 
 async def _discard(visit: Visit, answers: Answers) -> web.Response:
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
-    about = About(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
+    about = CaseSubject(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
     status = 422 if answers.wrong else 200
     return visit.page(
         "draft-discard.html", status=status, about=about, was=draft.said, asked=(REASON,), answers=answers

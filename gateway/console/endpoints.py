@@ -108,7 +108,7 @@ def _check_case(door: Door, visit: Visit) -> None:
         lambda tx: assignments.is_assigned(tx, name, visit.by)
     ):
         raise NotAllowed("permission.assigned", "this-case")
-    if NOTICE in door.path and not case.holds(visit.here, name, visit.part("notice")):
+    if NOTICE in door.path and not case.is_in_case(visit.here, name, visit.part("notice")):
         raise NotFound("case.other-notice")
 
 

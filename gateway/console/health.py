@@ -23,7 +23,7 @@ LEVELS = {  # in words and colours
 async def look(visit: Visit) -> web.StreamResponse:
     """All of it, what is wrong first."""
     found = await asyncio.to_thread(health.look, visit.here)
-    stuck = await visit.here.store.read(lambda tx: outbox.given_up(tx, None, SHOWN))
+    stuck = await visit.here.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
     wrong = sorted(
         (one for one in found.findings if one.level is not Level.OK), key=lambda one: list(LEVELS).index(one.level)
     )
@@ -33,7 +33,7 @@ async def look(visit: Visit) -> web.StreamResponse:
 
 async def retry(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(amend.release_one, visit.here, visit.part("notice"), visit.by)
+    await asyncio.to_thread(amend.release_notice, visit.here, visit.part("notice"), visit.by)
     visit.here.due.set()
     return goto("/health")
 

@@ -35,7 +35,7 @@ async def look(visit: Visit) -> web.StreamResponse:
 
 def _page(visit: Visit, answers: Answers) -> web.Response:
     _check(visit)
-    reply, sent, text = by_mail.read(visit.here, _number(visit), visit.by)
+    reply, sent, text = by_mail.read_mail_reply(visit.here, _number(visit), visit.by)
     child = _child(visit, sent.message_id)
     return visit.page(
         "mail-reply.html",
@@ -45,7 +45,7 @@ def _page(visit: Visit, answers: Answers) -> web.Response:
         text=text,
         child=child,
         said=say(reply.what, reply.stage, reply.judgement),
-        worth=by_mail.worth(reply),
+        worth=by_mail.describe_worth(reply),
         asked=(JUDGEMENT,) if reply.what is not What.REPORT and visit.may(Act.ANSWER) else (),
         answers=answers,
         was=_stands(reply),
@@ -74,7 +74,7 @@ def _judge(visit: Visit) -> web.Response:
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:
         try:
-            by_mail.judge(visit.here, reply.number, Judgement(answers.text("judgement")), visit.by)
+            by_mail.judge_mail_reply(visit.here, reply.number, Judgement(answers.text("judgement")), visit.by)
         except NotAllowed as why:
             answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
     return _page(visit, answers) if answers.wrong else goto(f"/cases/{visit.part('case')}?done=reply")
@@ -82,8 +82,10 @@ def _judge(visit: Visit) -> web.Response:
 
 def _check(visit: Visit) -> MailReply:
     """It is one of this case. Raises NotFound."""
-    reply = visit.here.store.look(lambda tx: mail_replies.get(tx, _number(visit)))
-    if visit.here.store.look(lambda tx: outbox.get(tx, reply.message_id)).conversation_id != visit.part("case"):
+    reply = visit.here.store.look(lambda tx: mail_replies.get_mail_reply(tx, _number(visit)))
+    if visit.here.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id)).conversation_id != visit.part(
+        "case"
+    ):
         raise NotFound("case.other-notice")
     return reply
 

@@ -17,7 +17,7 @@ from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
 from gateway.store import children, inbox, searches
-from gateway.store.searches import FOR_PEOPLE, Found
+from gateway.store.searches import FOR_PEOPLE, MatchState
 from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
 
@@ -47,10 +47,10 @@ def strength(in_hundred: int) -> str:
 async def listed(visit: Visit) -> web.StreamResponse:
     """The searches at which an officer must look, who has waited longest first. No child is described."""
     here = visit.here
-    found = here.store.look(lambda tx: searches.waiting(tx, FOR_PEOPLE, SHOWN + 1))
-    strengths = here.store.look(lambda tx: searches.strengths(tx, found))
-    items = here.store.look(lambda tx: {one.name: inbox.get(tx, one.name) for one in found})
-    counts = here.store.look(lambda tx: {state.value: searches.count(tx, state)[0] for state in Found})
+    found = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
+    strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, found))
+    items = here.store.look(lambda tx: {one.name: inbox.get_message(tx, one.name) for one in found})
+    counts = here.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
     return visit.page(
         "matches.html",
         found=found[:SHOWN],
@@ -59,8 +59,8 @@ async def listed(visit: Visit) -> web.StreamResponse:
         strengths=strengths,
         strength=strength,
         counts=counts,
-        near_nobody=len(here.store.look(inbox.unmatched)),
-        indexed=here.store.look(children.current) is not None,
+        near_nobody=len(here.store.look(inbox.list_unmatched_searches)),
+        indexed=here.store.look(children.find_current_load) is not None,
         banner=_banner(visit),
     )
 
@@ -73,7 +73,7 @@ def _banner(visit: Visit) -> str:
     if not name:
         return ""
     try:
-        item = visit.here.store.look(lambda tx: inbox.get(tx, name))
+        item = visit.here.store.look(lambda tx: inbox.get_message(tx, name))
     except GatewayError:
         return ""
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
@@ -88,7 +88,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "match.html",
         item=item,
-        about=case.About(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
+        about=case.CaseSubject(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
         body=message.body,
         search=search,
         found=found,
@@ -101,7 +101,7 @@ async def look(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.notice(visit.here, visit.part("case"), visit.part("notice"))
+    notice = case.get_case_notice(visit.here, visit.part("case"), visit.part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
@@ -120,17 +120,17 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
 
 def _say_none(here: Authority, message_id: str, by: str, was: str) -> None:
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=here.officer(by))
-    respond.answer(here, message_id, no_trace, by, was=was)
+    respond.answer_search(here, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Shall all be answered to which nobody is near?"""
-    return visit.page("matches-none.html", searches=len(visit.here.store.look(inbox.unmatched)))
+    return visit.page("matches-none.html", searches=len(visit.here.store.look(inbox.list_unmatched_searches)))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.typed("was") != str(len(visit.here.store.look(inbox.unmatched))):
+    if visit.typed("was") != str(len(visit.here.store.look(inbox.list_unmatched_searches))):
         return await ask_all(visit)
     answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
     return goto(f"/matches?answered={sum(answered.values())}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from gateway.context import Authority
 from gateway.core.permissions import Act
 from gateway.store import drafts, inbox, mail_replies, searches
-from gateway.store.searches import Found
+from gateway.store.searches import MatchState
 
 MOST_COUNTED = 99  # what is more is "99+", so that no page counts a hundred thousand
 
@@ -139,8 +139,8 @@ def counts(here: Authority) -> dict[str, int]:
     most, now = MOST_COUNTED + 1, here.now()
     return here.store.look(
         lambda tx: {
-            "/inbox": inbox.waiting(tx, now, most) + mail_replies.count_waiting(tx)[0],
-            "/matches": searches.count(tx, Found.MATCHED)[0],
-            "/drafts": drafts.waiting(tx)[0],
+            "/inbox": inbox.count_tasks(tx, now, most) + mail_replies.count_waiting_replies(tx)[0],
+            "/matches": searches.count_searches(tx, MatchState.MATCHED)[0],
+            "/drafts": drafts.count_open_drafts(tx)[0],
         }
     )

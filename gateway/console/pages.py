@@ -9,14 +9,14 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
-from gateway.casework.message_summary import stands
+from gateway.casework.message_summary import summarise_message
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.labels import Status
 from gateway.core.mail_replies import say
 from gateway.core.permissions import Act
 from gateway.paper import as_html, bars
-from gateway.store.inbox import Item
+from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.reading import sections
@@ -94,9 +94,9 @@ def iso_day(text: str) -> str:
     return day(date.fromisoformat(text))
 
 
-def status(message: Delivery | Item) -> Status:
+def status(message: Delivery | InboxItem) -> Status:
     """Return where a message stands, for a person."""
-    return stands(message).status
+    return summarise_message(message).status
 
 
 def tail(message_id: str) -> str:

@@ -30,7 +30,7 @@ ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 
 async def look(visit: Visit) -> web.StreamResponse:
     """Everybody."""
-    everybody = await visit.here.store.read(kept.every)
+    everybody = await visit.here.store.read(kept.list_people)
     return visit.page("people.html", people=everybody, roles=ROLES, now=visit.here.now())
 
 
@@ -57,7 +57,7 @@ def _new_form(visit: Visit, name: str, called: str, roles: Sequence[Role], wrong
 
 async def one(visit: Visit) -> web.StreamResponse:
     """One person, and what may be changed."""
-    person = await visit.here.store.read(lambda tx: kept.get(tx, visit.part("name")))
+    person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
     return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.here.now())
 
 
@@ -68,7 +68,7 @@ async def set_roles(visit: Visit) -> web.StreamResponse:
 
 async def ask_end(visit: Visit) -> web.StreamResponse:
     """Is the account to be deactivated?"""
-    person = await visit.here.store.read(lambda tx: kept.get(tx, visit.part("name")))
+    person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
     return visit.page("person-end.html", person=person)
 
 
@@ -87,7 +87,7 @@ async def _change(visit: Visit, act: partial[None]) -> web.StreamResponse:
     try:
         await asyncio.to_thread(partial(act, visit.here, name, by=visit.by))
     except NotAllowed as why:
-        person = await visit.here.store.read(lambda tx: kept.get(tx, name))
+        person = await visit.here.store.read(lambda tx: kept.get_person(tx, name))
         return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.here.now())
     return goto("/people")
 

@@ -62,8 +62,8 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
     if not (to or regions or visit.typed("everyone")):
         return await _ask(visit, "Select who to ask")
     try:
-        meant, not_asked = enquire.whom(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
-        ask_them = partial(enquire.ask_more, visit.here, visit.part("case"), meant, not_asked, visit.by)
+        meant, not_asked = enquire.resolve_recipients(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
+        ask_them = partial(enquire.ask_more_authorities, visit.here, visit.part("case"), meant, not_asked, visit.by)
         done = await asyncio.to_thread(partial(ask_them, confirmed=confirmed(visit)))
     except (GatewayError, Refusal) as why:
         return await _ask(visit, why.sentence, _doubts(why))
@@ -175,7 +175,7 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
 
 def _end(visit: Visit, said: Answers) -> None:
     body = LocatedNotice(located_on=said.day("on"), way=said.text("way"), ring=visit.here.officer(visit.by))
-    amend.stand_down(visit.here, visit.part("case"), body, visit.by, decided_by=said.line("decided_by"))
+    amend.stand_down_search(visit.here, visit.part("case"), body, visit.by, decided_by=said.line("decided_by"))
 
 
 DOORS = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.casework.compose import Checked, Writing
+from gateway.casework.compose import CheckedComposition, OpenComposition
 from gateway.console import form_values, notice_pages, notice_questions
 from gateway.console.notice_pages import RESTRICTION, Section
 from gateway.core import composition
@@ -36,17 +36,17 @@ class Task:
     hint: str = ""
 
 
-def address(now: Writing) -> str:
+def address(now: OpenComposition) -> str:
     """Where its list of tasks lies."""
     return f"/compositions/{now.kept.composition_id}"
 
 
-def asked(now: Writing) -> Sequence[Section]:
+def asked(now: OpenComposition) -> Sequence[Section]:
     """The pages that are asked."""
     return notice_questions.asked(now.kept.kind, composition.level_so_far(now.body))
 
 
-def tasks(now: Writing, checked: Checked) -> list[Task]:
+def tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
     """The list of tasks, and how each stands."""
     wrong = {place(now, one)[0] for one in checked.findings if one.level == "error" and one.code != INCOMPLETE}
     incomplete = any(one.code == INCOMPLETE for one in checked.findings)
@@ -66,7 +66,7 @@ def tasks(now: Writing, checked: Checked) -> list[Task]:
     return found
 
 
-def _whom_task(now: Writing, checked: Checked, wrong: set[str]) -> Task:
+def _whom_task(now: OpenComposition, checked: CheckedComposition, wrong: set[str]) -> Task:
     status, colour = _status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
     return Task(
         WHOM, "Who to send it to" if not now.is_search else "Who to ask", notice_pages.SECTIONS[0].group, status, colour
@@ -87,7 +87,7 @@ def _paths(section: Section) -> list[str]:
     return [f"{section.place}.{name}".lstrip(".") for name in section.fields]
 
 
-def said_on(now: Writing, section: Section) -> Any:
+def said_on(now: OpenComposition, section: Section) -> Any:
     """What was typed on this page so far: fields, or for one with many, a list of them."""
     return said_in(now.body, section)
 
@@ -111,7 +111,7 @@ def said_in(body: Said, section: Section) -> Any:
     return {name: found[name] for name in section.fields if found and name in found}
 
 
-def with_said(now: Writing, section: Section, said: Any) -> Writing:
+def with_said(now: OpenComposition, section: Section, said: Any) -> OpenComposition:
     """The same, but that this page says so. What lies at its place and is not asked on it stays."""
     steps = [step for step in section.place.split(".") if step]
     return replace(now, body=_put(now.body, steps, said, whole=section.many))
@@ -126,7 +126,7 @@ def _put(body: Said, steps: Sequence[str], said: Any, *, whole: bool) -> Said:
     return {**body, first: _put(body.get(first) or {}, rest, said, whole=whole)}
 
 
-def place(now: Writing, finding: Finding) -> tuple[str, str]:
+def place(now: OpenComposition, finding: Finding) -> tuple[str, str]:
     """The page and the field at which a finding stands."""
     if finding.code in PLACES:
         return PLACES[finding.code]

@@ -63,7 +63,7 @@ def _owed(visit: Visit) -> list[Owed]:
     found = reconcile.owed(visit.here)
     if visit.reach is Reach.ALL:
         return found
-    mine = visit.here.store.look(lambda tx: assignments.of_person(tx, visit.by))
+    mine = visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
     return [one for one in found if one.case in mine]
 
 
@@ -85,7 +85,7 @@ def _look(visit: Visit) -> web.Response:
         page=page,
         links=page.links(narrowed.page),
         rows=reconcile.by_case(_pursued(visit, [one for group in page.rows for one in group])),
-        names=case.names(visit.here, [group[0] for group in page.rows], visit.by),
+        names=case.list_child_names(visit.here, [group[0] for group in page.rows], visit.by),
         count=len(found),
         late=_late(found),
         ageing=owed.ageing(found),

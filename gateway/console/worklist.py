@@ -39,10 +39,10 @@ async def came(visit: Visit) -> web.StreamResponse:
 
 def _came(visit: Visit, whole: bool) -> web.Response:
     here, mine = visit.here, _assigned(visit)
-    last = here.store.look(lambda tx: inbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    last = here.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"])) if _goes_on(visit) else None
     beyond = (last.received_at, last.message_id) if last else None
     search = partial(
-        inbox.search, now=here.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
+        inbox.search_inbox, now=here.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
     )
     if mine is None:
         found = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
@@ -51,7 +51,7 @@ def _came(visit: Visit, whole: bool) -> web.Response:
         found.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
     duties = {MessageName(one.partner, one.message_id): one for one in reconcile.of_came(here, items)}
-    names = case.names(here, items, visit.by)
+    names = case.list_child_names(here, items, visit.by)
     mails = () if whole or _goes_on(visit) else _mails(visit, mine)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
@@ -59,11 +59,11 @@ def _came(visit: Visit, whole: bool) -> web.Response:
 def _mails(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
     """The replies by mail that nobody has read, the oldest first, with the notice that each is about, and the child's name."""
     here = visit.here
-    waiting = here.store.look(lambda tx: mail_replies.waiting(tx, SHOWN if mine is None else None))
-    about = here.store.look(lambda tx: outbox.several(tx, [one.message_id for one in waiting]))
+    waiting = here.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
+    about = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
     notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
     found = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
-    names = case.names(visit.here, [sent for _, sent in found], visit.by)
+    names = case.list_child_names(visit.here, [sent for _, sent in found], visit.by)
     return [(one, sent, name) for (one, sent), name in zip(found, names, strict=True)]
 
 
@@ -74,17 +74,21 @@ async def sent(visit: Visit) -> web.StreamResponse:
 
 def _sent(visit: Visit, whole: bool) -> web.Response:
     here, mine = visit.here, _assigned(visit)
-    last = here.store.look(lambda tx: outbox.get(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    last = (
+        here.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"])) if _goes_on(visit) else None
+    )
     kinds = () if whole else OPENS_A_CASE
     if mine is None:
         before = (last.queued_at, last.message_id) if last else None
-        found = here.store.look(lambda tx: outbox.page(tx, kinds=kinds, before=before, limit=SHOWN + 1))
+        found = here.store.look(lambda tx: outbox.list_delivery_page(tx, kinds=kinds, before=before, limit=SHOWN + 1))
     else:
-        found = [one for name in mine for one in here.store.look(partial(outbox.search, conversation_id=name))]
+        found = [one for name in mine for one in here.store.look(partial(outbox.search_outbox, conversation_id=name))]
         found = [one for one in found if whole or one.kind in kinds]
         found.sort(key=lambda one: (one.queued_at, one.message_id), reverse=True)
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
-    return visit.page("sent.html", items=items, names=case.names(here, items, visit.by), whole=whole, more=more)
+    return visit.page(
+        "sent.html", items=items, names=case.list_child_names(here, items, visit.by), whole=whole, more=more
+    )
 
 
 def _goes_on(visit: Visit) -> bool:
@@ -96,7 +100,7 @@ def _assigned(visit: Visit) -> frozenset[str] | None:
     if visit.reach is Reach.ALL:
         return None
     name = signed_in(visit).person.name
-    return visit.here.store.look(lambda tx: assignments.of_person(tx, name))
+    return visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
 
 
 DOORS = (

@@ -26,7 +26,7 @@ from adapters.route import Parcel, Receipted
 from gateway import home_folder
 from gateway.access import people
 from gateway.auditing import audit
-from gateway.casework.message_summary import stands
+from gateway.casework.message_summary import summarise_message
 from gateway.context import Authority, wall_clock
 from gateway.core import labels
 from gateway.core.delivery import State
@@ -47,12 +47,12 @@ from gateway.demo.stage import (
 )
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare, send
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.one import imports
 from gateway.one.watched_folder import REPORT_ENDING
 from gateway.store import inbox, outbox, transfer_files
 from gateway.store import people as kept
-from gateway.store.transfer_files import Stage
+from gateway.store.transfer_files import TransferStage
 from keys import card, envelope, receipt
 from keys.ring import Ring
 from keys.trust import Trust
@@ -141,7 +141,7 @@ def _open_consoles(both: tuple[Authority, Authority], out: Console) -> None:
     out.print("\n[bold]The consoles[/bold]: sign in with the one-time password and choose your own\n")
     for here in both:
         name = f"olive@{here.own_card.name.lower()}.example"
-        if here.store.look(lambda tx, name=name: kept.find(tx, name)):  # type: ignore[misc]
+        if here.store.look(lambda tx, name=name: kept.find_person(tx, name)):  # type: ignore[misc]
             password = people.reset(here, name, "demo")
         else:
             password = people.make(here, name, "Olive Invented", Role, "demo")
@@ -173,7 +173,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     for name, sender, says in STEPS:
         here = by_code[sender]
         if not _queued(here, ids[name]):
-            await send(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
+            await send_notices(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
         out.print(f"  {labels.name_authority(sender)} to {labels.name_authority(_other(sender))}: {says}")
     ids = ids | {"leaver": await _leaver(both[0], "leavers")}
     out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE. Nobody had to type it again")
@@ -183,13 +183,13 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
         await until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
         with suppress(NotAllowed):  # it was done before the demo was killed
-            respond.acknowledge(
+            respond.acknowledge_notice(
                 there, ids[name], Acknowledgement(decision="accepted", officer=officer), by="otto (demo)"
             )
         if name != ENQUIRY:
             outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=officer)
             with suppress(NotAllowed):
-                respond.conclude(there, ids[name], outcome, by="otto (demo)")
+                respond.send_outcome(there, ids[name], outcome, by="otto (demo)")
         wanted = State.ACKNOWLEDGED if name == ENQUIRY else State.CONCLUDED
         await until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
@@ -230,11 +230,11 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
 
 
 def _route_of(here: Authority, message_id: str) -> str:
-    return str(here.store.look(lambda tx: outbox.tries(tx, message_id))[-1]["route"])
+    return str(here.store.look(lambda tx: outbox.list_tries(tx, message_id))[-1]["route"])
 
 
 def _times_here(here: Authority, message_id: str) -> int:
-    came = here.store.look(lambda tx: inbox.search(tx, here.now()))
+    came = here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
     return sum(one.message_id == message_id for one in came)
 
 
@@ -261,12 +261,12 @@ async def _import(here: Authority) -> str:
     settings, home = here.config.one, here.config.home
     today = imports.on_the_wall(here.now()).date()
 
-    def files(*states: Stage) -> list[transfer_files.TransferFile]:
-        return here.store.look(lambda tx: transfer_files.search(tx, other_than=here.code, states=states))
+    def files(*states: TransferStage) -> list[transfer_files.TransferFile]:
+        return here.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than=here.code, states=states))
 
     def answered() -> bool:
         one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
-        return not files(Stage.WAITING, Stage.WRITTEN)
+        return not files(TransferStage.WAITING, TransferStage.WRITTEN)
 
     await until(answered, "what ONE made of the files")
     counts = Counter(getattr(here.config.one_answers, file.state.value) for file in files())
@@ -291,11 +291,11 @@ def _other(code: str) -> str:
 
 
 def _reached(here: Authority, message_id: str, states: Container[State]) -> Callable[[], bool]:
-    return lambda: here.store.look(lambda tx: outbox.get(tx, message_id)).state in states
+    return lambda: here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state in states
 
 
 def _queued(here: Authority, message_id: str) -> bool:
-    return here.store.look(lambda tx: outbox.exists(tx, message_id))
+    return here.store.look(lambda tx: outbox.is_queued(tx, message_id))
 
 
 def _verdict(here: Authority) -> audit.Verdict:
@@ -313,22 +313,22 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
     )
     for column in ("", "To or from", "Notice", "Status", "Restricted"):
         table.add_column(column)
-    for sent in reversed(here.store.look(outbox.search)):
+    for sent in reversed(here.store.look(outbox.search_outbox)):
         if sent.in_reply_to is None:
             table.add_row(
                 "sent",
                 labels.name_authority_in_full(sent.recipient),
                 what.get(sent.message_id, labels.name_kind(sent.kind)),
-                f"[green]{stands(sent).status.tag}[/green]",
+                f"[green]{summarise_message(sent).status.tag}[/green]",
                 _mark(sent.restriction),
             )
-    for came in reversed(here.store.look(lambda tx: inbox.search(tx, here.now()))):
+    for came in reversed(here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))):
         if came.in_reply_to is None:
             table.add_row(
                 "received",
                 labels.name_authority_in_full(came.sender),
                 what.get(came.message_id, labels.name_kind(came.kind)),
-                f"[green]{stands(came).status.tag}[/green]",
+                f"[green]{summarise_message(came).status.tag}[/green]",
                 _mark(came.restriction),
             )
     return table
@@ -341,7 +341,7 @@ def _mark(restriction: RestrictionLevel) -> str:
 async def _attack(sandwell: Authority) -> dict[str, str]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
     fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
-    sealed = prepare(sandwell, [fresh], "demo")[0].sealed
+    sealed = prepare_messages(sandwell, [fresh], "demo")[0].sealed
     middle = len(sealed) // 2
     tampered = sealed[:middle] + (b"A" if sealed[middle : middle + 1] != b"A" else b"B") + sealed[middle + 1 :]
     with TemporaryDirectory() as folder:
@@ -361,8 +361,8 @@ async def _attack(sandwell: Authority) -> dict[str, str]:
         trust=ours,
         now=wall_clock(),
     )
-    first = sandwell.store.look(outbox.search)[-1].message_id
-    replayed = sandwell.store.look(lambda tx: outbox.sealed(tx, first))
+    first = sandwell.store.look(outbox.search_outbox)[-1].message_id
+    replayed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, first))
     carrier = Https()
     try:
         answers = [await _post(carrier, sandwell, one) for one in (tampered, forged, astray, replayed)]

@@ -28,12 +28,12 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.errors import StoreUnavailable
 from gateway.exchange.deliver import write_endings
-from gateway.exchange.delivery_result import settle
-from gateway.exchange.hear_mail import heard
-from gateway.exchange.receive import receive
+from gateway.exchange.delivery_result import settle_try
+from gateway.exchange.hear_mail import receive_mail
+from gateway.exchange.receive import receive_parcels
 from gateway.logs import failed, not_ours
 from gateway.store import audit_log, left_behind, outbox, partner_health
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
@@ -51,13 +51,13 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     away: set[str] = set()
 
     async def visit_all() -> None:
-        await _send_again(here)
-        places = await here.store.read(lambda tx: list(_places(here, outbox.partners_sent(tx))))
+        await _queue_overdue(here)
+        places = await here.store.read(lambda tx: list(_list_places(here, outbox.list_partners_awaited(tx))))
         await _forget_left(here, {(kind, address.authority) for kind, address in places})
         for kind, address in places:
             where = address.authority, address.url
             if where not in under_way or under_way[where].done():
-                under_way[where] = asyncio.create_task(_visit(here, kind, address, away))
+                under_way[where] = asyncio.create_task(_visit_address(here, kind, address, away))
 
     await run_every(here, stop, "collecting", visit_all, seconds=LOOK_EVERY)
     for task in under_way.values():
@@ -66,26 +66,26 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
 
 
 async def _forget_left(here: Authority, visited: set[tuple[str, str]]) -> None:
-    """What was left where nobody looks any more is no concern of ours; a process before this one may have noted some."""
+    """Forget what was left where nobody looks any more; a process before this one may have noted some."""
     if here.left_at != visited:
-        await here.store.write(lambda tx: left_behind.keep(tx, visited))
+        await here.store.write(lambda tx: left_behind.delete_left_elsewhere(tx, visited))
         here.left = {where: counts for where, counts in here.left.items() if where in visited}
         here.left_at = visited
 
 
-async def collect(here: Authority, kind: str, address: Address) -> int:
-    """Fetch what lies at one address now: how many things of ours. Raises NotReached, StoreUnavailable."""
+async def collect_from(here: Authority, kind: str, address: Address) -> int:
+    """Fetch what lies at one address now; return how many things of ours. Raises NotReached, StoreUnavailable."""
     carrier = here.carriers[kind]
     assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
-    found = await carrier.collect(address)
-    left = Counter({one.why: one.count for one in found if isinstance(one, Left)})
-    strange = sum(one.count for one in found if isinstance(one, Strange))
+    things = await carrier.collect(address)
+    left = Counter({collected.why: collected.count for collected in things if isinstance(collected, Left)})
+    strange = sum(collected.count for collected in things if isinstance(collected, Strange))
     handled = 0
-    for one in found:
-        if isinstance(one, Strange | Left):
+    for collected in things:
+        if isinstance(collected, Strange | Left):
             continue
         try:
-            await _handle(here, kind, address, carrier, one)
+            await _handle_collected(here, kind, address, carrier, collected)
             handled += 1
         except NotDone as why:
             left[f"{STANDING}: {why}"] += 1
@@ -93,44 +93,46 @@ async def collect(here: Authority, kind: str, address: Address) -> int:
             raise  # it stands in the way of them all
         except Exception as why:  # noqa: BLE001 - or it would hold up whatever lies behind it
             failed(f"collecting by {kind}", why)
-            await carrier.put_off(address, one, UNFORESEEN)
+            await carrier.put_off(address, collected, UNFORESEEN)
             left[UNFORESEEN] += 1
-    await _say_if_new(here, kind, address, strange)
-    await _note_left(here, kind, address, left + Counter({STRANGE: strange}))
+    await _log_strange_things(here, kind, address, strange)
+    await _note_left_behind(here, kind, address, left + Counter({STRANGE: strange}))
     return handled
 
 
-async def _handle(
-    here: Authority, kind: str, address: Address, carrier: Collector, one: Bundle | Reply | Returned
+async def _handle_collected(
+    here: Authority, kind: str, address: Address, carrier: Collector, collected: Bundle | Reply | Returned
 ) -> None:
-    match one:
+    match collected:
         case Bundle(
             sender=here.code
         ):  # our own came back, and no server said why: its receipt is asked for in any case
-            await carrier.finish(address, one)
+            await carrier.finish(address, collected)
         case Bundle(holds="messages"):
-            receipts = await receive(here, one.lines[:MOST_LINES], one.sender)
-            await carrier.finish(address, one, receipts, _way_back(here, kind, one.sender))
+            receipts = await receive_parcels(here, collected.lines[:MOST_LINES], collected.sender)
+            await carrier.finish(address, collected, receipts, _find_return_address(here, kind, collected.sender))
         case Bundle():
-            await _settle(here, kind, one)
-            await carrier.finish(address, one)
+            await _settle_by_receipts(here, kind, collected)
+            await carrier.finish(address, collected)
         case Reply() | Returned():
-            await here.store.write(partial(heard, here=here, kind=kind, said=one))
-            await carrier.finish(address, one)
+            await here.store.write(partial(receive_mail, here=here, kind=kind, mail=collected))
+            await carrier.finish(address, collected)
 
 
-async def _note_left(here: Authority, kind: str, address: Address, left: Counter[str]) -> None:
+async def _note_left_behind(here: Authority, kind: str, address: Address, left: Counter[str]) -> None:
     """Keep how many things lie there that are not handled, by reason, for Health; written where it changed."""
     where = kind, address.authority
     counts = {why: count for why, count in left.items() if count > 0}
     if here.left.get(where) != counts:
         await here.store.write(
-            lambda tx: left_behind.replace(tx, here.now(), route=kind, authority=address.authority, counts=counts)
+            lambda tx: left_behind.replace_left_behind(
+                tx, here.now(), route=kind, authority=address.authority, counts=counts
+            )
         )
         here.left[where] = counts
 
 
-def _way_back(here: Authority, kind: str, sender: str) -> Address | None:
+def _find_return_address(here: Authority, kind: str, sender: str) -> Address | None:
     with suppress(Refusal):
         for route in here.trust.card(sender).routes:
             if route.kind == kind:
@@ -138,21 +140,21 @@ def _way_back(here: Authority, kind: str, sender: str) -> Address | None:
     return None
 
 
-async def _say_if_new(here: Authority, kind: str, address: Address, count: int) -> None:
-    """That something lies there which is nothing of ours is said once, and again when it is more or less, each minute at most."""
+async def _log_strange_things(here: Authority, kind: str, address: Address, count: int) -> None:
+    """Log once that something there is nothing of ours; again when the number changes, each minute at most."""
     where = kind, address.authority
     if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
         not_ours(kind, count)
-        entry = Entry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
-        await here.store.write(lambda tx: audit_log.append(tx, here.now(), [entry]))
+        entry = AuditEntry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
+        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
         here.strange[where] = count
 
 
-async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -> None:
+async def _visit_address(here: Authority, kind: str, address: Address, away: set[str]) -> None:
     """Fetch until nothing lies there. A server that is away is said once, when it went; of our own route Health tells it."""
     trouble = None
     try:
-        while await collect(here, kind, address):
+        while await collect_from(here, kind, address):
             continue
     except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
         if not isinstance(why, NotReached) or address.url not in away:
@@ -170,44 +172,44 @@ async def _visit(here: Authority, kind: str, address: Address, away: set[str]) -
 
 def _note_own_route(tx: Connection, here: Authority, kind: str, trouble: str | None) -> None:
     if trouble is None:
-        partner_health.note_success(tx, here.now(), here.code, kind)
+        partner_health.note_route_success(tx, here.now(), here.code, kind)
     else:
-        partner_health.note_failure(tx, here.now(), here.code, kind, trouble)
+        partner_health.note_route_failure(tx, here.now(), here.code, kind, trouble)
 
 
-def _places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:
-    """Where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
-    for route in _collected(here, here.own_card.routes):
+def _list_places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:
+    """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
+    for route in _list_collected_routes(here, here.own_card.routes):
         yield route.kind, here.address(here.code, route)
     for partner in sent_to:
         with suppress(Refusal):
-            for route in _collected(here, here.trust.card(partner).routes):
+            for route in _list_collected_routes(here, here.trust.card(partner).routes):
                 yield route.kind, here.address(partner, route)
 
 
-def _collected(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
+def _list_collected_routes(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
     return [route for route in routes if isinstance(here.carriers.get(route.kind), Collector)]
 
 
-async def _settle(here: Authority, kind: str, bundle: Bundle) -> None:
-    """Receipts that a partner left for us move on what we sent; one that is for nothing of ours changes nothing."""
+async def _settle_by_receipts(here: Authority, kind: str, bundle: Bundle) -> None:
+    """Settle what we sent by the receipts that a partner left; one that is for nothing of ours changes nothing."""
     partner = bundle.sender
     tokens: dict[str, str] = {}
     for line in bundle.lines:
         with suppress(Refusal):
             token = line.decode("ascii", "replace")
             tokens[receipt.claimed_digest(token)] = token
-    awaited = await here.store.read(lambda tx: outbox.awaiting(tx, partner, list(tokens)))
+    awaited = await here.store.read(lambda tx: outbox.list_awaiting_receipt(tx, partner, list(tokens)))
     endings = [
-        settle(here, one, Receipted(tokens[one.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
-        for one in awaited
+        settle_try(here, claimed, Receipted(tokens[claimed.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
+        for claimed in awaited
     ]
     if endings:
         await here.store.write(lambda tx: write_endings(tx, here, partner, endings))
 
 
-async def _send_again(here: Authority) -> None:
-    """What was handed over an hour ago, and for which no receipt came, is delivered again."""
-    if await here.store.read(lambda tx: outbox.overdue(tx, here.now())):
+async def _queue_overdue(here: Authority) -> None:
+    """Deliver again what was handed over an hour ago, and for which no receipt came."""
+    if await here.store.read(lambda tx: outbox.has_overdue(tx, here.now())):
         await here.store.write(lambda tx: outbox.queue_overdue(tx, here.now()))
         here.due.set()

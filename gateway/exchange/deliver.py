@@ -18,10 +18,10 @@ from gateway.auditing.witness import witness
 from gateway.context import Authority
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
-from gateway.exchange.delivery_result import Ending, settle
+from gateway.exchange.delivery_result import TryEnding, settle_try
 from gateway.logs import failed
 from gateway.store import audit_log, inbox, outbox, partner_health
-from gateway.store.outbox import CLAIM, Claimed
+from gateway.store.outbox import CLAIM, ClaimedDelivery
 from keys.card import Route
 from keys.errors import Refusal
 
@@ -53,13 +53,13 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
                 await loop.run_in_executor(None, here.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             if not started:
-                await here.store.write(lambda tx: outbox.try_at_once(tx, here.now()))
+                await here.store.write(lambda tx: outbox.make_retries_due(tx, here.now()))
                 started = True
-            for partner in await _partners_due(here):
+            for partner in await _list_partners_due(here):
                 _add_lane(here, partner, lanes.setdefault(partner, set()), held, stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             failed("delivery", why)
-        await _first_of(here.due, stop, LOOK_EVERY)
+        await _wait_for_first(here.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
     renewing.cancel()
 
@@ -70,36 +70,36 @@ async def _renew_claims(here: Authority, held: set[str]) -> None:
         await asyncio.sleep(RENEW_EVERY)
         if held:
             try:
-                await here.store.write(lambda tx: outbox.renew(tx, here.now(), set(held)))
+                await here.store.write(lambda tx: outbox.renew_claims(tx, here.now(), set(held)))
             except Exception as why:  # noqa: BLE001 - it is tried again before the claims have run out
                 failed("renewing claims", why)
 
 
-async def _partners_due(here: Authority) -> list[str]:
-    """For whom something is due; what a clock that ran fast had put off is."""
-    if await here.store.read(lambda tx: outbox.any_misplaced(tx, here.now())):
-        await here.store.write(lambda tx: outbox.put_right(tx, here.now()))
-    return await here.store.read(lambda tx: outbox.partners_due(tx, here.now()))
+async def _list_partners_due(here: Authority) -> list[str]:
+    """List for whom something is due; what a clock that ran fast had put off is."""
+    if await here.store.read(lambda tx: outbox.has_misplaced(tx, here.now())):
+        await here.store.write(lambda tx: outbox.correct_misplaced(tx, here.now()))
+    return await here.store.read(lambda tx: outbox.list_partners_due(tx, here.now()))
 
 
 def _add_lane(
     here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
 ) -> None:
-    """One more lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
+    """Add a lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
 
-    def ended(lane: asyncio.Task[None]) -> None:
+    def end_lane(lane: asyncio.Task[None]) -> None:
         if len(lanes) == IN_FLIGHT:
             here.due.set()  # something may have come due that found no place
         lanes.discard(lane)
 
     if len(lanes) < IN_FLIGHT:
-        lane = asyncio.create_task(_deliver(here, partner, lanes, held, stop))
+        lane = asyncio.create_task(_deliver_batches(here, partner, lanes, held, stop))
         lanes.add(lane)
-        lane.add_done_callback(ended)
+        lane.add_done_callback(end_lane)
 
 
-async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
+async def _wait_for_first(event_due: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (event_due, other)]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
@@ -107,55 +107,59 @@ async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) ->
             await wait
 
 
-async def _deliver(
+async def _deliver_batches(
     here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
 ) -> None:
-    """Batch after batch for one partner, until nothing is due. What ended is written with the claim of what comes next."""
-    endings: list[Ending] = []
+    """Deliver batch after batch for one partner, until nothing is due. An ending is written with the next claim."""
+    endings: list[TryEnding] = []
     mine: set[str] = set()
     try:
         while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
             held -= mine
-            held |= (mine := {one.message_id for one in claimed})
+            held |= (mine := {delivery.message_id for delivery in claimed})
             if len(claimed) == BATCH:  # there is more
                 _add_lane(here, partner, lanes, held, stop)
-            claimed = await reseal.in_true_time(here, claimed)
-            endings = await _settled(here, claimed, await _carry(here, partner, claimed))
+            claimed = await reseal.reseal_in_true_time(here, claimed)
+            endings = await _settle_tries(here, claimed, await _carry_claimed(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         failed(f"delivery to {partner}", why)
     finally:
         held -= mine
 
 
-async def _settled(here: Authority, claimed: Sequence[Claimed], carried: Sequence[Carried]) -> list[Ending]:
+async def _settle_tries(
+    here: Authority, claimed: Sequence[ClaimedDelivery], carried: Sequence[Carried]
+) -> list[TryEnding]:
     endings = []
-    for number, (one, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
+    for number, (delivery, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
         jitter = random.random()  # noqa: S311 - spreads load only
         try:
-            ending = settle(here, one, attempt, route=route, jitter=jitter)
+            ending = settle_try(here, delivery, attempt, route=route, jitter=jitter)
         except Exception as why:  # noqa: BLE001 - or what was claimed with it would never be settled
-            failed(f"settling with {one.recipient}", why)
-            ending = settle(here, one, TryLater(UNFORESEEN), route=route, jitter=jitter)
+            failed(f"settling with {delivery.recipient}", why)
+            ending = settle_try(here, delivery, TryLater(UNFORESEEN), route=route, jitter=jitter)
         endings.append(ending)
         if number % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return endings
 
 
-async def _carry(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
-    """What is sealed by the routes of their card; the rest as letters to people."""
-    parcels = [one for one in claimed if one.protection == "sealed"]
-    ends = dict(zip((one.message_id for one in parcels), await _carry_sealed(here, partner, parcels), strict=True))
-    for one in claimed:
-        if one.protection != "sealed":
-            ends[one.message_id] = LETTERS, await _post(here, one)
-    return [ends[one.message_id] for one in claimed]
+async def _carry_claimed(here: Authority, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
+    """Carry what is sealed by the routes of their card; the rest as letters to people."""
+    parcels = [delivery for delivery in claimed if delivery.protection == "sealed"]
+    ends = dict(
+        zip((delivery.message_id for delivery in parcels), await _carry_sealed(here, partner, parcels), strict=True)
+    )
+    for delivery in claimed:
+        if delivery.protection != "sealed":
+            ends[delivery.message_id] = LETTERS, await _post_letter(here, delivery)
+    return [ends[delivery.message_id] for delivery in claimed]
 
 
-async def _post(here: Authority, one: Claimed) -> Attempt:
+async def _post_letter(here: Authority, letter: ClaimedDelivery) -> Attempt:
     """Post one letter; one on which our own code fails is tried later, and keeps no other from being settled."""
     try:
-        return await letters.post(here, one)
+        return await letters.post_letter(here, letter)
     except StoreUnavailable:
         raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
@@ -163,12 +167,12 @@ async def _post(here: Authority, one: Claimed) -> Attempt:
         return TryLater(UNFORESEEN)
 
 
-async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed]) -> list[Carried]:
-    """By the first route of their card that takes it; what one does not take, the next of the same class may."""
+async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
+    """Carry by the first route of their card that takes it; what one does not take, the next of the same class may."""
     if not claimed:
         return []
     try:
-        routes = routes_to(here, partner)
+        routes = list_sealed_routes(here, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
     ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
@@ -178,74 +182,86 @@ async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed
             break
         parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
         attempts = await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
-        _note_clock(here, partner, attempts)
+        _note_partner_clock(here, partner, attempts)
         for at, attempt in zip(left, attempts, strict=True):
-            ends[at] = route.kind, _both(ends[at], (route.kind, attempt))
+            ends[at] = route.kind, _join_attempts(ends[at], (route.kind, attempt))
         if route is not routes[-1]:  # the last one's endings are written with the deliveries
-            await _note_if_none_went(here, partner, route, attempts)
+            await _note_failed_route(here, partner, route, attempts)
     return ends
 
 
-def _note_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> None:
-    """By how much their clock is before ours; measured as they answer, so by some milliseconds too little."""
+def _note_partner_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> None:
+    """Note by how much their clock is before ours; measured as they answer, so by some milliseconds too little."""
     for attempt in attempts[:1]:
         if not isinstance(attempt, HandedOver) and attempt.answered_at is not None:
             here.clocks[partner] = attempt.answered_at - here.now()
 
 
-async def _note_if_none_went(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
-    """A route that fails is seen, though the next one takes what it did not."""
-    why = [(one.reason, one.code) for one in attempts if isinstance(one, TryLater | Refused)]
+async def _note_failed_route(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
+    """Note a route that fails, though the next one takes what it did not."""
+    why = [(attempt.reason, attempt.code) for attempt in attempts if isinstance(attempt, TryLater | Refused)]
     if len(why) == len(attempts):
         [(reason, code), *_] = why
         await here.store.write(
-            lambda tx: partner_health.note_failure(tx, here.now(), partner, route.kind, reason, code=code)
+            lambda tx: partner_health.note_route_failure(tx, here.now(), partner, route.kind, reason, code=code)
         )
 
 
-def _both(before: Carried, after: Carried) -> Attempt:
-    """How a second route ended; where neither took it, with what each of them said. It may be tried again if one may."""
-    (first, said), (second, says) = before, after
-    if first == "none" or not isinstance(said, TryLater | Refused) or not isinstance(says, TryLater | Refused):
-        return says
-    reason = f"{first}: {said.reason}; {second}: {says.reason}"
-    waits = [one for one in (says, said) if isinstance(one, TryLater)]
+def _join_attempts(before: Carried, after: Carried) -> Attempt:
+    """Return how a second route ended; where neither took it, with what each said. It may be tried again if one may."""
+    (first, first_attempt), (second, second_attempt) = before, after
+    if (
+        first == "none"
+        or not isinstance(first_attempt, TryLater | Refused)
+        or not isinstance(second_attempt, TryLater | Refused)
+    ):
+        return second_attempt
+    reason = f"{first}: {first_attempt.reason}; {second}: {second_attempt.reason}"
+    waits = [attempt for attempt in (second_attempt, first_attempt) if isinstance(attempt, TryLater)]
     if not waits:
-        return replace(says, reason=reason)
-    code = next((one.code for one in waits if one.code), None)
-    return TryLater(reason, next((one.after for one in waits if one.after), None), code=code)
+        return replace(second_attempt, reason=reason)
+    code = next((attempt.code for attempt in waits if attempt.code), None)
+    return TryLater(reason, next((attempt.after for attempt in waits if attempt.after), None), code=code)
 
 
-def routes_to(here: Authority, partner: str) -> list[Route]:
-    """The routes of their card that we serve and that keep the message sealed. Weaker ones are never a fallback."""
+def list_sealed_routes(here: Authority, partner: str) -> list[Route]:
+    """List the routes of their card that we serve and that keep a message sealed. Weaker ones are never a fallback."""
     card = here.trust.current_card(partner, here.now())
     return [r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"]
 
 
 def _settle_and_claim(
-    here: Authority, partner: str, endings: Sequence[Ending], stop: asyncio.Event, tx: Connection
-) -> list[Claimed]:
+    here: Authority, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Connection
+) -> list[ClaimedDelivery]:
     now = here.now()
     if endings:
         write_endings(tx, here, partner, endings)
-    return [] if stop.is_set() else outbox.claim(tx, now, partner, BATCH)
+    return [] if stop.is_set() else outbox.claim_deliveries(tx, now, partner, BATCH)
 
 
-def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequence[Ending]) -> None:
+def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequence[TryEnding]) -> None:
     """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the caller's transaction."""
     now = here.now()
-    outbox.settle(tx, now, [ending.settled for ending in endings])
+    outbox.settle_deliveries(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:
-        outbox.postpone(tx, partner, min(waits))
+        outbox.postpone_deliveries(tx, partner, min(waits))
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
-    audit_log.append(tx, now, [ending.entry for ending in endings if ending.entry])
+    audit_log.append_entries(tx, now, [ending.entry for ending in endings if ending.entry])
     witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
-    tried = [(one.settled.route, one.settled.ending, one.settled.reason, one.settled.code) for one in endings]
-    partner_health.note_endings(tx, now, partner, tried, here.clocks.get(partner))
+    tried = [
+        (
+            tried_ending.settled.route,
+            tried_ending.settled.ending,
+            tried_ending.settled.reason,
+            tried_ending.settled.code,
+        )
+        for tried_ending in endings
+    ]
+    partner_health.note_route_endings(tx, now, partner, tried, here.clocks.get(partner))
 
 
 async def deliver_now(here: Authority) -> None:
     """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
-    for partner in await _partners_due(here):
-        await _deliver(here, partner, set(), set(), asyncio.Event())
+    for partner in await _list_partners_due(here):
+        await _deliver_batches(here, partner, set(), set(), asyncio.Event())

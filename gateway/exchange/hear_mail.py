@@ -17,111 +17,117 @@ from gateway.context import SYSTEM, Authority
 from gateway.core.delivery import State, may_move
 from gateway.core.mail_replies import Stage, What
 from gateway.store import audit_log, mail_replies, outbox, partner_health
-from gateway.store.audit_log import Entry
-from gateway.store.mail_replies import Came
-from gateway.store.outbox import TRIED, Delivery, Settled
+from gateway.store.audit_log import AuditEntry
+from gateway.store.mail_replies import NewMailReply
+from gateway.store.outbox import TRIED, Delivery, SettledTry
 from keys import at_rest, blind, smime
 
 MOST_KEPT = 50  # mails about one notice: what is more comes from a machine that has lost its way, and is counted only
 
 
-def heard(tx: Connection, here: Authority, kind: str, said: Reply | Returned) -> None:
-    """Keep it with what it is about, in the caller's transaction; what is about nothing of ours is noted, for a person to look."""
-    found = outbox.handed_over(tx, said.ticket)
-    if isinstance(said, Returned):
-        _return(tx, here, kind, found, said)
-    letters = [one for one in found if one.protection != "sealed"]
-    some = letters or (found[:1] if isinstance(said, Reply) else [])  # of a bundle, one shows what somebody wrote
-    kept = [_keep(tx, here, one, said) for one in some]
-    if not found or (kept and not any(kept)):
-        bursts.note_in(tx, here, Entry("reply.unknown", SYSTEM, detail={"route": kind}))
+def receive_mail(tx: Connection, here: Authority, kind: str, mail: Reply | Returned) -> None:
+    """Keep a mail with what it is about, in the caller's transaction; note one that is about nothing of ours."""
+    deliveries = outbox.list_handed_over(tx, mail.ticket)
+    if isinstance(mail, Returned):
+        _handle_returned(tx, here, kind, deliveries, mail)
+    letters = [delivery for delivery in deliveries if delivery.protection != "sealed"]
+    some = letters or (deliveries[:1] if isinstance(mail, Reply) else [])  # of a bundle, one shows what somebody wrote
+    kept = [_store_mail(tx, here, delivery, mail) for delivery in some]
+    if not deliveries or (kept and not any(kept)):
+        bursts.note_in(tx, here, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
-def _return(tx: Connection, here: Authority, kind: str, found: Sequence[Delivery], said: Returned) -> None:
-    why = f"returned: {said.reason}"
-    for one in found:
+def _handle_returned(
+    tx: Connection, here: Authority, kind: str, deliveries: Sequence[Delivery], returned_mail: Returned
+) -> None:
+    why = f"returned: {returned_mail.reason}"
+    for delivery in deliveries:
         if (
-            one.protection == "sealed"
+            delivery.protection == "sealed"
         ):  # only a receipt ends a delivery: it goes there again, and Health says what came back
-            outbox.note_tries(tx, here.now(), [Settled(one.message_id, one.state, kind, "returned", why)])
-            partner_health.note_failure(tx, here.now(), one.recipient, kind, why)
-        elif one.state in TRIED and may_move(one.state, State.FAILED):
-            outbox.settle(tx, here.now(), [Settled(one.message_id, State.FAILED, kind, "returned", why)])
-            _note(tx, here, "notice.failed", one, {"reason": why})
-        elif one.state is State.ACCEPTED_BY_MAIL:
-            _undo(tx, here, one, why)
+            outbox.add_tries(tx, here.now(), [SettledTry(delivery.message_id, delivery.state, kind, "returned", why)])
+            partner_health.note_route_failure(tx, here.now(), delivery.recipient, kind, why)
+        elif delivery.state in TRIED and may_move(delivery.state, State.FAILED):
+            outbox.settle_deliveries(
+                tx, here.now(), [SettledTry(delivery.message_id, State.FAILED, kind, "returned", why)]
+            )
+            _log_notice(tx, here, "notice.failed", delivery, {"reason": why})
+        elif delivery.state is State.ACCEPTED_BY_MAIL:
+            _undo_acceptance(tx, here, delivery, why)
 
 
-def _undo(tx: Connection, here: Authority, one: Delivery, why: str) -> None:
-    """An acceptance by mail that nobody signed counts no more: an automatic answer may come before the server gives up."""
-    accepted = mail_replies.accepted(tx, one.message_id)
+def _undo_acceptance(tx: Connection, here: Authority, delivery: Delivery, why: str) -> None:
+    """Undo an acceptance by mail that nobody signed: an automatic answer may come before the server gives up."""
+    accepted = mail_replies.list_accepting_replies(tx, delivery.message_id)
     if any(each.signed for each in accepted):
         return
-    if outbox.advance(tx, here.now(), one.message_id, one.recipient, State.FAILED, reason=why):
-        mail_replies.undo(tx, [each.number for each in accepted])
-        _note(tx, here, "notice.came-back", one, {"reason": why})
+    if outbox.advance_delivery(tx, here.now(), delivery.message_id, delivery.recipient, State.FAILED, reason=why):
+        mail_replies.undo_judgements(tx, [each.number for each in accepted])
+        _log_notice(tx, here, "notice.came-back", delivery, {"reason": why})
 
 
-def _keep(tx: Connection, here: Authority, letter: Delivery, said: Reply | Returned) -> bool:
-    """Keep it, locked, with the notice that it is about; False where there are too many already."""
-    notice = _about(tx, letter)
-    what = _what(said)
+def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply | Returned) -> bool:
+    """Keep it, locked, with the notice that it is about; return False where there are too many already."""
+    notice = _find_notice(tx, letter)
+    what = _classify_mail(mail)
     waits = what is What.REPLY and letter.protection != "sealed"
-    if mail_replies.count_about(tx, notice.message_id) >= MOST_KEPT:
+    if mail_replies.count_mail_replies(tx, notice.message_id) >= MOST_KEPT:
         return False
-    text = json.dumps(asdict(said.text)).encode()
-    copy = at_rest.lock(text, about=about(notice.message_id), ring=here.ring)
+    text = json.dumps(asdict(mail.text)).encode()
+    copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=here.ring)
     [mark] = blind.marks([("mail", text.decode())], here.ring)
     to = here.correspondents.get(letter.recipient)
-    domain = said.domain if isinstance(said, Reply) else ""
-    came = Came(
+    domain = mail.domain if isinstance(mail, Reply) else ""
+    came = NewMailReply(
         message_id=notice.message_id,
         came_at=here.now(),
         what=what,
         domain=domain,
         from_there=to is not None and domain == to.domain,
-        signed=_is_signed(said, to.certificate if to else None),
-        by_machine=not isinstance(said, Reply) or said.by_machine,
+        signed=_is_signed_by_them(mail, to.certificate if to else None),
+        by_machine=not isinstance(mail, Reply) or mail.by_machine,
         mark=mark,
         stage=Stage.WAITING if waits else Stage.NOTED,
         data_key=copy.data_key,
         content=copy.content,
     )
-    if mail_replies.add(tx, came) is not None:
-        _note(tx, here, "notice.mail-came", notice, {"what": what.value})
+    if mail_replies.add_mail_reply(tx, came) is not None:
+        _log_notice(tx, here, "notice.mail-came", notice, {"what": what.value})
     return True
 
 
-def _what(said: Reply | Returned) -> What:
-    if isinstance(said, Returned):
+def _classify_mail(mail: Reply | Returned) -> What:
+    if isinstance(mail, Returned):
         return What.REPORT
-    return What.REPLY if said.is_task else What.AUTOMATIC
+    return What.REPLY if mail.is_task else What.AUTOMATIC
 
 
-def _about(tx: Connection, letter: Delivery) -> Delivery:
-    """The notice: who answers a reminder answers what it reminds of."""
+def _find_notice(tx: Connection, letter: Delivery) -> Delivery:
+    """Return the notice: who answers a reminder answers what it reminds of."""
     if letter.kind != "Reminder" or letter.in_reply_to is None:
         return letter
-    reminded = outbox.several(tx, [letter.in_reply_to])
-    return next((one for one in reminded if one.recipient == letter.recipient), letter)
+    reminded = outbox.list_deliveries_by_id(tx, [letter.in_reply_to])
+    return next((notice for notice in reminded if notice.recipient == letter.recipient), letter)
 
 
-def _is_signed(said: Reply | Returned, certificate: str | None) -> bool:
-    if not isinstance(said, Reply) or not said.signature or not certificate:
+def _is_signed_by_them(mail: Reply | Returned, certificate: str | None) -> bool:
+    if not isinstance(mail, Reply) or not mail.signature or not certificate:
         return False
-    return smime.is_signed_by(*said.signature, certificate.encode())
+    return smime.is_signed_by(*mail.signature, certificate.encode())
 
 
-def about(message_id: str) -> str:
-    """To what the locked text of a mail is bound."""
+def mail_context(message_id: str) -> str:
+    """Return to what the locked text of a mail is bound."""
     return f"mail/{message_id}"
 
 
-def read_text(content: bytes) -> MailText:
-    """What was locked."""
+def read_mail_text(content: bytes) -> MailText:
+    """Read the text that was locked."""
     members = json.loads(content)
     return MailText(**{**members, "attached": tuple(members["attached"])})
 
 
-def _note(tx: Connection, here: Authority, act: str, one: Delivery, detail: dict[str, str | int]) -> None:
-    audit_log.append(tx, here.now(), [Entry(act, SYSTEM, one.message_id, one.recipient, one.digest, detail)])
+def _log_notice(tx: Connection, here: Authority, act: str, delivery: Delivery, detail: dict[str, str | int]) -> None:
+    audit_log.append_entries(
+        tx, here.now(), [AuditEntry(act, SYSTEM, delivery.message_id, delivery.recipient, delivery.digest, detail)]
+    )

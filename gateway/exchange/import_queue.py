@@ -6,17 +6,17 @@ from sqlalchemy import Connection
 
 from gateway.context import Authority
 from gateway.store import transfer_files
-from gateway.store.inbox import Arrived, Item
+from gateway.store.inbox import ArrivedMessage, InboxItem
 
 
-def note_due(tx: Connection, here: Authority, came: Iterable[Arrived | Item]) -> None:
+def queue_for_import(tx: Connection, here: Authority, came: Iterable[ArrivedMessage | InboxItem]) -> None:
     """Note, in the caller's transaction, those of these notices that are to be written."""
     if not here.config.one.import_folder:
         return
-    wanted = [(one.sender, one.message_id) for one in came if _is_for_import(one)]
+    wanted = [(message.sender, message.message_id) for message in came if _is_for_import(message)]
     if wanted:
-        transfer_files.due(tx, here.now(), wanted)
+        transfer_files.add_files_due(tx, here.now(), wanted)
 
 
-def _is_for_import(came: Arrived | Item) -> bool:
+def _is_for_import(came: ArrivedMessage | InboxItem) -> bool:
     return came.kind == "TransferNotice" and not came.test and came.restriction != "phone-only"

@@ -19,8 +19,8 @@ from gateway.core.names import Likeness, likeness, normal
 from gateway.core.safeguards import Known, is_another
 from gateway.core.search_terms import Term
 from gateway.store import blind_index, children
-from gateway.store.blind_index import Lying
-from gateway.store.children import Kept
+from gateway.store.blind_index import IndexHit
+from gateway.store.children import LockedChild
 from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -31,7 +31,7 @@ NOT_RESTRICTED = ("", "n", "no", "0", "false")  # in the column of an extract; w
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _OwnChild:
     """A child of ours beside one in a notice."""
 
     said: Mapping[str, str]
@@ -39,7 +39,7 @@ class _Row:
     born: bool  # on the same day
 
 
-def look_up(
+def look_up_known(
     tx: Connection,
     here: Authority,
     notices: Iterable[Message],
@@ -47,92 +47,104 @@ def look_up(
     *,
     of_rows: bool = False,
 ) -> dict[str, Known]:
-    """What is known beside each of these notices, by MessageId: few questions for all of them.
+    """Look up what is known beside each of these notices, by MessageId: few questions for all of them.
 
     `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which are held against
     what was sent of the same UPN before (`one.forward`); so only our own children are asked who bears it.
     """
     values = withheld or {}
-    about = {one.header.message_id: one for one in notices if one.kind in OPENS_A_CASE}
-    children_of = {name: child for name, one in about.items() if (child := _child(one))}
-    siblings_of = {name: _siblings(about[name]) for name in children_of}
-    everybody = children_of | {key: one for name, some in siblings_of.items() for key, one in some.items()}
-    before, beside = _notices(tx, here, everybody), _beside(about, children_of)
-    rows = _rows(tx, here, everybody)
-    found = {name: Known(frozenset(values.get(name, ()))) for name in about}
+    about = {notice.header.message_id: notice for notice in notices if notice.kind in OPENS_A_CASE}
+    children_of = {name: child for name, notice in about.items() if (child := _find_child(notice))}
+    siblings_of = {name: _list_siblings(about[name]) for name in children_of}
+    everybody = children_of | {key: notice for name, some in siblings_of.items() for key, notice in some.items()}
+    before, beside = _find_notices_before(tx, here, everybody), _notices_beside(about, children_of)
+    rows = _find_own_children(tx, here, everybody)
+    known = {name: Known(frozenset(values.get(name, ()))) for name in about}
     for name, child in children_of.items():
-        found[name] = replace(
-            found[name],
-            other_bears_upn=_other_bears_upn(
+        known[name] = replace(
+            known[name],
+            other_bears_upn=_has_others_upn(
                 about[name], child, () if of_rows else [*before[name], *beside[name]], rows.get(name, ())
             ),
-            is_restricted=_is_restricted(child, before[name], rows.get(name, ())),
+            is_restricted=_is_known_restricted(child, before[name], rows.get(name, ())),
             sibling_is_restricted=any(
-                _is_restricted(one, before[key], rows.get(key, ())) for key, one in siblings_of[name].items()
+                _is_known_restricted(notice, before[key], rows.get(key, ()))
+                for key, notice in siblings_of[name].items()
             ),
         )
-    return found
+    return known
 
 
-def _child(notice: Message) -> Child | None:
-    """Whom it is about; nobody where it is a test."""
+def _find_child(notice: Message) -> Child | None:
+    """Return whom it is about; nobody where it is a test."""
     return None if notice.header.test else next(iter(notice.each(Child)), None)
 
 
-def _siblings(notice: Message) -> dict[str, Child]:
-    """The brothers and sisters whom an open notice names, under keys of their own."""
+def _list_siblings(notice: Message) -> dict[str, Child]:
+    """Return the brothers and sisters whom an open notice names, under keys of their own."""
     if notice.restriction != "none":
         return {}
     return {
         f"{notice.header.message_id} {number}": Child(
-            upn=one.upn, surname=one.surname, forename=one.forename, dob=one.dob, sex="U"
+            upn=sibling.upn, surname=sibling.surname, forename=sibling.forename, dob=sibling.dob, sex="U"
         )
-        for number, one in enumerate(notice.each(Sibling))
+        for number, sibling in enumerate(notice.each(Sibling))
     }
 
 
-def _other_bears_upn(notice: Message, child: Child, before: Sequence[Message], rows: Sequence[_Row]) -> bool:
-    """Was its UPN somebody else's here? What others wrote of a UPN makes no child one of ours."""
+def _has_others_upn(notice: Message, child: Child, before: Sequence[Message], rows: Sequence[_OwnChild]) -> bool:
+    """Tell whether its UPN was somebody else's here. What others wrote of a UPN makes no child one of ours."""
     ours = notice.header.sender.authority
-    others = [one for one in before if one.header.sender.authority == ours and not _same_case(one, notice)]
-    if any(_bears_other_name(child, one) for one in others):
+    others = [
+        other_notice
+        for other_notice in before
+        if other_notice.header.sender.authority == ours and not _is_same_case(other_notice, notice)
+    ]
+    if any(_names_other_child(child, other_notice) for other_notice in others):
         return True
-    return any(is_another(child, *_names(row.said), row.born) for row in rows if row.bears)
+    return any(is_another(child, *_row_names(row.said), row.born) for row in rows if row.bears)
 
 
-def _is_restricted(child: Child, before: Sequence[Message], rows: Sequence[_Row]) -> bool:
-    """Does the last notice about the child say so, or a row of ours?"""
-    newest = next((one for one in before if _is_about(child, one)), None)
+def _is_known_restricted(child: Child, before: Sequence[Message], rows: Sequence[_OwnChild]) -> bool:
+    """Tell whether the last notice about the child says so, or a row of ours."""
+    newest = next((notice for notice in before if _is_about_child(child, notice)), None)
     if newest is not None and newest.restriction != "none":
         return True
     return any(
-        _says_restricted(row.said) for row in rows if row.born and (row.bears or _is_called(child, *_names(row.said)))
+        _says_restricted(row.said)
+        for row in rows
+        if row.born and (row.bears or _is_child_called(child, *_row_names(row.said)))
     )
 
 
-def _same_case(one: Message, other: Message) -> bool:
-    return one.header.conversation_id == other.header.conversation_id
+def _is_same_case(notice: Message, other: Message) -> bool:
+    return notice.header.conversation_id == other.header.conversation_id
 
 
-def _notices(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
-    """Of each the newest notice about somebody of the same UPN, and about somebody of the same name and birthday: the newer first."""
+def _find_notices_before(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+    """Find of each the newest notice about the same UPN, and the same name and birthday: the newer first."""
     asked = [
-        (name, terms) for name, child in children_of.items() for terms in (_upn(child), _whole_names(child)) if terms
+        (name, terms)
+        for name, child in children_of.items()
+        for terms in (_upn_terms(child), _whole_name_terms(child))
+        if terms
     ]
-    lying = blind_index.newest(tx, [[blind.marks([term], here.ring)[0] for term in terms] for _, terms in asked])
-    opened = {one.number: _opened(tx, here, one) for one in lying if one}
+    lying = blind_index.find_newest_marked(
+        tx, [[blind.marks([term], here.ring)[0] for term in terms] for _, terms in asked]
+    )
+    opened = {hit.number: _open_hit(tx, here, hit) for hit in lying if hit}
     numbers: dict[str, set[int]] = {name: set() for name in children_of}
-    for (name, _), one in zip(asked, lying, strict=True):
-        if one:
-            numbers[name].add(one.number)
+    for (name, _), hit in zip(asked, lying, strict=True):
+        if hit:
+            numbers[name].add(hit.number)
     return {
         name: [message for number in sorted(some, reverse=True) if (message := opened[number])]
         for name, some in numbers.items()
     }
 
 
-def _beside(about: Mapping[str, Message], children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
-    """Of each the others of the same UPN that are to go with it: they are not among those of before."""
+def _notices_beside(about: Mapping[str, Message], children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+    """Return of each the others of the same UPN that are to go with it: they are not among those of before."""
     by_upn: dict[str, list[str]] = {}
     for name, child in children_of.items():
         by_upn.setdefault(child.upn or name, []).append(name)
@@ -142,95 +154,103 @@ def _beside(about: Mapping[str, Message], children_of: Mapping[str, Child]) -> d
     }
 
 
-def _upn(child: Child) -> list[Term]:
+def _upn_terms(child: Child) -> list[Term]:
     return [Term("upn", child.upn)] if child.upn else []
 
 
-def _whole_names(child: Child) -> list[Term]:
-    """By which notices about a child of this name and birthday are found, as `core.marks` writes it."""
+def _whole_name_terms(child: Child) -> list[Term]:
+    """Return by which terms notices about a child of this name and birthday are found, as the index has them."""
     names = {"surname": child.surname, "forename": child.forename or ""}
     together = [Term(kind, normal(name).replace(" ", "")) for kind, name in names.items() if name]
-    return [Term("dob", child.dob.isoformat()), *(one for one in together if len(one.value) > 1)]
+    return [Term("dob", child.dob.isoformat()), *(term for term in together if len(term.value) > 1)]
 
 
-def _opened(tx: Connection, here: Authority, one: Lying) -> Message | None:
-    """None where its key was destroyed, or it is no notice about a child."""
-    sent = one.lies == "sent"
-    copy = copies.take_copy(tx, here, ("" if sent else one.partner, one.message_id), Machine.COMPARE)
+def _open_hit(tx: Connection, here: Authority, hit: IndexHit) -> Message | None:
+    """Open a notice; None where its key was destroyed, or it is no notice about a child."""
+    sent = hit.lies == "sent"
+    copy = copies.take_copy(tx, here, ("" if sent else hit.partner, hit.message_id), Machine.COMPARE)
     if not copy.is_held:
         return None
     message = copies.open_copy(here, copy)
     return message if message.kind in OPENS_A_CASE and not message.header.test else None
 
 
-def _bears_other_name(child: Child, other: Message) -> bool:
-    """Does somebody in this notice have the child's UPN, and another name or date of birth?"""
+def _names_other_child(child: Child, other: Message) -> bool:
+    """Tell whether somebody in this notice has the child's UPN, and another name or date of birth."""
     people: Sequence[Child | Sibling] = [*other.each(Child), *other.each(Sibling)]
     return any(
-        is_another(child, one.surname, one.forename or "", one.dob == child.dob)
-        for one in people
-        if child.upn and one.upn == child.upn
+        is_another(child, person.surname, person.forename or "", person.dob == child.dob)
+        for person in people
+        if child.upn and person.upn == child.upn
     )
 
 
-def _is_about(child: Child, other: Message) -> bool:
+def _is_about_child(child: Child, other: Message) -> bool:
     theirs = next(iter(other.each(Child)), None)
     if theirs is None or theirs.dob != child.dob:
         return False
-    return bool(child.upn and child.upn == theirs.upn) or _is_called(child, theirs.surname, theirs.forename or "")
+    return bool(child.upn and child.upn == theirs.upn) or _is_child_called(child, theirs.surname, theirs.forename or "")
 
 
-def _is_called(child: Child, surname: str, forename: str) -> bool:
+def _is_child_called(child: Child, surname: str, forename: str) -> bool:
     own = (child.surname, child.forename or "")
     return all(
-        likeness(normal(one), normal(other)) >= Likeness.NICKNAME
-        for one, other in zip(own, (surname, forename), strict=True)
+        likeness(normal(own_name), normal(other)) >= Likeness.NICKNAME
+        for own_name, other in zip(own, (surname, forename), strict=True)
     )
 
 
-def _rows(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[_Row]]:
-    """Of each our own children who have its UPN, or its birthday and a name that sounds alike."""
-    current = children.current(tx)
+def _find_own_children(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[_OwnChild]]:
+    """Find of each our own children who have its UPN, or its birthday and a name that sounds alike."""
+    current = children.find_current_load(tx)
     if current is None or not children_of:
         return {}
     load = current.load
-    keys = {name: _keys(here, load, child) for name, child in children_of.items()}
-    lying = children.lying(tx, load, {key for some in keys.values() for key in some if key is not None})
-    found: dict[str, dict[int, tuple[bool, bool]]] = {}
+    keys = {name: _child_keys(here, load, child) for name, child in children_of.items()}
+    lying = children.find_children_by_key(tx, load, {key for some in keys.values() for key in some if key is not None})
+    numbers_of: dict[str, dict[int, tuple[bool, bool]]] = {}
     for name, (upn, born, called) in keys.items():
         bear = lying.get(upn, set()) if upn is not None else set()
         on_day = lying.get(born, set())
         both = bear | (on_day & lying.get(called, set()))
-        found[name] = {number: (number in bear, number in on_day) for number in both}
-    wanted = {number for some in found.values() for number in some}
-    said = {one.number: _row(here, load, one) for one in children.locked(tx, load, wanted)} if wanted else {}
+        numbers_of[name] = {number: (number in bear, number in on_day) for number in both}
+    wanted = {number for some in numbers_of.values() for number in some}
+    values = (
+        {row.number: _open_child_row(here, load, row) for row in children.list_locked_children(tx, load, wanted)}
+        if wanted
+        else {}
+    )
     return {
-        name: [_Row(said[number], *how) for number, how in some.items() if number in said]
-        for name, some in found.items()
+        name: [_OwnChild(values[number], *how) for number, how in some.items() if number in values]
+        for name, some in numbers_of.items()
     }
 
 
-def _keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, int]:
-    """Under which keys of `core.blocking` the child would lie: its UPN, its birthday, how its names sound."""
+def _child_keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, int]:
+    """Return under which keys of `core.blocking` the child would lie: its UPN, its birthday, how its names sound."""
     surname, forename = normal(child.surname), normal(child.forename or "")
     described = Described(surname, forename, (), (), (), child.dob, child.dob_estimated, child.sex, (), "")
-    upn = next(iter(digests(here, load, [f"u|{child.upn}"]))) if child.upn else None
-    [born], [called] = (digests(here, load, [key]) for key in (f"d|{child.dob}", blocking.namesakes(described)))
+    upn = next(iter(digest_keys(here, load, [f"u|{child.upn}"]))) if child.upn else None
+    [born], [called] = (digest_keys(here, load, [key]) for key in (f"d|{child.dob}", blocking.namesakes(described)))
     return upn, born, called
 
 
-def digests(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
-    """These keys as the index of this load has them: 64 bits of a digest under our own key, for a child could be guessed."""
+def digest_keys(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
+    """Return these keys as the index of this load has them: digests under our own key, for a child could be guessed."""
     return here.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
 
 
-def about_child(load: int, number: int) -> str:
-    """What the row of a child of ours is locked to."""
+def child_context(load: int, number: int) -> str:
+    """Return what the row of a child of ours is locked to."""
     return f"child {load} {number}"
 
 
-def _row(here: Authority, load: int, one: Kept) -> Mapping[str, str]:
-    text = at_rest.unlock(Locked(one.data_key, one.content), about=about_child(load, one.number), ring=here.ring)
+def _open_child_row(here: Authority, load: int, locked_child: LockedChild) -> Mapping[str, str]:
+    text = at_rest.unlock(
+        Locked(locked_child.data_key, locked_child.content),
+        about=child_context(load, locked_child.number),
+        ring=here.ring,
+    )
     row: Mapping[str, str] = json.loads(text)
     return row
 
@@ -239,5 +259,5 @@ def _says_restricted(row: Mapping[str, str]) -> bool:
     return row.get("restricted", "").casefold() not in NOT_RESTRICTED
 
 
-def _names(row: Mapping[str, str]) -> tuple[str, str]:
+def _row_names(row: Mapping[str, str]) -> tuple[str, str]:
     return row.get("surname", ""), row.get("forename", "")

@@ -20,7 +20,7 @@ from gateway.copies import Machine
 from gateway.core import labels
 from gateway.errors import ConfigProblem
 from gateway.store.correspondents import Correspondent, Protection
-from gateway.store.outbox import Claimed
+from gateway.store.outbox import ClaimedDelivery
 from keys import smime
 from keys.card import Route
 from keys.digests import Purpose
@@ -55,7 +55,7 @@ REPLY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class LetterWords:
     """A letter before it is made a mail."""
 
     subject: str
@@ -63,31 +63,31 @@ class Words:
     attached: tuple[str, bytes] | None  # a file's name, and XML
 
 
-def reference(message_id: str, ring: Ring) -> str:
-    """What a letter about this message is called by: always the same, and known to nobody who was not told."""
+def build_reference(message_id: str, ring: Ring) -> str:
+    """Build what a letter about this message is called by: always the same, and known to nobody who was not told."""
     digest = ring.digests.compute_digest(Purpose.LETTER, message_id)
     text = b32encode(digest[:REFERENCE_BYTES]).decode()
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 
 
-def protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
-    """How a letter about a child so restricted is protected: it says less, never more, than their mailbox allows."""
+def choose_protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
+    """Choose how a letter about a child so restricted is protected: it says no more than their mailbox allows."""
     if restriction == "phone-only" or (restriction != "none" and to.protection == "person-tls"):
         return "notify-only"
     return to.protection
 
 
-def compose(
+def compose_letter(
     message: Message, how: str, *, us: str, name: str, called: str, belongs_to: str | None, ring: Officer
-) -> Words:
-    """Write a letter. `called` is its reference, `belongs_to` that of the letter which it answers or changes."""
+) -> LetterWords:
+    """Compose the words of a letter. `called` is its reference, `belongs_to` that of the letter which it answers."""
     head = message.header
     test = "TEST, no real child: " if head.test else ""
     opening = f"From {name} ({us}). {_choose_opening(message, how, ring)}"
-    said: list[str] = [head.marking, "", fill(f"{test}{opening}", WIDTH), ""]
+    lines: list[str] = [head.marking, "", fill(f"{test}{opening}", WIDTH), ""]
     if belongs_to:
-        said.append(f"{'About our earlier email':{LABEL}} {belongs_to}")
-    said += [
+        lines.append(f"{'About our earlier email':{LABEL}} {belongs_to}")
+    lines += [
         f"{'Your reference for replies':{LABEL}} {called}",
         f"{'Call':{LABEL}} {ring.name}, {name}, {ring.phone_no}",
         "",
@@ -95,12 +95,12 @@ def compose(
     ]
     attached = None
     if how != "notify-only":
-        said += ["", "Details", "", *_readable(message), ""]
-        said.append(fill("The attached XML file has the same details, for your case management system.", WIDTH))
+        lines += ["", "Details", "", *_format_rows(message), ""]
+        lines.append(fill("The attached XML file has the same details, for your case management system.", WIDTH))
         attached = f"{called}.xml", xml.write(message)
     what = f"Please call {name}" if how == "notify-only" else f"{labels.name_kind(message.kind)} from {name}"
     subject = f"{head.marking}: {test}{what} CME team, reference {called}"
-    return Words(show_hidden(subject), show_hidden("\n".join(said)) + "\n", attached)
+    return LetterWords(show_hidden(subject), show_hidden("\n".join(lines)) + "\n", attached)
 
 
 def _choose_opening(message: Message, how: str, ring: Officer) -> str:
@@ -112,13 +112,13 @@ def _choose_opening(message: Message, how: str, ring: Officer) -> str:
     )
 
 
-def _readable(message: Message) -> Iterator[str]:
+def _format_rows(message: Message) -> Iterator[str]:
     for row in rows(message.body):
         label = f"{'  ' * row.depth}{row.name}"
         yield f"{label:{LABEL}} {row.value}" if row.value is not None else label
 
 
-async def post(here: Authority, claimed: Claimed) -> Attempt:
+async def post_letter(here: Authority, claimed: ClaimedDelivery) -> Attempt:
     """Write the letter for a message that is due, and hand it to our mail server."""
     to, carrier = here.correspondents.get(claimed.recipient), here.carriers.get("email")
     if to is None:
@@ -128,22 +128,22 @@ async def post(here: Authority, claimed: Claimed) -> Attempt:
     copy = await here.store.read(lambda tx: copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER))
     try:
         message = copies.open_copy(here, copy)
-        letter = _letter(here, to, claimed, message)
+        letter = _build_letter(here, to, claimed, message)
     except (Refusal, ConfigProblem) as why:
         return TryLater(f"{why.sentence} [{why.code}]")
     return await carrier.post(here.address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter)
 
 
-def _letter(here: Authority, to: Correspondent, claimed: Claimed, message: Message) -> Letter:
-    ours, called = here.config.authority, reference(claimed.message_id, here.ring)
+def _build_letter(here: Authority, to: Correspondent, claimed: ClaimedDelivery, message: Message) -> Letter:
+    ours, called = here.config.authority, build_reference(claimed.message_id, here.ring)
     before = message.header.in_reply_to or message.header.supersedes
-    words = compose(
+    words = compose_letter(
         message,
         claimed.protection,
         us=here.code,
         name=ours.name,
         called=called,
-        belongs_to=reference(before, here.ring) if before else None,
+        belongs_to=build_reference(before, here.ring) if before else None,
         ring=getattr(message.body, "ring", None)
         or getattr(message.body, "officer", None)
         or here.officer(ours.officer),
@@ -152,7 +152,7 @@ def _letter(here: Authority, to: Correspondent, claimed: Claimed, message: Messa
     if claimed.protection == "person-smime":
         entity = smime.seal(
             entity,
-            ours=signer(here),
+            ours=get_signer(here),
             certificate_pem=(to.certificate or "").encode(),
             address=to.address,
             now=here.now(),
@@ -160,8 +160,8 @@ def _letter(here: Authority, to: Correspondent, claimed: Claimed, message: Messa
     return Letter(called, words.subject, entity, demand_tls=claimed.protection == "person-tls")
 
 
-def signer(here: Authority) -> smime.Signer:
-    """With what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
+def get_signer(here: Authority) -> smime.Signer:
+    """Return with what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
     files = here.config.smime_files()
     if files is None:
         raise ConfigProblem("config.smime")

@@ -21,9 +21,9 @@ from gateway.core.search_terms import terms
 from gateway.exchange import import_queue, naming
 from gateway.logs import failed
 from gateway.store import audit_log, blind_index, inbox, searches
-from gateway.store.audit_log import Entry
-from gateway.store.blind_index import Marked
-from gateway.store.inbox import Arrived
+from gateway.store.audit_log import AuditEntry
+from gateway.store.blind_index import IndexedMessage
+from gateway.store.inbox import ArrivedMessage
 from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
 from keys.errors import Refusal, RefusalCode, build_refusal
@@ -39,7 +39,7 @@ TOGETHER = 32  # messages that go through each step together (some 19 ms); after
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SignedMessage:
     """A message that its sender signed, and that can be read."""
 
     digest: str
@@ -48,18 +48,18 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class AcceptedParcel:
     """A message that may be kept, and the receipt that holds once it is."""
 
     digest: str
     message: Message
-    arrived: Arrived
+    arrived: ArrivedMessage
     receipt: str
     marks: tuple[int, ...]  # by which it is found
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class RefusedParcel:
     """A message that is refused, and why."""
 
     digest: str
@@ -67,99 +67,124 @@ class Unfit:
     codes: tuple[str, ...]
 
 
-async def receive(here: Authority, parcels: Sequence[bytes], caller: str) -> list[str]:
-    """Take parcels from an authority that has proved who it is; one signed receipt for each, in order.
+async def receive_parcels(here: Authority, parcels: Sequence[bytes], caller: str) -> list[str]:
+    """Take parcels from an authority that has proved who it is; return one signed receipt for each, in order.
 
     Raises StoreUnavailable where nothing can be kept now; then none of it has happened, and the caller tries later.
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
-    standing = await here.store.read(lambda tx: inbox.receipts_for(tx, here.code, digests))
+    standing = await here.store.read(lambda tx: inbox.find_own_receipts(tx, here.code, digests))
     fresh = {digest: sealed for digest, sealed in zip(digests, parcels, strict=True) if digest not in standing}
     new = list(fresh.items())
-    judged: list[Fit | Unfit] = []
+    judged: list[AcceptedParcel | RefusedParcel] = []
     for at in range(0, len(new), TOGETHER):
-        judged += _judge(here, new[at : at + TOGETHER], caller)
+        judged += _judge_parcels(here, new[at : at + TOGETHER], caller)
         await asyncio.sleep(0)
 
-    fit = [one for one in judged if isinstance(one, Fit)]
-    refused = [one for one in judged if isinstance(one, Unfit)]
+    fit = [parcel for parcel in judged if isinstance(parcel, AcceptedParcel)]
+    refused = [parcel for parcel in judged if isinstance(parcel, RefusedParcel)]
     if fit:
-        kept, unlike = await here.store.write(lambda tx: _keep(tx, here, fit))
-        refused += [Unfit(one.digest, one.arrived.message_id, (replies.REFUSED,)) for one in unlike]
-        raced = [one for one in fit if one.digest not in kept and one not in unlike]
-        standing |= {one.digest: one.receipt for one in fit if one.digest in kept}
+        kept_digests, unlike = await here.store.write(lambda tx: _store_accepted(tx, here, fit))
+        refused += [RefusedParcel(parcel.digest, parcel.arrived.message_id, (replies.REFUSED,)) for parcel in unlike]
+        raced = [parcel for parcel in fit if parcel.digest not in kept_digests and parcel not in unlike]
+        standing |= {parcel.digest: parcel.receipt for parcel in fit if parcel.digest in kept_digests}
         if raced:  # another copy was quicker, or the id is taken by other bytes
             standing |= await here.store.read(
-                lambda tx: inbox.receipts_for(tx, here.code, [one.digest for one in raced])
+                lambda tx: inbox.find_own_receipts(tx, here.code, [parcel.digest for parcel in raced])
             )
-            refused += [Unfit(o.digest, o.arrived.message_id, (ID_REUSED,)) for o in raced if o.digest not in standing]
+            refused += [
+                RefusedParcel(o.digest, o.arrived.message_id, (ID_REUSED,)) for o in raced if o.digest not in standing
+            ]
     if refused:
-        rejections = {one.digest: _receipt(here, one.digest, one.message_id, caller, one.codes) for one in refused}
+        rejections = {
+            parcel.digest: _issue_receipt(here, parcel.digest, parcel.message_id, caller, parcel.codes)
+            for parcel in refused
+        }
         await here.store.write(lambda tx: _note_refusals(tx, here, refused, rejections, caller))
         standing |= rejections
     return [standing[digest] for digest in digests]
 
 
-def _judge(here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str) -> list[Fit | Unfit]:
-    """May they be kept? One on which our own code fails is refused alone, so that a person at its sender learns of it."""
+def _judge_parcels(
+    here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str
+) -> list[AcceptedParcel | RefusedParcel]:
+    """Judge whether they may be kept. One on which our own code fails is refused alone, so its sender learns of it."""
     try:
-        return _step_by_step(here, parcels, caller)
+        return _judge_step_by_step(here, parcels, caller)
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         if len(parcels) > 1:
-            return [verdict for one in parcels for verdict in _judge(here, [one], caller)]
+            return [verdict for parcel in parcels for verdict in _judge_parcels(here, [parcel], caller)]
         failed("judging a message", why)
-        return [Unfit(parcels[0][0], None, (UNFORESEEN,))]
+        return [RefusedParcel(parcels[0][0], None, (UNFORESEEN,))]
 
 
-def _step_by_step(here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str) -> list[Fit | Unfit]:
-    """Numbered as the order of refusal; the first nine are `envelope.unseal`'s.
+def _judge_step_by_step(
+    here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str
+) -> list[AcceptedParcel | RefusedParcel]:
+    """Judge by steps, numbered as the order of refusal; the first nine are `envelope.unseal`'s.
 
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
-    opened = [_open(here, digest, sealed, caller) for digest, sealed in parcels]  # (1) to (10)
-    said = [one if isinstance(one, Unfit) else _read(*one) for one in opened]  # (11), (12)
-    checked = [one if isinstance(one, Unfit) else _check(here, one) for one in said]  # (13)
-    return [one if isinstance(one, Unfit) else _fit(here, one, caller) for one in checked]
+    opened = [_unseal_parcel(here, digest, sealed, caller) for digest, sealed in parcels]  # (1) to (10)
+    messages = [
+        step_result if isinstance(step_result, RefusedParcel) else _read_payload(*step_result) for step_result in opened
+    ]  # (11), (12)
+    checked = [
+        step_result if isinstance(step_result, RefusedParcel) else _check_rules(here, step_result)
+        for step_result in messages
+    ]  # (13)
+    return [
+        step_result if isinstance(step_result, RefusedParcel) else _accept_message(here, step_result, caller)
+        for step_result in checked
+    ]
 
 
-def _open(here: Authority, digest: str, sealed: bytes, caller: str) -> tuple[str, Opened] | Unfit:
+def _unseal_parcel(here: Authority, digest: str, sealed: bytes, caller: str) -> tuple[str, Opened] | RefusedParcel:
     try:
         opened = envelope.unseal(sealed, ring=here.ring, trust=here.trust, now=here.now())  # (1) to (9)
     except Refusal as refusal:
-        return Unfit(digest, None, (refusal.code,))
+        return RefusedParcel(digest, None, (refusal.code,))
     if opened.names.sender != caller:  # (10)
-        return Unfit(digest, opened.names.message_id, (NOT_THE_CALLER,))
+        return RefusedParcel(digest, opened.names.message_id, (NOT_THE_CALLER,))
     return digest, opened
 
 
-def _read(digest: str, opened: Opened) -> Said | Unfit:
+def _read_payload(digest: str, opened: Opened) -> SignedMessage | RefusedParcel:
     try:
         message = xml.read(opened.payload)  # (11)
         head = message.header
         if opened.names != envelope.Names(head.message_id, head.sender.authority, head.recipient.authority):  # (12)
             raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     except (Refusal, xml.Unreadable) as refusal:
-        return Unfit(digest, opened.names.message_id, (refusal.code,))
-    return Said(digest, opened.payload, message)
+        return RefusedParcel(digest, opened.names.message_id, (refusal.code,))
+    return SignedMessage(digest, opened.payload, message)
 
 
-def _check(here: Authority, said: Said) -> Said | Unfit:
+def _check_rules(here: Authority, signed: SignedMessage) -> SignedMessage | RefusedParcel:
     today = (here.now() + CLOCK_SKEW).date()  # at midnight it may be tomorrow there
-    if refusals := rules.errors(rules.check(said.message, today=today)):  # (13)
-        return Unfit(said.digest, said.message.header.message_id, tuple(finding.code for finding in refusals))
-    return said
+    if refusals := rules.errors(rules.check(signed.message, today=today)):  # (13)
+        return RefusedParcel(
+            signed.digest, signed.message.header.message_id, tuple(finding.code for finding in refusals)
+        )
+    return signed
 
 
-def _fit(here: Authority, said: Said, caller: str) -> Fit:
-    receipt = _receipt(here, said.digest, said.message.header.message_id, caller, ())
-    return Fit(said.digest, said.message, _arrived(here, said), receipt, blind.marks(terms(said.message), here.ring))
+def _accept_message(here: Authority, signed: SignedMessage, caller: str) -> AcceptedParcel:
+    receipt = _issue_receipt(here, signed.digest, signed.message.header.message_id, caller, ())
+    return AcceptedParcel(
+        signed.digest,
+        signed.message,
+        _build_arrived(here, signed),
+        receipt,
+        blind.marks(terms(signed.message), here.ring),
+    )
 
 
-def _arrived(here: Authority, said: Said) -> Arrived:
-    message, head = said.message, said.message.header
-    copy = at_rest.lock(said.payload, about=head.message_id, ring=here.ring)
+def _build_arrived(here: Authority, signed: SignedMessage) -> ArrivedMessage:
+    message, head = signed.message, signed.message.header
+    copy = at_rest.lock(signed.payload, about=head.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
-    return Arrived(
+    return ArrivedMessage(
         sender=head.sender.authority,
         message_id=head.message_id,
         conversation_id=head.conversation_id,
@@ -169,7 +194,7 @@ def _arrived(here: Authority, said: Said) -> Arrived:
         kind=message.kind,
         restriction=safeguards.level_as_read(message, here.now().date()),  # nothing is refused for it
         test=head.test,
-        digest=said.digest,
+        digest=signed.digest,
         data_key=copy.data_key,
         content=copy.content,
         created_at=min(
@@ -179,7 +204,7 @@ def _arrived(here: Authority, said: Said) -> Arrived:
     )
 
 
-def _receipt(here: Authority, digest: str, message_id: str | None, to: str, codes: Sequence[str]) -> str:
+def _issue_receipt(here: Authority, digest: str, message_id: str | None, to: str, codes: Sequence[str]) -> str:
     return receipt.issue(
         audience=to,
         message_id=message_id,
@@ -191,64 +216,74 @@ def _receipt(here: Authority, digest: str, message_id: str | None, to: str, code
     )
 
 
-def _keep(tx: Connection, here: Authority, fit: Sequence[Fit]) -> tuple[set[str], list[Fit]]:
-    """Keep what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
+def _store_accepted(
+    tx: Connection, here: Authority, fit: Sequence[AcceptedParcel]
+) -> tuple[set[str], list[AcceptedParcel]]:
+    """Store what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
 
     The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it names.
     """
     now = here.now()
-    known = naming.look(tx, [(one.arrived, one.message) for one in fit])
-    placed = [(one, naming.place(known, one.arrived, one.message)) for one in fit]
-    unlike = [one for one, arrived in placed if arrived is None]
-    fit = [replace(one, arrived=arrived) for one, arrived in placed if arrived is not None]
-    kept = inbox.keep(tx, now, [one.arrived for one in fit]) if fit else set()
-    new = [one for one in fit if one.digest in kept]
+    known = naming.read_named_messages(tx, [(parcel.arrived, parcel.message) for parcel in fit])
+    placed = [(parcel, naming.place_message(known, parcel.arrived, parcel.message)) for parcel in fit]
+    unlike = [parcel for parcel, arrived in placed if arrived is None]
+    fit = [replace(parcel, arrived=arrived) for parcel, arrived in placed if arrived is not None]
+    kept_digests = inbox.add_messages(tx, now, [parcel.arrived for parcel in fit]) if fit else set()
+    new = [parcel for parcel in fit if parcel.digest in kept_digests]
     inbox.add_receipts(
-        tx, now, [inbox.Receipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
+        tx, now, [inbox.StoredReceipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
-    blind_index.put(tx, [Marked("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new])
-    searches.note(tx, now, [(m.sender, m.message_id, m.kind) for m in (one.arrived for one in new) if _is_search(m)])
-    misfits = [(one.arrived, naming.take_effect(tx, now, known, one.arrived, one.message)) for one in new]
+    blind_index.index_messages(
+        tx, [IndexedMessage("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new]
+    )
+    searches.add_searches(
+        tx, now, [(m.sender, m.message_id, m.kind) for m in (parcel.arrived for parcel in new) if _is_search(m)]
+    )
+    misfits = [(parcel.arrived, naming.apply_effect(tx, now, known, parcel.arrived, parcel.message)) for parcel in new]
     if new:
-        naming.catch_up(tx, now, known, [one.arrived for one in new])
+        naming.apply_earlier_words(tx, now, known, [parcel.arrived for parcel in new])
     if here.config.one.import_when == "arrived":
-        import_queue.note_due(tx, here, [one.arrived for one in new])
-    without = [_without_effect(arrived, why) for arrived, why in misfits if why]
-    audit_log.append(tx, now, [*(_kept_entry(one) for one in new), *without])
-    return kept, unlike
+        import_queue.queue_for_import(tx, here, [parcel.arrived for parcel in new])
+    without = [_no_effect_entry(arrived, why) for arrived, why in misfits if why]
+    audit_log.append_entries(tx, now, [*(_kept_entry(parcel) for parcel in new), *without])
+    return kept_digests, unlike
 
 
-def _is_search(came: Arrived) -> bool:
+def _is_search(came: ArrivedMessage) -> bool:
     return came.kind in SEARCHES and not came.test  # a test is no case
 
 
-def _kept_entry(one: Fit) -> Entry:
-    """The digests of our copy and of our receipt stand in it, so that `audit verify` sees what was changed later."""
-    arrived, body = one.arrived, one.message.body
+def _kept_entry(parcel: AcceptedParcel) -> AuditEntry:
+    """Build the entry, with the digests of our copy and receipt, so that `audit verify` sees what was changed later."""
+    arrived, body = parcel.arrived, parcel.message.body
     detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
-    detail["receipt"] = audit_log.digest_of(one.receipt)
+    detail["receipt"] = audit_log.digest_text(parcel.receipt)
     if isinstance(body, Acknowledgement):
         detail["decision"] = body.decision
-    return Entry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
+    return AuditEntry("message.kept", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, detail)
 
 
-def _without_effect(arrived: Arrived, why: Misfit) -> Entry:
-    return Entry("reply.without-effect", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, {"why": why.value})
+def _no_effect_entry(arrived: ArrivedMessage, why: Misfit) -> AuditEntry:
+    return AuditEntry(
+        "reply.without-effect", SYSTEM, arrived.message_id, arrived.sender, arrived.digest, {"why": why.value}
+    )
 
 
 def _note_refusals(
-    tx: Connection, here: Authority, refused: Sequence[Unfit], rejections: dict[str, str], caller: str
+    tx: Connection, here: Authority, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
 ) -> None:
     """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
-    now, entries = here.now(), list[Entry]()
-    for one in refused:
-        token = rejections[one.digest]
-        entry = Entry("message.refused", SYSTEM, one.message_id, caller, one.digest, {"codes": " ".join(one.codes)})
+    now, entries = here.now(), list[AuditEntry]()
+    for parcel in refused:
+        token = rejections[parcel.digest]
+        entry = AuditEntry(
+            "message.refused", SYSTEM, parcel.message_id, caller, parcel.digest, {"codes": " ".join(parcel.codes)}
+        )
         for written in bursts.counted(here, entry, singly=REFUSED_SINGLY):
             if written is not entry:
                 entries.append(written)
                 continue
-            entries.append(replace(entry, detail={**entry.detail, "receipt": audit_log.digest_of(token)}))
-            kept = inbox.Receipt(here.code, one.digest, one.message_id, "rejected", token)
-            inbox.add_receipts(tx, now, [kept])
-    audit_log.append(tx, now, entries)
+            entries.append(replace(entry, detail={**entry.detail, "receipt": audit_log.digest_text(token)}))
+            stored = inbox.StoredReceipt(here.code, parcel.digest, parcel.message_id, "rejected", token)
+            inbox.add_receipts(tx, now, [stored])
+    audit_log.append_entries(tx, now, entries)

@@ -14,22 +14,22 @@ from gateway.context import SYSTEM, Authority
 from gateway.copies import Machine
 from gateway.logs import failed
 from gateway.store import audit_log, outbox
-from gateway.store.audit_log import Entry
-from gateway.store.outbox import Claimed
+from gateway.store.audit_log import AuditEntry
+from gateway.store.outbox import ClaimedDelivery
 from keys import at_rest, envelope
 from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
 from schemas import xml
 
 
-async def in_true_time(here: Authority, claimed: Sequence[Claimed]) -> list[Claimed]:
-    """The same, each of which bears a time that has come. Letters are written as they leave, and what has no key any more stays."""
-    if all(one.queued_at <= here.now() + CLOCK_SKEW for one in claimed):
+async def reseal_in_true_time(here: Authority, claimed: Sequence[ClaimedDelivery]) -> list[ClaimedDelivery]:
+    """Return the same, each of which bears a time that has come. Letters, and what has no key any more, stay."""
+    if all(delivery.queued_at <= here.now() + CLOCK_SKEW for delivery in claimed):
         return list(claimed)
-    return await here.store.write(lambda tx: [_one(tx, here, one) for one in claimed])
+    return await here.store.write(lambda tx: [_reseal_claimed(tx, here, delivery) for delivery in claimed])
 
 
-def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
+def _reseal_claimed(tx: Connection, here: Authority, claimed: ClaimedDelivery) -> ClaimedDelivery:
     held = copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER)
     if claimed.answered:  # they have these very bytes, and give the receipt of no others
         return claimed
@@ -48,8 +48,8 @@ def _one(tx: Connection, here: Authority, claimed: Claimed) -> Claimed:
     copy = at_rest.lock(text, about=claimed.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     digest = sha256(sealed).hexdigest()
-    outbox.sealed_anew(tx, now, claimed.message_id, digest=digest, copy=(sealed, copy.data_key, copy.content))
+    outbox.replace_sealed(tx, now, claimed.message_id, digest=digest, copy=(sealed, copy.data_key, copy.content))
     detail = {"copy": sha256(copy.content).hexdigest()}
-    entry = Entry("notice.sealed-anew", SYSTEM, claimed.message_id, claimed.recipient, digest, detail)
-    audit_log.append(tx, now, [entry])
+    entry = AuditEntry("notice.sealed-anew", SYSTEM, claimed.message_id, claimed.recipient, digest, detail)
+    audit_log.append_entries(tx, now, [entry])
     return replace(claimed, digest=digest, sealed=sealed, queued_at=now)

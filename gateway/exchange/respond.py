@@ -14,10 +14,10 @@ from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
 from gateway.exchange import import_queue
-from gateway.exchange.send import Also, next_header, prepare, queue
+from gateway.exchange.send import Also, build_next_header, prepare_messages, queue_messages
 from gateway.store import audit_log, inbox, outbox
-from gateway.store.audit_log import Entry
-from gateway.store.inbox import Item
+from gateway.store.audit_log import AuditEntry
+from gateway.store.inbox import InboxItem
 from schemas.message import (
     OPENS_A_CASE,
     Acknowledgement,
@@ -32,45 +32,45 @@ from schemas.message import (
 Name = str | MessageName
 
 
-def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False) -> tuple[Item, Message]:
+def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False) -> tuple[InboxItem, Message]:
     """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous.
 
     Where it contradicts itself about its restriction, it is read strictly: without address and note. `in_full`: the officer has
     checked the restriction with the sender, and reads all of it, which is another act.
     """
 
-    def look(tx: Connection) -> tuple[Item, Copy]:
-        item = inbox.get(tx, name)
-        usual = Entry("notice.read", by, item.message_id, item.sender)
-        whole = Entry("notice.read-in-full", by, item.message_id, item.sender)
+    def get_and_log(tx: Connection) -> tuple[InboxItem, Copy]:
+        item = inbox.get_message(tx, name)
+        usual = AuditEntry("notice.read", by, item.message_id, item.sender)
+        whole = AuditEntry("notice.read-in-full", by, item.message_id, item.sender)
         return item, copies.take_received(tx, here, item.sender, item.message_id, [whole if in_full else usual])
 
-    item, copy = here.store.run(look)
+    item, copy = here.store.run(get_and_log)
     message = copies.open_copy(here, copy)
     return item, message if in_full else safeguards.read_strictly(message, here.now().date())
 
 
-def must_be_checked(here: Authority, name: Name) -> bool:
+def needs_restriction_check(here: Authority, name: Name) -> bool:
     """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
 
-    def look(tx: Connection) -> Copy:
-        item = inbox.get(tx, name)
+    def get_copy(tx: Connection) -> Copy:
+        item = inbox.get_message(tx, name)
         return copies.take_received(tx, here, item.sender, item.message_id, Machine.CHECK)
 
-    return safeguards.must_be_checked(copies.open_copy(here, here.store.look(look)), here.now().date())
+    return safeguards.must_be_checked(copies.open_copy(here, here.store.look(get_copy)), here.now().date())
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
-    """Our own copy of a notice that we sent, opened for a person."""
+    """Open our own copy of a notice that we sent, for a person."""
 
-    def look(tx: Connection) -> Copy:
-        view = Entry("notice.read", by, message_id, outbox.get(tx, message_id).recipient)
+    def get_and_log(tx: Connection) -> Copy:
+        view = AuditEntry("notice.read", by, message_id, outbox.get_delivery(tx, message_id).recipient)
         return copies.take_sent(tx, here, message_id, [view])
 
-    return copies.open_copy(here, here.store.run(look))
+    return copies.open_copy(here, here.store.run(get_and_log))
 
 
-def acknowledge(
+def acknowledge_notice(
     here: Authority,
     name: Name,
     body: Acknowledgement,
@@ -79,7 +79,7 @@ def acknowledge(
     was: str | None = None,
     also: Also | None = None,
 ) -> str:
-    """Tell the sender that an officer has it: accepted, rejected or passed on. The id of the acknowledgement.
+    """Tell the sender that an officer has it: accepted, rejected or passed on; return the id of the acknowledgement.
 
     `name`, here and below: the message that came, as `core.message_name` has it; a bare id only where one message has it.
     Raises NotFound, Ambiguous, NotAllowed, Unfit.
@@ -87,17 +87,17 @@ def acknowledge(
     `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
     `also`: what is written with it, or not at all.
     """
-    return _reply(here, name, body, DECIDED[body.decision], by, was, also)
+    return _send_reply(here, name, body, DECIDED[body.decision], by, was, also)
 
 
-def conclude(
+def send_outcome(
     here: Authority, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
 ) -> str:
-    """Tell the sender what became of the child. The id of the outcome."""
-    return _reply(here, name, body, Standing.CONCLUDED, by, was, also)
+    """Tell the sender what became of the child; return the id of the outcome."""
+    return _send_reply(here, name, body, Standing.CONCLUDED, by, was, also)
 
 
-def answer(
+def answer_search(
     here: Authority,
     name: Name,
     body: WhereaboutsResponse,
@@ -107,14 +107,14 @@ def answer(
     confirmed: Collection[str] = (),
     also: Also | None = None,
 ) -> str:
-    """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us. The id of the answer.
+    """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us; return its id.
 
     `confirmed`: as `send.prepare` has it.
     """
-    return _reply(here, name, body, Standing.CONCLUDED, by, was, also, confirmed)
+    return _send_reply(here, name, body, Standing.CONCLUDED, by, was, also, confirmed)
 
 
-def _reply(
+def _send_reply(
     here: Authority,
     name: Name,
     body: Body,
@@ -124,67 +124,67 @@ def _reply(
     also: Also | None,
     confirmed: Collection[str] = (),
 ) -> str:
-    item = here.store.look(lambda tx: inbox.get(tx, name))
+    item = here.store.look(lambda tx: inbox.get_message(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed("reply.not-answerable")
     if not replies.answers(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
-        raise _does_not_fit(item, body)
+        raise _does_not_fit_error(item, body)
     if was is not None and item.state != was:
         raise NotAllowed("reply.overtaken", name=item.name)
     if standing not in MAY_BECOME[item.state]:
         raise NotAllowed(
             "reply.already", state=labels.name_status("came", item.kind, item.state, item.cause), name=item.name
         )
-    if item.restriction != "none" and _says_more(body, item.restriction):
+    if item.restriction != "none" and _says_too_much(body, item.restriction):
         raise NotAllowed("reply.restricted")
-    head = next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
-    [ready] = prepare(here, [Message(head, body)], by, confirmed=confirmed)
+    head = build_next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
+    [ready] = prepare_messages(here, [Message(head, body)], by, confirmed=confirmed)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
-    def write(tx: Connection) -> None:
-        if not inbox.mark(
+    def write_reply(tx: Connection) -> None:
+        if not inbox.set_state(
             tx, here.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
         ):
             raise NotAllowed("reply.overtaken", name=item.name)
-        queue(tx, here, [ready])
+        queue_messages(tx, here, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
-            import_queue.note_due(tx, here, [item])
+            import_queue.queue_for_import(tx, here, [item])
         if also:
             also(tx, ready.message_id)
 
-    here.store.run(write)
+    here.store.run(write_reply)
     here.due.set()
     return ready.message_id
 
 
-def _does_not_fit(item: Item, body: Body) -> NotAllowed:
+def _does_not_fit_error(item: InboxItem, body: Body) -> NotAllowed:
     if isinstance(body, WhereaboutsResponse):
         return NotAllowed("reply.not-an-enquiry")
     return NotAllowed("reply.does-not-fit")
 
 
-def put_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
-    """An officer looked at a reply that does not fit, and rang its sender where that was needed: it is no task any more.
+def put_reply_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
+    """Put aside a reply that does not fit and at which an officer looked: it is no task any more.
 
     Raises NotFound, or NotAllowed where it is no such reply, or somebody was faster.
     """
 
-    def write(tx: Connection) -> None:
-        item = inbox.get(tx, name)
+    def write_put_aside(tx: Connection) -> None:
+        item = inbox.get_message(tx, name)
         if was is not None and item.state != was:
             raise NotAllowed("reply.overtaken", "put-aside", name=item.name)
         if item.misfit is None or item.state not in UNFIT:
             raise NotAllowed("reply.fits")
-        inbox.set_aside(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
+        inbox.set_misfit(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
         detail = {"why": item.misfit.value}
-        audit_log.append(
-            tx, here.now(), [Entry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
         )
 
-    here.store.run(write)
+    here.store.run(write_put_aside)
 
 
-def _says_more(body: Body, restriction: RestrictionLevel) -> bool:
-    """Does the answer hold more than may be said of a restricted child?"""
+def _says_too_much(body: Body, restriction: RestrictionLevel) -> bool:
+    """Tell whether the answer holds more than may be said of a restricted child."""
     places = ("passed_to", "moved_to") if restriction == "phone-only" else ()
     return any(getattr(body, part, None) for part in ("note", *places))

@@ -20,9 +20,9 @@ from gateway.core.search_terms import terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import known_children, letters
 from gateway.store import audit_log, blind_index, inbox, outbox, reviews
-from gateway.store.audit_log import Entry
-from gateway.store.blind_index import Marked
-from gateway.store.outbox import Queued
+from gateway.store.audit_log import AuditEntry
+from gateway.store.blind_index import IndexedMessage
+from gateway.store.outbox import QueuedNotice
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
 from schemas.hidden_signs import check_message
@@ -52,24 +52,24 @@ def prepare_notices(
     *,
     confirmed: Collection[str] = (),
     known: Mapping[str, Known] | None = None,
-) -> list[Queued]:
-    """As `prepare`, for notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
+) -> list[QueuedNotice]:
+    """Check, sign and seal notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
     for notice in notices:
         instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
         if instead:
             raise NotAllowed("notice.not-alone", instead=instead)
-    return prepare(here, notices, by, confirmed=confirmed, known=known)
+    return prepare_messages(here, notices, by, confirmed=confirmed, known=known)
 
 
-def prepare(
+def prepare_messages(
     here: Authority,
     notices: Sequence[Message],
     by: str,
     *,
     confirmed: Collection[str] = (),
     known: Mapping[str, Known] | None = None,
-) -> list[Queued]:
-    """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a keys.errors.Refusal for the first that cannot go.
+) -> list[QueuedNotice]:
+    """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a Refusal for the first that cannot go.
 
     `confirmed`: the codes of the doubts of which an officer says that it is right as it stands. `known`: what is known beside them, by
     MessageId, for who has asked already (`known_children`); it is asked here otherwise.
@@ -77,15 +77,20 @@ def prepare(
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
     if known is None:
-        known = what_is_known(here, notices)
-    doubts = [_check(here, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices]
+        known = look_up_known_children(here, notices)
+    doubts = [
+        _check_notice(here, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices
+    ]
     texts = [xml.write(notice) for notice in notices]
-    _check_signs(notices, texts)
-    ready = [_seal(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
-    return [replace(one, confirmed=" ".join(codes)) if codes else one for one, codes in zip(ready, doubts, strict=True)]
+    _check_hidden_signs(notices, texts)
+    ready = [_seal_notice(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
+    return [
+        replace(queued, confirmed=" ".join(codes)) if codes else queued
+        for queued, codes in zip(ready, doubts, strict=True)
+    ]
 
 
-def what_is_known(
+def look_up_known_children(
     here: Authority,
     notices: Sequence[Message],
     withheld: Mapping[str, Collection[str]] | None = None,
@@ -93,13 +98,13 @@ def what_is_known(
     of_rows: bool = False,
 ) -> Mapping[str, Known]:
     """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about replies."""
-    if not any(one.kind in OPENS_A_CASE for one in notices):
+    if not any(notice.kind in OPENS_A_CASE for notice in notices):
         return {}
-    return here.store.look(lambda tx: known_children.look_up(tx, here, notices, withheld, of_rows=of_rows))
+    return here.store.look(lambda tx: known_children.look_up_known(tx, here, notices, withheld, of_rows=of_rows))
 
 
-def _check(here: Authority, notice: Message, confirmed: Collection[str], known: Known) -> list[str]:
-    """The codes of the doubts that it has, all of which are confirmed."""
+def _check_notice(here: Authority, notice: Message, confirmed: Collection[str], known: Known) -> list[str]:
+    """Check a notice, and return the codes of the doubts that it has, all of which are confirmed."""
     if notice.header.sender.authority != here.code:
         raise NotAllowed(
             "notice.not-ours",
@@ -112,27 +117,27 @@ def _check(here: Authority, notice: Message, confirmed: Collection[str], known: 
         raise Unfit(refusals)
     if doubts := safeguards.unconfirmed(slips, confirmed):
         raise Unconfirmed(doubts)
-    return sorted({one.code for one in slips})
+    return sorted({slip.code for slip in slips})
 
 
-def _check_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
-    """Nothing that nobody sees is sent. A partner's message is taken with it, and shown so that it is seen."""
+def _check_hidden_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
+    """Check that nothing is sent that nobody sees. A partner's message is taken with it, and shown as it is."""
     for notice, text in zip(notices, texts, strict=True):
-        if not (text.isascii() and SHOWN not in text) and (found := check_message(notice)):
-            raise Unfit(found)
+        if not (text.isascii() and SHOWN not in text) and (signs := check_message(notice)):
+            raise Unfit(signs)
 
 
-def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
+def _seal_notice(here: Authority, notice: Message, text: bytes, by: str) -> QueuedNotice:
     head = notice.header
     to = here.letters_go_to(head.recipient.authority)
     if to is None:
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed, how = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now()), "sealed"
     else:  # it is written when it leaves, for nothing that can be read lies here
-        sealed, how = b"", letters.protection(to, notice.restriction)
+        sealed, how = b"", letters.choose_protection(to, notice.restriction)
     copy = at_rest.lock(text, about=head.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
-    return Queued(
+    return QueuedNotice(
         message_id=head.message_id,
         conversation_id=head.conversation_id,
         in_reply_to=head.in_reply_to,
@@ -152,7 +157,7 @@ def _seal(here: Authority, notice: Message, text: bytes, by: str) -> Queued:
     )
 
 
-def next_header(
+def build_next_header(
     here: Authority,
     conversation_id: str,
     recipient: str,
@@ -161,14 +166,14 @@ def next_header(
     supersedes: str | None = None,
     test: bool = False,
 ) -> Header:
-    """The header of our next message to that authority in a case."""
-    sequence = here.store.look(lambda tx: outbox.next_sequence(tx, conversation_id, recipient))
-    first = first_header(here, conversation_id, recipient)
+    """Build the header of our next message to that authority in a case."""
+    sequence = here.store.look(lambda tx: outbox.get_next_sequence(tx, conversation_id, recipient))
+    first = build_first_header(here, conversation_id, recipient)
     return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
 
 
-def first_header(here: Authority, conversation_id: str, recipient: str) -> Header:
-    """The header of our first message to that authority in a new case."""
+def build_first_header(here: Authority, conversation_id: str, recipient: str) -> Header:
+    """Build the header of our first message to that authority in a new case."""
     now = here.now()
     return Header(
         message_id=uuid7(now, token_bytes(10)),
@@ -181,52 +186,59 @@ def first_header(here: Authority, conversation_id: str, recipient: str) -> Heade
     )
 
 
-def new_case(here: Authority) -> str:
-    """The ConversationId of a case that begins now."""
+def new_case_id(here: Authority) -> str:
+    """Return the ConversationId of a case that begins now."""
     return uuid7(here.now(), token_bytes(10))
 
 
-def queue(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
-    """Add sealed notices to the outbox and the audit log, in the caller's transaction. A search puts its case under review."""
+def queue_messages(tx: Connection, here: Authority, notices: Sequence[QueuedNotice]) -> None:
+    """Queue sealed notices, and add them to the audit log, in the caller's transaction. A search begins a review."""
     now = here.now()
-    outbox.add(tx, now, notices)
-    blind_index.put(tx, [Marked("sent", one.recipient, one.message_id, one.marks) for one in notices])
-    if searches := [one.conversation_id for one in notices if one.kind in SEARCHES and not one.test]:
-        reviews.begin(tx, now, searches, SYSTEM)
-    audit_log.append(
+    outbox.add_deliveries(tx, now, notices)
+    blind_index.index_messages(
+        tx, [IndexedMessage("sent", notice.recipient, notice.message_id, notice.marks) for notice in notices]
+    )
+    if searches := [notice.conversation_id for notice in notices if notice.kind in SEARCHES and not notice.test]:
+        reviews.begin_reviews(tx, now, searches, SYSTEM)
+    audit_log.append_entries(
         tx,
         now,
-        [Entry("notice.queued", n.queued_by, n.message_id, n.recipient, n.digest, _detail(n)) for n in notices],
+        [
+            AuditEntry("notice.queued", n.queued_by, n.message_id, n.recipient, n.digest, _entry_detail(n))
+            for n in notices
+        ],
     )
 
 
-def queue_notices(tx: Connection, here: Authority, notices: Sequence[Queued]) -> None:
-    """As `queue`, notices that stand by themselves. Raises NotAllowed for one under the id of a case that another authority opened.
+def queue_notices(tx: Connection, here: Authority, notices: Sequence[QueuedNotice]) -> None:
+    """Queue notices that stand by themselves. Raises NotAllowed for the id of a case that another authority opened.
 
     Its recipient would keep it as a case by itself, and both would look into different ones.
     """
-    cases = {one.conversation_id for one in notices}
-    ours = outbox.opened(tx, cases)
-    for one in inbox.in_cases(tx, cases):
-        opens = one.case in cases and one.kind in OPENS_A_CASE
-        if opens and (one.case not in ours or one.received_at < ours[one.case]):
-            raise NotAllowed("notice.other-case", sender=labels.name_authority_in_full(one.sender))
-    queue(tx, here, notices)
+    cases = {message.conversation_id for message in notices}
+    ours = outbox.list_opened_cases(tx, cases)
+    for message in inbox.list_case_messages(tx, cases):
+        opens = message.case in cases and message.kind in OPENS_A_CASE
+        if opens and (message.case not in ours or message.received_at < ours[message.case]):
+            raise NotAllowed("notice.other-case", sender=labels.name_authority_in_full(message.sender))
+    queue_messages(tx, here, notices)
 
 
-def _detail(one: Queued) -> dict[str, str]:
-    """The digest of our copy stands in it, so that `audit verify` sees what was changed later."""
-    said = {"kind": one.kind, "case": one.conversation_id, "copy": sha256(one.content).hexdigest()}
-    said |= {"confirmed": one.confirmed} if one.confirmed else {}
-    return said | {"decision": one.decision} if one.decision else said
+def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
+    """Return the entry's detail, with the digest of our copy, so that `audit verify` sees what was changed later."""
+    detail = {"kind": notice.kind, "case": notice.conversation_id, "copy": sha256(notice.content).hexdigest()}
+    detail |= {"confirmed": notice.confirmed} if notice.confirmed else {}
+    return detail | {"decision": notice.decision} if notice.decision else detail
 
 
-async def send(here: Authority, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()) -> list[str]:
+async def send_notices(
+    here: Authority, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()
+) -> list[str]:
     """Take these notices, all or none, and return their ids once they are durable."""
-    ready: list[Queued] = []
+    ready: list[QueuedNotice] = []
     for at in range(0, len(notices), TOGETHER):
         some = notices[at : at + TOGETHER]
-        known = await here.store.read(partial(known_children.look_up, here=here, notices=some))
+        known = await here.store.read(partial(known_children.look_up_known, here=here, notices=some))
         ready += prepare_notices(here, some, by, confirmed=confirmed, known=known)
         await asyncio.sleep(0)
     await here.store.write(lambda tx: queue_notices(tx, here, ready))
@@ -234,17 +246,17 @@ async def send(here: Authority, notices: Sequence[Message], by: str, *, confirme
     return [notice.message_id for notice in ready]
 
 
-def send_one(
+def send_notice(
     here: Authority, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
 ) -> str:
-    """As `send`, one notice, in this thread. `also`: what is written with it, or not at all."""
+    """Send one notice as `send_notices`, in this thread. `also`: what is written with it, or not at all."""
     [ready] = prepare_notices(here, [notice], by, confirmed=confirmed)
 
-    def write(tx: Connection) -> None:
+    def write_notice(tx: Connection) -> None:
         queue_notices(tx, here, [ready])
         if also:
             also(tx, ready.message_id)
 
-    here.store.run(write)
+    here.store.run(write_notice)
     here.due.set()
     return ready.message_id

@@ -23,7 +23,7 @@ from gateway.core.statement_diff import Account, Difference, Differs, compare
 from gateway.errors import StoreUnavailable
 from gateway.logs import failed
 from gateway.store import audit_log, outbox, partner_health, statements
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys import statement
 from keys.envelope import MAX_AGE
 from keys.errors import Refusal
@@ -47,69 +47,73 @@ SENT_AGAIN, ASKED_FOR, FOR_A_PERSON = "sent again", "asked for", "for a person"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HealedDifference:
     """A difference, and what was done about it."""
 
     difference: Difference
     done: str
 
 
-def issue(tx: Connection, here: Authority, partner: str, window: Window) -> str:
-    """One page of our statement for a partner."""
-    sent, received = statements.sent(tx, partner, window), statements.received(tx, partner, window)
+def issue_statement(tx: Connection, here: Authority, partner: str, window: Window) -> str:
+    """Issue one page of our statement for a partner."""
+    sent, received = statements.list_sent_rows(tx, partner, window), statements.list_received_rows(tx, partner, window)
     return statement.issue(
         audience=partner,
         window=window,
         following=window.page + 1 if max(len(sent), len(received)) > ROWS else None,
         sent=sent[:ROWS],
         received=received[:ROWS],
-        checkpoint=here.checkpoint or audit_log.newest_checkpoint(tx),
+        checkpoint=here.checkpoint or audit_log.find_newest_checkpoint(tx),
         ring=here.ring,
         now=here.now(),
     )
 
 
-async def compare_with(here: Authority, partner: str, since: datetime) -> list[Told]:
+async def compare_with(here: Authority, partner: str, since: datetime) -> list[HealedDifference]:
     """Compare with a partner what was exchanged since then, and heal what can be.
 
     Raises NotReached, StoreUnavailable, or a keys.errors.Refusal of their statement.
     """
     now = here.now().replace(microsecond=0)
     since = min(since.replace(microsecond=0), now)
-    listed = await here.store.read(partial(_listed, partner=partner, since=since, until=now + CLOCK_SKEW))
-    tokens, pages = await _ask(here, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
-    theirs = Account(_by_id(row for page in pages for row in page.sent), _by_id(r for p in pages for r in p.received))
+    listed = await here.store.read(partial(_list_sent_ids, partner=partner, since=since, until=now + CLOCK_SKEW))
+    tokens, pages = await _fetch_statement(here, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
+    theirs = Account(
+        _rows_by_id(row for page in pages for row in page.sent), _rows_by_id(r for p in pages for r in p.received)
+    )
 
-    def ours(tx: Connection) -> Account:
-        sent = statements.known_sent(tx, partner, [*{*listed, *theirs.received}])
-        unreceipted = statements.unreceipted(tx, partner, list(theirs.received))
-        return Account(sent, statements.known_received(tx, partner, list(theirs.sent)), unreceipted)
+    def read_ours(tx: Connection) -> Account:
+        sent = statements.find_sent_rows(tx, partner, [*{*listed, *theirs.received}])
+        unreceipted = statements.find_unreceipted(tx, partner, list(theirs.received))
+        return Account(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
 
-    differences = list(compare(await here.store.read(ours), theirs, listed=listed, now=here.now()))
-    told = await here.store.write(
-        partial(_heal, here=here, partner=partner, differences=differences, pages=pages, tokens=tokens)
+    differences = list(compare(await here.store.read(read_ours), theirs, listed=listed, now=here.now()))
+    outcomes = await here.store.write(
+        partial(_heal_differences, here=here, partner=partner, differences=differences, pages=pages, tokens=tokens)
     )
     here.due.set()
-    if any(one.done == ASKED_FOR for one in told):
+    if any(healed.done == ASKED_FOR for healed in outcomes):
         await _ask_them_to_compare(here, partner, since)
-    return told
+    return outcomes
 
 
-def _by_id(rows: Iterable[Row]) -> dict[str, Row]:
+def _rows_by_id(rows: Iterable[Row]) -> dict[str, Row]:
     return {row.message_id: row for row in rows}
 
 
-def _listed(tx: Connection, partner: str, since: datetime, until: datetime) -> list[str]:
+def _list_sent_ids(tx: Connection, partner: str, since: datetime, until: datetime) -> list[str]:
     listed: list[str] = []
     for page in range(MAX_PAGES):
-        rows = statements.sent(tx, partner, Window(since, until, page))
+        rows = statements.list_sent_rows(tx, partner, Window(since, until, page))
         listed += [row.message_id for row in rows[:ROWS]]
         if len(rows) <= ROWS:
             break
     return listed
 
 
-async def _ask(here: Authority, partner: str, since: datetime, until: datetime) -> tuple[list[str], list[Statement]]:
+async def _fetch_statement(
+    here: Authority, partner: str, since: datetime, until: datetime
+) -> tuple[list[str], list[Statement]]:
     tokens: list[str] = []
     pages: list[Statement] = []
     asker, address = way_to_ask(here, partner)
@@ -117,7 +121,7 @@ async def _ask(here: Authority, partner: str, since: datetime, until: datetime) 
         window = Window(since, until, page)
         question = f"/statements?since={int(since.timestamp())}&until={int(until.timestamp())}&page={page}"
         answer = await asker.ask(address, question, statement.MAX_STATEMENT_BYTES)
-        tokens.append(_ok(answer).body.decode("ascii", "replace"))
+        tokens.append(_check_answer(answer).body.decode("ascii", "replace"))
         pages.append(
             statement.verify(
                 tokens[-1], issuer=partner, audience=here.code, window=window, trust=here.trust, now=here.now()
@@ -128,7 +132,7 @@ async def _ask(here: Authority, partner: str, since: datetime, until: datetime) 
     raise NotReached("the partner's statement does not end; compare fewer days")
 
 
-def _ok(answer: Answer) -> Answer:
+def _check_answer(answer: Answer) -> Answer:
     if answer.status not in (200, 202):
         raise NotReached(f"the partner's gateway answered {answer.status}")
     return answer
@@ -136,36 +140,43 @@ def _ok(answer: Answer) -> Answer:
 
 async def _ask_them_to_compare(here: Authority, partner: str, since: datetime) -> None:
     asker, address = way_to_ask(here, partner)
-    _ok(await asker.ask(address, f"/statements/missing?since={int(since.timestamp())}", 0))
+    _check_answer(await asker.ask(address, f"/statements/missing?since={int(since.timestamp())}", 0))
 
 
-def _heal(
+def _heal_differences(
     tx: Connection,
     here: Authority,
     partner: str,
     differences: Sequence[Difference],
     pages: Sequence[Statement],
     tokens: Sequence[str],
-) -> list[Told]:
+) -> list[HealedDifference]:
     now = here.now()
-    told = [Told(one, _done(tx, now, partner, one)) for one in differences]
-    entries = [_entry(partner, one.difference) for one in told if one.done == FOR_A_PERSON]
-    new = _within_bounds(tx, now, partner, [entry for entry in entries if not _said_before(tx, entry)])
+    outcomes = [
+        HealedDifference(difference_told, _heal_difference(tx, now, partner, difference_told))
+        for difference_told in differences
+    ]
+    entries = [
+        _difference_entry(partner, difference_told.difference)
+        for difference_told in outcomes
+        if difference_told.done == FOR_A_PERSON
+    ]
+    new = _limit_entries(tx, now, partner, [entry for entry in entries if not _is_logged_before(tx, entry)])
     if new:
-        statements.keep(tx, now, partner, tokens)
-    audit_log.append(tx, now, new)
+        statements.add_statements(tx, now, partner, tokens)
+    audit_log.append_entries(tx, now, new)
     witness(tx, here, partner, [Brought(page.checkpoint, page.issued_at) for page in pages if page.checkpoint])
-    return told
+    return outcomes
 
 
-def _done(tx: Connection, now: datetime, partner: str, one: Difference) -> str:
-    match one.differs:
+def _heal_difference(tx: Connection, now: datetime, partner: str, difference: Difference) -> str:
+    match difference.differs:
         case Differs.MISSING_THERE | Differs.RECEIPT_LOST:
-            was = one.here.state if one.here else ""
-            reason = f"{one.differs.value}, as their statement says; was {was}"
+            was = difference.here.state if difference.here else ""
+            reason = f"{difference.differs.value}, as their statement says; was {was}"
             since = now - SEALED_SINCE
-            again = _ask_receipt(tx, now, partner, one) or statements.queue_again(
-                tx, now, one.message_id, sealed_since=since, reason=reason
+            again = _request_lost_receipt(tx, now, partner, difference) or statements.queue_again(
+                tx, now, difference.message_id, sealed_since=since, reason=reason
             )
             return SENT_AGAIN if again else FOR_A_PERSON
         case Differs.MISSING_HERE:
@@ -174,37 +185,43 @@ def _done(tx: Connection, now: datetime, partner: str, one: Difference) -> str:
             return FOR_A_PERSON
 
 
-def _ask_receipt(tx: Connection, now: datetime, partner: str, one: Difference) -> bool:
-    """Of what an officer moved on, the receipt alone is asked for: how it stands, stands."""
-    moved_on = one.differs is Differs.RECEIPT_LOST and one.here is not None and one.here.state not in outbox.TRIED
-    return moved_on and outbox.ask_receipt(tx, one.message_id, partner, now)
+def _request_lost_receipt(tx: Connection, now: datetime, partner: str, difference: Difference) -> bool:
+    """Ask for the receipt alone of what an officer moved on: how it stands, stands."""
+    moved_on = (
+        difference.differs is Differs.RECEIPT_LOST
+        and difference.here is not None
+        and difference.here.state not in outbox.TRIED
+    )
+    return moved_on and outbox.request_receipt(tx, difference.message_id, partner, now)
 
 
-def _entry(partner: str, one: Difference) -> Entry:
-    known = one.here or one.there
+def _difference_entry(partner: str, difference: Difference) -> AuditEntry:
+    known = difference.here or difference.there
     assert known is not None  # noqa: S101 - one of them has it
-    detail = {"difference": one.differs.value, "kind": known.kind, "case": known.case}
-    for side, row in (("here", one.here), ("there", one.there)):
+    detail = {"difference": difference.differs.value, "kind": known.kind, "case": known.case}
+    for side, row in (("here", difference.here), ("there", difference.there)):
         if row is not None:
             detail |= {side: row.state, f"digest-{side}": row.sha256}
-    return Entry("statement.difference", SYSTEM, one.message_id, partner, detail=detail)
+    return AuditEntry("statement.difference", SYSTEM, difference.message_id, partner, detail=detail)
 
 
-def _within_bounds(tx: Connection, now: datetime, partner: str, new: Sequence[Entry]) -> Sequence[Entry]:
-    """These; where there would be more of one partner in a day than a person looks at one by one, one for all, once that day."""
-    today = partial(audit_log.search, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1))
+def _limit_entries(tx: Connection, now: datetime, partner: str, new: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
+    """Return these entries; where one partner's would be too many in a day, one for all of them, once that day."""
+    today = partial(
+        audit_log.list_newest_entries, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1)
+    )
     before = today(limit=MOST_DIFFERENCES + 1)
     if len(before) + len(new) <= MOST_DIFFERENCES:
         return new
-    if any(one.about is None for one in before):
+    if any(earlier.about is None for earlier in before):
         return []
     kinds = " ".join(sorted({str(entry.detail["difference"]) for entry in new}))
-    return [Entry("statement.difference", SYSTEM, None, partner, detail={"difference": kinds, "count": len(new)})]
+    return [AuditEntry("statement.difference", SYSTEM, None, partner, detail={"difference": kinds, "count": len(new)})]
 
 
-def _said_before(tx: Connection, entry: Entry) -> bool:
-    before = audit_log.search(tx, about=entry.about, act=entry.act)
-    return any(f'"difference":"{entry.detail["difference"]}"' in one.entry for one in before)
+def _is_logged_before(tx: Connection, entry: AuditEntry) -> bool:
+    before = audit_log.list_newest_entries(tx, about=entry.about, act=entry.act)
+    return any(f'"difference":"{entry.detail["difference"]}"' in logged.entry for logged in before)
 
 
 async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
@@ -221,30 +238,30 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
         asked_at |= dict.fromkeys(wanted, now)
         days = {one: here.asked.pop(one) for one in wanted}
         days |= {one: here.now() - DAYS for one in here.trust.authorities() if now >= due.get(one, first)}
-        done = await asyncio.gather(*(_compare_one(here, one, since) for one, since in days.items()))
+        done = await asyncio.gather(*(_compare_partner(here, one, since) for one, since in days.items()))
         due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
 
     name = "comparing statements"
     await run_every(here, stop, name, compare_due, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
 
 
-async def _compare_one(here: Authority, partner: str, since: datetime) -> bool:
+async def _compare_partner(here: Authority, partner: str, since: datetime) -> bool:
     try:
         await compare_with(here, partner, since)
     except NotReached as why:
-        return await _note(here, partner, str(why))
+        return await _note_comparison(here, partner, str(why))
     except Refusal as why:
         failed(f"reading the statement of {partner}", why)
-        return await _note(here, partner, why.sentence)
+        return await _note_comparison(here, partner, why.sentence)
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         failed(f"comparing with {partner}", why)
         return False
-    return await _note(here, partner, "")
+    return await _note_comparison(here, partner, "")
 
 
-async def _note(here: Authority, partner: str, trouble: str) -> bool:
-    """Note whether we could compare with this partner, for `health`; was it well?"""
-    note = partial(partner_health.note_failure, reason=trouble) if trouble else partner_health.note_success
+async def _note_comparison(here: Authority, partner: str, trouble: str) -> bool:
+    """Note whether we could compare with this partner, for `health`; return whether it was well."""
+    note = partial(partner_health.note_route_failure, reason=trouble) if trouble else partner_health.note_route_success
     try:
         await here.store.write(lambda tx: note(tx, here.now(), partner, partner_health.STATEMENT))
     except StoreUnavailable as why:

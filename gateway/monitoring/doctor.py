@@ -16,7 +16,7 @@ from gateway.monitoring import health
 from gateway.reconciliation import reconcile
 from gateway.searches import review
 from gateway.store import schema_check
-from gateway.store.schema_check import Difference, Harm
+from gateway.store.schema_check import DifferenceHarm, SchemaDifference
 from keys.trust import Trust
 
 ANSWER_SECONDS = 2.0
@@ -39,16 +39,16 @@ class Check:
 
 def examine(here: Authority) -> list[Check]:
     """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
-    different = here.store.look(schema_check.differences)
+    different = here.store.look(schema_check.list_schema_differences)
     tables = _tables(different)
-    if any(one.harm is Harm.BREAKS for one in different):  # all else would ask for what is not there
+    if any(one.harm is DifferenceHarm.BREAKS for one in different):  # all else would ask for what is not there
         return [_shown(tables)]
     return [_shown(one) for one in (tables, *health.look(here).findings, *probe(here))]
 
 
-def _tables(different: Sequence[Difference]) -> Finding:
+def _tables(different: Sequence[SchemaDifference]) -> Finding:
     """That the database has the tables of this version, whatever number it bears."""
-    if harmful := [one.says for one in different if one.harm is not Harm.NONE]:
+    if harmful := [one.says for one in different if one.harm is not DifferenceHarm.NONE]:
         return fail("tables", _some(harmful), "Restore the newest backup, or report the problem with these names.")
     if different:
         return warn(

@@ -54,8 +54,8 @@ from gateway.store import (
     partner_health,
     partners,
 )
-from gateway.store.heartbeats import Looked
-from gateway.store.partner_health import STATEMENT, Reached
+from gateway.store.heartbeats import Heartbeat
+from gateway.store.partner_health import STATEMENT, RouteReach
 from keys import tls
 from keys.card import Card
 
@@ -72,7 +72,7 @@ class _Stored:
     partners: tuple[PartnerHealth, ...] = ()
     mailboxes: tuple[MailboxHealth, ...] = ()
     index: IndexHealth | None = None
-    loops: tuple[Looked, ...] = ()
+    loops: tuple[Heartbeat, ...] = ()
     log: LogHealth = NO_LOG
     waiting: tuple[Finding, ...] = ()
 
@@ -103,13 +103,13 @@ def _stored(tx: Connection, here: Authority) -> _Stored:
     database = Database("", here.store.size(tx), here.store.is_current(tx))
     if not database.current:
         return _Stored(database)
-    index = children.current(tx)
+    index = children.find_current_load(tx)
     return _Stored(
         database,
         tuple(_partners(tx, here)),
         tuple(_mailboxes(tx, here)),
         IndexHealth(index.children, index.at, here.config.search.index_days) if index else None,
-        tuple(heartbeats.every(tx)),
+        tuple(heartbeats.list_heartbeats(tx)),
         _log(tx, here),
         tuple(waiting(tx, here)),
     )
@@ -119,13 +119,13 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
     """Partners, those we write letters to, and whoever something still waits for."""
     counts: dict[str, dict[State, int]] = {}
     oldest: dict[str, datetime] = {}
-    for authority, state, count, since in outbox.standing(tx, (*WAITING, *STUCK)):
+    for authority, state, count, since in outbox.count_by_state(tx, (*WAITING, *STUCK)):
         counts.setdefault(authority, {})[state] = count
         if state in WAITING:
             oldest[authority] = min(since, oldest.get(authority, since))
-    tried = partner_health.every(tx)
-    confirmed = partners.confirmed(tx)
-    nothing = inbox.about_nothing(tx)
+    tried = partner_health.list_route_reach(tx)
+    confirmed = partners.list_card_confirmations(tx)
+    nothing = inbox.count_replies_about_nothing(tx)
     for code in sorted({*here.trust.authorities(), *here.correspondents, *counts, *nothing}):
         card = here.trust.card(code) if here.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
@@ -145,7 +145,7 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
         )
 
 
-def _route(one: Reached) -> RouteHealth:
+def _route(one: RouteReach) -> RouteHealth:
     return RouteHealth(one.route, one.succeeded_at, one.failed_at, one.failing_since, one.reason, one.code)
 
 
@@ -231,16 +231,16 @@ def _moment(folder: Path) -> datetime | None:
 
 def _mailboxes(tx: Connection, here: Authority) -> Iterator[MailboxHealth]:
     owners = here.config.hosting.owners.split()
-    found = mailboxes.fill(tx, owners) if owners else {}
+    found = mailboxes.list_mailbox_fill(tx, owners) if owners else {}
     for owner in owners:
         count, size, oldest = found.get(owner, (0, 0, None))
         yield MailboxHealth(owner, count, size, here.config.hosting.megabytes * 2**20, oldest)
 
 
 def _log(tx: Connection, here: Authority) -> LogHealth:
-    covered, at = audit_log.covered(tx) or (0, None)
+    covered, at = audit_log.find_checkpoint_size(tx) or (0, None)
     alarms = (
         LogAlarm(one.authority, one.alarm.sentence, here.whom_to_ring(one.authority) or one.authority)
-        for one in partner_checkpoints.alarms(tx)
+        for one in partner_checkpoints.list_alarms(tx)
     )
-    return LogHealth(audit_log.head(tx).size, covered, at, tuple(alarms))
+    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms))

@@ -163,7 +163,7 @@ def _email(here: Authority) -> Iterator[Finding]:
 def _signer(here: Authority) -> Finding:
     name = "certificate for letters"
     try:
-        end = letters.signer(here).certificate.not_valid_after_utc
+        end = letters.get_signer(here).certificate.not_valid_after_utc
     except (Refusal, ConfigProblem) as why:
         return fail(name, why.sentence, why.next_on_page, why.next_in_terminal)
     return ends(name, end, here.now(), "Get a new one for [email] smime_certificate_file in gateway.toml.")

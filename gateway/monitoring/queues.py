@@ -21,8 +21,8 @@ from gateway.store import (
     transfer_files,
     webhooks,
 )
-from gateway.store.searches import Found
-from gateway.store.transfer_files import Stage
+from gateway.store.searches import MatchState
+from gateway.store.transfer_files import TransferStage
 from keys import card
 from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
@@ -46,7 +46,7 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
 
 def _unbelieved(tx: Connection, here: Authority) -> Iterator[Finding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
-    for code, count, since, why in outbox.unbelieved(tx, here.now() - PARTNER_LATE):
+    for code, count, since, why in outbox.list_unbelieved_receipts(tx, here.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
         yield warn(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
@@ -66,7 +66,7 @@ def _cards(here: Authority) -> Iterator[Finding]:
 def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
     """A server at which partners leave things for us, and into which we cannot look."""
     kinds = {route.kind for route in here.own_card.routes}
-    for one in partner_health.every(tx).get(here.code, []):
+    for one in partner_health.list_route_reach(tx).get(here.code, []):
         if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
             says = f"Nothing has been collected there since {one.failing_since:%d %b %Y %H:%M}: {one.reason}."
             yield fail(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
@@ -74,14 +74,14 @@ def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
 
 def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
     """What lies at our routes and at partners', and is not handled; it holds up nothing else."""
-    for one in left_behind.list_all(tx):
+    for one in left_behind.list_left_behind(tx):
         place = "our" if one.authority == here.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
         yield warn(f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server.")
 
 
 def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
-    count, oldest = mail_replies.count_waiting(tx)
+    count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
         says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
         show = ("Ask an officer to read them.", "Run `cme-gateway replies list`.")
@@ -90,26 +90,26 @@ def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
 
 def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:
     """Our clock ran fast, or runs slow now."""
-    if count := outbox.ahead(tx, here.now() + CLOCK_SKEW):
+    if count := outbox.count_queued_ahead(tx, here.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
 def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:
-    oldest, name = transfer_files.oldest_waiting(tx), "notices to be imported"
+    oldest, name = transfer_files.find_oldest_file_due(tx), "notices to be imported"
     if oldest is None:
         yield ok(name, "None")
     else:
-        says = f"{transfer_files.count(tx, Stage.WAITING)} since {oldest:%d %b %Y %H:%M}."
+        says = f"{transfer_files.count_files(tx, TransferStage.WAITING)} since {oldest:%d %b %Y %H:%M}."
         late = here.now() - oldest > LATE
         yield warn(name, says, "Check ONE's import folder.") if late else ok(name, says)
-    unmatched = transfer_files.count(tx, Stage.UNMATCHED)
+    unmatched = transfer_files.count_files(tx, TransferStage.UNMATCHED)
     show = "Run `cme-gateway one imports --state unmatched`."
     yield Finding("imports without a match", Level.OK, str(unmatched or "None"), "", show if unmatched else "")
 
 
 def _drafts(tx: Connection, here: Authority) -> Finding:
-    count, oldest = drafts.waiting(tx)
+    count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
         return ok("drafts", "None")
     says = f"{count} to be checked by an officer since {oldest:%d %b %Y %H:%M}."
@@ -118,7 +118,7 @@ def _drafts(tx: Connection, here: Authority) -> Finding:
 
 
 def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
-    if children.current(tx) is None:
+    if children.find_current_load(tx) is None:
         if here.config.one.children_folder:
             says = "None has been loaded, so notices are not checked against pupil records."
             load = (
@@ -127,7 +127,7 @@ def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
             )
             yield warn("index of our children", says, *load)
         return
-    count, oldest = searches.count(tx, Found.MATCHED)
+    count, oldest = searches.count_searches(tx, MatchState.MATCHED)
     if count and oldest:
         says = f"{count} since {oldest:%d %b %Y %H:%M}."
         show = ('Ask an officer to check them in "Possible matches".', "Run `cme-gateway matches list`.")
@@ -148,7 +148,7 @@ def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
         here.config.webhook_ca()
     except ConfigProblem as why:
         yield warn("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
-    found = webhooks.every(tx)
+    found = webhooks.list_webhooks(tx)
     ended = [one for one in found if not one.active]
     late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
     for one in ended:

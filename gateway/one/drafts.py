@@ -15,14 +15,20 @@ from gateway.context import SYSTEM, Authority
 from gateway.core import composition
 from gateway.errors import NotAllowed
 from gateway.exchange import amend
-from gateway.exchange.send import first_header, new_case, prepare, queue, what_is_known
+from gateway.exchange.send import (
+    build_first_header,
+    look_up_known_children,
+    new_case_id,
+    prepare_messages,
+    queue_messages,
+)
 from gateway.one import leaver_rules
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leaver_rules import Leaver
 from gateway.store import audit_log, drafts, intake, outbox
-from gateway.store.audit_log import Entry
-from gateway.store.drafts import Draft, Made, State
-from gateway.store.intake import Sent
+from gateway.store.audit_log import AuditEntry
+from gateway.store.drafts import Draft, DraftState, NewDraft
+from gateway.store.intake import SentRow
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -59,11 +65,11 @@ def carried(here: Authority, read: Leaver) -> str:
     return digest(here, json.dumps(said, sort_keys=True))
 
 
-def sent_as(here: Authority, read: Leaver, what: str, message_id: str) -> Sent:
+def sent_as(here: Authority, read: Leaver, what: str, message_id: str) -> SentRow:
     """What is remembered of a row that became this message."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     person = person_of(here, read.notice.child)
-    return Sent(leaving(here, read, what), message_id, digest(here, *read.child), person, carried(here, read))
+    return SentRow(leaving(here, read, what), message_id, digest(here, *read.child), person, carried(here, read))
 
 
 def text(row: Row) -> str:
@@ -81,14 +87,14 @@ def make(
     number: int,
     at: Draft | None,
     corrects: str | None = None,
-) -> Made:
+) -> NewDraft:
     """The draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
     draft_id = at.draft_id if at else uuid7(here.now(), token_bytes(10))
     said = text(row)
     locked = at_rest.lock(said.encode(), about=draft_id, ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
-    return Made(
+    return NewDraft(
         draft_id=draft_id,
         digest=name,
         child=digest(here, *read.child),
@@ -104,46 +110,46 @@ def make(
     )
 
 
-def keep(tx: Connection, here: Authority, made: Sequence[Made]) -> dict[str, Draft]:
+def keep(tx: Connection, here: Authority, made: Sequence[NewDraft]) -> dict[str, Draft]:
     """Keep these drafts, new or in the place of what they said; by digest as they stand then."""
-    before = drafts.known(tx, [one.digest for one in made])
-    by_id = {one.draft_id: one for one in drafts.open_of(tx, [one.child for one in made])}
+    before = drafts.find_drafts_by_digest(tx, [one.digest for one in made])
+    by_id = {one.draft_id: one for one in drafts.list_open_drafts(tx, [one.child for one in made])}
     fresh = [one for one in made if one.digest not in before and one.draft_id not in by_id]
     again = [
         one for one in made if (old := before.get(one.digest) or by_id.get(one.draft_id)) and _says_otherwise(old, one)
     ]
-    drafts.put(tx, here.now(), fresh)
+    drafts.add_drafts(tx, here.now(), fresh)
     for one in again:
-        drafts.renew(tx, one)
-    entries = [Entry("draft.made", SYSTEM, one.draft_id, digest=one.file) for one in fresh]
-    entries += [Entry("draft.renewed", SYSTEM, one.draft_id, digest=one.file) for one in again]
-    audit_log.append(tx, here.now(), entries)
-    return drafts.known(tx, [one.digest for one in made])
+        drafts.update_draft(tx, one)
+    entries = [AuditEntry("draft.made", SYSTEM, one.draft_id, digest=one.file) for one in fresh]
+    entries += [AuditEntry("draft.renewed", SYSTEM, one.draft_id, digest=one.file) for one in again]
+    audit_log.append_entries(tx, here.now(), entries)
+    return drafts.find_drafts_by_digest(tx, [one.digest for one in made])
 
 
-def _says_otherwise(old: Draft, new: Made) -> bool:
-    return old.state is State.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
+def _says_otherwise(old: Draft, new: NewDraft) -> bool:
+    return old.state is DraftState.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
 
 
-def answered(tx: Connection, here: Authority, told: Sequence[Sent]) -> None:
+def answered(tx: Connection, here: Authority, told: Sequence[SentRow]) -> None:
     """End the open drafts about these children, whose rows came again whole; not those of another child with the same UPN."""
     entries = []
     by_child = {one.child: one for one in told if one.child}
-    for one in drafts.open_of(tx, list(by_child)):
+    for one in drafts.list_open_drafts(tx, list(by_child)):
         sent = by_child[one.child]
         if seems_same(one.person, sent.person):
-            drafts.end(tx, here.now(), one.draft_id, State.SENT, SYSTEM, message_id=sent.message_id)
-            entries.append(Entry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
-    audit_log.append(tx, here.now(), entries)
+            drafts.end_draft(tx, here.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
+            entries.append(AuditEntry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
+    audit_log.append_entries(tx, here.now(), entries)
 
 
 def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
     """A draft and its row, opened for a person. That it was read is an entry of the audit log. Raises NotFound."""
 
     def look(tx: Connection) -> tuple[Draft, Locked]:
-        found = drafts.get(tx, draft_id)
-        audit_log.append(tx, here.now(), [Entry("draft.read", by, draft_id)])
-        return found, Locked(*drafts.locked(tx, draft_id))
+        found = drafts.get_draft(tx, draft_id)
+        audit_log.append_entries(tx, here.now(), [AuditEntry("draft.read", by, draft_id)])
+        return found, Locked(*drafts.get_locked_draft(tx, draft_id))
 
     found, locked = here.store.run(look)
     return found, _row(here, draft_id, locked)
@@ -158,7 +164,7 @@ def leaver(row: Row, ring: Officer) -> Leaver:
 
 def is_restricted(here: Authority, draft_id: str) -> bool:
     """Tell whether the row of a draft, as it stands now, says that the child's data are restricted. Raises NotFound."""
-    locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
+    locked = here.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
     return leaver(_row(here, draft_id, locked), here.officer(SYSTEM)).restricted
 
 
@@ -178,14 +184,14 @@ def send(
     be restricted, and how far they may be shared is not said.
     """
     who, notice = _decided(here, draft_id, restriction, by)
-    message = Message(first_header(here, new_case(here), to), notice)
-    known = what_is_known(here, [message], of_rows=True)
-    [ready] = prepare(here, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
+    message = Message(build_first_header(here, new_case_id(here), to), notice)
+    known = look_up_known_children(here, [message], of_rows=True)
+    [ready] = prepare_messages(here, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
     remembered = sent_as(here, who, to, ready.message_id)
 
     def write(tx: Connection) -> None:
         end_as_sent(tx, here, draft_id, remembered, by)
-        queue(tx, here, [ready])
+        queue_messages(tx, here, [ready])
 
     here.store.run(write)
     here.due.set()
@@ -194,7 +200,7 @@ def send(
 
 def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by: str) -> tuple[Leaver, TransferNotice]:
     """Who left, and the notice as an officer decides. Raises NotFound, or NotAllowed where the restriction is not decided."""
-    locked = here.store.look(lambda tx: Locked(*drafts.locked(tx, draft_id)))
+    locked = here.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
     who = leaver(_row(here, draft_id, locked), here.officer(by))
     if restriction is None and (who.restricted or who.unsaid):
         raise NotAllowed("draft.restriction")
@@ -218,14 +224,14 @@ def correct(
 
     Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended; and as `send`.
     """
-    corrects = here.store.look(lambda tx: drafts.get(tx, draft_id)).corrects
-    sent = here.store.look(lambda tx: outbox.get(tx, corrects)) if corrects else None
+    corrects = here.store.look(lambda tx: drafts.get_draft(tx, draft_id)).corrects
+    sent = here.store.look(lambda tx: outbox.get_delivery(tx, corrects)) if corrects else None
     if sent is None or sent.kind != TransferNotice.__name__:
         raise NotAllowed("draft.corrects-nothing")
     who, notice = _decided(here, draft_id, restriction, by)
     remembered = sent_as(here, who, sent.recipient, sent.message_id)
-    message = Message(first_header(here, new_case(here), sent.recipient), notice)
-    return amend.correct(
+    message = Message(build_first_header(here, new_case_id(here), sent.recipient), notice)
+    return amend.correct_notice(
         here,
         sent.message_id,
         message,
@@ -235,15 +241,17 @@ def correct(
     )
 
 
-def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: Sent, by: str) -> None:
+def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: SentRow, by: str) -> None:
     """It became this notice, or corrects it, and its row makes no other. Raises NotAllowed where it has ended."""
-    drafts.end(tx, here.now(), draft_id, State.SENT, by, message_id=sent.message_id)
-    before = intake.known(tx, [sent.digest]).get(sent.digest)
+    drafts.end_draft(tx, here.now(), draft_id, DraftState.SENT, by, message_id=sent.message_id)
+    before = intake.find_sent_by_digest(tx, [sent.digest]).get(sent.digest)
     if before is None:
-        intake.remember(tx, here.now(), [sent])
+        intake.add_sent_rows(tx, here.now(), [sent])
     elif before.message_id == sent.message_id or seems_same(before.person, sent.person):
-        intake.renew(tx, sent)
-    audit_log.append(tx, here.now(), [Entry("draft.sent", by, draft_id, detail={"message": sent.message_id})])
+        intake.update_sent_row(tx, sent)
+    audit_log.append_entries(
+        tx, here.now(), [AuditEntry("draft.sent", by, draft_id, detail={"message": sent.message_id})]
+    )
 
 
 def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
@@ -253,10 +261,12 @@ def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | 
     """
 
     def write(tx: Connection) -> None:
-        if was not in (None, drafts.get(tx, draft_id).said):
+        if was not in (None, drafts.get_draft(tx, draft_id).said):
             raise NotAllowed("draft.stale")
-        drafts.end(tx, here.now(), draft_id, State.DISCARDED, by, discarded_as=reason)
-        audit_log.append(tx, here.now(), [Entry("draft.discarded", by, draft_id, detail={"reason": reason})])
+        drafts.end_draft(tx, here.now(), draft_id, DraftState.DISCARDED, by, discarded_as=reason)
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("draft.discarded", by, draft_id, detail={"reason": reason})]
+        )
 
     here.store.run(write)
 

@@ -16,8 +16,8 @@ from gateway.errors import Doubted
 from gateway.one.table import MAX_NAMED, Headings, key
 from gateway.store import audit_log
 from gateway.store import headings as store_headings
-from gateway.store.audit_log import Entry
-from gateway.store.headings import Accepted
+from gateway.store.audit_log import AuditEntry
+from gateway.store.headings import AcceptedHeadings
 
 CODE = "one.headings"
 
@@ -36,18 +36,18 @@ def check(
 
     `by`: who has accepted them; empty: nobody. `command` is how to. Raises Doubted.
     """
-    new = Accepted(_digest(found), found.known, found.unknown)
+    new = AcceptedHeadings(_digest(found), found.known, found.unknown)
 
     def look(tx: Connection) -> str:
-        accepted = store_headings.find_all(tx, kind)
+        accepted = store_headings.list_accepted_headings(tx, kind)
         if any(one.digest == new.digest for one in accepted):
             return ""
         missing = [name for name in ours if name not in found.known]
         if not by and (accepted or (found.unknown and missing) or any(name in missing for name in must)):
             return _differing(found, ours, accepted)
-        store_headings.remember(tx, here.now(), kind, new, by or SYSTEM)
+        store_headings.add_accepted_headings(tx, here.now(), kind, new, by or SYSTEM)
         detail: dict[str, str | int] = {"kind": kind, "known": len(new.known), "unknown": len(new.unknown)}
-        audit_log.append(tx, here.now(), [Entry("one.headings-accepted", by or SYSTEM, detail=detail)])
+        audit_log.append_entries(tx, here.now(), [AuditEntry("one.headings-accepted", by or SYSTEM, detail=detail)])
         return ""
 
     if why := here.store.run(look):
@@ -59,7 +59,7 @@ def _digest(found: Headings) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _differing(found: Headings, ours: Mapping[str, str], accepted: Sequence[Accepted]) -> str:
+def _differing(found: Headings, ours: Mapping[str, str], accepted: Sequence[AcceptedHeadings]) -> str:
     if not accepted:
         return f"Some headings are not known. {say(found, ours)}"
     nearest = max(accepted, key=lambda one: len(one.known & found.known))

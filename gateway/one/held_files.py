@@ -15,7 +15,7 @@ from gateway.context import Authority
 from gateway.errors import NotFound
 from gateway.one.watched_folder import ABOUT, FAILED, TAKEN_IN, WAITING, WORKING, note
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 NAME = re.compile("[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 
@@ -59,20 +59,20 @@ def accept(here: Authority, file_id: str, by: str) -> WaitingFile:
     about = json.loads((one.place / ABOUT).read_text("ascii"))
     codes = sorted({*about.get("accepted", ()), one.code})
     note(one.place, accepted=codes, accepted_by=by)
-    _move(here, one, WORKING, Entry("one.file-accepted", by, detail={"file": file_id, "why": one.code}))
+    _move(here, one, WORKING, AuditEntry("one.file-accepted", by, detail={"file": file_id, "why": one.code}))
     return one
 
 
 def put_aside(here: Authority, file_id: str, by: str) -> WaitingFile:
     """Let nothing come of it: it lies with those that could not be read. Raises NotFound."""
     one = get(here.config.home, file_id)
-    _move(here, one, FAILED, Entry("one.file-put-aside", by, detail={"file": file_id, "why": one.code}))
+    _move(here, one, FAILED, AuditEntry("one.file-put-aside", by, detail={"file": file_id, "why": one.code}))
     return one
 
 
-def _move(here: Authority, one: WaitingFile, to: str, entry: Entry) -> None:
+def _move(here: Authority, one: WaitingFile, to: str, entry: AuditEntry) -> None:
     try:
         one.place.rename(one.place.parents[1] / to / one.file_id)
     except FileNotFoundError:  # somebody was faster
         raise NotFound("one.not-waiting") from None
-    here.store.run(lambda tx: audit_log.append(tx, here.now(), [entry]))
+    here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))

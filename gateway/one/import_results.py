@@ -21,8 +21,8 @@ from gateway.one.table import Cells, NotATable, Unread
 from gateway.one.watched_folder import Outcome, Taken, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import audit_log, transfer_files
-from gateway.store.audit_log import Entry
-from gateway.store.transfer_files import ANSWERS, Stage
+from gateway.store.audit_log import AuditEntry
+from gateway.store.transfer_files import ANSWERS, TransferStage
 
 LOOK_EVERY = 1.0  # seconds
 MAX_BYTES = 10_485_760  # a hundred thousand rows
@@ -77,15 +77,15 @@ async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
 
 
 def _together(
-    tx: Connection, here: Authority, words: Mapping[str, Stage], rows: Sequence[tuple[int, Cells | Unread]]
+    tx: Connection, here: Authority, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
 ) -> list[Line]:
     return [_row(tx, here, words, line, row) for line, row in rows]
 
 
-def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int, row: Cells | Unread) -> Line:
+def _row(tx: Connection, here: Authority, words: Mapping[str, TransferStage], line: int, row: Cells | Unread) -> Line:
     if isinstance(row, Unread):
         return Line(line, "refused", reason=row.reason)
-    written = transfer_files.named(tx, PureWindowsPath(row["file"]).name)
+    written = transfer_files.find_file_by_name(tx, PureWindowsPath(row["file"]).name)
     if written is None or written.sender == here.code:
         return Line(line, "refused", reason="No file has this name.")
     answer = words.get(row["result"].casefold())
@@ -94,9 +94,9 @@ def _row(tx: Connection, here: Authority, words: Mapping[str, Stage], line: int,
         return Line(line, "refused", written.message_id, reason)
     if written.state is answer:
         return Line(line, "before", written.message_id)
-    transfer_files.set_answer(tx, here.now(), written, answer)
-    entry = Entry("one.answered", SYSTEM, written.message_id, written.sender, detail={"result": answer.value})
-    audit_log.append(tx, here.now(), [entry])
+    transfer_files.set_file_answer(tx, here.now(), written, answer)
+    entry = AuditEntry("one.answered", SYSTEM, written.message_id, written.sender, detail={"result": answer.value})
+    audit_log.append_entries(tx, here.now(), [entry])
     return Line(line, "taken", written.message_id)
 
 

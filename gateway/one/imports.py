@@ -34,8 +34,8 @@ from gateway.one import share
 from gateway.one.share import put_hidden, show
 from gateway.one.watched_folder import LATE, alone
 from gateway.store import audit_log, inbox, transfer_files
-from gateway.store.audit_log import Entry
-from gateway.store.transfer_files import Stage
+from gateway.store.audit_log import AuditEntry
+from gateway.store.transfer_files import TransferStage
 from keys.errors import Destroyed
 from schemas import ctf_write
 from schemas.ctf_write import Written
@@ -70,7 +70,7 @@ async def write_due(here: Authority) -> int:
             if not ours:
                 return 0
             await asyncio.to_thread(_show_those_left, here, held)
-            for sender, message_id in await here.store.read(transfer_files.waiting):
+            for sender, message_id in await here.store.read(transfer_files.list_files_due):
                 try:
                     shown += await _write_one(here, held, sender, message_id)
                 except (OSError, GatewayError):
@@ -99,7 +99,7 @@ async def _write_one(here: Authority, folder: int, sender: str, message_id: str)
     try:
         notice = copies.open_copy(here, copy)
     except Destroyed:
-        await here.store.write(lambda tx: transfer_files.drop(tx, here.now(), sender, message_id))
+        await here.store.write(lambda tx: transfer_files.set_file_dropped(tx, here.now(), sender, message_id))
         return False
     notice = safeguards.read_strictly(notice, here.now().date())
     made = ctf_write.write(notice, (here.code, ctf_write.AUTHORITY), on_the_wall(here.now()))
@@ -120,10 +120,10 @@ def _name(
     tx: Connection, here: Authority, sender: str, message_id: str, made: Written, lying: Sequence[str]
 ) -> str | None:
     """The name of the file, from now on; None where it is not to be written any more, or by another process."""
-    if not transfer_files.still_waits(tx, sender, message_id):
+    if not transfer_files.is_file_due(tx, sender, message_id):
         return None
-    if inbox.standing(tx, sender, message_id) in LET_GO:
-        transfer_files.drop(tx, here.now(), sender, message_id)
+    if inbox.get_state(tx, sender, message_id) in LET_GO:
+        transfer_files.set_file_dropped(tx, here.now(), sender, message_id)
         return None
     return set_written(tx, here, sender, message_id, (here.code, ctf_write.AUTHORITY), made, lying)
 
@@ -142,16 +142,16 @@ def set_written(
 
     Raises Unusable where all 999 lie there.
     """
-    first = transfer_files.next_number(tx, sender)
+    first = transfer_files.get_next_file_number(tx, sender)
     for number in range(first, first + ctf_write.NUMBERS):
         name = ctf_write.file_name(sender, destination, number)
         if name.casefold() not in lying:
             break
     else:
         raise Unusable("one.folder-full")
-    transfer_files.set_written(tx, here.now(), sender, message_id, number, name, made.shortened)
+    transfer_files.set_file_written(tx, here.now(), sender, message_id, number, name, made.shortened)
     detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
-    audit_log.append(tx, here.now(), [Entry("one.written", by, message_id, sender, detail=detail)])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("one.written", by, message_id, sender, detail=detail)])
     return name
 
 
@@ -173,9 +173,9 @@ def _show_those_left(here: Authority, folder: int) -> None:
         # a version before this one wrote no random part
         sender, _, rest = hidden.removeprefix(".").removesuffix(HIDDEN).partition("-")
         message_id = rest.partition(".")[0]
-        noted = here.store.look(partial(transfer_files.get, sender=sender, message_id=message_id))
+        noted = here.store.look(partial(transfer_files.find_transfer_file, sender=sender, message_id=message_id))
         is_file = share.find_version(folder, hidden) is not None
-        if noted and noted.file and noted.state is not Stage.WAITING and is_file:
+        if noted and noted.file and noted.state is not TransferStage.WAITING and is_file:
             show(folder, hidden, noted.file)
         else:
             with suppress(IsADirectoryError, PermissionError):

@@ -22,7 +22,7 @@ from gateway.core.safeguards import Known
 from gateway.core.search_status import circulation
 from gateway.errors import Unconfirmed, Unfit
 from gateway.exchange import known_children
-from gateway.exchange.send import TOGETHER, first_header, new_case, prepare, queue
+from gateway.exchange.send import TOGETHER, build_first_header, new_case_id, prepare_messages, queue_messages
 from gateway.logs import failed
 from gateway.one import drafts, leaver_rules
 from gateway.one.extracts import Ignored, Row
@@ -31,9 +31,9 @@ from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
 from gateway.store import intake
 from gateway.store import postcodes as places
-from gateway.store.drafts import Draft, Made, State
-from gateway.store.intake import Sent
-from gateway.store.outbox import Queued
+from gateway.store.drafts import Draft, DraftState, NewDraft
+from gateway.store.intake import SentRow
+from gateway.store.outbox import QueuedNotice
 from keys.errors import Refusal
 from schemas import codes, xml
 from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
@@ -80,11 +80,11 @@ class _Judged:
     found: _Found
     decision: Decision
     what: str  # where to, or an enquiry: by which a notice is remembered, beside whom and when
-    as_sent: Sent  # what is remembered of it when it is sent; its message is not known yet
+    as_sent: SentRow  # what is remembered of it when it is sent; its message is not known yet
     draft: str  # by which a draft is remembered
     said: str  # of the whole row
     alone: bool = True  # no other row of the file is of this child
-    before: Sent | None = None  # the same was sent
+    before: SentRow | None = None  # the same was sent
     kept: Draft | None = None
     corrects: str | None = None  # a notice of before in whose place it may go
 
@@ -100,13 +100,14 @@ class _Judged:
             case Enquire() if self.before:
                 return Line(number, "before", message_id=self.before.message_id)
             case Hold(reason) if kept and (
-                kept.state is not State.OPEN or (kept.said, kept.reason, kept.digest) == (self.said, reason, self.draft)
+                kept.state is not DraftState.OPEN
+                or (kept.said, kept.reason, kept.digest) == (self.said, reason, self.draft)
             ):
                 return _waiting(number, kept, reason)
         return None
 
 
-_Going = tuple[_Judged, list[Queued]]
+_Going = tuple[_Judged, list[QueuedNotice]]
 _Held = tuple[_Judged, str]  # with why
 
 
@@ -122,7 +123,7 @@ async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: d
         some = fresh[at : at + TOGETHER]
         messages = [() if isinstance(one.decision, Hold) else _messages(here, one) for one in some]
         notices = [message for those in messages for message in those]
-        known = await here.store.read(partial(known_children.look_up, here=here, notices=notices, of_rows=True))
+        known = await here.store.read(partial(known_children.look_up_known, here=here, notices=notices, of_rows=True))
         more, waiting = _sealed(here, list(zip(some, messages, strict=True)), known)
         going, held = going + more, held + waiting
         await asyncio.sleep(0)
@@ -153,18 +154,20 @@ def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[L
 def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_Judged]:
     """What is to be done about each row, and what was done about it before: few questions for all of them."""
     unplaced = {postcodes.normal(one.read.postcode) for one in found if not one.read.destination}
-    lies_in = places.find_all(tx, unplaced)
+    lies_in = places.find_postcode_authorities(tx, unplaced)
     judged = [_decided(here, one, lies_in.get(postcodes.normal(one.read.postcode)), seen) for one in found]
-    same = intake.known(tx, [one.as_sent.digest for one in judged])
-    of_child = intake.find_of(tx, {one.as_sent.child or "" for one in judged})
+    same = intake.find_sent_by_digest(tx, [one.as_sent.digest for one in judged])
+    of_child = intake.find_sent_by_child(tx, {one.as_sent.child or "" for one in judged})
     judged = [
         _compared(tx, here, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
         for one in judged
     ]
-    drafted = store_drafts.known(tx, [one.draft for one in judged])
+    drafted = store_drafts.find_drafts_by_digest(tx, [one.draft for one in judged])
     again = {one.found.number: _again(here, one) for one in judged if one.draft in drafted}
-    drafted |= store_drafts.known(tx, again.values()) if again else {}
-    waiting = store_drafts.open_of(tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)})
+    drafted |= store_drafts.find_drafts_by_digest(tx, again.values()) if again else {}
+    waiting = store_drafts.list_open_drafts(
+        tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)}
+    )
     return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
 
 
@@ -190,7 +193,9 @@ def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, 
     return _Judged(one, decision, what, as_sent, name, said, alone)
 
 
-def _compared(tx: Connection, here: Authority, one: _Judged, same: Sent | None, of_child: Sequence[Sent]) -> _Judged:
+def _compared(
+    tx: Connection, here: Authority, one: _Judged, same: SentRow | None, of_child: Sequence[SentRow]
+) -> _Judged:
     """Was the same said before, or something else of this child, or of another child with its UPN?"""
     match one.decision:
         case Ignore():
@@ -234,7 +239,7 @@ def _drafted(one: _Judged, again: str, drafted: Mapping[str, Draft], waiting: Se
     kept, corrects = drafted.get(one.draft), one.corrects
     if not one.alone or (kept and _is_same(kept, one)):
         return replace(one, kept=kept)
-    if kept and kept.state is State.SENT and drafts.seems_same(kept.person, one.as_sent.person):
+    if kept and kept.state is DraftState.SENT and drafts.seems_same(kept.person, one.as_sent.person):
         corrects = corrects or kept.message_id
     name = again if kept else one.draft
     whose = (one.as_sent.child, one.as_sent.person)
@@ -246,18 +251,18 @@ def _is_same(kept: Draft, one: _Judged) -> bool:
     """Is it the draft of this row: still open, and of the same child; or ended, and nothing else is said by now?"""
     if kept.person not in (None, one.as_sent.person):
         return False
-    if kept.state is State.OPEN:
+    if kept.state is DraftState.OPEN:
         return True
     return isinstance(one.decision, Hold) and kept.carried in (None, one.as_sent.said)
 
 
 def _waiting(number: int, kept: Draft, reason: str) -> Line:
     match kept.state:
-        case State.SENT:
+        case DraftState.SENT:
             return Line(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
-        case State.DISCARDED:
+        case DraftState.DISCARDED:
             return Line(number, "before", reason="An officer discarded the leaver record.", draft=kept.draft_id)
-        case State.OPEN:
+        case DraftState.OPEN:
             return Line(number, "held", reason=reason, draft=kept.draft_id)
 
 
@@ -268,7 +273,9 @@ def _sealed(
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
     going = [(one, messages) for one, messages in fresh if not isinstance(one.decision, Hold)]
     try:
-        ready = iter(prepare(here, [message for _, messages in going for message in messages], BY, known=known))
+        ready = iter(
+            prepare_messages(here, [message for _, messages in going for message in messages], BY, known=known)
+        )
         return [(one, list(islice(ready, len(messages)))) for one, messages in going], held
     except Exception:  # noqa: BLE001 - whatever it is: it is looked for among them
         return _sealed_alone(here, going, held, known)
@@ -284,7 +291,7 @@ def _sealed_alone(
     ready: list[_Going] = []
     for one, messages in going:
         try:
-            ready.append((one, prepare(here, messages, BY, known=known)))
+            ready.append((one, prepare_messages(here, messages, BY, known=known)))
         except (Unfit, Unconfirmed) as why:
             held.append((one, " ".join(finding.sentence for finding in why.findings)))
         except xml.Unreadable as why:
@@ -313,32 +320,32 @@ def _messages(here: Authority, one: _Judged) -> list[Message]:
     body: Body = notice
     if isinstance(one.decision, Enquire):
         body = leaver_rules.enquiry(notice, circulation(one.decision.of, here.code))
-    case = new_case(here)
-    return [Message(first_header(here, case, to), body) for to in _recipients(one)]
+    case = new_case_id(here)
+    return [Message(build_first_header(here, case, to), body) for to in _recipients(one)]
 
 
-def _draft(here: Authority, one: _Judged, reason: str, file: str) -> Made:
+def _draft(here: Authority, one: _Judged, reason: str, file: str) -> NewDraft:
     found = one.found
-    at = one.kept if one.kept and one.kept.state is State.OPEN else None
+    at = one.kept if one.kept and one.kept.state is DraftState.OPEN else None
     return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
 
 
 def _keep(
-    tx: Connection, here: Authority, going: Sequence[_Going], made: Sequence[Made]
-) -> tuple[dict[str, Sent], dict[str, Draft]]:
+    tx: Connection, here: Authority, going: Sequence[_Going], made: Sequence[NewDraft]
+) -> tuple[dict[str, SentRow], dict[str, Draft]]:
     """Queue what was not sent before, and remember it; keep the drafts. What was sent before, and the drafts as they stand."""
-    before = intake.known(
+    before = intake.find_sent_by_digest(
         tx, [one.as_sent.digest for one, _ in going]
     )  # again, for another process may have been quicker
     if fresh := [(one, messages) for one, messages in going if one.as_sent.digest not in before]:
         sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
-        intake.remember(tx, here.now(), sent)
-        queue(tx, here, [message for _, messages in fresh for message in messages])
+        intake.add_sent_rows(tx, here.now(), sent)
+        queue_messages(tx, here, [message for _, messages in fresh for message in messages])
         drafts.answered(tx, here, sent)
     return before, drafts.keep(tx, here, made)
 
 
-def _sent(one: _Judged, messages: Sequence[Queued], before: Mapping[str, Sent]) -> Line:
+def _sent(one: _Judged, messages: Sequence[QueuedNotice], before: Mapping[str, SentRow]) -> Line:
     earlier = before.get(one.as_sent.digest)
     to = " ".join(message.recipient for message in messages)
     if earlier:

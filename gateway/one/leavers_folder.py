@@ -18,7 +18,7 @@ from gateway.one import extracts, headings, leaver_batches, watched_folder
 from gateway.one.leaver_batches import Line, Result
 from gateway.one.watched_folder import Outcome, Row, Taken, Watched
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 
 LOOK_EVERY = 2.0  # seconds
 HEADINGS = ("Row", "Result", "To", "MessageId", "Draft", "Reason")
@@ -46,8 +46,8 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
         here.due.set()
     taken.check_whole()
     counts = Counter(line.result for line in lines)
-    entry = Entry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
-    await here.store.write(lambda tx: audit_log.append(tx, here.now(), [entry]))
+    entry = AuditEntry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
+    await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
     notes = [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
     notes += [{"Result": "headings", "Reason": noted}] if noted else []
     return Outcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from gateway.auditing.witness import NO_SUCH_SIZE
-from gateway.exchange.statements import MAX_PAGES, issue
+from gateway.exchange.statements import MAX_PAGES, issue_statement
 from gateway.partner_api.callers import HERE, caller, too_much
 from gateway.partner_api.problems import problem
 from gateway.store import audit_log, partner_checkpoints
@@ -46,11 +46,11 @@ async def consistency(request: web.Request) -> web.Response:
     price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
     if refused := too_much(request, partner, price):
         return refused
-    head = await here.store.read(audit_log.head)
+    head = await here.store.read(audit_log.get_tree_head)
     if not 0 < old <= new <= head.size:
         return problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
     async with request.app[ONE_AT_A_TIME]:
-        proof = await here.store.read(lambda tx: audit_log.consistency(tx, old, new))
+        proof = await here.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
     rows = [b64encode(one).decode() for one in proof]
     return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
 
@@ -61,7 +61,7 @@ async def seen(request: web.Request) -> web.Response:
     partner = await caller(request)
     if refused := too_much(request, partner, 1):
         return refused
-    held = await here.store.read(lambda tx: partner_checkpoints.summary(tx, partner))
+    held = await here.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
     said = {"checkpoint": held.note if held else None}
     return web.Response(text=json.dumps(said), content_type="application/json")
 
@@ -75,7 +75,7 @@ async def statement_page(request: web.Request) -> web.Response:
     window = Window(_moment(request, "since"), _moment(request, "until"), _size(request.query.get("page", "")))
     if window.page >= MAX_PAGES:
         raise web.HTTPBadRequest
-    token = await here.store.read(lambda tx: issue(tx, here, partner, window))
+    token = await here.store.read(lambda tx: issue_statement(tx, here, partner, window))
     return web.Response(text=token, content_type=STATEMENT_TYPE)
 
 

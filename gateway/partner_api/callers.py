@@ -17,7 +17,7 @@ from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
 from gateway.partner_api.addresses import who_asks
 from gateway.partner_api.problems import Stop, problem
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys import bearer
 from keys.errors import Refusal
 
@@ -84,7 +84,7 @@ async def caller(request: web.Request, *, owner: str | None = None) -> str:
         return bearer.verify(token, audience=here.code, owner=owner, trust=here.trust, now=here.now())
     except Refusal as why:
         ours = here.config.listen
-        entry = Entry("caller.refused", SYSTEM, detail={"code": why.code})
+        entry = AuditEntry("caller.refused", SYSTEM, detail={"code": why.code})
         await bursts.note(here, entry, who_asks(request, ours.address_header, ours.proxies))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 

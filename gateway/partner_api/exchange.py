@@ -4,7 +4,7 @@ from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.context import Authority
-from gateway.exchange.receive import receive
+from gateway.exchange.receive import receive_parcels
 from gateway.partner_api import audit_questions, mailboxes
 from gateway.partner_api.callers import (
     BODIES,
@@ -48,7 +48,7 @@ async def take_messages(request: web.Request) -> web.Response:
         parcels = lines_of(body, here.config.limits.messages_per_request)
         if refused := too_much_within(request, sender, body, len(parcels)):
             return refused
-        receipts = await receive(here, parcels, sender)
+        receipts = await receive_parcels(here, parcels, sender)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)
 
 
@@ -59,5 +59,5 @@ async def healthy(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """The database answers and the keys are unlocked."""
-    await request.app[HERE].store.read(audit_log.head)
+    await request.app[HERE].store.read(audit_log.get_tree_head)
     return web.Response(text="ready\n")

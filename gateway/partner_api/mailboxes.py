@@ -16,7 +16,7 @@ from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
 from gateway.partner_api.callers import HERE, body_of, caller, charge, lines_of, price, too_much, too_much_within
 from gateway.partner_api.problems import problem
-from gateway.store.mailboxes import Held
+from gateway.store.mailboxes import MailboxBundle
 
 POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
 LOOK_SECONDS = 0.5  # between two looks into the database, where another process may have put something
@@ -62,7 +62,7 @@ async def leave(request: web.Request) -> web.Response:
         try:
             mailbox.check_messages(owner, sender, lines)
             content = b"\n".join(lines)
-            await here.store.write(lambda tx: mailbox.take_in(tx, here, owner, sender, content))
+            await here.store.write(lambda tx: mailbox.take_in_bundle(tx, here, owner, sender, content))
         except Unusable as why:
             return problem(400, why.code, why.sentence)
         except NotAllowed as why:
@@ -84,13 +84,13 @@ async def fetch(request: web.Request) -> web.Response:
         polls[owner] -= 1
 
 
-async def _waited_for(request: web.Request, owner: str) -> Sequence[Held]:
+async def _waited_for(request: web.Request, owner: str) -> Sequence[MailboxBundle]:
     """What lies in the mailbox, once something does, or nothing has come for a while."""
     here, stopping, until = request.app[HERE], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     resting, place = request.app[RESTING], (owner, "messages")
     while True:
         names = resting.names(place, time.monotonic())
-        found = await here.store.read(partial(mailbox.hand_out, owner=owner, resting=names))
+        found = await here.store.read(partial(mailbox.list_messages_to_fetch, owner=owner, resting=names))
         if found or stopping.is_set() or time.monotonic() > until:
             resting.handed_out(place, [one.name for one in found], time.monotonic())
             return found
@@ -112,7 +112,7 @@ async def answer(request: web.Request) -> web.Response:
         try:
             mailbox.check_receipts(owner, lines)
             content = b"\n".join(lines)
-            await here.store.write(lambda tx: mailbox.answered(tx, here, owner, name, content))
+            await here.store.write(lambda tx: mailbox.finish_messages(tx, here, owner, name, content))
         except Unusable as why:
             return problem(400, why.code, why.sentence)
         except NotFound as why:
@@ -130,7 +130,7 @@ async def fetch_receipts(request: web.Request) -> web.Response:
         return refused
     resting, place = request.app[RESTING], (owner, "receipts", sender)
     names = resting.names(place, time.monotonic())
-    found = await here.store.read(partial(mailbox.receipts_for, owner=owner, sender=sender, resting=names))
+    found = await here.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
     resting.handed_out(place, [one.name for one in found], time.monotonic())
     return _listed(found)
 
@@ -142,7 +142,7 @@ async def forget_receipts(request: web.Request) -> web.Response:
     if refused := too_much(request, sender, 1):
         return refused
     try:
-        await here.store.write(partial(mailbox.received, owner=owner, sender=sender, name=name))
+        await here.store.write(partial(mailbox.finish_receipts, owner=owner, sender=sender, name=name))
     except NotFound as why:
         return problem(404, why.code, why.sentence)
     finally:
@@ -170,6 +170,6 @@ def _check_body(request: web.Request, caller: str, body: bytes) -> None:
         raise web.HTTPBadRequest
 
 
-def _listed(found: Sequence[Held]) -> web.Response:
+def _listed(found: Sequence[MailboxBundle]) -> web.Response:
     rows = [{"name": one.name, "sender": one.sender, "lines": one.content.decode("ascii").split("\n")} for one in found]
     return web.Response(text=json.dumps(rows), content_type="application/json")

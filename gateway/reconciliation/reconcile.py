@@ -31,9 +31,9 @@ OPEN = (
     State.FAILED,
     State.REJECTED,
 )
-Sent: TypeAlias = outbox.Owing | outbox.Delivery  # in short, or with all that is known of it
-Came: TypeAlias = inbox.Owing | inbox.Item
-SENT = (outbox.Owing, outbox.Delivery)
+Sent: TypeAlias = outbox.OwedDelivery | outbox.Delivery  # in short, or with all that is known of it
+Came: TypeAlias = inbox.OwedMessage | inbox.InboxItem
+SENT = (outbox.OwedDelivery, outbox.Delivery)
 FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)  # what is waited for since the notice was sent
 
 
@@ -68,7 +68,7 @@ def owed(here: Authority) -> list[Owed]:
 
 def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
     """The same, within a transaction."""
-    return about(here, terms, outbox.owing(tx, OPEN), inbox.owing(tx, here.now()))
+    return about(here, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, here.now()))
 
 
 def of_came(here: Authority, came: Sequence[Came]) -> list[Owed]:
@@ -153,7 +153,11 @@ def _since(sent: Sent, missing: Missing) -> datetime:
 def pursued(tx: Connection, found: Sequence[Owed]) -> list[Owed]:
     """The same duties with what was done about each. It is asked for those that somebody is shown, for there may be thousands."""
     sent, came = ([one.message_id for one in found if one.lies == lies] for lies in ("sent", "came"))
-    tries, chases, asked = outbox.last_tries(tx, sent), reminders.about(tx, sent), inbox.reminders(tx, came)
+    tries, chases, asked = (
+        outbox.list_last_tries(tx, sent),
+        reminders.list_reminders(tx, sent),
+        inbox.list_last_reminders(tx, came),
+    )
 
     def known(one: Owed) -> Owed:
         if one.lies == "came":
@@ -180,7 +184,7 @@ class Unmatched:
 
 def unmatched(here: Authority) -> Unmatched | None:
     """The duty on all of them, by the oldest; None where there is none. A circulated notice is owed no answer."""
-    enquiries = [one for one in here.store.look(inbox.unmatched) if one.kind == "WhereaboutsEnquiry"]
+    enquiries = [one for one in here.store.look(inbox.list_unmatched_searches) if one.kind == "WhereaboutsEnquiry"]
     if not enquiries:
         return None
     oldest = enquiries[0]

@@ -23,14 +23,14 @@ from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
 from gateway.errors import NotAllowed
-from gateway.exchange.send import next_header, prepare, queue
+from gateway.exchange.send import build_next_header, prepare_messages, queue_messages
 from gateway.logs import failed
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import Agreed
 from gateway.reconciliation.reconcile import Owed, about, find, pursued
 from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
-from gateway.store.audit_log import Entry
-from gateway.store.outbox import Queued
+from gateway.store.audit_log import AuditEntry
+from gateway.store.outbox import QueuedNotice
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from keys.card import Route
 from schemas.message import Message, Officer, Reminder
@@ -71,7 +71,7 @@ async def chase(here: Authority) -> Chased:
 def _paused(tx: Connection, here: Authority, terms: Agreed) -> set[str]:
     """Notices to which a reply by mail waits to be read: an officer has one working day, then they are reminded all the same."""
     calendar, now = terms.calendar(here.code), here.now()
-    waiting = mail_replies.waiting_since(tx).items()
+    waiting = mail_replies.list_waiting_since(tx).items()
     return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
 
@@ -80,7 +80,7 @@ def remind(here: Authority, message_id: str, by: str) -> str:
 
     Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
     """
-    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     found = next(filter(_may_remind, about(here, deadlines.read(here.config), [sent], ())), None)
     if found is None:
         raise NotAllowed("reminder.nothing-missing")
@@ -101,7 +101,7 @@ def _may_remind(one: Owed) -> bool:
 
 
 async def _remind_some(here: Authority, some: Sequence[Owed]) -> list[str]:
-    pairs: list[tuple[Owed, Queued]] = []
+    pairs: list[tuple[Owed, QueuedNotice]] = []
     for one in some:
         try:
             pairs.append((one, _ready(here, one, SYSTEM)))
@@ -113,9 +113,12 @@ async def _remind_some(here: Authority, some: Sequence[Owed]) -> list[str]:
     return done
 
 
-def _ready(here: Authority, one: Owed, by: str) -> Queued:
+def _ready(here: Authority, one: Owed, by: str) -> QueuedNotice:
     sent, receipts = here.store.look(
-        lambda tx: (outbox.get(tx, one.message_id), inbox.receipts_about(tx, one.message_id, issuer=one.partner))
+        lambda tx: (
+            outbox.get_delivery(tx, one.message_id),
+            inbox.list_receipts(tx, one.message_id, issuer=one.partner),
+        )
     )
     theirs = [r["at"] for r in receipts if r["result"] == "accepted"]
     days = [at.astimezone(LONDON).date() for at in theirs if hasattr(at, "astimezone")]
@@ -126,8 +129,8 @@ def _ready(here: Authority, one: Owed, by: str) -> Queued:
         acknowledged_on=sent.state_at.astimezone(LONDON).date() if one.state == "acknowledged" else None,
         ring=_officer(here),
     )
-    head = next_header(here, one.case, one.partner, in_reply_to=one.message_id)
-    [ready] = prepare(here, [Message(head, body)], by)
+    head = build_next_header(here, one.case, one.partner, in_reply_to=one.message_id)
+    [ready] = prepare_messages(here, [Message(head, body)], by)
     return replace(ready, restriction=sent.restriction)
 
 
@@ -135,21 +138,25 @@ def _officer(here: Authority) -> Officer:
     return here.officer(here.config.authority.officer)
 
 
-def _write(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, Queued]]) -> list[str]:
+def _write(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
     """Queue those reminders that still have a reason, and note it."""
     done = []
     for one, ready in pairs:
-        still = outbox.get(tx, one.message_id).state == one.state
-        if still and reminders.add(tx, Chase(one.message_id, one.missing, REMINDED, here.now(), ready.message_id)):
-            queue(tx, here, [ready])
+        still = outbox.get_delivery(tx, one.message_id).state == one.state
+        if still and reminders.add_reminder(
+            tx, Chase(one.message_id, one.missing, REMINDED, here.now(), ready.message_id)
+        ):
+            queue_messages(tx, here, [ready])
             done.append(one.message_id)
     return done
 
 
 def _note_escalated(tx: Connection, here: Authority, fresh: Sequence[Owed]) -> list[str]:
-    done = [one for one in fresh if reminders.add(tx, Chase(one.message_id, one.missing, ESCALATED, here.now()))]
-    entries = [Entry("notice.escalated", SYSTEM, one.message_id, one.partner, detail=_detail(one)) for one in done]
-    audit_log.append(tx, here.now(), entries)
+    done = [
+        one for one in fresh if reminders.add_reminder(tx, Chase(one.message_id, one.missing, ESCALATED, here.now()))
+    ]
+    entries = [AuditEntry("notice.escalated", SYSTEM, one.message_id, one.partner, detail=_detail(one)) for one in done]
+    audit_log.append_entries(tx, here.now(), entries)
     return [one.message_id for one in done]
 
 
@@ -163,7 +170,7 @@ async def _tell(here: Authority, escalate: Sequence[Owed]) -> None:
     if not to or here.mail is None or not isinstance(carrier, Post):
         return
     ids = [one.message_id for one in escalate]
-    known = await here.store.read(lambda tx: reminders.about(tx, ids))
+    known = await here.store.read(lambda tx: reminders.list_reminders(tx, ids))
     untold = [
         one
         for one in escalate
@@ -175,7 +182,7 @@ async def _tell(here: Authority, escalate: Sequence[Owed]) -> None:
     ending = await carrier.post(here.address(here.code, Route("email", f"mailto:{to}", "notify-only")), letter)
     if isinstance(ending, HandedOver):
         keys = [(one.message_id, one.missing.value) for one in untold]
-        await here.store.write(lambda tx: reminders.told(tx, here.now(), keys))
+        await here.store.write(lambda tx: reminders.set_escalations_told(tx, here.now(), keys))
 
 
 def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:

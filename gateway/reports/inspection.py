@@ -20,8 +20,8 @@ from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import day, moment, named, said, whose
 from gateway.store import audit_log, report_queries
-from gateway.store.audit_log import Entry
-from gateway.store.report_queries import Notice
+from gateway.store.audit_log import AuditEntry
+from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import TransferNotice
 
@@ -45,7 +45,7 @@ GONE = ("Deleted", *[""] * 5)
 class Found:
     """The newest notice of each case, and the copies of those that may be opened."""
 
-    notices: Sequence[Notice]
+    notices: Sequence[ReportedNotice]
     copies: Mapping[str, Copy]
 
 
@@ -71,7 +71,7 @@ def make(here: Authority, days: Span, by: str) -> Page:
 def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     newest = {
         one.conversation_id: one
-        for one in sorted(report_queries.notices(tx, *moments(days)), key=lambda one: one.at)
+        for one in sorted(report_queries.list_period_notices(tx, *moments(days)), key=lambda one: one.at)
         if one.kind == TransferNotice.__name__
     }
     # Which can still be opened is known once they are taken out; then the views are entries, before any is opened.
@@ -88,14 +88,16 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
         "opened": len(held),
     }
     read = [
-        Entry("notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"})
+        AuditEntry(
+            "notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"}
+        )
         for case in held
     ]
-    audit_log.append(tx, here.now(), [Entry("report.inspection", by, detail=detail), *read])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("report.inspection", by, detail=detail), *read])
     return Found(list(newest.values()), held)
 
 
-def _row(one: Notice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
+def _row(one: ReportedNotice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
     way = "to" if one.direction == "sent" else "from"
     if one.restriction != "none":
         said_of_child: Sequence[str] = RESTRICTED

@@ -19,7 +19,7 @@ from gateway.core.inbox_state import Standing
 from gateway.core.periods import moments
 from gateway.reconciliation.deadlines import Agreed
 from gateway.store import report_queries
-from gateway.store.report_queries import Direction, Notice, Reply
+from gateway.store.report_queries import Direction, ReportedNotice, ReportedReply
 
 AN_HOUR = 3600  # seconds
 ENDS = ("Outcome", "WhereaboutsResponse")
@@ -51,8 +51,10 @@ class Leg:
 class Past:
     """What the store knows of the notices of a period."""
 
-    notices: Sequence[Notice]
-    replies: Mapping[tuple[Direction, str], Sequence[Reply]]  # by the notice's direction and id, the oldest first
+    notices: Sequence[ReportedNotice]
+    replies: Mapping[
+        tuple[Direction, str], Sequence[ReportedReply]
+    ]  # by the notice's direction and id, the oldest first
     receipted: Mapping[str, datetime]
     answered: Mapping[str, datetime]
 
@@ -60,13 +62,16 @@ class Past:
 def past(tx: Connection, days: Span) -> Past:
     """Read it."""
     since, until = moments(days)
-    replies: dict[tuple[Direction, str], list[Reply]] = {}
-    for one in report_queries.their_replies(tx, since, until):
+    replies: dict[tuple[Direction, str], list[ReportedReply]] = {}
+    for one in report_queries.list_their_replies(tx, since, until):
         replies.setdefault(("sent", one.answers), []).append(one)
-    for one in report_queries.our_replies(tx, since, until):
+    for one in report_queries.list_our_replies(tx, since, until):
         replies.setdefault(("received", one.answers), []).append(one)
-    notices = report_queries.notices(tx, since, until)
-    receipted, answered = report_queries.receipted(tx, since, until), report_queries.letters_answered(tx, since, until)
+    notices = report_queries.list_period_notices(tx, since, until)
+    receipted, answered = (
+        report_queries.list_first_receipts(tx, since, until),
+        report_queries.list_answered_letters(tx, since, until),
+    )
     return Past(notices, replies, receipted, answered)
 
 
@@ -83,13 +88,13 @@ def legs(known: Past, now: datetime, terms: Agreed) -> Iterator[Leg]:
                 yield Leg(one.direction, one.partner, missing, took, (end or now) >= limit)
 
 
-def _is_awaited(known: Past, one: Notice, missing: Missing) -> bool:
+def _is_awaited(known: Past, one: ReportedNotice, missing: Missing) -> bool:
     """Is this step still to come? A receipt is, whatever the state, once its recipient answered: it surely has the notice."""
     answered = missing is Missing.RECEIPT and (one.direction, one.message_id) in known.replies
     return answered or one.state in AWAITED[missing]
 
 
-def _steps(known: Past, one: Notice) -> Iterator[tuple[Missing, datetime | None, datetime | None]]:
+def _steps(known: Past, one: ReportedNotice) -> Iterator[tuple[Missing, datetime | None, datetime | None]]:
     """Each step of a notice: from when, and to when."""
     replies = known.replies.get((one.direction, one.message_id), ())
     by_mail = known.answered.get(one.message_id)
@@ -107,7 +112,7 @@ def _steps(known: Past, one: Notice) -> Iterator[tuple[Missing, datetime | None,
             yield first, one.at, _first(replies, ENDS) or by_mail
 
 
-def _first(replies: Sequence[Reply], kinds: Sequence[str]) -> datetime | None:
+def _first(replies: Sequence[ReportedReply], kinds: Sequence[str]) -> datetime | None:
     return next((one.at for one in replies if one.kind in kinds), None)
 
 

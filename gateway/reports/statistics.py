@@ -23,8 +23,8 @@ from gateway.reports import counts
 from gateway.reports.counts import Counts, counted
 from gateway.reports.wording import named, said, whose
 from gateway.store import audit_log, report_queries
-from gateway.store.audit_log import Entry
-from gateway.store.report_queries import Notice
+from gateway.store.audit_log import AuditEntry
+from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
 
@@ -42,7 +42,7 @@ ENDINGS: Mapping[str, str] = {State.REJECTED: "rejected", State.CONCLUDED: "ende
 class Found:
     """What was read: the notices; and the copies of transfer and unknown notices, and of the outcomes by their notice."""
 
-    notices: Sequence[Notice]
+    notices: Sequence[ReportedNotice]
     copies: Mapping[str, Copy]
     outcomes: Mapping[str, Copy]
 
@@ -71,15 +71,15 @@ def make(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
 
 def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     since, until = moments(days)
-    notices = report_queries.notices(tx, since, until)
+    notices = report_queries.list_period_notices(tx, since, until)
     theirs = {
         f"sent {one.answers}": copies.take_received(tx, here, one.partner, one.message_id, Machine.COUNT)
-        for one in report_queries.their_replies(tx, since, until)
+        for one in report_queries.list_their_replies(tx, since, until)
         if one.kind == OUTCOME
     }
     ours = {
         f"received {one.answers}": copies.take_sent(tx, here, one.message_id, Machine.COUNT)
-        for one in report_queries.our_replies(tx, since, until)
+        for one in report_queries.list_our_replies(tx, since, until)
         if one.kind == OUTCOME
     }
     taken = {
@@ -90,15 +90,15 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
     outcomes = theirs | ours
     count = sum(copy.is_held for copy in chain(taken.values(), outcomes.values()))
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
-    audit_log.append(tx, here.now(), [Entry("report.statistics", by, detail=detail)])
+    audit_log.append_entries(tx, here.now(), [AuditEntry("report.statistics", by, detail=detail)])
     return Found(notices, taken, outcomes)
 
 
-def _key(one: Notice) -> Key:
+def _key(one: ReportedNotice) -> Key:
     return ("" if one.direction == "sent" else one.partner), one.message_id
 
 
-def _name(one: Notice) -> str:
+def _name(one: ReportedNotice) -> str:
     """Another authority might use an id of ours."""
     return f"{one.direction} {one.message_id}"
 
@@ -187,7 +187,7 @@ def _outcomes(found: Found, results: Mapping[str, str]) -> Counts:
     )
 
 
-def _outcome(found: Found, results: Mapping[str, str], one: Notice) -> str:
+def _outcome(found: Found, results: Mapping[str, str], one: ReportedNotice) -> str:
     if result := results.get(_name(one)):
         return result
     if _name(one) in found.outcomes:
@@ -200,7 +200,7 @@ def _out_since(body: TransferNotice) -> date | None:
     return max((day for one in body.school if (day := one.last_attended or one.leaving_date)), default=None)
 
 
-def _ended(one: Notice, until: date) -> date:
+def _ended(one: ReportedNotice, until: date) -> date:
     if one.state != State.CONCLUDED:
         return until
     return min(one.state_at.astimezone(LONDON).date(), until)

@@ -23,15 +23,15 @@ from gateway.core import blocking
 from gateway.core.matching import Described
 from gateway.core.names import normal
 from gateway.errors import Doubted, Unusable
-from gateway.exchange.known_children import about_child, digests
+from gateway.exchange.known_children import child_context, digest_keys
 from gateway.one import cells, extracts, headings, table, watched_folder
 from gateway.one.extracts import DOUBT
 from gateway.one.leaver_rules import OLDEST, UPN_FORM
 from gateway.one.table import NotATable, Table, Unread
 from gateway.one.watched_folder import Outcome, Row, Taken, Watched
 from gateway.store import audit_log, children
-from gateway.store.audit_log import Entry
-from gateway.store.children import Kept
+from gateway.store.audit_log import AuditEntry
+from gateway.store.children import LockedChild
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas.days import could_be_either, read_day
@@ -136,7 +136,7 @@ def load(
     noted = _check_headings(here, stream, by if headings.CODE in accepted else "", command)
     counted = _count(here, stream)
     readable, unread = counted.readable, counted.unread
-    before = here.store.look(children.current)
+    before = here.store.look(children.find_current_load)
     _check(readable, len(unread), before.children if before and not fewer else 0)
     if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
         raise Doubted("children.all-restricted", restricted=counted.restricted, children=readable, command=command)
@@ -147,12 +147,14 @@ def load(
     every = _rows(here, stream, month_first=counted.month_first)
     rows = enumerate(row for _, row in every if not isinstance(row, Unread))
     while some := list(islice(rows, STEP)):
-        here.store.run(partial(children.put, load=number, some=[_locked(here, number, n, row) for n, row in some]))
+        here.store.run(
+            partial(children.add_children, load=number, some=[_locked(here, number, n, row) for n, row in some])
+        )
         keys += [key << NUMBER_BITS | n for n, row in some for key in _filed(here, number, row)]
     keys.sort()  # a database writes what is in order much faster
     for at in range(0, len(keys), KEY_STEP):
         pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
-        here.store.run(partial(children.put_keys, load=number, some=pairs))
+        here.store.run(partial(children.add_child_keys, load=number, some=pairs))
     if check:
         check()
     here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
@@ -161,8 +163,10 @@ def load(
 
 
 def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
-    children.let_count(tx, here.now(), load, size)
-    audit_log.append(tx, here.now(), [Entry("children.loaded", by, detail={"children": size, "unread": unread})])
+    children.activate_load(tx, here.now(), load, size)
+    audit_log.append_entries(
+        tx, here.now(), [AuditEntry("children.loaded", by, detail={"children": size, "unread": unread})]
+    )
 
 
 def _check_headings(here: Authority, stream: BinaryIO, by: str, command: str) -> str:
@@ -310,45 +314,47 @@ def _postcode(text: str | None) -> str:
     return "".join((text or "").split()).upper()
 
 
-def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> Kept:
-    locked = at_rest.lock(json.dumps(row).encode(), about=about_child(load, number), ring=here.ring)
+def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
+    locked = at_rest.lock(json.dumps(row).encode(), about=child_context(load, number), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
-    return Kept(number, locked.data_key, locked.content)
+    return LockedChild(number, locked.data_key, locked.content)
 
 
 def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
-    return digests(here, load, blocking.keys(ours(row).described))
+    return digest_keys(here, load, blocking.keys(ours(row).described))
 
 
 def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:
     """Our children who lie under any of these keys, opened."""
-    found = children.locked(tx, load, children.numbers(tx, load, digests(here, load, asked)))
+    found = children.list_locked_children(
+        tx, load, children.find_child_numbers(tx, load, digest_keys(here, load, asked))
+    )
     return [ours(json.loads(_opened(here, load, one))) for one in found]
 
 
-def _opened(here: Authority, load: int, one: Kept) -> bytes:
-    return at_rest.unlock(Locked(one.data_key, one.content), about=about_child(load, one.number), ring=here.ring)
+def _opened(here: Authority, load: int, one: LockedChild) -> bytes:
+    return at_rest.unlock(Locked(one.data_key, one.content), about=child_context(load, one.number), ring=here.ring)
 
 
 def namesakes(tx: Connection, here: Authority, load: int, some: Iterable[Described]) -> dict[str, int]:
     """How many of our children bear names that sound alike, by `blocking.namesakes`."""
     keys = {blocking.namesakes(one) for one in some}
-    by_digest = {digest: key for key in keys for digest in digests(here, load, [key])}
-    counted = children.counts(tx, load, by_digest)
+    by_digest = {digest: key for key in keys for digest in digest_keys(here, load, [key])}
+    counted = children.count_children(tx, load, by_digest)
     return {key: counted[digest] for digest, key in by_digest.items()}
 
 
 def _clear(here: Authority) -> None:
     """Clear away what loads before the one that counts have left."""
-    counts = here.store.look(children.current)
-    for load in here.store.look(partial(children.left, before=counts.load)) if counts else ():
+    counts = here.store.look(children.find_current_load)
+    for load in here.store.look(partial(children.list_old_loads, before=counts.load)) if counts else ():
         for part in range(children.RANGES):
-            here.store.run(partial(children.clear_keys, load=load, part=part))
-        while here.store.run(partial(children.clear_children, load=load, at_most=STEP * 10)):
+            here.store.run(partial(children.delete_child_keys, load=load, part=part))
+        while here.store.run(partial(children.delete_children, load=load, at_most=STEP * 10)):
             continue
 
 
-def is_fresh(here: Authority, counts: children.Load) -> bool:
+def is_fresh(here: Authority, counts: children.IndexLoad) -> bool:
     """Is the index young enough for the machine to answer by?"""
     return (here.now() - counts.at).days < here.config.search.index_days
 

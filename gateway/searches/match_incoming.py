@@ -40,10 +40,10 @@ from gateway.searches import children_index
 from gateway.searches.children_index import Ours
 from gateway.store import audit_log, inbox, searches
 from gateway.store import children as kept
-from gateway.store.audit_log import Entry
-from gateway.store.children import Load
-from gateway.store.inbox import Item
-from gateway.store.searches import Found, Possible, Search
+from gateway.store.audit_log import AuditEntry
+from gateway.store.children import IndexLoad
+from gateway.store.inbox import InboxItem
+from gateway.store.searches import MatchState, PossibleMatch, ReceivedSearch
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed
@@ -75,7 +75,7 @@ class Candidate:
 class Verdict:
     """What our index says to a search."""
 
-    found: Found
+    found: MatchState
     near: tuple[tuple[Match, Ours], ...] = ()
 
 
@@ -87,9 +87,11 @@ async def match_forever(here: Authority, stop: asyncio.Event) -> None:
 
 async def match_due(here: Authority) -> int:
     """Match every search that was not matched against the index that counts: how many."""
-    counts = await here.store.read(kept.current)
+    counts = await here.store.read(kept.find_current_load)
     done = 0
-    while counts and (some := await here.store.read(partial(searches.due, load=counts.load, limit=TOGETHER))):
+    while counts and (
+        some := await here.store.read(partial(searches.list_searches_due, load=counts.load, limit=TOGETHER))
+    ):
         for search in some:
             if not await _match(here, counts, search):
                 return done  # another load counts now: the next look asks that one
@@ -97,21 +99,21 @@ async def match_due(here: Authority) -> int:
     return done
 
 
-async def _match(here: Authority, counts: Load, search: Search) -> bool:
+async def _match(here: Authority, counts: IndexLoad, search: ReceivedSearch) -> bool:
     """Ask the index about one; False where another one counts by now."""
     try:
         verdict = await here.store.read(partial(_ask, here=here, counts=counts, search=search))
     except Destroyed:
-        verdict = Verdict(Found.PERSON)
+        verdict = Verdict(MatchState.PERSON)
     except GatewayError:
         raise  # the database stands in the way: it waits
     except Exception as why:  # noqa: BLE001 - or it would hold up every other
         failed("matching a search", why)
-        verdict = Verdict(Found.PERSON)
+        verdict = Verdict(MatchState.PERSON)
     if not await here.store.write(partial(_keep, here=here, counts=counts, search=search, verdict=verdict)):
         return False
     if (
-        verdict.found is Found.NONE
+        verdict.found is MatchState.NONE
         and here.config.search.no_trace == "machine"
         and children_index.is_fresh(here, counts)
     ):
@@ -119,10 +121,10 @@ async def _match(here: Authority, counts: Load, search: Search) -> bool:
     return True
 
 
-def _ask(tx: Connection, here: Authority, counts: Load, search: Search) -> Verdict:
-    item = inbox.get(tx, search.name)
+def _ask(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch) -> Verdict:
+    item = inbox.get_message(tx, search.name)
     if item.restriction != "none":
-        return Verdict(Found.PERSON)
+        return Verdict(MatchState.PERSON)
     message = copies.open_copy(here, copies.take_received(tx, here, search.sender, search.message_id, Machine.MATCH))
     child, family = _sought(message)
     asked = blocking.asked(child)
@@ -152,9 +154,9 @@ def judge(
     open_ones = sorted((pair for pair in found if not pair[1].restricted), key=lambda pair: -pair[0].strength)
     least = matching.least(open_ones[0][0].strength) if open_ones else 1
     if shown := [(match, one) for match, one in open_ones if match.strength >= least]:
-        return Verdict(Found.MATCHED, tuple(shown[:MOST]))
+        return Verdict(MatchState.MATCHED, tuple(shown[:MOST]))
     near = any(match.strength >= matching.CAUTIOUS for match, _ in found)  # restricted or not
-    return Verdict(Found.PERSON if near else Found.NONE)
+    return Verdict(MatchState.PERSON if near else MatchState.NONE)
 
 
 def _nearest(child: Described, family: Sequence[Described], one: Described, alike: dict[str, int], size: int) -> Match:
@@ -167,51 +169,51 @@ def _nearest(child: Described, family: Sequence[Described], one: Described, alik
     return match
 
 
-def _keep(tx: Connection, here: Authority, counts: Load, search: Search, verdict: Verdict) -> bool:
-    now_counts = kept.current(tx)
+def _keep(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch, verdict: Verdict) -> bool:
+    now_counts = kept.find_current_load(tx)
     if now_counts is None or now_counts.load != counts.load:
         return False
     possible = [_possible(here, search, rank, *one) for rank, one in enumerate(verdict.near, 1)]
-    stands = searches.set_found(tx, here.now(), search, counts.load, verdict.found, possible)
+    stands = searches.set_matches(tx, here.now(), search, counts.load, verdict.found, possible)
     if stands and verdict.found is not search.state:
         detail: dict[str, str | int] = {"found": verdict.found.value, "matches": len(possible)}
-        audit_log.append(
-            tx, here.now(), [Entry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
         )
     return True
 
 
-def _possible(here: Authority, search: Search, rank: int, match: Match, one: Ours) -> Possible:
+def _possible(here: Authority, search: ReceivedSearch, rank: int, match: Match, one: Ours) -> PossibleMatch:
     locked = at_rest.lock(json.dumps(dict(one.said)).encode(), about=_about(search, rank), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     strength = min(99, round(match.strength * 100))  # sure is nobody but an officer
-    return Possible(rank, strength, match.reasons, locked.data_key, locked.content)
+    return PossibleMatch(rank, strength, match.reasons, locked.data_key, locked.content)
 
 
-def _about(search: Search, rank: int) -> str:
+def _about(search: ReceivedSearch, rank: int) -> str:
     return f"match {search.sender} {search.message_id} {rank}"
 
 
-def _answer_by_machine(here: Authority, search: Search) -> None:
-    item = here.store.look(partial(inbox.get, name=search.name))
+def _answer_by_machine(here: Authority, search: ReceivedSearch) -> None:
+    item = here.store.look(partial(inbox.get_message, name=search.name))
     if item.kind != "WhereaboutsEnquiry" or item.state is not Standing.NEW or item.test or item.restriction != "none":
         return
     try:
-        respond.answer(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
+        respond.answer_search(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
     except NotAllowed:
         return  # its sender took it back, or an officer answered it, just now
-    here.store.run(partial(searches.set_answered, search=search))
+    here.store.run(partial(searches.set_machine_answered, search=search))
 
 
-def read(here: Authority, name: Name, by: str) -> tuple[Item, Message, Search | None, list[Candidate]]:
+def read(here: Authority, name: Name, by: str) -> tuple[InboxItem, Message, ReceivedSearch | None, list[Candidate]]:
     """A search and its possible matches, opened for a person. That they were read is an entry of the audit log. Raises NotFound, Ambiguous."""
     item, message = respond.read_incoming(here, name, by)
 
-    def look(tx: Connection) -> tuple[Search | None, list[Possible]]:
-        search = searches.get(tx, item.sender, item.message_id)
-        found = searches.possible(tx, item.sender, item.message_id)
-        audit_log.append(
-            tx, here.now(), [Entry("match.read", by, item.message_id, item.sender, detail={"matches": len(found)})]
+    def look(tx: Connection) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
+        search = searches.find_search(tx, item.sender, item.message_id)
+        found = searches.list_matches(tx, item.sender, item.message_id)
+        audit_log.append_entries(
+            tx, here.now(), [AuditEntry("match.read", by, item.message_id, item.sender, detail={"matches": len(found)})]
         )
         return search, found
 
@@ -219,7 +221,7 @@ def read(here: Authority, name: Name, by: str) -> tuple[Item, Message, Search | 
     return item, message, search, [_candidate(here, search, one) for one in found if search]
 
 
-def _candidate(here: Authority, search: Search, one: Possible) -> Candidate:
+def _candidate(here: Authority, search: ReceivedSearch, one: PossibleMatch) -> Candidate:
     locked = Locked(one.data_key, one.content)
     said = json.loads(at_rest.unlock(locked, about=_about(search, one.rank), ring=here.ring))
     return Candidate(one.strength, one.reasons, said)
@@ -233,8 +235,8 @@ def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
     officer = here.officer(by)
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
     done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
-    for item in here.store.look(inbox.unmatched):
+    for item in here.store.look(inbox.list_unmatched_searches):
         with suppress(NotAllowed):
-            respond.answer(here, item.name, no_trace, by)
+            respond.answer_search(here, item.name, no_trace, by)
             done[item.kind] += 1
     return done

@@ -12,10 +12,10 @@ from gateway.core.review import Act, Kind, Review
 from gateway.core.search_status import SETTLED
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire
-from gateway.exchange.enquire import Enquired, Ready
+from gateway.exchange.enquire import EnquiryResult, PreparedSearch
 from gateway.searches import search
 from gateway.store import audit_log, outbox, reviews
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from schemas.message import SEARCHES, LocatedNotice
 
 Checked = tuple[str, str]  # a source of enquiry_sources, and a result of enquiry_results
@@ -45,7 +45,7 @@ class Done:
 
     case: str
     review_on: date
-    asked_again: Enquired | None
+    asked_again: EnquiryResult | None
 
 
 def listed(here: Authority) -> list[Listed]:
@@ -53,8 +53,8 @@ def listed(here: Authority) -> list[Listed]:
     today = review.day(here.now())
 
     def look(tx: Connection) -> list[Listed]:
-        under = [one for acts in reviews.open_ones(tx) if (one := review.standing(acts))]
-        first = outbox.first_of(tx, [one.conversation_id for one in under], SEARCHES)
+        under = [one for acts in reviews.list_open_reviews(tx) if (one := review.standing(acts))]
+        first = outbox.list_first_notices(tx, [one.conversation_id for one in under], SEARCHES)
         return [_listed(one, *first[one.conversation_id], today) for one in under if one.conversation_id in first]
 
     return sorted(here.store.look(look), key=lambda one: (not one.due, one.since, one.case))
@@ -104,17 +104,17 @@ def done(
     act = Act(case, here.now(), Kind.DONE, by, sources, len(ready.notices) if ready else 0)
 
     def write(tx: Connection) -> Review:
-        before = review.standing(reviews.of_case(tx, case))
+        before = review.standing(reviews.list_review_acts(tx, case))
         if before is None:
             raise _not_under_review()
         if was not in (None, before.done):
             raise NotAllowed("review.overtaken")
         if ready:
-            enquire.write(tx, here, ready)
-        reviews.add(tx, act)
+            enquire.write_search(tx, here, ready)
+        reviews.add_review_act(tx, act)
         detail: dict[str, str | int] = {"checked": sources, "asked again": act.asked_again}
-        audit_log.append(tx, act.at, [Entry("review.done", by, case, detail=detail)])
-        stands = review.standing(reviews.of_case(tx, case))
+        audit_log.append_entries(tx, act.at, [AuditEntry("review.done", by, case, detail=detail)])
+        stands = review.standing(reviews.list_review_acts(tx, case))
         assert stands is not None  # noqa: S101 - it did, and this act ends nothing
         return stands
 
@@ -123,13 +123,13 @@ def done(
     return Done(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> Ready:
+def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
     whole = search.look(here, case, by)
     open_ones = [one.authority for one in whole.asked if one.standing not in SETTLED]
     if not open_ones:
         raise NotAllowed("enquire.nobody", "again")
-    meant, ended = enquire.whom(here, open_ones)
-    newest = enquire.newest_search(here, case)
+    meant, ended = enquire.resolve_recipients(here, open_ones)
+    newest = enquire.get_newest_search(here, case)
     return enquire.prepare_search(here, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
@@ -140,7 +140,7 @@ def end(here: Authority, name: str, reason: str, by: str, *, decided_by: str | N
     """
     case = _under_review(here, name).conversation_id
     body = LocatedNotice(located_on=here.now().date(), way=reason, ring=here.officer(by))
-    return amend.stand_down(here, case, body, by, decided_by=decided_by)
+    return amend.stand_down_search(here, case, body, by, decided_by=decided_by)
 
 
 def overdue(here: Authority) -> int:
@@ -150,7 +150,7 @@ def overdue(here: Authority) -> int:
 
 def _under_review(here: Authority, name: str) -> Review:
     def look(tx: Connection) -> Review | None:
-        return review.standing(reviews.of_case(tx, outbox.case_of(tx, name)[0].conversation_id))
+        return review.standing(reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id))
 
     stands = here.store.look(look)
     if stands is None:

@@ -23,7 +23,7 @@ def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path
 
     Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be written.
     """
-    sent = here.store.look(lambda tx: outbox.get(tx, message_id))
+    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.restriction != "none":
         raise NotAllowed("one.restricted")
     if sent.kind not in SEARCHES or sent.test or sent.state is State.WITHDRAWN:
@@ -37,7 +37,7 @@ def write(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path
             lying = imports.names_in(held)
 
             def name(tx: Connection) -> str:
-                transfer_files.due(tx, here.now(), [(here.code, message_id)])
+                transfer_files.add_files_due(tx, here.now(), [(here.code, message_id)])
                 return imports.set_written(tx, here, here.code, message_id, ctf_write.NOT_KNOWN, made, lying, by)
 
             file = here.store.run(name)

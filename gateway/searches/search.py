@@ -15,8 +15,8 @@ from gateway.core.replies import Misfit, answers
 from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed
 from gateway.store import calls, inbox, outbox, reviews
-from gateway.store.audit_log import Entry
-from gateway.store.inbox import Item
+from gateway.store.audit_log import AuditEntry
+from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
@@ -92,7 +92,7 @@ def _whom(asked: Sequence[Asked]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    item: Item
+    item: InboxItem
     result: str
     said: str
     ring: Officer | None
@@ -105,29 +105,31 @@ def look(here: Authority, name: str, by: str) -> Search:
     Raises NotFound, or NotAllowed where nobody was asked in it.
     """
 
-    def read(tx: Connection) -> tuple[list[Delivery], list[tuple[Item, Copy]], review.Review | None, dict[str, str]]:
-        sent = outbox.case_of(tx, name)
+    def read(
+        tx: Connection,
+    ) -> tuple[list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str]]:
+        sent = outbox.list_case_deliveries(tx, name)
         case = sent[0].conversation_id
         if not any(one.kind in SEARCHES for one in sent):
             raise NotAllowed("search.none")
-        came = inbox.search(tx, here.now(), conversation_id=case, limit=None)
+        came = inbox.search_inbox(tx, here.now(), conversation_id=case, limit=None)
         asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
         fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
-        view = Entry("search.read", by, case, detail={"answers": len(fitting)})
+        view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
         taken = copies.take_copies(tx, here, {(one.sender, one.message_id) for one in fitting}, [view])
         replies = [(one, taken[one.sender, one.message_id]) for one in fitting]
         return (
             sent,
             replies,
-            review.standing(reviews.of_case(tx, case)),
-            calls.results(tx, [one.message_id for one in sent]),
+            review.standing(reviews.list_review_acts(tx, case)),
+            calls.list_call_results(tx, [one.message_id for one in sent]),
         )
 
     sent, replies, under, told = here.store.run(read)
     return _search(sent, _answers(here, replies), under, told)
 
 
-def _fits(came: Item, asked: Delivery | None) -> bool:
+def _fits(came: InboxItem, asked: Delivery | None) -> bool:
     """Is it an answer to this search, by who was asked? One that came too late to move it still says what they know."""
     return (
         asked is not None
@@ -137,7 +139,7 @@ def _fits(came: Item, asked: Delivery | None) -> bool:
     )
 
 
-def _answers(here: Authority, replies: Sequence[tuple[Item, Copy]]) -> dict[str, _Answer]:
+def _answers(here: Authority, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _Answer]:
     """The newest answer of each authority that says anything of where the child is."""
     found: dict[str, _Answer] = {}
     for item, copy in reversed(replies):  # they come newest first
@@ -147,7 +149,7 @@ def _answers(here: Authority, replies: Sequence[tuple[Item, Copy]]) -> dict[str,
     return found
 
 
-def _answer(item: Item, message: Message) -> _Answer | None:
+def _answer(item: InboxItem, message: Message) -> _Answer | None:
     match message.body:
         case WhereaboutsResponse(result=result) as body:
             said = codes.labels("whereabouts_results")[result]

@@ -22,7 +22,7 @@ _one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One act: what was done, by whom ("cme-gateway" or a person), about which message or partner."""
 
     act: str
@@ -35,7 +35,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LoggedEntry:
     """An entry as it stands in the log."""
 
     number: int
@@ -48,12 +48,12 @@ class Kept:
     leaf: bytes
 
 
-def append(tx: Connection, at: datetime, entries: Sequence[Entry]) -> None:
+def append_entries(tx: Connection, at: datetime, entries: Sequence[AuditEntry]) -> None:
     """Append the entries, in order. The row of the head is the lock: whoever appends holds it until the commit."""
     if not entries:
         return
-    head = _head(tx, lock=True)
-    texts = [entry_text(head.size + offset, at, entry) for offset, entry in enumerate(entries)]
+    head = _read_head(tx, lock=True)
+    texts = [format_entry(head.size + offset, at, entry) for offset, entry in enumerate(entries)]
     leaves = [leaf_hash(text.encode()) for text in texts]
     rows = [
         {
@@ -70,43 +70,43 @@ def append(tx: Connection, at: datetime, entries: Sequence[Entry]) -> None:
     ]
     tx.execute(insert(audit_entries), rows)
     named = [
-        {"about": one, "number": row["number"]}
+        {"about": message_id, "number": row["number"]}
         for entry, row in zip(entries, rows, strict=True)
-        for one in entry.mentions
+        for message_id in entry.mentions
     ]
     if named:
         tx.execute(insert(audit_mentions), named)
     after = head.append(leaves)
     tx.execute(update(audit_head).where(audit_head.c.number == 1).values(size=after.size, peaks=after.to_bytes()))
     for block in range(head.size // BLOCK, after.size // BLOCK):
-        its = root(_leaves(tx, block * BLOCK, (block + 1) * BLOCK))
-        tx.execute(insert(audit_blocks).values(block=block, root=its))
+        block_root = root(_read_leaves(tx, block * BLOCK, (block + 1) * BLOCK))
+        tx.execute(insert(audit_blocks).values(block=block, root=block_root))
 
 
-def _leaves(tx: Connection, start: int, end: int) -> Iterator[bytes]:
+def _read_leaves(tx: Connection, start: int, end: int) -> Iterator[bytes]:
     at = audit_entries.c
     query = select(at.leaf).where(at.number >= start, at.number < end).order_by(at.number)
     for row in tx.execute(query):
         yield bytes(row.leaf)
 
 
-def _root_of(tx: Connection, start: int, end: int) -> bytes:
-    """The root of the subtree over these entries: of its complete blocks, which are kept, and of the leaves after them."""
+def _subtree_root(tx: Connection, start: int, end: int) -> bytes:
+    """Return the root of the subtree over these entries: of its complete blocks, and of the leaves after them."""
     whole = (end - start) // BLOCK
     first, at = start // BLOCK, audit_blocks.c
     query = select(at.root).where(at.block >= first, at.block < first + whole).order_by(at.block)
     blocks = Frontier().append(bytes(row.root) for row in tx.execute(query)) if whole else Frontier()
     tree = Frontier(blocks.size * BLOCK, blocks.peaks)  # a complete block is a leaf of the tree above it
-    return tree.append(_leaves(tx, start + whole * BLOCK, end)).root()
+    return tree.append(_read_leaves(tx, start + whole * BLOCK, end)).root()
 
 
-def entry_text(number: int, at: datetime, entry: Entry) -> str:
-    """The leaf: one line of JSON, members in alphabetical order, absent ones left out."""
+def format_entry(number: int, at: datetime, entry: AuditEntry) -> str:
+    """Return the leaf: one line of JSON, members in alphabetical order, absent ones left out."""
     members = {
         "about": entry.about,
         "act": entry.act,
         "actor": entry.actor,
-        "at": moment(at),
+        "at": format_entry_time(at),
         "detail": dict(entry.detail) or None,
         "digest": entry.digest,
         "mentions": list(entry.mentions) or None,
@@ -116,22 +116,22 @@ def entry_text(number: int, at: datetime, entry: Entry) -> str:
     return _one_line.encode({name: value for name, value in members.items() if value is not None})
 
 
-def digest_of(text: str) -> str:
-    """The digest by which an entry names a signed text."""
+def digest_text(text: str) -> str:
+    """Return the digest by which an entry names a signed text."""
     return sha256(text.encode()).hexdigest()
 
 
-def moment(at: datetime) -> str:
-    """A time as an entry has it."""
+def format_entry_time(at: datetime) -> str:
+    """Format a time as an entry has it."""
     return at.isoformat(timespec="microseconds")
 
 
-def head(tx: Connection) -> Frontier:
-    """The tree as it stands."""
-    return _head(tx, lock=False)
+def get_tree_head(tx: Connection) -> Frontier:
+    """Return the tree as it stands."""
+    return _read_head(tx, lock=False)
 
 
-def _head(tx: Connection, *, lock: bool) -> Frontier:
+def _read_head(tx: Connection, *, lock: bool) -> Frontier:
     query = select(audit_head.c.size, audit_head.c.peaks).where(audit_head.c.number == 1)
     row = tx.execute(query.with_for_update() if lock else query).one()
     return Frontier.from_bytes(row.size, bytes(row.peaks))
@@ -143,62 +143,62 @@ def add_checkpoint(tx: Connection, at: datetime, size: int, note: str) -> None:
         tx.execute(insert(audit_checkpoints).values(size=size, at=at, note=note))
 
 
-def newest_checkpoint(tx: Connection) -> str | None:
-    """The newest signed checkpoint."""
+def find_newest_checkpoint(tx: Connection) -> str | None:
+    """Return the newest signed checkpoint; None where there is none."""
     return tx.scalar(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size.desc()).limit(1))
 
 
-def covered(tx: Connection) -> tuple[int, datetime] | None:
-    """How many entries the newest signed checkpoint covers, and when it was signed."""
+def find_checkpoint_size(tx: Connection) -> tuple[int, datetime] | None:
+    """Return how many entries the newest signed checkpoint covers, and when it was signed; None where there is none."""
     newest = select(audit_checkpoints.c.size, audit_checkpoints.c.at).order_by(audit_checkpoints.c.size.desc()).limit(1)
     row = tx.execute(newest).first()
     return None if row is None else (row.size, row.at)
 
 
-def checkpoints(tx: Connection) -> Iterator[str]:
-    """Every signed checkpoint, oldest first."""
+def list_checkpoints(tx: Connection) -> Iterator[str]:
+    """Yield every signed checkpoint, oldest first."""
     yield from tx.scalars(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size))
 
 
-def consistency(tx: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
-    """RFC 9162, 2.1.4.1: the proof that our log of `old_size` entries is the beginning of that of `new_size`."""
-    return tuple(_root_of(tx, *subtree) for subtree in consistency_subtrees(old_size, new_size))
+def prove_consistency(tx: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
+    """Return the proof that our log of `old_size` entries begins that of `new_size` (RFC 9162, 2.1.4.1)."""
+    return tuple(_subtree_root(tx, *subtree) for subtree in consistency_subtrees(old_size, new_size))
 
 
-def inclusion(tx: Connection, number: int, size: int) -> tuple[bytes, ...]:
-    """RFC 9162, 2.1.3.1: the proof that an entry stands in our log of `size` entries."""
-    return tuple(_root_of(tx, *subtree) for subtree in inclusion_subtrees(number, size)[1:])
+def prove_inclusion(tx: Connection, number: int, size: int) -> tuple[bytes, ...]:
+    """Return the proof that an entry stands in our log of `size` entries (RFC 9162, 2.1.3.1)."""
+    return tuple(_subtree_root(tx, *subtree) for subtree in inclusion_subtrees(number, size)[1:])
 
 
-def entries(tx: Connection) -> Iterator[Kept]:
-    """Every entry in order, without holding them all in memory."""
+def list_entries(tx: Connection) -> Iterator[LoggedEntry]:
+    """Yield every entry in order, without holding them all in memory."""
     query = select(audit_entries).order_by(audit_entries.c.number).execution_options(yield_per=1000)
     for row in tx.execute(query):
-        yield as_kept(row._mapping)
+        yield read_entry_row(row._mapping)
 
 
-def blocks(tx: Connection) -> Iterator[tuple[int, bytes]]:
-    """The root that is kept of every complete block, in order."""
+def list_block_roots(tx: Connection) -> Iterator[tuple[int, bytes]]:
+    """Yield the root that is kept of every complete block, in order."""
     query = select(audit_blocks.c.block, audit_blocks.c.root).order_by(audit_blocks.c.block)
     for row in tx.execute(query.execution_options(yield_per=1000)):
         yield row.block, bytes(row.root)
 
 
-def mentions(tx: Connection) -> Iterator[tuple[int, set[str]]]:
-    """The notices that entries mention, as they are found by: for each such entry in order, its number and their ids."""
+def list_mentions(tx: Connection) -> Iterator[tuple[int, set[str]]]:
+    """Yield for each entry that mentions notices, in order, its number and their ids, as they are found by."""
     at = audit_mentions.c
     query = select(at.number, at.about).order_by(at.number).execution_options(yield_per=1000)
     for number, rows in groupby(tx.execute(query), key=lambda row: row.number):
         yield number, {row.about for row in rows}
 
 
-def after(tx: Connection, number: int, limit: int) -> list[Kept]:
-    """So many entries from this one on, in order. Whoever appends holds the head, so none is ever seen before those before it."""
+def list_entries_from(tx: Connection, number: int, limit: int) -> list[LoggedEntry]:
+    """List so many entries from this one on. Whoever appends holds the head, so none is seen before those before it."""
     query = select(audit_entries).where(audit_entries.c.number >= number).order_by(audit_entries.c.number).limit(limit)
-    return [as_kept(row._mapping) for row in tx.execute(query)]
+    return [read_entry_row(row._mapping) for row in tx.execute(query)]
 
 
-def search(
+def list_newest_entries(
     tx: Connection,
     *,
     about: str | None = None,
@@ -208,8 +208,8 @@ def search(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int = 100,
-) -> list[Kept]:
-    """The newest entries that meet every condition given, newest first. `act` may end in a dot: all acts of that kind."""
+) -> list[LoggedEntry]:
+    """List the newest entries that meet every condition, newest first. An `act` that ends in a dot: all of a kind."""
     at = audit_entries.c
     query = select(audit_entries).order_by(at.number.desc()).limit(limit)
     for column, value in ((at.about, about), (at.actor, actor), (at.partner, partner)):
@@ -221,9 +221,9 @@ def search(
         query = query.where(at.at >= since)
     if until is not None:
         query = query.where(at.at < until)
-    return [as_kept(row._mapping) for row in tx.execute(query)]
+    return [read_entry_row(row._mapping) for row in tx.execute(query)]
 
 
-def as_kept(row: RowMapping) -> Kept:
-    """A row of the table."""
-    return Kept(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes
+def read_entry_row(row: RowMapping) -> LoggedEntry:
+    """Build an entry from a row of the table."""
+    return LoggedEntry(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes

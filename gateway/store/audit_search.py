@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, or_, select
 
 from gateway.errors import NotFound
-from gateway.store.audit_log import Kept, as_kept, head
+from gateway.store.audit_log import LoggedEntry, get_tree_head, read_entry_row
 from gateway.store.tables import audit_checkpoints, audit_entries, audit_mentions, partners
 
 CLOCK_SET_BACK = timedelta(
@@ -25,7 +25,7 @@ _TAIL: ColumnElement[str] = literal_column("substr(about, 25)")
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class AuditQuery:
     """Which entries: those that meet every condition given. Of several acts or ids, any one will do."""
 
     acts: Sequence[str] = ()
@@ -37,15 +37,15 @@ class Sought:
     partners: Sequence[str] | None = None  # with nobody, or one of these: another authority may use the same ids
 
 
-def newest(tx: Connection, sought: Sought, before: int | None, most: int) -> list[Kept]:
-    """The newest entries that are sought, below the number `before` where one is given."""
-    rows = (row._mapping for query in _queries(tx, sought, before) for row in tx.execute(query.limit(most)))
-    found = {row["number"]: as_kept(row) for row in rows}  # one may mention several of the ids
-    return sorted(found.values(), key=lambda one: one.number, reverse=True)[:most]
+def search_entries(tx: Connection, sought: AuditQuery, before: int | None, most: int) -> list[LoggedEntry]:
+    """List the newest entries that are sought, below the number `before` where one is given."""
+    rows = (row._mapping for query in _entry_queries(tx, sought, before) for row in tx.execute(query.limit(most)))
+    entries = {row["number"]: read_entry_row(row) for row in rows}  # one may mention several of the ids
+    return sorted(entries.values(), key=lambda entry: entry.number, reverse=True)[:most]
 
 
-def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Select[tuple[object, ...]]]:
-    query = select(audit_entries).where(*_conditions(tx, sought, before)).order_by(_AT.number.desc())
+def _entry_queries(tx: Connection, sought: AuditQuery, before: int | None) -> Iterator[Select[tuple[object, ...]]]:
+    query = select(audit_entries).where(*_entry_conditions(tx, sought, before)).order_by(_AT.number.desc())
     narrow = [column == value for column, value in ((_AT.actor, sought.actor), (_AT.partner, sought.partner)) if value]
     if sought.abouts is not None:
         of_acts = [_AT.act.in_(sought.acts)] if sought.acts else []
@@ -57,7 +57,7 @@ def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Sel
     elif not sought.acts:
         yield query.where(*narrow)
     else:
-        common = [act for act in sought.acts if _is_common(tx, act)] if narrow else []
+        common = [act for act in sought.acts if _is_common_act(tx, act)] if narrow else []
         if common:
             yield query.where((_AT.act + "").in_(common), *narrow)  # an expression: no index of acts is used
         aside = [_AT.actor + "" == sought.actor] if sought.actor else []
@@ -67,58 +67,58 @@ def _queries(tx: Connection, sought: Sought, before: int | None) -> Iterator[Sel
                 yield query.where(_AT.act == act, *aside)
 
 
-def _is_common(tx: Connection, act: str) -> bool:
+def _is_common_act(tx: Connection, act: str) -> bool:
     query = select(_AT.number).where(_AT.act == act).order_by(_AT.number.desc())
     return tx.scalar(query.limit(1).offset(RARE)) is not None
 
 
-def _conditions(tx: Connection, sought: Sought, before: int | None) -> Iterator[ColumnElement[bool]]:
+def _entry_conditions(tx: Connection, sought: AuditQuery, before: int | None) -> Iterator[ColumnElement[bool]]:
     if before is not None:
         yield _AT.number < before
     if sought.since is not None:
-        yield _AT.number >= _first_since(tx, sought.since - CLOCK_SET_BACK)
+        yield _AT.number >= _first_number_since(tx, sought.since - CLOCK_SET_BACK)
         yield _AT.at >= sought.since
     if sought.until is not None:
-        yield _AT.number < _first_since(tx, sought.until + CLOCK_SET_BACK)
+        yield _AT.number < _first_number_since(tx, sought.until + CLOCK_SET_BACK)
         yield _AT.at < sought.until
     if sought.partners is not None:  # an expression: the ids say more, and their index is to be used
         yield or_(_AT.partner.is_(None), (_AT.partner + "").in_(sought.partners))
 
 
-def _first_since(tx: Connection, moment: datetime) -> int:
+def _first_number_since(tx: Connection, moment: datetime) -> int:
     query = select(_AT.number).where(_AT.at >= moment).order_by(_AT.at, _AT.number).limit(1)
-    found = tx.scalar(query)
-    return head(tx).size if found is None else int(found)
+    number = tx.scalar(query)
+    return get_tree_head(tx).size if number is None else int(number)
 
 
-def one(tx: Connection, number: int) -> Kept:
-    """One entry. Raises NotFound."""
+def get_entry(tx: Connection, number: int) -> LoggedEntry:
+    """Return one entry. Raises NotFound."""
     row = tx.execute(select(audit_entries).where(_AT.number == number)).first()
     if row is None:
         raise NotFound("audit.no-entry", number=number)
-    return as_kept(row._mapping)
+    return read_entry_row(row._mapping)
 
 
 def has_actor(tx: Connection, actor: str) -> bool:
-    """Has anybody of this name ever done anything here?"""
+    """Tell whether anybody of this name has ever done anything here."""
     return tx.scalar(select(_AT.number).where(_AT.actor == actor).limit(1)) is not None
 
 
-def last_with(tx: Connection, acts: Sequence[str]) -> dict[str, datetime]:
-    """When one of these acts last happened with each partner."""
+def list_last_acts(tx: Connection, acts: Sequence[str]) -> dict[str, datetime]:
+    """Return when one of these acts last happened with each partner."""
     any_of_them = (_AT.act + "").in_(acts)  # an expression, so that the index of partners is used, which has the order
     mine = select(_AT.at).where(_AT.partner == partners.c.authority, any_of_them)
     last = mine.order_by(_AT.number.desc()).limit(1).correlate(partners).scalar_subquery()
     return {row.authority: row.last for row in tx.execute(select(partners.c.authority, last.label("last"))) if row.last}
 
 
-def ids_ending(tx: Connection, tail: str) -> list[str]:
-    """The ids of 36 characters with these last twelve that the log knows."""
+def list_ids_ending(tx: Connection, tail: str) -> list[str]:
+    """List the ids of 36 characters with these last twelve that the log knows."""
     return sorted(set(tx.scalars(select(_AT.about).where(_TAIL.in_([tail])).limit(1000))) - {None})
 
 
-def checkpoint_over(tx: Connection, number: int) -> tuple[int, str] | None:
-    """The newest signed checkpoint and its size, where it lies over this entry."""
+def find_checkpoint_over(tx: Connection, number: int) -> tuple[int, str] | None:
+    """Return the newest signed checkpoint and its size, where it lies over this entry; else None."""
     query = select(audit_checkpoints.c.size, audit_checkpoints.c.note).where(audit_checkpoints.c.size > number)
     row = tx.execute(query.order_by(audit_checkpoints.c.size.desc()).limit(1)).first()
     return None if row is None else (row.size, row.note)

@@ -31,7 +31,7 @@ ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class IndexedMessage:
     """A message, and its marks."""
 
     lies: Lies
@@ -41,7 +41,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Lying:
+class IndexHit:
     """A message by its number: where it lies."""
 
     number: int
@@ -50,35 +50,40 @@ class Lying:
     message_id: str
 
 
-def put(tx: Connection, some: Sequence[Marked]) -> None:
+def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:
     """Make messages findable that were kept or queued in this transaction, the oldest first."""
     if not some:
         return
-    made = insert(marked).returning(marked.c.number, marked.c.message_id)  # one transaction has no id twice
-    numbers = {row.message_id: row.number for row in tx.execute(made, [_row(one) for one in some])}
-    _lead_to(tx, [(mark, numbers[one.message_id]) for one in some for mark in one.marks])
+    new_messages = insert(marked).returning(marked.c.number, marked.c.message_id)  # one transaction has no id twice
+    numbers = {
+        row.message_id: row.number for row in tx.execute(new_messages, [_index_row(message) for message in some])
+    }
+    _insert_marks(tx, [(mark, numbers[message.message_id]) for message in some for mark in message.marks])
 
 
-def put_old(tx: Connection, some: Sequence[tuple[Lying, tuple[int, ...]]]) -> None:
+def index_old_messages(tx: Connection, some: Sequence[tuple[IndexHit, tuple[int, ...]]]) -> None:
     """Make messages of before findable; one that another process was quicker with is passed by."""
     on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    rows = [_row(Marked(at.lies, at.partner, at.message_id, its)) | {"number": at.number} for at, its in some]
+    rows = [
+        _index_row(IndexedMessage(at.lies, at.partner, at.message_id, marks_of)) | {"number": at.number}
+        for at, marks_of in some
+    ]
     new = set(tx.scalars(on(marked).on_conflict_do_nothing().returning(marked.c.number), rows)) if rows else set()
-    _lead_to(tx, [(mark, at.number) for at, its in some if at.number in new for mark in its])
+    _insert_marks(tx, [(mark, at.number) for at, marks_of in some if at.number in new for mark in marks_of])
 
 
-def settle_old(tx: Connection, numbers: Sequence[int]) -> None:
-    """These messages of before are no longer to be made findable."""
+def delete_unindexed(tx: Connection, numbers: Sequence[int]) -> None:
+    """Delete these messages of before from the list of those that are still to be made findable."""
     tx.execute(delete(unmarked).where(unmarked.c.number.in_(numbers)))
 
 
-def _row(one: Marked) -> dict[str, object]:
-    own = struct.pack(f">{len(one.marks)}q", *one.marks)
-    return {"message_id": one.message_id, "lies": one.lies, "partner": one.partner, "marks": own}
+def _index_row(message: IndexedMessage) -> dict[str, object]:
+    own = struct.pack(f">{len(message.marks)}q", *message.marks)
+    return {"message_id": message.message_id, "lies": message.lies, "partner": message.partner, "marks": own}
 
 
-def _lead_to(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
-    """A dozen rows a message, and more than all others together: they go to the driver as they are, at half the price."""
+def _insert_marks(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+    """Insert some dozen rows a message, more than all others: they go to the driver as they are, at half the price."""
     if not (rows := sorted(pairs)):
         return
     if tx.dialect.name == "postgresql":
@@ -87,66 +92,72 @@ def _lead_to(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
         tx.exec_driver_sql(ONE_BY_ONE, rows)
 
 
-def old(tx: Connection, limit: int) -> list[Lying]:
-    """Messages of before that are not yet findable, the newest first."""
+def list_unindexed(tx: Connection, limit: int) -> list[IndexHit]:
+    """List messages of before that are not yet findable, the newest first."""
     query = select(unmarked.c.number, unmarked.c.lies, unmarked.c.partner, unmarked.c.message_id)
     newest = query.where(unmarked.c.number < 0).order_by(
         unmarked.c.number.desc()
     )  # all are: SQLite then reads in order
-    return [Lying(*row) for row in tx.execute(newest.limit(limit))]
+    return [IndexHit(*row) for row in tx.execute(newest.limit(limit))]
 
 
-def find(tx: Connection, parts: Sequence[Collection[int]], *, limit: int, before: int | None = None) -> list[Lying]:
-    """The newest messages, numbered below `before`, that have of each part any mark.
+def find_marked(
+    tx: Connection, parts: Sequence[Collection[int]], *, limit: int, before: int | None = None
+) -> list[IndexHit]:
+    """Find the newest messages, numbered below `before`, that have of each part any mark.
 
     The index has each mark's messages in order. So the part that fewest have leads, and each of its messages is asked for the
     others; nothing is sorted, and of a common name no more is read than a page needs.
     """
-    first, *others = sorted(parts, key=lambda part: _how_many(tx, part)) if len(parts) > 1 else parts
-    found: set[int] = set()
+    first, *others = sorted(parts, key=lambda part: _count_marked(tx, part)) if len(parts) > 1 else parts
+    numbers: set[int] = set()
     for mark in first:
-        found.update(tx.scalars(_newest(mark, others, before).limit(limit)))
-    return _lying(tx, sorted(found, reverse=True)[:limit])
+        numbers.update(tx.scalars(_select_newest(mark, others, before).limit(limit)))
+    return _read_hits(tx, sorted(numbers, reverse=True)[:limit])
 
 
-def newest(tx: Connection, asked: Sequence[Sequence[int]]) -> list[Lying | None]:
-    """The newest message that has every one of some marks, at most three, for each of these: one question for all of them."""
+def find_newest_marked(tx: Connection, asked: Sequence[Sequence[int]]) -> list[IndexHit | None]:
+    """Find for each of these sets of at most three marks the newest message that has all of them, in one question."""
     if len(asked) > AT_ONCE:
-        return [one for at in range(0, len(asked), AT_ONCE) for one in newest(tx, asked[at : at + AT_ONCE])]
+        return [hit for at in range(0, len(asked), AT_ONCE) for hit in find_newest_marked(tx, asked[at : at + AT_ONCE])]
     if not asked:
         return []
     three = [(at, *some, *(some[0] for _ in range(3 - len(some)))) for at, some in enumerate(asked)]
     row = "(%s, %s, %s, %s)" if tx.dialect.name == "postgresql" else "(?, ?, ?, ?)"
     query = NEWEST.format(rows=", ".join([row] * len(three)))
-    found = tx.exec_driver_sql(query, tuple(one for some in three for one in some))
-    numbers: dict[int, int | None] = {row.place: row.number for row in found}
-    lying = {one.number: one for one in _lying(tx, sorted({n for n in numbers.values() if n is not None}))}
+    rows_found = tx.exec_driver_sql(query, tuple(hit for some in three for hit in some))
+    numbers: dict[int, int | None] = {row.place: row.number for row in rows_found}
+    lying = {hit.number: hit for hit in _read_hits(tx, sorted({n for n in numbers.values() if n is not None}))}
     return [lying.get(numbers.get(at) or 0) for at in range(len(asked))]
 
 
-def _how_many(tx: Connection, part: Collection[int]) -> int:
+def _count_marked(tx: Connection, part: Collection[int]) -> int:
     some = select(marks.c.number).where(marks.c.mark.in_(part)).limit(MANY).subquery()
     return tx.scalar(select(func.count()).select_from(some)) or 0
 
 
-def _newest(mark: int, others: Sequence[Collection[int]], before: int | None) -> Select[tuple[int]]:
+def _select_newest(mark: int, others: Sequence[Collection[int]], before: int | None) -> Select[tuple[int]]:
     query = select(marks.c.number).where(marks.c.mark == mark).order_by(marks.c.number.desc())
     if before is not None:
         query = query.where(marks.c.number < before)
     for part in others:
-        its = marks.alias()
-        query = query.where(select(its.c.mark).where(its.c.number == marks.c.number, its.c.mark.in_(part)).exists())
+        other_marks = marks.alias()
+        query = query.where(
+            select(other_marks.c.mark)
+            .where(other_marks.c.number == marks.c.number, other_marks.c.mark.in_(part))
+            .exists()
+        )
     return query
 
 
-def _lying(tx: Connection, numbers: Sequence[int]) -> list[Lying]:
+def _read_hits(tx: Connection, numbers: Sequence[int]) -> list[IndexHit]:
     query = select(marked.c.number, marked.c.lies, marked.c.partner, marked.c.message_id)
     rows = tx.execute(query.where(marked.c.number.in_(numbers)).order_by(marked.c.number.desc()))
-    return [Lying(*row) for row in rows]
+    return [IndexHit(*row) for row in rows]
 
 
-def forget(tx: Connection, message_ids: Sequence[str]) -> None:
-    """Nobody finds these messages any more: for whoever destroys their data keys, in the same transaction."""
+def delete_from_index(tx: Connection, message_ids: Sequence[str]) -> None:
+    """Delete these messages from the index: for whoever destroys their data keys, in the same transaction."""
     for at in range(0, len(message_ids), AT_ONCE):
         these = message_ids[at : at + AT_ONCE]
         rows = tx.execute(select(marked.c.number, marked.c.marks).where(marked.c.message_id.in_(these))).all()

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from gateway.store.database import among
+from gateway.store.database import is_among
 from gateway.store.tables import calls, outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A call as it is kept."""
+class StoredCall:
+    """A call as it is stored."""
 
     message_id: str
     at: datetime
@@ -23,23 +23,23 @@ class Kept:
     content: bytes
 
 
-def add(tx: Connection, call: Kept) -> None:
-    """Keep one. The first in which the notice was handed over stands beside its state too."""
-    tx.execute(insert(calls).values({name: getattr(call, name) for name in Kept.__dataclass_fields__}))
+def add_call(tx: Connection, call: StoredCall) -> None:
+    """Add a call. The first in which the notice was handed over stands beside its state too."""
+    tx.execute(insert(calls).values({name: getattr(call, name) for name in StoredCall.__dataclass_fields__}))
     if call.result is None:
         first = outbox.c.message_id == call.message_id, outbox.c.handed_over_at.is_(None)
         tx.execute(update(outbox).where(*first).values(handed_over_at=call.at))
 
 
-def about(tx: Connection, message_id: str) -> list[Kept]:
-    """Every call about this notice, in the order in which they were written down."""
-    query = select(*(calls.c[name] for name in Kept.__dataclass_fields__)).where(calls.c.message_id == message_id)
-    return [Kept(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]
+def list_calls(tx: Connection, message_id: str) -> list[StoredCall]:
+    """List every call about this notice, in the order in which they were written down."""
+    query = select(*(calls.c[name] for name in StoredCall.__dataclass_fields__)).where(calls.c.message_id == message_id)
+    return [StoredCall(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]
 
 
-def results(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
-    """What was told of these, the newest word of each."""
+def list_call_results(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return the newest result that was told by telephone of each of these notices."""
     query = select(calls.c.message_id, calls.c.result).where(
-        among(tx, calls.c.message_id, message_ids), calls.c.result.is_not(None)
+        is_among(tx, calls.c.message_id, message_ids), calls.c.result.is_not(None)
     )
     return {row.message_id: row.result for row in tx.execute(query.order_by(calls.c.number))}

@@ -19,7 +19,7 @@ LOWEST, SPAN = -(2**63), 2**64 // RANGES  # of keys
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class IndexLoad:
     """An index as it counts."""
 
     load: int
@@ -28,7 +28,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LockedChild:
     """A child of ours, locked."""
 
     number: int
@@ -36,93 +36,95 @@ class Kept:
     content: bytes
 
 
-def current(tx: Connection) -> Load | None:
-    """The load that counts; None where there is none yet."""
+def find_current_load(tx: Connection) -> IndexLoad | None:
+    """Return the load that counts; None where there is none yet."""
     query = select(child_loads.c.load, child_loads.c.at, child_loads.c.children).order_by(child_loads.c.load.desc())
     row = tx.execute(query.limit(1)).first()
-    return Load(**row._mapping) if row else None
+    return IndexLoad(**row._mapping) if row else None
 
 
-def put(tx: Connection, load: int, some: Sequence[Kept]) -> None:
-    """Keep children of a load that does not count yet."""
-    rows = [{"load": load, "number": one.number, "data_key": one.data_key, "content": one.content} for one in some]
+def add_children(tx: Connection, load: int, some: Sequence[LockedChild]) -> None:
+    """Add children of a load that does not count yet."""
+    rows = [
+        {"load": load, "number": child.number, "data_key": child.data_key, "content": child.content} for child in some
+    ]
     tx.execute(insert(children), rows)
 
 
-def put_keys(tx: Connection, load: int, some: Iterable[tuple[int, int]]) -> None:
-    """Keep keys of that load, each with the number of a child."""
+def add_child_keys(tx: Connection, load: int, some: Iterable[tuple[int, int]]) -> None:
+    """Add keys of that load, each with the number of a child."""
     tx.execute(insert(child_keys), [{"load": load, "key": key, "number": number} for key, number in some])
 
 
-def let_count(tx: Connection, now: datetime, load: int, size: int) -> None:
-    """From now on this load counts. Raises Unusable where a newer one came meanwhile, or cleared this one away."""
-    newest = current(tx)
+def activate_load(tx: Connection, now: datetime, load: int, size: int) -> None:
+    """Let this load count from now on. Raises Unusable where a newer one came meanwhile, or cleared this one away."""
+    newest = find_current_load(tx)
     lying = tx.scalar(select(func.count()).select_from(children).where(children.c.load == load))
     if (newest and newest.load >= load) or lying != size:
         raise Unusable("children.overtaken")
     tx.execute(insert(child_loads), {"load": load, "at": now, "children": size})
 
 
-def left(tx: Connection, before: int) -> list[int]:
-    """The loads before this one of which something lies there still."""
+def list_old_loads(tx: Connection, before: int) -> list[int]:
+    """List the loads before this one of which something lies there still."""
     lowest = select(func.min(children.c.load)).where(children.c.load < before)
     keys = select(func.min(child_keys.c.load)).where(child_keys.c.load < before)
-    return sorted({one for one in (tx.scalar(lowest), tx.scalar(keys)) if one is not None})
+    return sorted({load for load in (tx.scalar(lowest), tx.scalar(keys)) if load is not None})
 
 
-def clear_keys(tx: Connection, load: int, part: int) -> None:
-    """Clear away one of RANGES parts of an old load's keys."""
+def delete_child_keys(tx: Connection, load: int, part: int) -> None:
+    """Delete one of RANGES parts of an old load's keys."""
     first = LOWEST + part * SPAN
     mine = (child_keys.c.load == load, child_keys.c.key >= first, child_keys.c.key <= first + SPAN - 1)
     tx.execute(delete(child_keys).where(*mine))
 
 
-def clear_children(tx: Connection, load: int, at_most: int) -> int:
-    """Clear away so many of an old load's children: how many."""
+def delete_children(tx: Connection, load: int, at_most: int) -> int:
+    """Delete so many of an old load's children; return how many."""
     lowest = tx.scalar(select(func.min(children.c.number)).where(children.c.load == load)) or 0
     mine = (children.c.load == load, children.c.number < lowest + at_most)
     return tx.execute(delete(children).where(*mine)).rowcount
 
 
-def numbers(tx: Connection, load: int, keys: Collection[int]) -> set[int]:
-    """The children who lie under any of these keys."""
-    found: set[int] = set()
-    for some in _some(sorted(keys)):
+def find_child_numbers(tx: Connection, load: int, keys: Collection[int]) -> set[int]:
+    """Return the children who lie under any of these keys."""
+    numbers_found: set[int] = set()
+    for some in _split_values(sorted(keys)):
         query = select(child_keys.c.number).where(child_keys.c.load == load, child_keys.c.key.in_(some))
-        found |= set(tx.scalars(query))
-    return found
+        numbers_found |= set(tx.scalars(query))
+    return numbers_found
 
 
-def lying(tx: Connection, load: int, keys: Collection[int]) -> dict[int, set[int]]:
-    """The children who lie under each of these keys."""
-    found: dict[int, set[int]] = {}
-    for some in _some(sorted(keys)):
+def find_children_by_key(tx: Connection, load: int, keys: Collection[int]) -> dict[int, set[int]]:
+    """Return the children who lie under each of these keys."""
+    numbers_by_key: dict[int, set[int]] = {}
+    for some in _split_values(sorted(keys)):
         query = select(child_keys.c.key, child_keys.c.number).where(
             child_keys.c.load == load, child_keys.c.key.in_(some)
         )
         for key, number in tx.execute(query):
-            found.setdefault(key, set()).add(number)
-    return found
+            numbers_by_key.setdefault(key, set()).add(number)
+    return numbers_by_key
 
 
-def counts(tx: Connection, load: int, keys: Collection[int]) -> Counter[int]:
-    """How many children lie under each of these keys."""
-    found: Counter[int] = Counter()
-    for some in _some(sorted(set(keys))):
+def count_children(tx: Connection, load: int, keys: Collection[int]) -> Counter[int]:
+    """Count the children under each of these keys."""
+    count_by_key: Counter[int] = Counter()
+    for some in _split_values(sorted(set(keys))):
         query = select(child_keys.c.key).where(child_keys.c.load == load, child_keys.c.key.in_(some))
-        found.update(tx.scalars(query))
-    return found
+        count_by_key.update(tx.scalars(query))
+    return count_by_key
 
 
-def locked(tx: Connection, load: int, wanted: Collection[int]) -> list[Kept]:
-    """These children, locked."""
+def list_locked_children(tx: Connection, load: int, wanted: Collection[int]) -> list[LockedChild]:
+    """List these children, locked."""
     query = select(children.c.number, children.c.data_key, children.c.content).where(children.c.load == load)
     return [
-        Kept(row.number, bytes(row.data_key), bytes(row.content))
-        for some in _some(sorted(wanted))
+        LockedChild(row.number, bytes(row.data_key), bytes(row.content))
+        for some in _split_values(sorted(wanted))
         for row in tx.execute(query.where(children.c.number.in_(some)))
     ]
 
 
-def _some(values: Sequence[int]) -> Iterable[Sequence[int]]:
+def _split_values(values: Sequence[int]) -> Iterable[Sequence[int]]:
     return (values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE))

@@ -12,7 +12,7 @@ from gateway.store.tables import api_clients
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ApiClient:
     """One case system, as the store knows it."""
 
     id: str
@@ -27,42 +27,42 @@ class Client:
     seen_at: datetime | None = None
 
 
-def add(tx: Connection, client: Client) -> None:
-    """A new one. Raises NotAllowed where the id is taken, now or ever: the audit log names clients by it."""
-    if find(tx, client.id) is not None:
+def add_client(tx: Connection, client: ApiClient) -> None:
+    """Add a client. Raises NotAllowed where the id is taken, now or ever: the audit log names clients by it."""
+    if find_client(tx, client.id) is not None:
         raise NotAllowed("client.exists", id=client.id)
-    tx.execute(insert(api_clients).values(_columns(client)))
+    tx.execute(insert(api_clients).values(_client_values(client)))
 
 
-def put(tx: Connection, client: Client) -> None:
-    """One that is there, as it is now."""
-    tx.execute(update(api_clients).where(api_clients.c.id == client.id).values(_columns(client)))
+def update_client(tx: Connection, client: ApiClient) -> None:
+    """Store a client that is there, as it is now."""
+    tx.execute(update(api_clients).where(api_clients.c.id == client.id).values(_client_values(client)))
 
 
-def find(tx: Connection, name: str) -> Client | None:
-    """The client with this id."""
+def find_client(tx: Connection, name: str) -> ApiClient | None:
+    """Return the client with this id; None where there is none."""
     row = tx.execute(select(api_clients).where(api_clients.c.id == name)).first()
-    return _client(row) if row else None
+    return _read_client(row) if row else None
 
 
-def get(tx: Connection, name: str) -> Client:
-    """The same. Raises NotFound."""
-    found = find(tx, name)
-    if found is None:
+def get_client(tx: Connection, name: str) -> ApiClient:
+    """Return the client with this id. Raises NotFound."""
+    client = find_client(tx, name)
+    if client is None:
         raise NotFound("client.not-found")
-    return found
+    return client
 
 
-def every(tx: Connection) -> list[Client]:
-    """All, by id."""
-    return [_client(row) for row in tx.execute(select(api_clients).order_by(api_clients.c.id))]
+def list_clients(tx: Connection) -> list[ApiClient]:
+    """List all clients, by id."""
+    return [_read_client(row) for row in tx.execute(select(api_clients).order_by(api_clients.c.id))]
 
 
-def _columns(client: Client) -> dict[str, Any]:
-    said = {name: getattr(client, name) for name in Client.__dataclass_fields__}
-    return said | {"scopes": " ".join(sorted(client.scopes))}
+def _client_values(client: ApiClient) -> dict[str, Any]:
+    values = {name: getattr(client, name) for name in ApiClient.__dataclass_fields__}
+    return values | {"scopes": " ".join(sorted(client.scopes))}
 
 
-def _client(row: Row[Any]) -> Client:
-    said = row._mapping
-    return Client(**{**said, "scopes": frozenset(Scope(one) for one in said["scopes"].split())})
+def _read_client(row: Row[Any]) -> ApiClient:
+    values = row._mapping
+    return ApiClient(**{**values, "scopes": frozenset(Scope(scope) for scope in values["scopes"].split())})

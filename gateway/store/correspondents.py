@@ -25,23 +25,27 @@ class Correspondent:
 
     @property
     def domain(self) -> str:
-        """Of the mailbox, in small letters."""
+        """Return the domain of the mailbox, in small letters."""
         return self.address.rpartition("@")[2].lower()
 
 
-def put(tx: Connection, one: Correspondent) -> None:
-    """Keep one in place of the one before."""
-    remove(tx, one.authority)
-    tx.execute(insert(correspondents).values({name: getattr(one, name) for name in Correspondent.__dataclass_fields__}))
+def replace_correspondent(tx: Connection, correspondent: Correspondent) -> None:
+    """Store a correspondent in the place of the one before."""
+    delete_correspondent(tx, correspondent.authority)
+    tx.execute(
+        insert(correspondents).values(
+            {name: getattr(correspondent, name) for name in Correspondent.__dataclass_fields__}
+        )
+    )
 
 
-def remove(tx: Connection, authority: str) -> bool:
-    """Forget one; False where there is none."""
+def delete_correspondent(tx: Connection, authority: str) -> bool:
+    """Delete one; return False where there is none."""
     return tx.execute(delete(correspondents).where(correspondents.c.authority == authority)).rowcount == 1
 
 
-def every(tx: Connection) -> list[Correspondent]:
-    """All of them, by authority."""
+def list_correspondents(tx: Connection) -> list[Correspondent]:
+    """List all of them, by authority."""
     return [
         Correspondent(**row._mapping) for row in tx.execute(select(correspondents).order_by(correspondents.c.authority))
     ]

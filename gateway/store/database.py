@@ -73,7 +73,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Open the database at a SQLAlchemy URL (sqlite:///... or postgresql+psycopg://...). Nothing is created."""
-        self.engine = _engine(url)
+        self.engine = _create_engine(url)
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
 
@@ -90,9 +90,9 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.look, work)
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """As `write`, in this thread. Work that met a deadlock or a lock is run again, whole, for BUSY_SECONDS."""
+        """Run the work as `write` does, in this thread; after a deadlock or a lock again, whole, for BUSY_SECONDS."""
         for attempt in Retrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(_is_temporary),
             stop=stop_after_delay(BUSY_SECONDS),
             wait=wait_random_exponential(multiplier=0.01, max=0.5),
             reraise=True,
@@ -102,7 +102,7 @@ class Store:
         raise AssertionError("tenacity either returns or raises")
 
     def look(self, work: Callable[[Connection], T]) -> T:
-        """As `read`, in this thread."""
+        """Run the work as `read` does, in this thread."""
         with self._translated(), self.engine.connect() as connection:
             return work(connection.execution_options(looking=True))
 
@@ -111,13 +111,13 @@ class Store:
         try:
             yield
         except exc.DBAPIError as error:
-            found = _unavailable(error)
-            if isinstance(found, StoreUnavailable) and found.code == "store.missing":
-                found = self._why_not_opened()
-            raise found from error
+            unavailable = _translate_error(error)
+            if isinstance(unavailable, StoreUnavailable) and unavailable.code == "store.missing":
+                unavailable = self._why_not_opened()
+            raise unavailable from error
 
     def _why_not_opened(self) -> StoreUnavailable:
-        """SQLite says only that it cannot open a file: it is not there, or beside it nothing can be written or read."""
+        """Tell why SQLite could not open the file: it is not there, or beside it nothing can be written or read."""
         file = Path(self.engine.url.database or "")
         if not file.exists():
             return StoreUnavailable("store.missing")
@@ -127,33 +127,33 @@ class Store:
 
     @property
     def folder(self) -> Path | None:
-        """Where the database's file lies; None where it is a server's."""
+        """Return the folder in which the database's file lies; None where it is a server's."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         return Path(file).resolve().parent if file else None
 
     def size(self, tx: Connection) -> int:
-        """How many bytes the database takes."""
+        """Return how many bytes the database takes."""
         if self.engine.dialect.name == "sqlite":
             sizes = [tx.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")]
             return int(sizes[0] * sizes[1])
         return int(tx.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
 
     def is_current(self, tx: Connection) -> bool:
-        """Has the database the shape that this version of the gateway needs?"""
-        return _revisions(tx) == {newest_revision()}
+        """Tell whether the database has the shape that this version of the gateway needs."""
+        return _read_revisions(tx) == {get_newest_revision()}
 
     def migrate(self, *, create: bool = False) -> None:
         """Bring the database to the newest shape; of several processes one does, and the others wait for it.
 
         Raises StoreUnavailable where there is none and it is not to be made, and where a newer version has been here.
         """
-        made = self.is_made()
-        if not create and not made:
+        is_made = self.is_made()
+        if not create and not is_made:
             raise StoreUnavailable("store.missing")
-        if made and self.look(self._is_ready):
+        if is_made and self.look(self._is_ready):
             return  # the usual case, which needs no lock
         for attempt in Retrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(_is_temporary),
             stop=stop_after_delay(MIGRATE_SECONDS),
             wait=wait_random_exponential(multiplier=0.01, max=0.5),
             reraise=True,
@@ -162,8 +162,8 @@ class Store:
                 self._upgrade(connection)
 
     def _is_ready(self, tx: Connection) -> bool:
-        """Is nothing left to be done? Raises StoreUnavailable where a newer version has been here."""
-        if _revisions(tx) - known_revisions():
+        """Tell whether nothing is left to be done. Raises StoreUnavailable where a newer version has been here."""
+        if _read_revisions(tx) - list_known_revisions():
             raise StoreUnavailable("store.newer")
         return self.is_current(tx)
 
@@ -185,7 +185,7 @@ class Store:
             command.upgrade(settings, "head")
 
     def is_made(self) -> bool:
-        """Is there a database with a gateway's tables? Nothing is created by asking."""
+        """Tell whether there is a database with a gateway's tables. Nothing is created by asking."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         if file and not Path(file).exists():  # to connect would make an empty one
             return False
@@ -198,14 +198,14 @@ class Store:
         self.engine.dispose()
 
 
-def newest_revision() -> str:
+def get_newest_revision() -> str:
     """Return the revision that this version of the gateway needs."""
-    return max(known_revisions())
+    return max(list_known_revisions())
 
 
 @cache
-def known_revisions() -> frozenset[str]:
-    """Return every revision that this version of the gateway knows: the number with which a migration's file begins."""
+def list_known_revisions() -> frozenset[str]:
+    """Return every revision that this version of the gateway knows."""
     return frozenset(name[:REVISION_DIGITS] for name in _migration_names())
 
 
@@ -215,14 +215,14 @@ def _migration_names() -> Iterator[str]:
             yield file.name
 
 
-def _revisions(tx: Connection) -> set[str]:
+def _read_revisions(tx: Connection) -> set[str]:
     """Return the revisions that Alembic noted in this database: one, or none where it never ran."""
     if not inspect(tx).has_table("alembic_version"):
         return set()
     return set(tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
 
 
-def _engine(url: str) -> Engine:
+def _create_engine(url: str) -> Engine:
     try:
         kind = make_url(url).get_backend_name()
     except (exc.ArgumentError, ValueError):
@@ -237,7 +237,7 @@ def _engine(url: str) -> Engine:
 
 
 def _keep_private(_: Dialect, __: ConnectionPoolEntry, words: list[str], ___: object) -> None:
-    """Only our user may read the database, whatever the umask. SQLite gives its other files the rights of this one.
+    """Let only our user read the database, whatever the umask. SQLite gives its other files the rights of this one.
 
     A file that is there is never opened here: to close it would take SQLite's locks from it (sqlite.org/howtocorrupt.html, 2.2).
     """
@@ -245,10 +245,10 @@ def _keep_private(_: Dialect, __: ConnectionPoolEntry, words: list[str], ___: ob
         return
     with suppress(OSError):  # SQLite will say what is wrong
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
-    for one in (file, f"{file}-wal", f"{file}-shm"):
+    for path in (file, f"{file}-wal", f"{file}-shm"):
         with suppress(OSError):
-            if os.stat(one).st_mode & 0o077:
-                os.chmod(one, PRIVATE)
+            if os.stat(path).st_mode & 0o077:
+                os.chmod(path, PRIVATE)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -268,12 +268,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")
 
 
-def _passes(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     return isinstance(error, StoreUnavailable) and error.passes
 
 
-def _unavailable(error: exc.DBAPIError) -> Exception:
-    """The store's own error for what a driver said; an error of ours in the SQL stays what it is."""
+def _translate_error(error: exc.DBAPIError) -> Exception:
+    """Return the store's own error for what a driver said; an error of ours in the SQL stays what it is."""
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
         name = getattr(cause, "sqlite_errorname", "")
@@ -290,16 +290,16 @@ def _unavailable(error: exc.DBAPIError) -> Exception:
         return StoreUnavailable("store.full")
     if state == "25006":
         return StoreUnavailable("store.read-only")
-    return StoreUnavailable(_not_connected(str(cause))) if isinstance(error, exc.OperationalError) else error
+    return StoreUnavailable(_find_connection_fault(str(cause))) if isinstance(error, exc.OperationalError) else error
 
 
-def _not_connected(says: str) -> str:
-    """Why there is no connection, by the words of the driver or the server: where connecting fails there is no SQLSTATE."""
+def _find_connection_fault(says: str) -> str:
+    """Return why there is no connection, by the words of the driver or the server: there is no SQLSTATE for it."""
     return next((code for code, words in CONNECTING.items() if re.search(words, says)), "store.unreachable")
 
 
-def among(tx: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-    """That a column holds one of these. However many there are, they are one parameter: thousands of them take long to write and read."""
+def is_among(tx: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """Build the condition that a column holds one of these, as one parameter: thousands take long to write and read."""
     if tx.dialect.name == "sqlite":
         return column.in_(select(func.json_each(json.dumps(values)).table_valued("value").c.value))
     return column == any_(literal(list(values), ARRAY(String)))

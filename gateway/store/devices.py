@@ -19,28 +19,28 @@ class Device:
     locked_until: datetime | None = None
 
 
-def find(tx: Connection, digest: str, person: str) -> Device | None:
-    """The browser of this digest, as one of this person's."""
+def find_device(tx: Connection, digest: str, person: str) -> Device | None:
+    """Return the browser of this digest, as one of this person's; None where there is none."""
     row = tx.execute(select(devices).where(devices.c.digest == digest, devices.c.person == person)).first()
     return Device(**row._mapping) if row else None
 
 
-def holds(tx: Connection, digest: str) -> bool:
-    """Is it a browser of anybody's?"""
+def is_known_device(tx: Connection, digest: str) -> bool:
+    """Tell whether it is a browser of anybody's."""
     return tx.execute(select(devices.c.person).where(devices.c.digest == digest).limit(1)).first() is not None
 
 
-def put(tx: Connection, device: Device) -> None:
-    """The browser as it is now, new or not."""
+def replace_device(tx: Connection, device: Device) -> None:
+    """Store the browser as it is now, new or not."""
     tx.execute(delete(devices).where(and_(devices.c.digest == device.digest, devices.c.person == device.person)))
     tx.execute(insert(devices).values({name: getattr(device, name) for name in Device.__dataclass_fields__}))
 
 
-def forget(tx: Connection, seen_before: datetime) -> None:
-    """Browsers that nobody came from since then are not known any more."""
+def delete_unseen_devices(tx: Connection, seen_before: datetime) -> None:
+    """Delete the browsers that nobody came from since then."""
     tx.execute(delete(devices).where(devices.c.seen_at < seen_before))
 
 
-def forget_all(tx: Connection, person: str) -> None:
-    """None of this person's browsers is known any more."""
+def delete_devices(tx: Connection, person: str) -> None:
+    """Delete every browser of this person's."""
     tx.execute(delete(devices).where(devices.c.person == person))

@@ -12,8 +12,8 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.store.tables import drafts
 
 
-class State(StrEnum):
-    """How a draft stands."""
+class DraftState(StrEnum):
+    """The state of a draft."""
 
     OPEN = "open"
     SENT = "sent"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NewDraft:
     """A draft that is to be kept."""
 
     draft_id: str
@@ -43,7 +43,7 @@ class Draft:
     """A draft as it stands, without what it says."""
 
     draft_id: str
-    state: State
+    state: DraftState
     reason: str
     file: str
     row: int
@@ -63,45 +63,47 @@ class Draft:
 _VIEW = [drafts.c[name] for name in Draft.__dataclass_fields__]
 
 
-def put(tx: Connection, now: datetime, made: Sequence[Made]) -> None:
-    """Keep new drafts."""
-    if made:
-        tx.execute(insert(drafts), [_values(one) | {"made_at": now, "state": State.OPEN} for one in made])
+def add_drafts(tx: Connection, now: datetime, new_drafts: Sequence[NewDraft]) -> None:
+    """Add new drafts."""
+    if new_drafts:
+        tx.execute(
+            insert(drafts), [_draft_values(draft) | {"made_at": now, "state": DraftState.OPEN} for draft in new_drafts]
+        )
 
 
-def renew(tx: Connection, made: Made) -> None:
+def update_draft(tx: Connection, draft: NewDraft) -> None:
     """Let an open draft say what its row says now."""
-    mine = update(drafts).where(drafts.c.draft_id == made.draft_id, drafts.c.state == State.OPEN)
-    tx.execute(mine.values(_values(made)))
+    mine = update(drafts).where(drafts.c.draft_id == draft.draft_id, drafts.c.state == DraftState.OPEN)
+    tx.execute(mine.values(_draft_values(draft)))
 
 
-def _values(made: Made) -> dict[str, object]:
-    return {name: getattr(made, name) for name in Made.__dataclass_fields__}
+def _draft_values(draft: NewDraft) -> dict[str, object]:
+    return {name: getattr(draft, name) for name in NewDraft.__dataclass_fields__}
 
 
-def known(tx: Connection, digests: Collection[str]) -> dict[str, Draft]:
-    """The drafts that were made of these rows, by digest."""
-    return {one.digest: one for one in _drafts(tx, _where(drafts.c.digest.in_(digests)))}
+def find_drafts_by_digest(tx: Connection, digests: Collection[str]) -> dict[str, Draft]:
+    """Return the drafts that were made of these rows, by digest."""
+    return {draft.digest: draft for draft in _read_drafts(tx, _select_drafts(drafts.c.digest.in_(digests)))}
 
 
-def open_of(tx: Connection, children: Collection[str]) -> list[Draft]:
-    """The open drafts about these children, the oldest first."""
-    found = _drafts(tx, _where(drafts.c.child.in_(children), drafts.c.state == State.OPEN))
-    return sorted(found, key=lambda one: (one.made_at, one.draft_id))
+def list_open_drafts(tx: Connection, children: Collection[str]) -> list[Draft]:
+    """List the open drafts about these children, the oldest first."""
+    open_drafts = _read_drafts(tx, _select_drafts(drafts.c.child.in_(children), drafts.c.state == DraftState.OPEN))
+    return sorted(open_drafts, key=lambda draft: (draft.made_at, draft.draft_id))
 
 
-def end(
+def end_draft(
     tx: Connection,
     now: datetime,
     draft_id: str,
-    state: State,
+    state: DraftState,
     by: str,
     *,
     discarded_as: str | None = None,
     message_id: str | None = None,
 ) -> None:
     """End a draft. One that was discarded may still be sent. Raises NotAllowed where it has ended otherwise."""
-    may = (State.OPEN, State.DISCARDED) if state is State.SENT else (State.OPEN,)
+    may = (DraftState.OPEN, DraftState.DISCARDED) if state is DraftState.SENT else (DraftState.OPEN,)
     change = (
         update(drafts)
         .where(drafts.c.draft_id == draft_id, drafts.c.state.in_(may))
@@ -111,38 +113,38 @@ def end(
         raise NotAllowed("draft.ended", draft=draft_id)
 
 
-def get(tx: Connection, draft_id: str) -> Draft:
-    """One draft. Raises NotFound."""
-    found = _drafts(tx, _where(drafts.c.draft_id == draft_id))
-    if not found:
+def get_draft(tx: Connection, draft_id: str) -> Draft:
+    """Return one draft. Raises NotFound."""
+    matching = _read_drafts(tx, _select_drafts(drafts.c.draft_id == draft_id))
+    if not matching:
         raise NotFound("draft.not-found")
-    return found[0]
+    return matching[0]
 
 
-def locked(tx: Connection, draft_id: str) -> tuple[bytes | None, bytes]:
-    """The data key (None when destroyed) and the content. Raises NotFound."""
-    get(tx, draft_id)
+def get_locked_draft(tx: Connection, draft_id: str) -> tuple[bytes | None, bytes]:
+    """Return the data key (None when destroyed) and the content. Raises NotFound."""
+    get_draft(tx, draft_id)
     row = tx.execute(select(drafts.c.data_key, drafts.c.content).where(drafts.c.draft_id == draft_id)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def search(tx: Connection, state: State, limit: int) -> list[Draft]:
-    """The drafts in this state, the oldest first: who has waited longest has its turn."""
-    query = _where(drafts.c.state == state).order_by(drafts.c.made_at, drafts.c.draft_id).limit(limit)
-    return _drafts(tx, query)
+def list_drafts(tx: Connection, state: DraftState, limit: int) -> list[Draft]:
+    """List the drafts in this state, the oldest first: who has waited longest has its turn."""
+    query = _select_drafts(drafts.c.state == state).order_by(drafts.c.made_at, drafts.c.draft_id).limit(limit)
+    return _read_drafts(tx, query)
 
 
-def waiting(tx: Connection) -> tuple[int, datetime | None]:
-    """How many are open, and since when the oldest."""
+def count_open_drafts(tx: Connection) -> tuple[int, datetime | None]:
+    """Count those that are open, and tell since when the oldest is."""
     count, oldest = tx.execute(
-        select(func.count(), func.min(drafts.c.made_at)).where(drafts.c.state == State.OPEN)
+        select(func.count(), func.min(drafts.c.made_at)).where(drafts.c.state == DraftState.OPEN)
     ).one()
     return count, oldest
 
 
-def _where(*conditions: ColumnElement[bool]) -> Select[Any]:
+def _select_drafts(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*_VIEW).where(*conditions)
 
 
-def _drafts(tx: Connection, query: Select[Any]) -> list[Draft]:
-    return [Draft(**{**row._mapping, "state": State(row.state)}) for row in tx.execute(query)]
+def _read_drafts(tx: Connection, query: Select[Any]) -> list[Draft]:
+    return [Draft(**{**row._mapping, "state": DraftState(row.state)}) for row in tx.execute(query)]

@@ -10,7 +10,7 @@ from gateway.store.tables import accepted_headings
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedHeadings:
     """A set of headings that is read."""
 
     digest: str
@@ -18,20 +18,22 @@ class Accepted:
     unknown: tuple[str, ...]
 
 
-def find_all(tx: Connection, kind: str) -> list[Accepted]:
+def list_accepted_headings(tx: Connection, kind: str) -> list[AcceptedHeadings]:
     """List the sets that are read in the folder of this kind."""
     query = select(accepted_headings.c.digest, accepted_headings.c.headings).where(accepted_headings.c.kind == kind)
-    found = [
+    rows = [
         (row.digest, json.loads(row.headings)) for row in tx.execute(query.order_by(accepted_headings.c.accepted_at))
     ]
-    return [Accepted(digest, frozenset(said["known"]), tuple(said["unknown"])) for digest, said in found]
+    return [
+        AcceptedHeadings(digest, frozenset(headings["known"]), tuple(headings["unknown"])) for digest, headings in rows
+    ]
 
 
-def remember(tx: Connection, now: datetime, kind: str, new: Accepted, by: str) -> bool:
-    """Remember that this set is read: is it new?"""
-    if new.digest in {one.digest for one in find_all(tx, kind)}:
+def add_accepted_headings(tx: Connection, now: datetime, kind: str, new: AcceptedHeadings, by: str) -> bool:
+    """Remember that this set is read; tell whether it is new."""
+    if new.digest in {accepted.digest for accepted in list_accepted_headings(tx, kind)}:
         return False
-    said = json.dumps({"known": sorted(new.known), "unknown": new.unknown})
-    values = {"kind": kind, "digest": new.digest, "headings": said, "accepted_at": now, "accepted_by": by}
+    headings = json.dumps({"known": sorted(new.known), "unknown": new.unknown})
+    values = {"kind": kind, "digest": new.digest, "headings": headings, "accepted_at": now, "accepted_by": by}
     tx.execute(insert(accepted_headings), values)
     return True

@@ -11,7 +11,7 @@ from gateway.store.tables import loops
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Heartbeat:
     """A loop, when it last looked, and from when on it is late to look again."""
 
     name: str
@@ -19,21 +19,23 @@ class Looked:
     late_at: datetime
 
 
-def put(tx: Connection, looked: Sequence[Looked]) -> None:
+def replace_heartbeats(tx: Connection, looked: Sequence[Heartbeat]) -> None:
     """Keep these, and no others. Where processes share a database, the last word counts."""
-    tx.execute(delete(loops).where(loops.c.name.not_in([one.name for one in looked])))
-    made = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    for one in sorted(looked, key=lambda one: one.name):  # in order, so that two processes cannot wait for each other
-        moments = {"looked_at": one.looked_at, "late_at": one.late_at}
-        keep = made(loops).values(name=one.name, **moments)
+    tx.execute(delete(loops).where(loops.c.name.not_in([heartbeat.name for heartbeat in looked])))
+    dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    for heartbeat in sorted(
+        looked, key=lambda heartbeat: heartbeat.name
+    ):  # in order, so that two processes cannot wait for each other
+        moments = {"looked_at": heartbeat.looked_at, "late_at": heartbeat.late_at}
+        keep = dialect_insert(loops).values(name=heartbeat.name, **moments)
         tx.execute(keep.on_conflict_do_update(index_elements=["name"], set_=moments))
 
 
-def clear(tx: Connection) -> None:
-    """The gateway stops, so none is late."""
+def delete_heartbeats(tx: Connection) -> None:
+    """Delete all heartbeats: the gateway stops, so none is late."""
     tx.execute(delete(loops))
 
 
-def every(tx: Connection) -> list[Looked]:
-    """All of them, by name."""
-    return [Looked(**row._mapping) for row in tx.execute(select(loops).order_by(loops.c.name))]
+def list_heartbeats(tx: Connection) -> list[Heartbeat]:
+    """List all of them, by name."""
+    return [Heartbeat(**row._mapping) for row in tx.execute(select(loops).order_by(loops.c.name))]

@@ -13,8 +13,8 @@ from gateway.core.message_name import MessageName, split
 from gateway.core.replies import FINAL, By, Misfit, Named, Said
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
-from gateway.store.database import among
-from gateway.store.searches import Found
+from gateway.store.database import is_among
+from gateway.store.searches import MatchState
 from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import MessageKind, RestrictionLevel
@@ -25,7 +25,7 @@ MOST_COUNTED = 1000  # replies about nothing: more say no more, and health is lo
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ArrivedMessage:
     """A message that was opened, verified and checked, and is to be kept."""
 
     sender: str
@@ -47,7 +47,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class InboxItem:
     """One message as it stands in the inbox."""
 
     sender: str
@@ -69,17 +69,17 @@ class Item:
 
     @property
     def name(self) -> MessageName:
-        """What it is named by, everywhere."""
+        """Return the name by which it is called, everywhere."""
         return MessageName(self.sender, self.message_id)
 
     @property
     def case_said(self) -> str:
-        """The case as its sender names it, and as it is answered."""
+        """Return the case as its sender names it, and as it is answered."""
         return self.said_case or self.conversation_id
 
 
 @dataclass(frozen=True, slots=True)
-class InCase:
+class CaseMessage:
     """As much of a message as says who opened a case, and whether a search in it has ended."""
 
     sender: str
@@ -95,7 +95,7 @@ class InCase:
 
     @property
     def named(self) -> Named:
-        """As something may be said of it."""
+        """Return it as something may be said of it."""
         case = self.said_case or self.case
         return Named(self.kind, False, self.sender, case, self.test, self.state, self.case)
 
@@ -108,8 +108,8 @@ class Overtaker(NamedTuple):
     said: Said
 
 
-class Owing(NamedTuple):
-    """As much of a message as says what is owed on it."""
+class OwedMessage(NamedTuple):
+    """The part of a message that says what is owed on it."""
 
     sender: str
     message_id: str
@@ -122,7 +122,7 @@ class Owing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class StoredReceipt:
     """A receipt as it is kept: ours for what came, theirs for what we sent."""
 
     issuer: str
@@ -132,34 +132,34 @@ class Receipt:
     token: str
 
 
-_VIEW = [inbox.c[name] for name in Item.__dataclass_fields__]
-_OWING = [inbox.c[name] for name in Owing._fields]
+_VIEW = [inbox.c[name] for name in InboxItem.__dataclass_fields__]
+_OWING = [inbox.c[name] for name in OwedMessage._fields]
 _TRACED = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
-_UNMATCHED = exists().where(_TRACED, traced.c.state == Found.NONE)
+_UNMATCHED = exists().where(_TRACED, traced.c.state == MatchState.NONE)
 
 
-def receipts_for(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
-    """Our accepting receipts for those of these sealed messages that were kept before, by digest."""
+def find_own_receipts(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
+    """Return our accepting receipts for those of these sealed messages that were kept before, by digest."""
     known = and_(receipts.c.digest.in_(digests), receipts.c.issuer == issuer, receipts.c.result == "accepted")
     return {row.digest: row.token for row in tx.execute(select(receipts.c.digest, receipts.c.token).where(known))}
 
 
-def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]:
-    """Keep each message once; the digests of those that are new. The others' ids were taken, by these or by other bytes."""
-    rows = [{name: getattr(message, name) for name in Arrived.__dataclass_fields__} for message in messages]
-    early = _early(tx, messages)
+def add_messages(tx: Connection, now: datetime, messages: Sequence[ArrivedMessage]) -> set[str]:
+    """Add each message once; return the digests of the new ones. The others' ids were taken before."""
+    rows = [{name: getattr(message, name) for name in ArrivedMessage.__dataclass_fields__} for message in messages]
+    early = _digests_of_early(tx, messages)
     for row in rows:
         row |= {"received_at": now, "shown_from": now, "state_at": now}
         if row["digest"] in early and row["misfit"] is None:
             row["shown_from"] = now + ORDER_WAIT
-    taken = _taken(tx, messages)
+    taken = _taken_names(tx, messages)
     fresh = [row for row in rows if (row["sender"], row["message_id"]) not in taken]
     if not fresh:
         return set()
     on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    kept = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
-    new = set(kept.scalars())
-    _show_those_that_waited(tx, now, [m for m in messages if m.digest in new])
+    inserted = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
+    new = set(inserted.scalars())
+    _show_waiting(tx, now, [m for m in messages if m.digest in new])
     return new
 
 
@@ -167,8 +167,8 @@ def keep(tx: Connection, now: datetime, messages: Sequence[Arrived]) -> set[str]
 # SQLite reads the whole table to compare several columns at once.
 
 
-def _taken(tx: Connection, messages: Sequence[Arrived]) -> set[tuple[str, str]]:
-    """The names that another message has: one by the same sender, or one of ours."""
+def _taken_names(tx: Connection, messages: Sequence[ArrivedMessage]) -> set[tuple[str, str]]:
+    """Return the names that another message has: one by the same sender, or one of ours."""
     ids = [m.message_id for m in messages]
     query = select(inbox.c.sender, inbox.c.message_id).where(inbox.c.message_id.in_(ids))
     ours = set(tx.scalars(select(outbox.c.message_id).where(outbox.c.message_id.in_(ids))))
@@ -176,37 +176,39 @@ def _taken(tx: Connection, messages: Sequence[Arrived]) -> set[tuple[str, str]]:
     return used | {(row.sender, row.message_id) for row in tx.execute(query)}
 
 
-def _early(tx: Connection, messages: Sequence[Arrived]) -> set[str]:
-    """The digests of those messages whose predecessor in the case, by the same sender, has not come."""
+def _digests_of_early(tx: Connection, messages: Sequence[ArrivedMessage]) -> set[str]:
+    """Return the digests of those messages whose predecessor in the case, by the same sender, has not come."""
     later = [message for message in messages if message.sequence > 1]
     if not later:
         return set()
-    cases = [_case_said(message) for message in later]
+    cases = [_case_as_named(message) for message in later]
     at = inbox.c
     lying = select(at.sender, at.conversation_id, at.sequence).where(at.conversation_id.in_(cases))
     elsewhere = select(at.sender, at.said_case, at.sequence).where(at.said_case.in_(cases))
     here = {tuple(row) for row in tx.execute(union_all(lying, elsewhere))}
-    here |= {(m.sender, _case_said(m), m.sequence) for m in messages}
-    return {m.digest for m in later if (m.sender, _case_said(m), m.sequence - 1) not in here}
+    here |= {(m.sender, _case_as_named(m), m.sequence) for m in messages}
+    return {m.digest for m in later if (m.sender, _case_as_named(m), m.sequence - 1) not in here}
 
 
-def _case_said(message: Arrived) -> str:
+def _case_as_named(message: ArrivedMessage) -> str:
     return message.said_case or message.conversation_id
 
 
-def _show_those_that_waited(tx: Connection, now: datetime, new: Sequence[Arrived]) -> None:
+def _show_waiting(tx: Connection, now: datetime, new: Sequence[ArrivedMessage]) -> None:
     at = inbox.c
-    found = select(at.sender, at.conversation_id, at.said_case, at.sequence, at.message_id).where(at.shown_from > now)
-    cases = [_case_said(message) for message in new]
-    successors = {(m.sender, _case_said(m), m.sequence + 1) for m in new}
-    waits = union_all(found.where(at.conversation_id.in_(cases)), found.where(at.said_case.in_(cases)))
+    waiting_rows = select(at.sender, at.conversation_id, at.said_case, at.sequence, at.message_id).where(
+        at.shown_from > now
+    )
+    cases = [_case_as_named(message) for message in new]
+    successors = {(m.sender, _case_as_named(m), m.sequence + 1) for m in new}
+    waits = union_all(waiting_rows.where(at.conversation_id.in_(cases)), waiting_rows.where(at.said_case.in_(cases)))
     for row in tx.execute(waits).all():
         if (row.sender, row.said_case or row.conversation_id, row.sequence) in successors:
             mine = and_(inbox.c.sender == row.sender, inbox.c.message_id == row.message_id)
             tx.execute(update(inbox).where(mine).values(shown_from=now))
 
 
-def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> None:
+def add_receipts(tx: Connection, now: datetime, given: Sequence[StoredReceipt]) -> None:
     """Keep receipts: those that we gave, and those that we were given."""
     if given:
         rows = [
@@ -216,27 +218,27 @@ def add_receipts(tx: Connection, now: datetime, given: Sequence[Receipt]) -> Non
         tx.execute(insert(receipts), [row | {"at": now} for row in rows])
 
 
-def receipts_about(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
-    """Every receipt of this authority for a message, oldest first.
+def list_receipts(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
+    """List every receipt of this authority for a message, oldest first.
 
     Of what we sent, the issuer is its recipient. Of what came we are, and `digest` is the one that was kept: others may have
     the same id.
     """
     at = receipts.c
     query = select(at.number, at.issuer, at.at, at.result, at.digest, at.token).order_by(at.number)
-    found = [dict(row._mapping) for row in tx.execute(query.where(at.message_id == message_id))]
-    return [one for one in found if one["issuer"] == issuer and digest in (None, one["digest"])]
+    issued = [dict(row._mapping) for row in tx.execute(query.where(at.message_id == message_id))]
+    return [held for held in issued if held["issuer"] == issuer and digest in (None, held["digest"])]
 
 
-def receipt(tx: Connection, number: int) -> str:
-    """The signed text of one receipt, as it was given. Raises NotFound."""
+def get_receipt(tx: Connection, number: int) -> str:
+    """Return the signed text of one receipt, as it was given. Raises NotFound."""
     token: str | None = tx.scalar(select(receipts.c.token).where(receipts.c.number == number))
     if token is None:
         raise NotFound("receipt.not-found")
     return token
 
 
-def mark(
+def set_state(
     tx: Connection,
     now: datetime,
     sender: str,
@@ -246,7 +248,7 @@ def mark(
     was: Standing | None = None,
     cause: str | None = None,
 ) -> bool:
-    """Set the standing of a message; False where there is none by this sender, it is withdrawn, or it is not as it `was`.
+    """Set the state of a message; return False where its sender has none, it is withdrawn, or it is not as it `was`.
 
     `cause` says why it stands so then, as `core.causes` has it.
     """
@@ -256,18 +258,18 @@ def mark(
     change = {"state": state, "state_at": now, "cause": cause} | ({"misfit": None} if state is Standing.FILED else {})
     marked = tx.execute(update(inbox).where(mine).values(change)).rowcount == 1
     if marked and state not in WAITING:
-        searches.end(tx, now, sender, message_id)
+        searches.end_search(tx, now, sender, message_id)
     return marked
 
 
-def set_aside(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, misfit: Misfit) -> None:
-    """A reply has no effect, and what was said before it makes no difference: it is shown at once."""
+def set_misfit(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, misfit: Misfit) -> None:
+    """Note that a reply has no effect; what was said before it makes no difference, so it is shown at once."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit, shown_from=now))
 
 
-def named(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, Named]:
-    """Those of these messages that came from this sender, as far as it is asked whether another one fits them."""
+def find_received_names(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, Named]:
+    """Return those of these messages that came from this sender, as far as others are held against them."""
     at = inbox.c
     query = select(at.sender, at.message_id, at.kind, at.conversation_id, at.said_case, at.test, at.state)
     return {
@@ -279,100 +281,105 @@ def named(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str
     }
 
 
-def in_cases(tx: Connection, cases: Collection[str]) -> list[InCase]:
-    """All that came and lies in these cases here, or names one of them, the first first."""
+def list_case_messages(tx: Connection, cases: Collection[str]) -> list[CaseMessage]:
+    """List all that came and lies in these cases here, or names one of them, the first first."""
     at = inbox.c
     query = select(
         *(at.sender, at.message_id, at.conversation_id, at.said_case, at.kind, at.in_reply_to),
         *(at.test, at.state, at.received_at, func.coalesce(at.created_at, at.received_at)),
     )
     both = union_all(query.where(at.conversation_id.in_(cases)), query.where(at.said_case.in_(cases)))
-    found = {InCase(r[0], r[1], r[2], r[3], r[4], r[5], r[6], Standing(r[7]), r[8], r[9]) for r in tx.execute(both)}
-    return sorted(found, key=lambda one: (one.received_at, one.message_id))
+    messages = {
+        CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], Standing(r[7]), r[8], r[9]) for r in tx.execute(both)
+    }
+    return sorted(messages, key=lambda message: (message.received_at, message.message_id))
 
 
-def overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -> list[Overtaker]:
-    """What this sender said of these messages, in messages that came before them."""
+def list_overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -> list[Overtaker]:
+    """List what this sender said of these messages, in messages that came before them."""
     at = inbox.c
     query = select(
         *(at.sender, at.message_id, at.kind, at.in_reply_to, at.supersedes),
         *(at.conversation_id, at.said_case, at.test, at.received_at, at.sequence),
     )
-    found = []
+    earlier = []
     for by, column in ((By.REPLY, at.in_reply_to), (By.CORRECTION, at.supersedes)):
         rows = [row for row in tx.execute(query.where(column.in_(message_ids))) if row.sender == sender]
         for row in sorted(rows, key=lambda row: (row.received_at, row.sequence)):
             names = row.in_reply_to if by is By.REPLY else row.supersedes
-            said = Said(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
-            found.append(Overtaker(row.message_id, names, said))
-    return found
+            statement = Said(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
+            earlier.append(Overtaker(row.message_id, names, statement))
+    return earlier
 
 
-def find_names(tx: Connection, text: str) -> list[MessageName]:
-    """Every message, ours or theirs, that may be meant by what a person or program wrote (`core.message_name`)."""
+def find_message_names(tx: Connection, text: str) -> list[MessageName]:
+    """Find every message, ours or theirs, that may be meant by what was written (`core.message_name`)."""
     sender, message_id = split(text)
     came = tx.scalars(select(inbox.c.sender).where(inbox.c.message_id == message_id)).all()
     if sender is not None:
         return [MessageName(sender, message_id)] if sender in came else []
     ours = tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id))
-    return [*([MessageName("", message_id)] if ours else []), *(MessageName(one, message_id) for one in sorted(came))]
+    return [
+        *([MessageName("", message_id)] if ours else []),
+        *(MessageName(sender_code, message_id) for sender_code in sorted(came)),
+    ]
 
 
-def resolve_name(tx: Connection, text: str) -> MessageName:
-    """The one message that is meant by what was written. Raises NotFound, or Ambiguous with the names of all that may be."""
-    found = find_names(tx, text)
-    if not found:
+def resolve_message_name(tx: Connection, text: str) -> MessageName:
+    """Return the one message that is meant. Raises NotFound, or Ambiguous with the names of all that may be."""
+    candidates = find_message_names(tx, text)
+    if not candidates:
         raise NotFound("inbox.not-found")
-    if len(found) > 1:
+    if len(candidates) > 1:
         raise Ambiguous(
             "message.ambiguous",
-            "" if found[0].sender else "ours",
-            count=len(found),
-            names=" or ".join(str(one) for one in found if one.sender),
+            "" if candidates[0].sender else "ours",
+            count=len(candidates),
+            names=" or ".join(str(candidate) for candidate in candidates if candidate.sender),
         )
-    return found[0]
+    return candidates[0]
 
 
-def get(tx: Connection, name: str | MessageName) -> Item:
-    """One message that came. Raises NotFound, or Ambiguous where only an id is given that more than one message has."""
-    named = name if isinstance(name, MessageName) else resolve_name(tx, name)
+def get_message(tx: Connection, name: str | MessageName) -> InboxItem:
+    """Return a message that came. Raises NotFound, or Ambiguous where an id is given that several have."""
+    named = name if isinstance(name, MessageName) else resolve_message_name(tx, name)
     mine = and_(inbox.c.message_id == named.message_id, inbox.c.sender == named.sender)
     row = tx.execute(select(*_VIEW).where(mine)).first()
     if row is None:
         raise NotFound("inbox.not-found")
-    return _item(row._mapping)
+    return _read_item(row._mapping)
 
 
-def several(tx: Connection, now: datetime, message_ids: Sequence[str]) -> list[Item]:
-    """Those messages that have these ids and may be shown, a page of them."""
+def list_messages_by_id(tx: Connection, now: datetime, message_ids: Sequence[str]) -> list[InboxItem]:
+    """List those messages that have these ids and may be shown, a page of them."""
     mine = and_(inbox.c.message_id.in_(message_ids), inbox.c.shown_from <= now)
-    return [_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
+    return [_read_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
 
 
-def standing(tx: Connection, sender: str, message_id: str) -> Standing:
-    """What we have made of a message of this sender."""
+def get_state(tx: Connection, sender: str, message_id: str) -> Standing:
+    """Return what we have made of a message of this sender."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     return Standing(tx.scalars(select(inbox.c.state).where(mine)).one())
 
 
-def locked(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
-    """The data key (None when destroyed) and the content."""
+def get_locked_message(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
+    """Return the data key (None when destroyed) and the content."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     row = tx.execute(select(inbox.c.data_key, inbox.c.content).where(mine)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def all_locked(
+def list_locked_messages(
     tx: Connection, wanted: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[bytes | None, bytes]]:
-    """The same of all of these, a page of them, by sender and id: two authorities may use one id."""
+    """Return the locked copies of all of these, a page of them, by sender and id: two authorities may use one id."""
     query = select(inbox.c.sender, inbox.c.message_id, inbox.c.data_key, inbox.c.content)
-    found = tx.execute(query.where(inbox.c.message_id.in_([message_id for _, message_id in wanted])))
-    mine = [r for r in found if (r.sender, r.message_id) in wanted]
+    rows = tx.execute(query.where(inbox.c.message_id.in_([message_id for _, message_id in wanted])))
+    mine = [r for r in rows if (r.sender, r.message_id) in wanted]
     return {(r.sender, r.message_id): (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
 
 
-def search(
+def search_inbox(
     tx: Connection,
     now: datetime,
     *,
@@ -384,8 +391,8 @@ def search(
     oldest_first: bool = False,
     beyond: tuple[datetime, str] | None = None,
     limit: int | None = 100,
-) -> list[Item]:
-    """The newest messages that may be shown and meet every condition given, newest first; without a `limit`, all.
+) -> list[InboxItem]:
+    """List the newest messages that may be shown and meet every condition given, newest first; without `limit`, all.
 
     `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: when the last
     one of the page before came, and its id.
@@ -405,36 +412,39 @@ def search(
         query = query.where(inbox.c.received_at >= since)
     if not unmatched:
         query = query.where(~_UNMATCHED)
-    return [_item(row._mapping) for row in tx.execute(query)]
+    return [_read_item(row._mapping) for row in tx.execute(query)]
 
 
-def waiting(tx: Connection, now: datetime, most: int) -> int:
-    """How many wait for us and may be shown, without unmatched searches; it is counted up to `most`."""
+def count_tasks(tx: Connection, now: datetime, most: int) -> int:
+    """Count the messages that wait for us and may be shown, without unmatched searches, up to `most`."""
     waits = (inbox.c.state.in_(TASKS), inbox.c.shown_from <= now, ~_UNMATCHED)
     some = select(inbox.c.message_id).where(*waits).limit(most).subquery()
     return tx.scalar(select(func.count()).select_from(some)) or 0
 
 
-def owing(tx: Connection, now: datetime) -> list[Owing]:
-    """All that wait for us and may be shown, in no order, without tests and unmatched searches: little is asked of each."""
+def list_owed_messages(tx: Connection, now: datetime) -> list[OwedMessage]:
+    """List all that wait for us and may be shown, in no order, without tests and unmatched searches."""
     waits = (inbox.c.state.in_(WAITING), inbox.c.test.is_(False), inbox.c.shown_from <= now, ~_UNMATCHED)
-    return [Owing._make((*said, Standing(state))) for *said, state in tx.execute(select(*_OWING).where(*waits)).all()]
+    return [
+        OwedMessage._make((*values, Standing(state)))
+        for *values, state in tx.execute(select(*_OWING).where(*waits)).all()
+    ]
 
 
-def reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
-    """When each of these messages, by sender and id, was last asked about by its sender."""
+def list_last_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
+    """Return when each of these messages, by sender and id, was last asked about by its sender."""
     at = inbox.c
     query = select(at.sender, at.kind, at.misfit, at.in_reply_to, at.received_at).where(
-        among(tx, at.in_reply_to, message_ids)
+        is_among(tx, at.in_reply_to, message_ids)
     )
     came = [row for row in tx.execute(query).all() if row.kind == "Reminder" and row.misfit is None]
     return {(row.sender, row.in_reply_to): row.received_at for row in sorted(came, key=lambda row: row.received_at)}
 
 
-def said_later(
+def has_later_word(
     tx: Connection, sender: str, in_reply_to: str, message_id: str, created_at: datetime, sequence: int
 ) -> bool:
-    """Did this sender write a newer acknowledgement of the same message, or the last word on it, which came first?
+    """Tell whether this sender wrote a newer acknowledgement of the message, or the last word on it, which came first.
 
     What was written later is the newer one; the number decides only between two of one moment, for a sender that was
     restored from a backup counts again from before.
@@ -449,27 +459,27 @@ def said_later(
     return False
 
 
-def about_nothing(tx: Connection) -> dict[str, tuple[int, datetime]]:
-    """For each sender, how many of its replies are about nothing that we know, and since when; they are counted up to MOST_COUNTED."""
+def count_replies_about_nothing(tx: Connection) -> dict[str, tuple[int, datetime]]:
+    """Count each sender's replies about nothing that we know, up to MOST_COUNTED, and tell since when."""
     at = inbox.c
     query = select(at.sender, at.received_at).where(at.state == Standing.ABOUT_NOTHING)
-    found: dict[str, tuple[int, datetime]] = {}
+    counts: dict[str, tuple[int, datetime]] = {}
     for sender, received_at in tx.execute(query.order_by(at.received_at).limit(MOST_COUNTED)):
-        count, since = found.get(sender, (0, received_at))
-        found[sender] = count + 1, since
-    return found
+        count, since = counts.get(sender, (0, received_at))
+        counts[sender] = count + 1, since
+    return counts
 
 
-def unmatched(tx: Connection) -> list[Item]:
-    """The searches to which our index has no possible match, and which wait for an officer's word; the oldest first."""
-    query = select(*_VIEW).join(traced, _TRACED).where(traced.c.state == Found.NONE)
-    items = [_item(row._mapping) for row in tx.execute(query)]
-    owed = [one for one in items if one.state is Standing.NEW or one.kind == "WhereaboutsEnquiry"]
-    return sorted(owed, key=lambda one: (one.received_at, one.message_id))
+def list_unmatched_searches(tx: Connection) -> list[InboxItem]:
+    """List the searches without a possible match in our index that wait for an officer's word; the oldest first."""
+    query = select(*_VIEW).join(traced, _TRACED).where(traced.c.state == MatchState.NONE)
+    items = [_read_item(row._mapping) for row in tx.execute(query)]
+    owed = [item for item in items if item.state is Standing.NEW or item.kind == "WhereaboutsEnquiry"]
+    return sorted(owed, key=lambda item: (item.received_at, item.message_id))
 
 
-def missing_before(tx: Connection, item: Item) -> bool:
-    """Has the message before this one in the case, by the same sender, not come?"""
+def is_predecessor_missing(tx: Connection, item: InboxItem) -> bool:
+    """Tell whether the message before this one in the case, by the same sender, has not come."""
     if item.sequence == 1:
         return False
     at, case = inbox.c, item.case_said
@@ -479,6 +489,6 @@ def missing_before(tx: Connection, item: Item) -> bool:
     return tx.execute(lying).first() is None
 
 
-def _item(row: RowMapping) -> Item:
+def _read_item(row: RowMapping) -> InboxItem:
     misfit = Misfit(row["misfit"]) if row["misfit"] else None
-    return Item(**{**row, "state": Standing(row["state"]), "misfit": misfit})
+    return InboxItem(**{**row, "state": Standing(row["state"]), "misfit": misfit})

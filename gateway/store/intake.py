@@ -10,7 +10,7 @@ from gateway.store.tables import intake
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRow:
     """A row that was sent: digests of whom, when and what, and the message that it became. Of a version before, the last three lack."""
 
     digest: str
@@ -20,31 +20,31 @@ class Sent:
     said: str | None  # what the notice carries
 
 
-def known(tx: Connection, digests: Collection[str]) -> dict[str, Sent]:
-    """Those of these rows that were sent before, by digest."""
-    return {one.digest: one for one in _find(tx, intake.c.digest.in_(digests))}
+def find_sent_by_digest(tx: Connection, digests: Collection[str]) -> dict[str, SentRow]:
+    """Return those of these rows that were sent before, by digest."""
+    return {row.digest: row for row in _read_sent(tx, intake.c.digest.in_(digests))}
 
 
-def find_of(tx: Connection, children: Collection[str]) -> dict[str, list[Sent]]:
-    """What was sent about these children, the newest last."""
-    found: dict[str, list[Sent]] = {}
-    for one in _find(tx, intake.c.child.in_(children)):
-        found.setdefault(one.child or "", []).append(one)
-    return found
+def find_sent_by_child(tx: Connection, children: Collection[str]) -> dict[str, list[SentRow]]:
+    """Return what was sent about these children, the newest last."""
+    rows_by_child: dict[str, list[SentRow]] = {}
+    for row in _read_sent(tx, intake.c.child.in_(children)):
+        rows_by_child.setdefault(row.child or "", []).append(row)
+    return rows_by_child
 
 
-def _find(tx: Connection, condition: ColumnElement[bool]) -> list[Sent]:
-    columns = [intake.c[name] for name in Sent.__dataclass_fields__]
+def _read_sent(tx: Connection, condition: ColumnElement[bool]) -> list[SentRow]:
+    columns = [intake.c[name] for name in SentRow.__dataclass_fields__]
     rows = sorted(tx.execute(select(*columns, intake.c.at).where(condition)), key=lambda row: (row.at, row.digest))
-    return [Sent(**{name: getattr(row, name) for name in Sent.__dataclass_fields__}) for row in rows]
+    return [SentRow(**{name: getattr(row, name) for name in SentRow.__dataclass_fields__}) for row in rows]
 
 
-def remember(tx: Connection, now: datetime, sent: Sequence[Sent]) -> None:
+def add_sent_rows(tx: Connection, now: datetime, sent: Sequence[SentRow]) -> None:
     """Note which message each row became, and what it said."""
-    tx.execute(insert(intake), [asdict(one) | {"at": now} for one in sent])
+    tx.execute(insert(intake), [asdict(row) | {"at": now} for row in sent])
 
 
-def renew(tx: Connection, sent: Sent) -> None:
+def update_sent_row(tx: Connection, sent: SentRow) -> None:
     """Note what a row that was sent before says now."""
     mine = update(intake).where(intake.c.digest == sent.digest)
     tx.execute(mine.values(child=sent.child, person=sent.person, said=sent.said))

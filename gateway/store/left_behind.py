@@ -22,7 +22,9 @@ class LeftBehind:
     since: datetime
 
 
-def replace(tx: Connection, now: datetime, *, route: str, authority: str, counts: Mapping[str, int]) -> None:
+def replace_left_behind(
+    tx: Connection, now: datetime, *, route: str, authority: str, counts: Mapping[str, int]
+) -> None:
     """Note what lies at a route now; since when, stands for as long as something lies there for the same reason."""
     here = and_(_at.route == route, _at.authority == authority)
     before = {row.why: row.since for row in tx.execute(select(_at.why, _at.since).where(here))}
@@ -32,14 +34,14 @@ def replace(tx: Connection, now: datetime, *, route: str, authority: str, counts
         tx.execute(insert(left_behind).values(**values))
 
 
-def keep(tx: Connection, places: Collection[tuple[str, str]]) -> None:
-    """Forget what was left anywhere but at these, each a route and whose it is."""
+def delete_left_elsewhere(tx: Connection, places: Collection[tuple[str, str]]) -> None:
+    """Delete what was left anywhere but at these places, each a route and whose it is."""
     for route, authority in {(row.route, row.authority) for row in tx.execute(select(_at.route, _at.authority))}:
         if (route, authority) not in places:
             tx.execute(delete(left_behind).where(and_(_at.route == route, _at.authority == authority)))
 
 
-def list_all(tx: Connection) -> list[LeftBehind]:
-    """All of it, by place."""
-    found = tx.execute(select(left_behind).order_by(_at.route, _at.authority, _at.why))
-    return [LeftBehind(**row._mapping) for row in found]
+def list_left_behind(tx: Connection) -> list[LeftBehind]:
+    """List all of it, by place."""
+    rows = tx.execute(select(left_behind).order_by(_at.route, _at.authority, _at.why))
+    return [LeftBehind(**row._mapping) for row in rows]

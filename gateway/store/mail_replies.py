@@ -9,14 +9,14 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.errors import NotFound
-from gateway.store.database import among
+from gateway.store.database import is_among
 from gateway.store.tables import mail_replies
 
 _at = mail_replies.c
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class NewMailReply:
     """A mail that came, before it has a number."""
 
     message_id: str  # of the notice that it is about
@@ -53,61 +53,61 @@ class MailReply:
 _VIEW = [_at[name] for name in MailReply.__dataclass_fields__]
 
 
-def add(tx: Connection, came: Came) -> int | None:
-    """Keep one: its number; None where it is here already."""
+def add_mail_reply(tx: Connection, came: NewMailReply) -> int | None:
+    """Add one and return its number; None where it is here already."""
     known = select(_at.number).where(_at.message_id == came.message_id, _at.mark == came.mark)
     if tx.scalar(known) is not None:
         return None
-    values = {name: getattr(came, name) for name in Came.__dataclass_fields__}
+    values = {name: getattr(came, name) for name in NewMailReply.__dataclass_fields__}
     return int(tx.execute(insert(mail_replies).values(values).returning(_at.number)).scalar_one())
 
 
-def get(tx: Connection, number: int) -> MailReply:
-    """One of them. Raises NotFound."""
+def get_mail_reply(tx: Connection, number: int) -> MailReply:
+    """Return one of them. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(_at.number == number)).first()
     if row is None:
         raise NotFound("mail-reply.not-found")
-    return _reply(row)
+    return _read_mail_reply(row)
 
 
-def locked(tx: Connection, number: int) -> tuple[bytes | None, bytes]:
-    """The data key (None when destroyed) and the content."""
+def get_locked_mail_reply(tx: Connection, number: int) -> tuple[bytes | None, bytes]:
+    """Return the data key (None when destroyed) and the content."""
     row = tx.execute(select(_at.data_key, _at.content).where(_at.number == number)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def about(tx: Connection, message_ids: Collection[str]) -> list[MailReply]:
-    """Every one about these notices, the newest first."""
-    query = select(*_VIEW).where(among(tx, _at.message_id, sorted(message_ids)))
-    return sorted((_reply(row) for row in tx.execute(query)), key=lambda one: one.number, reverse=True)
+def list_mail_replies_about(tx: Connection, message_ids: Collection[str]) -> list[MailReply]:
+    """List every one about these notices, the newest first."""
+    query = select(*_VIEW).where(is_among(tx, _at.message_id, sorted(message_ids)))
+    return sorted((_read_mail_reply(row) for row in tx.execute(query)), key=lambda one: one.number, reverse=True)
 
 
-def count_about(tx: Connection, message_id: str) -> int:
-    """How many there are about one notice."""
+def count_mail_replies(tx: Connection, message_id: str) -> int:
+    """Count those about one notice."""
     return tx.scalar(select(func.count()).select_from(mail_replies).where(_at.message_id == message_id)) or 0
 
 
-def waiting(tx: Connection, limit: int | None = None, *, after: int = 0) -> list[MailReply]:
-    """Those that wait for an officer, the oldest first; `after` is the number of the last that was seen."""
+def list_waiting_replies(tx: Connection, limit: int | None = None, *, after: int = 0) -> list[MailReply]:
+    """List those that wait for an officer, the oldest first; `after` is the number of the last that was seen."""
     query = select(*_VIEW).where(_at.stage == Stage.WAITING, _at.number > after).order_by(_at.number).limit(limit)
-    return [_reply(row) for row in tx.execute(query)]
+    return [_read_mail_reply(row) for row in tx.execute(query)]
 
 
-def page(tx: Connection, limit: int, *, before: int | None = None) -> list[MailReply]:
-    """All of them, the newest first."""
+def list_mail_replies(tx: Connection, limit: int, *, before: int | None = None) -> list[MailReply]:
+    """List all of them, the newest first."""
     query = select(*_VIEW).order_by(_at.number.desc()).limit(limit)
-    return [_reply(row) for row in tx.execute(query if before is None else query.where(_at.number < before))]
+    return [_read_mail_reply(row) for row in tx.execute(query if before is None else query.where(_at.number < before))]
 
 
-def count_waiting(tx: Connection) -> tuple[int, datetime | None]:
-    """How many wait for an officer, and since when the oldest does."""
+def count_waiting_replies(tx: Connection) -> tuple[int, datetime | None]:
+    """Count those that wait for an officer, and tell since when the oldest does."""
     query = select(func.count(), func.min(_at.came_at)).where(_at.stage == Stage.WAITING)
     count, oldest = tx.execute(query).one()
     return count, oldest
 
 
-def waiting_since(tx: Connection) -> dict[str, datetime]:
-    """Of each notice, since when a reply waits that no machine says to have written."""
+def list_waiting_since(tx: Connection) -> dict[str, datetime]:
+    """Return of each notice since when a reply waits that no machine says to have written."""
     query = select(_at.message_id, _at.came_at).where(_at.stage == Stage.WAITING, _at.by_machine.is_(False))
     first: dict[str, datetime] = {}
     for row in tx.execute(query):
@@ -115,24 +115,28 @@ def waiting_since(tx: Connection) -> dict[str, datetime]:
     return first
 
 
-def judge(tx: Connection, now: datetime, was: MailReply, judgement: Judgement, by: str) -> bool:
-    """Write what an officer read in it; False where somebody else was faster."""
+def set_judgement(tx: Connection, now: datetime, was: MailReply, judgement: Judgement, by: str) -> bool:
+    """Write what an officer read in it; return False where somebody else was faster."""
     mine = _at.number == was.number, _at.stage == was.stage, _at.judged_at.is_not_distinct_from(was.judged_at)
     values = {"stage": Stage.JUDGED, "judgement": judgement, "judged_at": now, "judged_by": by}
     return tx.execute(update(mail_replies).where(*mine).values(values)).rowcount == 1
 
 
-def accepted(tx: Connection, message_id: str) -> list[MailReply]:
-    """Those in which an officer read an acceptance of this notice."""
-    return [one for one in about(tx, [message_id]) if one.judgement is Judgement.ACCEPTED and one.stage is Stage.JUDGED]
+def list_accepting_replies(tx: Connection, message_id: str) -> list[MailReply]:
+    """List those in which an officer read an acceptance of this notice."""
+    return [
+        reply
+        for reply in list_mail_replies_about(tx, [message_id])
+        if reply.judgement is Judgement.ACCEPTED and reply.stage is Stage.JUDGED
+    ]
 
 
-def undo(tx: Connection, numbers: Sequence[int]) -> None:
-    """Their acceptance counts no more."""
+def undo_judgements(tx: Connection, numbers: Sequence[int]) -> None:
+    """Let their acceptance count no more."""
     tx.execute(update(mail_replies).where(_at.number.in_(numbers)).values(stage=Stage.UNDONE))
 
 
-def _reply(row: Row[Any]) -> MailReply:
+def _read_mail_reply(row: Row[Any]) -> MailReply:
     values = row._mapping
     judgement = values["judgement"]
     return MailReply(

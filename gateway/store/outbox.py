@@ -27,7 +27,7 @@ from gateway.core import causes
 from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, State, may_come_from
 from gateway.core.replies import Named
 from gateway.errors import NotAllowed, NotFound
-from gateway.store.database import among
+from gateway.store.database import is_among
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
@@ -40,7 +40,7 @@ TRIED = (*OPEN, State.FAILED)  # what the end of a try may move: whatever else s
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedNotice:
     """A sealed notice with what the dispatcher and the listings must know of it; the notice itself is locked."""
 
     message_id: str
@@ -89,8 +89,8 @@ class Delivery:
     cause: str | None
 
 
-class Owing(NamedTuple):
-    """As much of a delivery as says what is owed on it."""
+class OwedDelivery(NamedTuple):
+    """The part of a delivery that says what is owed on it."""
 
     message_id: str
     conversation_id: str
@@ -105,7 +105,7 @@ class Owing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedDelivery:
     """A delivery that this process, and no other, may try now."""
 
     message_id: str
@@ -119,7 +119,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledTry:
     """How one try ended: the state after it, and when to try again where that is `queued`."""
 
     message_id: str
@@ -133,13 +133,13 @@ class Settled:
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]
-_QUEUED = [name for name in Queued.__dataclass_fields__ if name in outbox.c]
+_QUEUED = [name for name in QueuedNotice.__dataclass_fields__ if name in outbox.c]
 _earlier = outbox.alias("earlier")
 _VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
-_OWING = [outbox.c[name] for name in Owing._fields]
+_OWING = [outbox.c[name] for name in OwedDelivery._fields]
 
 
-def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
+def add_deliveries(tx: Connection, now: datetime, notices: Sequence[QueuedNotice]) -> None:
     """Queue the notices. Raises NotAllowed where one of these ids was used before."""
     fixed = {"queued_at": now, "state": State.QUEUED, "state_at": now, "attempts": 0, "due_at": now}
     rows = [{name: getattr(notice, name) for name in _QUEUED} | fixed for notice in notices]
@@ -150,19 +150,19 @@ def add(tx: Connection, now: datetime, notices: Sequence[Queued]) -> None:
     tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
 
 
-def exists(tx: Connection, message_id: str) -> bool:
-    """Was this notice queued, now or ever?"""
+def is_queued(tx: Connection, message_id: str) -> bool:
+    """Tell whether this notice was queued, now or ever."""
     return tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id)) is not None
 
 
-def next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
-    """The number of our next message to this authority in this case."""
+def get_next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
+    """Return the number of our next message to this authority in this case."""
     mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.recipient == recipient)
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
 
 
-def named(tx: Connection, message_ids: Collection[str]) -> dict[str, Named]:
-    """Those of these messages that we sent, as far as it is asked whether a reply fits them."""
+def find_sent_names(tx: Connection, message_ids: Collection[str]) -> dict[str, Named]:
+    """Return those of these messages that we sent, as far as replies are held against them."""
     at = outbox.c
     query = select(at.message_id, at.kind, at.recipient, at.conversation_id, at.said_case, at.test, at.state)
     return {
@@ -173,8 +173,8 @@ def named(tx: Connection, message_ids: Collection[str]) -> dict[str, Named]:
     }
 
 
-def opened(tx: Connection, cases: Collection[str]) -> dict[str, datetime]:
-    """When we first sent a notice in each of these cases: we opened it, unless somebody did before."""
+def list_opened_cases(tx: Connection, cases: Collection[str]) -> dict[str, datetime]:
+    """Return when we first sent a notice in each of these cases: we opened it, unless somebody did before."""
     at = outbox.c
     first: dict[str, datetime] = {}
     query = select(at.conversation_id, at.queued_at).where(at.conversation_id.in_(cases), at.kind.in_(OPENS_A_CASE))
@@ -183,24 +183,24 @@ def opened(tx: Connection, cases: Collection[str]) -> dict[str, datetime]:
     return first
 
 
-def cases_with(tx: Connection, recipient: str, cases: Collection[str]) -> set[str]:
-    """In which of these cases did we send something to that authority?"""
+def find_cases_with(tx: Connection, recipient: str, cases: Collection[str]) -> set[str]:
+    """Return in which of these cases we sent something to that authority."""
     query = select(outbox.c.conversation_id, outbox.c.recipient).where(outbox.c.conversation_id.in_(cases))
     return {row.conversation_id for row in tx.execute(query) if row.recipient == recipient}
 
 
-def partners_due(tx: Connection, now: datetime) -> list[str]:
-    """The authorities for which something is due."""
-    found: set[str] = set()
+def list_partners_due(tx: Connection, now: datetime) -> list[str]:
+    """List the authorities for which something is due."""
+    due_partners: set[str] = set()
     for whom in (partners.c.authority, correspondents.c.authority):
-        for due in (_due(now), _receipt_due(now)):
+        for due in (_is_due(now), _is_receipt_due(now)):
             something = select(outbox.c.message_id).where(due, outbox.c.recipient == whom).exists()
-            found.update(tx.scalars(select(whom).where(something)))
-    return sorted(found)
+            due_partners.update(tx.scalars(select(whom).where(something)))
+    return sorted(due_partners)
 
 
-def _misplaced(now: datetime) -> list[ColumnElement[bool]]:
-    """What waits for a time that no wait reaches: it was written while our clock ran fast. By what each is found."""
+def _is_misplaced(now: datetime) -> list[ColumnElement[bool]]:
+    """Build the conditions for what waits for a time that no wait reaches: it was written while our clock ran fast."""
     return [
         and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now + FARTHEST),
         and_(outbox.c.state == State.SENT, outbox.c.due_at > now + 2 * RECEIPT_WAIT),
@@ -209,48 +209,48 @@ def _misplaced(now: datetime) -> list[ColumnElement[bool]]:
     ]
 
 
-def any_misplaced(tx: Connection, now: datetime) -> bool:
-    """Does anything wait for a time that no wait reaches?"""
+def has_misplaced(tx: Connection, now: datetime) -> bool:
+    """Tell whether anything waits for a time that no wait reaches."""
     return any(
         tx.scalar(select(whom).where(select(outbox.c.message_id).where(which, outbox.c.recipient == whom).exists()))
         is not None
         for whom in (partners.c.authority, correspondents.c.authority)
-        for which in _misplaced(now)
+        for which in _is_misplaced(now)
     )
 
 
-def put_right(tx: Connection, now: datetime) -> None:
+def correct_misplaced(tx: Connection, now: datetime) -> None:
     """Make due now what waits for a time that no wait reaches, and let go of such claims."""
-    for which in _misplaced(now):
+    for which in _is_misplaced(now):
         tx.execute(update(outbox).where(which).values(due_at=now, claimed_until=None))
 
 
-def sealed_anew(
+def replace_sealed(
     tx: Connection, now: datetime, message_id: str, *, digest: str, copy: tuple[bytes, bytes, bytes]
 ) -> None:
-    """A message that was sealed under a false time is sealed again under the same id: sealed, data key and content."""
+    """Replace the sealed bytes, data key and content of a message that was sealed under a false time."""
     tx.execute(update(outbox).where(outbox.c.message_id == message_id).values(digest=digest, queued_at=now))
     sealed, data_key, content = copy
     mine = update(outbox_contents).where(outbox_contents.c.message_id == message_id)
     tx.execute(mine.values(sealed=sealed, data_key=data_key, content=content))
 
 
-def ahead(tx: Connection, beyond: datetime) -> int:
-    """How many that are still under way were queued at a time that has not come."""
+def count_queued_ahead(tx: Connection, beyond: datetime) -> int:
+    """Count those still under way that were queued at a time that has not come."""
     ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, State.FAILED)))
     return tx.scalar(select(func.count()).select_from(outbox).where(ours)) or 0
 
 
-def unbelieved(tx: Connection, queued_before: datetime) -> list[tuple[str, int, datetime, str]]:
-    """To whom something waits whose last receipt did not hold: how many, since when, and one of the reasons."""
+def list_unbelieved_receipts(tx: Connection, queued_before: datetime) -> list[tuple[str, int, datetime, str]]:
+    """List to whom something waits whose last receipt did not hold: how many, since when, and one of the reasons."""
     at = outbox.c
     query = select(at.recipient, func.count(), func.min(at.queued_at), func.min(at.reason))
     query = query.where(at.state == State.QUEUED, at.reason.startswith(NOT_HOLDING), at.queued_at < queued_before)
     return [(r[0], r[1], r[2], r[3]) for r in tx.execute(query.group_by(at.recipient).order_by(at.recipient))]
 
 
-def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Claimed]:
-    """Take up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
+def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -> list[ClaimedDelivery]:
+    """Claim up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
 
     A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With PostgreSQL
     many processes may claim at once: rows that another has locked are passed over. The index has this very order, so a
@@ -270,7 +270,7 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     columns = [outbox.c[name] for name in ("message_id", "recipient", "digest", "queued_at", "attempts", "protection")]
     due = (
         select(*columns)
-        .where(_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
+        .where(_is_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
         .order_by(outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -278,7 +278,7 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     rows = tx.execute(due).all()
     asked = (
         select(*columns)
-        .where(_receipt_due(now), outbox.c.recipient == recipient)
+        .where(_is_receipt_due(now), outbox.c.recipient == recipient)
         .order_by(outbox.c.receipt_due)
         .limit(most - len(rows))
         .with_for_update(skip_locked=True)
@@ -294,41 +294,41 @@ def claim(tx: Connection, now: datetime, recipient: str, most: int) -> list[Clai
     held = update(outbox).where(outbox.c.message_id.in_(ids))
     tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
     return [
-        Claimed(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
+        ClaimedDelivery(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
         for r in (*rows, *answered)
     ]
 
 
-def renew(tx: Connection, now: datetime, message_ids: Collection[str]) -> None:
+def renew_claims(tx: Connection, now: datetime, message_ids: Collection[str]) -> None:
     """Hold for longer what is being tried; what has been settled meanwhile stays free."""
     held = and_(outbox.c.message_id.in_(message_ids), outbox.c.claimed_until.is_not(None))
     tx.execute(update(outbox).where(held).values(claimed_until=now + CLAIM))
 
 
-def try_at_once(tx: Connection, now: datetime) -> None:
+def make_retries_due(tx: Connection, now: datetime) -> None:
     """Make due what waits after a try that failed: whoever starts a gateway anew may just have mended the reason."""
-    waits = and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now, _free(now))
-    tx.execute(update(outbox).where(waits).values(due_at=_in_its_turn(now)))
+    waits = and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
+    tx.execute(update(outbox).where(waits).values(due_at=_due_in_turn(now)))
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
-    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, _free(now))
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, _is_unclaimed(now))
 
 
-def _receipt_due(now: datetime) -> ColumnElement[bool]:
-    """Its receipt alone is asked for; what is queued is delivered, and gets it so. A time that no wait reaches has come."""
+def _is_receipt_due(now: datetime) -> ColumnElement[bool]:
+    """Build the condition that the receipt alone is asked for; what is queued is delivered, and gets it so."""
     at = outbox.c
     due = or_(at.receipt_due <= now, at.receipt_due > now + 2 * RECEIPT_WAIT)
-    free = or_(_free(now), at.claimed_until > now + 2 * CLAIM)
+    free = or_(_is_unclaimed(now), at.claimed_until > now + 2 * CLAIM)
     return and_(at.receipt_due.is_not(None), due, at.state != State.QUEUED, free)
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
+def _is_unclaimed(now: datetime) -> ColumnElement[bool]:
     return or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
 
 
-def ask_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -> bool:
-    """Ask for the receipt of a message whose recipient surely has it, from then on; False where we hold one.
+def request_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -> bool:
+    """Ask for the receipt of a message whose recipient surely has it, from then on; return False where we hold one.
 
     The same sealed bytes go there again, and whoever has them gives the same receipt again.
     """
@@ -341,13 +341,17 @@ def ask_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -
     return tx.execute(update(outbox).where(mine, ~held).values(receipt_due=at)).rowcount == 1
 
 
-def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
+def settle_deliveries(tx: Connection, now: datetime, endings: Sequence[SettledTry]) -> None:
     """Write how each try ended, and give the claims back. A state that has moved on meanwhile stands."""
     alike: dict[tuple[State, datetime | None, str | None], list[str]] = {}
     for ending in endings:
         alike.setdefault((ending.state, ending.due_at, ending.reason), []).append(ending.message_id)
     for (state, due_at, reason), ids in alike.items():
-        from_states = [one for one in TRIED if one in may_come_from(state) or one is state is State.QUEUED]
+        from_states = [
+            earlier_state
+            for earlier_state in TRIED
+            if earlier_state in may_come_from(state) or earlier_state is state is State.QUEUED
+        ]
         change = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.state.in_(from_states))
         due = {} if due_at is None else {"due_at": due_at}
         cause = causes.GATEWAY if state is State.REJECTED else None
@@ -357,10 +361,10 @@ def settle(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
         )  # a receipt came, or patience has ended: statements see what is missing
         asked = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.receipt_due.is_not(None))
         tx.execute(asked.values(receipt_due=still, claimed_until=None))
-    note_tries(tx, now, endings)
+    add_tries(tx, now, endings)
 
 
-def note_tries(tx: Connection, now: datetime, endings: Sequence[Settled]) -> None:
+def add_tries(tx: Connection, now: datetime, endings: Sequence[SettledTry]) -> None:
     """Keep how tries ended, whatever that makes of what was tried."""
     tried = [
         {
@@ -376,72 +380,74 @@ def note_tries(tx: Connection, now: datetime, endings: Sequence[Settled]) -> Non
     tx.execute(insert(attempts), tried)
 
 
-def partners_sent(tx: Connection) -> list[str]:
-    """The authorities to whom something was handed over, and who have not yet said that they have it."""
+def list_partners_awaited(tx: Connection) -> list[str]:
+    """List the authorities to whom something was handed over, and who have not yet said that they have it."""
     sent = select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()
     missing = and_(outbox.c.recipient == partners.c.authority, outbox.c.receipt_due.is_not(None))
     answered = select(partners.c.authority).where(select(outbox.c.message_id).where(missing).exists())
     return sorted({*tx.scalars(sent), *tx.scalars(answered)})
 
 
-def awaiting(tx: Connection, recipient: str, digests: Sequence[str]) -> list[Claimed]:
-    """Those of these sealed messages to one authority for which a receipt is awaited."""
+def list_awaiting_receipt(tx: Connection, recipient: str, digests: Sequence[str]) -> list[ClaimedDelivery]:
+    """List those of these sealed messages to one authority for which a receipt is awaited."""
     at = outbox.c
     query = select(at.message_id, at.recipient, at.digest, at.queued_at, at.attempts, at.state)
     query = query.where(at.digest.in_(digests), at.recipient == recipient)
     asked = query.where(at.receipt_due.is_not(None), at.state.not_in(TRIED))
     return [
-        Claimed(r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts, answered=r.state not in TRIED)
+        ClaimedDelivery(
+            r.message_id, r.recipient, r.digest, b"", r.queued_at, r.attempts, answered=r.state not in TRIED
+        )
         for r in tx.execute(union_all(query.where(at.state.in_(TRIED)), asked))
     ]
 
 
-def handed_over(tx: Connection, ticket: str) -> list[Delivery]:
-    """Those that were handed over under this ticket, however they stand now."""
+def list_handed_over(tx: Connection, ticket: str) -> list[Delivery]:
+    """List those that were handed over under this ticket, however they stand now."""
     ids = set(tx.scalars(select(attempts.c.message_id).where(attempts.c.ticket == ticket)))
-    return several(tx, list(ids))
+    return list_deliveries_by_id(tx, list(ids))
 
 
-def overdue(tx: Connection, now: datetime) -> bool:
-    """Was something handed over, and its receipt did not come in time?"""
-    return tx.scalar(select(outbox.c.message_id).where(_overdue(now)).limit(1)) is not None
+def has_overdue(tx: Connection, now: datetime) -> bool:
+    """Tell whether something was handed over, and its receipt did not come in time."""
+    return tx.scalar(select(outbox.c.message_id).where(_is_overdue(now)).limit(1)) is not None
 
 
 def queue_overdue(tx: Connection, now: datetime) -> None:
     """Make it due again."""
     reason = "handed over, but no receipt came"
-    tx.execute(update(outbox).where(_overdue(now)).values(state=State.QUEUED, state_at=now, reason=reason))
+    tx.execute(update(outbox).where(_is_overdue(now)).values(state=State.QUEUED, state_at=now, reason=reason))
 
 
-def _overdue(now: datetime) -> ColumnElement[bool]:
-    """Of a letter no receipt can come: a person answers it."""
+def _is_overdue(now: datetime) -> ColumnElement[bool]:
+    """Build the condition that a receipt is overdue. Of a letter no receipt can come: a person answers it."""
     return and_(outbox.c.state == State.SENT, outbox.c.due_at <= now, outbox.c.protection == "sealed")
 
 
-def postpone(tx: Connection, recipient: str, until: datetime) -> None:
+def postpone_deliveries(tx: Connection, recipient: str, until: datetime) -> None:
     """Let everything for an authority that did not answer wait: it is down for all of them."""
     mine = and_(outbox.c.recipient == recipient, outbox.c.state == State.QUEUED, outbox.c.due_at < until)
     tx.execute(update(outbox).where(mine).values(due_at=until))
 
 
-def _in_its_turn(now: datetime) -> ColumnElement[datetime]:
-    """Due at once, in the order of queueing; never later than now, though it may have been queued under a false time."""
+def _due_in_turn(now: datetime) -> ColumnElement[datetime]:
+    """Build the time at which it is due at once, in the order of queueing; never later than now."""
     return either((outbox.c.queued_at < now, outbox.c.queued_at), else_=literal(now, Instant))
 
 
-def release(tx: Connection, now: datetime, recipient: str | None = None) -> int:
-    """Make everything that waits due at once, and take up again what was given up (an operator's act): how many."""
+def release_deliveries(tx: Connection, now: datetime, recipient: str | None = None) -> int:
+    """Make due at once what waits, and what was given up (an operator's act); return how many."""
     open_ones = outbox.c.state.in_((State.QUEUED, State.FAILED))
     mine = open_ones if recipient is None else and_(open_ones, outbox.c.recipient == recipient)
     again = (
         update(outbox)
         .where(mine)
-        .values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
+        .values(state=State.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
     )
     return tx.execute(again).rowcount
 
 
-def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
+def release_delivery(tx: Connection, now: datetime, message_id: str) -> bool:
     """Make one message due at once, whether it waits, was given up, or its receipt alone is missing; False where it is none of
     these, or is being tried.
     """
@@ -449,15 +455,15 @@ def release_one(tx: Connection, now: datetime, message_id: str) -> bool:
     free = or_(outbox.c.claimed_until.is_(None), ~held)
     mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
     again = update(outbox).where(mine)
-    now_due = again.values(state=State.QUEUED, state_at=now, due_at=_in_its_turn(now), claimed_until=None)
+    now_due = again.values(state=State.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
     if tx.execute(now_due).rowcount == 1:
         return True
     said = and_(outbox.c.state.in_((State.ACKNOWLEDGED, State.PASSED_ON)), outbox.c.protection == "sealed", free)
     recipient = tx.scalar(select(outbox.c.recipient).where(outbox.c.message_id == message_id, said))
-    return recipient is not None and ask_receipt(tx, message_id, recipient, now)
+    return recipient is not None and request_receipt(tx, message_id, recipient, now)
 
 
-def advance(
+def advance_delivery(
     tx: Connection,
     now: datetime,
     message_id: str,
@@ -467,7 +473,7 @@ def advance(
     reason: str | None = None,
     cause: str | None = None,
 ) -> bool:
-    """Move a delivery to that authority on because a person said so; False where that is not legal, or it is not ours.
+    """Move a delivery on because a person said so; return False where that is not legal, or it is not ours.
 
     `cause` says why it stands so then, as `core.causes` has it.
     """
@@ -481,45 +487,45 @@ def advance(
     return tx.execute(change).rowcount == 1
 
 
-def keep_back(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str, cause: str) -> None:
+def withdraw_unsent(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str, cause: str) -> None:
     """Withdraw those of these that have never left: nobody knows of them."""
     mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == State.QUEUED, outbox.c.attempts == 0)
     tx.execute(update(outbox).where(mine).values(state=State.WITHDRAWN, state_at=now, reason=reason, cause=cause))
 
 
-def get(tx: Connection, message_id: str) -> Delivery:
-    """One delivery. Raises NotFound."""
+def get_delivery(tx: Connection, message_id: str) -> Delivery:
+    """Return one delivery. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
     if row is None:
         raise NotFound("outbox.not-found")
-    return _delivery(row)
+    return _read_delivery(row)
 
 
-def several(tx: Connection, message_ids: Sequence[str]) -> list[Delivery]:
-    """Those deliveries that have these ids, a page of them."""
-    return [_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(message_ids)))]
+def list_deliveries_by_id(tx: Connection, message_ids: Sequence[str]) -> list[Delivery]:
+    """List those deliveries that have these ids, a page of them."""
+    return [_read_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(message_ids)))]
 
 
-def sealed(tx: Connection, message_id: str) -> bytes:
-    """The sealed message as it went out."""
+def get_sealed_notice(tx: Connection, message_id: str) -> bytes:
+    """Return the sealed message as it went out."""
     return bytes(tx.scalars(select(outbox_contents.c.sealed).where(outbox_contents.c.message_id == message_id)).one())
 
 
-def locked(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
-    """The data key (None when destroyed) and the content of our own copy."""
-    kept = outbox_contents.c
-    row = tx.execute(select(kept.data_key, kept.content).where(kept.message_id == message_id)).one()
+def get_locked_notice(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
+    """Return the data key (None when destroyed) and the content of our own copy."""
+    contents = outbox_contents.c
+    row = tx.execute(select(contents.data_key, contents.content).where(contents.message_id == message_id)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def all_locked(tx: Connection, message_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
-    """The same of all of these, a page of them."""
-    kept = outbox_contents.c
-    query = select(kept.message_id, kept.data_key, kept.content).where(kept.message_id.in_(message_ids))
+def list_locked_notices(tx: Connection, message_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
+    """Return the data keys and contents of our copies of all of these, a page of them."""
+    contents = outbox_contents.c
+    query = select(contents.message_id, contents.data_key, contents.content).where(contents.message_id.in_(message_ids))
     return {r.message_id: (r.data_key and bytes(r.data_key), bytes(r.content)) for r in tx.execute(query)}
 
 
-def search(
+def search_outbox(
     tx: Connection,
     *,
     states: Sequence[State] = (),
@@ -527,7 +533,7 @@ def search(
     conversation_id: str | None = None,
     limit: int | None = 100,
 ) -> list[Delivery]:
-    """The newest deliveries that meet every condition given, newest first; without a `limit`, all."""
+    """List the newest deliveries that meet every condition given, newest first; without a `limit`, all."""
     query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
     if states:
         query = query.where(outbox.c.state.in_(states))
@@ -535,16 +541,16 @@ def search(
         query = query.where(outbox.c.recipient == recipient)
     if conversation_id is not None:
         query = query.where(outbox.c.conversation_id == conversation_id)
-    return [_delivery(row) for row in tx.execute(query)]
+    return [_read_delivery(row) for row in tx.execute(query)]
 
 
-def owing(tx: Connection, states: Sequence[State]) -> list[Owing]:
-    """All that stand so, in no order, without tests: there may be thousands, of which little is asked."""
+def list_owed_deliveries(tx: Connection, states: Sequence[State]) -> list[OwedDelivery]:
+    """List all that stand so, in no order, without tests: there may be thousands, of which little is asked."""
     query = select(*_OWING).where(outbox.c.state.in_(states), outbox.c.test.is_(False))
-    return [Owing._make((*said, State(state))) for *said, state in tx.execute(query).all()]
+    return [OwedDelivery._make((*values, State(state))) for *values, state in tx.execute(query).all()]
 
 
-def page(
+def list_delivery_page(
     tx: Connection,
     *,
     kinds: Sequence[str] = (),
@@ -554,7 +560,7 @@ def page(
     before: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[Delivery]:
-    """The newest deliveries that meet every condition given, newest first; `before` is where the page before this one ended."""
+    """List the newest deliveries that meet every condition, newest first; `before` is where the page before ended."""
     at = (outbox.c.queued_at, outbox.c.message_id)
     query = select(*_VIEW).order_by(*(column.desc() for column in at)).limit(limit)
     for column, value in ((outbox.c.state, state), (outbox.c.recipient, recipient)):
@@ -566,59 +572,59 @@ def page(
         query = query.where(outbox.c.queued_at >= since)
     if before is not None:
         query = query.where(tuple_(*at) < before)
-    return [_delivery(row) for row in tx.execute(query)]
+    return [_read_delivery(row) for row in tx.execute(query)]
 
 
-def case_of(tx: Connection, name: str) -> list[Delivery]:
-    """All that we sent in a case, newest first, by the case's own id or that of one of its messages. Raises NotFound."""
-    found = search(tx, conversation_id=name, limit=None)
-    return found or search(tx, conversation_id=get(tx, name).conversation_id, limit=None)
+def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
+    """List all that we sent in a case, newest first, by its own id or that of one of its messages. Raises NotFound."""
+    deliveries = search_outbox(tx, conversation_id=name, limit=None)
+    return deliveries or search_outbox(tx, conversation_id=get_delivery(tx, name).conversation_id, limit=None)
 
 
-def first_of(tx: Connection, cases: Sequence[str], kinds: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """For each of these cases the id of our first message of these kinds in it, and how many authorities have one."""
+def list_first_notices(tx: Connection, cases: Sequence[str], kinds: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return for each case the id of our first message of these kinds in it, and how many authorities have one."""
     count, first = func.count(outbox.c.recipient.distinct()), func.min(outbox.c.message_id)
     mine = and_(outbox.c.conversation_id.in_(cases), outbox.c.kind.in_(kinds))
     query = select(outbox.c.conversation_id, first, count).where(mine).group_by(outbox.c.conversation_id)
     return {case: (message_id, number) for case, message_id, number in tx.execute(query)}
 
 
-def tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
-    """Every try of a delivery: at, route, ending, reason; oldest first."""
+def list_tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
+    """List every try of a delivery: at, route, ending, reason; oldest first."""
     query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)
-    found = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
-    return [dict(row._mapping) for row in found]
+    rows = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
+    return [dict(row._mapping) for row in rows]
 
 
-def last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
-    """How the last try of each of these ended, and by which route."""
+def list_last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return how the last try of each of these ended, and by which route."""
     at = attempts.c
-    query = select(at.message_id, at.route, at.ending).where(among(tx, at.message_id, message_ids))
+    query = select(at.message_id, at.route, at.ending).where(is_among(tx, at.message_id, message_ids))
     return {r.message_id: f"{r.route}: {r.ending}" for r in tx.execute(query.order_by(at.message_id, at.number)).all()}
 
 
-def oldest_open(tx: Connection) -> datetime | None:
-    """When the oldest notice that is not yet with its partner was queued."""
+def find_oldest_open(tx: Connection) -> datetime | None:
+    """Return when the oldest notice that is not yet with its partner was queued; None where there is none."""
     oldest: datetime | None = tx.scalar(select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(OPEN)))
     return oldest
 
 
-def standing(tx: Connection, states: Sequence[State]) -> list[tuple[str, State, int, datetime]]:
-    """For each authority and each of these states: how many, and when the oldest was queued. Read from one index."""
+def count_by_state(tx: Connection, states: Sequence[State]) -> list[tuple[str, State, int, datetime]]:
+    """Count for each authority and each of these states, and tell when the oldest was queued. Read from one index."""
     query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))
     rows = tx.execute(query.where(outbox.c.state.in_(states)).group_by(outbox.c.state, outbox.c.recipient))
     return [(recipient, State(state), count, oldest) for state, recipient, count, oldest in rows]
 
 
-def given_up(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
-    """Dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
+def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
+    """List dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
     order = (outbox.c.recipient, outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
     query = select(*_VIEW).where(outbox.c.state == State.FAILED).order_by(*order).limit(limit)
     if recipient is not None:
         query = query.where(outbox.c.recipient == recipient)
-    return [_delivery(row) for row in tx.execute(query)]
+    return [_read_delivery(row) for row in tx.execute(query)]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def _read_delivery(row: Row[Any]) -> Delivery:
     values = row._mapping
     return Delivery(**{**values, "state": State(values["state"])})

@@ -20,8 +20,8 @@ class Owner:
     )  # its public identity key, hex; None where a version that did not write it down made the database
 
 
-def read(tx: Connection) -> Owner | None:
-    """Whose it is; None where it holds no gateway's records. A database of before the table is asked for its audit log."""
+def find_owner(tx: Connection) -> Owner | None:
+    """Return whose database it is; None where it holds no gateway's records. Of an old one the log tells."""
     tables = inspect(tx)
     if tables.has_table(owner.name):
         row = tx.execute(select(owner.c.authority, owner.c.identity)).first()
@@ -29,15 +29,15 @@ def read(tx: Connection) -> Owner | None:
             return Owner(row.authority, row.identity)
     if not tables.has_table("audit_entries"):
         return None
-    made = tx.execute(text("SELECT about FROM audit_entries WHERE number = 0 AND act = 'gateway.made'")).first()
-    if made is not None:
-        return Owner(made.about, None)
+    first_entry = tx.execute(text("SELECT about FROM audit_entries WHERE number = 0 AND act = 'gateway.made'")).first()
+    if first_entry is not None:
+        return Owner(first_entry.about, None)
     note = tx.execute(text("SELECT note FROM audit_checkpoints ORDER BY size LIMIT 1")).first()
     return Owner(note.note.partition("\n")[0].removeprefix(ORIGIN), None) if note is not None else None
 
 
-def put(tx: Connection, authority: str, identity: bytes) -> bool:
-    """Write down, for good, whose it is; False where that stands there already."""
+def add_owner(tx: Connection, authority: str, identity: bytes) -> bool:
+    """Write down, for good, whose it is; return False where that stands there already."""
     if tx.execute(select(owner.c.number)).first() is not None:
         return False
     try:

@@ -12,7 +12,7 @@ from gateway.store.tables import witnessed
 
 
 @dataclass(frozen=True, slots=True)
-class Alarmed:
+class AlarmedCheckpoint:
     """A checkpoint that contradicts another."""
 
     authority: str
@@ -23,7 +23,7 @@ class Alarmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class CheckpointSummary:
     """How far a partner's log is known."""
 
     authority: str
@@ -34,28 +34,28 @@ class Summary:
     alarm: Alarm | None
 
 
-def largest(tx: Connection, authority: str) -> Seen | None:
-    """The largest checkpoint that counts."""
-    return _one(tx, witnessed.c.authority == authority)
+def find_largest_checkpoint(tx: Connection, authority: str) -> Seen | None:
+    """Return the largest checkpoint that counts; None where there is none."""
+    return _find_checkpoint(tx, witnessed.c.authority == authority)
 
 
-def of_size(tx: Connection, authority: str, size: int) -> Seen | None:
-    """The checkpoint of this size that counts."""
-    return _one(tx, and_(witnessed.c.authority == authority, witnessed.c.size == size))
+def find_checkpoint_of_size(tx: Connection, authority: str, size: int) -> Seen | None:
+    """Return the checkpoint of this size that counts; None where there is none."""
+    return _find_checkpoint(tx, and_(witnessed.c.authority == authority, witnessed.c.size == size))
 
 
-def _one(tx: Connection, which: ColumnElement[bool]) -> Seen | None:
+def _find_checkpoint(tx: Connection, which: ColumnElement[bool]) -> Seen | None:
     query = select(witnessed.c.size, witnessed.c.root, witnessed.c.note, witnessed.c.made_at)
     counts = and_(which, witnessed.c.ended_at.is_(None), witnessed.c.alarm.is_(None))
     row = tx.execute(query.where(counts).order_by(witnessed.c.size.desc(), witnessed.c.number.desc()).limit(1)).first()
-    return None if row is None else _seen(row._mapping)
+    return None if row is None else _read_checkpoint(row._mapping)
 
 
-def _seen(row: Mapping[Any, Any]) -> Seen:
+def _read_checkpoint(row: Mapping[Any, Any]) -> Seen:
     return Seen(row["size"], bytes(row["root"]), row["note"], row["made_at"])
 
 
-def add(
+def add_partner_checkpoint(
     tx: Connection,
     now: datetime,
     authority: str,
@@ -71,70 +71,72 @@ def add(
     tx.execute(insert(witnessed).values(**values, **marks, seen_at=now))
 
 
-def unchecked(tx: Connection, authority: str, most: int) -> list[Seen]:
-    """The largest that is checked, and after it those that are not, by size."""
+def list_unchecked(tx: Connection, authority: str, most: int) -> list[Seen]:
+    """List the largest that is checked, and after it those that are not, by size."""
     counts = and_(witnessed.c.authority == authority, witnessed.c.ended_at.is_(None), witnessed.c.alarm.is_(None))
     query = select(witnessed.c.size, witnessed.c.root, witnessed.c.note, witnessed.c.made_at).where(counts)
     by_size = (witnessed.c.size, witnessed.c.number)
-    query = query.where(witnessed.c.size >= _checked(tx, authority)).order_by(*by_size).limit(most + 1)
-    return [_seen(row._mapping) for row in tx.execute(query)]
+    query = query.where(witnessed.c.size >= _checked_size(tx, authority)).order_by(*by_size).limit(most + 1)
+    return [_read_checkpoint(row._mapping) for row in tx.execute(query)]
 
 
-def _checked(tx: Connection, authority: str) -> int:
+def _checked_size(tx: Connection, authority: str) -> int:
     mine = and_(witnessed.c.authority == authority, witnessed.c.checked_at.is_not(None), witnessed.c.ended_at.is_(None))
     return tx.scalar(select(func.max(witnessed.c.size)).where(mine)) or 0
 
 
-def checked(tx: Connection, now: datetime, authority: str, seen: Seen) -> None:
-    """It was shown to continue the one before it."""
-    tx.execute(update(witnessed).where(_is(authority, seen)).values(checked_at=now))
+def set_checked(tx: Connection, now: datetime, authority: str, seen: Seen) -> None:
+    """Note that it was shown to continue the one before it."""
+    tx.execute(update(witnessed).where(_is_checkpoint(authority, seen)).values(checked_at=now))
 
 
-def contradicts(tx: Connection, authority: str, seen: Seen, against: Seen, alarm: Alarm) -> None:
-    """It was not."""
-    tx.execute(update(witnessed).where(_is(authority, seen)).values(alarm=alarm, against=against.note))
+def set_contradicted(tx: Connection, authority: str, seen: Seen, against: Seen, alarm: Alarm) -> None:
+    """Note that it does not continue the one before it."""
+    tx.execute(update(witnessed).where(_is_checkpoint(authority, seen)).values(alarm=alarm, against=against.note))
 
 
-def _is(authority: str, seen: Seen) -> ColumnElement[bool]:
+def _is_checkpoint(authority: str, seen: Seen) -> ColumnElement[bool]:
     whose = and_(witnessed.c.authority == authority, witnessed.c.size == seen.size, witnessed.c.root == seen.root)
     return and_(whose, witnessed.c.ended_at.is_(None))
 
 
-def alarms(tx: Connection) -> list[Alarmed]:
-    """Every alarm that stands."""
-    names = [witnessed.c[name] for name in Alarmed.__dataclass_fields__]
+def list_alarms(tx: Connection) -> list[AlarmedCheckpoint]:
+    """List every alarm that stands."""
+    names = [witnessed.c[name] for name in AlarmedCheckpoint.__dataclass_fields__]
     standing = and_(witnessed.c.alarm.is_not(None), witnessed.c.ended_at.is_(None))
-    found = tx.execute(select(*names).where(standing).order_by(witnessed.c.authority, witnessed.c.number))
-    return [Alarmed(**{**row._mapping, "alarm": Alarm(row.alarm)}) for row in found]
+    rows = tx.execute(select(*names).where(standing).order_by(witnessed.c.authority, witnessed.c.number))
+    return [AlarmedCheckpoint(**{**row._mapping, "alarm": Alarm(row.alarm)}) for row in rows]
 
 
-def alarm_of(tx: Connection, authority: str) -> Alarm | None:
-    """The alarm that stands against this authority."""
+def find_alarm(tx: Connection, authority: str) -> Alarm | None:
+    """Return the alarm that stands against this authority; None where none does."""
     mine = and_(witnessed.c.authority == authority, witnessed.c.alarm.is_not(None), witnessed.c.ended_at.is_(None))
-    found = tx.scalar(select(witnessed.c.alarm).where(mine).order_by(witnessed.c.number).limit(1))
-    return None if found is None else Alarm(found)
+    alarm = tx.scalar(select(witnessed.c.alarm).where(mine).order_by(witnessed.c.number).limit(1))
+    return None if alarm is None else Alarm(alarm)
 
 
-def began_anew(tx: Connection, authority: str) -> datetime | None:
-    """When a person last accepted that its log began anew."""
+def find_restart_accepted(tx: Connection, authority: str) -> datetime | None:
+    """Return when a person last accepted that its log began anew; None where nobody did."""
     since: datetime | None = tx.scalar(select(func.max(witnessed.c.ended_at)).where(witnessed.c.authority == authority))
     return since
 
 
-def end(tx: Connection, now: datetime, authority: str) -> bool:
-    """What was seen of its log counts no more, for it began anew; False where no alarm stands."""
-    if alarm_of(tx, authority) is None:
+def end_partner_checkpoints(tx: Connection, now: datetime, authority: str) -> bool:
+    """Let what was seen of its log count no more, for it began anew; return False where no alarm stands."""
+    if find_alarm(tx, authority) is None:
         return False
     mine = and_(witnessed.c.authority == authority, witnessed.c.ended_at.is_(None))
     tx.execute(update(witnessed).where(mine).values(ended_at=now))
     return True
 
 
-def summary(tx: Connection, authority: str) -> Summary | None:
-    """How far its log is known; None where nothing was seen."""
+def summarise_checkpoints(tx: Connection, authority: str) -> CheckpointSummary | None:
+    """Return how far its log is known; None where nothing was seen."""
     standing = and_(witnessed.c.authority == authority, witnessed.c.ended_at.is_(None))
     newest = select(witnessed.c.size, witnessed.c.note, witnessed.c.seen_at).where(standing)
     row = tx.execute(newest.order_by(witnessed.c.size.desc(), witnessed.c.number.desc()).limit(1)).first()
     if row is None:
         return None
-    return Summary(authority, row.size, row.note, row.seen_at, _checked(tx, authority), alarm_of(tx, authority))
+    return CheckpointSummary(
+        authority, row.size, row.note, row.seen_at, _checked_size(tx, authority), find_alarm(tx, authority)
+    )

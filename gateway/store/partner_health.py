@@ -21,7 +21,7 @@ _at = reached.c
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class RouteReach:
     """How it stands with one partner, by one route."""
 
     authority: str
@@ -34,7 +34,7 @@ class Reached:
     code: str | None  # of its last answer, where that held no receipt: `adapters.statuses`
 
 
-def note_endings(
+def note_route_endings(
     tx: Connection,
     now: datetime,
     authority: str,
@@ -51,18 +51,20 @@ def note_endings(
             failed[route] = reason, code
     for route in sorted(worked | failed.keys()):  # in order, so that two processes cannot wait for each other
         if route in worked:
-            note_success(tx, now, authority, route, clock)
+            note_route_success(tx, now, authority, route, clock)
         else:
             reason, code = failed[route]
-            note_failure(tx, now, authority, route, reason, clock, code=code)
+            note_route_failure(tx, now, authority, route, reason, clock, code=code)
 
 
-def note_success(tx: Connection, now: datetime, authority: str, route: str, clock: timedelta | None = None) -> None:
-    """It went through."""
-    _put(tx, authority, route, {"succeeded_at": now, "failing_since": None}, clock)
+def note_route_success(
+    tx: Connection, now: datetime, authority: str, route: str, clock: timedelta | None = None
+) -> None:
+    """Note that it went through."""
+    _replace_reach(tx, authority, route, {"succeeded_at": now, "failing_since": None}, clock)
 
 
-def note_failure(
+def note_route_failure(
     tx: Connection,
     now: datetime,
     authority: str,
@@ -72,9 +74,9 @@ def note_failure(
     *,
     code: str | None = None,
 ) -> None:
-    """It did not; since when, stands from the first failure on."""
+    """Note that it did not; since when, stands from the first failure on."""
     since = {"failing_since": func.coalesce(_at.failing_since, literal(now, _at.failing_since.type))}
-    _put(
+    _replace_reach(
         tx,
         authority,
         route,
@@ -84,7 +86,7 @@ def note_failure(
     )
 
 
-def _put(
+def _replace_reach(
     tx: Connection,
     authority: str,
     route: str,
@@ -95,17 +97,17 @@ def _put(
     if clock is not None:
         seconds = int(clock.total_seconds())
         values["clock_ahead"] = max(-MOST_SKEW, min(MOST_SKEW, seconds))
-    made = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     tx.execute(
-        made(reached)
+        dialect_insert(reached)
         .values(authority=authority, route=route, **values)
         .on_conflict_do_update(index_elements=["authority", "route"], set_={**values, **(instead or {})})
     )
 
 
-def every(tx: Connection) -> dict[str, list[Reached]]:
-    """All of them, by authority."""
-    found: dict[str, list[Reached]] = {}
+def list_route_reach(tx: Connection) -> dict[str, list[RouteReach]]:
+    """Return all of them, by authority."""
+    by_authority: dict[str, list[RouteReach]] = {}
     for row in tx.execute(select(reached).order_by(_at.authority, _at.route)):
-        found.setdefault(row.authority, []).append(Reached(**row._mapping))
-    return found
+        by_authority.setdefault(row.authority, []).append(RouteReach(**row._mapping))
+    return by_authority

@@ -22,32 +22,32 @@ class Partner:
     confirmed_by: str
 
 
-def put(tx: Connection, partner: Partner) -> None:
+def replace_partner(tx: Connection, partner: Partner) -> None:
     """Keep a partner's card in place of the one before."""
     tx.execute(delete(partners).where(partners.c.authority == partner.authority))
     tx.execute(insert(partners).values({name: getattr(partner, name) for name in Partner.__dataclass_fields__}))
 
 
-def every(tx: Connection) -> list[Partner]:
-    """All partners, by authority."""
+def list_partners(tx: Connection) -> list[Partner]:
+    """List all partners, by authority."""
     return [Partner(**row._mapping) for row in tx.execute(select(partners).order_by(partners.c.authority))]
 
 
-def get(tx: Connection, authority: str) -> Partner:
-    """One partner. Raises NotFound."""
+def get_partner(tx: Connection, authority: str) -> Partner:
+    """Return one partner. Raises NotFound."""
     row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
     if row is None:
         raise NotFound("partner.not-found", authority=labels.name_authority_in_full(authority))
     return Partner(**row._mapping)
 
 
-def serials(tx: Connection) -> dict[str, int]:
-    """The serial of each partner's card: what tells whether the cards in memory are still the newest."""
+def list_card_serials(tx: Connection) -> dict[str, int]:
+    """Return the serial of each partner's card: what tells whether the cards in memory are still the newest."""
     return {row.authority: row.serial for row in tx.execute(select(partners.c.authority, partners.c.serial))}
 
 
-def confirmed(tx: Connection) -> dict[str, datetime]:
-    """When the card that we hold of each partner was confirmed."""
+def list_card_confirmations(tx: Connection) -> dict[str, datetime]:
+    """Return when the card that we hold of each partner was confirmed."""
     return {
         row.authority: row.confirmed_at for row in tx.execute(select(partners.c.authority, partners.c.confirmed_at))
     }

@@ -35,7 +35,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSession:
     """A session, as the store knows it."""
 
     digest: str
@@ -47,83 +47,83 @@ class Kept:
     pending: str | None = field(default=None, repr=False)  # what must come back from the directory
 
 
-def add(tx: Connection, person: Person) -> None:
-    """Somebody new. Raises NotAllowed where the name is taken."""
+def add_person(tx: Connection, person: Person) -> None:
+    """Add somebody new. Raises NotAllowed where the name is taken."""
     if tx.scalar(select(people.c.name).where(people.c.name == person.name)) is not None:
         raise NotAllowed("people.exists", name=person.name)
-    tx.execute(insert(people).values(_columns(person)))
+    tx.execute(insert(people).values(_person_values(person)))
 
 
-def put(tx: Connection, person: Person) -> None:
-    """Somebody who is there, as they are now."""
-    tx.execute(update(people).where(people.c.name == person.name).values(_columns(person)))
+def update_person(tx: Connection, person: Person) -> None:
+    """Store somebody who is there, as they are now."""
+    tx.execute(update(people).where(people.c.name == person.name).values(_person_values(person)))
 
 
-def find(tx: Connection, name: str) -> Person | None:
-    """Who signs in under this name. An act that changes them reads them in its own transaction."""
+def find_person(tx: Connection, name: str) -> Person | None:
+    """Return who signs in under this name, or None. An act that changes them reads them in its own transaction."""
     row = tx.execute(select(people).where(people.c.name == name)).first()
-    return _person(row) if row else None
+    return _read_person(row) if row else None
 
 
-def get(tx: Connection, name: str) -> Person:
-    """The same. Raises NotFound."""
-    found = find(tx, name)
-    if found is None:
+def get_person(tx: Connection, name: str) -> Person:
+    """Return who signs in under this name. Raises NotFound."""
+    person = find_person(tx, name)
+    if person is None:
         raise NotFound("people.not-found")
-    return found
+    return person
 
 
-def by_subject(tx: Connection, subject: str) -> Person | None:
-    """Whom the directory knows so."""
+def find_person_by_subject(tx: Connection, subject: str) -> Person | None:
+    """Return whom the directory knows so; None where there is nobody."""
     row = tx.execute(select(people).where(people.c.subject == subject)).first()
-    return _person(row) if row else None
+    return _read_person(row) if row else None
 
 
-def every(tx: Connection) -> list[Person]:
-    """Everybody, by name."""
-    return [_person(row) for row in tx.execute(select(people).order_by(people.c.name))]
+def list_people(tx: Connection) -> list[Person]:
+    """List everybody, by name."""
+    return [_read_person(row) for row in tx.execute(select(people).order_by(people.c.name))]
 
 
-def begin(tx: Connection, session: Kept) -> None:
-    """A session begins."""
-    tx.execute(insert(sessions).values(**{name: getattr(session, name) for name in Kept.__dataclass_fields__}))
+def add_session(tx: Connection, session: StoredSession) -> None:
+    """Add a session that begins."""
+    tx.execute(insert(sessions).values(**{name: getattr(session, name) for name in StoredSession.__dataclass_fields__}))
 
 
-def session(tx: Connection, digest: str) -> Kept | None:
-    """The session of which this is the digest."""
+def find_session(tx: Connection, digest: str) -> StoredSession | None:
+    """Return the session of which this is the digest; None where there is none."""
     row = tx.execute(select(sessions).where(sessions.c.digest == digest)).first()
-    return Kept(**row._mapping) if row else None
+    return StoredSession(**row._mapping) if row else None
 
 
-def sessions_of(tx: Connection, name: str) -> Sequence[Kept]:
-    """Every session of a person, the newest first."""
-    found = tx.execute(select(sessions).where(sessions.c.person == name).order_by(sessions.c.begun_at.desc()))
-    return [Kept(**row._mapping) for row in found]
+def list_sessions(tx: Connection, name: str) -> Sequence[StoredSession]:
+    """List every session of a person, the newest first."""
+    rows = tx.execute(select(sessions).where(sessions.c.person == name).order_by(sessions.c.begun_at.desc()))
+    return [StoredSession(**row._mapping) for row in rows]
 
 
-def touch(tx: Connection, digest: str, now: datetime) -> None:
-    """It was used just now."""
+def touch_session(tx: Connection, digest: str, now: datetime) -> None:
+    """Note that a session was used just now."""
     tx.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))
 
 
-def end(tx: Connection, digest: str) -> None:
-    """It counts no more."""
+def delete_session(tx: Connection, digest: str) -> None:
+    """Delete a session: it counts no more."""
     tx.execute(delete(sessions).where(sessions.c.digest == digest))
 
 
-def end_all(tx: Connection, name: str, *, but: str = "") -> int:
-    """None of a person's sessions counts any more, but for one perhaps: how many ended."""
+def delete_sessions(tx: Connection, name: str, *, but: str = "") -> int:
+    """Delete all of a person's sessions, but for one perhaps; return how many."""
     mine = (sessions.c.person == name) & (sessions.c.digest != but)
     return tx.execute(delete(sessions).where(mine)).rowcount
 
 
-def forget(tx: Connection, begun_before: datetime) -> None:
-    """Sessions that began before this are over, and their rows go."""
+def delete_old_sessions(tx: Connection, begun_before: datetime) -> None:
+    """Delete the sessions that began before this."""
     tx.execute(delete(sessions).where(sessions.c.begun_at < begun_before))
 
 
-def forget_on_the_way(tx: Connection, stage: str, *, begun_before: datetime, most: int) -> None:
-    """Sessions at this stage that began before then go, and the oldest where there would be more than `most`."""
+def delete_pending_sessions(tx: Connection, stage: str, *, begun_before: datetime, most: int) -> None:
+    """Delete the sessions at this stage that began before then, and the oldest where there were more than `most`."""
     mine, at = sessions.c.stage == stage, sessions.c.begun_at
     tx.execute(delete(sessions).where(mine, at < begun_before))
     too_old = tx.scalar(select(at).where(mine).order_by(at.desc()).offset(most - 1).limit(1))
@@ -131,13 +131,13 @@ def forget_on_the_way(tx: Connection, stage: str, *, begun_before: datetime, mos
         tx.execute(delete(sessions).where(mine, at <= too_old))
 
 
-def _columns(person: Person) -> dict[str, Any]:
-    said = {name: getattr(person, name) for name in Person.__dataclass_fields__}
-    return said | {"roles": " ".join(sorted(person.roles))}
+def _person_values(person: Person) -> dict[str, Any]:
+    values = {name: getattr(person, name) for name in Person.__dataclass_fields__}
+    return values | {"roles": " ".join(sorted(person.roles))}
 
 
-def _person(row: Row[Any]) -> Person:
-    said = dict(row._mapping)
-    known = frozenset(Role(one) for one in said["roles"].split())
-    parts = {name: bytes(said[name]) if said[name] is not None else None for name in ("code_key", "code_secret")}
-    return Person(**{**said, **parts, "roles": known})
+def _read_person(row: Row[Any]) -> Person:
+    values = dict(row._mapping)
+    known = frozenset(Role(role) for role in values["roles"].split())
+    parts = {name: bytes(values[name]) if values[name] is not None else None for name in ("code_key", "code_secret")}
+    return Person(**{**values, **parts, "roles": known})

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.database import among
+from gateway.store.database import is_among
 from gateway.store.tables import chased
 
 REMINDED, ESCALATED = "reminded", "escalated"
@@ -25,21 +25,21 @@ class Chase:
     told_at: datetime | None = None
 
 
-def add(tx: Connection, chase: Chase) -> bool:
-    """Keep one; False where there is one for the same reason."""
+def add_reminder(tx: Connection, chase: Chase) -> bool:
+    """Add a reminder or an escalation; return False where there is one for the same reason."""
     on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {name: getattr(chase, name) for name in Chase.__dataclass_fields__}
     return tx.execute(on(chased).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
-def about(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:
-    """What was chased of these, by id, what is missing, and step."""
-    query = select(chased).where(among(tx, chased.c.message_id, message_ids))
+def list_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:
+    """Return what was chased of these notices, by id, what is missing, and step."""
+    query = select(chased).where(is_among(tx, chased.c.message_id, message_ids))
     return {(r.message_id, r.missing, r.step): Chase(**r._mapping) for r in tx.execute(query).all()}
 
 
-def told(tx: Connection, now: datetime, keys: Sequence[tuple[str, str]]) -> None:
-    """The service manager was told of these, by id and what is missing."""
+def set_escalations_told(tx: Connection, now: datetime, keys: Sequence[tuple[str, str]]) -> None:
+    """Note that the service manager was told of these, by id and what is missing."""
     for message_id, missing in keys:
         mine = and_(chased.c.message_id == message_id, chased.c.missing == missing, chased.c.step == ESCALATED)
         tx.execute(update(chased).where(mine).values(told_at=now))

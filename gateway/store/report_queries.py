@@ -18,7 +18,7 @@ TAKEN_BACK = (State.WITHDRAWN, Standing.WITHDRAWN, Standing.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ReportedNotice:
     """A notice that stands: neither taken back nor corrected by another."""
 
     direction: Direction
@@ -35,7 +35,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReportedReply:
     """A reply to a notice: theirs to ours as it came, ours to theirs as it was queued."""
 
     answers: str
@@ -45,85 +45,95 @@ class Reply:
     at: datetime
 
 
-def notices(tx: Connection, since: datetime, until: datetime) -> list[Notice]:
-    """Every notice that was sent or received in the period, the oldest first."""
-    ours = select(outbox).where(_sent(since, until)).order_by(outbox.c.queued_at, outbox.c.message_id)
-    theirs = select(inbox).where(_came(since, until)).order_by(inbox.c.received_at, inbox.c.message_id)
-    found = [_ours(row) for row in tx.execute(ours)]
-    return found + [_notice("received", row.sender, row, row.received_at, True) for row in tx.execute(theirs)]
+def list_period_notices(tx: Connection, since: datetime, until: datetime) -> list[ReportedNotice]:
+    """List every notice that was sent or received in the period, the oldest first."""
+    ours = select(outbox).where(_is_sent_between(since, until)).order_by(outbox.c.queued_at, outbox.c.message_id)
+    theirs = select(inbox).where(_is_received_between(since, until)).order_by(inbox.c.received_at, inbox.c.message_id)
+    our_notices = [_read_our_notice(row) for row in tx.execute(ours)]
+    return our_notices + [
+        _build_notice("received", row.sender, row, row.received_at, True) for row in tx.execute(theirs)
+    ]
 
 
-def their_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[Reply]:
-    """What came in answer to the notices that we sent in the period, the oldest first."""
+def list_their_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:
+    """Yield what came in answer to the notices that we sent in the period, the oldest first."""
     answers = and_(
         inbox.c.in_reply_to == outbox.c.message_id,
         inbox.c.sender == outbox.c.recipient,
         inbox.c.misfit.is_(None),
     )
     query = select(inbox.c.in_reply_to, inbox.c.sender, inbox.c.message_id, inbox.c.kind, inbox.c.received_at)
-    joined = query.join_from(outbox, inbox, answers).where(_sent(since, until))
-    return _replies(tx, joined.order_by(inbox.c.received_at, inbox.c.message_id))
+    joined = query.join_from(outbox, inbox, answers).where(_is_sent_between(since, until))
+    return _read_replies(tx, joined.order_by(inbox.c.received_at, inbox.c.message_id))
 
 
-def our_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[Reply]:
-    """What we answered to the notices that came in the period, the oldest first."""
+def list_our_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:
+    """Yield what we answered to the notices that came in the period, the oldest first."""
     answers = and_(
         outbox.c.conversation_id == inbox.c.conversation_id,  # by which the index finds it
         outbox.c.in_reply_to == inbox.c.message_id,
         outbox.c.recipient == inbox.c.sender,
     )
     query = select(outbox.c.in_reply_to, outbox.c.recipient, outbox.c.message_id, outbox.c.kind, outbox.c.queued_at)
-    joined = query.join_from(inbox, outbox, answers).where(_came(since, until))
-    return _replies(tx, joined.order_by(outbox.c.queued_at, outbox.c.message_id))
+    joined = query.join_from(inbox, outbox, answers).where(_is_received_between(since, until))
+    return _read_replies(tx, joined.order_by(outbox.c.queued_at, outbox.c.message_id))
 
 
-def receipted(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
-    """When we had the first accepting receipt for each notice that we sent in the period."""
+def list_first_receipts(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
+    """Return when we had the first accepting receipt for each notice that we sent in the period."""
     theirs = and_(
         receipts.c.message_id == outbox.c.message_id,
         receipts.c.issuer == outbox.c.recipient,
         receipts.c.result == "accepted",
     )
     query = select(receipts.c.message_id, receipts.c.at).join_from(outbox, receipts, theirs)
-    found = tx.execute(query.where(_sent(since, until)).order_by(receipts.c.number.desc()))
-    return {row.message_id: row.at for row in found}
+    rows = tx.execute(query.where(_is_sent_between(since, until)).order_by(receipts.c.number.desc()))
+    return {row.message_id: row.at for row in rows}
 
 
-def letters_answered(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
-    """When the mail came in which an officer read that each letter of the period was accepted: a weaker word than a signed one."""
+def list_answered_letters(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
+    """Return when the mail came in which an officer read that each letter of the period was accepted: a weaker word."""
     mine = and_(
         mail_replies.c.message_id == outbox.c.message_id,
         mail_replies.c.stage == Stage.JUDGED,
         mail_replies.c.judgement == Judgement.ACCEPTED,
     )
     query = select(mail_replies.c.message_id, mail_replies.c.came_at).join_from(outbox, mail_replies, mine)
-    found = tx.execute(query.where(_sent(since, until)).order_by(mail_replies.c.number.desc()))
-    return {row.message_id: row.came_at for row in found}
+    rows = tx.execute(query.where(_is_sent_between(since, until)).order_by(mail_replies.c.number.desc()))
+    return {row.message_id: row.came_at for row in rows}
 
 
-def _sent(since: datetime, until: datetime) -> ColumnElement[bool]:
+def _is_sent_between(since: datetime, until: datetime) -> ColumnElement[bool]:
     mine = outbox.c
-    return and_(mine.queued_at >= since, mine.queued_at < until, mine.test.is_(False), _stand(mine.kind, mine.state))
-
-
-def _came(since: datetime, until: datetime) -> ColumnElement[bool]:
-    mine = inbox.c
     return and_(
-        mine.received_at >= since, mine.received_at < until, mine.test.is_(False), _stand(mine.kind, mine.state)
+        mine.queued_at >= since,
+        mine.queued_at < until,
+        mine.test.is_(False),
+        _is_standing_notice(mine.kind, mine.state),
     )
 
 
-def _stand(kind: ColumnElement[str], state: ColumnElement[str]) -> ColumnElement[bool]:
+def _is_received_between(since: datetime, until: datetime) -> ColumnElement[bool]:
+    mine = inbox.c
+    return and_(
+        mine.received_at >= since,
+        mine.received_at < until,
+        mine.test.is_(False),
+        _is_standing_notice(mine.kind, mine.state),
+    )
+
+
+def _is_standing_notice(kind: ColumnElement[str], state: ColumnElement[str]) -> ColumnElement[bool]:
     return and_(kind.in_(OPENS_A_CASE), state.not_in(TAKEN_BACK))
 
 
-def _ours(row: Row[Any]) -> Notice:
-    made = _notice("sent", row.recipient, row, row.queued_at, row.protection == "sealed")
-    return replace(made, handed_over_at=row.handed_over_at)
+def _read_our_notice(row: Row[Any]) -> ReportedNotice:
+    reported = _build_notice("sent", row.recipient, row, row.queued_at, row.protection == "sealed")
+    return replace(reported, handed_over_at=row.handed_over_at)
 
 
-def _notice(direction: Direction, partner: str, row: Row[Any], at: datetime, sealed: bool) -> Notice:
-    return Notice(
+def _build_notice(direction: Direction, partner: str, row: Row[Any], at: datetime, sealed: bool) -> ReportedNotice:
+    return ReportedNotice(
         direction=direction,
         partner=partner,
         message_id=row.message_id,
@@ -137,5 +147,5 @@ def _notice(direction: Direction, partner: str, row: Row[Any], at: datetime, sea
     )
 
 
-def _replies(tx: Connection, query: Select[Any]) -> Iterator[Reply]:
-    return (Reply(*row) for row in tx.execute(query))
+def _read_replies(tx: Connection, query: Select[Any]) -> Iterator[ReportedReply]:
+    return (ReportedReply(*row) for row in tx.execute(query))

@@ -15,34 +15,34 @@ _VIEW = [reviews.c[name] for name in _COLUMNS]
 _later = reviews.alias("later")
 
 
-def add(tx: Connection, act: Act) -> None:
-    """Keep one act."""
+def add_review_act(tx: Connection, act: Act) -> None:
+    """Add one act."""
     tx.execute(insert(reviews), [{name: getattr(act, name) for name in _COLUMNS}])
 
 
-def begin(tx: Connection, now: datetime, cases: Collection[str], by: str) -> None:
+def begin_reviews(tx: Connection, now: datetime, cases: Collection[str], by: str) -> None:
     """Put these cases under review, as far as they are under none."""
     under = {
-        act.conversation_id for act in _acts(tx, _since_the_last_end().where(reviews.c.conversation_id.in_(cases)))
+        act.conversation_id for act in _read_acts(tx, _select_since_end().where(reviews.c.conversation_id.in_(cases)))
     }
     for case in dict.fromkeys(cases):
         if case not in under:
-            add(tx, Act(case, now, Kind.BEGAN, by))
+            add_review_act(tx, Act(case, now, Kind.BEGAN, by))
 
 
-def of_case(tx: Connection, conversation_id: str) -> list[Act]:
-    """Every act in the review of a case, oldest first."""
+def list_review_acts(tx: Connection, conversation_id: str) -> list[Act]:
+    """List every act in the review of a case, oldest first."""
     mine = select(*_VIEW).where(reviews.c.conversation_id == conversation_id).order_by(reviews.c.number)
-    return _acts(tx, mine)
+    return _read_acts(tx, mine)
 
 
-def open_ones(tx: Connection) -> list[list[Act]]:
-    """For each case that is under review its acts since that began, oldest first."""
-    acts = _acts(tx, _since_the_last_end().order_by(reviews.c.conversation_id, reviews.c.number))
+def list_open_reviews(tx: Connection) -> list[list[Act]]:
+    """List for each case that is under review its acts since that began, oldest first."""
+    acts = _read_acts(tx, _select_since_end().order_by(reviews.c.conversation_id, reviews.c.number))
     return [list(those) for _, those in groupby(acts, key=lambda act: act.conversation_id)]
 
 
-def _since_the_last_end() -> Select[Any]:
+def _select_since_end() -> Select[Any]:
     ended = select(_later.c.number).where(
         _later.c.conversation_id == reviews.c.conversation_id,
         _later.c.kind == Kind.ENDED,
@@ -51,5 +51,5 @@ def _since_the_last_end() -> Select[Any]:
     return select(*_VIEW).where(~ended.exists())
 
 
-def _acts(tx: Connection, query: Select[Any]) -> list[Act]:
+def _read_acts(tx: Connection, query: Select[Any]) -> list[Act]:
     return [Act(**{**row._mapping, "kind": Kind(row.kind)}) for row in tx.execute(query)]

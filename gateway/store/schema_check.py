@@ -33,7 +33,7 @@ MORE = {  # what somebody else put there
 }
 
 
-class Harm(Enum):
+class DifferenceHarm(Enum):
     """What a difference does."""
 
     NONE = "there is more than there should be"
@@ -42,44 +42,48 @@ class Harm(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SchemaDifference:
     """One thing in which a database is not as this version made it."""
 
     says: str
-    harm: Harm
+    harm: DifferenceHarm
 
 
-def differences(tx: Connection) -> list[Difference]:
-    """Every difference between the database and the tables of this version, each named; none: it has their shape."""
+def list_schema_differences(tx: Connection) -> list[SchemaDifference]:
+    """List every difference between the database and the tables of this version; none: it has their shape."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLite cannot tell of an index over an expression
-        found = compare_metadata(MigrationContext.configure(tx), metadata)
-    told = [one for each in found for one in _told(each)]
-    return told + [
-        Difference(f"the table {table} can be changed, and must not be", Harm.WEAKENS) for table in _unguarded(tx)
+        changes = compare_metadata(MigrationContext.configure(tx), metadata)
+    named_differences = [difference for each in changes for difference in _describe_change(each)]
+    return named_differences + [
+        SchemaDifference(f"the table {table} can be changed, and must not be", DifferenceHarm.WEAKENS)
+        for table in _unguarded_tables(tx)
     ]
 
 
-def _told(found: Any) -> Iterator[Difference]:
-    if isinstance(found, list):
-        for one in found:
-            yield from _told(one)
+def _describe_change(change: Any) -> Iterator[SchemaDifference]:
+    if isinstance(change, list):
+        for part in change:
+            yield from _describe_change(part)
         return
-    what, *about = found
-    says = (BREAKING | WEAKENING | MORE).get(what, "{} is another than it should be").format(_name(about))
-    yield Difference(says, Harm.NONE if what in MORE else Harm.BREAKS if what in BREAKING else Harm.WEAKENS)
+    what, *about = change
+    says = (BREAKING | WEAKENING | MORE).get(what, "{} is another than it should be").format(_format_name(about))
+    yield SchemaDifference(
+        says,
+        DifferenceHarm.NONE if what in MORE else DifferenceHarm.BREAKS if what in BREAKING else DifferenceHarm.WEAKENS,
+    )
 
 
-def _name(about: list[Any]) -> str:
-    """Of a table, an index or a constraint alone, or of a column with its table."""
+def _format_name(about: list[Any]) -> str:
+    """Format the name of a table, an index or a constraint alone, or of a column with its table."""
     if len(about) == 1:
         return str(about[0].name)
     _, table, column, *_ = about
     return f"{table}.{getattr(column, 'name', column)}"
 
 
-def _unguarded(tx: Connection) -> list[str]:
-    """The tables that are only appended to, and of which the database no longer sees to that."""
+def _unguarded_tables(tx: Connection) -> list[str]:
+    """Return the tables that are only appended to, and of which the database no longer sees to that."""
     if tx.dialect.name == "sqlite":
         there = set(tx.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
         return [table for table in APPEND_ONLY if not {f"{table}_no_update", f"{table}_no_delete"} <= there]

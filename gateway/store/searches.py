@@ -17,7 +17,7 @@ from gateway.store.tables import matches, searches
 OVER = 2**62  # beyond every load
 
 
-class Found(StrEnum):
+class MatchState(StrEnum):
     """What our index says to a search."""
 
     NEW = "new"  # it was not asked yet
@@ -28,29 +28,29 @@ class Found(StrEnum):
     ENDED = "ended"  # answered by a person, or taken back by its sender
 
 
-OPEN = (Found.NEW, Found.MATCHED, Found.PERSON, Found.NONE)
-FOR_PEOPLE = (Found.MATCHED, Found.PERSON)
+OPEN = (MatchState.NEW, MatchState.MATCHED, MatchState.PERSON, MatchState.NONE)
+FOR_PEOPLE = (MatchState.MATCHED, MatchState.PERSON)
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class ReceivedSearch:
     """A search as it stands."""
 
     sender: str
     message_id: str
     kind: str
     came_at: datetime
-    state: Found
+    state: MatchState
     state_at: datetime
 
     @property
     def name(self) -> MessageName:
-        """What it is named by, everywhere."""
+        """Return the name by which it is called, everywhere."""
         return MessageName(self.sender, self.message_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Possible:
+class PossibleMatch:
     """A child of ours who may be the one, locked."""
 
     rank: int
@@ -60,35 +60,40 @@ class Possible:
     content: bytes
 
 
-_VIEW = [searches.c[name] for name in Search.__dataclass_fields__]
+_VIEW = [searches.c[name] for name in ReceivedSearch.__dataclass_fields__]
 _at = searches.c
 
 
-def note(tx: Connection, now: datetime, came: Sequence[tuple[str, str, str]]) -> None:
+def add_searches(tx: Connection, now: datetime, came: Sequence[tuple[str, str, str]]) -> None:
     """Note that these (sender, id, kind) came, and are to be matched."""
     if came:
-        fresh = {"came_at": now, "state": Found.NEW, "state_at": now, "load": 0}
-        rows = [{"sender": sender, "message_id": one, "kind": kind} | fresh for sender, one, kind in came]
+        fresh = {"came_at": now, "state": MatchState.NEW, "state_at": now, "load": 0}
+        rows = [{"sender": sender, "message_id": message_id, "kind": kind} | fresh for sender, message_id, kind in came]
         tx.execute(insert(searches), rows)
 
 
-def due(tx: Connection, load: int, limit: int) -> list[Search]:
-    """Those that were not matched against this load, the oldest load first."""
+def list_searches_due(tx: Connection, load: int, limit: int) -> list[ReceivedSearch]:
+    """List those that were not matched against this load, the oldest load first."""
     query = select(*_VIEW).where(_at.load < load).order_by(_at.load, _at.came_at, _at.message_id).limit(limit)
-    return [_search(row) for row in tx.execute(query)]
+    return [_read_search(row) for row in tx.execute(query)]
 
 
-def set_found(
-    tx: Connection, now: datetime, search: Search, load: int, state: Found, possible: Sequence[Possible]
+def set_matches(
+    tx: Connection,
+    now: datetime,
+    search: ReceivedSearch,
+    load: int,
+    state: MatchState,
+    possible: Sequence[PossibleMatch],
 ) -> bool:
-    """Keep what this load says to it; False where the search has ended."""
-    mine = (*_one(search.sender, search.message_id), _at.state.in_(OPEN))
+    """Keep what this load says to it; return False where the search has ended."""
+    mine = (*_is_search_named(search.sender, search.message_id), _at.state.in_(OPEN))
     values: dict[str, object] = {"load": load, "state": state}
     if state is not search.state:
         values["state_at"] = now
     if tx.execute(update(searches).where(*mine).values(values)).rowcount != 1:
         return False
-    _forget(tx, search.sender, search.message_id)
+    _delete_matches(tx, search.sender, search.message_id)
     if possible:
         of = {"sender": search.sender, "message_id": search.message_id}
         tx.execute(
@@ -96,80 +101,82 @@ def set_found(
             [
                 of
                 | {
-                    "rank": one.rank,
-                    "strength": one.strength,
-                    "reasons": " ".join(one.reasons),
-                    "data_key": one.data_key,
-                    "content": one.content,
+                    "rank": match.rank,
+                    "strength": match.strength,
+                    "reasons": " ".join(match.reasons),
+                    "data_key": match.data_key,
+                    "content": match.content,
                 }
-                for one in possible
+                for match in possible
             ],
         )
     return True
 
 
-def end(tx: Connection, now: datetime, sender: str, message_id: str) -> None:
-    """It waits for us no more: its matches go."""
-    mine = (*_one(sender, message_id), _at.state.in_(OPEN))
-    if tx.execute(update(searches).where(*mine).values(state=Found.ENDED, state_at=now, load=OVER)).rowcount:
-        _forget(tx, sender, message_id)
+def end_search(tx: Connection, now: datetime, sender: str, message_id: str) -> None:
+    """End a search that waits for us no more: its matches go."""
+    mine = (*_is_search_named(sender, message_id), _at.state.in_(OPEN))
+    if tx.execute(update(searches).where(*mine).values(state=MatchState.ENDED, state_at=now, load=OVER)).rowcount:
+        _delete_matches(tx, sender, message_id)
 
 
-def set_answered(tx: Connection, search: Search) -> None:
-    """It ended by an answer of the machine."""
-    tx.execute(update(searches).where(*_one(search.sender, search.message_id)).values(state=Found.ANSWERED))
+def set_machine_answered(tx: Connection, search: ReceivedSearch) -> None:
+    """Note that it ended by an answer of the machine."""
+    tx.execute(
+        update(searches).where(*_is_search_named(search.sender, search.message_id)).values(state=MatchState.ANSWERED)
+    )
 
 
-def _forget(tx: Connection, sender: str, message_id: str) -> None:
+def _delete_matches(tx: Connection, sender: str, message_id: str) -> None:
     tx.execute(delete(matches).where(matches.c.sender == sender, matches.c.message_id == message_id))
 
 
-def get(tx: Connection, sender: str, message_id: str) -> Search | None:
-    """One of them; None where it is no search, or was not noted, as a test is not."""
-    row = tx.execute(select(*_VIEW).where(*_one(sender, message_id))).first()
-    return None if row is None else _search(row)
+def find_search(tx: Connection, sender: str, message_id: str) -> ReceivedSearch | None:
+    """Return one of them; None where it is no search, or was not noted, as a test is not."""
+    row = tx.execute(select(*_VIEW).where(*_is_search_named(sender, message_id))).first()
+    return None if row is None else _read_search(row)
 
 
-def possible(tx: Connection, sender: str, message_id: str) -> list[Possible]:
-    """Who may be the child, the likeliest first."""
+def list_matches(tx: Connection, sender: str, message_id: str) -> list[PossibleMatch]:
+    """List who may be the child, the likeliest first."""
     mine = and_(matches.c.sender == sender, matches.c.message_id == message_id)
     query = select(matches.c.rank, matches.c.strength, matches.c.reasons, matches.c.data_key, matches.c.content).where(
         mine
     )
     return [
-        Possible(row.rank, row.strength, tuple(row.reasons.split()), bytes(row.data_key), bytes(row.content))
+        PossibleMatch(row.rank, row.strength, tuple(row.reasons.split()), bytes(row.data_key), bytes(row.content))
         for row in tx.execute(query.order_by(matches.c.rank))
     ]
 
 
-def strengths(tx: Connection, some: Sequence[Search]) -> dict[MessageName, list[int]]:
-    """The strengths of the possible matches of these, by their names, the strongest first."""
+def list_match_strengths(tx: Connection, some: Sequence[ReceivedSearch]) -> dict[MessageName, list[int]]:
+    """Return the strengths of the possible matches of these, by their names, the strongest first."""
     query = select(matches.c.sender, matches.c.message_id, matches.c.strength).order_by(matches.c.rank)
-    found: dict[MessageName, list[int]] = {}
-    for one in some:
-        mine = query.where(matches.c.sender == one.sender, matches.c.message_id == one.message_id)
-        found[one.name] = [row.strength for row in tx.execute(mine)]
-    return found
+    strengths_of: dict[MessageName, list[int]] = {}
+    for search in some:
+        mine = query.where(matches.c.sender == search.sender, matches.c.message_id == search.message_id)
+        strengths_of[search.name] = [row.strength for row in tx.execute(mine)]
+    return strengths_of
 
 
-def waiting(tx: Connection, states: Collection[Found], limit: int | None) -> list[Search]:
-    """Those in these states, the oldest first: who has waited longest has its turn."""
-    found: list[Search] = []
+def list_searches(tx: Connection, states: Collection[MatchState], limit: int | None) -> list[ReceivedSearch]:
+    """List those in these states, the oldest first: who has waited longest has its turn."""
+    waiting_searches: list[ReceivedSearch] = []
     for state in states:  # one after the other, for each is read in order from an index
         query = select(*_VIEW).where(_at.state == state).order_by(_at.came_at, _at.message_id).limit(limit)
-        found += [_search(row) for row in tx.execute(query)]
-    return sorted(found, key=lambda one: (one.came_at, one.message_id))[:limit]
+        waiting_searches += [_read_search(row) for row in tx.execute(query)]
+    return sorted(waiting_searches, key=lambda one: (one.came_at, one.message_id))[:limit]
 
 
-def count(tx: Connection, state: Found) -> tuple[int, datetime | None]:
-    """How many stand so, and since when the oldest waits."""
+def count_searches(tx: Connection, state: MatchState) -> tuple[int, datetime | None]:
+    """Count those that stand so, and tell since when the oldest waits."""
     number, oldest = tx.execute(select(func.count(), func.min(_at.came_at)).where(_at.state == state)).one()
     return number, oldest
 
 
-def _one(sender: str, message_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is_search_named(sender: str, message_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return _at.sender == sender, _at.message_id == message_id
 
 
-def _search(row: Row[Any]) -> Search:
-    return Search(**{**row._mapping, "state": Found(row.state)})
+def _read_search(row: Row[Any]) -> ReceivedSearch:
+    return ReceivedSearch(**{**row._mapping, "state": MatchState(row.state)})

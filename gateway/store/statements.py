@@ -11,44 +11,50 @@ from gateway.store.tables import inbox, outbox, receipts, statements
 from keys.statement import ROWS, Row, Window
 
 
-def sent(tx: Connection, partner: str, window: Window) -> list[Row]:
-    """One page of what we queued for it in these days, and one row more where there is another page."""
+def list_sent_rows(tx: Connection, partner: str, window: Window) -> list[Row]:
+    """List a page of what we queued for a partner in these days, and one row more where there is another page."""
     mine = outbox.c.recipient == partner, outbox.c.protection == "sealed"
     days = outbox.c.queued_at >= window.since, outbox.c.queued_at < window.until
-    return _rows(
-        tx, _page(_query(outbox).where(*mine, *days).order_by(outbox.c.queued_at, outbox.c.message_id), window)
+    return _read_rows(
+        tx,
+        _limit_to_page(
+            _select_rows(outbox).where(*mine, *days).order_by(outbox.c.queued_at, outbox.c.message_id), window
+        ),
     )
 
 
-def received(tx: Connection, partner: str, window: Window) -> list[Row]:
-    """The same of what came from it."""
+def list_received_rows(tx: Connection, partner: str, window: Window) -> list[Row]:
+    """List a page of what came from a partner in these days, and one row more where there is another page."""
     days = inbox.c.received_at >= window.since, inbox.c.received_at < window.until
-    mine = _query(inbox).where(inbox.c.sender == partner, *days)
-    return _rows(tx, _page(mine.order_by(inbox.c.received_at, inbox.c.message_id), window))
+    mine = _select_rows(inbox).where(inbox.c.sender == partner, *days)
+    return _read_rows(tx, _limit_to_page(mine.order_by(inbox.c.received_at, inbox.c.message_id), window))
 
 
-def known_sent(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Those of these that we sent to it, whenever it was."""
-    query = _query(outbox).where(outbox.c.recipient == partner)
-    found = [_rows(tx, query.where(outbox.c.message_id.in_(some))) for some in _parts(ids)]
-    return {row.message_id: row for rows in found for row in rows}
+def find_sent_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
+    """Return those of these messages that we sent to the partner, whenever it was, by id."""
+    query = _select_rows(outbox).where(outbox.c.recipient == partner)
+    parts = [_read_rows(tx, query.where(outbox.c.message_id.in_(some))) for some in _split_ids(ids)]
+    return {row.message_id: row for rows in parts for row in rows}
 
 
-def unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[str]:
-    """Those of these that we sent to it and that nobody there has signed for, as far as we hold."""
+def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[str]:
+    """Return those of these that we sent to the partner and that nobody there has signed for, as far as we hold."""
     theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
     held = exists().where(receipts.c.message_id == outbox.c.message_id, *theirs)
     query = select(outbox.c.message_id).where(outbox.c.recipient == partner, outbox.c.protection == "sealed", ~held)
     query = query.where(outbox.c.state != State.QUEUED)  # it is under way
-    return {one for some in _parts(ids) for one in tx.scalars(query.where(outbox.c.message_id.in_(some)))}
+    return {
+        message_id for some in _split_ids(ids) for message_id in tx.scalars(query.where(outbox.c.message_id.in_(some)))
+    }
 
 
-def known_received(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Those of these that we have from it, whenever they came."""
-    found = [
-        _rows(tx, _query(inbox).where(inbox.c.message_id.in_(some), inbox.c.sender == partner)) for some in _parts(ids)
+def find_received_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
+    """Return those of these messages that came from the partner, whenever they came, by id."""
+    parts = [
+        _read_rows(tx, _select_rows(inbox).where(inbox.c.message_id.in_(some), inbox.c.sender == partner))
+        for some in _split_ids(ids)
     ]
-    return {row.message_id: row for rows in found for row in rows}
+    return {row.message_id: row for rows in parts for row in rows}
 
 
 def queue_again(tx: Connection, now: datetime, message_id: str, *, sealed_since: datetime, reason: str) -> bool:
@@ -58,24 +64,24 @@ def queue_again(tx: Connection, now: datetime, message_id: str, *, sealed_since:
     return tx.execute(update(outbox).where(*still).values(change)).rowcount == 1
 
 
-def keep(tx: Connection, now: datetime, issuer: str, tokens: Sequence[str]) -> None:
+def add_statements(tx: Connection, now: datetime, issuer: str, tokens: Sequence[str]) -> None:
     """Keep a partner's statement as evidence."""
     tx.execute(insert(statements), [{"issuer": issuer, "at": now, "token": token} for token in tokens])
 
 
-def _query(table: Table) -> Select[Any]:
+def _select_rows(table: Table) -> Select[Any]:
     at = table.c
     case = func.coalesce(at.said_case, at.conversation_id)
     return select(at.message_id, at.kind, case, at.digest, at.state, at.state_at)
 
 
-def _page(query: Select[Any], window: Window) -> Select[Any]:
+def _limit_to_page(query: Select[Any], window: Window) -> Select[Any]:
     return query.limit(ROWS + 1).offset(window.page * ROWS)
 
 
-def _rows(tx: Connection, query: Select[Any]) -> list[Row]:
+def _read_rows(tx: Connection, query: Select[Any]) -> list[Row]:
     return [Row(*row) for row in tx.execute(query)]
 
 
-def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+def _split_ids(ids: Sequence[str]) -> list[Sequence[str]]:
     return [ids[at : at + ROWS] for at in range(0, len(ids), ROWS)]

@@ -31,81 +31,83 @@ class Webhook:
     failed_as: str | None = None
 
 
-def add(tx: Connection, hook: Webhook) -> None:
-    """A new one."""
-    tx.execute(insert(webhooks).values(_columns(hook)))
+def add_webhook(tx: Connection, hook: Webhook) -> None:
+    """Add a webhook."""
+    tx.execute(insert(webhooks).values(_webhook_values(hook)))
 
 
-def count(tx: Connection, client: str) -> int:
-    """How many a client has."""
+def count_webhooks(tx: Connection, client: str) -> int:
+    """Count those that a client has."""
     return tx.scalar(select(func.count()).where(webhooks.c.client == client)) or 0
 
 
-def of_client(tx: Connection, client: str) -> list[Webhook]:
-    """Those of one client, the oldest first."""
-    found = tx.execute(select(webhooks).where(webhooks.c.client == client).order_by(webhooks.c.made_at, webhooks.c.id))
-    return [_webhook(row) for row in found]
+def list_client_webhooks(tx: Connection, client: str) -> list[Webhook]:
+    """List those of one client, the oldest first."""
+    rows = tx.execute(select(webhooks).where(webhooks.c.client == client).order_by(webhooks.c.made_at, webhooks.c.id))
+    return [_read_webhook(row) for row in rows]
 
 
-def every(tx: Connection) -> list[Webhook]:
-    """All, the oldest first."""
-    return [_webhook(row) for row in tx.execute(select(webhooks).order_by(webhooks.c.made_at, webhooks.c.id))]
+def list_webhooks(tx: Connection) -> list[Webhook]:
+    """List all, the oldest first."""
+    return [_read_webhook(row) for row in tx.execute(select(webhooks).order_by(webhooks.c.made_at, webhooks.c.id))]
 
 
-def remove(tx: Connection, client: str, name: str) -> None:
-    """Nothing is told there any more. Raises NotFound where the client has none of this id."""
+def delete_webhook(tx: Connection, client: str, name: str) -> None:
+    """Delete a webhook: nothing is told there any more. Raises NotFound where the client has none of this id."""
     mine = and_(webhooks.c.client == client, webhooks.c.id == name)
     if tx.execute(delete(webhooks).where(mine)).rowcount != 1:
-        raise _none()
+        raise _webhook_not_found()
 
 
-def due(tx: Connection, now: datetime) -> list[Webhook]:
-    """Those that may be told something now."""
+def list_webhooks_due(tx: Connection, now: datetime) -> list[Webhook]:
+    """List those that may be told something now."""
     live = select(api_clients.c.id).where(api_clients.c.active)
-    return [_webhook(row) for row in tx.execute(select(webhooks).where(_due(now), webhooks.c.client.in_(live)))]
+    return [
+        _read_webhook(row) for row in tx.execute(select(webhooks).where(_is_due_now(now), webhooks.c.client.in_(live)))
+    ]
 
 
-def claim(tx: Connection, hook: Webhook, now: datetime, until: datetime) -> bool:
-    """Nobody else tells this one anything until then; False where somebody else was quicker."""
-    mine = and_(_due(now), webhooks.c.id == hook.id, webhooks.c.due_at == hook.due_at)
+def claim_webhook(tx: Connection, hook: Webhook, now: datetime, until: datetime) -> bool:
+    """Claim one, so that nobody else tells it anything until then; return False where somebody else was quicker."""
+    mine = and_(_is_due_now(now), webhooks.c.id == hook.id, webhooks.c.due_at == hook.due_at)
     return tx.execute(update(webhooks).where(mine).values(due_at=until)).rowcount == 1
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+def _is_due_now(now: datetime) -> ColumnElement[bool]:
     return and_(webhooks.c.active, webhooks.c.due_at <= now)
 
 
-def told(tx: Connection, hook: Webhook, next_entry: int, due_at: datetime) -> Webhook:
-    """Everything before this entry was told."""
-    return _put(
+def set_webhook_told(tx: Connection, hook: Webhook, next_entry: int, due_at: datetime) -> Webhook:
+    """Note that everything before this entry was told."""
+    return _update_webhook(
         tx, hook, {"next_entry": next_entry, "due_at": due_at, "tries": 0, "failing_since": None, "failed_as": None}
     )
 
 
-def failed(tx: Connection, hook: Webhook, now: datetime, due_at: datetime | None, why: str) -> Webhook:
-    """It was not taken: the same again later, or nothing more until somebody looks at it."""
-    said = {"tries": hook.tries + 1, "failing_since": hook.failing_since or now, "failed_as": why[:80]}
-    return _put(tx, hook, said | ({"active": False} if due_at is None else {"due_at": due_at}))
+def set_webhook_failed(tx: Connection, hook: Webhook, now: datetime, due_at: datetime | None, why: str) -> Webhook:
+    """Note that it was not taken: the same again later, or nothing more until somebody looks at it."""
+    values = {"tries": hook.tries + 1, "failing_since": hook.failing_since or now, "failed_as": why[:80]}
+    return _update_webhook(tx, hook, values | ({"active": False} if due_at is None else {"due_at": due_at}))
 
 
-def resume(tx: Connection, name: str, now: datetime) -> None:
-    """One that was given up goes on where it stood. Raises NotFound."""
+def resume_webhook(tx: Connection, name: str, now: datetime) -> None:
+    """Let one that was given up go on where it stood. Raises NotFound."""
     again = {"active": True, "due_at": now, "tries": 0, "failing_since": None, "failed_as": None}
     if tx.execute(update(webhooks).where(webhooks.c.id == name).values(again)).rowcount != 1:
-        raise _none()
+        raise _webhook_not_found()
 
 
-def _none() -> NotFound:
+def _webhook_not_found() -> NotFound:
     return NotFound("webhook.not-found")
 
 
-def _put(tx: Connection, hook: Webhook, said: dict[str, Any]) -> Webhook:
-    tx.execute(update(webhooks).where(webhooks.c.id == hook.id).values(said))
-    return replace(hook, **said)
+def _update_webhook(tx: Connection, hook: Webhook, values: dict[str, Any]) -> Webhook:
+    tx.execute(update(webhooks).where(webhooks.c.id == hook.id).values(values))
+    return replace(hook, **values)
 
 
-def changed_by(tx: Connection, act: str, about: str | None, partner: str | None) -> list[MessageName]:
-    """The messages that this one answers, takes back or replaces; none for another act than its coming or going.
+def list_changed_messages(tx: Connection, act: str, about: str | None, partner: str | None) -> list[MessageName]:
+    """List the messages that this one answers, takes back or replaces; none for another act than its coming or going.
 
     One that is named is ours or its partner's: ids of ours are no partner's (`inbox.keep`).
     """
@@ -119,15 +121,15 @@ def changed_by(tx: Connection, act: str, about: str | None, partner: str | None)
     row = tx.execute(query).first()
     named = [message_id for message_id in (row or ()) if message_id is not None]
     ours = set(tx.scalars(select(outbox.c.message_id).where(outbox.c.message_id.in_(named))))
-    return [MessageName("" if one in ours else partner or "", one) for one in named]
+    return [MessageName("" if name in ours else partner or "", name) for name in named]
 
 
-def _columns(hook: Webhook) -> dict[str, Any]:
-    said = {name: getattr(hook, name) for name in Webhook.__dataclass_fields__}
-    return said | {"events": " ".join(hook.events)}
+def _webhook_values(hook: Webhook) -> dict[str, Any]:
+    values = {name: getattr(hook, name) for name in Webhook.__dataclass_fields__}
+    return values | {"events": " ".join(hook.events)}
 
 
-def _webhook(row: Row[Any]) -> Webhook:
-    said = dict(row._mapping)
-    parts = {name: bytes(said[name]) for name in ("data_key", "secret")}
-    return Webhook(**{**said, **parts, "events": tuple(Event(one) for one in said["events"].split())})
+def _read_webhook(row: Row[Any]) -> Webhook:
+    values = dict(row._mapping)
+    parts = {name: bytes(values[name]) for name in ("data_key", "secret")}
+    return Webhook(**{**values, **parts, "events": tuple(Event(event_name) for event_name in values["events"].split())})

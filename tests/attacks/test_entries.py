@@ -24,7 +24,7 @@ from gateway.core.permissions import Role
 from gateway.core.statement_diff import Difference, Differs
 from gateway.errors import NotAllowed
 from gateway.exchange import statements
-from gateway.exchange.receive import REFUSED_SINGLY, receive
+from gateway.exchange.receive import REFUSED_SINGLY, receive_parcels
 from gateway.exchange.statements import MOST_DIFFERENCES
 from gateway.partner_api.exchange import application
 from gateway.store import audit_log
@@ -40,7 +40,7 @@ CHANCE = random.Random(SEED)
 
 
 def noted(here: Authority, act: str) -> list[dict[str, str | int]]:
-    found = here.store.look(lambda tx: audit_log.search(tx, act=act, limit=1000))
+    found = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=1000))
     return [json.loads(one.entry).get("detail", {}) for one in found]
 
 
@@ -106,25 +106,25 @@ async def test_callers_without_a_token_write_one_entry_a_minute_however_many_the
 async def test_nobody_without_a_password_writes_more_than_an_entry_a_minute_on_the_console(
     console: Client, here: Authority
 ) -> None:
-    size = here.store.look(audit_log.head).size
+    size = here.store.look(audit_log.get_tree_head).size
     for number in range(6):
         form = {"name": f"nobody-{number}", "password": "x"}
         assert (await console.post("/sign-in", data=form)).status == 422
     for number in range(CHANCE.randint(20, 60)):
         query = {"state": str(number), "code": "x", "error": CHANCE.choice(["", "access_denied"])}
         assert (await console.get("/sign-in/answer", params=query)).status == 403
-    assert here.store.look(audit_log.head).size == size + 1
+    assert here.store.look(audit_log.get_tree_head).size == size + 1
 
 
 async def test_a_link_to_the_directorys_answer_signs_nobody_out_and_writes_nothing(
     console: Client, here: Authority
 ) -> None:
     cookies, _ = session(here, Role.CME_OFFICER)
-    size = here.store.look(audit_log.head).size
+    size = here.store.look(audit_log.get_tree_head).size
     for query in ("", "?state=x&code=y", "?error=access_denied"):
         assert (await console.get(f"/sign-in/answer{query}", cookies=cookies)).status == 403
     assert (await console.get("/account", cookies=cookies, allow_redirects=False)).status == 200
-    assert here.store.look(audit_log.head).size == size
+    assert here.store.look(audit_log.get_tree_head).size == size
 
 
 def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(here: Authority) -> None:
@@ -146,7 +146,7 @@ async def test_messages_of_a_member_that_are_refused_are_few_entries_with_a_coun
     here = world.settle("885", "Worcestershire")
     world.settle("333", "Sandwell")
     count = CHANCE.randint(REFUSED_SINGLY + 5, 90)
-    await receive(here, [f"{CHANCE.random()}".encode() for _ in range(count)], "333")
+    await receive_parcels(here, [f"{CHANCE.random()}".encode() for _ in range(count)], "333")
     assert len(noted(here, "message.refused")) == REFUSED_SINGLY
     world.now += MINUTE
     here.store.run(lambda tx: bursts.write(tx, here))
@@ -166,7 +166,7 @@ def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_pa
         there = [Row(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)]
         found = [Difference(Differs.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
         here.store.run(
-            lambda tx, found=found: statements._heal(tx, here, "333", found, [], ["a statement"])  # type: ignore[misc]
+            lambda tx, found=found: statements._heal_differences(tx, here, "333", found, [], ["a statement"])  # type: ignore[misc]
         )
         written.append(len(noted(here, "statement.difference")))
         world.now += timedelta(days=days)

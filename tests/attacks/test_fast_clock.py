@@ -10,7 +10,7 @@ import pytest
 from gateway.auditing import audit
 from gateway.core.delivery import State
 from gateway.exchange import amend
-from gateway.exchange.send import prepare_notices, queue
+from gateway.exchange.send import prepare_notices, queue_messages
 from gateway.monitoring import doctor
 from gateway.store import inbox, outbox
 from keys.trust import Trust
@@ -28,7 +28,7 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
     for _ in range(chance.randint(1, 5)):
         name = chance.choice(("transfer-notice", "whereabouts-enquiry"))
         ready = prepare_notices(here, [notice(name=name, now=here.now())], "olive")
-        await here.store.write(partial(queue, here=here, notices=ready))
+        await here.store.write(partial(queue_messages, here=here, notices=ready))
         ids.append(ready[0].message_id)
     for _ in range(chance.randint(0, 3)):  # tries that fail, under the false time
         world.wire.down.add("885")
@@ -39,14 +39,14 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
     warned = {one.name for one in doctor.examine(here) if one.result == "warn"}
     assert "clock" in warned or ahead < timedelta(minutes=10)
     if chance.random() < 0.5:
-        amend.release(here, None, "olive")
+        amend.release_all(here, None, "olive")
     for _ in range(3 if ahead > timedelta(minutes=10) else 10):  # less than a wait may be is waited for
         world.now += timedelta(minutes=1)
         await world.carry()
-    sent = here.store.look(lambda tx: outbox.several(tx, ids))
+    sent = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))
     assert {one.state for one in sent} == {State.RECEIVED}
     assert all(one.queued_at <= here.now() for one in sent)
-    came = there.store.look(lambda tx: inbox.search(tx, there.now(), limit=None))
+    came = there.store.look(lambda tx: inbox.search_inbox(tx, there.now(), limit=None))
     assert sorted(one.message_id for one in came) == sorted(ids)
     assert {one.digest for one in came} == {one.digest for one in sent}
     assert "clock" not in {one.name for one in doctor.examine(here)}
@@ -60,9 +60,9 @@ async def test_retry_of_one_means_now(tmp_path: Path) -> None:
     here, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     world.skew["333"] = timedelta(minutes=11)
     ready = prepare_notices(here, [notice(now=here.now())], "olive")
-    await here.store.write(lambda tx: queue(tx, here, ready))
+    await here.store.write(lambda tx: queue_messages(tx, here, ready))
     world.skew.clear()
-    amend.release_one(here, ready[0].message_id, "olive")
+    amend.release_notice(here, ready[0].message_id, "olive")
     await world.carry()
-    assert here.store.look(lambda tx: outbox.get(tx, ready[0].message_id)).state is State.RECEIVED
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is State.RECEIVED
     world.close()

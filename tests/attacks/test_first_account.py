@@ -51,8 +51,8 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
         data = form if door.method == "POST" else None
         answer = await fresh.request(door.method, path, data=data, allow_redirects=False)
         assert answer.status < 500, door.path
-    assert here.store.look(people.every) == []
-    made = {one.act for one in here.store.look(lambda tx: list(audit_log.entries(tx)))}
+    assert here.store.look(people.list_people) == []
+    made = {one.act for one in here.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
     flow.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")  # on the command line it goes
-    assert len(here.store.look(people.every)) == 1
+    assert len(here.store.look(people.list_people)) == 1

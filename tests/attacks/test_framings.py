@@ -22,7 +22,7 @@ from adapters.https import Https
 from adapters.route import Address, NotReached, Parcel, Receipted
 from gateway import app
 from gateway.core.delivery import State
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from keys import tls
 from tests.children import notice
 from tests.conftest import free_port
@@ -222,7 +222,7 @@ async def test_notices_are_receipted_through_a_real_proxy_that_streams_and_packs
     worcestershire.config = replace(worcestershire.config, listen=replace(worcestershire.config.listen, port=behind))
     with nginx(tmp_path / "nginx", worcestershire.config.home, listen, behind):
         async with app.running(worcestershire), app.running(sandwell):
-            sent = await send(sandwell, [notice() for _ in range(5)], by="olive")
+            sent = await send_notices(sandwell, [notice() for _ in range(5)], by="olive")
             await until(lambda: {state(sandwell, one) for one in sent} == {State.RECEIVED})
             pinned = ssl.create_default_context(cafile=str(worcestershire.config.home / "tls.pem"))
             wanted = {"Accept-Encoding": "gzip"}

@@ -189,7 +189,7 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
 
     monkeypatch.setattr(children_index, "_check", write_on)
     assert await children_index.take_in(here, folder) == 0
-    counts = here.store.look(index.current)
+    counts = here.store.look(index.find_current_load)
     assert counts
     assert counts.children == 100
     monkeypatch.undo()

@@ -18,7 +18,7 @@ from gateway.core.duties import Missing
 from gateway.core.statement_diff import Differs
 from gateway.exchange import amend, respond, statements
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.reconciliation import deadlines
 from gateway.reports.journeys import legs, past
 from gateway.store import audit_log, inbox, outbox, tables
@@ -58,8 +58,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 def queued(world: World, kind: str) -> str:
     here = world.houses["333"]
     message = notice(name=NAMES[kind], now=world.now)
-    [ready] = prepare(here, [message], "olive")
-    here.store.run(lambda tx: queue(tx, here, [ready]))
+    [ready] = prepare_messages(here, [message], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
     return ready.message_id
 
 
@@ -68,16 +68,16 @@ def answer(there: Authority, kind: str, message_id: str, chance: Random) -> Stat
     if chance.random() < 0.3:
         if kind == "TransferNotice":
             outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=OFFICER)
-            respond.conclude(there, message_id, outcome, "otto")
+            respond.send_outcome(there, message_id, outcome, "otto")
         else:
             found = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
-            respond.answer(there, message_id, found, "otto")
+            respond.answer_search(there, message_id, found, "otto")
         return State.CONCLUDED
     decision = chance.choice(["accepted", "passed-on", "rejected"])
     reason = "not-our-area" if decision == "rejected" else None
     to = "336" if decision == "passed-on" else None
     body = Acknowledgement(decision=decision, reason=reason, passed_to=to, officer=OFFICER)
-    respond.acknowledge(there, message_id, body, "otto")
+    respond.acknowledge_notice(there, message_id, body, "otto")
     return {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}[decision]
 
 
@@ -87,12 +87,12 @@ def hear(world: World) -> None:
 
 
 def held(here: Authority, message_id: str) -> int:
-    found = here.store.look(lambda tx: inbox.receipts_about(tx, message_id, issuer="885"))
+    found = here.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer="885"))
     return sum(one["issuer"] == "885" and one["result"] == "accepted" for one in found)
 
 
 def state(here: Authority, message_id: str) -> State:
-    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
 def asked(here: Authority, message_id: str) -> bool:
@@ -130,13 +130,13 @@ async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(worl
     assert {one: (state(here, one), held(here, one)) for one in expected} == {
         one: (then, 1) for one, then in expected.items()
     }
-    entries = here.store.look(lambda tx: list(audit_log.entries(tx)))
+    entries = here.store.look(lambda tx: list(audit_log.list_entries(tx)))
     assert sum(one.act == "receipt.verified" and one.about in expected for one in entries) == len(expected)
     assert not [one for one in entries if one.act in ("notice.failed", "notice.rejected")]
-    tries = {one: here.store.look(lambda tx, name=one: len(outbox.tries(tx, name))) for one in expected}  # type: ignore[misc]
+    tries = {one: here.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
     world.now += timedelta(hours=1)
     await world.carry()
-    assert tries == {one: here.store.look(lambda tx, name=one: len(outbox.tries(tx, name))) for one in expected}  # type: ignore[misc]
+    assert tries == {one: here.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
 
 
 async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_again(world: World) -> None:
@@ -172,6 +172,6 @@ async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(
     hear(world)
     waits = [one for one, then in expected.items() if then in (State.ACKNOWLEDGED, State.PASSED_ON)]
     for one in waits:
-        await asyncio.to_thread(amend.release_one, here, one, "ines")
+        await asyncio.to_thread(amend.release_notice, here, one, "ines")
     await world.carry()
     assert all(held(here, one) == 1 for one in waits)

@@ -24,7 +24,7 @@ from gateway.context import Authority
 from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
-from gateway.exchange.send import prepare
+from gateway.exchange.send import prepare_messages
 from gateway.partner_api.exchange import application
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
@@ -99,24 +99,28 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
 
 def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
     sandwell, _, host = three
-    [good] = prepare(sandwell, [notice()], "olive")
+    [good] = prepare_messages(sandwell, [notice()], "olive")
     said = {"audience": "333", "message_id": good.message_id, "sha256": good.digest, "codes": (), "checkpoint": None}
     given = receipt.issue(**said, ring=host.ring, now=host.now()).encode()  # type: ignore[arg-type]
     old = [b"\x01" * 12_000_000, good.sealed, b"plain\nwords", given, b"\xff", b""]
     for kind in get_args(mailboxes.Kind):
         for number, content in enumerate(old):
-            held = mailboxes.Held("885", kind, f"333-{number:064x}", "333", content, host.now())
-            host.store.run(lambda tx, h=held: mailboxes.put(tx, h))  # type: ignore[misc]  # bound at once
+            held = mailboxes.MailboxBundle("885", kind, f"333-{number:064x}", "333", content, host.now())
+            host.store.run(lambda tx, h=held: mailboxes.add_bundle(tx, h))  # type: ignore[misc]  # bound at once
     assert len(host.store.run(lambda tx: mailbox.forget_unreadable(tx, host, "885"))) == 2 * (len(old) - 1)
-    assert [one.content for one in host.store.look(lambda tx: mailbox.hand_out(tx, "885"))] == [good.sealed]
-    assert [one.content for one in host.store.look(lambda tx: mailbox.receipts_for(tx, "885", "333"))] == [given]
+    assert [one.content for one in host.store.look(lambda tx: mailbox.list_messages_to_fetch(tx, "885"))] == [
+        good.sealed
+    ]
+    assert [one.content for one in host.store.look(lambda tx: mailbox.list_receipts_to_fetch(tx, "885", "333"))] == [
+        given
+    ]
 
 
 async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three: Three) -> None:
     sandwell, _, host = three
     old = bearer.issue("885", ring=sandwell.ring, now=sandwell.now())
     other = bearer.issue("332", ring=sandwell.ring, now=sandwell.now())
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     async with app.running(replace(host, carriers={})), asking(host) as (session, base):
         for token, path, status in (
             (old, "/mailboxes/885/messages", 202),
@@ -133,9 +137,9 @@ async def test_what_is_left_is_a_sealed_message_from_its_sender_to_the_owner(thr
     chance = random.Random(SEED)
     print(f"seed {SEED}")
     carrier, address = at(sandwell, worcestershire)
-    [good] = prepare(sandwell, [notice()], "olive")
+    [good] = prepare_messages(sandwell, [notice()], "olive")
     head, _, body = good.sealed.decode().partition(".")
-    for_host = prepare(sandwell, [notice("333", host.code)], "olive")[0].sealed
+    for_host = prepare_messages(sandwell, [notice("333", host.code)], "olive")[0].sealed
     bad = [
         bytes([chance.randrange(32)]) * chance.choice((1, 1000, 1_000_000)),
         b"\x01" * 12_000_000,
@@ -153,7 +157,7 @@ async def test_what_is_left_is_a_sealed_message_from_its_sender_to_the_owner(thr
         for one in bad:
             [attempt] = await carrier.deliver(address, [Parcel("x", one)])
             assert isinstance(attempt, TryLater), one[:40]
-        assert host.store.look(lambda tx: mailboxes.size(tx, "885")) == 0
+        assert host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")) == 0
         [attempt] = await carrier.deliver(address, [Parcel(good.message_id, good.sealed)])
         assert isinstance(attempt, HandedOver)
         theirs, own = at(worcestershire, worcestershire)
@@ -170,7 +174,7 @@ async def test_one_sender_cannot_fill_a_mailbox(three: Three) -> None:
     sandwell, worcestershire, host = three
     host.config = replace(host.config, hosting=HostingSettings("885", megabytes=200))
     carrier, address = at(sandwell, worcestershire)
-    [good] = prepare(sandwell, [notice()], "olive")
+    [good] = prepare_messages(sandwell, [notice()], "olive")
     head, _, body = good.sealed.decode().partition(".")
     large = [[Parcel("x", f"{head}.{body}{letter * 900_000}".encode())] * 1 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
     async with app.running(replace(host, carriers={})):
@@ -180,18 +184,18 @@ async def test_one_sender_cannot_fill_a_mailbox(three: Three) -> None:
     taken = sum(isinstance(one, HandedOver) for one in ends)
     assert share // 905_000 - 1 <= taken <= share // 900_000
     assert ends[-1] == TryLater("their mailbox is full")
-    assert host.store.look(lambda tx: mailboxes.size(tx, "885")) <= share
+    assert host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")) <= share
 
 
 async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
     sandwell, worcestershire, host = three
     host.config = replace(host.config, hosting=HostingSettings("885", megabytes=2000))
-    [good] = prepare(sandwell, [notice()], "olive")
+    [good] = prepare_messages(sandwell, [notice()], "olive")
     head, _, body = good.sealed.decode().partition(".")
     line = f"{head}.{body}{'A' * 900_000}"
     for letter in "ABCDEF":
         content = "\n".join(f"{line}{letter * number}" for number in range(1, 17)).encode()
-        host.store.run(lambda tx, c=content: mailbox.take_in(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+        host.store.run(lambda tx, c=content: mailbox.take_in_bundle(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
     _, own = at(worcestershire, worcestershire)
     async with app.running(replace(host, carriers={})):
         names = []
@@ -209,13 +213,13 @@ async def test_what_its_owner_cannot_handle_lets_all_behind_it_pass(three: Three
     sandwell, worcestershire, host = three
     chance = random.Random(SEED)
     print(f"seed {SEED}")
-    sealed = prepare(sandwell, [notice() for _ in range(3)], "olive")
+    sealed = prepare_messages(sandwell, [notice() for _ in range(3)], "olive")
     head, _, body = sealed[0].sealed.decode().partition(".")
     for number in range(chance.randint(mailbox.BUNDLES, 4 * mailbox.BUNDLES)):
         content = f"{head}.{body}{'A' * number}".encode()
-        host.store.run(lambda tx, c=content: mailbox.take_in(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+        host.store.run(lambda tx, c=content: mailbox.take_in_bundle(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
     good = sealed[1].sealed
-    host.store.run(lambda tx: mailbox.take_in(tx, host, "885", "333", good))
+    host.store.run(lambda tx: mailbox.take_in_bundle(tx, host, "885", "333", good))
     theirs, own = at(worcestershire, worcestershire)
     async with app.running(replace(host, carriers={})):
         seen: list[bytes] = []

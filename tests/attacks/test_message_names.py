@@ -23,8 +23,8 @@ from gateway.core.message_name import MessageName, split
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Ambiguous, NotFound
 from gateway.exchange import respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.one import imports
 from gateway.settings.sections import OneSettings
 from gateway.store import inbox, outbox, transfer_files
@@ -72,19 +72,19 @@ async def arrive(houses: dict[str, Authority], codes: list[str]) -> str:
     for code in codes:
         sent = notice(code, "885")
         sent = replace(sent, header=replace(sent.header, message_id=message_id))
-        [ready] = prepare(houses[code], [sent], "olive")
-        [token] = await receive(houses["885"], [ready.sealed], code)
+        [ready] = prepare_messages(houses[code], [sent], "olive")
+        [token] = await receive_parcels(houses["885"], [ready.sealed], code)
         assert read_receipt(houses, code, token, ready.sealed).result == "accepted"
     return message_id
 
 
 def states(here: Authority) -> dict[str, Standing]:
-    return {one.sender: one.state for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+    return {one.sender: one.state for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
 
 
 def answered(here: Authority) -> list[str]:
     """To whom something was queued."""
-    return [one.recipient for one in here.store.look(lambda tx: outbox.search(tx, limit=None))]
+    return [one.recipient for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
 
 
 async def test_an_answer_goes_to_whoever_wrote_what_was_named(
@@ -94,10 +94,10 @@ async def test_an_answer_goes_to_whoever_wrote_what_was_named(
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(Ambiguous) as why:
-        respond.acknowledge(here, message_id, body, "olive")
+        respond.acknowledge_notice(here, message_id, body, "olive")
     assert all(f"{code}-{message_id}" in why.value.next_on_page for code in codes)
     assert answered(here) == []
-    respond.acknowledge(here, f"{meant}-{message_id}", body, "olive")
+    respond.acknowledge_notice(here, f"{meant}-{message_id}", body, "olive")
     assert answered(here) == [meant]
     expected = {code: Standing.REJECTED if code == meant else Standing.NEW for code in codes}
     assert states(here) == expected
@@ -108,7 +108,7 @@ async def test_no_page_acts_on_another_message_than_it_shows(
 ) -> None:
     here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    cases = {one.sender: one.conversation_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+    cases = {one.sender: one.conversation_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
     other = next(code for code in codes if code != meant)
     client: Client = TestClient(TestServer(site(here), port=here.config.console.port))
     await client.start_server()
@@ -188,8 +188,8 @@ async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     body = Acknowledgement(decision="accepted", officer=OFFICER)
     other = next(code for code in codes if code != meant)
-    respond.acknowledge(here, f"{other}-{message_id}", body, "olive")
-    case = here.store.look(lambda tx: inbox.get(tx, f"{meant}-{message_id}")).conversation_id
+    respond.acknowledge_notice(here, f"{other}-{message_id}", body, "olive")
+    case = here.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).conversation_id
     found = browse.look(here, browse.Asked(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
 
@@ -201,8 +201,8 @@ async def test_of_two_that_are_found_each_is_shown_with_its_own_sender(
     message_id, gone = await arrive(houses, codes), chance.choice(codes)
     surname = respond.read_incoming(here, f"{gone}-{message_id}", "olive")[1].body.child.surname  # type: ignore[union-attr]
     body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
-    respond.acknowledge(here, f"{gone}-{message_id}", body, "olive")
-    hits = find.find(here, surname, "olive").hits
+    respond.acknowledge_notice(here, f"{gone}-{message_id}", body, "olive")
+    hits = find.find_notices(here, surname, "olive").hits
     assert {(one.partner, one.message_id) for one in hits} == {(code, message_id) for code in codes}
     assert {one.partner for one in hits if one.state == Standing.REJECTED} == {gone}
 
@@ -215,19 +215,21 @@ async def test_a_file_for_one_is_written_for_the_notice_that_was_accepted_and_fo
     here.config = replace(here.config, one=OneSettings(import_folder=str(tmp_path / "one")))
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     accepted = Acknowledgement(decision="accepted", officer=OFFICER)
-    respond.acknowledge(here, f"{meant}-{message_id}", accepted, "olive")
+    respond.acknowledge_notice(here, f"{meant}-{message_id}", accepted, "olive")
     assert await imports.write_due(here) == 1
-    assert [one.sender for one in here.store.look(lambda tx: transfer_files.search(tx, other_than="885"))] == [meant]
+    assert [
+        one.sender for one in here.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than="885"))
+    ] == [meant]
 
 
 async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], chance: random.Random) -> None:
     here, code = houses["885"], chance.choice(sorted(SENDERS))
-    ours = prepare(here, [notice("885", code)], "olive")
-    here.store.run(lambda tx: queue(tx, here, ours))
+    ours = prepare_messages(here, [notice("885", code)], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, ours))
     theirs = notice(code, "885")
     theirs = replace(theirs, header=replace(theirs.header, message_id=ours[0].message_id))
-    [ready] = prepare(houses[code], [theirs], "olive")
-    [token] = await receive(here, [ready.sealed], code)
+    [ready] = prepare_messages(houses[code], [theirs], "olive")
+    [token] = await receive_parcels(here, [ready.sealed], code)
     said = read_receipt(houses, code, token, ready.sealed)
     assert (said.result, said.codes) == ("rejected", ("message.id-reused",))
     assert states(here) == {}
@@ -248,4 +250,4 @@ def test_nobody_is_found_under_a_name_of_nobody(houses: dict[str, Authority]) ->
     here = houses["885"]
     for name in ("333-01a20fc4-0000-7000-8000-000000000000", "01a20fc4-0000-7000-8000-000000000000", "x", "333-x"):
         with pytest.raises(NotFound):
-            here.store.look(lambda tx, name=name: inbox.get(tx, name))  # type: ignore[misc]  # bound at once
+            here.store.look(lambda tx, name=name: inbox.get_message(tx, name))  # type: ignore[misc]  # bound at once

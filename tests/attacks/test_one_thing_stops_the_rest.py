@@ -29,7 +29,7 @@ from adapters.route import (
 )
 from adapters.sftp import NOT_FINISHED, NOT_READ, Sftp
 from gateway.exchange import collect
-from gateway.exchange.receive import receive
+from gateway.exchange.receive import receive_parcels
 from gateway.monitoring import health
 from tests import mail
 from tests.conftest import free_port
@@ -357,7 +357,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
     here = world.worcestershire
     async with world.serving():
         await put_several(world, chance)
-        sound, count = receive, 0
+        sound, count = receive_parcels, 0
 
         async def stumble(*args: object) -> list[str]:
             nonlocal count
@@ -367,12 +367,12 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
             return await sound(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(collect, "receive", stumble)
-        done = await collect.collect(here, "sftp", world.own_address)
+        done = await collect.collect_from(here, "sftp", world.own_address)
         assert done == 2
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
         assert finding.sentence == f"1 since {here.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}"
         since = finding.sentence
-        await collect.collect(here, "sftp", world.own_address)
+        await collect.collect_from(here, "sftp", world.own_address)
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
         assert finding.sentence == since
         monkeypatch.setattr(deferred, "FIRST_AGAIN", 0.0)
@@ -380,7 +380,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         assert isinstance(carrier, Sftp)
         carrier._put_off.clear()
         monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1.0)
-        assert await collect.collect(here, "sftp", world.own_address) == 1
+        assert await collect.collect_from(here, "sftp", world.own_address) == 1
         assert [one for one in health.look(here).findings if one.name.startswith("left at")] == []
     await world.close()
 

@@ -100,7 +100,7 @@ def test_a_database_of_before_is_named_by_the_first_opening_with_its_own_keys(
     home_folder.rotate_keys(here.config.home, by="olive", revoke=True)
     as_before(here.store)
     home_folder.open_authority(here.config.home).store.close()
-    found = here.store.look(owner.read)
+    found = here.store.look(owner.find_owner)
     assert found == owner.Owner(here.code, here.own_card.identity.hex())
 
 

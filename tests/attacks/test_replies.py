@@ -24,8 +24,8 @@ from gateway.core.open_actions import Choice
 from gateway.core.replies import SENTENCES, Misfit
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import health
 from gateway.searches import match_incoming, search
 from gateway.store import audit_log, inbox, outbox, tables
@@ -111,28 +111,28 @@ def fresh() -> str:
 def sent(here: Authority, kind: str, to: str, conversation: str, *, test: bool = False) -> str:
     """A notice of ours, as it would have left."""
     message = written("333", kind, conversation, to=to, test=test)
-    [ready] = prepare(here, [message], "olive")
-    here.store.run(lambda tx: queue(tx, here, [ready]))
+    [ready] = prepare_messages(here, [message], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
     return ready.message_id
 
 
 def came(here: Authority, there: Authority, *messages: Message) -> list[tuple[str, ...]]:
     """They come to us in one delivery; with which codes each is refused, none if it is not."""
     sealed = [seal(there, one) for one in messages]
-    tokens = asyncio.run(receive(here, sealed, there.code))
+    tokens = asyncio.run(receive_parcels(here, sealed, there.code))
     return [codes(there, here, token, each) for token, each in zip(tokens, sealed, strict=True)]
 
 
 def stands_sent(here: Authority, message_id: str) -> State:
-    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def item(here: Authority, message: Message) -> inbox.Item:
-    return here.store.look(lambda tx: inbox.get(tx, message.header.message_id))
+def item(here: Authority, message: Message) -> inbox.InboxItem:
+    return here.store.look(lambda tx: inbox.get_message(tx, message.header.message_id))
 
 
 def standing(here: Authority, sender: str, message_id: str) -> Standing:
-    return here.store.look(lambda tx: inbox.standing(tx, sender, message_id))
+    return here.store.look(lambda tx: inbox.get_state(tx, sender, message_id))
 
 
 @dataclass(frozen=True)
@@ -239,15 +239,15 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
     elif expected == "about nothing":
         assert kept.state is Standing.ABOUT_NOTHING
         assert kept.conversation_id != conversation
-        assert "330" in sandwell.store.look(inbox.about_nothing)
+        assert "330" in sandwell.store.look(inbox.count_replies_about_nothing)
     elif expected == "task":
         assert kept.state is Standing.DOES_NOT_FIT
-        shown = case.look(sandwell, conversation, "olive")
+        shown = case.open_case(sandwell, conversation, "olive")
         assert [task.message_id for task in shown.misfits] == [kept.message_id]
         assert shown.misfits[0].choices == (Choice.PUT_ASIDE,)
         assert shown.misfits[0].why in SENTENCES.values()
         waits = sandwell.store.look(
-            lambda tx: inbox.search(tx, sandwell.now() + timedelta(hours=1), states=TASKS, limit=None)
+            lambda tx: inbox.search_inbox(tx, sandwell.now() + timedelta(hours=1), states=TASKS, limit=None)
         )
         assert kept.message_id in {task.message_id for task in waits}
     else:
@@ -303,7 +303,7 @@ def test_a_search_counts_only_answers_of_whom_it_asked(houses: Houses, kind: str
     assert {one.answer_id for one in search.look(sandwell, conversation, "olive").asked} == {None}
     assert {item(sandwell, one).misfit for one in wrong} == {Misfit.SENDER, Misfit.CASE}
     if late:
-        sandwell.store.run(lambda tx: outbox.advance(tx, sandwell.now(), asked["330"], "330", State.CONCLUDED))
+        sandwell.store.run(lambda tx: outbox.advance_delivery(tx, sandwell.now(), asked["330"], "330", State.CONCLUDED))
     right = Message(replace(written("330", "Reminder", conversation).header, in_reply_to=asked["330"]), body)
     came(sandwell, birmingham, right)
     told = {one.authority: one.answer_id for one in search.look(sandwell, conversation, "olive").asked}
@@ -367,7 +367,7 @@ def test_a_stand_down_that_names_no_notice_ends_its_senders_own_searches_in_the_
         ended = by == "885" and kind in SEARCHES
         assert item(sandwell, message).state is (Standing.CONCLUDED if ended else Standing.NEW)
     later = sandwell.now() + timedelta(hours=1)
-    known = sandwell.store.look(lambda tx: inbox.several(tx, later, [located.header.message_id]))
+    known = sandwell.store.look(lambda tx: inbox.list_messages_by_id(tx, later, [located.header.message_id]))
     if by == "885" and set(kinds) & set(SEARCHES):
         assert [one.state for one in known] == [Standing.FILED]
     elif known:
@@ -388,8 +388,8 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
     conversation = fresh()
     if opener == "333":
         first = written("333", kind, conversation, to="885")
-        [ready] = prepare(sandwell, [first], "olive")
-        sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+        [ready] = prepare_messages(sandwell, [first], "olive")
+        sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
         attacker = worcestershire
     else:
         first = written("885", kind, conversation)
@@ -402,17 +402,17 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
         body: Any = message.body
         others.append(Message(message.header, replace(body, child=replace(body.child, forename=name))))
     assert came(sandwell, attacker, *others) == [()] * len(others)
-    head = case.look(sandwell, conversation, "olive").child
+    head = case.open_case(sandwell, conversation, "olive").child
     assert head == first.body.child  # type: ignore[union-attr]  # of notices
     cases = {item(sandwell, one).conversation_id for one in others}
     assert len(cases) == 1  # one by itself, with all that they add to it
     assert conversation not in cases
     [apart] = cases
-    assert case.look(sandwell, apart, "olive").child.forename == name  # type: ignore[union-attr]  # there is one
+    assert case.open_case(sandwell, apart, "olive").child.forename == name  # type: ignore[union-attr]  # there is one
     reply = Acknowledgement(decision="accepted", officer=OFFICER)
-    answer = respond.acknowledge(sandwell, others[0].header.message_id, reply, "olive")
+    answer = respond.acknowledge_notice(sandwell, others[0].header.message_id, reply, "olive")
     assert respond.read_outgoing(sandwell, answer, "olive").header.conversation_id == conversation  # as they call it
-    assert len(case.look(sandwell, apart, "olive").notices) == len(others) + 1
+    assert len(case.open_case(sandwell, apart, "olive").notices) == len(others) + 1
 
 
 def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
@@ -425,7 +425,7 @@ def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
     right = Message(right.header, replace(right.body, child=replace(right.body.child, forename="Righty")))
     assert came(sandwell, worcestershire, wrong) == [()]
     assert came(sandwell, worcestershire, right) == [()]
-    found = case.look(sandwell, conversation, "olive").child
+    found = case.open_case(sandwell, conversation, "olive").child
     assert found
     assert found.forename == "Righty"
 
@@ -439,7 +439,7 @@ def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kin
     asked = written("885", kind, fresh())
     came(sandwell, worcestershire, asked)
     body = WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER)
-    respond.answer(sandwell, asked.header.message_id, body, "olive")
+    respond.answer_search(sandwell, asked.header.message_id, body, "olive")
     assert item(sandwell, asked).state is Standing.CONCLUDED
 
 
@@ -451,25 +451,28 @@ def test_what_may_be_answered_is_what_is_taken(houses: Houses) -> None:
         wrong = match_incoming.NO_TRACE_BY_MACHINE if kind == "TransferNotice" else None
         if wrong:
             with pytest.raises(NotAllowed, match=r"reply\.not-an-enquiry"):
-                respond.answer(sandwell, asked.header.message_id, wrong, "olive")
+                respond.answer_search(sandwell, asked.header.message_id, wrong, "olive")
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["Acknowledgement", "Outcome", "WhereaboutsResponse", "Withdrawal", "Reminder"]))
 def test_what_is_about_nothing_is_counted_for_its_sender_until_somebody_looked(houses: Houses, kind: str) -> None:
     sandwell, _, birmingham = houses
-    before = sandwell.store.look(inbox.about_nothing).get("330", (0,))[0]
+    before = sandwell.store.look(inbox.count_replies_about_nothing).get("330", (0,))[0]
     lost = written("330", kind, fresh(), in_reply_to=fresh())
     assert came(sandwell, birmingham, lost) == [()]
-    assert sandwell.store.look(inbox.about_nothing)["330"][0] == before + 1
+    assert sandwell.store.look(inbox.count_replies_about_nothing)["330"][0] == before + 1
     [partner] = [one for one in health.look(sandwell).partners if one.authority == "330"]
     assert partner.about_nothing == before + 1
-    respond.put_aside(sandwell, lost.header.message_id, "olive")
-    assert sandwell.store.look(inbox.about_nothing).get("330", (0,))[0] == before
-    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=lost.header.message_id))]
+    respond.put_reply_aside(sandwell, lost.header.message_id, "olive")
+    assert sandwell.store.look(inbox.count_replies_about_nothing).get("330", (0,))[0] == before
+    acts = [
+        one.act
+        for one in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, about=lost.header.message_id))
+    ]
     assert {"message.kept", "reply.without-effect", "reply.put-aside"} <= set(acts)
     with pytest.raises(NotAllowed, match=r"reply\.fits"):
-        respond.put_aside(sandwell, lost.header.message_id, "olive")
+        respond.put_reply_aside(sandwell, lost.header.message_id, "olive")
 
 
 def test_a_reply_to_what_we_forgot_is_a_task_in_a_case_that_we_still_know(houses: Houses) -> None:
@@ -478,7 +481,7 @@ def test_a_reply_to_what_we_forgot_is_a_task_in_a_case_that_we_still_know(houses
     sent(sandwell, "TransferNotice", "885", conversation)
     reply = written("885", "Outcome", conversation, in_reply_to=fresh())
     assert came(sandwell, worcestershire, reply) == [()]
-    [task] = case.look(sandwell, conversation, "olive").misfits
+    [task] = case.open_case(sandwell, conversation, "olive").misfits
     assert (task.message_id, task.misfit) == (reply.header.message_id, Misfit.UNKNOWN)
 
 
@@ -497,16 +500,16 @@ def test_we_put_no_notice_of_ours_into_a_case_that_another_opened(
     conversation = fresh()
     first = written("333", ours, conversation, to=to)
     if ours_first:
-        asyncio.run(send(sandwell, [first], "olive"))
+        asyncio.run(send_notices(sandwell, [first], "olive"))
     came(sandwell, worcestershire, written("885", kind, conversation))
     more = written("333", ours, conversation, to=to, sequence=2)
     if ours_first:
-        asyncio.run(send(sandwell, [more], "olive"))
+        asyncio.run(send_notices(sandwell, [more], "olive"))
     else:
         with pytest.raises(NotAllowed) as why:
-            asyncio.run(send(sandwell, [more], "olive"))
+            asyncio.run(send_notices(sandwell, [more], "olive"))
         assert why.value.code == "notice.other-case"
-        assert not sandwell.store.look(lambda tx: outbox.exists(tx, more.header.message_id))
+        assert not sandwell.store.look(lambda tx: outbox.is_queued(tx, more.header.message_id))
 
 
 def test_every_kind_of_message_is_tried() -> None:

@@ -10,8 +10,8 @@ from gateway.case_systems import webhooks
 from gateway.case_systems.clients import make as make_client
 from gateway.core.permissions import Scope
 from gateway.core.webhook_events import Event
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.world import World
 
@@ -50,8 +50,8 @@ async def test_no_webhook_id_comes_again_for_another_event(
     for _ in range(2):
         here = world.open("333")
         for _ in range(chance.randint(2, 5)):
-            [ready] = prepare(there, [notice("885", "333", now=world.now)], "otto")
-            await receive(here, [ready.sealed], "885")
+            [ready] = prepare_messages(there, [notice("885", "333", now=world.now)], "otto")
+            await receive_parcels(here, [ready.sealed], "885")
         await webhooks.tell_now(here)
         here.store.close()
         restore(backup, file)

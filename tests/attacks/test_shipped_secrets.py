@@ -32,6 +32,6 @@ def test_no_install_has_an_account_before_somebody_makes_one(tmp_path: Path) -> 
     from gateway.store import clients, people
 
     here = make(tmp_path / "333", "333", "Sandwell")
-    assert here.store.look(people.every) == []
-    assert here.store.look(clients.every) == []
+    assert here.store.look(people.list_people) == []
+    assert here.store.look(clients.list_clients) == []
     here.store.close()

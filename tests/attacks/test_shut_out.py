@@ -71,4 +71,4 @@ async def test_wrong_secrets_are_one_entry_a_minute_in_all(api: Client) -> None:
     clients.make(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
     for _ in range(CHANCE.randint(5, MOST)):
         await ask(api, CHANCE.choice(["one-test", "nobody", ""]), "wrong")
-    assert len(of(api).store.look(lambda tx: audit_log.search(tx, act="client.refused"))) == 1
+    assert len(of(api).store.look(lambda tx: audit_log.list_newest_entries(tx, act="client.refused"))) == 1

@@ -21,8 +21,8 @@ from gateway.core.delivery import PATIENCE, State
 from gateway.core.findings import Level
 from gateway.core.health_rules import PARTNER_LATE
 from gateway.exchange import deliver
-from gateway.exchange.delivery_result import settle
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.delivery_result import settle_try
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.monitoring import health
 from gateway.store import outbox, partner_health
 from tests.children import notice
@@ -69,8 +69,8 @@ def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, pr
     now = datetime(2026, 11, 26, 9, tzinfo=UTC)
     here = cast(Authority, SimpleNamespace(now=lambda: now))
     for age in (timedelta(0), PATIENCE - timedelta(seconds=1), PATIENCE):
-        claimed = outbox.Claimed("m1", "885", "digest", b"", now - age, 1, protection)
-        end = settle(here, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
+        claimed = outbox.ClaimedDelivery("m1", "885", "digest", b"", now - age, 1, protection)
+        end = settle_try(here, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
         goes_on = protection == "sealed" and age < PATIENCE
         assert (end.state is State.QUEUED) == goes_on
         assert (end.due_at is not None) == goes_on
@@ -82,9 +82,9 @@ def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, pr
 def test_a_refusal_by_mail_is_a_finding_at_once(tmp_path: Path, code: str) -> None:
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(here, there)
-    ready = prepare(here, [notice()], "olive")
-    here.store.run(lambda tx: queue(tx, here, ready))
-    here.store.run(lambda tx: partner_health.note_failure(tx, here.now(), "885", "email", "refused", code=code))
+    ready = prepare_messages(here, [notice()], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, ready))
+    here.store.run(lambda tx: partner_health.note_route_failure(tx, here.now(), "885", "email", "refused", code=code))
     assert bool(find(here, here.now())) == (code == "email.550")
     for one in (here, there):
         one.store.close()
@@ -107,15 +107,15 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
     introduce(here, there)
     clock = here.now()
     here.now = lambda: clock
-    ready = prepare(here, [notice(), notice()], "olive")
-    here.store.run(lambda tx: queue(tx, here, ready))
+    ready = prepare_messages(here, [notice(), notice()], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, ready))
     here.carriers = {"https": Answers(Receipted(token))}
     await deliver.deliver_now(here)
     names = [one.name for one in health.look(here).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
     here.store.run(
-        lambda tx: partner_health.note_success(tx, here.now(), "885", "https")
+        lambda tx: partner_health.note_route_success(tx, here.now(), "885", "https")
     )  # another message went through
     [found] = [one for one in health.look(here).findings if one.name == "receipts of 885"]
     assert found.level is Level.WARN
@@ -182,8 +182,8 @@ async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_o
     introduce(here, there)
     clock = here.now()
     here.now = lambda: clock
-    ready = prepare(here, [notice()], "olive")
-    here.store.run(lambda tx: queue(tx, here, ready))
+    ready = prepare_messages(here, [notice()], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, ready))
     (tmp_path / "server").mkdir()
     async with server(tmp_path / "server", says(status, body)) as address:
         here.carriers = {"https": _At(Https(), address)}
@@ -193,7 +193,7 @@ async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_o
         await deliver.deliver_now(here)
         [finding] = find(here, clock)
         assert str(status) in finding or "receipt" in finding
-    assert here.store.look(lambda tx: outbox.get(tx, ready[0].message_id)).state is State.QUEUED
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is State.QUEUED
     for carrier in here.carriers.values():
         await carrier.close()
     for one in (here, there):

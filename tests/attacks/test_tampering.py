@@ -21,8 +21,8 @@ from gateway.core.merkle import Frontier
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare_notices, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_notices, queue_messages
 from gateway.store import inbox
 from gateway.store.database import Store
 from keys import receipt
@@ -53,39 +53,39 @@ class Story:
         sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((here, there), (there, here), (here, there))]
         await self.answer(here)
         await self.answer(there)
-        amend.withdraw(here, sent[0], Withdrawal(reason="sent-in-error", officer=here.officer("olive")), "olive")
+        amend.withdraw_notice(here, sent[0], Withdrawal(reason="sent-in-error", officer=here.officer("olive")), "olive")
         await self.carry()
-        await receive(here, [b"nothing that can be read"], "885")
-        case.look(here, self.case_of(sent[1]), "olive")
+        await receive_parcels(here, [b"nothing that can be read"], "885")
+        case.open_case(here, self.case_of(sent[1]), "olive")
         sent.append(await self.say(here, there, "transfer-notice"))
         await self.carry()
 
     def case_of(self, message_id: str) -> str:
-        return self.here.store.look(lambda tx: inbox.get(tx, message_id)).conversation_id
+        return self.here.store.look(lambda tx: inbox.get_message(tx, message_id)).conversation_id
 
     async def say(self, here: Authority, there: Authority, kind: str) -> str:
         message = notice(here.code, there.code, name=kind, now=self.world.now)
         [ready] = prepare_notices(here, [message], "olive")
-        await here.store.write(lambda tx: queue(tx, here, [ready]))
+        await here.store.write(lambda tx: queue_messages(tx, here, [ready]))
         await self.carry()
         return ready.message_id
 
     async def answer(self, here: Authority) -> None:
         """Each in another way, in turn."""
         officer = here.officer("olive")
-        items = here.store.look(lambda tx: inbox.search(tx, here.now(), limit=None))
+        items = here.store.look(lambda tx: inbox.search_inbox(tx, here.now(), limit=None))
         for number, item in enumerate(sorted(items, key=lambda one: (one.kind, one.message_id))):
             if item.kind == "WhereaboutsEnquiry":
                 body = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
-                respond.answer(here, item.message_id, body, "olive")
+                respond.answer_search(here, item.message_id, body, "olive")
             elif item.kind == "TransferNotice" and number % 3 != 2:
-                respond.acknowledge(
+                respond.acknowledge_notice(
                     here, item.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
                 )
                 if number % 3:
                     await self.carry()
                     done = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
-                    respond.conclude(here, item.message_id, done, "olive")
+                    respond.send_outcome(here, item.message_id, done, "olive")
             await self.carry()
 
     async def carry(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from gateway.context import Authority
 from gateway.errors import StoreUnavailable
 from gateway.store import schema_check, tables
-from gateway.store.database import Store, known_revisions
+from gateway.store.database import Store, list_known_revisions
 from tests.command import run_command
 from tests.conftest import free_port, make, new_database
 from tests.postgres import server
@@ -32,7 +32,7 @@ def new_url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
 def test_of_several_processes_one_migrates(
     kind: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    url, old = new_url(kind, request, tmp_path), Random(seed).choice(sorted(known_revisions())[:-1])
+    url, old = new_url(kind, request, tmp_path), Random(seed).choice(sorted(list_known_revisions())[:-1])
     store = Store(url)
     with store.engine.begin() as connection:
         settings = Config()
@@ -44,7 +44,7 @@ def test_of_several_processes_one_migrates(
         for ended in [several.submit(one.migrate) for one in others]:
             ended.result(timeout=60)
     assert store.look(store.is_current)
-    assert store.look(schema_check.differences) == []
+    assert store.look(schema_check.list_schema_differences) == []
     for one in (store, *others):
         one.close()
 
@@ -97,8 +97,8 @@ def test_a_table_of_somebody_else_is_named_and_stops_nothing(pair: tuple[Authori
     here, _ = pair
     with here.store.engine.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE theirs (number INTEGER)")
-    assert here.store.look(schema_check.differences) == [
-        schema_check.Difference("the table theirs is not ours", schema_check.Harm.NONE)
+    assert here.store.look(schema_check.list_schema_differences) == [
+        schema_check.SchemaDifference("the table theirs is not ours", schema_check.DifferenceHarm.NONE)
     ]
 
 

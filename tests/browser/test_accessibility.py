@@ -14,7 +14,7 @@ from gateway.casework import compose
 from gateway.console.application import ROOMS
 from gateway.context import Authority
 from gateway.core.permissions import Reach, Role, reach
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import outbox
 from tests import letters
 from tests.children import notice
@@ -47,13 +47,13 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
     """Worcestershire, to which a notice came and which sent one; and what stands in addresses."""
     async with two_houses(tmp_path, tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
         sent = notice(name="transfer-notice-siblings")
-        await send(sandwell, [sent], "test")
-        await send(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
+        await send_notices(sandwell, [sent], "test")
+        await send_notices(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
         await settled(sandwell, worcestershire)
         head = sent.header
         parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
         parts |= {"number": "1", "authority": "333", "report": "timeliness", "section": "names"}
-        written = compose.begin(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
+        written = compose.begin_composition(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
         yield worcestershire, browser, parts | {"composition": written}
 
 
@@ -62,7 +62,7 @@ async def reply_by_mail(here: Authority) -> str:
     letters.enter(here)
     letter, called = await letters.letter(here)
     letters.come(here, letters.reply(called))
-    case = here.store.look(lambda tx: outbox.get(tx, letter)).conversation_id
+    case = here.store.look(lambda tx: outbox.get_delivery(tx, letter)).conversation_id
     return f"/cases/{case}/replies/1"
 
 

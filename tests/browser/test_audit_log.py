@@ -8,8 +8,8 @@ from playwright.async_api import expect
 from gateway.auditing import audit
 from gateway.casework import case
 from gateway.core.permissions import Role
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.consoles import assert_accessible, chromium, desk, sign_in_name, two_houses
 
@@ -19,8 +19,8 @@ OLIVE = sign_in_name(Role.CME_OFFICER)
 async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Path) -> None:
     async with two_houses(tmp_path, (Role.AUDITOR, Role.CME_OFFICER)) as (there, here), chromium() as browser:
         sent = notice()
-        await receive(here, [one.sealed for one in prepare(there, [sent], "test")], "333")
-        case.look(here, sent.header.conversation_id, OLIVE)
+        await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
+        case.open_case(here, sent.header.conversation_id, OLIVE)
         await audit.checkpoint(here)
         ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page

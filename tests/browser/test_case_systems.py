@@ -14,11 +14,11 @@ from gateway.case_systems import clients, webhooks
 from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import Event
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log
 from gateway.store import webhooks as kept
-from gateway.store.clients import find
+from gateway.store.clients import find_client
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.consoles import assert_accessible, chromium, desk, house, sign_in_name
@@ -50,7 +50,7 @@ async def picture(page: Page, name: str) -> None:
 
 def acts(here: Authority) -> list[tuple[str, str]]:
     found = here.store.look(
-        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.search(tx, act=act)]
+        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.list_newest_entries(tx, act=act)]
     )
     return [(one.act, one.actor) for one in sorted(found, key=lambda one: one.number) if one.act != "client.let-in"]
 
@@ -125,7 +125,7 @@ def given_up(here: Authority) -> None:
     """Its case system has not taken what it was told."""
     clients.make(here, "one-sandwell", "ONE", Scope, "agnes")
     hook = webhooks.make(here, "one-sandwell", "agnes", HOOK, [Event.RECEIVED], also=lambda *_: None)
-    here.store.run(lambda tx: kept.failed(tx, hook, here.now(), None, "answered 500"))
+    here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, here.now(), None, "answered 500"))
 
 
 async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_changes_nothing_else(tmp_path: Path) -> None:
@@ -133,7 +133,9 @@ async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_chang
         there = make(tmp_path / "885", "885", "Worcestershire")
         introduce(here, there)
         for _ in range(2):
-            await receive(here, [one.sealed for one in prepare(there, [notice("885", "333")], "test")], "885")
+            await receive_parcels(
+                here, [one.sealed for one in prepare_messages(there, [notice("885", "333")], "test")], "885"
+            )
         there.store.close()
         oscar = await desk(browser, here, Role.OPERATOR, viewport=NARROW)
         page = oscar.page
@@ -150,6 +152,6 @@ async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_chang
         await page.get_by_role("button", name="Retry now").click()
         await expect(page.get_by_text("Stopped")).to_have_count(0)
         assert acts(here)[-1] == ("webhook.resumed", sign_in_name(Role.OPERATOR))
-        client = here.store.look(lambda tx: find(tx, "one-sandwell"))
+        client = here.store.look(lambda tx: find_client(tx, "one-sandwell"))
         assert client is not None
         assert client.active

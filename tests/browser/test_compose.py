@@ -10,7 +10,7 @@ from gateway.authorities import postcodes
 from gateway.casework import compose
 from gateway.core.permissions import Role
 from gateway.exchange import respond
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.one import leavers_folder
 from gateway.store import drafts as kept
 from gateway.store import outbox
@@ -115,7 +115,7 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(here
     await assert_accessible(here)
     await here.page.go_back()
     assert await here.page.get_by_text("Notice submitted").count() == 1  # the page before leads there too
-    [sent] = here.here.store.look(lambda tx: outbox.search(tx))
+    [sent] = here.here.store.look(lambda tx: outbox.search_outbox(tx))
     body = respond.read_outgoing(here.here, sent.message_id, OLIVE).body
     assert isinstance(body, TransferNotice)
     assert body.child
@@ -152,8 +152,8 @@ async def test_of_a_child_who_is_phone_only_nothing_is_asked(here: Desk) -> None
 
 async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: Desk) -> None:
     old = notice()
-    [ready] = prepare(here.here, [old], OLIVE)
-    here.here.store.run(lambda tx: queue(tx, here.here, [ready]))
+    [ready] = prepare_messages(here.here, [old], OLIVE)
+    here.here.store.run(lambda tx: queue_messages(tx, here.here, [ready]))
     await settled(here.here)
     await here.open(f"/cases/{old.header.conversation_id}")
     await here.page.get_by_role("button", name="Correct this notice").click()
@@ -173,25 +173,25 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(here: 
     await assert_accessible(here)
     await here.page.get_by_label("I have checked these").check()
     await here.page.get_by_role("button", name="Send notice").click()
-    new, before = here.here.store.look(lambda tx: outbox.search(tx))
+    new, before = here.here.store.look(lambda tx: outbox.search_outbox(tx))
     assert (new.conversation_id, before.state) == (old.header.conversation_id, "withdrawn")
 
 
 async def test_a_page_that_was_changed_in_another_window_says_so(here: Desk) -> None:
-    name = compose.begin(here.here, "TransferNotice", OLIVE)
+    name = compose.begin_composition(here.here, "TransferNotice", OLIVE)
     await here.open(f"/compositions/{name}/names")
-    now = compose.look(here.here, name, OLIVE)
-    compose.keep(here.here, now, OLIVE)
+    now = compose.open_composition(here.here, name, OLIVE)
+    compose.save_composition(here.here, now, OLIVE)
     await here.page.locator("#surname").fill("x" * 151)
     await go_on(here)
     assert await here.page.get_by_role("alert").get_by_text("Enter 150 characters or fewer").count() == 1
     await here.open(f"/compositions/{name}/names")
-    compose.keep(here.here, compose.look(here.here, name, OLIVE), OLIVE)
+    compose.save_composition(here.here, compose.open_composition(here.here, name, OLIVE), OLIVE)
     await here.page.locator("#surname").fill("Testchild")
     await go_on(here)
     assert await here.page.get_by_role("alert").get_by_text("changed or sent after you opened").count() == 1
     await go_on(here)
-    assert compose.look(here.here, name, OLIVE).body["child"]["surname"] == "Testchild"
+    assert compose.open_composition(here.here, name, OLIVE).body["child"]["surname"] == "Testchild"
 
 
 async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(here: Desk, t
     await go_on(here)
     await here.page.get_by_role("button", name="Check your answers").click()
     await here.page.get_by_role("button", name="Send notice").click()
-    [sent] = here.here.store.look(lambda tx: outbox.search(tx))
-    [draft] = here.here.store.look(lambda tx: kept.search(tx, kept.State.SENT, 10))
+    [sent] = here.here.store.look(lambda tx: outbox.search_outbox(tx))
+    [draft] = here.here.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.SENT, 10))
     assert draft.message_id == sent.message_id
 
 
@@ -240,4 +240,4 @@ async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(here: D
     await here.page.get_by_role("button", name="Send notice").dblclick()
     await here.page.get_by_text("Notice submitted").wait_for()
     assert await here.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
-    assert [one.recipient for one in here.here.store.look(lambda tx: outbox.search(tx))] == ["885"]
+    assert [one.recipient for one in here.here.store.look(lambda tx: outbox.search_outbox(tx))] == ["885"]

@@ -8,9 +8,9 @@ from playwright.async_api import expect
 from gateway.auditing import audit
 from gateway.console.unanswered import SHOWN
 from gateway.core.permissions import Role
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from tests.consoles import assert_accessible, chromium, desk, settled, two_houses
 from tests.flows.reporting import exchange, transfer
 
@@ -57,7 +57,7 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
 async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_for(tmp_path: Path) -> None:
     async with two_houses(tmp_path) as (here, there), chromium() as browser:
         messages = [transfer(here.now()) for _ in range(SHOWN + 1)]
-        await send(here, messages, "olive")
+        await send_notices(here, messages, "olive")
         await settled(here, there)
         olive = await desk(browser, here, Role.CME_OFFICER, viewport={"width": 320, "height": 800})
         page = olive.page
@@ -82,8 +82,8 @@ async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_f
 
 async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_text(tmp_path: Path) -> None:
     async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, here), chromium() as browser:
-        entry = Entry("notice.failed", HOSTILE, "m1", "333", detail={"reason": HOSTILE})
-        await here.store.write(lambda tx: audit_log.append(tx, here.now(), [entry]))
+        entry = AuditEntry("notice.failed", HOSTILE, "m1", "333", detail={"reason": HOSTILE})
+        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
         await audit.checkpoint(here)
         ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page

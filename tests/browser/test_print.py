@@ -9,8 +9,8 @@ from playwright.async_api import expect
 
 from gateway.auditing import audit
 from gateway.core.permissions import Role
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.consoles import NAMES, Desk, chromium, desk, two_houses
 from tests.needs import need
@@ -53,7 +53,7 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
 ) -> None:
     async with two_houses(tmp_path) as (there, here), chromium() as browser:
         sent = notice(name="transfer-notice-siblings")
-        await receive(here, [one.sealed for one in prepare(there, [sent], "test")], "333")
+        await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
         olive = await desk(browser, here, Role.CME_OFFICER)
         await olive.open(f"/cases/{sent.header.conversation_id}")
         await expect(olive.page.get_by_role("button", name="Accept this notice")).to_be_visible()
@@ -71,7 +71,7 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
 async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(tmp_path: Path) -> None:
     async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, here), chromium() as browser:
         some = [notice(now=there.now()) for _ in range(MANY)]
-        await receive(here, [one.sealed for one in prepare(there, some, "test")], "333")
+        await receive_parcels(here, [one.sealed for one in prepare_messages(there, some, "test")], "333")
         await audit.checkpoint(here)
         mona = await desk(browser, here, Role.SERVICE_MANAGER)
         who = NAMES[Role.SERVICE_MANAGER]
@@ -96,7 +96,9 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
 
 async def test_the_list_for_an_inspection_is_printed_with_its_marking_on_each_page(tmp_path: Path) -> None:
     async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, here), chromium() as browser:
-        await receive(here, [one.sealed for one in prepare(there, [notice(now=there.now())], "test")], "333")
+        await receive_parcels(
+            here, [one.sealed for one in prepare_messages(there, [notice(now=there.now())], "test")], "333"
+        )
         mona = await desk(browser, here, Role.SERVICE_MANAGER)
         day = here.now().date().isoformat()
         await mona.open(f"/reports/inspection?from={day}&to={day}")

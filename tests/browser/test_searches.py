@@ -9,8 +9,8 @@ from gateway.context import Authority
 from gateway.core.inbox_state import Standing
 from gateway.core.permissions import Role
 from gateway.exchange import enquire
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from gateway.searches import match_incoming, review
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Message
@@ -30,7 +30,7 @@ async def desks(tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
 
 
 async def come(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
-    await receive(worcestershire, [one.sealed for one in prepare(sandwell, messages, "test")], "333")
+    await receive_parcels(worcestershire, [one.sealed for one in prepare_messages(sandwell, messages, "test")], "333")
     await match_incoming.match_due(worcestershire)
 
 
@@ -45,9 +45,9 @@ async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks:
         assert await here.page.get_by_text(reason).count() == 1
     await here.page.get_by_role("button", name="No match").click()
     assert await here.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
-    item = here.here.store.look(lambda tx: inbox.get(tx, asked.header.message_id))
+    item = here.here.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
     assert item.state is Standing.CONCLUDED
-    [read] = here.here.store.look(lambda tx: audit_log.search(tx, act="match.read"))
+    [read] = here.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
     assert (read.actor, read.about) == (OLIVE, item.message_id)
     assert here.said == []
 
@@ -61,12 +61,12 @@ async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks
     assert await here.page.get_by_text("2 notices will be answered").count() == 1
     await here.page.get_by_role("button", name="Reply to all").click()
     assert await here.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
-    assert len(here.here.store.look(lambda tx: outbox.search(tx))) == 2
+    assert len(here.here.store.look(lambda tx: outbox.search_outbox(tx))) == 2
 
 
 async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk, Desk]) -> None:
     here, _ = desks
-    done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
+    done = enquire.ask_authorities(here.here, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
     await here.open("/reviews")
     await here.page.get_by_role("link", name="Record review").click()
     await here.page.get_by_label("Police").select_option("no-information")
@@ -101,12 +101,12 @@ async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_no
         there = make(tmp_path / code, code, name)
         introduce(here.here, there)
         there.store.close()
-    done = enquire.ask(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
+    done = enquire.ask_authorities(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
     await here.open(f"/cases/{done.case}")
     assert await here.page.get_by_role("heading", name="Search: 3 authorities asked").count() == 1
     assert await here.page.locator("section.message").count() == 1
     assert await here.page.get_by_text("Whereabouts enquiry sent (3 times)").count() == 1
-    assert len(here.here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))) == 1
+    assert len(here.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))) == 1
     await here.page.get_by_role("button", name="View search").click()
     assert await here.page.locator("tbody tr").count() == 3
     await here.page.get_by_role("button", name="Ask more authorities").click()

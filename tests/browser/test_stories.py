@@ -12,7 +12,7 @@ from gateway.context import Authority
 from gateway.core.calendar import LONDON
 from gateway.core.delivery import State
 from gateway.core.permissions import Role
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import audit_log, outbox
 from schemas.message import Message, TransferNotice
 from tests.children import notice
@@ -30,13 +30,13 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
 
 
 async def state_of(here: Authority, message_id: str) -> State:
-    return (await here.store.read(lambda tx: outbox.get(tx, message_id))).state
+    return (await here.store.read(lambda tx: outbox.get_delivery(tx, message_id))).state
 
 
 async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send(sandwell, [sent], sign_in_name(Role.CME_OFFICER))
+    await send_notices(sandwell, [sent], sign_in_name(Role.CME_OFFICER))
     await settled(sandwell, worcestershire)
 
     theirs = await desk(browser, worcestershire, Role.CME_OFFICER)
@@ -63,14 +63,16 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
     assert await state_of(sandwell, sent.header.message_id) is State.CONCLUDED
     assert (ours.said, theirs.said) == ([], [])
 
-    read = await sandwell.store.read(lambda tx: audit_log.search(tx, about=sent.header.message_id, act="notice.read"))
+    read = await sandwell.store.read(
+        lambda tx: audit_log.list_newest_entries(tx, about=sent.header.message_id, act="notice.read")
+    )
     assert {one.actor for one in read} == {sign_in_name(Role.CME_OFFICER)}
 
 
 async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of_theirs_is_done(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send(sandwell, [sent], "test")
+    await send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     first = await desk(browser, worcestershire, Role.CME_OFFICER)
     second = await desk(browser, worcestershire, Role.PUPIL_TRACKING)
@@ -91,7 +93,7 @@ async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of
 
 async def test_going_back_and_sending_the_form_again_does_nothing_twice(two: Two) -> None:
     sandwell, worcestershire, browser = two
-    await send(sandwell, [notice()], "test")
+    await send_notices(sandwell, [notice()], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
@@ -102,7 +104,7 @@ async def test_going_back_and_sending_the_form_again_does_nothing_twice(two: Two
     if await officer.page.get_by_role("button", name="Accept notice", exact=True).count():
         await officer.page.get_by_role("button", name="Accept notice", exact=True).click()
     await officer.page.get_by_text("Someone else has updated this notice").wait_for()
-    replies = await worcestershire.store.read(lambda tx: outbox.search(tx))
+    replies = await worcestershire.store.read(lambda tx: outbox.search_outbox(tx))
     assert [one.kind for one in replies] == ["Acknowledgement"]
 
 
@@ -115,7 +117,7 @@ async def test_what_a_partner_writes_into_a_name_is_text_and_nothing_else(two: T
     assert isinstance(sent.body, TransferNotice)
     assert sent.body.child
     body = replace(sent.body, note=HOSTILE, child=replace(sent.body.child, surname="O'Test<b>child</b>"))
-    await send(sandwell, [Message(sent.header, body)], "test")
+    await send_notices(sandwell, [Message(sent.header, body)], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="O'Test<b>child</b>, Ada").click()
@@ -128,7 +130,7 @@ async def test_what_a_partner_writes_into_a_name_is_text_and_nothing_else(two: T
 async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no_other(two: Two) -> None:
     sandwell, worcestershire, browser = two
     mine, other = notice(), notice(name="transfer-notice-siblings")
-    await send(sandwell, [mine, other], "test")
+    await send_notices(sandwell, [mine, other], "test")
     await settled(sandwell, worcestershire)
     visitor = await desk(browser, worcestershire, Role.OUTREACH)
     await visitor.open("/inbox")
@@ -148,7 +150,7 @@ async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no
 async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send(sandwell, [sent], "test")
+    await send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, sandwell, Role.CME_OFFICER)
     await officer.open(f"/cases/{sent.header.conversation_id}")
@@ -166,14 +168,14 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
     await officer.page.get_by_role("button", name="Close").click()
     await officer.page.get_by_text("Case closed without an outcome.").wait_for()
     assert await state_of(sandwell, sent.header.message_id) is State.CLOSED
-    entries = await sandwell.store.read(lambda tx: list(audit_log.entries(tx)))
+    entries = await sandwell.store.read(lambda tx: list(audit_log.list_entries(tx)))
     assert "Wanda" not in json.dumps([one.entry for one in entries])
 
 
 async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in_an_address(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send(sandwell, [sent], "test")
+    await send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="Find a notice", exact=True).click()
@@ -184,6 +186,6 @@ async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in
         assert officer.page.url.endswith("/find")
     await officer.page.get_by_role("link", name="Transfer notice").click()
     await officer.page.get_by_role("heading", name="Ada Testchild-Example").wait_for()
-    found_by = await worcestershire.store.read(lambda tx: audit_log.search(tx, act="notice.searched"))
+    found_by = await worcestershire.store.read(lambda tx: audit_log.list_newest_entries(tx, act="notice.searched"))
     assert len(found_by) == 3
     assert all("estchild" not in one.entry for one in found_by)

@@ -30,7 +30,7 @@ class Hours:
 
 async def writing(browser: Browser, here: Authority, **options: object) -> tuple[Desk, str]:
     """Olive at a page that asks for names, of a notice that she began."""
-    address = f"/compositions/{compose.begin(here, 'TransferNotice', OLIVE)}/names"
+    address = f"/compositions/{compose.begin_composition(here, 'TransferNotice', OLIVE)}/names"
     olive = await desk(browser, here, Role.CME_OFFICER, **options)
     if options.get("java_script_enabled", True):
         await olive.page.clock.install()
@@ -82,7 +82,9 @@ async def test_what_was_typed_when_the_session_ended_is_sent_after_signing_in_in
         await expect(warning).to_be_hidden()
         await olive.page.get_by_role("button", name="Continue").click()
         await expect(olive.page).not_to_have_url(f"{here.config.console_url}{address}")
-        assert compose.look(here, address.split("/")[2], OLIVE).body["child"]["surname"] == "Testchild-Example"
+        assert (
+            compose.open_composition(here, address.split("/")[2], OLIVE).body["child"]["surname"] == "Testchild-Example"
+        )
 
 
 async def test_without_javascript_the_page_says_how_long_one_has_and_signing_in_leads_back_to_it(

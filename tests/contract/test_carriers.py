@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientTimeout
 
 from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, carriers
-from gateway.exchange.send import prepare
+from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
 
@@ -31,7 +31,7 @@ async def world(
 
 
 def parcels(world: World, count: int) -> list[Parcel]:
-    ready = prepare(world.sandwell, [notice() for _ in range(count)], "olive")
+    ready = prepare_messages(world.sandwell, [notice() for _ in range(count)], "olive")
     return [Parcel(one.message_id, one.sealed) for one in ready]
 
 

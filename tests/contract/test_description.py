@@ -86,7 +86,7 @@ def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     assert ready.wait(60)
     clients.make(here, "fuzzer", "An invented case system", Scope, "agnes")
     token = api_token.issue("fuzzer", tuple(Scope), audience=clients.audience(here), ring=here.ring, now=here.now())
-    [notice] = here.store.look(lambda tx: inbox.search(tx, here.now()))
+    [notice] = here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
     yield here.config.console_url, token, notice.message_id
     loop.call_soon_threadsafe(stop.set)
     thread.join()

@@ -11,7 +11,7 @@ from adapters.route import Address, Carrier
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
-from gateway.exchange.collect import collect
+from gateway.exchange.collect import collect_from
 from gateway.store import inbox
 from keys import tls
 from tests import mail
@@ -67,10 +67,10 @@ class World:
         while self.on_the_way():
             await asyncio.sleep(0.02)
         if self.kind != "https":
-            while await collect(self.worcestershire, self.kind, self._at(self.worcestershire)):
+            while await collect_from(self.worcestershire, self.kind, self._at(self.worcestershire)):
                 continue
         here = self.worcestershire
-        return {one.message_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+        return {one.message_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -92,7 +92,7 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
         process.terminate()
         process.wait(30)
     here = home_folder.open_authority(home)
-    queued = [one.message_id for one in here.store.look(lambda tx: outbox.search(tx, limit=None))]
+    queued = [one.message_id for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
     here.store.close()
     assert len(queued) == len(set(queued))
     assert set(after.values()) <= {202, 409}  # 409: killed in the midst of it, so that it still counts as under way

@@ -150,11 +150,11 @@ async def test_one_day_with_the_month_first_holds_all_that_could_mean_another(
 async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Authority) -> None:
     await take_in(sandwell, FILES / "csv-heading-case-underscore.csv")
     [one] = held_files.find_all(sandwell.config.home)
-    before = len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None)))
+    before = len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
     held_files.put_aside(sandwell, one.file_id, "ines")
     await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
     assert held_files.find_all(sandwell.config.home) == []
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == before
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == before
     with pytest.raises(GatewayError, match=r"one\.not-waiting"):
         held_files.accept(sandwell, one.file_id, "ines")
 

@@ -16,7 +16,7 @@ from gateway.core.days import MONTHS, read_day
 from gateway.core.names import Likeness, likeness, normal
 from gateway.core.search_terms import Term, understood
 from gateway.errors import Unfit, Unusable
-from gateway.exchange.send import send_one
+from gateway.exchange.send import send_notice
 from schemas.findings import Unreadable
 from schemas.message import Message, TransferNotice
 from tests.children import notice
@@ -85,15 +85,15 @@ def test_a_child_is_found_as_people_type_the_name(
     message = Message(message.header, replace(message.body, child=child))
     if value == REFUSED:
         with pytest.raises((Unfit, Unreadable)):
-            send_one(sandwell, message, "olive")
+            send_notice(sandwell, message, "olive")
         return
-    send_one(sandwell, message, "olive")
+    send_notice(sandwell, message, "olive")
     if value == NOT_ENOUGH:
         with pytest.raises(Unusable, match=r"find\.too-little"):
-            find.find(sandwell, typed, "olive")
+            find.find_notices(sandwell, typed, "olive")
         return
     for alike in (False, True):
-        hits = find.find(sandwell, typed, "olive", alike=alike).hits
+        hits = find.find_notices(sandwell, typed, "olive", alike=alike).hits
         assert message.header.message_id in [hit.message_id for hit in hits], row
 
 

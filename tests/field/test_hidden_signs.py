@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.access import people
 from gateway.casework import by_hand, find
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import _Terminal, in_ascii, note_text
 from gateway.console import forms
 from gateway.console.forms import Question
@@ -24,7 +24,7 @@ from gateway.core.permissions import Role
 from gateway.core.search_terms import understood
 from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
-from gateway.exchange.send import prepare, send_one
+from gateway.exchange.send import prepare_messages, send_notice
 from gateway.paper import as_csv, as_html
 from gateway.paper.page import Column, Page, Table
 from gateway.settings.file import load, parse
@@ -141,9 +141,9 @@ def test_a_name_passes_unharmed(name: str, sandwell: Authority) -> None:
     assert composition.value(SURNAME, name) == name
     assert [shown(name) for shown in SHOWN.values()] == [name] * len(SHOWN)
     message = with_surname(name)
-    send_one(sandwell, message, "olive")
+    send_notice(sandwell, message, "olive")
     if name != "O":  # one letter is too little to find anybody by
-        hits = find.find(sandwell, name.split()[-1], "olive").hits
+        hits = find.find_notices(sandwell, name.split()[-1], "olive").hits
         assert message.header.message_id in [hit.message_id for hit in hits]
 
 
@@ -179,7 +179,7 @@ def of_a_letter(said: str) -> str:
     assert isinstance(message.body, TransferNotice)
     assert message.body.ring is not None
     given = {"us": "333", "name": "Sandwell", "called": "CME-X", "belongs_to": None, "ring": message.body.ring}
-    words = letters.compose(message, "person-tls", **given)  # type: ignore[arg-type]
+    words = letters.compose_letter(message, "person-tls", **given)  # type: ignore[arg-type]
     return next(line.strip() for line in words.text.split("\n") if line.strip().startswith("Surname"))[
         len("Surname") :
     ].strip()
@@ -222,7 +222,7 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
     except xml.Unreadable:
         return  # both sides refuse it by the schema
     with pytest.raises(Unfit) as refused:
-        prepare(sandwell, [message], "olive")
+        prepare_messages(sandwell, [message], "olive")
     [finding] = refused.value.findings
     assert (finding.code, finding.element) == (CODE, "Message/TransferNotice/Child/Surname")
     assert code in finding.sentence
@@ -265,9 +265,9 @@ def test_what_a_partner_sends_is_taken() -> None:
 
 def test_a_call_with_a_hidden_sign_is_refused(sandwell: Authority) -> None:
     message = notice()
-    send_one(sandwell, message, "olive")
+    send_notice(sandwell, message, "olive")
     with pytest.raises(NotAllowed, match="cannot be seen"):
-        by_hand.hand_over(sandwell, message.header.message_id, Call("Olive\u202e", sandwell.now()), "olive")
+        by_hand.record_handover(sandwell, message.header.message_id, PhoneCall("Olive\u202e", sandwell.now()), "olive")
 
 
 def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Authority, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement, Stage, What
 from gateway.errors import NotAllowed
 from gateway.exchange import hear_mail
-from gateway.exchange.letters import reference
+from gateway.exchange.letters import build_reference
 from gateway.monitoring import health
 from gateway.reconciliation import deadlines, send_reminders
 from gateway.store import audit_log, mail_replies, outbox
@@ -138,15 +138,15 @@ def come(here: Authority, called: str, name: str) -> None:
 
 
 def state(here: Authority, sent: str) -> State:
-    return here.store.look(lambda tx: outbox.get(tx, sent)).state
+    return here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state
 
 
 def kept(here: Authority, sent: str) -> list[MailReply]:
-    return here.store.look(lambda tx: mail_replies.about(tx, [sent]))
+    return here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 
 def acts(here: Authority, sent: str) -> list[str]:
-    return [one.act for one in here.store.look(lambda tx: audit_log.search(tx, about=sent))]
+    return [one.act for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))]
 
 
 def is_whole(here: Authority) -> bool:
@@ -175,7 +175,7 @@ async def test_what_a_mail_says_lies_nowhere_that_can_be_read(here: Authority) -
     sent, called = await letters.letter(here)
     come(here, called, "ooo-no-longer-here.eml")
     [came] = kept(here, sent)
-    _, _, text = by_mail.read(here, came.number, "olive")
+    _, _, text = by_mail.read_mail_reply(here, came.number, "olive")
     assert text
     assert "I no longer work for the council" in text.body
     assert "reply.read" in acts(here, sent)
@@ -187,12 +187,12 @@ async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority)
     sent, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
-    assert by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
+    assert by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
     assert state(here, sent) is State.ACCEPTED_BY_MAIL
     with pytest.raises(NotAllowed, match=r"case\.not-accepted"):
-        by_hand.close(here, sent, "olive")
+        by_hand.close_notice(here, sent, "olive")
     with pytest.raises(NotAllowed, match=r"mail-reply\.already"):
-        by_mail.judge(here, came.number, Judgement.ACCEPTED, "tara")
+        by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "tara")
     assert is_whole(here)
 
 
@@ -202,7 +202,7 @@ async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Authority,
     sent, called = await letters.letter(here)
     come(here, called, "ooo-german-no-header.eml")
     [came] = kept(here, sent)
-    by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
+    by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
     come(here, called, report)
     come(here, called, report)
     assert state(here, sent) is State.FAILED
@@ -220,18 +220,18 @@ async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_i
     come(here, called, "dsn-global.eml")
     [_, before] = kept(here, sent)
     with pytest.raises(NotAllowed, match=r"mail-reply\.came-back"):
-        by_mail.judge(here, before.number, Judgement.ACCEPTED, "olive")
+        by_mail.judge_mail_reply(here, before.number, Judgement.ACCEPTED, "olive")
     assert state(here, sent) is State.FAILED
     come(here, called, "person-subdomain.eml")
-    by_mail.judge(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
+    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
     assert state(here, sent) is State.ACCEPTED_BY_MAIL
     assert is_whole(here)
 
 
 async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more(here: Authority) -> None:
     sent, called = await letters.letter(here)
-    call = by_hand.Call("Bea Example", here.now())
-    by_hand.outcome_told(here, sent, "in-education", call, "olive")
+    call = by_hand.PhoneCall("Bea Example", here.now())
+    by_hand.record_outcome(here, sent, "in-education", call, "olive")
     come(here, called, "dsn-exchange-online.eml")
     assert state(here, sent) is State.CLOSED
     assert [one.what for one in kept(here, sent)] == [What.REPORT]
@@ -250,7 +250,7 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
         (Judgement.NOT_ACCEPTED, State.REJECTED),
         (Judgement.NO_PERSON, State.SENT),
     ):
-        by_mail.judge(here, came.number, judgement, "olive")
+        by_mail.judge_mail_reply(here, came.number, judgement, "olive")
         assert state(here, sent) is stands
     assert is_whole(here)
 
@@ -259,8 +259,8 @@ async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_tak
     sent, called = await letters.letter(here)
     come(here, called, "dsn-headers.eml")
     come(here, called, "person-reply.eml")
-    by_mail.judge(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
-    by_mail.judge(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
+    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
+    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
     assert state(here, sent) is State.FAILED
     assert is_whole(here)
 
@@ -274,10 +274,10 @@ async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Aut
                 come(here, called, chance.choice(list(MAILS)))
             elif came := kept(here, sent):
                 try:
-                    by_mail.judge(here, chance.choice(came).number, chance.choice(list(Judgement)), "olive")
+                    by_mail.judge_mail_reply(here, chance.choice(came).number, chance.choice(list(Judgement)), "olive")
                 except NotAllowed:
                     continue
-        accepted = here.store.look(lambda tx: mail_replies.accepted(tx, sent))  # noqa: B023 - called at once
+        accepted = here.store.look(lambda tx: mail_replies.list_accepting_replies(tx, sent))  # noqa: B023 - called at once
         assert accepted or state(here, sent) is not State.ACCEPTED_BY_MAIL
         assert state(here, sent) in (State.SENT, State.FAILED, State.REJECTED, State.ACCEPTED_BY_MAIL)
     assert is_whole(here)
@@ -307,11 +307,11 @@ async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> Non
 async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Authority) -> None:
     sent, _ = await letters.letter(here)
     reminder = send_reminders.remind(here, sent, "olive")
-    called = reference(reminder, here.ring)
+    called = build_reference(reminder, here.ring)
     letters.hand_over(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
-    by_mail.judge(here, came.number, Judgement.ACCEPTED, "olive")
+    by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")
     assert state(here, sent) is State.ACCEPTED_BY_MAIL
 
 
@@ -322,7 +322,7 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, m
         raw = (FOLDER / "ooo-lotus-notes.eml").read_bytes().replace(REFERENCE.encode(), called.encode())
         found = mail.read(raw.replace(b"Text.", b"Text %d." % number), "1")
         assert isinstance(found, Reply)
-        here.store.run(lambda tx: hear_mail.heard(tx, here, "email", found))  # noqa: B023 - called at once
+        here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
     assert len(kept(here, sent)) == 3
     come(here, called, "dsn-headers.eml")  # and a report still counts
     assert state(here, sent) is State.FAILED
@@ -431,7 +431,7 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority
         raw = "\r\n".join([*filter(None, head), "", pick["text"], f"> {called}"]).encode()
         found = mail.read(raw, "1")
         assert isinstance(found, Reply | Returned)
-        here.store.run(lambda tx: hear_mail.heard(tx, here, "email", found))  # noqa: B023 - called at once
+        here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
         assert state(here, sent) in (State.SENT, State.FAILED)
     assert all(one.judgement is None for one in kept(here, sent))
-    assert re.search("returned|in the mail", here.store.look(lambda tx: outbox.get(tx, sent)).reason or "")
+    assert re.search("returned|in the mail", here.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")

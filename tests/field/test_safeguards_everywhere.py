@@ -21,8 +21,8 @@ from gateway.core.inbox_state import Standing
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import amend, enquire, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.one import drafts, imports, leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
@@ -74,7 +74,7 @@ def closed(sender: str = "333", recipient: str = "885") -> Message:
 
 def sent_by(here: Authority) -> list[outbox.Delivery]:
     """What was queued, the newest first."""
-    return here.store.look(lambda tx: outbox.search(tx))
+    return here.store.look(lambda tx: outbox.search_outbox(tx))
 
 
 def sealed_by_older_version(here: Authority, message: Message) -> bytes:
@@ -97,7 +97,7 @@ def transfer_file(folder: Path) -> bytes:
 def test_a_contradiction_cannot_be_confirmed(pair: Pair, confirmed: tuple[str, ...]) -> None:
     sandwell, _ = pair
     with pytest.raises(Unfit, match="There is a reason for a restriction"):
-        prepare(sandwell, [contradicted()], "olive", confirmed=confirmed)
+        prepare_messages(sandwell, [contradicted()], "olive", confirmed=confirmed)
 
 
 def test_a_doubt_is_confirmed_by_its_code_and_that_stands_in_the_log(pair: Pair) -> None:
@@ -105,37 +105,39 @@ def test_a_doubt_is_confirmed_by_its_code_and_that_stands_in_the_log(pair: Pair)
     message = doubtful(moved_on=date(2031, 1, 1), sibling=(Sibling(surname="x2", dob=date(2012, 1, 1)),))
     for confirmed in ((), ("move.future",), ("name.figure", "move.abroad")):
         with pytest.raises(Unconfirmed):
-            prepare(sandwell, [message], "olive", confirmed=confirmed)
-    [ready] = prepare(sandwell, [message], "olive", confirmed=("move.future", "name.figure", "move.abroad"))
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, about=ready.message_id, act="notice.queued"))
+            prepare_messages(sandwell, [message], "olive", confirmed=confirmed)
+    [ready] = prepare_messages(sandwell, [message], "olive", confirmed=("move.future", "name.figure", "move.abroad"))
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
+    [entry] = sandwell.store.look(
+        lambda tx: audit_log.list_newest_entries(tx, about=ready.message_id, act="notice.queued")
+    )
     assert '"confirmed":"move.future name.figure"' in entry.entry
 
 
 def test_each_way_on_asks_again(pair: Pair) -> None:
     """To correct, to send on, and to ask more authorities are ways to send too."""
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [doubtful()], "olive", confirmed=("move.future",))
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [doubtful()], "olive", confirmed=("move.future",))
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     with pytest.raises(Unconfirmed):
-        amend.correct(sandwell, ready.message_id, doubtful(), "olive")
-    new = amend.correct(sandwell, ready.message_id, doubtful(), "olive", confirmed=("move.future",))
-    assert sandwell.store.look(lambda tx: outbox.get(tx, new)).state == "queued"
+        amend.correct_notice(sandwell, ready.message_id, doubtful(), "olive")
+    new = amend.correct_notice(sandwell, ready.message_id, doubtful(), "olive", confirmed=("move.future",))
+    assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, new)).state == "queued"
 
     search = with_body(notice(name="whereabouts-enquiry"), last_seen_on=date(2031, 1, 1))
     with pytest.raises(Unconfirmed):
-        enquire.ask(sandwell, search, ["885"], {}, "olive")
-    done = enquire.ask(sandwell, search, ["885"], {}, "olive", confirmed=("date.future",))
+        enquire.ask_authorities(sandwell, search, ["885"], {}, "olive")
+    done = enquire.ask_authorities(sandwell, search, ["885"], {}, "olive", confirmed=("date.future",))
     assert list(done.asked) == ["885"]
 
 
 def test_what_the_notice_of_before_said_of_the_place_stays_out_of_its_correction(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [notice()], "olive")  # to Placeholder Road in Inventchester
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [notice()], "olive")  # to Placeholder Road in Inventchester
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     withheld = with_body(closed(), note="They went to inventchester.")
     with pytest.raises(Unconfirmed) as why:
-        amend.correct(sandwell, ready.message_id, withheld, "olive")
+        amend.correct_notice(sandwell, ready.message_id, withheld, "olive")
     assert why.value.codes == ("restriction.given-away",)
 
 
@@ -152,15 +154,15 @@ def test_a_upn_that_another_child_bore_in_a_notice_of_before_is_asked_about(
     pair: Pair, other: dict[str, object], code: str | None
 ) -> None:
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [notice()], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     again = notice()
     again = with_body(again, child=replace(again.body.child, **other))  # type: ignore[union-attr, type-var]
     if code is None:
-        assert prepare(sandwell, [again], "olive")[0].confirmed == ""
+        assert prepare_messages(sandwell, [again], "olive")[0].confirmed == ""
         return
     with pytest.raises(Unconfirmed) as why:
-        prepare(sandwell, [again], "olive")
+        prepare_messages(sandwell, [again], "olive")
     assert why.value.codes == (code,)
 
 
@@ -168,7 +170,7 @@ def test_two_children_of_one_upn_who_go_together_are_asked_about(pair: Pair, tmp
     sandwell, _ = pair
     twin = with_body(notice(), child=replace(notice().body.child, forename="Ben", preferred_forename=None))  # type: ignore[union-attr, type-var]
     with pytest.raises(Unconfirmed) as why:
-        prepare(sandwell, [notice(), twin], "olive")
+        prepare_messages(sandwell, [notice(), twin], "olive")
     assert why.value.codes == ("upn.other-child",)
     files = [tmp_path / name for name in ("one.xml", "other.xml")]
     for file, message in zip(files, (notice(), twin), strict=True):
@@ -180,24 +182,24 @@ def test_two_children_of_one_upn_who_go_together_are_asked_about(pair: Pair, tmp
 
 def test_a_child_whose_last_notice_was_restricted_is_not_sent_open_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [closed()], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [closed()], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     without_upn = with_body(notice(), child=replace(notice().body.child, upn=None, upn_unknown="not-known"))  # type: ignore[union-attr, type-var]
     for message in (notice(), without_upn):
         with pytest.raises(Unconfirmed) as why:
-            prepare(sandwell, [message], "olive")
+            prepare_messages(sandwell, [message], "olive")
         assert why.value.codes == ("restriction.known",)
 
 
 def test_a_brother_whose_data_are_restricted_is_not_named_in_an_open_notice_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare(sandwell, [closed()], "olive")  # about Ada
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [closed()], "olive")  # about Ada
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     ada = Sibling(surname="Testchild-Example", forename="Ada", dob=date(2016, 3, 31))
     ben = replace(notice().body.child, forename="Ben", upn="B885400119045", dob=date(2014, 6, 1))  # type: ignore[union-attr, type-var]
     message = with_body(notice(), child=ben, sibling=(ada,))
     with pytest.raises(Unconfirmed) as why:
-        prepare(sandwell, [message], "olive")
+        prepare_messages(sandwell, [message], "olive")
     assert why.value.codes == ("restriction.sibling",)
 
 
@@ -211,21 +213,21 @@ def test_our_own_children_are_asked_who_bears_the_upn_and_who_is_restricted(pair
     sandwell, _ = pair
     children_index.load(sandwell, io.BytesIO(INDEX.encode()), "ines")
     with pytest.raises(Unconfirmed) as why:
-        prepare(sandwell, [notice()], "olive")
+        prepare_messages(sandwell, [notice()], "olive")
     assert why.value.codes == ("restriction.known", "upn.other-child")
     other = with_body(notice(), child=replace(notice().body.child, upn="B885400119045", dob=date(2015, 1, 1)))  # type: ignore[union-attr, type-var]
-    assert prepare(sandwell, [other], "olive")
+    assert prepare_messages(sandwell, [other], "olive")
 
 
 @pytest.mark.parametrize("to", ["333", "885"])
 async def test_neither_we_nor_the_sender_are_named_as_who_should_have_it(pair: Pair, to: str) -> None:
     sandwell, worcestershire = pair
-    [ready] = prepare(sandwell, [notice()], "olive")
-    await receive(worcestershire, [ready.sealed], "333")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     body = Acknowledgement(decision="passed-on", passed_to=to, officer=worcestershire.officer("wyn"))
     with pytest.raises(Unfit, match="cannot refer the notice back to your own"):
-        respond.acknowledge(worcestershire, ready.message_id, body, "wyn")
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, ready.message_id)).state is Standing.NEW
+        respond.acknowledge_notice(worcestershire, ready.message_id, body, "wyn")
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, ready.message_id)).state is Standing.NEW
 
 
 # --- a receiver
@@ -237,13 +239,13 @@ async def test_a_receiver_keeps_it_hides_the_place_and_asks_to_check(pair: Pair,
         worcestershire.config, one=OneSettings(import_folder=str(tmp_path), import_when="arrived")
     )
     message = contradicted()
-    [token] = await receive(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
+    [token] = await receive_parcels(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
     name = message.header.message_id
-    assert worcestershire.store.look(lambda tx: inbox.receipts_about(tx, name, issuer="885"))[0]["result"] == "accepted"
+    assert worcestershire.store.look(lambda tx: inbox.list_receipts(tx, name, issuer="885"))[0]["result"] == "accepted"
     assert token
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, name)).restriction == "address-withheld"
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, name)).restriction == "address-withheld"
 
-    shown: Any = case.look(worcestershire, message.header.conversation_id, "wyn")
+    shown: Any = case.open_case(worcestershire, message.header.conversation_id, "wyn")
     [one] = shown.notices
     assert (one.must_be_checked, one.restriction, one.message.body.note) == (True, "address-withheld", None)
     assert "44 Placeholder Road" not in repr(one.message.body)
@@ -252,11 +254,11 @@ async def test_a_receiver_keeps_it_hides_the_place_and_asks_to_check(pair: Pair,
     _, strictly = respond.read_incoming(worcestershire, name, "wyn")
     _, in_full = respond.read_incoming(worcestershire, name, "wyn", in_full=True)
     assert ("44 Placeholder Road" in repr(strictly), in_full) == (False, message)
-    acts = [one.act for one in worcestershire.store.look(lambda tx: audit_log.search(tx, about=name))]
+    acts = [one.act for one in worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, about=name))]
     assert acts.count("notice.read-in-full") == 1
     note = Acknowledgement(decision="accepted", officer=worcestershire.officer("wyn"), note="At Placeholder Road")
     with pytest.raises(NotAllowed, match=r"reply\.restricted"):
-        respond.acknowledge(worcestershire, name, note, "wyn")
+        respond.acknowledge_notice(worcestershire, name, note, "wyn")
     assert await imports.write_due(worcestershire) == 1
     written = transfer_file(tmp_path)
     assert (b"Testchild-Example" in written, b"Placeholder" in written) == (True, False)
@@ -267,8 +269,8 @@ async def test_what_came_before_the_upgrade_is_read_strictly_too(pair: Pair, mon
     message = contradicted()
     with monkeypatch.context() as before:
         before.setattr("gateway.core.safeguards.level_as_read", lambda one, _: one.restriction)
-        await receive(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
-    [one] = case.look(worcestershire, message.header.conversation_id, "wyn").notices
+        await receive_parcels(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
+    [one] = case.open_case(worcestershire, message.header.conversation_id, "wyn").notices
     assert (one.must_be_checked, one.restriction) == (True, "address-withheld")
 
 
@@ -299,7 +301,7 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
     assert ROWS[row] in lines[0]["Reason"]
     assert "Testchild" not in lines[0]["Reason"]
 
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
     level = Restriction(level="none")
     with pytest.raises(Unconfirmed) as why:
         drafts.send(sandwell, draft.draft_id, "885", level, "olive")
@@ -319,17 +321,17 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
-    name = compose.from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
-    now = compose.look(sandwell, name, "olive")
-    compose.keep(sandwell, replace(now, to={"to": "885"}), "olive")
-    assert compose.check(sandwell, compose.look(sandwell, name, "olive")).warnings == []
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    name = compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
+    now = compose.open_composition(sandwell, name, "olive")
+    compose.save_composition(sandwell, replace(now, to={"to": "885"}), "olive")
+    assert compose.check_composition(sandwell, compose.open_composition(sandwell, name, "olive")).warnings == []
 
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,,,", name="later.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"composition\.unweighed"):
-        compose.send(sandwell, name, [], "olive")
-    assert compose.send(sandwell, name, ["restriction.known"], "olive").asked == 1
+        compose.send_composition(sandwell, name, [], "olive")
+    assert compose.send_composition(sandwell, name, ["restriction.known"], "olive").asked == 1
     for here in (sandwell, worcestershire):
         here.store.close()
 
@@ -340,12 +342,12 @@ async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> 
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [seen] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    [seen] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
     put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"draft\.stale"):
         drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
-    [now] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    [now] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
     drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=now.said)
     sandwell.store.close()
 
@@ -376,7 +378,7 @@ def test_the_command_line_refuses_asks_and_takes_a_confirmation(pair: Pair, tmp_
 async def test_show_hides_the_place_until_it_was_checked(pair: Pair) -> None:
     sandwell, worcestershire = pair
     message = contradicted()
-    await receive(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
+    await receive_parcels(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
     home, name = str(worcestershire.config.home), message.header.message_id
     said = run_command("show", name, "--home", home).stdout
     assert "check the restriction with the sender" in " ".join(said.split())
@@ -423,7 +425,7 @@ async def test_a_key_of_a_refusal_does_not_confirm(there: Served) -> None:  # no
 async def test_the_api_gives_the_stricter_reading(there: Served) -> None:  # noqa: F811
     here, sandwell, http = there
     message = contradicted("333", "885")
-    await receive(here, [sealed_by_older_version(sandwell, message)], "333")
+    await receive_parcels(here, [sealed_by_older_version(sandwell, message)], "333")
     one, name = await supplier(http, here, name="one-test"), message.header.message_id
     got = json.read(await (await one.get(f"/notices/{name}")).read())
     assert isinstance(got.body, TransferNotice)
@@ -474,7 +476,7 @@ async def test_a_stricter_answer_that_is_refused_counts_all_the_same(visitor: Vi
     assert f"{place}/old-address" not in listed, "no address is asked for"
     name = place.rsplit("/", 1)[1]
     with pytest.raises((NotAllowed, Unfit)):
-        compose.send(visitor.here, name, ["restriction.words", "restriction.known"], "olive")
+        compose.send_composition(visitor.here, name, ["restriction.words", "restriction.known"], "olive")
     assert sent_by(visitor.here) == []
 
 
@@ -494,7 +496,7 @@ async def test_a_looser_answer_that_is_refused_does_not_take_the_place_of_a_stri
     place = await begin(visitor, restriction={"level": "phone-only", **REFUGE})
     page = await visitor.get(OFFICER, f"{place}/restriction")
     await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), level="none", reason="refuge")
-    now = compose.look(visitor.here, place.rsplit("/", 1)[1], "olive")
+    now = compose.open_composition(visitor.here, place.rsplit("/", 1)[1], "olive")
     assert composition.level_so_far(now.body) == "phone-only"
 
 
@@ -526,8 +528,10 @@ async def test_what_was_checked_is_what_is_sent(visitor: Visitor) -> None:  # no
     """F4: two windows."""
     place = await begin(visitor)
     name, check = place.rsplit("/", 1)[1], await visitor.get(OFFICER, f"{place}/check")
-    now = compose.look(visitor.here, name, "olive")
-    compose.keep(visitor.here, replace(now, body={**now.body, "child": {**CHILD, "forename": "Zoë"}}), "olive")
+    now = compose.open_composition(visitor.here, name, "olive")
+    compose.save_composition(
+        visitor.here, replace(now, body={**now.body, "child": {**CHILD, "forename": "Zoë"}}), "olive"
+    )
     said = (await visitor.post(OFFICER, f"{place}/send", 422, was=changes(check))).decode()
     assert "was changed after you opened this page" in said
     assert "Zoë" in said
@@ -540,22 +544,22 @@ async def test_what_was_checked_is_what_is_sent(visitor: Visitor) -> None:  # no
 def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sandwell, _ = pair
     name = written(sandwell)
-    now, prepare_one = compose.look(sandwell, name, "olive"), prepare
+    now, prepare_one = compose.open_composition(sandwell, name, "olive"), prepare_messages
 
     def meanwhile(*args: Any, **more: Any) -> Any:
-        compose.keep(sandwell, replace(now, to={"to": "885"}), "percy")
+        compose.save_composition(sandwell, replace(now, to={"to": "885"}), "percy")
         return prepare_one(*args, **more)
 
     monkeypatch.setattr(compose, "prepare", meanwhile)
     with pytest.raises(NotAllowed, match=r"composition\.stale"):
-        compose.send(sandwell, name, [], "olive", was=now.kept.changes)
+        compose.send_composition(sandwell, name, [], "olive", was=now.kept.changes)
     assert sent_by(sandwell) == []
 
 
 async def arrived(visitor: Visitor, message: Message | None = None) -> tuple[str, str]:  # noqa: F811
     """A notice that came: the address of its case, and of its acts."""
     message = message or notice("885", "333", now=visitor.here.now())
-    await receive(visitor.here, [sealed_by_older_version(visitor.there, message)], "885")
+    await receive_parcels(visitor.here, [sealed_by_older_version(visitor.there, message)], "885")
     place = f"/cases/{message.header.conversation_id}"
     return place, f"{place}/notices/885-{message.header.message_id}"
 
@@ -573,7 +577,7 @@ async def test_each_page_on_which_one_answers_says_about_whom(visitor: Visitor, 
 
 async def test_a_page_on_which_one_searches_says_about_whom_too(visitor: Visitor) -> None:  # noqa: F811
     search = notice("333", "885", name="whereabouts-enquiry", now=visitor.here.now())
-    case_id = enquire.ask(visitor.here, search, ["885"], {}, "olive").case
+    case_id = enquire.ask_authorities(visitor.here, search, ["885"], {}, "olive").case
     for page in ("stand-down", "ask", "review"):
         shown = await visitor.get(Role.PUPIL_TRACKING, f"/cases/{case_id}/{page}")
         assert "2 December 2013" in re.findall("<title>(.*?)</title>", shown, re.DOTALL)[0]
@@ -617,12 +621,12 @@ async def test_what_was_written_on_a_page_that_is_stale_is_shown_again(visitor: 
     place = await begin(visitor)
     was = changes(await visitor.get(OFFICER, f"{place}/note"))
     name = place.rsplit("/", 1)[1]
-    now = compose.look(visitor.here, name, "olive")
-    compose.keep(
+    now = compose.open_composition(visitor.here, name, "olive")
+    compose.save_composition(
         visitor.here, replace(now, body={**now.body, "restriction": {"level": "phone-only", **REFUGE}}), "olive"
     )
     assert b"Kept text</textarea>" in await visitor.post(OFFICER, f"{place}/note", 409, was=was, note="Kept text")
-    compose.give_up(visitor.here, name, "olive")
+    compose.give_up_composition(visitor.here, name, "olive")
     assert b"Kept text</textarea>" in await visitor.post(OFFICER, f"{place}/note", 409, was=was, note="Kept text")
     contact = {"surname": "Kept-Example", "relationship": "mother"}
     assert b"Kept-Example</textarea>" in await visitor.post(OFFICER, f"{place}/contacts/new", 409, was=was, **contact)
@@ -651,9 +655,9 @@ async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -
     message = doubtful("333", "885")
     name = await exchange(visitor.here, visitor.there, message, ("move.future",))
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=visitor.there.officer("wyn"))
-    reply = respond.acknowledge(visitor.there, name, rejected, "wyn")
-    sealed = visitor.there.store.look(lambda tx: outbox.sealed(tx, reply))
-    await receive(visitor.here, [sealed], "885")
+    reply = respond.acknowledge_notice(visitor.there, name, rejected, "wyn")
+    sealed = visitor.there.store.look(lambda tx: outbox.get_sealed_notice(tx, reply))
+    await receive_parcels(visitor.here, [sealed], "885")
     acts = f"/cases/{message.header.conversation_id}/notices/{name}/send-on"
     page = await visitor.get(OFFICER, acts)
     assert ('value="333"' in page, 'value="885"' in page) == (False, False)
@@ -663,7 +667,7 @@ async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -
     codes = re.findall(r'name="codes" value="([^"]*)"', said)[0]
     assert codes == "move.future"
     with pytest.raises(Unconfirmed):
-        amend.send_on(visitor.here, name, "330", "olive")
+        amend.send_notice_on(visitor.here, name, "330", "olive")
 
 
 # --- roles of other services
@@ -685,8 +689,8 @@ async def test_a_social_worker_has_the_role_that_is_true(visitor: Visitor, role:
     assert xml.read(xml.write(Message(notice().header, sent))).body == sent, "the schema is as it was"
     shown = await visitor.get(OFFICER, f"/cases/{one.conversation_id}")
     assert ("Sam Invented (Social worker)" in shown) == (role == "social_worker")
-    again = compose.correction(visitor.here, one.message_id, "olive")
-    kept = compose.look(visitor.here, again, "olive").body["needs"]["social_worker"]
+    again = compose.begin_correction(visitor.here, one.message_id, "olive")
+    kept = compose.open_composition(visitor.here, again, "olive").body["needs"]["social_worker"]
     assert (kept["name"], kept["role"]) == ("Sam Invented", role)
 
 
@@ -723,7 +727,7 @@ async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) 
 async def test_an_answer_that_says_where_is_asked_about(there: Served) -> None:  # noqa: F811
     here, sandwell, http = there
     search = notice(name="whereabouts-enquiry")
-    await receive(here, [sealed_by_older_version(sandwell, search)], "333")
+    await receive_parcels(here, [sealed_by_older_version(sandwell, search)], "333")
     officer = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}
     said = {"Result": "found", "AnsweredBy": "officer", "Ring": officer, "Note": "At 1 Refuge Road, B70 9ZZ"}
     one, place = await supplier(http, here, name="one-test"), f"/notices/{search.header.message_id}/answer"
@@ -741,7 +745,7 @@ async def test_a_reason_without_a_restriction_is_no_restriction_of_a_draft(tmp_p
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.search(tx, kept_drafts.State.OPEN, 9))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
     words = ("drafts", "send", draft.draft_id, "--to", "885", "--home", str(sandwell.config.home), "--reason", "refuge")
     assert run_command(*words).returncode == 2
     said = run_command(*words, "--restriction", "none")

@@ -15,7 +15,7 @@ from gateway.one import drafts, leavers_folder
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import outbox
-from gateway.store.drafts import Draft, State
+from gateway.store.drafts import Draft, DraftState
 from schemas.message import Restriction, TransferNotice
 from tests import folders
 from tests.conftest import introduce, make, new_database
@@ -48,19 +48,19 @@ async def take_in(here: Authority, tmp_path: Path, *rows: str) -> list[dict[str,
 
 
 def draft_of(here: Authority, line: dict[str, str]) -> Draft:
-    return here.store.look(lambda tx: kept.get(tx, line["Draft"]))
+    return here.store.look(lambda tx: kept.get_draft(tx, line["Draft"]))
 
 
 def sent(here: Authority) -> list[TransferNotice]:
     """The notices that were sent, the oldest first."""
-    found = here.store.look(lambda tx: outbox.search(tx, limit=None))
+    found = here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
     bodies = [respond.read_outgoing(here, one.message_id, "olive").body for one in reversed(found)]
     return [body for body in bodies if isinstance(body, TransferNotice)]
 
 
 def waiting(here: Authority) -> list[dict[str, str]]:
     """The rows of the drafts that are open."""
-    found = here.store.look(lambda tx: kept.search(tx, State.OPEN, 1000))
+    found = here.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 1000))
     return [dict(drafts.read(here, one.draft_id, "olive")[1]) for one in found]
 
 
@@ -76,8 +76,8 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(
     assert mended["Draft"] == twice["Draft"]
     assert draft_of(sandwell, mended).corrects == first["MessageId"]
     new = drafts.correct(sandwell, mended["Draft"], None, "olive")
-    delivery = sandwell.store.look(lambda tx: outbox.get(tx, new))
-    old = sandwell.store.look(lambda tx: outbox.get(tx, first["MessageId"]))
+    delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, new))
+    old = sandwell.store.look(lambda tx: outbox.get_delivery(tx, first["MessageId"]))
     assert (delivery.conversation_id, delivery.recipient) == (old.conversation_id, old.recipient)
     address = sent(sandwell)[-1].destination_address
     assert address is not None

@@ -31,8 +31,8 @@ from gateway import app
 from gateway.core.delivery import State
 from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
-from gateway.exchange.delivery_result import settle
-from gateway.exchange.send import prepare, send
+from gateway.exchange.delivery_result import settle_try
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.monitoring import health
 from gateway.store import inbox, outbox
 from tests import mail as mail_servers
@@ -252,7 +252,7 @@ def sealed_lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     folder = tmp_path_factory.mktemp("sealed")
     sandwell, other = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
     introduce(sandwell, other)
-    made = [one.sealed for one in prepare(sandwell, [notice() for _ in range(3)], "olive")]
+    made = [one.sealed for one in prepare_messages(sandwell, [notice() for _ in range(3)], "olive")]
     sandwell.store.close()
     other.store.close()
     return made
@@ -313,15 +313,15 @@ def test_our_own_mail_in_a_report_is_a_report() -> None:
 
 async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send(sandwell, [notice()], by="olive")
-    [claimed] = sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 9))
-    ending = settle(sandwell, claimed, HandedOver("in the mail", TICKET), route="email", jitter=0)
+    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9))
+    ending = settle_try(sandwell, claimed, HandedOver("in the mail", TICKET), route="email", jitter=0)
     sandwell.store.run(lambda tx: write_endings(tx, sandwell, "885", [ending]))
     later = sandwell.now() + timedelta(seconds=1)
     sandwell.now = lambda: later
-    sandwell.store.run(lambda tx: hear_mail.heard(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
+    sandwell.store.run(lambda tx: hear_mail.receive_mail(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
     assert state(sandwell, sent) is State.SENT
-    assert [one["ending"] for one in sandwell.store.look(lambda tx: outbox.tries(tx, sent))] == [
+    assert [one["ending"] for one in sandwell.store.look(lambda tx: outbox.list_tries(tx, sent))] == [
         "handed over",
         "returned",
     ]
@@ -353,14 +353,14 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
         here.carriers = {"email": here.carriers["email"]}
     async with world.serving(), app.running(sandwell), app.running(worcestershire):
         for _ in range(3):
-            [sent] = await send(sandwell, [notice()], by="olive")
+            [sent] = await send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is State.RECEIVED)  # noqa: B023 - awaited at once
-        [lost] = await send(sandwell, [notice()], by="olive")
+        [lost] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: worcestershire.left.get(("email", "885"), {}).get(CHANGED) == 1)
         assert state(sandwell, lost) is State.SENT
     found = {one.name: one.sentence for one in health.look(worcestershire).findings}
     assert CHANGED in found["left at our email route"]
-    assert len(worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))) == 3
+    assert len(worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))) == 3
     await world.close()
 
 

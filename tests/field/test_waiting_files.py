@@ -81,7 +81,7 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
     assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["sent", "headings"]
     status, _ = await call(client, sandwell, "POST", f"{address}/accept")
     assert status == 404, "somebody has decided"
-    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, act="one."))]
+    acts = [one.act for one in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="one."))]
     assert {"one.file-accepted", "one.headings-accepted", "one.taken-in"} <= set(acts)
 
 
@@ -94,7 +94,7 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
     assert "File put aside" in page
     assert "No files are waiting" in page
     assert len(folders.places(sandwell.config.home, "leavers", "failed")) == 1
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
-    [draft] = sandwell.store.look(lambda tx: kept.search(tx, kept.State.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.OPEN, 10))
     _, page = await call(client, sandwell, "GET", f"/drafts/{draft.draft_id}")
     assert "Correct the notice that was sent" in page
     _, page = await call(client, sandwell, "POST", f"/drafts/{draft.draft_id}/write", correcting="yes")
@@ -124,9 +124,9 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     said = dict(re.findall(r'type="hidden" name="(was|codes)" value="([^"]*)"', page))
     status, _ = await call(client, sandwell, "POST", f"/compositions/{name}/send", **said, weighed="yes")
     assert status == 200
-    old, new = reversed(sandwell.store.look(lambda tx: outbox.search(tx, limit=None)))
+    old, new = reversed(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
     assert (old.conversation_id, new.kind, new.recipient) == (new.conversation_id, "TransferNotice", "885")
-    assert sandwell.store.look(lambda tx: kept.get(tx, draft.draft_id)).state is kept.State.SENT
+    assert sandwell.store.look(lambda tx: kept.get_draft(tx, draft.draft_id)).state is kept.DraftState.SENT
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
     assert folders.rows_of(sandwell.config.home, "leavers")[0]["Result"] == "before"
 
@@ -135,7 +135,7 @@ async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Authority, tmp
     home = ("--home", str(sandwell.config.home))
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
-    [draft] = sandwell.store.look(lambda tx: kept.search(tx, kept.State.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.OPEN, 10))
     shown = await asyncio.to_thread(cme_gateway, "drafts", "show", draft.draft_id, *home)
     assert str(draft.corrects) in shown.stdout
     done = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)

@@ -9,10 +9,10 @@ from gateway import home_folder
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange import respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import inbox, outbox
-from gateway.store.outbox import Settled
+from gateway.store.outbox import SettledTry
 from schemas.message import Acknowledgement, Message, Outcome, TransferNotice
 from tests.children import notice
 from tests.conftest import free_port, introduce
@@ -48,14 +48,14 @@ def transfer(moment: datetime, **changes: object) -> Message:
 
 async def exchange(here: Authority, there: Authority, message: Message, confirmed: Sequence[str] = ()) -> str:
     """Send it; it is there, and we have its receipt."""
-    [ready] = prepare(here, [message], "olive", confirmed=confirmed)
-    here.store.run(lambda tx: queue(tx, here, [ready]))
-    await receive(there, [ready.sealed], here.code)
-    [given] = there.store.look(lambda tx: inbox.receipts_about(tx, ready.message_id, issuer=there.code))
-    kept = inbox.Receipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
+    [ready] = prepare_messages(here, [message], "olive", confirmed=confirmed)
+    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
+    await receive_parcels(there, [ready.sealed], here.code)
+    [given] = there.store.look(lambda tx: inbox.list_receipts(tx, ready.message_id, issuer=there.code))
+    kept = inbox.StoredReceipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
 
     def settled(tx: object) -> None:
-        outbox.settle(tx, here.now(), [Settled(ready.message_id, State.RECEIVED, "https", "receipted")])  # type: ignore[arg-type]
+        outbox.settle_deliveries(tx, here.now(), [SettledTry(ready.message_id, State.RECEIVED, "https", "receipted")])  # type: ignore[arg-type]
         inbox.add_receipts(tx, here.now(), [kept])  # type: ignore[arg-type]
 
     here.store.run(settled)
@@ -64,18 +64,22 @@ async def exchange(here: Authority, there: Authority, message: Message, confirme
 
 async def hand_back(here: Authority, there: Authority, reply_id: str) -> None:
     """What `here` replied is carried to `there`."""
-    sealed = here.store.look(lambda tx: outbox.sealed(tx, reply_id))
-    await receive(there, [sealed], here.code)
-    here.store.run(lambda tx: outbox.settle(tx, here.now(), [Settled(reply_id, State.RECEIVED, "https", "receipted")]))
+    sealed = here.store.look(lambda tx: outbox.get_sealed_notice(tx, reply_id))
+    await receive_parcels(there, [sealed], here.code)
+    here.store.run(
+        lambda tx: outbox.settle_deliveries(
+            tx, here.now(), [SettledTry(reply_id, State.RECEIVED, "https", "receipted")]
+        )
+    )
 
 
 async def acknowledge(here: Authority, there: Authority, message_id: str) -> None:
     """An officer of `here` has it, and `there` knows."""
     body = Acknowledgement(decision="accepted", officer=here.officer("Otto Invented"))
-    await hand_back(here, there, respond.acknowledge(here, message_id, body, "otto"))
+    await hand_back(here, there, respond.acknowledge_notice(here, message_id, body, "otto"))
 
 
 async def conclude(here: Authority, there: Authority, message_id: str, result: str = "in-education") -> None:
     """An officer of `here` says what became of the child, and `there` knows."""
     body = Outcome(result=result, confirmed_on=here.now().date(), officer=here.officer("Otto Invented"))
-    await hand_back(here, there, respond.conclude(here, message_id, body, "otto"))
+    await hand_back(here, there, respond.send_outcome(here, message_id, body, "otto"))

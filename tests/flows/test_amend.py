@@ -10,8 +10,8 @@ from gateway.core.delivery import State
 from gateway.core.inbox_state import Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import inbox, outbox
 from keys import at_rest
 from keys.at_rest import Locked
@@ -26,82 +26,88 @@ ACCEPTED = Acknowledgement(decision="accepted", officer=OFFICER)
 
 async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send(sandwell, [notice()], by="olive")
-    assert amend.withdraw(sandwell, sent, IN_ERROR, by="olive") is None
+    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive") is None
     assert state(sandwell, sent) is State.WITHDRAWN
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 1
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
     with pytest.raises(NotAllowed, match="already"):
-        amend.withdraw(sandwell, sent, IN_ERROR, by="olive")
+        amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
 
 
 async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        assert amend.withdraw(sandwell, sent, IN_ERROR, by="olive")
-        await until(lambda: worcestershire.store.look(lambda tx: inbox.get(tx, sent)).state is Standing.WITHDRAWN)
+        assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
+        await until(
+            lambda: worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is Standing.WITHDRAWN
+        )
     with pytest.raises(NotAllowed):
-        respond.acknowledge(worcestershire, sent, ACCEPTED, by="otto")
+        respond.acknowledge_notice(worcestershire, sent, ACCEPTED, by="otto")
 
 
 async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) -> None:
     sandwell, worcestershire = pair
     first = notice()
-    await send(sandwell, [first], by="olive")
-    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 1))  # it has left, and is slow
-    told = amend.withdraw(sandwell, first.header.message_id, IN_ERROR, by="olive")
+    await send_notices(sandwell, [first], by="olive")
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    told = amend.withdraw_notice(sandwell, first.header.message_id, IN_ERROR, by="olive")
     assert told
-    by_id = sandwell.store.look(lambda tx: {one: outbox.sealed(tx, one) for one in (told, first.header.message_id)})
-    await receive(worcestershire, [by_id[told]], "333")
-    await receive(worcestershire, [by_id[first.header.message_id]], "333")
-    kept = worcestershire.store.look(lambda tx: inbox.get(tx, first.header.message_id))
+    by_id = sandwell.store.look(
+        lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, first.header.message_id)}
+    )
+    await receive_parcels(worcestershire, [by_id[told]], "333")
+    await receive_parcels(worcestershire, [by_id[first.header.message_id]], "333")
+    kept = worcestershire.store.look(lambda tx: inbox.get_message(tx, first.header.message_id))
     assert kept.state is Standing.WITHDRAWN
 
 
 async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        new = amend.correct(sandwell, sent, notice(), by="olive")
+        new = amend.correct_notice(sandwell, sent, notice(), by="olive")
         await until(lambda: state(sandwell, new) is State.RECEIVED)
-    items = {i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))}
+    items = {
+        i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
+    }
     assert (items[sent].state, items[new].state) == (Standing.SUPERSEDED, Standing.NEW)
     assert (items[sent].conversation_id, items[new].sequence) == (items[new].conversation_id, 2)
     assert state(sandwell, sent) is State.WITHDRAWN
     with pytest.raises(NotAllowed, match="other"):
-        amend.correct(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
+        amend.correct_notice(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
 
 
 async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sandwell, worcestershire = pair
     message = notice()
-    await receive(worcestershire, [prepare(sandwell, [message], "olive")[0].sealed], "333")
-    sent, sealing = message.header.message_id, prepare
+    await receive_parcels(worcestershire, [prepare_messages(sandwell, [message], "olive")[0].sealed], "333")
+    sent, sealing = message.header.message_id, prepare_messages
 
     def while_the_other_answers(*given: object, **more: object) -> object:
         monkeypatch.setattr(respond, "prepare", sealing)
-        respond.acknowledge(worcestershire, sent, ACCEPTED, by="otto")
+        respond.acknowledge_notice(worcestershire, sent, ACCEPTED, by="otto")
         return sealing(*given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(respond, "prepare", while_the_other_answers)
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(NotAllowed) as caught:
-        respond.acknowledge(worcestershire, sent, rejected, by="petra")
+        respond.acknowledge_notice(worcestershire, sent, rejected, by="petra")
     assert caught.value.code == "reply.overtaken"
-    [queued] = worcestershire.store.look(lambda tx: outbox.search(tx))
-    locked = worcestershire.store.look(lambda tx: Locked(*outbox.locked(tx, queued.message_id)))
+    [queued] = worcestershire.store.look(lambda tx: outbox.search_outbox(tx))
+    locked = worcestershire.store.look(lambda tx: Locked(*outbox.get_locked_notice(tx, queued.message_id)))
     assert b"accepted" in at_rest.unlock(locked, about=queued.message_id, ring=worcestershire.ring)
 
 
 async def test_a_reply_is_not_withdrawn(pair: Pair) -> None:
     sandwell, worcestershire = pair
     message = notice()
-    await receive(worcestershire, [prepare(sandwell, [message], "olive")[0].sealed], "333")
-    reply = respond.acknowledge(worcestershire, message.header.message_id, ACCEPTED, by="otto")
+    await receive_parcels(worcestershire, [prepare_messages(sandwell, [message], "olive")[0].sealed], "333")
+    reply = respond.acknowledge_notice(worcestershire, message.header.message_id, ACCEPTED, by="otto")
     with pytest.raises(NotAllowed, match=r"amend\.not-a-notice"):
-        amend.withdraw(worcestershire, reply, IN_ERROR, by="otto")
+        amend.withdraw_notice(worcestershire, reply, IN_ERROR, by="otto")
 
 
 def test_a_message_keeps_its_parts_when_it_is_changed() -> None:
@@ -116,38 +122,38 @@ async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pai
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
         asked = notice(name="whereabouts-enquiry")
-        [sent] = await send(sandwell, [asked], by="olive")
+        [sent] = await send_notices(sandwell, [asked], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        [told] = amend.stand_down(sandwell, sent, FOUND, by="olive")
+        [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
         await until(lambda: state(sandwell, told) is State.RECEIVED)
     assert state(sandwell, sent) is State.CONCLUDED
-    kept = worcestershire.store.look(lambda tx: inbox.get(tx, sent))
+    kept = worcestershire.store.look(lambda tx: inbox.get_message(tx, sent))
     assert kept.state is Standing.CONCLUDED
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, told)).state is Standing.FILED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, told)).state is Standing.FILED
     with pytest.raises(NotAllowed, match=r"amend\.told-already"):
-        amend.stand_down(sandwell, sent, FOUND, by="olive")
+        amend.stand_down_search(sandwell, sent, FOUND, by="olive")
 
 
 async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
-    assert amend.stand_down(sandwell, sent, FOUND, by="olive") == []
+    [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    assert amend.stand_down_search(sandwell, sent, FOUND, by="olive") == []
     assert state(sandwell, sent) is State.WITHDRAWN  # or a statement would miss it there, and send it
 
 
 async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
-    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 1))  # it has left, and is slow
-    [told] = amend.stand_down(sandwell, sent, FOUND, by="olive")
-    by_id = sandwell.store.look(lambda tx: {one: outbox.sealed(tx, one) for one in (told, sent)})
-    await receive(worcestershire, [by_id[told]], "333")
-    await receive(worcestershire, [by_id[sent]], "333")
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).state is Standing.CONCLUDED
+    [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
+    by_id = sandwell.store.look(lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, sent)})
+    await receive_parcels(worcestershire, [by_id[told]], "333")
+    await receive_parcels(worcestershire, [by_id[sent]], "333")
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is Standing.CONCLUDED
 
 
 async def test_a_notice_is_no_search_to_stand_down_from(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send(sandwell, [notice()], by="olive")
+    [sent] = await send_notices(sandwell, [notice()], by="olive")
     with pytest.raises(NotAllowed, match=r"amend\.not-a-search"):
-        amend.stand_down(sandwell, sent, FOUND, by="olive")
+        amend.stand_down_search(sandwell, sent, FOUND, by="olive")

@@ -18,8 +18,8 @@ from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import Act, Role, Scope, allows
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log, inbox, outbox
 from keys import api_token
 from schemas import json, xml
@@ -47,7 +47,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Served]:
 async def came(here: Authority, sandwell: Authority, name: str = "transfer-notice") -> Message:
     """A notice of Sandwell's that has arrived."""
     sent = notice(name=name)
-    await receive(here, [one.sealed for one in prepare(sandwell, [sent], "test")], "333")
+    await receive_parcels(here, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
     return sent
 
 
@@ -67,7 +67,7 @@ async def test_a_notice_in_json_is_sent_exactly_as_it_was_written(there: Served)
     got = await one.post("/notices", json.write(sent))
     taken = await got.json()
     assert (got.status, taken["id"], got.headers["Location"]) == (202, sent.header.message_id, taken["status"])
-    kept = here.store.look(lambda tx: outbox.get(tx, taken["id"]))
+    kept = here.store.look(lambda tx: outbox.get_delivery(tx, taken["id"]))
     assert (kept.kind, kept.recipient, kept.queued_by) == ("TransferNotice", "333", "api:one-test")
     back = await one.get(f"/notices/{taken['id']}")
     assert json.read(await back.read()) == sent
@@ -95,9 +95,10 @@ async def test_what_came_is_acknowledged_and_concluded(there: Served) -> None:
     day = here.now().date().isoformat()
     done = await one.post(f"{address}/outcome", {"Result": "in-education", "ConfirmedOn": day, "Officer": OFFICER})
     assert done.status == 202
-    assert here.store.look(lambda tx: inbox.get(tx, sent.header.message_id)).state == "concluded"
+    assert here.store.look(lambda tx: inbox.get_message(tx, sent.header.message_id)).state == "concluded"
     kinds = {
-        one.kind for one in here.store.look(lambda tx: outbox.search(tx, conversation_id=sent.header.conversation_id))
+        one.kind
+        for one in here.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=sent.header.conversation_id))
     }
     assert kinds == {"Acknowledgement", "Outcome"}
     again = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})
@@ -128,7 +129,7 @@ async def test_a_notice_that_has_not_left_is_withdrawn_without_a_word_to_anybody
     body = {"Reason": "sent-in-error", "Officer": OFFICER}
     got = await one.post(f"/notices/{sent.header.message_id}/withdrawal", body)
     assert (got.status, (await got.json())["id"]) == (202, sent.header.message_id), await got.text()
-    assert here.store.look(lambda tx: outbox.get(tx, sent.header.message_id)).state == "withdrawn"
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "withdrawn"
 
 
 async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> None:
@@ -142,14 +143,14 @@ async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> Non
     receipt = await reader.get(said["receipts"][0]["address"].removeprefix("/api/v1"))
     assert (receipt.status, receipt.content_type) == (200, "application/jwt")
     assert (await receipt.text()).count(".") == 2
-    assert not here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
+    assert not here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
 
 
 async def test_every_reading_is_an_entry_that_names_the_client(there: Served) -> None:
     here, sandwell, http = there
     one, sent = await supplier(http, here, name="one-test"), await came(here, sandwell)
     await one.get(f"/notices/{sent.header.message_id}")
-    [entry] = here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
+    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
     assert (entry.actor, entry.about) == ("api:one-test", sent.header.message_id)
 
 

@@ -62,8 +62,8 @@ async def test_the_commands_work_as_they_stand_there(tmp_path: Path) -> None:
         )  # fmt: skip
         shown, _ = await asyncio.wait_for(ran.communicate(), 60)
     assert ran.returncode == 0, shown.decode()
-    assert here.store.look(lambda tx: outbox.get(tx, sent.header.message_id)).state == "queued"
-    assert here.store.look(lambda tx: inbox.get(tx, theirs.header.message_id)).state == "acknowledged"
-    assert [one.client for one in here.store.look(kept.every)] == ["one-test"]
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "queued"
+    assert here.store.look(lambda tx: inbox.get_message(tx, theirs.header.message_id)).state == "acknowledged"
+    assert [one.client for one in here.store.look(kept.list_webhooks)] == ["one-test"]
     for one in (here, sandwell):
         one.store.close()

@@ -16,8 +16,8 @@ from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.errors import StoreUnavailable
 from gateway.exchange import amend
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import audit_log, inbox, outbox
 from keys import tls
 from keys.errors import RefusalCode
@@ -38,7 +38,7 @@ def later(here: Authority, by: timedelta) -> None:
 
 
 def last_reason(here: Authority, message_id: str) -> str:
-    return here.store.look(lambda tx: outbox.get(tx, message_id)).reason or ""
+    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).reason or ""
 
 
 def read_only(here: Authority) -> Callable[[], None]:
@@ -86,29 +86,29 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
         again = read_only(worcestershire)
         with pytest.raises(StoreUnavailable) as caught:
             await worcestershire.store.write(
-                lambda tx: audit_log.append(tx, worcestershire.now(), [audit_log.Entry("test", "x")])
+                lambda tx: audit_log.append_entries(tx, worcestershire.now(), [audit_log.AuditEntry("test", "x")])
             )
         assert caught.value.code == "store.read-only"
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: "503" in last_reason(sandwell, sent))
         assert state(sandwell, sent) is State.QUEUED
         again()
-        amend.release(sandwell, None, by="ines")
+        amend.release_all(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
 async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))  # nobody answers yet
-        amend.release(sandwell, None, by="ines")
-        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts > 1)
+        amend.release_all(sandwell, None, by="ines")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts > 1)
         again = read_only(sandwell)
         sandwell.due.set()
         await asyncio.sleep(2.5)  # the loop looks, and fails, more than once
         again()
-        amend.release(sandwell, None, by="ines")
+        amend.release_all(sandwell, None, by="ines")
         async with app.running(worcestershire):
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
@@ -121,11 +121,11 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
         async with app.running(sandwell), app.running(worcestershire):
             database.stop()
             with pytest.raises(StoreUnavailable) as caught:
-                await send(sandwell, [notice()], by="olive")
+                await send_notices(sandwell, [notice()], by="olive")
             assert caught.value.code == "store.unreachable"
             await asyncio.sleep(2.5)  # the loops look, and fail, more than once
             database.start()
-            [sent] = await send(sandwell, [notice()], by="olive")
+            [sent] = await send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
         for here in (sandwell, worcestershire):
             here.store.close()
@@ -137,25 +137,25 @@ async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: P
     (worcestershire.config.home / home_folder.TLS_KEY).write_bytes(key)
     (worcestershire.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
     assert last_reason(sandwell, sent) == "the partner's certificate is not the one on its card"
-    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+    assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
 
 
 async def test_nothing_is_sealed_to_a_card_that_has_expired(pair: Pair) -> None:
     sandwell, _ = pair
     later(sandwell, 366 * DAY)
     with expect_refusal(RefusalCode.CARD_EXPIRED):
-        await send(sandwell, [notice(now=sandwell.now())], by="olive")
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+        await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 async def test_nothing_is_taken_from_an_authority_whose_card_has_expired(pair: Pair) -> None:
     sandwell, worcestershire = pair
     later(worcestershire, 366 * DAY)
-    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
-    [token] = await receive(worcestershire, [sealed], "333")
+    sealed = prepare_messages(sandwell, [notice()], "olive")[0].sealed
+    [token] = await receive_parcels(worcestershire, [sealed], "333")
     later(sandwell, 366 * DAY)
     assert codes(sandwell, worcestershire, token, sealed) == ("card.expired",)
 
@@ -164,30 +164,30 @@ async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pai
     sandwell, worcestershire = pair
     later(sandwell, timedelta(minutes=10))
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
         assert state(sandwell, sent) is State.QUEUED
-        assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+        assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
         later(worcestershire, timedelta(minutes=10))
-        amend.release(sandwell, None, by="ines")
+        amend.release_all(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "333-enc-0000000000000000", "a" * 400, "885 enc"])
 async def test_a_key_id_is_a_name_and_nothing_else(pair: Pair, kid: str) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
+    sealed = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     head, _, body = sealed.partition(b".")
     header = json.loads(decode(head)) | {"kid": kid}
     bad = encode(json.dumps(header, separators=(",", ":")).encode()).encode() + b"." + body
-    [token] = await receive(worcestershire, [bad], "333")
+    [token] = await receive_parcels(worcestershire, [bad], "333")
     [code] = codes(sandwell, worcestershire, token, bad)
     assert code in ("envelope.malformed", "key.unknown")
 
 
 async def test_what_is_cut_short_or_not_ascii_is_refused_by_name(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, [notice()], "olive")[0].sealed
+    sealed = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     for bad in (
         sealed[: len(sealed) // 2],
         sealed[:-1],
@@ -195,10 +195,10 @@ async def test_what_is_cut_short_or_not_ascii_is_refused_by_name(pair: Pair) -> 
         sealed[:100] + b"\xe9" + sealed[101:],
         b".",
     ):
-        [token] = await receive(worcestershire, [bad], "333")
+        [token] = await receive_parcels(worcestershire, [bad], "333")
         [code] = codes(sandwell, worcestershire, token, bad)
         assert code in ("envelope.malformed", "envelope.does-not-decrypt")
-    [good] = await receive(worcestershire, [sealed], "333")
+    [good] = await receive_parcels(worcestershire, [sealed], "333")
     assert codes(sandwell, worcestershire, good, sealed) == ()
 
 
@@ -240,18 +240,18 @@ def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_pa
 async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_after_opens(tmp_path: Path) -> None:
     sandwell, before = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(sandwell, before)
-    early = prepare(sandwell, [notice()], "olive")[0].sealed
+    early = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     before.store.close()
     home_folder.rotate_keys(tmp_path / "885", by="ines")
     after = home_folder.open_authority(tmp_path / "885")
     add(sandwell, (tmp_path / "885" / home_folder.CARD_FILE).read_text(), by="test")
-    late = prepare(sandwell, [notice()], "olive")[0].sealed
-    tokens = await receive(after, [early, late], "333")
+    late = prepare_messages(sandwell, [notice()], "olive")[0].sealed
+    tokens = await receive_parcels(after, [early, late], "333")
     assert [codes(sandwell, after, token, sealed) for token, sealed in zip(tokens, (early, late), strict=True)] == [
         (),
         (),
     ]
-    acts = {entry.act for entry in after.store.look(lambda tx: list(audit_log.entries(tx)))}
+    acts = {entry.act for entry in after.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert {"keys.rotated", "card.renewed"} <= acts
     for here in (sandwell, after):
         here.store.close()

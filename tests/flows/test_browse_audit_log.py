@@ -14,10 +14,10 @@ from gateway.auditing.browse import PAGE, Asked
 from gateway.casework import case
 from gateway.context import Authority
 from gateway.errors import NotAllowed, NotFound
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from gateway.store.audit_search import RARE
 from gateway.store.tables import audit_entries
 from keys.trust import Trust
@@ -33,8 +33,8 @@ async def told(pair: tuple[Authority, Authority]) -> Told:
     """Worcestershire has two notices of Sandwell in cases of their own; Olive has read the first."""
     there, here = pair
     first, second = notice(), notice()
-    await receive(here, [one.sealed for one in prepare(there, [first, second], "test")], "333")
-    case.look(here, first.header.conversation_id, "olive")
+    await receive_parcels(here, [one.sealed for one in prepare_messages(there, [first, second], "test")], "333")
+    case.open_case(here, first.header.conversation_id, "olive")
     return here, first, second
 
 
@@ -93,8 +93,8 @@ def test_what_nobody_did_and_what_nothing_is_about_is_said_so(told: Told) -> Non
 
 def test_pages_follow_each_other_without_a_gap_or_a_double(told: Told) -> None:
     here, *_ = told
-    many = [Entry(("notice.read", "match.read")[n % 2], "percy") for n in range(2 * PAGE + 7)]
-    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    many = [AuditEntry(("notice.read", "match.read")[n % 2], "percy") for n in range(2 * PAGE + 7)]
+    here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), many))
     numbers: list[int] = []
     below: int | None = None
     while True:
@@ -121,8 +121,8 @@ async def test_every_entry_is_proved_once_a_checkpoint_lies_over_it(alone: Autho
     here = alone
     with pytest.raises(NotAllowed, match=r"audit\.not-signed-yet"):
         browse.prove(here, 1)
-    await audit.checkpoint(here, *[Entry("notice.read", "olive", str(n)) for n in range(20)])
-    size = here.store.look(audit_log.head).size
+    await audit.checkpoint(here, *[AuditEntry("notice.read", "olive", str(n)) for n in range(20)])
+    size = here.store.look(audit_log.get_tree_head).size
     assert all(browse.prove(here, number).holds for number in range(size))
     browse.place(here, 3, "ada")
     assert browse.place(here, 3, "ada").signed_over == size
@@ -132,9 +132,9 @@ async def test_every_entry_is_proved_once_a_checkpoint_lies_over_it(alone: Autho
 
 async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Authority) -> None:
     here = alone
-    await audit.checkpoint(here, Entry("notice.read", "olive", "m1"))
-    number = here.store.look(audit_log.head).size - 1
-    text = here.store.look(partial(audit_log.search, about="m1"))[0].entry.replace("olive", "percy")
+    await audit.checkpoint(here, AuditEntry("notice.read", "olive", "m1"))
+    number = here.store.look(audit_log.get_tree_head).size - 1
+    text = here.store.look(partial(audit_log.list_newest_entries, about="m1"))[0].entry.replace("olive", "percy")
 
     def change(tx: Connection) -> None:
         tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
@@ -160,10 +160,10 @@ async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Author
 async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority, change: str, fault: str) -> None:
     here = alone
     many = [
-        Entry("list.read", "olive", mentions=("m1", "m2")),
-        Entry("notice.read", "olive", "m1"),
+        AuditEntry("list.read", "olive", mentions=("m1", "m2")),
+        AuditEntry("notice.read", "olive", "m1"),
     ]
-    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), many))
     await audit.checkpoint(here)
     trust = Trust({here.code: here.own_card})
     assert here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults == ()
@@ -180,9 +180,9 @@ async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority,
 
 def test_common_and_rare_acts_of_a_person_stand_in_one_order(alone: Authority) -> None:
     here = alone
-    many = [Entry("notice.read", "percy") for _ in range(RARE + 10)]
-    many[-5], many[-7] = Entry("match.read", "percy"), Entry("notice.read", "olive")
-    here.store.run(lambda tx: audit_log.append(tx, here.now(), many))
+    many = [AuditEntry("notice.read", "percy") for _ in range(RARE + 10)]
+    many[-5], many[-7] = AuditEntry("match.read", "percy"), AuditEntry("notice.read", "olive")
+    here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), many))
     found = acts(look(here, person="percy", kind="readings"))
     assert found[:6] == ["notice.read"] * 4 + ["match.read", "notice.read"]
     assert len(found) == PAGE

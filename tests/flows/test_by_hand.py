@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import send_notices
 from gateway.reconciliation import reconcile
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Outcome, Withdrawal
@@ -35,13 +35,13 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 async def sent(world: World, name: str = "transfer-notice") -> str:
     """A notice of Sandwell's that Worcestershire has."""
-    [message_id] = await send(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
 def state(here: Authority, message_id: str) -> State:
-    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
 def owed(here: Authority) -> list[Missing]:
@@ -51,7 +51,7 @@ def owed(here: Authority) -> list[Missing]:
 async def acknowledged(world: World, message_id: str, **said: str) -> None:
     there = world.houses["885"]
     said.setdefault("decision", "accepted")
-    respond.acknowledge(there, message_id, Acknowledgement(officer=there.officer("Otto"), **said), "otto")
+    respond.acknowledge_notice(there, message_id, Acknowledgement(officer=there.officer("Otto"), **said), "otto")
     await world.carry()
 
 
@@ -60,7 +60,7 @@ async def test_a_call_closes_the_gap_and_the_sealed_notice_still_goes(world: Wor
     world.wire.down.add("885")
     message_id = await sent(world)
     assert owed(sandwell) == [Missing.RECEIPT]
-    by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
+    by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     assert owed(sandwell) == [Missing.OUTCOME]
     assert state(sandwell, message_id) is State.QUEUED
     world.wire.down.clear()
@@ -73,11 +73,11 @@ async def test_a_call_closes_the_gap_and_the_sealed_notice_still_goes(world: Wor
 async def test_whom_we_spoke_to_is_locked_and_stands_in_no_log(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
-    by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now, "rings back"), "olive")
-    [(kept, call)] = by_hand.recorded(sandwell, message_id)
-    assert (kept.recorded_by, call) == ("olive", Call(SPOKEN_TO, world.now, "rings back"))
+    by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now, "rings back"), "olive")
+    [(kept, call)] = by_hand.list_recorded_calls(sandwell, message_id)
+    assert (kept.recorded_by, call) == ("olive", PhoneCall(SPOKEN_TO, world.now, "rings back"))
     assert SPOKEN_TO.encode() not in kept.content
-    entries = sandwell.store.look(lambda tx: audit_log.search(tx, about=message_id))
+    entries = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id))
     assert "notice.handed-over" in [entry.act for entry in entries]
     assert not any(SPOKEN_TO in entry.entry for entry in entries)
 
@@ -86,7 +86,7 @@ async def test_a_case_does_not_close_on_hope(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
     with pytest.raises(NotAllowed, match="accepted") as refused:
-        by_hand.close(sandwell, message_id, "olive")
+        by_hand.close_notice(sandwell, message_id, "olive")
     assert refused.value.code == "case.not-accepted"
 
 
@@ -97,21 +97,21 @@ async def test_a_case_closes_on_an_acceptance_or_on_a_call(world: World, way: st
     if way == "accepted":
         await acknowledged(world, message_id)
     else:
-        by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
-    by_hand.close(sandwell, message_id, "olive")
+        by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
+    by_hand.close_notice(sandwell, message_id, "olive")
     assert state(sandwell, message_id) is State.CLOSED
     assert owed(sandwell) == []
     with pytest.raises(NotAllowed, match=r"amend\.too-late"):
-        by_hand.close(sandwell, message_id, "olive")
+        by_hand.close_notice(sandwell, message_id, "olive")
 
 
 async def test_an_outcome_that_was_told_ends_the_notice(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
     with pytest.raises(NotAllowed, match="not a result") as refused:
-        by_hand.outcome_told(sandwell, message_id, "no-trace", Call(SPOKEN_TO, world.now), "olive")
+        by_hand.record_outcome(sandwell, message_id, "no-trace", PhoneCall(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-result"
-    by_hand.outcome_told(sandwell, message_id, "in-education", Call(SPOKEN_TO, world.now), "olive")
+    by_hand.record_outcome(sandwell, message_id, "in-education", PhoneCall(SPOKEN_TO, world.now), "olive")
     assert state(sandwell, message_id) is State.CLOSED
     assert owed(sandwell) == []
 
@@ -120,9 +120,9 @@ async def test_an_enquiry_is_answered_by_telephone_and_ends_otherwise_than_a_tra
     sandwell = world.houses["333"]
     message_id = await sent(world, "whereabouts-enquiry")
     with pytest.raises(NotAllowed) as refused:
-        by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
+        by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-kind"
-    by_hand.outcome_told(sandwell, message_id, "no-trace", Call(SPOKEN_TO, world.now), "olive")
+    by_hand.record_outcome(sandwell, message_id, "no-trace", PhoneCall(SPOKEN_TO, world.now), "olive")
     assert state(sandwell, message_id) is State.CLOSED
 
 
@@ -130,7 +130,7 @@ async def test_an_enquiry_is_answered_by_telephone_and_ends_otherwise_than_a_tra
 async def test_a_call_is_not_before_the_notice_nor_in_the_future(world: World, after: timedelta) -> None:
     message_id = await sent(world)
     with pytest.raises(NotAllowed) as refused:
-        by_hand.hand_over(world.houses["333"], message_id, Call(SPOKEN_TO, world.now + after), "olive")
+        by_hand.record_handover(world.houses["333"], message_id, PhoneCall(SPOKEN_TO, world.now + after), "olive")
     assert refused.value.code == "call.other-time"
 
 
@@ -138,10 +138,10 @@ async def test_of_a_child_of_whom_nothing_goes_by_machine_no_note_is_kept(world:
     sandwell = world.houses["333"]
     message_id = await sent(world, "transfer-notice-phone-only")
     with pytest.raises(NotAllowed) as refused:
-        by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now, "at her aunt's"), "olive")
+        by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now, "at her aunt's"), "olive")
     assert refused.value.code == "call.restricted"
-    by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
-    by_hand.close(sandwell, message_id, "olive")
+    by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
+    by_hand.close_notice(sandwell, message_id, "olive")
     assert state(sandwell, message_id) is State.CLOSED
 
 
@@ -149,17 +149,17 @@ async def test_what_was_passed_on_is_sent_on_and_followed_up_in_its_place(world:
     sandwell, wolverhampton = world.houses["333"], world.houses["336"]
     message_id = await sent(world)
     with pytest.raises(NotAllowed) as refused:
-        amend.send_on(sandwell, message_id, "336", "olive")
+        amend.send_notice_on(sandwell, message_id, "336", "olive")
     assert refused.value.code == "send-on.not-now"
     await acknowledged(world, message_id, decision="passed-on", passed_to="336")
     assert (state(sandwell, message_id), owed(sandwell)) == (State.PASSED_ON, [Missing.DECISION])
     assert owed(world.houses["885"]) == []
-    new = amend.send_on(sandwell, message_id, "336", "olive")
+    new = amend.send_notice_on(sandwell, message_id, "336", "olive")
     await world.carry()
     assert (state(sandwell, message_id), state(sandwell, new)) == (State.CLOSED, State.RECEIVED)
     assert owed(sandwell) == [Missing.ACKNOWLEDGEMENT]
-    came = wolverhampton.store.look(lambda tx: inbox.get(tx, new))
-    first = sandwell.store.look(lambda tx: outbox.get(tx, message_id))
+    came = wolverhampton.store.look(lambda tx: inbox.get_message(tx, new))
+    first = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     assert came.conversation_id == first.conversation_id
     assert (
         respond.read_outgoing(sandwell, new, "olive").body == respond.read_outgoing(sandwell, message_id, "olive").body
@@ -174,7 +174,7 @@ async def test_both_sides_agree_when_an_officer_there_thinks_better_of_it(world:
     await acknowledged(world, message_id)
     assert state(sandwell, message_id) is State.ACKNOWLEDGED
     body = Outcome(result="in-education", confirmed_on=world.now.date(), officer=worcestershire.officer("Otto"))
-    respond.conclude(worcestershire, message_id, body, "otto")
+    respond.send_outcome(worcestershire, message_id, body, "otto")
     await world.carry()
     assert state(sandwell, message_id) is State.CONCLUDED
 
@@ -186,18 +186,22 @@ async def test_the_newest_word_counts_in_whatever_order_they_come(world: World) 
     await acknowledged(world, message_id, decision="rejected", reason="not-our-area")
     await acknowledged(world, message_id)
     world.wire.down.clear()
-    replies = worcestershire.store.look(lambda tx: outbox.search(tx, recipient="333"))
+    replies = worcestershire.store.look(lambda tx: outbox.search_outbox(tx, recipient="333"))
     newest_first = [one.message_id for one in sorted(replies, key=lambda one: -one.sequence)]
-    sealed = worcestershire.store.look(lambda tx: [outbox.sealed(tx, message_id) for message_id in newest_first])
+    sealed = worcestershire.store.look(
+        lambda tx: [outbox.get_sealed_notice(tx, message_id) for message_id in newest_first]
+    )
     for one in sealed:
-        await receive(sandwell, [one], "885")
+        await receive_parcels(sandwell, [one], "885")
     assert state(sandwell, message_id) is State.ACKNOWLEDGED
 
 
 async def test_a_notice_that_was_taken_back_is_not_called_about(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
-    amend.withdraw(sandwell, message_id, Withdrawal(reason="sent-in-error", officer=sandwell.officer("Olive")), "olive")
+    amend.withdraw_notice(
+        sandwell, message_id, Withdrawal(reason="sent-in-error", officer=sandwell.officer("Olive")), "olive"
+    )
     with pytest.raises(NotAllowed) as refused:
-        by_hand.hand_over(sandwell, message_id, Call(SPOKEN_TO, world.now), "olive")
+        by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "amend.too-late"

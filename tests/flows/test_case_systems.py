@@ -47,7 +47,7 @@ async def post(console: Client, path: str, typed: list[tuple[str, str]]) -> tupl
 
 def acts(here: Authority) -> list[str]:
     found = here.store.look(
-        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.search(tx, act=act)]
+        lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.list_newest_entries(tx, act=act)]
     )
     return [one.act for one in sorted(found, key=lambda one: one.number)]
 
@@ -100,7 +100,7 @@ async def test_an_address_that_is_not_https_or_not_listed_is_told_nothing(consol
     await post(console, "/add-case-system", GOOD)
     status, text = await post(console, "/case-systems/one-test/tell", [("url", url), ("events", Event.RECEIVED)])
     assert (status, "must be an https address on a host that is allowed" in text) == (422, True)
-    assert console.app[HERE].store.look(hooks.every) == []
+    assert console.app[HERE].store.look(hooks.list_webhooks) == []
 
 
 async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console: Client) -> None:
@@ -108,7 +108,7 @@ async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console:
     typed = [("url", HOOK), ("events", Event.RECEIVED)]
     assert [(await post(console, "/case-systems/one-test/tell", typed))[0] for _ in range(2)] == [200, 422]
     assert (await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", "all")]))[0] == 422
-    assert len(console.app[HERE].store.look(hooks.every)) == 1
+    assert len(console.app[HERE].store.look(hooks.list_webhooks)) == 1
 
 
 async def test_who_was_not_given_the_scope_is_told_nothing(console: Client) -> None:
@@ -121,7 +121,7 @@ async def test_on_a_page_that_is_no_more_true_nothing_happens_twice(console: Cli
     here = console.app[HERE]
     await post(console, "/add-case-system", GOOD)
     await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", Event.RECEIVED)])
-    [hook] = here.store.look(hooks.every)
+    [hook] = here.store.look(hooks.list_webhooks)
     assert [(await post(console, f"/case-systems/one-test/{hook.id}/remove", []))[0] for _ in range(2)] == [303, 404]
     assert (await post(console, f"/case-systems/one-test/{hook.id}/resume", []))[0] == 404
     assert [(await post(console, "/case-systems/one-test/end", []))[0] for _ in range(2)] == [303, 303]
@@ -150,12 +150,12 @@ async def test_a_page_says_up_to_when_a_webhook_was_told_and_how_much_waits(tmp_
     await came(here, there)
     [told] = overview.look(here, "one-test").told
     assert (told.until, told.waiting) == (None, 2)
-    size = here.store.look(lambda tx: audit_log.head(tx).size)
-    here.store.run(lambda tx: hooks.told(tx, made, size, here.now()))
+    size = here.store.look(lambda tx: audit_log.get_tree_head(tx).size)
+    here.store.run(lambda tx: hooks.set_webhook_told(tx, made, size, here.now()))
     [told] = overview.look(here, "one-test").told
     assert told.until is not None
     assert (told.waiting, told.until >= made.made_at) == (0, True)
     ended = [one.id for one, _ in overview.every(here)]
-    assert ended == [one.id for one in here.store.look(kept.every)]
+    assert ended == [one.id for one in here.store.look(kept.list_clients)]
     for one in (here, there):
         one.store.close()

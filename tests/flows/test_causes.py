@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
-from gateway.casework.message_summary import stands
+from gateway.casework.by_hand import PhoneCall
+from gateway.casework.message_summary import summarise_message
 from gateway.context import Authority
 from gateway.core.labels import Status
 from gateway.exchange import amend, respond
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import inbox, outbox
 from schemas.message import Acknowledgement, Body, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 from tests.children import notice
@@ -30,21 +30,25 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 async def sent(world: World, name: str) -> str:
-    [message_id] = await send(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
 def ours(here: Authority, message_id: str) -> Status:
-    return stands(here.store.look(lambda tx: outbox.get(tx, message_id))).status
+    return summarise_message(here.store.look(lambda tx: outbox.get_delivery(tx, message_id))).status
 
 
 def theirs(here: Authority, message_id: str) -> Status:
-    return stands(here.store.look(lambda tx: inbox.get(tx, message_id))).status
+    return summarise_message(here.store.look(lambda tx: inbox.get_message(tx, message_id))).status
 
 
 def reply(body: Callable[[Authority], Body]) -> Act:
-    acts = {"Acknowledgement": respond.acknowledge, "Outcome": respond.conclude, "WhereaboutsResponse": respond.answer}
+    acts = {
+        "Acknowledgement": respond.acknowledge_notice,
+        "Outcome": respond.send_outcome,
+        "WhereaboutsResponse": respond.answer_search,
+    }
 
     def act(world: World, message_id: str) -> None:
         there = world.houses["885"]
@@ -67,25 +71,25 @@ def answer(result: str) -> Act:
 
 
 def told(world: World, message_id: str) -> None:
-    by_hand.outcome_told(
-        world.houses["333"], message_id, "not-found-at-address", Call("Otto Invented", world.now), "olive"
+    by_hand.record_outcome(
+        world.houses["333"], message_id, "not-found-at-address", PhoneCall("Otto Invented", world.now), "olive"
     )
 
 
 def close_after_a_call(world: World, message_id: str) -> None:
-    by_hand.hand_over(world.houses["333"], message_id, Call("Otto Invented", world.now), "olive")
-    by_hand.close(world.houses["333"], message_id, "olive")
+    by_hand.record_handover(world.houses["333"], message_id, PhoneCall("Otto Invented", world.now), "olive")
+    by_hand.close_notice(world.houses["333"], message_id, "olive")
 
 
 def end_search(world: World, message_id: str) -> None:
     here = world.houses["333"]
     body = LocatedNotice(located_on=here.now().date(), way="left-country", ring=here.officer("Olive"))
-    amend.stand_down(here, message_id, body, "olive")
+    amend.stand_down_search(here, message_id, body, "olive")
 
 
 def withdraw(world: World, message_id: str) -> None:
     here = world.houses["333"]
-    amend.withdraw(here, message_id, Withdrawal(reason="sent-in-error", officer=here.officer("Olive")), "olive")
+    amend.withdraw_notice(here, message_id, Withdrawal(reason="sent-in-error", officer=here.officer("Olive")), "olive")
 
 
 CASES: dict[str, tuple[str, Act, tuple[str, str], tuple[str, str]]] = {
@@ -182,12 +186,12 @@ async def test_what_moves_on_loses_its_old_cause(world: World) -> None:
     decide("accepted")(world, message_id)
     await world.carry()
     assert ours(world.houses["333"], message_id).tag == "Accepted"
-    assert world.houses["333"].store.look(lambda tx: outbox.get(tx, message_id)).cause is None
+    assert world.houses["333"].store.look(lambda tx: outbox.get_delivery(tx, message_id)).cause is None
 
 
 async def test_a_corrected_notice_is_replaced_at_both(world: World) -> None:
     message_id = await sent(world, "transfer-notice")
-    amend.correct(world.houses["333"], message_id, notice(name="transfer-notice", now=world.now), "olive")
+    amend.correct_notice(world.houses["333"], message_id, notice(name="transfer-notice", now=world.now), "olive")
     await world.carry()
     assert ours(world.houses["333"], message_id).tag == "Replaced"
     assert theirs(world.houses["885"], message_id).tag == "Replaced"

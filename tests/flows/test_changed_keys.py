@@ -99,8 +99,8 @@ def new_home(tmp_path: Path) -> Path:
     assert isinstance(claim, idempotency.Claim)
     idempotency.settle(here, claim, Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
     children_index.load(here, io.BytesIO(INDEX), "ines")
-    [sent] = here.store.look(outbox.search)
-    (tmp_path / REFERENCE).write_text(letters.reference(sent.message_id, here.ring))
+    [sent] = here.store.look(outbox.search_outbox)
+    (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, here.ring))
     here.store.close()
     return home
 
@@ -136,17 +136,17 @@ def read_leavers(here: Authority) -> list[tuple[str, str]]:
 
 
 def test_a_leaver_is_sent_once_and_waits_for_an_officer_once(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search)
-    waiting = here.store.look(lambda tx: drafts.waiting(tx)[0])
+    [sent] = here.store.look(outbox.search_outbox)
+    waiting = here.store.look(lambda tx: drafts.count_open_drafts(tx)[0])
     assert read_leavers(here) == [("before", sent.message_id), ("held", "")]
-    assert [one.message_id for one in here.store.look(outbox.search)] == [sent.message_id]
-    assert here.store.look(lambda tx: drafts.waiting(tx)[0]) == waiting == 1
+    assert [one.message_id for one in here.store.look(outbox.search_outbox)] == [sent.message_id]
+    assert here.store.look(lambda tx: drafts.count_open_drafts(tx)[0]) == waiting == 1
 
 
 def test_a_notice_is_found(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search)
+    [sent] = here.store.look(outbox.search_outbox)
     for typed in ("testchild", "X333210123001", "Ada 31/03/2016"):
-        assert [hit.message_id for hit in find.find(here, typed, by="olive").hits] == [sent.message_id]
+        assert [hit.message_id for hit in find.find_notices(here, typed, by="olive").hits] == [sent.message_id]
 
 
 def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -> None:
@@ -157,20 +157,20 @@ def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -
 
 
 def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:
-    index = here.store.look(children.current)
+    index = here.store.look(children.find_current_load)
     assert index is not None
     [child] = here.store.look(lambda tx: children_index.near(tx, here, index.load, {"u|X333210123002"}))
     assert child.said["surname"] == "Specimen"
 
 
 def test_a_letter_keeps_its_reference(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search)
-    assert letters.reference(sent.message_id, here.ring) == (here.config.home.parent / REFERENCE).read_text()
+    [sent] = here.store.look(outbox.search_outbox)
+    assert letters.build_reference(sent.message_id, here.ring) == (here.config.home.parent / REFERENCE).read_text()
 
 
 def test_what_was_kept_is_opened_and_what_is_kept_now_too(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search)
-    notice = case.look(here, sent.conversation_id, "olive").notices[-1]
+    [sent] = here.store.look(outbox.search_outbox)
+    notice = case.open_case(here, sent.conversation_id, "olive").notices[-1]
     assert notice.message is not None
     assert next(iter(notice.message.each(Child))).surname == "Testchild-Example"
     locked = at_rest.lock(b"a notice", about="m-1", ring=here.ring)

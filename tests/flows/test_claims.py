@@ -10,7 +10,7 @@ from gateway import app
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.exchange import deliver
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.store import outbox
 from gateway.store.outbox import CLAIM
 from tests.children import notice
@@ -20,7 +20,7 @@ from tests.flows.test_order import claimed
 
 async def test_what_a_process_held_that_was_killed_is_free_within_seconds(pair: Pair) -> None:
     sandwell, _ = pair
-    sent = set(await send(sandwell, [notice() for _ in range(5)], by="olive"))
+    sent = set(await send_notices(sandwell, [notice() for _ in range(5)], by="olive"))
     start = sandwell.now()
     sandwell.now = lambda: start
     assert set(claimed(sandwell)) == sent
@@ -34,14 +34,14 @@ async def test_what_a_process_held_that_was_killed_is_free_within_seconds(pair: 
 async def test_what_is_renewed_is_held_and_what_has_ended_meanwhile_is_not(pair: Pair) -> None:
     sandwell, _ = pair
     chance = random.Random()
-    sent = await send(sandwell, [notice() for _ in range(6)], by="olive")
+    sent = await send_notices(sandwell, [notice() for _ in range(6)], by="olive")
     start = sandwell.now()
     claimed(sandwell)
     ended = set(chance.sample(sent, chance.randint(1, 5)))
-    ends = [outbox.Settled(one, State.QUEUED, "https", "later", "busy", start) for one in ended]
-    sandwell.store.run(lambda tx: outbox.settle(tx, start, ends))
+    ends = [outbox.SettledTry(one, State.QUEUED, "https", "later", "busy", start) for one in ended]
+    sandwell.store.run(lambda tx: outbox.settle_deliveries(tx, start, ends))
     sandwell.now = lambda: start + CLAIM * 0.9
-    sandwell.store.run(lambda tx: outbox.renew(tx, sandwell.now(), sent))
+    sandwell.store.run(lambda tx: outbox.renew_claims(tx, sandwell.now(), sent))
     assert set(claimed(sandwell)) == ended
     sandwell.now = lambda: start + CLAIM * 1.8
     assert claimed(sandwell) == []
@@ -55,7 +55,7 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
     monkeypatch.setattr(deliver, "RENEW_EVERY", 0.2)
     carrier = Watched()
     sandwell.carriers = {"https": carrier}
-    [sent] = await send(sandwell, [notice()], by="olive")
+    [sent] = await send_notices(sandwell, [notice()], by="olive")
     async with app.running(worcestershire), app.running(sandwell):
         await until(lambda: carrier.batches == [1])
         await asyncio.sleep(5)
@@ -68,14 +68,14 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
 def _put_off(here: Authority, message_id: str) -> None:
     """As after many tries that failed."""
     later = here.now() + timedelta(minutes=14)
-    held = [outbox.Settled(message_id, State.QUEUED, "https", "later", "nobody answers", later)]
-    here.store.run(lambda tx: outbox.claim(tx, here.now(), "885", 1))
-    here.store.run(lambda tx: outbox.settle(tx, here.now(), held))
+    held = [outbox.SettledTry(message_id, State.QUEUED, "https", "later", "nobody answers", later)]
+    here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "885", 1))
+    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), held))
 
 
 async def test_a_gateway_that_is_started_tries_at_once_what_waits(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    [sent] = await send(sandwell, [notice()], by="olive")
+    [sent] = await send_notices(sandwell, [notice()], by="olive")
     _put_off(sandwell, sent)
     async with app.running(worcestershire), app.running(sandwell):
         await until(lambda: state(sandwell, sent) is State.RECEIVED)

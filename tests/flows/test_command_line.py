@@ -11,8 +11,8 @@ import pytest
 
 from gateway import home_folder
 from gateway.core import labels
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import outbox
 from tests.children import notice, sample
 from tests.command import run_command
@@ -38,7 +38,7 @@ def homes(tmp_path: Path) -> tuple[Path, Path]:
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(here, there)
     message = notice(message_id="019aaf00-0000-7000-8000-000000000001")
-    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
     for one in (here, there):
         one.store.close()
     return tmp_path / "333", tmp_path / "885"
@@ -79,8 +79,8 @@ def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     """From the list to the answer; the reply that comes back is filed and waits for nobody."""
     here, there = (home_folder.open_authority(home) for home in homes)
     came = notice()
-    [ready] = prepare(here, [came], "olive")
-    asyncio.run(receive(there, [ready.sealed], "333"))
+    [ready] = prepare_messages(here, [came], "olive")
+    asyncio.run(receive_parcels(there, [ready.sealed], "333"))
     for one in (here, there):
         one.store.close()
     home = ("--home", str(homes[1]))
@@ -163,7 +163,7 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     for _ in range(2):
         assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
     here = home_folder.open_authority(homes[0])
-    cases = {one.conversation_id for one in here.store.look(outbox.search)}
+    cases = {one.conversation_id for one in here.store.look(outbox.search_outbox)}
     here.store.close()
     assert len(cases) == 3
 

@@ -103,7 +103,7 @@ async def test_a_form_that_comes_from_elsewhere_does_nothing_though_its_token_is
     address = f"/people/{sign_in_name(Role.CME_OFFICER)}/end"
     answer = await client.post(address, data={"form_token": token}, cookies=cookies, headers=headers)
     assert answer.status == 403
-    assert here.store.look(lambda tx: store.get(tx, sign_in_name(Role.CME_OFFICER))).active
+    assert here.store.look(lambda tx: store.get_person(tx, sign_in_name(Role.CME_OFFICER))).active
 
 
 async def test_the_token_of_another_session_is_none_of_this_one(client: Client) -> None:

@@ -14,8 +14,8 @@ from gateway.console.application import application
 from gateway.console.console_request import HERE
 from gateway.console.endpoints import Door
 from gateway.core.permissions import TABLE, Act, Reach, Role, reach
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.consoles import NAMES, house, session
@@ -41,7 +41,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     introduce(here, there)
     people.make(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
     sent = notice()
-    await receive(here, [one.sealed for one in prepare(there, [sent], "test")], "333")
+    await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
     client = TestClient(TestServer(application(here), port=here.config.console.port))
     await client.start_server()
     head = sent.header

@@ -24,10 +24,10 @@ from gateway.core.checkpoint_rules import Alarm, Seen
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import audit_log, audit_search, inbox, partner_checkpoints
-from gateway.store.audit_log import Entry
-from gateway.store.audit_search import Sought
+from gateway.store.audit_log import AuditEntry
+from gateway.store.audit_search import AuditQuery
 from keys import card
 from keys.trust import Trust
 from schemas.message import Acknowledgement, Message
@@ -78,9 +78,11 @@ def later(visitor: Visitor, days: float) -> None:
 
 async def test_sent_lists_notices_and_our_answers_where_they_are_asked_for(visitor: Visitor) -> None:
     await exchange(visitor.there, visitor.here, notice("885", "333", now=visitor.here.now()))
-    [came] = visitor.here.store.look(lambda tx: inbox.search(tx, visitor.here.now()))
+    [came] = visitor.here.store.look(lambda tx: inbox.search_inbox(tx, visitor.here.now()))
     officer = visitor.here.officer("olive")
-    respond.acknowledge(visitor.here, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive")
+    respond.acknowledge_notice(
+        visitor.here, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
+    )
     assert "No notices have been sent" in await visitor.get(Role.CME_OFFICER, "/sent")
     assert ">Acknowledgement<" in await visitor.get(Role.CME_OFFICER, "/sent?all")
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
@@ -107,8 +109,8 @@ async def many(visitor: Visitor) -> list[Message]:
     began = visitor.here.now()
     for seconds, message in enumerate(messages):
         visitor.here.now = lambda at=began + timedelta(seconds=seconds): at  # type: ignore[misc]
-        [ready] = prepare(visitor.here, [message], "olive")
-        visitor.here.store.run(lambda tx, ready=ready: queue(tx, visitor.here, [ready]))  # type: ignore[misc]
+        [ready] = prepare_messages(visitor.here, [message], "olive")
+        visitor.here.store.run(lambda tx, ready=ready: queue_messages(tx, visitor.here, [ready]))  # type: ignore[misc]
     return messages
 
 
@@ -143,11 +145,13 @@ async def test_the_children_of_one_page_are_named_and_that_is_one_entry_of_the_l
     messages = await many(visitor)
     page = await visitor.get(Role.CME_OFFICER, "/unanswered?page=2")
     assert page.count(">Testchild-Example, Ada</a>") == 2
-    [entry] = visitor.here.store.look(lambda tx: audit_search.newest(tx, Sought(acts=("list.read",)), None, 9))
+    [entry] = visitor.here.store.look(
+        lambda tx: audit_search.search_entries(tx, AuditQuery(acts=("list.read",)), None, 9)
+    )
     assert entry.actor == sign_in_name(Role.CME_OFFICER)
     for message in messages:
-        sought = Sought(acts=("list.read",), abouts=(message.header.message_id,))
-        read = visitor.here.store.look(lambda tx, sought=sought: audit_search.newest(tx, sought, None, 9))  # type: ignore[misc]
+        sought = AuditQuery(acts=("list.read",), abouts=(message.header.message_id,))
+        read = visitor.here.store.look(lambda tx, sought=sought: audit_search.search_entries(tx, sought, None, 9))  # type: ignore[misc]
         assert bool(read) == (message in messages[SHOWN:])
 
 
@@ -204,7 +208,7 @@ async def checked(visitor: Visitor) -> str:
 async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
     await audit.checkpoint(visitor.here)
     assert "No problems found" in await checked(visitor)
-    [entry] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="audit.verified"))
+    [entry] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="audit.verified"))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
@@ -254,7 +258,9 @@ async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
     now = visitor.here.now()
     seen = Seen(7, b"r" * 32, "the note of today", now)
     visitor.here.store.run(
-        lambda tx: partner_checkpoints.add(tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday")
+        lambda tx: partner_checkpoints.add_partner_checkpoint(
+            tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday"
+        )
     )
     text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")
     assert "Warning about Worcestershire: it signed two different logs of the same length" in text
@@ -274,7 +280,7 @@ async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visi
         address = f"/reports/{name}?from={today}&to={today}"
         assert said in await visitor.get(Role.AUDITOR, address)
         assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
-    [entry] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="report.statistics", limit=1))
+    [entry] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="report.statistics", limit=1))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
@@ -308,17 +314,19 @@ async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_l
     today = f"{visitor.here.now():%Y-%m-%d}"
     asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
     assert "will be logged as viewed by you" in asked
-    assert visitor.here.store.look(lambda tx: audit_log.search(tx, act="notice.read")) == []
+    assert visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read")) == []
     days = {"from": today, "to": today, "as": "csv"}
     sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
     assert "Date of birth" in sheet
-    [read] = visitor.here.store.look(lambda tx: audit_log.search(tx, act="notice.read"))
+    [read] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
     assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
 
 
 async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
     visitor.here.store.run(
-        lambda tx: audit_log.append(tx, visitor.here.now(), [Entry("message.refused", "cme-gateway", None, "330")])
+        lambda tx: audit_log.append_entries(
+            tx, visitor.here.now(), [AuditEntry("message.refused", "cme-gateway", None, "330")]
+        )
     )
     assert "A message from Birmingham was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
     assert "Select an option from the list" in await visitor.get(Role.AUDITOR, "/audit?partner=999", 422)

@@ -110,7 +110,7 @@ async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(cli
 
 async def test_a_session_that_was_lost_shows_nothing_of_the_person(client: Client) -> None:
     cookies, _ = session(client.app[HERE], Role.CME_OFFICER)
-    client.app[HERE].store.run(lambda tx: store.end_all(tx, sign_in_name(Role.CME_OFFICER)))
+    client.app[HERE].store.run(lambda tx: store.delete_sessions(tx, sign_in_name(Role.CME_OFFICER)))
     text = await (await client.get("/no-such-page", cookies=cookies)).text()
     assert "Page not found" in text
     assert NAMES[Role.CME_OFFICER] not in text
@@ -122,7 +122,7 @@ async def test_a_page_of_a_problem_does_not_keep_a_session_alive(client: Client)
     then = here.now()
     here.now = lambda: then + LATER
     await client.get("/no-such-page", cookies=cookies)
-    kept = here.store.look(lambda tx: store.session(tx, digest_of(cookies[SESSION_COOKIE])))
+    kept = here.store.look(lambda tx: store.find_session(tx, digest_of(cookies[SESSION_COOKIE])))
     assert kept is not None
     assert kept.seen_at < then + LATER
 

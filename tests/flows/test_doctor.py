@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from gateway import home_folder
 from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.monitoring import doctor
 from gateway.store import outbox
-from gateway.store.outbox import Settled
+from gateway.store.outbox import SettledTry
 from keys import tls
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -58,14 +58,14 @@ def two_years_on(here: Authority) -> None:
 
 
 def given_up(here: Authority) -> None:
-    [ready] = prepare(here, [notice()], "olive")
-    here.store.run(lambda tx: queue(tx, here, [ready]))
-    ending = Settled(ready.message_id, State.FAILED, "https", "gave up", "nobody answers")
-    here.store.run(lambda tx: outbox.settle(tx, here.now(), [ending]))
+    [ready] = prepare_messages(here, [notice()], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
+    ending = SettledTry(ready.message_id, State.FAILED, "https", "gave up", "nobody answers")
+    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), [ending]))
 
 
 def long_undelivered(here: Authority) -> None:
-    here.store.run(lambda tx: queue(tx, here, prepare(here, [notice()], "olive")))
+    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [notice()], "olive")))
     clock = here.now
     here.now = lambda: clock() + timedelta(hours=2)
 

@@ -15,7 +15,7 @@ from gateway.one import drafts, held_files, leaver_rules, leavers_folder
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
-from gateway.store.drafts import State
+from gateway.store.drafts import DraftState
 from schemas import rules, xml
 from schemas.message import Message, Restriction, RestrictionLevel, TransferNotice, WhereaboutsEnquiry
 from tests.children import notice
@@ -44,10 +44,10 @@ async def test_a_row_that_is_held_is_a_draft_once(pair: Pair, tmp_path: Path) ->
     sandwell, _ = pair
     [first] = await take_in(pair, tmp_path, NOWHERE)
     [again] = await take_in(pair, tmp_path, NOWHERE)
-    [draft] = sandwell.store.look(lambda tx: kept.search(tx, State.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 10))
     assert (first["Result"], first["Draft"]) == (again["Result"], again["Draft"]) == ("held", draft.draft_id)
     assert draft.reason == first["Reason"]
-    assert len(sandwell.store.look(lambda tx: audit_log.search(tx, act="draft."))) == 1
+    assert len(sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="draft."))) == 1
 
 
 async def test_an_officer_sends_it_and_the_row_is_done(pair: Pair, tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ async def test_an_officer_sends_it_and_the_row_is_done(pair: Pair, tmp_path: Pat
     assert isinstance(body, TransferNotice)
     assert body.child
     assert (body.child.surname, body.ring.name) == ("Gone-Example", "olive")
-    assert sandwell.store.look(lambda tx: kept.get(tx, held["Draft"])).message_id == sent
+    assert sandwell.store.look(lambda tx: kept.get_draft(tx, held["Draft"])).message_id == sent
     with pytest.raises(NotAllowed, match=r"draft\.ended"):
         drafts.send(sandwell, held["Draft"], "885", None, "olive")
     [again] = await take_in(pair, tmp_path, NOWHERE)
     [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,7,2026-10-23,,885,,,")
     assert [(line["Result"], line["MessageId"]) for line in (again, whole)] == [("before", sent)] * 2
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 1
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
 
 
 async def test_a_restricted_child_is_sent_only_as_far_as_an_officer_says(pair: Pair, tmp_path: Path) -> None:
@@ -102,9 +102,11 @@ async def test_a_mended_row_takes_the_place_of_its_draft_and_a_whole_one_ends_it
     assert drafts.read(sandwell, first["Draft"], "olive")[1]["nc_year"] == "8"
     [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-24,,885,,,")  # another day, too
     assert whole["Result"] == "sent"
-    ended = sandwell.store.look(lambda tx: kept.get(tx, first["Draft"]))
-    assert (ended.state, ended.message_id, ended.ended_by) == (State.SENT, whole["MessageId"], "cme-gateway")
-    acts = [entry.act for entry in sandwell.store.look(lambda tx: audit_log.search(tx, about=first["Draft"]))]
+    ended = sandwell.store.look(lambda tx: kept.get_draft(tx, first["Draft"]))
+    assert (ended.state, ended.message_id, ended.ended_by) == (DraftState.SENT, whole["MessageId"], "cme-gateway")
+    acts = [
+        entry.act for entry in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, about=first["Draft"]))
+    ]
     assert acts == ["draft.sent", "draft.read", "draft.renewed", "draft.made"]
 
 
@@ -118,7 +120,7 @@ async def test_a_discarded_draft_does_not_come_again_and_may_still_be_sent(pair:
     assert (again["Result"], again["Draft"]) == ("before", held["Draft"])
     assert "discarded" in again["Reason"]
     drafts.send(sandwell, held["Draft"], "885", None, "olive")
-    assert sandwell.store.look(lambda tx: kept.get(tx, held["Draft"])).state is State.SENT
+    assert sandwell.store.look(lambda tx: kept.get_draft(tx, held["Draft"])).state is DraftState.SENT
     with pytest.raises(NotFound):
         drafts.discard(sandwell, "none", "duplicate", "olive")
 
@@ -126,9 +128,9 @@ async def test_a_discarded_draft_does_not_come_again_and_may_still_be_sent(pair:
 async def test_nothing_about_the_child_lies_open(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     await take_in(pair, tmp_path, NOWHERE, RESTRICTED)
-    entries = "".join(entry.entry for entry in sandwell.store.look(lambda tx: list(audit_log.entries(tx))))
+    entries = "".join(entry.entry for entry in sandwell.store.look(lambda tx: list(audit_log.list_entries(tx))))
     lies = b"".join(path.read_bytes() for path in sandwell.config.home.glob("store.db*"))
-    listed = repr(sandwell.store.look(lambda tx: kept.search(tx, State.OPEN, 10)))
+    listed = repr(sandwell.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 10)))
     for name in ("Hidden-Example", "Gone-Example", "2014-01-15"):
         assert name.encode() not in lies
         assert name not in entries + listed
@@ -143,7 +145,9 @@ async def test_a_row_that_no_notice_can_hold_is_kept_whole(pair: Pair, tmp_path:
     assert drafts.read(sandwell, held["Draft"], "olive")[1]["surname"] == long
     with pytest.raises(xml.Unreadable):
         drafts.send(sandwell, held["Draft"], "885", None, "olive")
-    assert [entry.act for entry in sandwell.store.look(lambda tx: audit_log.search(tx, act="draft.renewed"))] == []
+    assert [
+        entry.act for entry in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="draft.renewed"))
+    ] == []
 
 
 async def test_the_same_child_twice_is_sent_once_and_the_other_row_is_looked_at(pair: Pair, tmp_path: Path) -> None:
@@ -161,7 +165,7 @@ async def test_a_lost_child_becomes_an_enquiry_to_each_neighbour_once(pair: Pair
     for turn, result in enumerate(("sent", "before")):
         [line] = await take_in(pair, tmp_path, LOST, head=HEAD)
         assert line["Result"] == result, turn
-    [sent] = sandwell.store.look(lambda tx: outbox.search(tx))
+    [sent] = sandwell.store.look(lambda tx: outbox.search_outbox(tx))
     assert (sent.kind, sent.recipient, sent.message_id) == ("WhereaboutsEnquiry", "885", line["MessageId"])
     body = respond.read_outgoing(sandwell, sent.message_id, "olive").body
     assert isinstance(body, WhereaboutsEnquiry)
@@ -176,7 +180,7 @@ async def test_an_enquiry_that_cannot_go_to_all_goes_to_none(pair: Pair, tmp_pat
     [held] = await take_in(pair, tmp_path, LOST, head=HEAD)
     assert held["Result"] == "held"
     assert "Birmingham" in held["Reason"]
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
     assert ("enquiries", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
 
 
@@ -240,7 +244,7 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
-    assert sandwell.store.look(lambda tx: kept.waiting(tx)) == (0, None)
+    assert sandwell.store.look(lambda tx: kept.count_open_drafts(tx)) == (0, None)
     for here in both:
         here.store.close()
 
@@ -285,4 +289,7 @@ async def test_the_officers_commands(pair: Pair, tmp_path: Path) -> None:
     assert "Discarded:" in cme_gateway("leavers", "list", "--state", "discarded", *home).stdout
     assert cme_gateway("drafts", "show", "none", *home).returncode == 4
     assert cme_gateway("drafts", "discard", gone, "no-such-reason", *home).returncode == 2
-    assert {one.restriction for one in sandwell.store.look(lambda tx: outbox.search(tx))} == {"none", "phone-only"}
+    assert {one.restriction for one in sandwell.store.look(lambda tx: outbox.search_outbox(tx))} == {
+        "none",
+        "phone-only",
+    }

@@ -13,10 +13,10 @@ from gateway import app
 from gateway.core.delivery import State
 from gateway.errors import ConfigProblem
 from gateway.exchange.deliver import _carry_sealed  # the fallback, over routes that answer as told
-from gateway.exchange.send import prepare, send
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.settings.file import parse
 from gateway.store import inbox, outbox
-from gateway.store.outbox import Claimed
+from gateway.store.outbox import ClaimedDelivery
 from keys import tls
 from tests import mail
 from tests.children import notice
@@ -44,17 +44,17 @@ async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) ->
     for here in (sandwell, worcestershire):
         here.carriers = {"email": here.carriers["email"]}
     async with world.serving(), app.running(sandwell), app.running(worcestershire):
-        sent = await send(sandwell, [notice() for _ in range(3)], by="olive")
+        sent = await send_notices(sandwell, [notice() for _ in range(3)], by="olive")
         await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in sent))
-    came = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))
+    came = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     assert {one.message_id for one in came} == set(sent)
-    tries = sandwell.store.look(lambda tx: outbox.tries(tx, sent[0]))
+    tries = sandwell.store.look(lambda tx: outbox.list_tries(tx, sent[0]))
     assert [(one["route"], one["ending"]) for one in tries] == [("email", "handed over"), ("email", "receipted")]
 
 
 async def test_a_bundle_that_a_server_finds_too_large_goes_in_halves(world: World) -> None:
     sandwell = world.sandwell
-    ready = prepare(sandwell, [notice() for _ in range(2)], "olive")
+    ready = prepare_messages(sandwell, [notice() for _ in range(2)], "olive")
     large = [Parcel(str(n), bytes([65 + n]) * 1_000_000) for n in range(2)]  # the server takes two megabytes
     async with world.serving():
         first, second = await world.carrier.deliver(world.address, large)
@@ -83,8 +83,8 @@ async def test_an_address_that_is_not_known_there_is_tried_again_and_without_an_
 async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
     """Worcestershire's card lists HTTPS first, where nobody answers; its mailbox does not know us; nothing is left over."""
     sandwell = world.sandwell
-    [ready] = prepare(sandwell, [notice()], "olive")
-    claimed = Claimed(ready.message_id, "885", ready.digest, ready.sealed, sandwell.now(), 1)
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
+    claimed = ClaimedDelivery(ready.message_id, "885", ready.digest, ready.sealed, sandwell.now(), 1)
     async with world.serving():
         [(route, attempt)] = await _carry_sealed(sandwell, "885", [claimed])
     assert route == "email"

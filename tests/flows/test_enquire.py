@@ -15,10 +15,10 @@ from gateway.core.inbox_state import Standing
 from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
-from gateway.exchange.enquire import Enquired
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare
-from gateway.exchange.send import queue as put
+from gateway.exchange.enquire import EnquiryResult
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages
+from gateway.exchange.send import queue_messages as put
 from gateway.searches import search
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.outbox import Delivery
@@ -67,21 +67,23 @@ def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
         here.store.close()
 
 
-def asked_of(here: Authority, *codes: str, about: Message | None = None) -> Enquired:
-    return enquire.ask(here, about or notice(name="whereabouts-enquiry"), *enquire.whom(here, codes), by="tara")
+def asked_of(here: Authority, *codes: str, about: Message | None = None) -> EnquiryResult:
+    return enquire.ask_authorities(
+        here, about or notice(name="whereabouts-enquiry"), *enquire.resolve_recipients(here, codes), by="tara"
+    )
 
 
 def outgoing(here: Authority) -> list[Delivery]:
-    return here.store.look(lambda tx: outbox.search(tx, limit=None))
+    return here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
 
 
 async def hand_over(here: Authority, there: Authority) -> None:
     """What waits for them is taken there, as by a carrier, in order."""
-    due = here.store.run(lambda tx: outbox.claim(tx, here.now(), there.code, 100))
-    await receive(there, [one.sealed for one in due], here.code)
+    due = here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), there.code, 100))
+    await receive_parcels(there, [one.sealed for one in due], here.code)
     here.store.run(
-        lambda tx: outbox.settle(
-            tx, here.now(), [outbox.Settled(one.message_id, State.RECEIVED, "https", "receipted") for one in due]
+        lambda tx: outbox.settle_deliveries(
+            tx, here.now(), [outbox.SettledTry(one.message_id, State.RECEIVED, "https", "receipted") for one in due]
         )
     )
 
@@ -92,9 +94,9 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
         done = asked_of(sandwell, "885", "330", "332")
         assert (done.circulation, sorted(done.asked), done.not_asked) == ("several", ["330", "332", "885"], {})
         await until(lambda: {state(sandwell, one) for one in done.asked.values()} == {State.RECEIVED})
-        respond.answer(world["885"], done.asked["885"], LIVES_HERE, by="otto")
-        respond.answer(world["330"], done.asked["330"], NO_TRACE, by="otto")
-        await until(lambda: len(sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))) == 2)
+        respond.answer_search(world["885"], done.asked["885"], LIVES_HERE, by="otto")
+        respond.answer_search(world["330"], done.asked["330"], NO_TRACE, by="otto")
+        await until(lambda: len(sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))) == 2)
         whole = search.look(sandwell, done.case, by="tara")
         assert [(one.authority, one.standing) for one in whole.asked] == [
             ("885", Answering.FOUND),
@@ -105,12 +107,12 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
         assert "Call Otto Invented, 01632 960202" in whole.next_step
         assert "end-search" in whole.next_step
 
-        told = amend.stand_down(sandwell, done.case, FOUND, by="tara")
+        told = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
         await until(lambda: {state(sandwell, one) for one in told} == {State.RECEIVED})
     assert len(told) == 3
     for code, message_id in done.asked.items():
         there = world[code]
-        standing = there.store.look(lambda tx, message_id=message_id: inbox.get(tx, message_id)).state  # type: ignore[misc]
+        standing = there.store.look(lambda tx, message_id=message_id: inbox.get_message(tx, message_id)).state  # type: ignore[misc]
         assert standing is Standing.CONCLUDED
     whole = search.look(sandwell, done.case, by="tara")
     assert whole.ended
@@ -138,9 +140,9 @@ def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str
     correspondents.enter(
         sandwell, "336", "cme@wolverhampton.example", "notify-only", telephone="01902 000000", by="tara"
     )
-    meant, not_asked = enquire.whom(sandwell, ["909", "333"], ["west midlands"])
+    meant, not_asked = enquire.resolve_recipients(sandwell, ["909", "333"], ["west midlands"])
     assert not_asked == {"909": "it has ended; ask its successor", "333": "that is ourselves"}
-    done = enquire.ask(sandwell, notice(name="whereabouts-enquiry"), meant, not_asked, by="tara")
+    done = enquire.ask_authorities(sandwell, notice(name="whereabouts-enquiry"), meant, not_asked, by="tara")
     assert sorted(done.asked) == ["330", "332", "336", "885"]
     assert len(done.not_asked) == 14 - 1 - 4 + 2  # the region without us; and the two above
     assert done.not_asked["331"] == "neither a partner nor entered for letters"
@@ -163,7 +165,7 @@ def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict
 
 
 def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Authority]) -> None:
-    meant, not_asked = enquire.whom(world["333"], everyone=True)
+    meant, not_asked = enquire.resolve_recipients(world["333"], everyone=True)
     assert (len(meant), not_asked) == (152, {})
     assert "333" not in meant
 
@@ -176,7 +178,7 @@ def test_whom_nobody_knows_is_refused(
     world: dict[str, Authority], to: list[str], regions: list[str], code: str
 ) -> None:
     with pytest.raises(NotAllowed) as caught:
-        enquire.whom(world["333"], to, regions)
+        enquire.resolve_recipients(world["333"], to, regions)
     assert caught.value.code == code
 
 
@@ -188,11 +190,15 @@ def test_in_a_case_that_was_begun_only_those_are_asked_who_were_not(world: dict[
     with pytest.raises(NotAllowed) as caught:
         asked_of(sandwell, "330", about=about)
     assert caught.value.code == "enquire.case-used"
-    more = enquire.ask_more(sandwell, first.asked["885"], *enquire.whom(sandwell, ["885", "330"]), by="tara")
+    more = enquire.ask_more_authorities(
+        sandwell, first.asked["885"], *enquire.resolve_recipients(sandwell, ["885", "330"]), by="tara"
+    )
     assert (more.case, list(more.asked), more.before) == (first.case, ["330"], ["885"])
     assert more.circulation == "several"
     with pytest.raises(NotAllowed) as caught:
-        enquire.ask_more(sandwell, first.case, *enquire.whom(sandwell, ["885", "330"]), by="tara")
+        enquire.ask_more_authorities(
+            sandwell, first.case, *enquire.resolve_recipients(sandwell, ["885", "330"]), by="tara"
+        )
     assert caught.value.code == "enquire.nobody"
 
 
@@ -201,10 +207,12 @@ def test_all_are_asked_or_none(world: dict[str, Authority], monkeypatch: pytest.
     sandwell = world["333"]
     about = notice(name="whereabouts-enquiry")
     first = asked_of(sandwell, "885", about=about)
-    ready = enquire.prepare_search(sandwell, enquire.newest_search(sandwell, first.case), ["330", "332"], {}, by="tara")
-    enquire.ask_more(sandwell, first.case, ["330"], {}, by="petra")
+    ready = enquire.prepare_search(
+        sandwell, enquire.get_newest_search(sandwell, first.case), ["330", "332"], {}, by="tara"
+    )
+    enquire.ask_more_authorities(sandwell, first.case, ["330"], {}, by="petra")
     with pytest.raises(NotAllowed) as caught:
-        enquire.queue_ready(sandwell, ready)
+        enquire.queue_search(sandwell, ready)
     assert caught.value.code == "enquire.overtaken"
     assert sorted(one.recipient for one in outgoing(sandwell)) == ["330", "885"]
 
@@ -231,14 +239,14 @@ def restricted(level: RestrictionLevel, name: str) -> Message:
 @pytest.mark.parametrize("name", ["whereabouts-enquiry", "whereabouts-unknown-notice"])
 def test_of_a_restricted_child_one_authority_is_asked_and_no_more(world: dict[str, Authority], name: str) -> None:
     sandwell = world["333"]
-    for meant in (["885", "330"], enquire.whom(sandwell, regions=["West Midlands"])[0]):
+    for meant in (["885", "330"], enquire.resolve_recipients(sandwell, regions=["West Midlands"])[0]):
         with pytest.raises(NotAllowed, match="only one authority") as caught:
-            enquire.ask(sandwell, restricted("address-withheld", name), meant, {}, by="tara")
+            enquire.ask_authorities(sandwell, restricted("address-withheld", name), meant, {}, by="tara")
         assert "Call any others" in caught.value.next_on_page
     assert outgoing(sandwell) == []
     done = asked_of(sandwell, "885", about=restricted("address-withheld", name))
     with pytest.raises(NotAllowed, match="only one authority"):
-        enquire.ask_more(sandwell, done.case, ["330"], {}, by="tara")
+        enquire.ask_more_authorities(sandwell, done.case, ["330"], {}, by="tara")
     assert len(outgoing(sandwell)) == 1
 
 
@@ -255,15 +263,15 @@ async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_thos
     sandwell = world["333"]
     first = asked_of(sandwell, "885")
     await hand_over(sandwell, world["885"])
-    later = enquire.ask_more(sandwell, first.case, ["330", "332"], {}, by="tara")
+    later = enquire.ask_more_authorities(sandwell, first.case, ["330", "332"], {}, by="tara")
     await hand_over(sandwell, world["330"])
-    told = amend.stand_down(sandwell, first.asked["885"], FOUND, by="tara")
+    told = amend.stand_down_search(sandwell, first.asked["885"], FOUND, by="tara")
     by_id = {one.message_id: one for one in outgoing(sandwell)}
     assert sorted(by_id[one].recipient for one in told) == ["330", "885"]  # Dudley's had not left
     states = {code: by_id[one].state for code, one in {**first.asked, **later.asked}.items()}
     assert states == {"885": State.CONCLUDED, "330": State.CONCLUDED, "332": State.WITHDRAWN}
     with pytest.raises(NotAllowed) as caught:
-        enquire.ask_more(sandwell, first.case, ["336"], {}, by="tara")
+        enquire.ask_more_authorities(sandwell, first.case, ["336"], {}, by="tara")
     assert caught.value.code == "enquire.ended"
 
 
@@ -271,30 +279,32 @@ async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: d
     sandwell, there = world["333"], world["885"]
     done = asked_of(sandwell, "885")
     await hand_over(sandwell, there)
-    search_again = enquire.newest_search(sandwell, done.case)
-    second = enquire.queue_ready(
+    search_again = enquire.get_newest_search(sandwell, done.case)
+    second = enquire.queue_search(
         sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"])
     )
     await hand_over(sandwell, there)
-    came = {one.message_id: one.state for one in there.store.look(lambda tx: inbox.search(tx, there.now()))}
+    came = {one.message_id: one.state for one in there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))}
     assert came == {
         done.asked["885"]: Standing.SUPERSEDED,
         second.asked["885"]: Standing.NEW,
     }
-    [told] = amend.stand_down(sandwell, done.case, FOUND, by="tara")
-    assert sandwell.store.look(lambda tx: outbox.get(tx, told)).in_reply_to == second.asked["885"]
+    [told] = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+    assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).in_reply_to == second.asked["885"]
 
 
 async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(world: dict[str, Authority]) -> None:
     sandwell, there = world["333"], world["885"]
     done = asked_of(sandwell, "885")
     await hand_over(sandwell, there)
-    search_again = enquire.newest_search(sandwell, done.case)
-    enquire.queue_ready(sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"]))
-    amend.stand_down(sandwell, done.case, FOUND, by="tara")
+    search_again = enquire.get_newest_search(sandwell, done.case)
+    enquire.queue_search(
+        sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"])
+    )
+    amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
     await hand_over(sandwell, there)
-    assert there.store.look(lambda tx: inbox.get(tx, done.asked["885"])).state is Standing.CONCLUDED
-    assert len(there.store.look(lambda tx: inbox.search(tx, there.now()))) >= 1
+    assert there.store.look(lambda tx: inbox.get_message(tx, done.asked["885"])).state is Standing.CONCLUDED
+    assert len(there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))) >= 1
 
 
 async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[str, Authority]) -> None:
@@ -302,9 +312,9 @@ async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[s
     done = asked_of(sandwell, "885", "330")
     for code in ("885", "330"):
         await hand_over(sandwell, world[code])
-    amend.withdraw(sandwell, done.asked["885"], Withdrawal(reason="wrong-authority", officer=OFFICER), by="tara")
-    [told] = amend.stand_down(sandwell, done.case, FOUND, by="tara")
-    assert sandwell.store.look(lambda tx: outbox.get(tx, told)).recipient == "330"
+    amend.withdraw_notice(sandwell, done.asked["885"], Withdrawal(reason="wrong-authority", officer=OFFICER), by="tara")
+    [told] = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+    assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).recipient == "330"
 
 
 async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: dict[str, Authority]) -> None:
@@ -312,7 +322,7 @@ async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: d
     done = asked_of(sandwell, "885", about=notice(name="whereabouts-unknown-notice"))
     await hand_over(sandwell, there)
     outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=OFFICER)
-    respond.conclude(there, done.asked["885"], outcome, by="otto")
+    respond.send_outcome(there, done.asked["885"], outcome, by="otto")
     there.refresh_trust()
     await hand_over(there, sandwell)
     [one] = search.look(sandwell, done.case, by="tara").asked
@@ -323,9 +333,9 @@ def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority])
     sandwell = world["333"]
     done = asked_of(sandwell, "885")
     search.look(sandwell, done.case, by="tara")
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="search.read"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="search.read"))
     assert (entry.actor, entry.about) == ("tara", done.case)
-    [ready] = prepare(sandwell, [notice()], "tara")
+    [ready] = prepare_messages(sandwell, [notice()], "tara")
     sandwell.store.run(lambda tx: put(tx, sandwell, [ready]))
     with pytest.raises(NotAllowed) as caught:
         search.look(sandwell, ready.message_id, by="tara")

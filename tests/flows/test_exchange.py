@@ -20,8 +20,8 @@ from gateway.core.inbox_state import Standing
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
-from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.settings.sections import LimitsSettings
 from gateway.store import audit_log, inbox, outbox
 from keys import envelope, receipt
@@ -43,7 +43,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def state(here: Authority, message_id: str) -> State:
-    return here.store.look(lambda tx: outbox.get(tx, message_id)).state
+    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
 def whole(here: Authority) -> audit.Verdict:
@@ -51,7 +51,7 @@ def whole(here: Authority) -> audit.Verdict:
 
 
 def seal(here: Authority, message: Message) -> bytes:
-    return prepare(here, [message], "test")[0].sealed
+    return prepare_messages(here, [message], "test")[0].sealed
 
 
 def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple[str, ...]:
@@ -69,25 +69,27 @@ def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple
 async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
         item, opened = respond.read_incoming(worcestershire, sent, by="otto")
         assert item.kind == opened.kind == "TransferNotice"
         assert opened == respond.read_outgoing(sandwell, sent, by="olive")
 
-        respond.acknowledge(worcestershire, sent, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
+        respond.acknowledge_notice(
+            worcestershire, sent, Acknowledgement(decision="accepted", officer=OFFICER), by="otto"
+        )
         await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
 
         outcome = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
-        respond.conclude(worcestershire, sent, outcome, by="otto")
+        respond.send_outcome(worcestershire, sent, outcome, by="otto")
         await until(lambda: state(sandwell, sent) is State.CONCLUDED)
 
     for here, other in (pair, pair[::-1]):
         verdict = whole(here)
         assert verdict.faults == ()
         assert verdict.checkpoints > 0
-        acts = {entry.act for entry in here.store.look(lambda tx: list(audit_log.entries(tx)))}
+        acts = {entry.act for entry in here.store.look(lambda tx: list(audit_log.list_entries(tx)))}
         assert {"partner.added", "notice.queued", "receipt.verified", "message.kept", "notice.read"} <= acts
         assert other.code != here.code
 
@@ -95,13 +97,13 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
 async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice()], by="olive")
-        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason is not None)
-        delivery = sandwell.store.look(lambda tx: outbox.get(tx, sent))
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
+        delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent))
         assert delivery.state is State.QUEUED
         assert delivery.reason == "the partner's gateway cannot be reached"
         async with app.running(worcestershire):
-            amend.release(sandwell, None, by="ines")
+            amend.release_all(sandwell, None, by="ines")
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
@@ -109,32 +111,32 @@ async def test_what_was_given_up_after_five_days_is_taken_up_again_when_a_person
     sandwell, worcestershire = pair
     clock = sandwell.now
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice()], by="olive")
-        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason is not None)
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         sandwell.now = lambda: clock() + timedelta(days=6)
         await until(lambda: state(sandwell, sent) is State.FAILED)
-        assert amend.release(sandwell, "330", by="ines") == 0
+        assert amend.release_all(sandwell, "330", by="ines") == 0
         worcestershire.now = sandwell.now
         async with app.running(worcestershire):
-            assert amend.release(sandwell, "885", by="ines") == 1
+            assert amend.release_all(sandwell, "885", by="ines") == 1
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
 
 
 async def test_a_repeat_has_one_effect_and_gets_the_same_receipt(pair: Pair) -> None:
     sandwell, worcestershire = pair
     sealed = seal(sandwell, notice())
-    first = await receive(worcestershire, [sealed], "333")
+    first = await receive_parcels(worcestershire, [sealed], "333")
     worcestershire.now = lambda: sandwell.now() + timedelta(days=300)  # long after: the receipt still stands
-    assert await receive(worcestershire, [sealed, sealed], "333") == first * 2
-    assert len(worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))) == 1
+    assert await receive_parcels(worcestershire, [sealed, sealed], "333") == first * 2
+    assert len(worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))) == 1
 
 
 async def test_the_same_id_with_other_bytes_is_refused(pair: Pair) -> None:
     sandwell, worcestershire = pair
     message = notice()
     first, other = seal(sandwell, message), seal(sandwell, message)
-    await receive(worcestershire, [first], "333")
-    [token] = await receive(worcestershire, [other], "333")
+    await receive_parcels(worcestershire, [first], "333")
+    [token] = await receive_parcels(worcestershire, [other], "333")
     assert codes(sandwell, worcestershire, token, other) == (ID_REUSED,)
 
 
@@ -142,7 +144,7 @@ async def test_both_in_one_request_keep_one(pair: Pair) -> None:
     sandwell, worcestershire = pair
     message = notice()
     both = [seal(sandwell, message), seal(sandwell, message)]
-    tokens = await receive(worcestershire, both, "333")
+    tokens = await receive_parcels(worcestershire, both, "333")
     found = sorted(codes(sandwell, worcestershire, token, sealed) for token, sealed in zip(tokens, both, strict=True))
     assert found == [(), (ID_REUSED,)]
 
@@ -150,7 +152,7 @@ async def test_both_in_one_request_keep_one(pair: Pair) -> None:
 async def test_a_good_message_beside_a_bad_one_is_kept(pair: Pair) -> None:
     sandwell, worcestershire = pair
     good, bad = seal(sandwell, notice()), b"nonsense"
-    tokens = await receive(worcestershire, [bad, good], "333")
+    tokens = await receive_parcels(worcestershire, [bad, good], "333")
     assert codes(sandwell, worcestershire, tokens[0], bad) == ("envelope.malformed",)
     assert codes(sandwell, worcestershire, tokens[1], good) == ()
 
@@ -167,21 +169,21 @@ async def test_a_message_on_which_our_code_fails_is_refused_alone(pair: Pair, mo
     read = xml.read
     monkeypatch.setattr("gateway.exchange.receive.xml.read", stumble)
     parcels = [seal(sandwell, bad), seal(sandwell, good)]
-    first, second = await receive(worcestershire, parcels, "333")
+    first, second = await receive_parcels(worcestershire, parcels, "333")
     assert codes(sandwell, worcestershire, first, parcels[0]) == (UNFORESEEN,)
     assert codes(sandwell, worcestershire, second, parcels[1]) == ()
     monkeypatch.undo()
-    [again] = await receive(worcestershire, parcels[:1], "333")  # once the fault is mended
+    [again] = await receive_parcels(worcestershire, parcels[:1], "333")  # once the fault is mended
     assert codes(sandwell, worcestershire, again, parcels[0]) == ()
 
 
 async def test_a_message_in_anothers_name_is_refused(pair: Pair) -> None:
     sandwell, worcestershire = pair
     sealed = seal(sandwell, notice())
-    await receive(worcestershire, [sealed], "330")
-    [refused] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="message.refused"))
+    await receive_parcels(worcestershire, [sealed], "330")
+    [refused] = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, act="message.refused"))
     assert NOT_THE_CALLER in refused.entry
-    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+    assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
 
 
 async def test_header_and_xml_must_agree(pair: Pair) -> None:
@@ -189,7 +191,7 @@ async def test_header_and_xml_must_agree(pair: Pair) -> None:
     inner, outer = notice(), notice()
     names = envelope.Names(outer.header.message_id, "333", "885")
     sealed = envelope.seal(xml.write(inner), names=names, ring=sandwell.ring, trust=sandwell.trust, now=sandwell.now())
-    [token] = await receive(worcestershire, [sealed], "333")
+    [token] = await receive_parcels(worcestershire, [sealed], "333")
     assert codes(sandwell, worcestershire, token, sealed) == ("envelope.disagrees",)
 
 
@@ -213,10 +215,10 @@ async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> 
 async def test_an_unfit_notice_leaves_nothing_behind(pair: Pair) -> None:
     sandwell, _ = pair
     with pytest.raises(Unfit, match="same authority"):
-        await send(sandwell, [notice("333", "333")], by="olive")
+        await send_notices(sandwell, [notice("333", "333")], by="olive")
     with pytest.raises(NotAllowed):
-        await send(sandwell, [notice("885", "333")], by="olive")
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+        await send_notices(sandwell, [notice("885", "333")], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 class Watched(Https):
@@ -238,11 +240,11 @@ async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     carrier = Watched()
     carrier.gate.set()
     sandwell.carriers = {"https": carrier}
-    sent = await send(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
+    sent = await send_notices(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
     async with app.running(worcestershire), app.running(sandwell):
         await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
     assert sorted(carrier.batches) == [20, BATCH]
-    kept = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), limit=1000))
+    kept = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now(), limit=1000))
     assert {item.message_id for item in kept} == set(sent)
     assert {item.state for item in kept} == {Standing.NEW}
 
@@ -254,9 +256,11 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
     async with app.running(worcestershire), app.running(sandwell):
         sent = []
         for number in range(1, IN_FLIGHT + 1):
-            sent += await send(sandwell, [notice()], by="olive")
+            sent += await send_notices(sandwell, [notice()], by="olive")
             await until(lambda number=number: len(carrier.batches) == number)  # type: ignore[misc]
-        sent += await send(sandwell, [notice(), notice()], by="olive")  # no place is left: they go together, later
+        sent += await send_notices(
+            sandwell, [notice(), notice()], by="olive"
+        )  # no place is left: they go together, later
         await asyncio.sleep(0.1)
         assert carrier.batches == [1] * IN_FLIGHT
         carrier.gate.set()
@@ -267,6 +271,6 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
 async def test_a_partner_that_takes_fewer_at_once_gets_fewer_at_once(pair: Pair) -> None:
     sandwell, worcestershire = pair
     worcestershire.config = replace(worcestershire.config, limits=LimitsSettings(messages_per_request=3))
-    sent = await send(sandwell, [notice() for _ in range(8)], by="olive")
+    sent = await send_notices(sandwell, [notice() for _ in range(8)], by="olive")
     async with app.running(worcestershire), app.running(sandwell):
         await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})

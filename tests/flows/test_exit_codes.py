@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import cli, errors, home_folder
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from keys.errors import Refusal, RingRefused
 from schemas import xml
 from tests.children import notice
@@ -127,9 +127,9 @@ def test_a_command_ends_as_the_readme_says(place: Place, what: str) -> None:
 def test_what_is_late_ends_with_three(place: Place) -> None:
     here, there = home_folder.open_authority(Path(place.home)), home_folder.open_authority(place.folder / "885")
     introduce(here, there)
-    ready, clock = prepare(here, [notice()], "olive"), here.now
+    ready, clock = prepare_messages(here, [notice()], "olive"), here.now
     here.now = lambda: clock() - timedelta(days=3)
-    here.store.run(lambda tx: queue(tx, here, ready))
+    here.store.run(lambda tx: queue_messages(tx, here, ready))
     for one in (here, there):
         one.store.close()
     assert run_command("reconcile", "--home", place.home).returncode == 3

@@ -17,13 +17,13 @@ from gateway.context import Authority
 from gateway.core.safeguards import Known
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare
+from gateway.exchange.send import prepare_messages
 from gateway.one import extracts, held_files, leaver_batches, leavers_folder
 from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings.file import parse
 from gateway.settings.sections import OneColumnsSettings
 from gateway.store import outbox
-from gateway.store.outbox import Queued
+from gateway.store.outbox import QueuedNotice
 from schemas import xml
 from schemas.message import Message, TransferNotice
 from tests.children import in_letters
@@ -120,7 +120,7 @@ async def test_a_ground_is_a_letter_by_the_regulations_of_its_day(
 async def test_a_child_who_joined_is_no_leaver(pair: Pair, tmp_path: Path, name: str, document: str) -> None:
     lines = await leavers(pair, tmp_path, CTF.replace("Common Transfer File", document).encode("latin-1"), name)
     assert [(line["Result"], line["Reason"]) for line in lines] == [("ignored", extracts.JOINED)] * 2
-    assert pair[0].store.look(lambda tx: outbox.search(tx)) == []
+    assert pair[0].store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_what_is_no_whole_transfer_file_sends_nothing(
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     [line] = report(tmp_path, "failed", "x.xml")
     assert (line["Result"], says in line["Reason"]) == ("refused", True)
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 async def test_an_archive_in_the_place_of_a_file_is_put_aside(pair: Pair, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
     put_bytes(tmp_path, whole[:cut], "a.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert "not complete" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
     put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")  # within the last row
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="b.csv")] == ["sent", "refused"]
@@ -176,7 +176,7 @@ async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_
     file = put(tmp_path, *(f",Specimen-{in_letters(n)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for n in range(300)))
 
     async def write_on() -> None:
-        while not sandwell.store.look(lambda tx: outbox.search(tx, limit=1)):
+        while not sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=1)):
             await asyncio.sleep(0.01)
         with file.open("ab") as end:
             end.write(f"{ADA}\r\n".encode())
@@ -187,7 +187,7 @@ async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_
     os.utime(file, (time.time() - 60, time.time() - 60))
     assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
     assert {line["Result"] for line in report(tmp_path)} <= {"before", "sent"}
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == 301
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == 301
 
 
 class Endless(io.RawIOBase):
@@ -338,10 +338,12 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
 ) -> None:
     sandwell, _ = pair
 
-    def stumble(here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, Known]) -> list[Queued]:
+    def stumble(
+        here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, Known]
+    ) -> list[QueuedNotice]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")
-        return prepare(here, notices, by, known=more["known"])
+        return prepare_messages(here, notices, by, known=more["known"])
 
     monkeypatch.setattr(leaver_batches, "prepare", stumble)
     put(tmp_path, ADA, BY_POSTCODE)

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from gateway.casework import find
-from gateway.casework.message_summary import Stands
+from gateway.casework.message_summary import MessageSummary
 from gateway.context import Authority
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
 from tests.children import notice
@@ -52,15 +52,15 @@ def _restricted(level: RestrictionLevel) -> Restriction:
 async def exchange(pair: Pair, *notices: Message) -> list[str]:
     """Sandwell sends these, and Worcestershire has them."""
     sandwell, worcestershire = pair
-    await send(sandwell, notices, "olive")
+    await send_notices(sandwell, notices, "olive")
     ids = [one.header.message_id for one in notices]
-    sealed = [sandwell.store.look(lambda tx, one=one: outbox.sealed(tx, one)) for one in ids]  # type: ignore[misc]
-    await receive(worcestershire, sealed, "333")
+    sealed = [sandwell.store.look(lambda tx, one=one: outbox.get_sealed_notice(tx, one)) for one in ids]  # type: ignore[misc]
+    await receive_parcels(worcestershire, sealed, "333")
     return ids
 
 
-def hits(here: Authority, typed: str, **more: bool) -> Sequence[Stands]:
-    return find.find(here, typed, "otto", **more).hits
+def hits(here: Authority, typed: str, **more: bool) -> Sequence[MessageSummary]:
+    return find.find_notices(here, typed, "otto", **more).hits
 
 
 def found(here: Authority, typed: str, **more: bool) -> list[str]:
@@ -76,7 +76,7 @@ def unfindable(here: Authority) -> None:
             for n, row in enumerate(tx.execute(select(tables.marked).order_by(tables.marked.c.number.desc())), 1)
         ]
     )
-    here.store.run(lambda tx: blind_index.forget(tx, rows))
+    here.store.run(lambda tx: blind_index.delete_from_index(tx, rows))
     here.store.run(lambda tx: tx.execute(insert(tables.unmarked), lying))
 
 
@@ -108,7 +108,7 @@ async def test_a_case_is_found_whole_by_its_reference(pair: Pair) -> None:
     _, worcestershire = pair
     [one] = await exchange(pair, about("Testchild"))
     reply = Acknowledgement(decision="accepted", officer=worcestershire.officer("otto"))
-    answer = respond.acknowledge(worcestershire, one, reply, "otto")
+    answer = respond.acknowledge_notice(worcestershire, one, reply, "otto")
     [hit] = hits(worcestershire, f"…{one[-12:]}")
     assert found(worcestershire, hit.case[-12:]) == [answer, one]
     assert found(worcestershire, hit.case) == [answer, one]
@@ -133,7 +133,7 @@ async def test_a_long_list_says_that_there_is_more_and_goes_on_without_a_gap(pai
     ids = await exchange(pair, *(about("Testchild") for _ in range(7)))
     pages, before = [], None
     while True:
-        page = find.find(sandwell, "testchild 3/9/2015", "otto", limit=3, before=before)
+        page = find.find_notices(sandwell, "testchild 3/9/2015", "otto", limit=3, before=before)
         pages.append([hit.message_id for hit in page.hits])
         if page.more is None:
             break
@@ -146,14 +146,14 @@ async def test_a_search_is_an_entry_of_the_audit_log_without_what_was_typed(pair
     sandwell, _ = pair
     await exchange(pair, about("Testchild"))
     found(sandwell, "testchild 2015-09-03")
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.searched"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.searched"))
     assert (entry.actor, entry.about) == ("otto", None)
     assert '"detail":{"by":"dob name","found":1}' in entry.entry
     assert "testchild" not in entry.entry.casefold()
     assert "2015-09-03" not in entry.entry
     with pytest.raises(Unusable, match=r"find\.too-little"):
         found(sandwell, "t")
-    assert len(sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.searched"))) == 1
+    assert len(sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.searched"))) == 1
 
 
 async def test_nothing_that_names_the_child_lies_in_the_index(pair: Pair) -> None:
@@ -170,10 +170,10 @@ async def test_nothing_that_names_the_child_lies_in_the_index(pair: Pair) -> Non
 async def test_what_is_refused_or_comes_twice_is_not_in_the_index(pair: Pair) -> None:
     sandwell, worcestershire = pair
     [one] = await exchange(pair, about("Testchild"))
-    sealed = sandwell.store.look(lambda tx: outbox.sealed(tx, one))
-    await receive(worcestershire, [sealed, sealed, b"nonsense"], "333")
-    again = prepare(sandwell, [about("Other", message_id=one)], "olive")[0].sealed
-    await receive(worcestershire, [again], "333")
+    sealed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, one))
+    await receive_parcels(worcestershire, [sealed, sealed, b"nonsense"], "333")
+    again = prepare_messages(sandwell, [about("Other", message_id=one)], "olive")[0].sealed
+    await receive_parcels(worcestershire, [again], "333")
     assert found(worcestershire, "testchild") == [one]
     assert found(worcestershire, "other") == []
 
@@ -181,7 +181,7 @@ async def test_what_is_refused_or_comes_twice_is_not_in_the_index(pair: Pair) ->
 async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pair) -> None:
     sandwell, _ = pair
     [one] = await exchange(pair, about("Testchild"))
-    amend.withdraw(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
+    amend.withdraw_notice(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
     [hit] = hits(sandwell, "testchild")
     assert hit.state == "withdrawn"
 
@@ -189,8 +189,8 @@ async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pai
 async def test_what_came_before_its_turn_is_not_found_until_it_is_shown(pair: Pair) -> None:
     sandwell, worcestershire = pair
     early = about("Testchild", conversation_id="019aaf00-0000-7000-8000-0000000000c1", sequence=2)  # type: ignore[arg-type]
-    [sealed] = [one.sealed for one in prepare(sandwell, [early], "olive")]
-    await receive(worcestershire, [sealed], "333")
+    [sealed] = [one.sealed for one in prepare_messages(sandwell, [early], "olive")]
+    await receive_parcels(worcestershire, [sealed], "333")
     assert found(worcestershire, "testchild") == []
     later = worcestershire.now() + inbox.ORDER_WAIT
     worcestershire.now = lambda: later
@@ -202,11 +202,11 @@ async def test_messages_of_before_are_made_findable_in_their_order(pair: Pair) -
     old = await exchange(pair, about("Testchild"), about("Testchild"), about("Testchild", restriction="phone-only"))
     unfindable(worcestershire)
     [new] = await exchange(pair, about("Testchild"))
-    page = find.find(worcestershire, "testchild", "otto")
+    page = find.find_notices(worcestershire, "testchild", "otto")
     assert ([hit.message_id for hit in page.hits], page.complete) == ([new], False)
-    assert await find.mark_old(worcestershire) == 3
-    assert await find.mark_old(worcestershire) == 0
-    page = find.find(worcestershire, "testchild", "otto")
+    assert await find.index_old_batch(worcestershire) == 3
+    assert await find.index_old_batch(worcestershire) == 0
+    page = find.find_notices(worcestershire, "testchild", "otto")
     assert ([hit.message_id for hit in page.hits], page.complete) == ([new, old[1], old[0]], True)
     assert found(worcestershire, old[2]) == [old[2]]
 
@@ -217,9 +217,9 @@ async def test_a_running_gateway_makes_them_findable_until_all_are_or_until_told
     unfindable(worcestershire)
     stop = asyncio.Event()
     stop.set()
-    await find.mark_forever(worcestershire, stop)
+    await find.index_forever(worcestershire, stop)
     assert found(worcestershire, "testchild") == []
-    await find.mark_forever(worcestershire, asyncio.Event())
+    await find.index_forever(worcestershire, asyncio.Event())
     assert len(found(worcestershire, "testchild")) == 1
 
 
@@ -232,8 +232,8 @@ async def test_one_that_cannot_be_opened_does_not_hold_up_the_others(pair: Pair)
         lambda tx: tx.execute(tables.inbox.update().where(of == damaged).values(content=b"x" * 40))
     )
     worcestershire.store.run(lambda tx: tx.execute(tables.inbox.update().where(of == destroyed).values(data_key=None)))
-    assert await find.mark_old(worcestershire) == 3
-    assert await find.mark_old(worcestershire) == 0
+    assert await find.index_old_batch(worcestershire) == 3
+    assert await find.index_old_batch(worcestershire) == 0
     assert found(worcestershire, "testchild") == [whole]
 
 
@@ -241,18 +241,18 @@ async def test_two_processes_may_make_the_same_messages_findable(pair: Pair) -> 
     _, worcestershire = pair
     [one] = await exchange(pair, about("Testchild"))
     unfindable(worcestershire)
-    [lying] = worcestershire.store.look(lambda tx: blind_index.old(tx, 5))
+    [lying] = worcestershire.store.look(lambda tx: blind_index.list_unindexed(tx, 5))
     for _ in range(2):
-        worcestershire.store.run(lambda tx: blind_index.put_old(tx, [(lying, (-5, 7))]))
-    assert worcestershire.store.look(lambda tx: blind_index.find(tx, [[7], [-5]], limit=5)) == [lying]
-    assert await find.mark_old(worcestershire) == 1
+        worcestershire.store.run(lambda tx: blind_index.index_old_messages(tx, [(lying, (-5, 7))]))
+    assert worcestershire.store.look(lambda tx: blind_index.find_marked(tx, [[7], [-5]], limit=5)) == [lying]
+    assert await find.index_old_batch(worcestershire) == 1
     assert lying.message_id == one
 
 
 async def test_what_is_forgotten_leaves_no_mark(pair: Pair) -> None:
     _, worcestershire = pair
     gone, stays = await exchange(pair, about("Testchild"), about("Testchild"))
-    worcestershire.store.run(lambda tx: blind_index.forget(tx, [gone]))
+    worcestershire.store.run(lambda tx: blind_index.delete_from_index(tx, [gone]))
     assert found(worcestershire, "testchild") == [stays]
     assert found(worcestershire, gone[-12:]) == []
     left = worcestershire.store.look(lambda tx: tx.scalar(select(func.count(tables.marks.c.number.distinct()))))
@@ -261,15 +261,15 @@ async def test_what_is_forgotten_leaves_no_mark(pair: Pair) -> None:
 
 async def test_a_notice_and_its_marks_are_queued_together_or_not_at_all(pair: Pair) -> None:
     sandwell, _ = pair
-    ready = prepare(sandwell, [about("Testchild")], "olive")
+    ready = prepare_messages(sandwell, [about("Testchild")], "olive")
 
     def broken(tx: object) -> None:
-        queue(tx, sandwell, ready)  # type: ignore[arg-type]
+        queue_messages(tx, sandwell, ready)  # type: ignore[arg-type]
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         sandwell.store.run(broken)
     assert found(sandwell, "testchild") == []
     assert sandwell.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.marks))) == 0
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [replace(one) for one in ready]))
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [replace(one) for one in ready]))
     assert len(found(sandwell, "testchild")) == 1

@@ -16,15 +16,15 @@ from gateway.core.delivery import State
 from gateway.core.findings import Level
 from gateway.core.health import Health
 from gateway.errors import NotAllowed, NotFound
-from gateway.exchange.amend import release_one
+from gateway.exchange.amend import release_notice
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.send import prepare, queue, send
+from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, heartbeats, outbox, partner_health
 from gateway.store.database import Store
-from gateway.store.heartbeats import Looked
-from gateway.store.outbox import Settled
+from gateway.store.heartbeats import Heartbeat
+from gateway.store.outbox import SettledTry
 from tests.children import notice
 from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import Pair, state, until
@@ -44,10 +44,10 @@ def names(seen: Health) -> set[str]:
 
 def given_up(here: Authority, count: int = 1) -> list[str]:
     """Notices that nobody tries any more."""
-    ready = prepare(here, [notice(now=here.now()) for _ in range(count)], "olive")
-    here.store.run(lambda tx: queue(tx, here, ready))
-    ends = [Settled(one.message_id, State.FAILED, "https", "gave up", "nobody answers") for one in ready]
-    here.store.run(lambda tx: outbox.settle(tx, here.now(), ends))
+    ready = prepare_messages(here, [notice(now=here.now()) for _ in range(count)], "olive")
+    here.store.run(lambda tx: queue_messages(tx, here, ready))
+    ends = [SettledTry(one.message_id, State.FAILED, "https", "gave up", "nobody answers") for one in ready]
+    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), ends))
     return [one.message_id for one in ready]
 
 
@@ -55,7 +55,9 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     world = World(tmp_path)
     sandwell, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     began = world.now
-    sandwell.store.run(lambda tx: queue(tx, sandwell, prepare(sandwell, [notice(now=world.now)], "olive")))
+    sandwell.store.run(
+        lambda tx: queue_messages(tx, sandwell, prepare_messages(sandwell, [notice(now=world.now)], "olive"))
+    )
     world.wire.down.add("885")
     await world.carry()
     assert "delivery to 885" not in names(health.look(sandwell))
@@ -77,7 +79,7 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
 
 
 def _note_away(tx: Connection, at: datetime) -> None:
-    partner_health.note_endings(tx, at, "885", [("https", "later", "away", None)])
+    partner_health.note_route_endings(tx, at, "885", [("https", "later", "away", None)])
 
 
 def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> None:
@@ -86,13 +88,15 @@ def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> No
     for hours in (0, 1, 2):
         then = began + timedelta(hours=hours)
         here.store.run(partial(_note_away, at=then))
-    [one] = here.store.look(partner_health.every)["885"]
+    [one] = here.store.look(partner_health.list_route_reach)["885"]
     assert (one.failing_since, one.failed_at, one.succeeded_at) == (began, began + timedelta(hours=2), None)
     ends = [("https", "later", "away", "answered.404"), ("https", "receipted", None, None)]
     here.store.run(
-        lambda tx: partner_health.note_endings(tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9))
+        lambda tx: partner_health.note_route_endings(
+            tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9)
+        )
     )
-    [one] = here.store.look(partner_health.every)["885"]
+    [one] = here.store.look(partner_health.list_route_reach)["885"]
     assert (one.failing_since, one.succeeded_at, one.clock_ahead) == (None, began + timedelta(hours=3), 7)
 
 
@@ -101,7 +105,7 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     clock = sandwell.now
     sandwell.now = lambda: clock() + timedelta(minutes=3)
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice(now=sandwell.now())], by="olive")
+        [sent] = await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
     [partner] = health.look(sandwell).partners
     assert partner.clock_ahead is not None
@@ -114,19 +118,23 @@ async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypa
     sandwell, _ = pair
     monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
     async with app.running(sandwell):
-        await until(lambda: len(sandwell.store.look(heartbeats.every)) > 6)
+        await until(lambda: len(sandwell.store.look(heartbeats.list_heartbeats)) > 6)
         seen = health.look(sandwell)
         assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
         assert seen.stopped == ()
         sandwell.looks("delivering", timedelta(seconds=-1))
         assert "loop: delivering" in names(health.look(sandwell))
-    assert sandwell.store.look(heartbeats.every) == []  # it was stopped in order: nothing is late
+    assert sandwell.store.look(heartbeats.list_heartbeats) == []  # it was stopped in order: nothing is late
 
 
 def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) -> None:
     sandwell, _ = pair
     long_ago = sandwell.now() - timedelta(hours=2)
-    sandwell.store.run(lambda tx: heartbeats.put(tx, [Looked("collecting", long_ago, long_ago + timedelta(minutes=5))]))
+    sandwell.store.run(
+        lambda tx: heartbeats.replace_heartbeats(
+            tx, [Heartbeat("collecting", long_ago, long_ago + timedelta(minutes=5))]
+        )
+    )
     shown = json.loads(command(sandwell.config.home, "doctor", "--json").stdout)["checks"]
     [check] = [one for one in shown if one["check"] == "loop: collecting"]
     assert check["result"] == "fail"
@@ -169,30 +177,30 @@ def test_what_ends_is_told_sixty_days_before_and_fails_in_the_last_seven(
 async def test_one_dead_letter_is_tried_again_and_the_others_are_not(pair: Pair) -> None:
     sandwell, worcestershire = pair
     one, other = given_up(sandwell, 2)
-    letters = sandwell.store.look(lambda tx: outbox.given_up(tx, None, 50))
+    letters = sandwell.store.look(lambda tx: outbox.list_dead_letters(tx, None, 50))
     assert {(it.message_id, it.reason) for it in letters} == {(one, "nobody answers"), (other, "nobody answers")}
-    release_one(sandwell, one, "olive")
+    release_notice(sandwell, one, "olive")
     async with app.running(worcestershire):
         await deliver_now(sandwell)
     assert (state(sandwell, one), state(sandwell, other)) == (State.RECEIVED, State.FAILED)
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="notice.retried"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.retried"))
     assert (entry.actor, entry.about, entry.partner) == ("olive", one, "885")
     with pytest.raises(NotAllowed, match="not retried"):
-        release_one(sandwell, one, "olive")
+        release_notice(sandwell, one, "olive")
     for carrier in sandwell.carriers.values():
         await carrier.close()
 
 
 def test_a_letter_that_is_being_tried_is_not_tried_twice(pair: Pair) -> None:
     sandwell, _ = pair
-    ready = prepare(sandwell, [notice()], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, ready))
-    sandwell.store.run(lambda tx: outbox.claim(tx, sandwell.now(), "885", 10))
+    ready = prepare_messages(sandwell, [notice()], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, ready))
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 10))
     with pytest.raises(NotAllowed) as said:
-        release_one(sandwell, ready[0].message_id, "olive")
+        release_notice(sandwell, ready[0].message_id, "olive")
     assert said.value.code == "retry.not-now"
     with pytest.raises(NotFound):
-        release_one(sandwell, "no-such-id", "olive")
+        release_notice(sandwell, "no-such-id", "olive")
 
 
 def test_the_terminal_lists_dead_letters_and_tries_one(pair: Pair) -> None:

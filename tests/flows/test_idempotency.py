@@ -36,7 +36,7 @@ async def there(pair: Pair) -> AsyncIterator[tuple[Authority, Http]]:
 
 
 def queued(here: Authority) -> list[str]:
-    return [one.message_id for one in here.store.look(outbox.search)]
+    return [one.message_id for one in here.store.look(outbox.search_outbox)]
 
 
 async def test_a_repeat_is_answered_as_the_first_time_and_does_nothing(there: tuple[Authority, Http]) -> None:
@@ -99,7 +99,7 @@ def begun(here: Authority) -> Claim:
 
 def do(here: Authority, claim: Claim, said: Message) -> str:
     """As the API does it."""
-    return send.send_one(
+    return send.send_notice(
         here, said, "api:one-test", also=idempotency.also(here, claim, lambda made: Answer(202, made.encode()))
     )
 
@@ -140,7 +140,7 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        send.send_one(here, said, "api:one-test", also=crash)
+        send.send_notice(here, said, "api:one-test", also=crash)
     assert queued(here) == []
     later(here, idempotency.UNDER_WAY)
     assert do(here, begun(here), said) == said.header.message_id  # the very same request goes through

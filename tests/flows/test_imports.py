@@ -23,8 +23,8 @@ from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.exchange import amend, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import doctor
 from gateway.one import import_results, imports, watched_folder
 from gateway.searches import school2school
@@ -32,7 +32,7 @@ from gateway.settings.file import parse
 from gateway.settings.sections import OneAnswersSettings, OneSettings
 from gateway.store import audit_log, outbox, transfer_files
 from gateway.store.tables import inbox
-from gateway.store.transfer_files import Stage, TransferFile
+from gateway.store.transfer_files import TransferFile, TransferStage
 from keys.errors import RefusalCode
 from schemas import ctf
 from schemas.message import Acknowledgement, Message, TransferNotice, WhereaboutsEnquiry, Withdrawal
@@ -67,16 +67,16 @@ def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
 async def came(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> str:
     """A notice that Worcestershire has from Sandwell."""
     sandwell, worcestershire = pair
-    [ready] = prepare(sandwell, [message or notice(name=name)], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
-    await receive(worcestershire, [ready.sealed], "333")
+    [ready] = prepare_messages(sandwell, [message or notice(name=name)], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     return ready.message_id
 
 
 async def accepted(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> str:
     """One that its officer has accepted too."""
     message_id = await came(pair, message, name=name)
-    respond.acknowledge(pair[1], message_id, ACCEPTED, by="otto")
+    respond.acknowledge_notice(pair[1], message_id, ACCEPTED, by="otto")
     return message_id
 
 
@@ -89,13 +89,13 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def stands(here: Authority, message_id: str) -> TransferFile:
-    found = here.store.look(lambda tx: transfer_files.get(tx, "333", message_id))
+    found = here.store.look(lambda tx: transfer_files.find_transfer_file(tx, "333", message_id))
     assert found
     return found
 
 
 def acts(here: Authority, act: str) -> list[str]:
-    return [kept.entry for kept in here.store.look(lambda tx: audit_log.search(tx, act=act))]
+    return [kept.entry for kept in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act))]
 
 
 def run_one(tmp_path: Path, *students: Student) -> dict[str, str]:
@@ -109,11 +109,11 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
     for module in (imports, import_results):
         monkeypatch.setattr(module, "LOOK_EVERY", 0.1)
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(respond_if_there(worcestershire, sent)))
         await until(lambda: files(tmp_path) == [FIRST])
         assert run_one(tmp_path, replace(ADA, family_name="Other-Example")) == {FIRST: "matched with conflicts"}
-        await until(lambda: stands(worcestershire, sent).state is Stage.CONFLICTS)
+        await until(lambda: stands(worcestershire, sent).state is TransferStage.CONFLICTS)
         await until(lambda: bool(list((tmp_path / "answers").glob("*.report.csv"))))
     [written] = acts(worcestershire, "one.written")
     [answered] = acts(worcestershire, "one.answered")
@@ -126,7 +126,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
 
 def respond_if_there(here: Authority, message_id: str) -> bool:
     try:
-        return bool(respond.acknowledge(here, message_id, ACCEPTED, by="otto"))
+        return bool(respond.acknowledge_notice(here, message_id, ACCEPTED, by="otto"))
     except Exception:  # noqa: BLE001 - it has not come yet
         return False
 
@@ -136,9 +136,9 @@ async def test_nothing_is_written_before_an_officer_accepts(pair: Pair, tmp_path
     message_id = await came(pair)
     assert await imports.write_due(worcestershire) == 0
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
-    respond.acknowledge(worcestershire, message_id, rejected, by="otto")
+    respond.acknowledge_notice(worcestershire, message_id, rejected, by="otto")
     assert await imports.write_due(worcestershire) == 0
-    respond.acknowledge(worcestershire, message_id, ACCEPTED, by="otto")  # on second thoughts
+    respond.acknowledge_notice(worcestershire, message_id, ACCEPTED, by="otto")  # on second thoughts
     assert await imports.write_due(worcestershire) == 1
     assert files(tmp_path) == [FIRST]
 
@@ -150,7 +150,7 @@ async def test_policy_may_have_notices_written_as_they_arrive(pair: Pair, tmp_pa
     )
     message_id = await came(pair)
     assert await imports.write_due(worcestershire) == 1
-    respond.acknowledge(worcestershire, message_id, ACCEPTED, by="otto")
+    respond.acknowledge_notice(worcestershire, message_id, ACCEPTED, by="otto")
     assert await imports.write_due(worcestershire) == 0
     assert files(tmp_path) == [FIRST]
 
@@ -162,7 +162,7 @@ async def test_what_is_never_written(pair: Pair, tmp_path: Path, name: str) -> N
     head = replace(message.header, test=name == "test")
     await accepted(pair, replace(message, header=head))
     assert await imports.write_due(worcestershire) == 0
-    assert worcestershire.store.look(lambda tx: transfer_files.search(tx, other_than="885")) == []
+    assert worcestershire.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than="885")) == []
     assert files(tmp_path) == []
 
 
@@ -197,25 +197,25 @@ async def test_a_notice_taken_back_before_it_is_written_is_not_written(pair: Pai
     sandwell, worcestershire = pair
     message_id = await accepted(pair)
     taken_back = Withdrawal(reason="sent-in-error", officer=OFFICER)
-    case = sandwell.store.look(lambda tx: outbox.get(tx, message_id)).conversation_id
+    case = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id)).conversation_id
     head = replace(notice(conversation_id=case, sequence=2).header, in_reply_to=message_id)
-    [ready] = prepare(sandwell, [Message(head, taken_back)], "olive")
-    await receive(worcestershire, [ready.sealed], "333")
+    [ready] = prepare_messages(sandwell, [Message(head, taken_back)], "olive")
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     assert await imports.write_due(worcestershire) == 0
-    assert stands(worcestershire, message_id).state is Stage.DROPPED
+    assert stands(worcestershire, message_id).state is TransferStage.DROPPED
     assert list((tmp_path / "import").iterdir()) == []
 
 
 async def test_a_correction_is_written_in_the_place_of_what_it_corrects(pair: Pair, tmp_path: Path) -> None:
     sandwell, worcestershire = pair
     first = await accepted(pair)
-    second = amend.correct(sandwell, first, notice(), by="olive")
-    sealed = sandwell.store.look(lambda tx: outbox.sealed(tx, second))
-    await receive(worcestershire, [sealed], "333")
+    second = amend.correct_notice(sandwell, first, notice(), by="olive")
+    sealed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, second))
+    await receive_parcels(worcestershire, [sealed], "333")
     assert await imports.write_due(worcestershire) == 0
-    respond.acknowledge(worcestershire, second, ACCEPTED, by="otto")
+    respond.acknowledge_notice(worcestershire, second, ACCEPTED, by="otto")
     assert await imports.write_due(worcestershire) == 1
-    assert (stands(worcestershire, first).state, stands(worcestershire, second).file) == (Stage.DROPPED, FIRST)
+    assert (stands(worcestershire, first).state, stands(worcestershire, second).file) == (TransferStage.DROPPED, FIRST)
     assert files(tmp_path) == [FIRST]
 
 
@@ -229,7 +229,7 @@ async def test_a_notice_that_was_destroyed_is_not_written_and_holds_up_no_other(
         await imports.write_due(worcestershire)
     assert files(tmp_path) == [FIRST]
     states = [stands(worcestershire, one).state for one in (gone, altered, good)]
-    assert states == [Stage.DROPPED, Stage.WAITING, Stage.WRITTEN]
+    assert states == [TransferStage.DROPPED, TransferStage.WAITING, TransferStage.WRITTEN]
 
 
 class Killed(BaseException):
@@ -302,7 +302,7 @@ async def test_a_folder_that_is_away_is_said_once_and_nothing_is_lost(
         assert "writing for import" not in capfd.readouterr().err
         away.rename(tmp_path / "import")
         await until(lambda: files(tmp_path) == [FIRST])
-    assert stands(worcestershire, message_id).state is Stage.WRITTEN
+    assert stands(worcestershire, message_id).state is TransferStage.WRITTEN
 
 
 async def wait(seconds: float) -> None:
@@ -334,7 +334,7 @@ async def test_when_all_numbers_lie_there_it_waits(pair: Pair, tmp_path: Path) -
         (tmp_path / "import" / f"333LLLL_CTF_885LLLL_{number:03}.xml").touch()
     with pytest.raises(Unusable, match="999 file names"):
         await imports.write_due(worcestershire)
-    assert stands(worcestershire, message_id).state is Stage.WAITING
+    assert stands(worcestershire, message_id).state is TransferStage.WAITING
     (tmp_path / "import" / FIRST.replace("001", "500")).unlink()
     await imports.write_due(worcestershire)
     assert stands(worcestershire, message_id).file == FIRST.replace("001", "500")
@@ -419,11 +419,11 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
         whys = ["", "No file has this name", "not one of the words", "fewer cells"]
         assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
         assert lines[0]["MessageId"] == message_id
-    assert stands(worcestershire, message_id).state is Stage.UNMATCHED
+    assert stands(worcestershire, message_id).state is TransferStage.UNMATCHED
     assert len(acts(worcestershire, "one.answered")) == 1
     extract(tmp_path, f"{FIRST},matched", name="later.csv")  # an officer has found the child in ONE since
     await import_results.take_in(worcestershire, tmp_path / "answers")
-    assert stands(worcestershire, message_id).state is Stage.MATCHED
+    assert stands(worcestershire, message_id).state is TransferStage.MATCHED
 
 
 async def test_columns_and_words_are_as_the_settings_say(pair: Pair, tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ async def test_columns_and_words_are_as_the_settings_say(pair: Pair, tmp_path: P
     worcestershire.config = replace(worcestershire.config, one_answers=words)
     extract(tmp_path, f"DATA CONFLICT;{FIRST}", head="status;ctf")
     await import_results.take_in(worcestershire, tmp_path / "answers")
-    assert stands(worcestershire, message_id).state is Stage.CONFLICTS
+    assert stands(worcestershire, message_id).state is TransferStage.CONFLICTS
 
 
 @pytest.mark.parametrize(
@@ -511,7 +511,7 @@ async def searched(here: Authority, name: str = "whereabouts-enquiry", **changes
     """A search of Sandwell's."""
     message = notice(name=name)
     head = replace(message.header, **changes)  # type: ignore[arg-type]
-    [message_id] = await send(here, [replace(message, header=head)], by="olive")
+    [message_id] = await send_notices(here, [replace(message, header=head)], by="olive")
     return message_id
 
 
@@ -541,7 +541,7 @@ async def test_a_restricted_child_is_never_written_for_school2school(pair: Pair,
     assert isinstance(hidden, TransferNotice)
     nowhere = replace(enquiry.body, previous_address=None, school=(), contact=(), circulation="named")
     asked = Message(enquiry.header, replace(nowhere, restriction=hidden.restriction))
-    [message_id] = await send(sandwell, [asked], by="olive")
+    [message_id] = await send_notices(sandwell, [asked], by="olive")
     with pytest.raises(NotAllowed, match="restricted"):
         school2school.write(sandwell, message_id, tmp_path, "olive")
     assert acts(sandwell, "notice.read") == []
@@ -551,7 +551,7 @@ async def test_a_restricted_child_is_never_written_for_school2school(pair: Pair,
 async def test_what_is_no_search_is_not_written_for_school2school(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     taken_back = await searched(sandwell)
-    amend.withdraw(sandwell, taken_back, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive")
+    amend.withdraw_notice(sandwell, taken_back, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive")
     for message_id in (await searched(sandwell, "transfer-notice"), await searched(sandwell, test=True), taken_back):
         with pytest.raises(NotAllowed, match=r"one\.not-a-search"):
             school2school.write(sandwell, message_id, tmp_path, "olive")

@@ -49,7 +49,10 @@ def restricted() -> Message:
 
 
 def reads(here: Authority) -> list[str | None]:
-    return [one.about for one in here.store.look(lambda tx: audit_log.search(tx, act="notice.read", actor="ines"))]
+    return [
+        one.about
+        for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read", actor="ines"))
+    ]
 
 
 async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
@@ -81,7 +84,7 @@ async def test_the_log_says_how_many_were_listed_and_who_read_each(pair: tuple[A
     sandwell, worcestershire = pair
     ids = {await exchange(sandwell, worcestershire, transfer(MONDAY)) for _ in range(3)}
     listed(sandwell)
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="report.inspection"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="report.inspection"))
     assert json.loads(entry.entry)["detail"] == {"from": "2026-11-01", "to": "2026-11-30", "listed": 3, "opened": 3}
     assert set(reads(sandwell)) == ids
 

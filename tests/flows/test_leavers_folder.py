@@ -87,7 +87,7 @@ async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
         [line] = report(tmp_path)
         await until(lambda: state(sandwell, line["MessageId"]) is State.RECEIVED)
     assert (line["Row"], line["Result"], line["To"]) == ("2", "sent", "885")
-    sent = sandwell.store.look(lambda tx: outbox.get(tx, line["MessageId"]))
+    sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, line["MessageId"]))
     assert (sent.queued_by, sent.kind) == ("ONE", "TransferNotice")
 
 
@@ -113,11 +113,11 @@ async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, t
     ]
     assert all(why in line["Reason"] for why, line in zip(whys, lines, strict=True))
     text = folders.text_of(tmp_path / "333", "leavers")
-    entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(audit_log.entries(tx))))
+    entries = "".join(kept.entry for kept in sandwell.store.look(lambda tx: list(audit_log.list_entries(tx))))
     for name in ("Testchild", "Hidden", "Specimen", "2016", "X333210123001"):
         assert name not in text
         assert name not in entries
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="one.taken-in"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="one.taken-in"))
     assert '"detail":{"before":0,"held":4,"ignored":1,"refused":2,"sent":2}' in entry.entry
 
 
@@ -126,7 +126,7 @@ async def test_the_same_rows_again_send_nothing_again(pair: Pair, tmp_path: Path
     for turn in range(2):
         put(tmp_path, ADA, BY_POSTCODE)
         await leavers_folder.take_in(sandwell, tmp_path / "one")
-        assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2, turn
+        assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 2, turn
     assert {line["Result"] for line in report(tmp_path)} == {"before"}
 
 
@@ -343,7 +343,7 @@ async def test_a_common_transfer_file_that_cannot_go_is_said(
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     [file] = (tmp_path / "one").glob("*.report.csv")
     assert says in file.read_text("utf-8-sig")
-    assert sandwell.store.look(lambda tx: outbox.search(tx)) == []
+    assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
 def test_a_new_version_begins_in_august() -> None:
@@ -358,7 +358,7 @@ async def test_a_file_of_the_same_name_is_another_file(pair: Pair, tmp_path: Pat
     second = put(tmp_path, BY_POSTCODE)
     assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 2
     assert not second.exists(), "two files of one name are two files"
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx))) == 2
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 2
 
 
 async def test_a_table_without_rows_is_done(pair: Pair, tmp_path: Path) -> None:
@@ -398,10 +398,10 @@ async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_aga
     rows = 600
     put(tmp_path, *(f",Specimen-{in_letters(number)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
     async with app.running(sandwell):
-        await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search(tx))))
+        await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search_outbox(tx))))
     assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
     assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     results = [line["Result"] for line in report(tmp_path)]
     assert set(results) == {"sent", "before"}
-    assert len(sandwell.store.look(lambda tx: outbox.search(tx, limit=None))) == rows
+    assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == rows

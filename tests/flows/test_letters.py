@@ -20,7 +20,7 @@ from gateway.core.delivery import State
 from gateway.core.mail_replies import Judgement
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import amend, enquire, letters
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.correspondents import Protection
@@ -77,7 +77,7 @@ def enter(here: Authority, how: Protection, address: str = THEIRS, certificate: 
 async def arrived(here: Authority, servers: Servers, message: Message) -> bytes:
     """Send it, and wait until the letter lies in their mailbox."""
     async with app.running(here):
-        [sent] = await send(here, [message], by="olive")
+        [sent] = await send_notices(here, [message], by="olive")
         await until(lambda: state(here, sent) is State.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 1)
     return servers.mails(THEIRS)[0]
@@ -124,7 +124,7 @@ async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
     raw = await arrived(sandwell, servers, message)
     assert shows(raw, said_of(message)) == []
     headers = message_from_bytes(raw, policy=policy.SMTP)
-    called = letters.reference(message.header.message_id, sandwell.ring)
+    called = letters.build_reference(message.header.message_id, sandwell.ring)
     assert headers["Subject"] == f"OFFICIAL-SENSITIVE: Transfer notice from Sandwell CME team, reference {called}"
     shown = opened(tmp_path, raw, key, certificate, (tmp_path / "our.pem").read_bytes())
     text = shown.get_body(("plain",))
@@ -153,7 +153,7 @@ async def test_a_mail_that_only_notifies_says_nothing_of_the_child(sandwell: Aut
     message = notice(recipient="330")
     raw = await arrived(sandwell, servers, message)
     assert shows(raw, said_of(message)) == []
-    assert shows(raw, ["01632 960101", letters.reference(message.header.message_id, sandwell.ring)]) != []
+    assert shows(raw, ["01632 960101", letters.build_reference(message.header.message_id, sandwell.ring)]) != []
     assert not list(message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP).iter_attachments())
 
 
@@ -165,13 +165,15 @@ async def test_a_restricted_child_is_in_no_letter_that_can_be_read_on_its_way(
     message = notice(recipient="330", name=name)
     raw = await arrived(sandwell, servers, message)
     assert shows(raw, said_of(message)) == []
-    assert sandwell.store.look(lambda tx: outbox.get(tx, message.header.message_id)).protection == "notify-only"
+    assert (
+        sandwell.store.look(lambda tx: outbox.get_delivery(tx, message.header.message_id)).protection == "notify-only"
+    )
 
 
 async def test_nothing_that_can_be_read_lies_in_the_store(sandwell: Authority) -> None:
     enter(sandwell, "person-tls")
-    [sent] = await send(sandwell, [message := notice(recipient="330")], by="olive")
-    assert sandwell.store.look(lambda tx: outbox.sealed(tx, sent)) == b""
+    [sent] = await send_notices(sandwell, [message := notice(recipient="330")], by="olive")
+    assert sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, sent)) == b""
     sandwell.store.close()
     stored = b"".join(path.read_bytes() for path in sandwell.config.home.glob("store.db*"))
     assert not [word for word in said_of(message) if word.encode() in stored]
@@ -200,7 +202,7 @@ async def sent_letter(
 
 
 def kept(here: Authority, sent: str) -> list[MailReply]:
-    return here.store.look(lambda tx: mail_replies.about(tx, [sent]))
+    return here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 
 async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer_reads_in_it(
@@ -213,15 +215,15 @@ async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer
         await until(lambda: servers.mails(OURS) == [])
     assert state(sandwell, sent) is State.SENT
     [came] = kept(sandwell, sent)
-    _, _, text = by_mail.read(sandwell, came.number, "olive")
+    _, _, text = by_mail.read_mail_reply(sandwell, came.number, "olive")
     assert text
     assert "Thank you, we have it." in text.body
-    by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
-    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    by_mail.judge_mail_reply(sandwell, came.number, Judgement.ACCEPTED, "olive")
+    reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert state(sandwell, sent) is State.ACCEPTED_BY_MAIL
     assert "an email from birmingham.example" in reason
     assert "not signed" in reason
-    acts = {one.act for one in sandwell.store.look(lambda tx: audit_log.search(tx, about=sent))}
+    acts = {one.act for one in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
     assert acts >= {"notice.mail-came", "reply.read", "notice.accepted-by-mail"}
 
 
@@ -249,8 +251,8 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
         await until(lambda: len(kept(sandwell, sent)) == 1)
     [came] = kept(sandwell, sent)
     assert (came.signed, state(sandwell, sent)) == (True, State.SENT)
-    by_mail.judge(sandwell, came.number, Judgement.ACCEPTED, "olive")
-    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    by_mail.judge_mail_reply(sandwell, came.number, Judgement.ACCEPTED, "olive")
+    reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert "signed with the certificate held here" in reason
 
 
@@ -269,7 +271,7 @@ async def test_what_is_no_answer_acknowledges_nothing(
     sandwell: Authority, servers: Servers, headers: dict[str, str]
 ) -> None:
     sent, raw = await sent_letter(sandwell, servers)
-    called = letters.reference(sent, sandwell.ring)
+    called = letters.build_reference(sent, sandwell.ring)
     answer = reply(raw, **headers)
     if "Subject" not in headers:
         assert called in answer["Subject"]
@@ -278,31 +280,31 @@ async def test_what_is_no_answer_acknowledges_nothing(
     async with app.running(sandwell):
         await until(lambda: sandwell.strange.get(("email", "333"), 0) > 0)
     assert state(sandwell, sent) is State.SENT
-    assert "route.strange" in {one.act for one in sandwell.store.look(audit_log.search)}
+    assert "route.strange" in {one.act for one in sandwell.store.look(audit_log.list_newest_entries)}
 
 
 async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Authority, servers: Servers) -> None:
     enter(sandwell, "notify-only", f"nobody@{mail.SLOW}")
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+        [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
         await until(lambda: state(sandwell, sent) is State.FAILED)
-    reason = sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or ""
+    reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert reason.startswith("returned: 5.")
 
 
 async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Authority) -> None:
     enter(sandwell, "notify-only", "nobody@birmingham.example")
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+        [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
         await until(lambda: state(sandwell, sent) is State.FAILED)
-    assert "550" in (sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or "")
+    assert "550" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
 async def one_try(here: Authority) -> str:
-    [sent] = await send(here, [notice(recipient="330")], by="olive")
-    [claimed] = here.store.run(lambda tx: outbox.claim(tx, here.now(), "330", 9))
+    [sent] = await send_notices(here, [notice(recipient="330")], by="olive")
+    [claimed] = here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "330", 9))
     assert claimed.message_id == sent
-    attempt = await letters.post(here, claimed)
+    attempt = await letters.post_letter(here, claimed)
     assert not isinstance(attempt, HandedOver)
     return str(getattr(attempt, "reason", ""))
 
@@ -339,12 +341,12 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_lat
 
 async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Authority) -> None:
     enter(sandwell, "notify-only")
-    [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
+    [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
     correspondents.remove(sandwell, "330", "olive")
     with pytest.raises(NotFound):
         correspondents.remove(sandwell, "330", "olive")
     with pytest.raises(Refusal):
-        await send(sandwell, [notice(recipient="330")], by="olive")
+        await send_notices(sandwell, [notice(recipient="330")], by="olive")
     assert state(sandwell, sent) is State.QUEUED
 
 
@@ -408,10 +410,10 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
     key, certificate = for_mail(OURS, elliptic=True, passphrase=sandwell.config.passphrase())
     (tmp_path / "our.key").write_bytes(key)
     (tmp_path / "our.pem").write_bytes(certificate)
-    letters.signer(sandwell)
+    letters.get_signer(sandwell)
     (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
     with expect_refusal(RefusalCode.SMIME_NOT_TOGETHER):
-        letters.signer(sandwell)
+        letters.get_signer(sandwell)
 
 
 def test_doctor_says_when_certificates_end(sandwell: Authority) -> None:
@@ -461,10 +463,10 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None
     certificate = for_mail(THEIRS)[1].decode()
     enter(sandwell, "person-smime", certificate=certificate)
     clock = sandwell.now
-    [sent] = await send(sandwell, [notice(recipient="330")], by="olive")
-    [claimed] = sandwell.store.run(lambda tx: outbox.claim(tx, clock(), "330", 9))
+    [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
+    [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, clock(), "330", 9))
     sandwell.now = lambda: clock() + timedelta(days=40)
-    attempt = await letters.post(sandwell, claimed)
+    attempt = await letters.post_letter(sandwell, claimed)
     assert isinstance(attempt, TryLater)
     assert "smime.out-of-date" in attempt.reason
     assert state(sandwell, sent) is State.QUEUED
@@ -476,16 +478,16 @@ async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_lett
     enter(sandwell, "person-tls")
     search = notice(name="whereabouts-enquiry")
     async with app.running(sandwell):
-        done = enquire.ask(sandwell, search, ["330", "885"], {}, by="tara")
+        done = enquire.ask_authorities(sandwell, search, ["330", "885"], {}, by="tara")
         assert list(done.asked) == ["330"]
         assert list(done.not_asked) == ["885"]
         await until(lambda: state(sandwell, done.asked["330"]) is State.SENT)
         found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.officer("Tara"))
-        [told] = amend.stand_down(sandwell, done.case, found, by="tara")
+        [told] = amend.stand_down_search(sandwell, done.case, found, by="tara")
         await until(lambda: state(sandwell, told) is State.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 2)
     asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)
-    assert letters.reference(done.asked["330"], sandwell.ring).encode() in asked
-    assert letters.reference(done.asked["330"], sandwell.ring).encode() in ended  # to which it belongs
-    assert letters.reference(told, sandwell.ring).encode() in ended
+    assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in asked
+    assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in ended  # to which it belongs
+    assert letters.build_reference(told, sandwell.ring).encode() in ended
     assert shows(ended, said_of(search)) == []

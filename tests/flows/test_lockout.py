@@ -91,7 +91,9 @@ async def test_the_cookie_is_seen_by_no_script_and_opens_nothing(console: Client
     device = got.cookies[DEVICE_COOKIE].value
     for cookies in ({DEVICE_COOKIE: device}, {SESSION_COOKIE: device}):
         assert (await console.get("/inbox", cookies=cookies, allow_redirects=False)).status == 303
-    assert device not in str(console.app[HERE].store.look(lambda tx: kept.find(tx, sessions.digest_of(device), OLIVE)))
+    assert device not in str(
+        console.app[HERE].store.look(lambda tx: kept.find_device(tx, sessions.digest_of(device), OLIVE))
+    )
 
 
 @pytest.mark.parametrize("what", ["reset", "ended", "half a year"])

@@ -37,11 +37,11 @@ async def answered(here: Authority) -> tuple[str, str]:
     """A letter to which a reply came: the notice, and its case."""
     sent, called = await letters.letter(here)
     letters.come(here, letters.reply(called, TEXT))
-    return sent, here.store.look(lambda tx: outbox.get(tx, sent)).conversation_id
+    return sent, here.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
 
 
 def acts(here: Authority, sent: str) -> set[str]:
-    return {one.act for one in here.store.look(lambda tx: audit_log.search(tx, about=sent))}
+    return {one.act for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
 
 
 async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(there: Served) -> None:
@@ -92,7 +92,7 @@ async def test_whatever_a_mail_holds_it_is_text(there: Served) -> None:
     text = "<script>alert(1)</script> \u009b31m \u202egnp.exe {{ 7 * 7 }}"
     raw = letters.reply(called, text).replace(b"RE: ", "RE: <b>\u202e".encode())
     letters.come(here, raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1))
-    case = here.store.look(lambda tx: outbox.get(tx, sent)).conversation_id
+    case = here.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
     cookies, _ = session(here, Role.CME_OFFICER)
     page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
     assert "&lt;script&gt;" in page
@@ -178,7 +178,7 @@ async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
     sent, _ = await answered(here)
     happened = [
         each
-        for entry in here.store.look(lambda tx: audit_log.search(tx, about=sent))
+        for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))
         for each in webhook_events.of_entry(entry.act, sent, "330", ())
     ]
     assert [each.event for each in happened].count(Event.STATE) >= 2  # it was sent, and a mail came

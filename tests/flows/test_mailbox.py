@@ -16,8 +16,8 @@ from gateway.core.delivery import State
 from gateway.core.findings import Finding, Level
 from gateway.exchange import collect, mailbox
 from gateway.exchange.mailbox import KEPT_FOR
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import HostingSettings, ListenSettings
 from gateway.store import audit_log, inbox, mailboxes, outbox, partner_health
@@ -65,14 +65,14 @@ async def closed(*all_of_them: Authority) -> None:
 async def test_a_notice_waits_in_the_mailbox_and_its_receipt_comes_back(three: Three) -> None:
     sandwell, worcestershire, host = three
     async with app.running(sandwell), app.running(host):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.SENT)
-        assert sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason == "waiting in their mailbox"
+        assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason == "waiting in their mailbox"
         async with app.running(worcestershire):
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        await until(lambda: not host.store.look(lambda tx: mailboxes.size(tx, "885")))
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).sender == "333"
-    acts = [entry.act for entry in host.store.look(lambda tx: list(audit_log.entries(tx)))]
+        await until(lambda: not host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")))
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).sender == "333"
+    acts = [entry.act for entry in host.store.look(lambda tx: list(audit_log.list_entries(tx)))]
     assert [act for act in acts if act.startswith("mailbox.")] == ["mailbox.kept", "mailbox.fetched"]
     assert not whole(host).faults
 
@@ -81,27 +81,27 @@ async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     message = notice()
-    [ready] = prepare(sandwell, [message], "olive")
+    [ready] = prepare_messages(sandwell, [message], "olive")
     async with app.running(replace(host, carriers={})):
         assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [
             HandedOver("waiting in their mailbox")
         ]
         await closed(sandwell)
-    [held] = host.store.look(lambda tx: mailbox.hand_out(tx, "885"))
+    [held] = host.store.look(lambda tx: mailbox.list_messages_to_fetch(tx, "885"))
     assert held.content == ready.sealed
-    entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(audit_log.entries(tx))))
+    entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(audit_log.list_entries(tx))))
     assert message.header.message_id not in entries
     assert inbox_of(host) == []
 
 
 def inbox_of(here: Authority) -> list[str]:
-    return [one.message_id for one in here.store.look(lambda tx: inbox.search(tx, here.now()))]
+    return [one.message_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))]
 
 
 async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three: Three) -> None:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     async with app.running(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
         as_owner = replace(address, us="885")  # Sandwell asks for what is not its own
@@ -115,7 +115,7 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
         assert isinstance((await carrier.deliver(elsewhere, [Parcel("x", b"x")]))[0], TryLater)
         theirs, own = at(worcestershire, worcestershire)
         [bundle] = await theirs.collect(own)
-        [token] = await receive(worcestershire, [ready.sealed], "333")
+        [token] = await receive_parcels(worcestershire, [ready.sealed], "333")
         await theirs.finish(own, bundle, [token])
         assert await theirs.collect(own) == []
         [receipts] = await carrier.collect(address)
@@ -136,7 +136,7 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(
     theirs, own = at(worcestershire, worcestershire)
     async with app.running(replace(host, carriers={})):
         await carrier.deliver(
-            address, [Parcel(one.message_id, one.sealed) for one in prepare(sandwell, [notice()], "olive")]
+            address, [Parcel(one.message_id, one.sealed) for one in prepare_messages(sandwell, [notice()], "olive")]
         )
         assert await theirs.collect(own) == await theirs.collect(own) != []
         await closed(sandwell, worcestershire)
@@ -145,12 +145,12 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(
 async def test_two_routes_that_both_deliver_have_one_effect(three: Three) -> None:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     async with app.running(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
-        [token] = await receive(worcestershire, [ready.sealed], "333")  # by another route, which was quicker
+        [token] = await receive_parcels(worcestershire, [ready.sealed], "333")  # by another route, which was quicker
         _, own = at(worcestershire, worcestershire)
-        assert await collect.collect(worcestershire, "mailbox", own) == 1
+        assert await collect.collect_from(worcestershire, "mailbox", own) == 1
         [receipts] = await carrier.collect(address)
         await closed(sandwell, worcestershire)
     assert isinstance(receipts, Bundle)
@@ -163,7 +163,7 @@ async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_l
     carrier, address = at(sandwell, worcestershire)
     host.config = replace(host.config, hosting=HostingSettings("885", megabytes=1))
     async with app.running(replace(host, carriers={})):
-        ready = prepare(sandwell, [notice()], "olive")[0].sealed
+        ready = prepare_messages(sandwell, [notice()], "olive")[0].sealed
         head, _, body = ready.decode().partition(".")
         bundles = [[Parcel("x", f"{head}.{body}{'ABC'[number] * 400_000}".encode())] for number in range(3)]
         ends = [(await carrier.deliver(address, bundle))[0] for bundle in bundles]
@@ -180,16 +180,16 @@ async def test_what_nobody_fetches_is_forgotten_and_noted(three: Three) -> None:
     carrier, address = at(sandwell, worcestershire)
     async with app.running(replace(host, carriers={})):
         await carrier.deliver(
-            address, [Parcel(one.message_id, one.sealed) for one in prepare(sandwell, [notice()], "olive")]
+            address, [Parcel(one.message_id, one.sealed) for one in prepare_messages(sandwell, [notice()], "olive")]
         )
         await closed(sandwell)
     clock = host.now
     host.now = lambda: clock() + KEPT_FOR - timedelta(hours=1)
-    assert host.store.run(lambda tx: mailbox.expire(tx, host)) == []
+    assert host.store.run(lambda tx: mailbox.expire_bundles(tx, host)) == []
     host.now = lambda: clock() + KEPT_FOR + timedelta(hours=1)
-    [entry] = host.store.run(lambda tx: mailbox.expire(tx, host))
+    [entry] = host.store.run(lambda tx: mailbox.expire_bundles(tx, host))
     assert (entry.partner, entry.detail) == ("333", {"owner": "885"})
-    assert host.store.look(lambda tx: mailboxes.size(tx, "885")) == 0
+    assert host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")) == 0
 
 
 def test_doctor_says_when_our_card_does_not_name_the_mailbox(three: Three) -> None:
@@ -219,7 +219,7 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
         return [one for one in health.look(worcestershire).findings if one.name == "our mailbox route"]
 
     def failing() -> bool:
-        found = worcestershire.store.look(partner_health.every).get("885", [])
+        found = worcestershire.store.look(partner_health.list_route_reach).get("885", [])
         return bool(found and found[0].failing_since)
 
     async with app.running(holder):

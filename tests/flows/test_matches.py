@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from gateway.core.delivery import State
 from gateway.core.inbox_state import WAITING, Standing
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, known_children, respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.monitoring import doctor
 from gateway.reconciliation import reconcile
 from gateway.searches import children_index, match_incoming
@@ -28,7 +29,7 @@ from gateway.settings.file import parse
 from gateway.settings.sections import OneSettings, SearchSettings
 from gateway.store import audit_log, inbox, searches, tables
 from gateway.store import children as index
-from gateway.store.searches import Found
+from gateway.store.searches import MatchState
 from schemas.message import (
     LocatedNotice,
     Message,
@@ -78,19 +79,19 @@ def enquiry(**changed: object) -> Message:
 async def come(pair: Pair, *messages: Message) -> list[str]:
     """Worcestershire keeps these of Sandwell's, and its loop has matched them."""
     sandwell, worcestershire = pair
-    await receive(worcestershire, [seal(sandwell, one) for one in messages], "333")
+    await receive_parcels(worcestershire, [seal(sandwell, one) for one in messages], "333")
     await match_incoming.match_due(worcestershire)
     return [one.header.message_id for one in messages]
 
 
-def found(here: Authority, message_id: str) -> Found:
-    search = here.store.look(lambda tx: searches.get(tx, "333", message_id))
+def found(here: Authority, message_id: str) -> MatchState:
+    search = here.store.look(lambda tx: searches.find_search(tx, "333", message_id))
     assert search is not None
     return search.state
 
 
-def possible(here: Authority, message_id: str) -> Sequence[searches.Possible]:
-    return here.store.look(lambda tx: searches.possible(tx, "333", message_id))
+def possible(here: Authority, message_id: str) -> Sequence[searches.PossibleMatch]:
+    return here.store.look(lambda tx: searches.list_matches(tx, "333", message_id))
 
 
 def by_machine(here: Authority) -> None:
@@ -101,18 +102,18 @@ async def test_an_officer_sees_who_may_be_the_child_and_why(pair: Pair) -> None:
     _, worcestershire = pair
     load(worcestershire, EVE)
     [came] = await come(pair, enquiry())
-    assert found(worcestershire, came) is Found.MATCHED
+    assert found(worcestershire, came) is MatchState.MATCHED
     item, message, _, [candidate] = match_incoming.read(worcestershire, came, "otto")
     assert (item.sender, message.kind) == ("333", "WhereaboutsEnquiry")
     assert candidate.said["forename"] == "Eve"
     assert {"upn", "dob", "surname", "forename"} <= {*candidate.reasons}
     assert candidate.strength == 99
-    [entry] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="match.read"))
+    [entry] = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
     assert (entry.actor, entry.about) == ("otto", came)
-    respond.answer(
+    respond.answer_search(
         worcestershire, came, WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER), "otto"
     )
-    assert (found(worcestershire, came), possible(worcestershire, came)) == (Found.ENDED, [])
+    assert (found(worcestershire, came), possible(worcestershire, came)) == (MatchState.ENDED, [])
 
 
 async def test_nothing_that_lies_in_the_store_names_a_child(pair: Pair, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ async def test_nothing_that_lies_in_the_store_names_a_child(pair: Pair, tmp_path
         lying = b"".join(file.read_bytes() for file in (tmp_path / "885").glob("store.db*"))
         assert b"Placeholder" not in lying
         assert b"L330345624117" not in lying
-    for entry in worcestershire.store.look(lambda tx: list(audit_log.entries(tx))):
+    for entry in worcestershire.store.look(lambda tx: list(audit_log.list_entries(tx))):
         assert "Testchild" not in entry.entry
 
 
@@ -133,13 +134,13 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
     unknown = notice(name="whereabouts-unknown-notice")
     async with app.running(sandwell), app.running(worcestershire):
         asked = [
-            *await send(sandwell, [enquiry(), enquiry()], by="olive"),
-            *await send(sandwell, [unknown], by="olive"),
+            *await send_notices(sandwell, [enquiry(), enquiry()], by="olive"),
+            *await send_notices(sandwell, [unknown], by="olive"),
         ]
         await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in asked))
-        await until(lambda: worcestershire.store.look(lambda tx: searches.count(tx, Found.NONE))[0] == 3)
+        await until(lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.NONE))[0] == 3)
         waiting = worcestershire.store.look(
-            lambda tx: inbox.search(tx, worcestershire.now(), states=WAITING, unmatched=False)
+            lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING, unmatched=False)
         )
         assert waiting == []
         assert [one for one in reconcile.owed(worcestershire) if one.owed_by == "us"] == []
@@ -164,34 +165,34 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
     load(worcestershire)
     by_machine(worcestershire)
     async with app.running(sandwell), app.running(worcestershire):
-        [asked] = await send(sandwell, [enquiry()], by="olive")
+        [asked] = await send_notices(sandwell, [enquiry()], by="olive")
         await until(lambda: state(sandwell, asked) is State.CONCLUDED)
-        await until(lambda: found(worcestershire, asked) is Found.ANSWERED)
-    [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
+        await until(lambda: found(worcestershire, asked) is MatchState.ANSWERED)
+    [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
     body = respond.read_incoming(sandwell, reply.message_id, "olive")[1].body
     assert body == match_incoming.NO_TRACE_BY_MACHINE
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, asked)).state is Standing.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, asked)).state is Standing.CONCLUDED
 
 
 @pytest.mark.parametrize(
     ("ours", "asked", "says"),
     [
-        ((EVE,), enquiry(), Found.MATCHED),  # "found" is an officer's word
-        ((TWIN,), enquiry(), Found.PERSON),  # nobody is shown, but somebody is near
-        ((EVE.replace(",,", ",Y,", 1),), enquiry(), Found.PERSON),  # a restricted child of ours
-        ((), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), Found.PERSON),
-        ((EVE,), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), Found.PERSON),
-        ((), notice(name="whereabouts-unknown-notice"), Found.NONE),  # nobody asks
+        ((EVE,), enquiry(), MatchState.MATCHED),  # "found" is an officer's word
+        ((TWIN,), enquiry(), MatchState.PERSON),  # nobody is shown, but somebody is near
+        ((EVE.replace(",,", ",Y,", 1),), enquiry(), MatchState.PERSON),  # a restricted child of ours
+        ((), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), MatchState.PERSON),
+        ((EVE,), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), MatchState.PERSON),
+        ((), notice(name="whereabouts-unknown-notice"), MatchState.NONE),  # nobody asks
     ],
 )
-async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: Message, says: Found) -> None:
+async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: Message, says: MatchState) -> None:
     _, worcestershire = pair
     load(worcestershire, *ours)
     by_machine(worcestershire)
     fresh = replace(asked, header=notice(name="whereabouts-enquiry").header)
     [came] = await come(pair, fresh)
     assert found(worcestershire, came) is says
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.NEW
 
 
 async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) -> None:
@@ -204,14 +205,14 @@ async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) ->
         body.child, upn=None, upn_unknown="not-known", surname="Neighbour-Example", forename="Cyd", dob=date(2011, 2, 1)
     )
     ids = await come(pair, enquiry(), enquiry(child=sibling))
-    stand = [worcestershire.store.look(lambda tx, one=one: searches.get(tx, "333", one)) for one in ids]  # type: ignore[misc]
-    assert [one.state for one in stand if one] == [Found.PERSON] * 2
-    entries = [worcestershire.store.look(lambda tx, one=one: audit_log.search(tx, about=one)) for one in ids]  # type: ignore[misc]
+    stand = [worcestershire.store.look(lambda tx, one=one: searches.find_search(tx, "333", one)) for one in ids]  # type: ignore[misc]
+    assert [one.state for one in stand if one] == [MatchState.PERSON] * 2
+    entries = [worcestershire.store.look(partial(audit_log.list_newest_entries, about=one)) for one in ids]
     details = [[json.loads(e.entry).get("detail") for e in some if e.act == "search.matched"] for some in entries]
     assert details[0] == details[1]
     assert match_incoming.answer_unmatched(worcestershire, "otto")["WhereaboutsEnquiry"] == 0
     assert [match_incoming.read(worcestershire, one, "otto")[3] for one in ids] == [[], []]
-    respond.answer(
+    respond.answer_search(
         worcestershire, ids[0], WhereaboutsResponse(result="ring-me", answered_by="officer", ring=OFFICER), "otto"
     )
 
@@ -223,30 +224,30 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     clock = worcestershire.now
     worcestershire.now = lambda: clock() + timedelta(days=7, minutes=1)
     [came] = await come(pair, enquiry())
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.NEW
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.NEW
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
     assert (check.result, "Too old" in check.detail) == ("warn", True)
     load(worcestershire)
     await match_incoming.match_due(worcestershire)
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, came)).state is Standing.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.CONCLUDED
 
 
 async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
     _, worcestershire = pair
     [came] = await come(pair, notice(name="whereabouts-unknown-notice"))
-    assert found(worcestershire, came) is Found.NEW
+    assert found(worcestershire, came) is MatchState.NEW
     load(worcestershire)
     await match_incoming.match_due(worcestershire)
-    assert found(worcestershire, came) is Found.NONE
+    assert found(worcestershire, came) is MatchState.NONE
     body = notice(name="whereabouts-unknown-notice").body
     assert isinstance(body, WhereaboutsUnknownNotice)
     who = body.child
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,,")
     await match_incoming.match_due(worcestershire)
-    assert found(worcestershire, came) is Found.MATCHED
+    assert found(worcestershire, came) is MatchState.MATCHED
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")  # restricted since
     await match_incoming.match_due(worcestershire)
-    assert (found(worcestershire, came), possible(worcestershire, came)) == (Found.PERSON, [])
+    assert (found(worcestershire, came), possible(worcestershire, came)) == (MatchState.PERSON, [])
 
 
 async def test_a_named_brother_who_is_here_is_shown_as_what_he_is(pair: Pair) -> None:
@@ -260,13 +261,17 @@ async def test_a_named_brother_who_is_here_is_shown_as_what_he_is(pair: Pair) ->
 
 async def stand_down(sandwell: Authority, asked: str) -> None:
     await asyncio.to_thread(
-        amend.stand_down, sandwell, asked, LocatedNotice(located_on=sandwell.now().date(), way="in-education"), "olive"
+        amend.stand_down_search,
+        sandwell,
+        asked,
+        LocatedNotice(located_on=sandwell.now().date(), way="in-education"),
+        "olive",
     )
 
 
 async def take_back(sandwell: Authority, asked: str) -> None:
     await asyncio.to_thread(
-        amend.withdraw, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
+        amend.withdraw_notice, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
     )
 
 
@@ -277,10 +282,12 @@ async def test_matches_go_when_the_sender_searches_no_more(
     sandwell, worcestershire = pair
     load(worcestershire, EVE)
     async with app.running(sandwell), app.running(worcestershire):
-        [asked] = await send(sandwell, [enquiry()], by="olive")
-        await until(lambda: worcestershire.store.look(lambda tx: searches.count(tx, Found.MATCHED))[0] == 1)
+        [asked] = await send_notices(sandwell, [enquiry()], by="olive")
+        await until(
+            lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.MATCHED))[0] == 1
+        )
         await ending(sandwell, asked)
-        await until(lambda: found(worcestershire, asked) is Found.ENDED)
+        await until(lambda: found(worcestershire, asked) is MatchState.ENDED)
     assert possible(worcestershire, asked) == []
 
 
@@ -288,15 +295,15 @@ async def test_a_withdrawal_that_overtook_its_search_ends_it(pair: Pair) -> None
     sandwell, worcestershire = pair
     load(worcestershire, EVE)
     search = enquiry()
-    [ready] = prepare(sandwell, [search], "olive")
+    [ready] = prepare_messages(sandwell, [search], "olive")
     head = replace(
         search.header, message_id=notice().header.message_id, in_reply_to=search.header.message_id, sequence=2
     )
     back = Message(head, Withdrawal(reason="sent-in-error", officer=OFFICER))
-    await receive(worcestershire, [seal(sandwell, back)], "333")
-    await receive(worcestershire, [ready.sealed], "333")
+    await receive_parcels(worcestershire, [seal(sandwell, back)], "333")
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     await match_incoming.match_due(worcestershire)
-    assert found(worcestershire, search.header.message_id) is Found.ENDED
+    assert found(worcestershire, search.header.message_id) is MatchState.ENDED
 
 
 async def test_a_test_message_is_no_search(pair: Pair) -> None:
@@ -304,7 +311,7 @@ async def test_a_test_message_is_no_search(pair: Pair) -> None:
     load(worcestershire, EVE)
     asked = enquiry()
     [came] = await come(pair, replace(asked, header=replace(asked.header, test=True)))
-    assert worcestershire.store.look(lambda tx: searches.get(tx, "333", came)) is None
+    assert worcestershire.store.look(lambda tx: searches.find_search(tx, "333", came)) is None
 
 
 async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, tmp_path: Path) -> None:
@@ -317,10 +324,10 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
         await children_index.take_in(here, folder)
     assert "The name is missing." in folders.text_of(here.config.home, "children")
     assert "may be missing" in folders.text_of(here.config.home, "children", "failed")
-    counts = here.store.look(index.current)
+    counts = here.store.look(index.find_current_load)
     assert counts is not None
     assert counts.children == 61
-    [entry] = here.store.look(lambda tx: audit_log.search(tx, act="children.loaded"))
+    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="children.loaded"))
     assert json.loads(entry.entry)["detail"] == {"children": 61, "unread": 1}
 
 
@@ -338,14 +345,14 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
 def test_an_extract_that_is_broken_or_too_small_changes_nothing(tmp_path: Path, text: bytes, says: str) -> None:
     here = make(tmp_path / "885", "885", "Worcestershire")
     load(here, EVE)
-    before = here.store.look(index.current)
+    before = here.store.look(index.find_current_load)
     with pytest.raises(Unusable) as caught:
         children_index.load(here, io.BytesIO(text), "ines")
     assert caught.value.code == says
-    assert here.store.look(index.current) == before
+    assert here.store.look(index.find_current_load) == before
     if says == "children.too-few":
         children_index.load(here, io.BytesIO(text), "ines", fewer=True)
-        after = here.store.look(index.current)
+        after = here.store.look(index.find_current_load)
         assert after is not None
         assert after.children == 29
     here.store.close()
@@ -355,20 +362,20 @@ def test_a_new_index_leaves_nothing_of_the_old_one(pair: Pair) -> None:
     here = pair[1]
     for _ in range(3):
         load(here, EVE)
-    counts = here.store.look(index.current)
+    counts = here.store.look(index.find_current_load)
     assert counts is not None
-    assert here.store.look(lambda tx: index.left(tx, counts.load)) == []
-    asked = known_children.digests(here, counts.load, {"u|L330345624117"})
-    assert len(here.store.look(lambda tx: index.numbers(tx, counts.load, asked))) == 1
+    assert here.store.look(lambda tx: index.list_old_loads(tx, counts.load)) == []
+    asked = known_children.digest_keys(here, counts.load, {"u|L330345624117"})
+    assert len(here.store.look(lambda tx: index.find_child_numbers(tx, counts.load, asked))) == 1
 
 
 def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
     here = pair[1]
     load(here, EVE)
-    counts = here.store.look(index.current)
+    counts = here.store.look(index.find_current_load)
     assert counts is not None
     with pytest.raises(Unusable, match=r"children\.overtaken"):
-        here.store.run(lambda tx: index.let_count(tx, here.now(), counts.load - 1, 0))
+        here.store.run(lambda tx: index.activate_load(tx, here.now(), counts.load - 1, 0))
 
 
 def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
@@ -433,9 +440,9 @@ async def test_one_that_does_not_open_holds_up_no_other(pair: Pair) -> None:
     _, worcestershire = pair
     load(worcestershire, EVE)
     bad, good = enquiry(), enquiry()
-    await receive(worcestershire, [seal(pair[0], one) for one in (bad, good)], "333")
+    await receive_parcels(worcestershire, [seal(pair[0], one) for one in (bad, good)], "333")
     broken = update(tables.inbox).where(tables.inbox.c.message_id == bad.header.message_id)
     worcestershire.store.run(lambda tx: tx.execute(broken.values(content=b"broken")))
     await match_incoming.match_due(worcestershire)
-    assert found(worcestershire, bad.header.message_id) is Found.PERSON
-    assert found(worcestershire, good.header.message_id) is Found.MATCHED
+    assert found(worcestershire, bad.header.message_id) is MatchState.PERSON
+    assert found(worcestershire, good.header.message_id) is MatchState.MATCHED

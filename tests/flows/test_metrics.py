@@ -16,13 +16,13 @@ from gateway.core.delivery import State
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, statements
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.partner_api import metrics
 from gateway.settings.file import parse
 from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings
 from gateway.store import mailboxes, partner_health
-from gateway.store.mailboxes import Held
+from gateway.store.mailboxes import MailboxBundle
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_exchange import Pair, state, until
@@ -50,8 +50,10 @@ def with_everything(here: Authority, tmp_path: Path) -> None:
     one = OneSettings(folder=str(tmp_path / "one"))
     here.config = replace(here.config, hosting=HostingSettings(owners="885"), one=one)
     load(here)
-    here.store.run(lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "330", b"sealed.bundle", here.now())))
-    here.store.run(lambda tx: partner_health.note_failure(tx, here.now(), "885", "sftp", "nobody answers"))
+    here.store.run(
+        lambda tx: mailboxes.add_bundle(tx, MailboxBundle("885", "messages", "b", "330", b"sealed.bundle", here.now()))
+    )
+    here.store.run(lambda tx: partner_health.note_route_failure(tx, here.now(), "885", "sftp", "nobody answers"))
 
 
 async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask_for(
@@ -69,9 +71,9 @@ async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask
     with_everything(sandwell, tmp_path)
     port = watched(sandwell)
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        await send(sandwell, [notice(recipient="330")], by="olive")  # it is not running
+        await send_notices(sandwell, [notice(recipient="330")], by="olive")  # it is not running
         with scraping(tmp_path, port) as prometheus:
             await until_true(prometheus.up)
             await until_true(lambda: asked() <= {*(prometheus.ask("label/__name__/values") or [])})
@@ -94,7 +96,7 @@ async def test_what_waits_for_a_partner_is_counted_with_its_age(pair: Pair) -> N
     sandwell, _ = pair
     port = watched(sandwell)
     async with app.running(sandwell):
-        await send(sandwell, [notice(), notice()], by="olive")
+        await send_notices(sandwell, [notice(), notice()], by="olive")
         _, text = await scrape(port)
     assert 'cme_gateway_messages{state="queued"} 2.0' in text
     assert 'cme_gateway_partner_messages{authority="885",state="queued"} 2.0' in text
@@ -121,11 +123,11 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
     ports = [watched(here) for here in pair]
     message = notice()
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [message], by="olive")
+        [sent] = await send_notices(sandwell, [message], by="olive")
         _, before = await scrape(ports[0])
         seen = [before, repr(health.look(sandwell))]
         async with app.running(worcestershire):
-            amend.release(sandwell, "885", "olive")
+            amend.release_all(sandwell, "885", "olive")
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
             seen += [repr(health.look(here)) for here in pair]

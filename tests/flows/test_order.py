@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from gateway.context import Authority
 from gateway.core.delivery import State
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import inbox, outbox
-from gateway.store.inbox import ORDER_WAIT, Item
+from gateway.store.inbox import ORDER_WAIT, InboxItem
 from tests.children import notice
 from tests.flows.test_exchange import Pair
 
@@ -15,17 +15,17 @@ CASE = "0199f3a1-7c00-7abc-8def-00000000cafe"
 
 
 def claimed(here: Authority, most: int = 100) -> list[str]:
-    return [one.message_id for one in here.store.run(lambda tx: outbox.claim(tx, here.now(), "885", most))]
+    return [one.message_id for one in here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "885", most))]
 
 
-def shown(here: Authority) -> list[Item]:
-    return here.store.look(lambda tx: inbox.search(tx, here.now()))
+def shown(here: Authority) -> list[InboxItem]:
+    return here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
 
 
 async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = await send(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
-    [other] = await send(sandwell, [notice()], by="olive")
+    first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    [other] = await send_notices(sandwell, [notice()], by="olive")
     assert claimed(sandwell, most=1) == [first]
     assert claimed(sandwell) == [other]  # another case does not wait
     start = sandwell.now()
@@ -35,35 +35,38 @@ async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> No
 
 async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = await send(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     start = sandwell.now()
-    [one] = sandwell.store.run(lambda tx: outbox.claim(tx, start, "885", 1))
-    again = outbox.Settled(one.message_id, State.QUEUED, "https", "later", "busy", start + timedelta(seconds=30))
-    sandwell.store.run(lambda tx: outbox.settle(tx, start, [again]))
+    [one] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, start, "885", 1))
+    again = outbox.SettledTry(one.message_id, State.QUEUED, "https", "later", "busy", start + timedelta(seconds=30))
+    sandwell.store.run(lambda tx: outbox.settle_deliveries(tx, start, [again]))
     assert claimed(sandwell) == []
     sandwell.now = lambda: start + timedelta(seconds=31)
     assert claimed(sandwell, most=1) == [first]
-    sandwell.store.run(lambda tx: outbox.advance(tx, start, first, "885", State.RECEIVED))
+    sandwell.store.run(lambda tx: outbox.advance_delivery(tx, start, first, "885", State.RECEIVED))
     assert claimed(sandwell) == [second]
 
 
 async def test_a_message_that_comes_before_its_turn_is_shown_when_the_earlier_one_has_come(pair: Pair) -> None:
     sandwell, worcestershire = pair
     first, second = (
-        prepare(sandwell, [notice(conversation_id=CASE, sequence=number)], "olive")[0].sealed for number in (1, 2)
+        prepare_messages(sandwell, [notice(conversation_id=CASE, sequence=number)], "olive")[0].sealed
+        for number in (1, 2)
     )
-    await receive(worcestershire, [second], "333")
+    await receive_parcels(worcestershire, [second], "333")
     assert shown(worcestershire) == []
-    await receive(worcestershire, [first], "333")
+    await receive_parcels(worcestershire, [first], "333")
     assert {item.sequence for item in shown(worcestershire)} == {1, 2}
 
 
 async def test_what_came_before_its_turn_is_shown_after_ten_minutes_with_a_warning(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    await receive(
-        worcestershire, [prepare(sandwell, [notice(conversation_id=CASE, sequence=2)], "olive")[0].sealed], "333"
+    await receive_parcels(
+        worcestershire,
+        [prepare_messages(sandwell, [notice(conversation_id=CASE, sequence=2)], "olive")[0].sealed],
+        "333",
     )
     start = worcestershire.now()
     worcestershire.now = lambda: start + ORDER_WAIT + timedelta(seconds=1)
     [late] = shown(worcestershire)
-    assert worcestershire.store.look(lambda tx: inbox.missing_before(tx, late))
+    assert worcestershire.store.look(lambda tx: inbox.is_predecessor_missing(tx, late))

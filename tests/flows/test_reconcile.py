@@ -12,12 +12,12 @@ from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.exchange import respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import outbox
-from gateway.store.outbox import Settled
+from gateway.store.outbox import SettledTry
 from schemas.message import Acknowledgement
 from tests.children import notice
 from tests.conftest import free_port, introduce
@@ -49,14 +49,16 @@ def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
 async def exchanged(pair: tuple[Authority, Authority]) -> str:
     """A notice that Worcestershire has, as Sandwell knows by its receipt."""
     sandwell, worcestershire = pair
-    [ready] = prepare(sandwell, [notice(now=MONDAY)], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
-    await receive(worcestershire, [ready.sealed], "333")
+    [ready] = prepare_messages(sandwell, [notice(now=MONDAY)], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     return ready.message_id
 
 
 def stands(here: Authority, message_id: str, state: State) -> None:
-    here.store.run(lambda tx: outbox.settle(tx, here.now(), [Settled(message_id, state, "https", "receipted")]))
+    here.store.run(
+        lambda tx: outbox.settle_deliveries(tx, here.now(), [SettledTry(message_id, state, "https", "receipted")])
+    )
 
 
 async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Authority, Authority]) -> None:
@@ -70,7 +72,7 @@ async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Aut
     [one] = owed(worcestershire)
     assert (one.message_id, one.missing, one.owed_by) == (sent, Missing.ACKNOWLEDGEMENT, "us")
     body = Acknowledgement(decision="accepted", officer=worcestershire.officer("Otto Invented"))
-    respond.acknowledge(worcestershire, sent, body, "otto")
+    respond.acknowledge_notice(worcestershire, sent, body, "otto")
     assert {(one.missing, one.owed_by) for one in owed(worcestershire)} == {
         (Missing.OUTCOME, "us"),
         (Missing.RECEIPT, "them"),
@@ -125,7 +127,7 @@ def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: 
     introduce(here, there)
     assert "No outstanding replies or decisions." in cme_gateway("reconcile", "--home", str(home)).stdout
     message = notice(now=here.now())
-    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
     for one in (here, there):
         one.store.close()
     shown = cme_gateway("reconcile", "--home", str(home))
@@ -143,7 +145,7 @@ def late_home(tmp_path: Path) -> Path:
     at = datetime.now(UTC) - timedelta(hours=5)
     here, there = made(tmp_path / "333", "333", "Sandwell", at), made(tmp_path / "885", "885", "Worcestershire", at)
     introduce(here, there)
-    here.store.run(lambda tx: queue(tx, here, prepare(here, [notice(now=at)], "olive")))
+    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [notice(now=at)], "olive")))
     for one in (here, there):
         one.store.close()
     return tmp_path / "333"

@@ -17,8 +17,8 @@ from gateway import app, home_folder
 from gateway.cli import main
 from gateway.context import Authority
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.partner_api.callers import Budget
 from gateway.settings.file import parse
 from gateway.store import audit_log, inbox
@@ -62,7 +62,7 @@ async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted
         for token in forged:
             status, problem = await post(worcestershire, b"x", token)
             assert status == 401
-    refused = worcestershire.store.look(lambda tx: audit_log.search(tx, act="caller.refused"))
+    refused = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, act="caller.refused"))
     details = [json.loads(one.entry)["detail"] for one in refused]
     assert sum(one.get("count", 1) for one in details) == len(tokens) + len(forged)
     assert set(" ".join(one["code"] for one in details).split()) >= set(tokens)
@@ -78,7 +78,7 @@ async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
         assert (await post(worcestershire, b"x", token, "text/xml"))[0] == 415
         assert (await post(worcestershire, b"x\n" * 101, token))[0] == 413
         assert (await post(worcestershire, b"x" * 1001, token))[0] == 413
-    assert worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now())) == []
+    assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
 
 
 def test_a_partner_that_sends_too_fast_waits() -> None:
@@ -112,13 +112,15 @@ async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_pa
     def fill(tx: Connection) -> None:
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
         tx.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        audit_log.append(tx, here.now(), [audit_log.Entry("test", "x" * 70, detail={"much": "y" * 4000})] * 200)
+        audit_log.append_entries(
+            tx, here.now(), [audit_log.AuditEntry("test", "x" * 70, detail={"much": "y" * 4000})] * 200
+        )
 
-    before = here.store.look(audit_log.head).size
+    before = here.store.look(audit_log.get_tree_head).size
     with pytest.raises(StoreUnavailable) as caught:
         await here.store.write(fill)
     assert caught.value.code == "store.full"
-    assert here.store.look(audit_log.head).size == before
+    assert here.store.look(audit_log.get_tree_head).size == before
     here.store.close()
 
 
@@ -185,9 +187,9 @@ def test_the_command_line_from_init_to_audit(
 
 async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    sealed = prepare(sandwell, [notice()], "test")[0].sealed
-    await receive(worcestershire, [sealed, sealed[:-9], b"\xff\xfe"], "333")
-    entries = worcestershire.store.look(lambda tx: [kept.entry for kept in audit_log.entries(tx)])
+    sealed = prepare_messages(sandwell, [notice()], "test")[0].sealed
+    await receive_parcels(worcestershire, [sealed, sealed[:-9], b"\xff\xfe"], "333")
+    entries = worcestershire.store.look(lambda tx: [kept.entry for kept in audit_log.list_entries(tx)])
     assert len(entries) >= 4
     assert not [
         entry for entry in entries if any(word in entry for word in ("Testchild", "Ada", "X333210123001", "Specimen"))
@@ -200,7 +202,7 @@ def test_a_list_fits_on_eighty_columns_and_shows_ids_whole(
     here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(here, there)
     message = notice(name="transfer-notice-restricted")
-    here.store.run(lambda tx: queue(tx, here, prepare(here, [message], "olive")))
+    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
     for one in (here, there):
         one.store.close()
     line = [sys.executable, "-m", "gateway", "outbox", "--home", str(tmp_path / "333")]

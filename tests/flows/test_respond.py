@@ -10,8 +10,8 @@ from gateway.core.delivery import State
 from gateway.core.inbox_state import WAITING, Standing
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import inbox
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
 from tests.children import notice
@@ -22,21 +22,21 @@ NO_TRACE = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OF
 
 async def arrived(sandwell: Authority, worcestershire: Authority, name: str) -> str:
     """A notice that Worcestershire has from Sandwell."""
-    [ready] = prepare(sandwell, [notice(name=name)], "olive")
-    await receive(worcestershire, [ready.sealed], "333")
+    [ready] = prepare_messages(sandwell, [notice(name=name)], "olive")
+    await receive_parcels(worcestershire, [ready.sealed], "333")
     return ready.message_id
 
 
 async def test_an_enquiry_is_answered(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell), app.running(worcestershire):
-        [sent] = await send(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+        [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-        respond.answer(worcestershire, sent, NO_TRACE, by="otto")
+        respond.answer_search(worcestershire, sent, NO_TRACE, by="otto")
         await until(lambda: state(sandwell, sent) is State.CONCLUDED)
-    waiting = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now(), states=WAITING))
+    waiting = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING))
     assert waiting == []
-    [reply] = sandwell.store.look(lambda tx: inbox.search(tx, sandwell.now()))
+    [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
     assert (reply.kind, reply.state) == ("WhereaboutsResponse", Standing.FILED)
 
 
@@ -44,7 +44,7 @@ async def test_a_notice_is_no_enquiry(pair: Pair) -> None:
     sandwell, worcestershire = pair
     came = await arrived(sandwell, worcestershire, "transfer-notice")
     with pytest.raises(NotAllowed, match=r"reply\.not-an-enquiry"):
-        respond.answer(worcestershire, came, NO_TRACE, by="otto")
+        respond.answer_search(worcestershire, came, NO_TRACE, by="otto")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair
     came = await arrived(sandwell, worcestershire, name)
     assert isinstance(body, Acknowledgement)
     with pytest.raises(NotAllowed, match="restricted"):
-        respond.acknowledge(worcestershire, came, body, by="otto")
-    respond.acknowledge(worcestershire, came, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
+        respond.acknowledge_notice(worcestershire, came, body, by="otto")
+    respond.acknowledge_notice(worcestershire, came, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair
 async def test_what_belongs_to_another_message_is_not_sent_by_itself(pair: Pair, name: str, instead: str) -> None:
     sandwell, _ = pair
     with pytest.raises(NotAllowed) as caught:
-        await send(sandwell, [notice(name=name)], by="olive")
+        await send_notices(sandwell, [notice(name=name)], by="olive")
     assert caught.value.code == "notice.not-alone"
     assert instead in caught.value.next_in_terminal
 
@@ -86,14 +86,14 @@ async def test_a_correction_is_not_sent_by_itself(pair: Pair) -> None:
     wrong = notice(name="transfer-notice-correction")
     assert wrong.header.supersedes
     with pytest.raises(NotAllowed, match=r"notice\.not-alone"):
-        await send(sandwell, [wrong], by="olive")
-    await send(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
+        await send_notices(sandwell, [wrong], by="olive")
+    await send_notices(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
 
 
 async def test_a_notice_that_was_concluded_is_not_answered_again(pair: Pair) -> None:
     sandwell, worcestershire = pair
     came = await arrived(sandwell, worcestershire, "transfer-notice")
     result = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
-    respond.conclude(worcestershire, came, result, by="otto")
+    respond.send_outcome(worcestershire, came, result, by="otto")
     with pytest.raises(NotAllowed, match=r"reply\.already"):
-        respond.conclude(worcestershire, came, result, by="otto")
+        respond.send_outcome(worcestershire, came, result, by="otto")

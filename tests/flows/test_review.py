@@ -13,8 +13,8 @@ from gateway.core.inbox_state import WAITING
 from gateway.core.search_status import Answering
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire, respond
-from gateway.exchange.send import prepare
-from gateway.exchange.send import queue as put
+from gateway.exchange.send import prepare_messages
+from gateway.exchange.send import queue_messages as put
 from gateway.monitoring import doctor
 from gateway.searches import review, search
 from gateway.store import audit_log, inbox, outbox, reviews
@@ -45,13 +45,13 @@ def on(world: dict[str, Authority], days: float) -> None:
         here.now = lambda: TUESDAY + timedelta(days=days)
 
 
-def asked(world: dict[str, Authority], *codes: str) -> enquire.Enquired:
+def asked(world: dict[str, Authority], *codes: str) -> enquire.EnquiryResult:
     here = world["333"]
-    return enquire.ask(here, notice(name="whereabouts-enquiry", now=here.now()), list(codes), {}, by="tara")
+    return enquire.ask_authorities(here, notice(name="whereabouts-enquiry", now=here.now()), list(codes), {}, by="tara")
 
 
 async def answers(world: dict[str, Authority], code: str, message_id: str, body: WhereaboutsResponse) -> None:
-    respond.answer(world[code], message_id, body, by="otto")
+    respond.answer_search(world[code], message_id, body, by="otto")
     await hand_over(world[code], world["333"])
 
 
@@ -109,11 +109,11 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
     }
     for code in ("330", "332"):
         await hand_over(sandwell, world[code])
-        open_ones = world[code].store.look(lambda tx: inbox.search(tx, TUESDAY + timedelta(99), states=WAITING))
+        open_ones = world[code].store.look(lambda tx: inbox.search_inbox(tx, TUESDAY + timedelta(99), states=WAITING))
         assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]  # one, not two
     [one] = review.listed(sandwell)
     assert (one.asked_again, one.due) == (2, False)
-    assert sandwell.store.look(lambda tx: audit_log.search(tx, act="review.done"))[0].actor == "tara"
+    assert sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="review.done"))[0].actor == "tara"
 
 
 async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict[str, Authority]) -> None:
@@ -135,9 +135,9 @@ async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_doe
     await hand_over(sandwell, world["885"])
     await answers(world, "885", first.asked["885"], LIVES_HERE)
     assert len(review.listed(sandwell)) == 1
-    amend.stand_down(sandwell, first.case, FOUND_THEN, by="tara")
+    amend.stand_down_search(sandwell, first.case, FOUND_THEN, by="tara")
     assert review.listed(sandwell) == []
-    acts = sandwell.store.look(lambda tx: reviews.of_case(tx, first.case))
+    acts = sandwell.store.look(lambda tx: reviews.list_review_acts(tx, first.case))
     assert [(one.kind, one.reason) for one in acts] == [("began", None), ("ended", "in-education")]
     with pytest.raises(NotAllowed, match=r"review\.not-open"):
         review.done(sandwell, first.case, VISIT, by="tara")
@@ -159,10 +159,13 @@ async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_i
     told = review.end(sandwell, first.case, "manager-decision", by="tara", decided_by="Mandy Invented")
     assert len(told) == 2
     assert review.listed(sandwell) == []
-    [*_, ended] = sandwell.store.look(lambda tx: reviews.of_case(tx, first.case))
+    [*_, ended] = sandwell.store.look(lambda tx: reviews.list_review_acts(tx, first.case))
     assert (ended.reason, ended.decided_by, ended.by) == ("manager-decision", "Mandy Invented", "tara")
-    assert "Mandy Invented" in sandwell.store.look(lambda tx: audit_log.search(tx, act="case.stood-down"))[0].entry
-    sent = sandwell.store.look(lambda tx: outbox.get(tx, first.asked["885"]))
+    assert (
+        "Mandy Invented"
+        in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="case.stood-down"))[0].entry
+    )
+    sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, first.asked["885"]))
     assert (sent.state, sent.reason) == (State.CONCLUDED, "the search has ended: manager's decision")
 
 
@@ -170,14 +173,14 @@ def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: di
     sandwell = world["333"]
     first = asked(world, "885", "330")
     wrong = Withdrawal(reason="wrong-child", officer=OFFICER)
-    amend.withdraw(sandwell, first.asked["885"], wrong, by="tara")
+    amend.withdraw_notice(sandwell, first.asked["885"], wrong, by="tara")
     assert len(review.listed(sandwell)) == 1
-    amend.withdraw(sandwell, first.asked["330"], wrong, by="tara")
+    amend.withdraw_notice(sandwell, first.asked["330"], wrong, by="tara")
     assert review.listed(sandwell) == []
 
 
 def plain(here: Authority, message: Message) -> str:
-    [ready] = prepare(here, [message], "tara")
+    [ready] = prepare_messages(here, [message], "tara")
     here.store.run(lambda tx: put(tx, here, [ready]))
     return message.header.conversation_id
 
@@ -197,7 +200,7 @@ def home(tmp_path: Path) -> Path:
     then = datetime.now(UTC) - timedelta(days=16)
     sandwell, there = made(tmp_path / "333", "333", "Sandwell", then), made(tmp_path / "885", "885", "W", then)
     introduce(sandwell, there)
-    enquire.ask(sandwell, notice(name="whereabouts-enquiry", now=then), ["885"], {}, by="tara")
+    enquire.ask_authorities(sandwell, notice(name="whereabouts-enquiry", now=then), ["885"], {}, by="tara")
     (tmp_path / "search.xml").write_bytes(xml.write(notice(name="whereabouts-enquiry")))
     for one in (sandwell, there):
         one.store.close()

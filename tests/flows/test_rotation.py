@@ -7,7 +7,7 @@ from gateway.auditing import audit
 from gateway.auditing.audit import Verdict
 from gateway.context import Authority
 from gateway.store import audit_log
-from gateway.store.audit_log import Entry
+from gateway.store.audit_log import AuditEntry
 from keys.trust import Trust
 from tests.conftest import make
 
@@ -18,7 +18,7 @@ def verdict(here: Authority) -> Verdict:
 
 async def signed(here: Authority, times: int) -> None:
     for number in range(times):
-        await audit.checkpoint(here, Entry("notice.read", f"olive {number}"))
+        await audit.checkpoint(here, AuditEntry("notice.read", f"olive {number}"))
 
 
 async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_path: Path) -> None:
@@ -52,11 +52,11 @@ async def test_a_gateway_that_went_on_under_the_old_key_is_signed_anew_when_it_s
 async def test_an_entry_that_was_changed_under_a_revoked_checkpoint_is_still_found(tmp_path: Path) -> None:
     before = make(tmp_path / "333", "333", "Sandwell")
     await signed(before, 3)
-    entries = [kept.entry for kept in before.store.look(lambda tx: list(audit_log.entries(tx)))]
+    entries = [kept.entry for kept in before.store.look(lambda tx: list(audit_log.list_entries(tx)))]
     before.store.close()
     home_folder.rotate_keys(tmp_path / "333", by="ines", revoke=True)
     after = home_folder.open_authority(tmp_path / "333")
-    notes: list[str] = after.store.look(lambda tx: list(audit_log.checkpoints(tx)))
+    notes: list[str] = after.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
     entries[1] = entries[1].replace("olive", "oscar")
     found = audit.check(entries, notes[:-1], Trust({"333": after.own_card}), "333")
     assert any("Entries 1 to 1" in fault for fault in found.faults)
@@ -75,8 +75,8 @@ def test_an_empty_log_and_one_without_a_checkpoint_are_not_whole(tmp_path: Path)
 async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> None:
     here = make(tmp_path / "333", "333", "Sandwell")
     await signed(here, 20)
-    entries = [kept.entry for kept in here.store.look(lambda tx: list(audit_log.entries(tx)))]
-    notes: list[str] = here.store.look(lambda tx: list(audit_log.checkpoints(tx)))
+    entries = [kept.entry for kept in here.store.look(lambda tx: list(audit_log.list_entries(tx)))]
+    notes: list[str] = here.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
     del entries[5]
     found = audit.check(entries, notes, Trust({"333": here.own_card}), "333")
     assert found.faults[0].startswith("Entry 5:")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.reconciliation import deadlines, reconcile, send_reminders
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Reminder
@@ -39,19 +39,21 @@ def sandwell(world: World, settings: str = "") -> Authority:
 
 
 async def sent(world: World, name: str = "transfer-notice") -> str:
-    [message_id] = await send(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
 async def accepted(world: World, message_id: str) -> None:
     there = world.houses["885"]
-    respond.acknowledge(there, message_id, Acknowledgement(decision="accepted", officer=there.officer("Otto")), "otto")
+    respond.acknowledge_notice(
+        there, message_id, Acknowledgement(decision="accepted", officer=there.officer("Otto")), "otto"
+    )
     await world.carry()
 
 
 def reminders(here: Authority, world: World) -> list[str | None]:
-    came = here.store.look(lambda tx: inbox.search(tx, world.now))
+    came = here.store.look(lambda tx: inbox.search_inbox(tx, world.now))
     return [one.in_reply_to for one in came if one.kind == "Reminder"]
 
 
@@ -72,7 +74,7 @@ async def test_each_thing_that_is_missing_is_reminded_of_once_and_escalated_once
     assert (await send_reminders.chase(here)).reminded == (message_id,)
     await world.carry()
     assert reminders(world.houses["885"], world) == [message_id, message_id]
-    acts = [entry.act for entry in here.store.look(lambda tx: audit_log.search(tx, about=message_id))]
+    acts = [entry.act for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id))]
     assert acts.count("notice.escalated") == 1
 
 
@@ -114,7 +116,7 @@ async def test_nobody_is_reminded_of_what_only_machines_can_give(world: World) -
 async def test_a_recorded_call_ends_the_chase(world: World) -> None:
     here = sandwell(world)
     message_id = await sent(world)
-    by_hand.hand_over(here, message_id, Call("Otto Invented", world.now), "olive")
+    by_hand.record_handover(here, message_id, PhoneCall("Otto Invented", world.now), "olive")
     world.now += 5 * A_DAY
     assert await send_reminders.chase(here) == send_reminders.Chased((), ())
 
@@ -161,7 +163,7 @@ async def test_two_working_days_are_two_working_days(world: World, sent_at: date
     world.houses.clear()
     world.settle("336", "Wolverhampton")
     here = sandwell(world)
-    [message_id] = await send(here, [notice(recipient="336", now=world.now)], "olive")
+    [message_id] = await send_notices(here, [notice(recipient="336", now=world.now)], "olive")
     await world.carry()
     [one] = [duty for duty in reconcile.owed(here) if duty.message_id == message_id]
     assert (one.missing, one.late_at) == (Missing.ACKNOWLEDGEMENT, late_at)
@@ -200,6 +202,6 @@ async def test_a_reminder_that_is_given_up_is_nobodys_duty(world: World) -> None
     here = sandwell(world)
     message_id = await sent(world)
     reminder = send_reminders.remind(here, message_id, "olive")
-    here.store.run(lambda tx: outbox.advance(tx, here.now(), reminder, "885", State.FAILED))
+    here.store.run(lambda tx: outbox.advance_delivery(tx, here.now(), reminder, "885", State.FAILED))
     assert [one.message_id for one in reconcile.owed(here)] == [message_id]
     assert {one.step for one in reconcile.owed(here)} == {Step.WAIT}

@@ -10,7 +10,7 @@ import pytest
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.reconciliation import send_reminders
 from schemas.message import Child
 from tests import mail
@@ -41,7 +41,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
 
 async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Authority, servers: Servers) -> None:
     message = notice()
-    [sent] = await send(sandwell, [message], "olive")
+    [sent] = await send_notices(sandwell, [message], "olive")
     real = sandwell.now
     sandwell.now = lambda: real() + timedelta(hours=3)  # no receipt came
     for _ in range(2):
@@ -65,7 +65,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Author
 
 
 async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Authority, servers: Servers) -> None:
-    await send(sandwell, [notice()], "olive")
+    await send_notices(sandwell, [notice()], "olive")
     real, account = sandwell.now, sandwell.mail
     sandwell.now = lambda: real() + timedelta(hours=3)
     sandwell.mail = None

@@ -16,8 +16,8 @@ from gateway.context import Authority
 from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
 from gateway.errors import ConfigProblem
 from gateway.exchange import collect
-from gateway.exchange.collect import collect as visit
-from gateway.exchange.send import prepare, queue, send
+from gateway.exchange.collect import collect_from as visit
+from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, inbox, outbox
 from tests.children import notice
@@ -59,13 +59,13 @@ def files(server: Sshd, folder: str) -> list[str]:
 async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_back(pair: Pair, server: Sshd) -> None:
     sandwell, worcestershire = pair
     async with app.running(sandwell):  # nobody answers at Worcestershire's port
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.SENT)
         assert len(files(server, "in")) == 1
         async with app.running(worcestershire):
             await until(lambda: state(sandwell, sent) is State.RECEIVED)
         await until(lambda: not files(server, "out"))
-    assert worcestershire.store.look(lambda tx: inbox.get(tx, sent)).sender == "333"
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).sender == "333"
     assert (files(server, "in"), files(server, "out")) == ([], [])
 
 
@@ -92,7 +92,7 @@ async def test_the_same_parcels_twice_are_one_file(pair: Pair, server: Sshd) -> 
     """As after a crash between the hand-over and the note of it."""
     sandwell, worcestershire = pair
     carrier, address = carry(sandwell)
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     for _ in range(2):
         assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [
             HandedOver("on their SFTP server")
@@ -112,7 +112,7 @@ async def test_what_is_not_ours_or_not_whole_is_left_alone(pair: Pair, server: S
     for _ in range(2):
         assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
     assert files(server, "in") == sorted(names)
-    [said] = worcestershire.store.look(lambda tx: audit_log.search(tx, act="route.strange"))
+    [said] = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, act="route.strange"))
     assert f'"count":{len(names)}' in said.entry  # once, and not how they are called
     assert "report" not in said.entry
     await closed(worcestershire)
@@ -135,7 +135,7 @@ async def test_where_there_is_an_archive_what_was_taken_is_kept_there(pair: Pair
     sandwell, worcestershire = pair
     (server.folder / "archive").mkdir()
     carrier, address = carry(sandwell)
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     for _ in range(2):  # the same again takes the place of the first
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
         [name] = files(server, "in")
@@ -148,7 +148,7 @@ async def test_where_there_is_an_archive_what_was_taken_is_kept_there(pair: Pair
 async def test_what_was_damaged_on_the_server_is_refused_and_removed(pair: Pair, server: Sshd) -> None:
     sandwell, worcestershire = pair
     carrier, address = carry(sandwell)
-    good, bad = prepare(sandwell, [notice(), notice()], "olive")
+    good, bad = prepare_messages(sandwell, [notice(), notice()], "olive")
     parcels = [Parcel(one.message_id, one.sealed) for one in (good, bad)]
     await carrier.deliver(address, parcels)
     [file] = (server.folder / "in").iterdir()
@@ -156,7 +156,7 @@ async def test_what_was_damaged_on_the_server_is_refused_and_removed(pair: Pair,
     await visit(worcestershire, "sftp", own(worcestershire))
     [receipts] = (server.folder / "out").iterdir()
     assert len(receipts.read_text().split("\n")) == 2
-    came = worcestershire.store.look(lambda tx: inbox.search(tx, worcestershire.now()))
+    came = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     assert [one.message_id for one in came] == [good.message_id]
     await closed(*pair)
 
@@ -164,7 +164,7 @@ async def test_what_was_damaged_on_the_server_is_refused_and_removed(pair: Pair,
 async def test_what_was_taken_by_a_process_that_died_is_taken_up_again(pair: Pair, server: Sshd) -> None:
     sandwell, worcestershire = pair
     carrier, address = carry(sandwell)
-    [ready] = prepare(sandwell, [notice()], "olive")
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
     theirs = worcestershire.carriers["sftp"]
     assert isinstance(theirs, Sftp)
@@ -181,8 +181,8 @@ async def test_what_was_taken_by_a_process_that_died_is_taken_up_again(pair: Pai
 async def test_a_receipt_that_is_no_receipt_changes_nothing(pair: Pair, server: Sshd) -> None:
     sandwell, _ = pair
     _, address = carry(sandwell)
-    [ready] = prepare(sandwell, [notice()], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, [ready]))
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     (server.folder / "out" / f"333-{'b' * 64}.receipts").write_bytes(b"nonsense\n\xff\xfe\n" + ready.sealed)
     assert await visit(sandwell, "sftp", address) == 1
     assert state(sandwell, ready.message_id) is State.QUEUED
@@ -264,15 +264,15 @@ async def test_what_was_handed_over_and_never_receipted_is_delivered_again_and_g
     sandwell, _ = pair
     clock = sandwell.now
     async with app.running(sandwell):
-        [sent] = await send(sandwell, [notice()], by="olive")
+        [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is State.SENT)
-        before = sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts
+        before = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts
         sandwell.now = lambda: clock() + RECEIPT_WAIT + timedelta(minutes=1)
-        await until(lambda: sandwell.store.look(lambda tx: outbox.get(tx, sent)).attempts > before)
+        await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts > before)
         await until(lambda: state(sandwell, sent) is State.SENT)
         sandwell.now = lambda: clock() + PATIENCE + timedelta(minutes=1)
         await until(lambda: state(sandwell, sent) is State.FAILED)
-    assert "no receipt" in (sandwell.store.look(lambda tx: outbox.get(tx, sent)).reason or "")
+    assert "no receipt" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
 class Door(asyncssh.SSHServer):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.delivery import State
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database
@@ -49,22 +49,22 @@ def test_processes_that_share_an_outbox_deliver_each_notice_once(
     sandwell = make(tmp_path / "333", "333", "Sandwell", url)
     worcestershire = make(tmp_path / "885", "885", "Worcestershire")
     introduce(sandwell, worcestershire)
-    ready = prepare(sandwell, [notice() for _ in range(NOTICES)], "olive")
-    sandwell.store.run(lambda tx: queue(tx, sandwell, ready))
+    ready = prepare_messages(sandwell, [notice() for _ in range(NOTICES)], "olive")
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, ready))
     homes = [another_home(tmp_path / "333", tmp_path / f"333-{n}", free_port()) for n in range(PROCESSES)]
     worcestershire.store.close()
 
     with serving(tmp_path / "885"), serving(homes[0]), serving(homes[1]), serving(homes[2]):
         until = time.monotonic() + 60
-        while sandwell.store.look(outbox.oldest_open) and time.monotonic() < until:
+        while sandwell.store.look(outbox.find_oldest_open) and time.monotonic() < until:
             time.sleep(0.1)
 
-    sent = sandwell.store.look(lambda tx: outbox.search(tx, limit=NOTICES + 1))
+    sent = sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=NOTICES + 1))
     assert {one.state for one in sent} == {State.RECEIVED}
     endings = [
         attempt["ending"]
         for one in sent
-        for attempt in sandwell.store.look(functools.partial(outbox.tries, message_id=one.message_id))
+        for attempt in sandwell.store.look(functools.partial(outbox.list_tries, message_id=one.message_id))
     ]
     assert endings.count("receipted") == NOTICES
     sandwell.store.close()

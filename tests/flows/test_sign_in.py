@@ -54,7 +54,7 @@ def chosen(here: Authority, first: str) -> str:
 
 
 def acts(here: Authority) -> list[tuple[str, dict[str, object]]]:
-    found = here.store.look(lambda tx: list(audit_log.entries(tx)))
+    found = here.store.look(lambda tx: list(audit_log.list_entries(tx)))
     return [(one.act, json.loads(one.entry).get("detail", {})) for one in found if one.act.startswith("person.")]
 
 
@@ -101,7 +101,7 @@ def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_w
         sign_in.begin(here, NAME, "wrong")
     assert str(nobody.value) == str(wrong.value)
     assert "hunter2" not in "".join(
-        one.entry.lower() for one in here.store.look(lambda tx: list(audit_log.entries(tx)))
+        one.entry.lower() for one in here.store.look(lambda tx: list(audit_log.list_entries(tx)))
     )
 
 

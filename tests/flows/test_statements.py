@@ -19,8 +19,8 @@ from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.statement_diff import Differs
 from gateway.exchange import respond, statements
-from gateway.exchange.send import send
-from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, Told, compare_with
+from gateway.exchange.send import send_notices
+from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference, compare_with
 from gateway.monitoring import doctor
 from gateway.store import audit_log, blind_index, inbox, partner_checkpoints
 from gateway.store.tables import inbox as inbox_table
@@ -43,18 +43,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def exchanged(here: Authority, there: Authority) -> str:
     """A notice that was sent and received."""
-    [sent] = await send(here, [notice(here.code, there.code)], by="olive")
+    [sent] = await send_notices(here, [notice(here.code, there.code)], by="olive")
     await until(lambda: state(here, sent) is State.RECEIVED)
     return sent
 
 
-async def compared(here: Authority, there: Authority) -> dict[str, Told]:
+async def compared(here: Authority, there: Authority) -> dict[str, HealedDifference]:
     told = await compare_with(here, there.code, here.now() - statements.DAYS)
     return {one.difference.message_id: one for one in told}
 
 
 def has(here: Authority, message_id: str) -> bool:
-    return message_id in {item.message_id for item in here.store.look(lambda tx: inbox.search(tx, here.now()))}
+    return message_id in {item.message_id for item in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
 
 
 def lose(there: Authority, message_id: str) -> None:
@@ -62,7 +62,7 @@ def lose(there: Authority, message_id: str) -> None:
 
     def work(tx: Connection) -> None:
         tx.execute(delete(inbox_table).where(inbox_table.c.message_id == message_id))
-        blind_index.forget(tx, [message_id])
+        blind_index.delete_from_index(tx, [message_id])
         tx.exec_driver_sql(
             "DROP TRIGGER "
             + {"sqlite": "receipts_no_delete", "postgresql": "receipts_append_only ON receipts"}[tx.dialect.name]
@@ -116,7 +116,7 @@ async def test_a_lost_receipt_is_had_by_delivering_again(pair: Pair) -> None:
         told = await compared(sandwell, worcestershire)
         assert (told[sent].difference.differs, told[sent].done) == (Differs.RECEIPT_LOST, SENT_AGAIN)
         await until(lambda: state(sandwell, sent) is State.RECEIVED)
-    receipts = sandwell.store.look(lambda tx: inbox.receipts_about(tx, sent, issuer=worcestershire.code))
+    receipts = sandwell.store.look(lambda tx: inbox.list_receipts(tx, sent, issuer=worcestershire.code))
     assert len({str(one["token"]) for one in receipts}) == 1
 
 
@@ -129,7 +129,7 @@ async def test_what_is_too_old_to_be_sent_again_is_named_to_a_person_once(pair: 
         for _ in range(2):
             [told] = await compare_with(sandwell, "885", sandwell.now() - timedelta(days=30))
             assert (told.difference.differs, told.done) == (Differs.MISSING_THERE, FOR_A_PERSON)
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="statement.difference"))
     assert (entry.about, entry.partner) == (sent, "885")
 
 
@@ -148,7 +148,9 @@ async def test_other_bytes_and_other_states_are_named_with_what_each_side_has(pa
     }
     details = [
         json.loads(e.entry)["detail"]
-        for e in sandwell.store.look(lambda tx: audit_log.search(tx, about=standing, act="statement.difference"))
+        for e in sandwell.store.look(
+            lambda tx: audit_log.list_newest_entries(tx, about=standing, act="statement.difference")
+        )
     ]
     assert {"here": "acknowledged", "there": "new"}.items() <= details[0].items()
     kept = sandwell.store.look(lambda tx: tx.exec_driver_sql("SELECT issuer, token FROM statements").all())
@@ -160,7 +162,7 @@ async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: 
         monkeypatch.setattr(f"{module}.ROWS", 3)
     sandwell, worcestershire = pair
     async with app.running(worcestershire), app.running(sandwell):
-        sent = await send(sandwell, [notice() for _ in range(10)], by="olive")
+        sent = await send_notices(sandwell, [notice() for _ in range(10)], by="olive")
         await until(lambda: {state(sandwell, one) for one in sent} == {State.RECEIVED})
         assert await compared(sandwell, worcestershire) == {}
         assert await compared(worcestershire, sandwell) == {}
@@ -244,7 +246,7 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             sent = [await exchanged(sandwell, worcestershire) for _ in range(4)]  # the day that will be lost
             await audit.checkpoint(sandwell)
             came = [await exchanged(worcestershire, sandwell) for _ in range(2)]
-            respond.acknowledge(
+            respond.acknowledge_notice(
                 worcestershire, before, Acknowledgement(decision="accepted", officer=OFFICER), by="otto"
             )
             await until(lambda: state(sandwell, before) is State.ACKNOWLEDGED)
@@ -266,15 +268,17 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             # What was sent is known again by its id, kind, case, digest and state there; what it said, only they have.
             assert {told[one].difference.differs for one in sent} == {Differs.FORGOTTEN_HERE}
             there = [told[one].difference.there for one in sent]
-            kept = [worcestershire.store.look(lambda tx, one=one: inbox.get(tx, one)) for one in sent]  # type: ignore[misc]
+            kept = [worcestershire.store.look(lambda tx, one=one: inbox.get_message(tx, one)) for one in sent]  # type: ignore[misc]
             assert [(row.case, row.sha256, row.kind, row.state) for row in there if row] == [
                 (item.conversation_id, item.digest, item.kind, item.state.value) for item in kept
             ]
-            entries = restored.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))
+            entries = restored.store.look(lambda tx: audit_log.list_newest_entries(tx, act="statement.difference"))
             assert {entry.about for entry in entries} == set(sent)
             again = await compared(restored, worcestershire)
             assert set(again) == set(sent)
-            assert len(restored.store.look(lambda tx: audit_log.search(tx, act="statement.difference"))) == len(sent)
+            assert len(
+                restored.store.look(lambda tx: audit_log.list_newest_entries(tx, act="statement.difference"))
+            ) == len(sent)
 
             # Its log is shorter than it was, or another: Worcestershire cannot tell a restore from a rewritten past.
             await _alarmed(restored, worcestershire)
@@ -284,14 +288,14 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
 
 async def _alarmed(restored: Authority, worcestershire: Authority) -> None:
     """The next receipts and proofs show it."""
-    before = worcestershire.store.look(lambda tx: partner_checkpoints.summary(tx, "333"))
+    before = worcestershire.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, "333"))
     assert before is not None
-    while restored.store.look(audit_log.head).size <= before.size:
+    while restored.store.look(audit_log.get_tree_head).size <= before.size:
         await exchanged(restored, worcestershire)
     await audit.checkpoint(restored)
     await exchanged(worcestershire, restored)
     await witness.check(worcestershire, "333")
-    [alarm] = worcestershire.store.look(partner_checkpoints.alarms)
+    [alarm] = worcestershire.store.look(partner_checkpoints.list_alarms)
     assert alarm.authority == "333"
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "audit log of 333"]
     assert check.result == "fail"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
 from gateway.core.duties import Missing
 from gateway.core.periods import month
-from gateway.exchange.send import prepare, queue
+from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.paper.page import Cell, Page
 from gateway.reconciliation import deadlines
 from gateway.reports import timeliness
@@ -84,7 +84,7 @@ async def test_what_has_not_come_is_judged_once_its_limit_has_passed(pair: tuple
 
 def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Authority, Authority]) -> None:
     sandwell, _ = pair
-    sandwell.store.run(lambda tx: queue(tx, sandwell, prepare(sandwell, [transfer(MONDAY)], "olive")))
+    sandwell.store.run(lambda tx: queue_messages(tx, sandwell, prepare_messages(sandwell, [transfer(MONDAY)], "olive")))
     at(MONDAY + HOUR / 2, sandwell)
     assert judged(sandwell) == set()
     at(MONDAY + HOUR, sandwell)
@@ -105,7 +105,7 @@ async def test_a_handover_by_telephone_is_an_acknowledgement(pair: tuple[Authori
     sandwell, _ = pair
     sent = await exchange(*pair, transfer(MONDAY))
     at(MONDAY + DAY, *pair)
-    by_hand.hand_over(sandwell, sent, Call("Otto Invented", MONDAY + DAY), "olive")
+    by_hand.record_handover(sandwell, sent, PhoneCall("Otto Invented", MONDAY + DAY), "olive")
     assert Leg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False) in judged(sandwell)
 
 

@@ -25,8 +25,8 @@ from gateway.core.webhook_events import Event
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.receive import receive
-from gateway.exchange.send import prepare, send
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import prepare_messages, send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, outbox
 from gateway.store import webhooks as kept
@@ -114,12 +114,12 @@ def hooked(here: Authority, url: str, *events: Event) -> tuple[Webhook, str]:
 
 async def came(here: Authority, sandwell: Authority) -> str:
     sent = notice()
-    await receive(here, [one.sealed for one in prepare(sandwell, [sent], "test")], "333")
+    await receive_parcels(here, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
     return sent.header.message_id
 
 
 def stands(here: Authority) -> Webhook:
-    [found] = here.store.look(kept.every)
+    [found] = here.store.look(kept.list_webhooks)
     return found
 
 
@@ -132,7 +132,7 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
     before = await came(here, sandwell)
     _, secret = hooked(here, receiver.url)
     first, second = await came(here, sandwell), await came(here, sandwell)
-    respond.acknowledge(here, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
+    respond.acknowledge_notice(here, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
     await webhooks.tell_now(here)
     assert receiver.events == [("notice.received", first), ("notice.received", second), ("notice.state", first)]
     assert before not in str(receiver.told)
@@ -180,9 +180,9 @@ async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_w
         await webhooks.tell_now(here)
         later(here, timedelta(hours=19))
     assert not stands(here).active
-    assert [entry.about for entry in here.store.look(lambda tx: audit_log.search(tx, act="webhook.given-up"))] == [
-        hook.id
-    ]
+    assert [
+        entry.about for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="webhook.given-up"))
+    ] == [hook.id]
     [check] = [one for one in doctor.examine(here) if one.name == "webhooks"]
     assert (check.result, f"api resume {hook.id}" in check.detail) == ("warn", True)
     receiver.status = 204
@@ -257,11 +257,11 @@ async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
 async def test_a_receipt_that_comes_is_told_of(told: Told) -> None:
     here, sandwell, receiver = told
     hooked(here, receiver.url)
-    [sent] = await send(here, [notice("885", "333")], "olive")
+    [sent] = await send_notices(here, [notice("885", "333")], "olive")
     world = World(here.config.home, houses={"333": sandwell, "885": here})
     here.carriers = {"https": Wire(world)}
     await deliver_now(here)
-    assert here.store.look(lambda tx: outbox.get(tx, sent)).state == "received"
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state == "received"
     await webhooks.tell_now(here)
     assert receiver.events == [("receipt.received", sent), ("notice.state", sent)]
 
@@ -348,12 +348,12 @@ def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: 
     clients.make(here, "one-test", "ONE", Scope, "agnes")
     made, _ = hooked(here, "https://cases.example/hook", Event.RECEIVED)
     now = here.now()
-    [hook] = here.store.look(lambda tx: kept.due(tx, now))
+    [hook] = here.store.look(lambda tx: kept.list_webhooks_due(tx, now))
     assert (hook.id, hook.events, hook.next_entry) == (made.id, (Event.RECEIVED,), made.next_entry)
     until = now + timedelta(minutes=1)
-    assert [here.store.run(lambda tx: kept.claim(tx, hook, now, until)) for _ in range(2)] == [True, False]
-    assert here.store.look(lambda tx: kept.due(tx, now)) == []
-    here.store.run(lambda tx: kept.failed(tx, hook, now, now, "answered 500"))
-    here.store.run(lambda tx: kept.told(tx, hook, 7, now))
+    assert [here.store.run(lambda tx: kept.claim_webhook(tx, hook, now, until)) for _ in range(2)] == [True, False]
+    assert here.store.look(lambda tx: kept.list_webhooks_due(tx, now)) == []
+    here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, now, now, "answered 500"))
+    here.store.run(lambda tx: kept.set_webhook_told(tx, hook, 7, now))
     assert (stands(here).next_entry, stands(here).tries, stands(here).failing_since) == (7, 0, None)
-    assert [one.number for one in here.store.look(lambda tx: audit_log.after(tx, 1, 2))] == [1, 2]
+    assert [one.number for one in here.store.look(lambda tx: audit_log.list_entries_from(tx, 1, 2))] == [1, 2]

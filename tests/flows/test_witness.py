@@ -14,11 +14,11 @@ from gateway.context import SYSTEM, Authority
 from gateway.core.checkpoint_rules import GRACE, Alarm, Brought
 from gateway.core.delivery import State
 from gateway.errors import NotFound
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, partner_checkpoints
-from gateway.store.audit_log import Entry
-from gateway.store.partner_checkpoints import Summary
+from gateway.store.audit_log import AuditEntry
+from gateway.store.partner_checkpoints import CheckpointSummary
 from keys import note
 from tests.children import notice
 from tests.flows.test_bad_input import command
@@ -27,14 +27,14 @@ from tests.flows.test_exchange import state, until
 Pair = tuple[Authority, Authority]
 
 
-def summary(here: Authority, partner: str) -> Summary:
-    found = here.store.look(lambda tx: partner_checkpoints.summary(tx, partner))
+def summary(here: Authority, partner: str) -> CheckpointSummary:
+    found = here.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
     assert found is not None
     return found
 
 
 def alarms(here: Authority) -> list[Alarm]:
-    return [one.alarm for one in here.store.look(partner_checkpoints.alarms)]
+    return [one.alarm for one in here.store.look(partner_checkpoints.list_alarms)]
 
 
 def see(here: Authority, there: Authority, *notes: str) -> None:
@@ -45,7 +45,7 @@ def see(here: Authority, there: Authority, *notes: str) -> None:
 
 async def grown(there: Authority) -> str:
     """Their log has one entry more: its checkpoint."""
-    made = await audit.checkpoint(there, Entry("gateway.started", SYSTEM))
+    made = await audit.checkpoint(there, AuditEntry("gateway.started", SYSTEM))
     assert made is not None
     return made
 
@@ -58,7 +58,7 @@ async def test_what_only_grew_is_proved_step_by_step(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.running(worcestershire), app.running(sandwell):
         for _ in range(3):
-            [sent] = await send(sandwell, [notice()], by="olive")
+            [sent] = await send_notices(sandwell, [notice()], by="olive")
             await until(lambda sent=sent: state(sandwell, sent) is State.RECEIVED)  # type: ignore[misc]
             await grown(worcestershire)
         first = summary(sandwell, "885")
@@ -76,9 +76,9 @@ async def test_two_logs_of_one_length_are_an_alarm_at_once(pair: Pair) -> None:
     other = forged(worcestershire, size, b"\1" * 32)
     see(sandwell, worcestershire, honest)
     see(sandwell, worcestershire, other)
-    [alarm] = sandwell.store.look(partner_checkpoints.alarms)
+    [alarm] = sandwell.store.look(partner_checkpoints.list_alarms)
     assert (alarm.alarm, alarm.note, alarm.against) == (Alarm.FORK, other, honest)
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="witness.alarm"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="witness.alarm"))
     assert entry.partner == "885"
     assert json.loads(entry.entry)["detail"] == {"alarm": "fork", "before": size, "seen": size}
 
@@ -98,7 +98,7 @@ async def test_a_log_that_got_shorter_is_an_alarm_but_one_that_came_late_is_not(
 async def test_a_log_whose_past_was_rewritten_cannot_prove_that_it_grew(pair: Pair) -> None:
     sandwell, worcestershire = pair
     await grown(worcestershire)
-    size = worcestershire.store.look(audit_log.head).size
+    size = worcestershire.store.look(audit_log.get_tree_head).size
     see(sandwell, worcestershire, forged(worcestershire, size, b"\1" * 32))  # what it showed us was another log
     see(sandwell, worcestershire, await grown(worcestershire))
     async with app.running(worcestershire):
@@ -153,7 +153,7 @@ async def test_a_partner_that_cannot_answer_now_is_asked_another_time(pair: Pair
 async def test_a_checkpoint_that_is_not_theirs_counts_for_nothing(pair: Pair) -> None:
     sandwell, worcestershire = pair
     see(sandwell, worcestershire, await grown(sandwell), "nonsense")
-    assert sandwell.store.look(lambda tx: partner_checkpoints.summary(tx, "885")) is None
+    assert sandwell.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, "885")) is None
     assert alarms(sandwell) == []
 
 
@@ -174,7 +174,7 @@ async def test_an_alarm_is_shown_with_whom_to_ring_until_a_person_accepts_it(pai
     assert command(home, "audit", "accept", "885", "--by", "ines").returncode == 0
     assert alarms(sandwell) == []
     assert command(home, "audit", "witness").returncode == 0
-    [entry] = sandwell.store.look(lambda tx: audit_log.search(tx, act="witness.accepted"))
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="witness.accepted"))
     assert (entry.actor, entry.partner) == ("ines", "885")
     see(sandwell, worcestershire, honest)  # in a receipt that was made before: it came late
     with pytest.raises(NotFound):

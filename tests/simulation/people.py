@@ -7,7 +7,7 @@ from random import Random
 
 from gateway.auditing import witness
 from gateway.casework import by_hand
-from gateway.casework.by_hand import Call
+from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
 from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
@@ -15,7 +15,7 @@ from gateway.core.inbox_state import WAITING, Standing
 from gateway.exchange import amend, respond
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, partner_checkpoints
-from gateway.store.inbox import Item
+from gateway.store.inbox import InboxItem
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal
 
 PROMPT, SLOW, SILENT = "prompt", "slow", "silent"
@@ -39,10 +39,10 @@ def answer(here: Authority, how: str, chance: Random, others: list[str]) -> Morn
     """Do what one would do this morning with what came."""
     if how == SILENT:
         return Morning()
-    waiting = here.store.look(lambda tx: inbox.search(tx, here.now(), states=WAITING, limit=1000))
+    waiting = here.store.look(lambda tx: inbox.search_inbox(tx, here.now(), states=WAITING, limit=1000))
     if not waiting:
         return Morning()
-    reminded = here.store.look(lambda tx: inbox.reminders(tx, [one.message_id for one in waiting]))
+    reminded = here.store.look(lambda tx: inbox.list_last_reminders(tx, [one.message_id for one in waiting]))
     went = False
     for item in waiting:
         if item.kind == "WhereaboutsUnknownNotice":
@@ -54,13 +54,15 @@ def answer(here: Authority, how: str, chance: Random, others: list[str]) -> Morn
     return Morning(went, more=went or how == PROMPT)
 
 
-def _answer(here: Authority, item: Item, chance: Random, others: list[str]) -> None:
+def _answer(here: Authority, item: InboxItem, chance: Random, others: list[str]) -> None:
     officer = here.officer("Otto Invented")
     if item.kind == "WhereaboutsEnquiry":
-        respond.answer(here, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto")
+        respond.answer_search(
+            here, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto"
+        )
     elif item.state is Standing.ACKNOWLEDGED:
         body = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
-        respond.conclude(here, item.message_id, body, "otto")
+        respond.send_outcome(here, item.message_id, body, "otto")
     else:
         luck = chance.random()
         said = Acknowledgement(decision="accepted", officer=officer)
@@ -69,7 +71,7 @@ def _answer(here: Authority, item: Item, chance: Random, others: list[str]) -> N
         elif luck < 0.16:
             to = chance.choice([code for code in others if code not in (here.code, item.sender)])
             said = Acknowledgement(decision="passed-on", passed_to=to, officer=officer)
-        respond.acknowledge(here, item.message_id, said, "otto")
+        respond.acknowledge_notice(here, item.message_id, said, "otto")
 
 
 def follow_up(here: Authority, owed: Sequence[Owed], chance: Random, others: list[str]) -> bool:
@@ -85,29 +87,29 @@ def follow_up(here: Authority, owed: Sequence[Owed], chance: Random, others: lis
 
 def _decide(here: Authority, one: Owed, chance: Random, others: list[str]) -> bool:
     if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == State.FAILED:
-        amend.release(here, one.partner, "olive")
+        amend.release_all(here, one.partner, "olive")
         return True
     if one.kind == "TransferNotice" and one.state == State.PASSED_ON:
         to = chance.choice([code for code in others if code not in (here.code, one.partner)])
-        amend.send_on(here, one.message_id, to, "olive")
+        amend.send_notice_on(here, one.message_id, to, "olive")
         return True
     body = Withdrawal(reason="sent-in-error", officer=here.officer("Olive Invented"))
-    return amend.withdraw(here, one.message_id, body, "olive") is not None
+    return amend.withdraw_notice(here, one.message_id, body, "olive") is not None
 
 
 def _ring(here: Authority, one: Owed) -> None:
-    call = Call("Otto Invented", here.now())
+    call = PhoneCall("Otto Invented", here.now())
     if one.kind == "TransferNotice":
         if not one.handed_over_at:
-            by_hand.hand_over(here, one.message_id, call, "olive")
-        by_hand.close(here, one.message_id, "olive")
+            by_hand.record_handover(here, one.message_id, call, "olive")
+        by_hand.close_notice(here, one.message_id, "olive")
     elif one.kind == "WhereaboutsEnquiry":
-        by_hand.outcome_told(here, one.message_id, "no-trace", call, "olive")
+        by_hand.record_outcome(here, one.message_id, "no-trace", call, "olive")
 
 
 def clear_alarms(here: Authority) -> list[str]:
     """Ring whoever's log does not hold, and accept that it began anew: whose they were."""
-    alarms = here.store.look(partner_checkpoints.alarms)
+    alarms = here.store.look(partner_checkpoints.list_alarms)
     for one in alarms:
         witness.accept(here, one.authority, by="olive")
     return [one.authority for one in alarms]

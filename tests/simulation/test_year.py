@@ -26,11 +26,11 @@ from gateway.core.delivery import State
 from gateway.core.duties import Missing, Step
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
-from gateway.exchange.send import send
+from gateway.exchange.send import send_notices
 from gateway.reconciliation import reconcile, send_reminders
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import audit_log, inbox, outbox
-from gateway.store.audit_log import Kept
+from gateway.store.audit_log import LoggedEntry
 from schemas import codes
 from schemas.message import OPENS_A_CASE
 from tests.children import notice
@@ -92,7 +92,7 @@ class Year:
             recipient = self.chance.choice([code for code in self.codes if code != sender])
             name = self.chance.choice(["transfer-notice", "transfer-notice-restricted", "whereabouts-enquiry"])
             here = self.house(sender)
-            await send(here, [notice(sender, recipient, name=name, now=here.now())], "olive")
+            await send_notices(here, [notice(sender, recipient, name=name, now=here.now())], "olive")
             self.awake.add(sender)
 
     def officers_answer(self) -> None:
@@ -134,7 +134,7 @@ class Year:
         for code in sorted(self.awake):
             here = self.house(code)
             await deliver_now(here)
-            if not here.store.look(lambda tx: outbox.search(tx, states=(State.QUEUED,), limit=1)):
+            if not here.store.look(lambda tx: outbox.search_outbox(tx, states=(State.QUEUED,), limit=1)):
                 self.awake.discard(code)
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -181,7 +181,7 @@ class Year:
         self.settled.pop(code, None)
         after = standings(here)
         self.touched[code] = {key for key in before | after if before.get(key) != after.get(key)}
-        sent = {one.message_id for one in here.store.look(lambda tx: outbox.search(tx, limit=None))}
+        sent = {one.message_id for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))}
         self.forgotten[code] = {key for key in self.touched[code] if self.arrived(code, key) and key not in sent}
         await self.compare([pair for pair in self.pairs() if code in pair])
         self.awake.add(code)
@@ -192,7 +192,7 @@ class Year:
         other = self.chance.choice(others)
         for sender, recipient in ((code, other), (other, code)):
             here = self.house(sender)
-            await send(here, [notice(sender, recipient, now=here.now())], "olive")
+            await send_notices(here, [notice(sender, recipient, now=here.now())], "olive")
             self.awake.add(sender)
 
     def arrived(self, sender: str, message_id: str) -> bool:
@@ -214,17 +214,17 @@ class Year:
         return [one for one in owed if one.owed_by == "them" or one.missing is Missing.DECISION]
 
 
-def came(here: Authority) -> list[inbox.Item]:
-    return here.store.look(lambda tx: inbox.search(tx, here.now() + A_WEEK, limit=100_000))
+def came(here: Authority) -> list[inbox.InboxItem]:
+    return here.store.look(lambda tx: inbox.search_inbox(tx, here.now() + A_WEEK, limit=100_000))
 
 
 def standings(here: Authority) -> dict[str, str]:
-    sent = here.store.look(lambda tx: outbox.search(tx, limit=None))
+    sent = here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
     return {one.message_id: one.state.value for one in sent} | {one.message_id: one.state.value for one in came(here)}
 
 
-def entries(here: Authority, act: str) -> list[Kept]:
-    return list(here.store.look(lambda tx: audit_log.search(tx, act=act, limit=100_000)))
+def entries(here: Authority, act: str) -> list[LoggedEntry]:
+    return list(here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=100_000)))
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ async def test_after_a_school_year_every_notice_has_ended_and_what_is_reported_i
             break
 
     assert not restores
-    sent = {code: year.house(code).store.look(lambda tx: outbox.search(tx, limit=None)) for code in year.codes}
+    sent = {code: year.house(code).store.look(lambda tx: outbox.search_outbox(tx, limit=None)) for code in year.codes}
     notices = [one for those in sent.values() for one in those if one.kind in OPENS_A_CASE]
     assert len(notices) > 300
     assert {one.state for one in notices} == set(ENDS)

@@ -47,8 +47,16 @@ def codes() -> set[str]:
 
 
 def acts() -> set[str]:
-    by_entry = {texts[0] for name, texts in calls() if name in ("Entry", "_note") and texts and texts[0]}
-    return by_entry | {text for name, texts in calls() if name == "_ending" for text in texts if CODE.fullmatch(text)}
+    by_entry = {
+        texts[0] for name, texts in calls() if name in ("AuditEntry", "_note", "_log_notice") and texts and texts[0]
+    }
+    return by_entry | {
+        text
+        for name, texts in calls()
+        if name in ("_ending", "_build_ending")
+        for text in texts
+        if CODE.fullmatch(text)
+    }
 
 
 def commands() -> dict[str, Command]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from gateway.store.database import known_revisions, newest_revision
+from gateway.store.database import get_newest_revision, list_known_revisions
 
 MIGRATIONS = Path(__file__).parents[2] / "gateway" / "store" / "migrations"
 LANDED = Path(__file__).parent / "landed.txt"
@@ -28,5 +28,5 @@ def test_the_store_reads_off_the_file_names_what_alembic_says() -> None:
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(settings)
-    assert newest_revision() == scripts.get_current_head()
-    assert known_revisions() == {migration.revision for migration in scripts.walk_revisions()}
+    assert get_newest_revision() == scripts.get_current_head()
+    assert list_known_revisions() == {migration.revision for migration in scripts.walk_revisions()}

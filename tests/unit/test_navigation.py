@@ -32,9 +32,9 @@ def test_nobody_has_more_than_six_sections_and_everybody_reaches_each_room_that_
 
 def test_somebody_with_every_role_has_six_sections() -> None:
     assert [one.text for one in of("/", *Role).sections] == [
-        "Work",
-        "Find",
-        "Write a notice",
+        "Casework",
+        "Find a notice",
+        "Send a notice",
         "Reports",
         "Audit log",
         "Administration",
@@ -42,12 +42,16 @@ def test_somebody_with_every_role_has_six_sections() -> None:
 
 
 def test_a_section_of_which_one_room_is_open_is_called_as_the_room() -> None:
-    assert [one.text for one in of("/", Role.AUDITOR).sections] == ["Reports", "Audit log", "Partners"]
+    assert [one.text for one in of("/", Role.AUDITOR).sections] == ["Reports", "Audit log", "Partner authorities"]
 
 
 def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
-    assert [one.text for one in of("/health", Role.OPERATOR).sections] == ["Partners", "Case systems", "Health"]
-    assert [one.text for one in of("/inbox", Role.OUTREACH).sections] == ["Inbox", "Unanswered", "Sent"]
+    assert [one.text for one in of("/health", Role.OPERATOR).sections] == [
+        "Partner authorities",
+        "Connected systems",
+        "System health",
+    ]
+    assert [one.text for one in of("/inbox", Role.OUTREACH).sections] == ["Inbox", "Outstanding", "Sent notices"]
     assert of("/health", Role.OPERATOR).rooms == ()
 
 
@@ -59,7 +63,11 @@ def test_one_entry_says_where_somebody_is(path: str) -> None:
 
 
 def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level() -> None:
-    for path, section in (("/cases/0/search", "Work"), ("/partners/333", "Administration"), ("/audit/1", "Audit log")):
+    for path, section in (
+        ("/cases/0/search", "Casework"),
+        ("/partners/333", "Administration"),
+        ("/audit/1", "Audit log"),
+    ):
         here = of(path, *Role)
         assert [one.text for one in here.sections if one.active] == [section]
         assert here.rooms == ()
@@ -74,9 +82,9 @@ def test_what_waits_is_counted_beside_its_room() -> None:
         "Inbox (99+)",
         "Possible matches (3)",
         "14-day reviews",
-        "Unanswered",
-        "Drafts",
-        "Sent",
+        "Outstanding",
+        "Leavers to check",
+        "Sent notices",
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from gateway.store import blind_index, tables
-from gateway.store.blind_index import Lying, Marked
+from gateway.store.blind_index import IndexedMessage, IndexHit
 from gateway.store.database import Store
 from tests.conftest import new_database
 
@@ -33,9 +33,9 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def put(tx: Connection, old: list[frozenset[int]], new: list[frozenset[int]]) -> list[tuple[str, frozenset[int]]]:
     """Some messages of before, and some that came; all of them, the newest first."""
-    blind_index.put(tx, [Marked("came", "885", f"n{n}", tuple(its)) for n, its in enumerate(new)])
-    listed = [(Lying(-n, "sent", "885", f"o{n}"), tuple(its)) for n, its in enumerate(old, 1)]
-    blind_index.put_old(tx, listed)
+    blind_index.index_messages(tx, [IndexedMessage("came", "885", f"n{n}", tuple(its)) for n, its in enumerate(new)])
+    listed = [(IndexHit(-n, "sent", "885", f"o{n}"), tuple(its)) for n, its in enumerate(old, 1)]
+    blind_index.index_old_messages(tx, listed)
     return [(f"n{n}", its) for n, its in reversed(list(enumerate(new)))] + [
         (f"o{n}", its) for n, its in enumerate(old, 1)
     ]
@@ -43,8 +43,8 @@ def put(tx: Connection, old: list[frozenset[int]], new: list[frozenset[int]]) ->
 
 def paged(tx: Connection, parts: list[frozenset[int]], limit: int) -> list[str]:
     """All that is found, a page at a time."""
-    found: list[Lying] = []
-    while page := blind_index.find(tx, parts, limit=limit, before=found[-1].number if found else None):
+    found: list[IndexHit] = []
+    while page := blind_index.find_marked(tx, parts, limit=limit, before=found[-1].number if found else None):
         assert len(page) <= limit
         found += page
     return [one.message_id for one in found]
@@ -70,7 +70,7 @@ def test_what_is_forgotten_is_gone_and_the_others_stay(
     def look(tx: Connection) -> None:
         every = put(tx, old, new)
         gone = data.draw(st.sets(st.sampled_from([name for name, _ in every]))) if every else set()
-        blind_index.forget(tx, sorted(gone))
+        blind_index.delete_from_index(tx, sorted(gone))
         left = {(row.mark, row.number) for row in tx.execute(select(tables.marks))}
         assert len(left) == sum(len(its) for name, its in every if name not in gone)
         for name, its in every:

@@ -74,7 +74,7 @@ def test_of_a_file_that_held_a_private_key_the_certificate_alone_is_kept(url: st
             values = row | {"authority": code, "certificate": file, "confirmed_at": at}
             connection.execute(insert(tables.correspondents).values(**values))
     store.migrate()
-    kept = {one.authority: one.certificate for one in store.look(correspondents.every)}
+    kept = {one.authority: one.certificate for one in store.look(correspondents.list_correspondents)}
     assert kept == {"330": certificate, "885": certificate, "886": None}
     store.close()
 
@@ -96,7 +96,8 @@ def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None
         connection.execute(insert(tables.inbox).values(**row, **when, **fixed))
     store.migrate()
     listed = [
-        (one.number, one.lies, one.partner, one.message_id) for one in store.look(lambda tx: blind_index.old(tx, 9))
+        (one.number, one.lies, one.partner, one.message_id)
+        for one in store.look(lambda tx: blind_index.list_unindexed(tx, 9))
     ]
     assert listed == [(-1, "sent", "885", "c"), (-2, "came", "330", "b"), (-3, "sent", "885", "a")]
     store.close()
@@ -138,13 +139,13 @@ def test_searches_that_stand_are_under_review_from_their_first_day(url: str) -> 
             " (0, '2026-11-02 09:00:00.000000', 'case.stood-down', 'tara', 'me', '', '')"
         )
     store.migrate()
-    [[began]] = store.look(reviews.open_ones)
+    [[began]] = store.look(reviews.list_open_reviews)
     assert (began.conversation_id, began.at) == ("s", DAY)
-    assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.of_case(tx, "e"))] == [
+    assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.list_review_acts(tx, "e"))] == [
         ("began", "cme-gateway"),
         ("ended", "tara"),
     ]
-    assert store.look(lambda tx: reviews.of_case(tx, "w") + reviews.of_case(tx, "t")) == []
+    assert store.look(lambda tx: reviews.list_review_acts(tx, "w") + reviews.list_review_acts(tx, "t")) == []
     store.close()
 
 

@@ -34,17 +34,17 @@ from gateway.store import (
     statements,
     transfer_files,
 )
-from gateway.store.audit_log import Entry
-from gateway.store.audit_search import Sought
-from gateway.store.blind_index import Lying, Marked
+from gateway.store.audit_log import AuditEntry
+from gateway.store.audit_search import AuditQuery
+from gateway.store.blind_index import IndexedMessage, IndexHit
 from gateway.store.database import Store
-from gateway.store.drafts import Made
-from gateway.store.idempotency import Kept
-from gateway.store.inbox import Arrived, Receipt
-from gateway.store.mail_replies import Came
-from gateway.store.mailboxes import Held
-from gateway.store.outbox import Queued, Settled
-from gateway.store.searches import Found, Possible, Search
+from gateway.store.drafts import NewDraft
+from gateway.store.idempotency import RepeatableRequest
+from gateway.store.inbox import ArrivedMessage, StoredReceipt
+from gateway.store.mail_replies import NewMailReply
+from gateway.store.mailboxes import MailboxBundle
+from gateway.store.outbox import QueuedNotice, SettledTry
+from gateway.store.searches import MatchState, PossibleMatch, ReceivedSearch
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
@@ -73,184 +73,217 @@ GROWS = (
 )
 
 
-def arrived(number: int, sequence: int = 1) -> Arrived:
+def arrived(number: int, sequence: int = 1) -> ArrivedMessage:
     name = f"m{number}"
-    return Arrived(
+    return ArrivedMessage(
         "885", name, f"c{number}", None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c", NOW
     )
 
 
-def queued(number: int) -> Queued:
+def queued(number: int) -> QueuedNotice:
     name = f"m{number}"
-    return Queued(name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive")
+    return QueuedNotice(
+        name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive"
+    )
 
 
-def mailed(number: int) -> Came:
+def mailed(number: int) -> NewMailReply:
     name = f"m{number}"
-    return Came(name, NOW, What.REPLY, "b.example", True, False, False, number, Stage.WAITING, b"k", b"c")
+    return NewMailReply(name, NOW, What.REPLY, "b.example", True, False, False, number, Stage.WAITING, b"k", b"c")
 
 
-SEARCH = Search("885", "m1", "WhereaboutsEnquiry", NOW, Found.NEW, NOW)
-POSSIBLE = Possible(1, 90, ("upn",), b"k", b"c")
+SEARCH = ReceivedSearch("885", "m1", "WhereaboutsEnquiry", NOW, MatchState.NEW, NOW)
+POSSIBLE = PossibleMatch(1, 90, ("upn",), b"k", b"c")
 WORK: dict[str, Callable[[Connection], object]] = {
-    "queue": lambda tx: outbox.add(tx, NOW, [queued(3), queued(4)]),
-    "which partners": lambda tx: outbox.partners_due(tx, NOW),
-    "claim": lambda tx: outbox.claim(tx, NOW, "885", 100),
-    "settle": lambda tx: outbox.settle(tx, NOW, [Settled("m1", State.RECEIVED, "https", "receipted")]),
-    "postpone": lambda tx: outbox.postpone(tx, "885", NOW),
-    "who owes receipts": lambda tx: outbox.partners_sent(tx),
-    "what is overdue": lambda tx: outbox.overdue(tx, NOW),
+    "queue": lambda tx: outbox.add_deliveries(tx, NOW, [queued(3), queued(4)]),
+    "which partners": lambda tx: outbox.list_partners_due(tx, NOW),
+    "claim": lambda tx: outbox.claim_deliveries(tx, NOW, "885", 100),
+    "settle": lambda tx: outbox.settle_deliveries(tx, NOW, [SettledTry("m1", State.RECEIVED, "https", "receipted")]),
+    "postpone": lambda tx: outbox.postpone_deliveries(tx, "885", NOW),
+    "who owes receipts": lambda tx: outbox.list_partners_awaited(tx),
+    "what is overdue": lambda tx: outbox.has_overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
-    "ask for a receipt": lambda tx: outbox.ask_receipt(tx, "m1", "885", NOW),
-    "for which we hold no receipt": lambda tx: statements.unreceipted(tx, "885", ["m1", "m2"]),
-    "what a receipt is for": lambda tx: outbox.awaiting(tx, "885", ["m1", "m2"]),
-    "was this row sent": lambda tx: intake.known(tx, ["d1", "d2"]),
-    "what was sent about this child": lambda tx: intake.find_of(tx, ["c1", "c2"]),
-    "is this row a draft": lambda tx: (drafts.known(tx, ["d1", "d2"]), drafts.open_of(tx, ["c1", "c2"])),
-    "one draft": lambda tx: drafts.locked(tx, "r1"),
-    "end a draft": lambda tx: drafts.end(tx, NOW, "r1", drafts.State.SENT, "olive"),
-    "the oldest drafts": lambda tx: (drafts.search(tx, drafts.State.OPEN, 50), drafts.waiting(tx)),
+    "ask for a receipt": lambda tx: outbox.request_receipt(tx, "m1", "885", NOW),
+    "for which we hold no receipt": lambda tx: statements.find_unreceipted(tx, "885", ["m1", "m2"]),
+    "what a receipt is for": lambda tx: outbox.list_awaiting_receipt(tx, "885", ["m1", "m2"]),
+    "was this row sent": lambda tx: intake.find_sent_by_digest(tx, ["d1", "d2"]),
+    "what was sent about this child": lambda tx: intake.find_sent_by_child(tx, ["c1", "c2"]),
+    "is this row a draft": lambda tx: (
+        drafts.find_drafts_by_digest(tx, ["d1", "d2"]),
+        drafts.list_open_drafts(tx, ["c1", "c2"]),
+    ),
+    "one draft": lambda tx: drafts.get_locked_draft(tx, "r1"),
+    "end a draft": lambda tx: drafts.end_draft(tx, NOW, "r1", drafts.DraftState.SENT, "olive"),
+    "the oldest drafts": lambda tx: (drafts.list_drafts(tx, drafts.DraftState.OPEN, 50), drafts.count_open_drafts(tx)),
     "mails that wait to be read": lambda tx: (
-        mail_replies.waiting(tx, 25, after=1),
-        mail_replies.count_waiting(tx),
-        mail_replies.waiting_since(tx),
+        mail_replies.list_waiting_replies(tx, 25, after=1),
+        mail_replies.count_waiting_replies(tx),
+        mail_replies.list_waiting_since(tx),
     ),
     "mails about a notice": lambda tx: (
-        mail_replies.add(tx, mailed(3)),
-        mail_replies.about(tx, ["m1", "m2"]),
-        mail_replies.count_about(tx, "m1"),
-        mail_replies.accepted(tx, "m1"),
+        mail_replies.add_mail_reply(tx, mailed(3)),
+        mail_replies.list_mail_replies_about(tx, ["m1", "m2"]),
+        mail_replies.count_mail_replies(tx, "m1"),
+        mail_replies.list_accepting_replies(tx, "m1"),
     ),
     "one mail": lambda tx: (
-        mail_replies.locked(tx, 1),
-        mail_replies.judge(tx, NOW, mail_replies.get(tx, 1), Judgement.ACCEPTED, "olive"),
-        mail_replies.page(tx, 25, before=9),
+        mail_replies.get_locked_mail_reply(tx, 1),
+        mail_replies.set_judgement(tx, NOW, mail_replies.get_mail_reply(tx, 1), Judgement.ACCEPTED, "olive"),
+        mail_replies.list_mail_replies(tx, 25, before=9),
     ),
-    "undo an acceptance": lambda tx: mail_replies.undo(tx, [1]),
-    "where some postcodes lie": lambda tx: postcodes.find_all(tx, ["B708SZ", "WR19ZZ"]),
-    "where a postcode lies": lambda tx: postcodes.find(tx, "B708SZ"),
-    "keep for others": lambda tx: mailboxes.put(tx, Held("885", "messages", "b", "333", b"sealed", NOW)),
-    "what lies in a mailbox": lambda tx: (mailboxes.oldest(tx, "885", "messages", 4), mailboxes.size(tx, "885")),
-    "advance": lambda tx: outbox.advance(tx, NOW, "m1", "885", State.ACKNOWLEDGED),
-    "next in the case": lambda tx: outbox.next_sequence(tx, "c1", "885"),
-    "one sent": lambda tx: (outbox.get(tx, "m1"), outbox.locked(tx, "m1"), outbox.tries(tx, "m1")),
-    "newest sent": lambda tx: outbox.search(tx),
+    "undo an acceptance": lambda tx: mail_replies.undo_judgements(tx, [1]),
+    "where some postcodes lie": lambda tx: postcodes.find_postcode_authorities(tx, ["B708SZ", "WR19ZZ"]),
+    "where a postcode lies": lambda tx: postcodes.find_postcode_authority(tx, "B708SZ"),
+    "keep for others": lambda tx: mailboxes.add_bundle(
+        tx, MailboxBundle("885", "messages", "b", "333", b"sealed", NOW)
+    ),
+    "what lies in a mailbox": lambda tx: (
+        mailboxes.list_oldest_bundles(tx, "885", "messages", 4),
+        mailboxes.sum_mailbox_bytes(tx, "885"),
+    ),
+    "advance": lambda tx: outbox.advance_delivery(tx, NOW, "m1", "885", State.ACKNOWLEDGED),
+    "next in the case": lambda tx: outbox.get_next_sequence(tx, "c1", "885"),
+    "one sent": lambda tx: (
+        outbox.get_delivery(tx, "m1"),
+        outbox.get_locked_notice(tx, "m1"),
+        outbox.list_tries(tx, "m1"),
+    ),
+    "newest sent": lambda tx: outbox.search_outbox(tx),
     "a page of what was sent": lambda tx: (
-        outbox.page(tx, since=NOW, before=(NOW, "m1"), limit=50),
-        outbox.page(tx, limit=50),
+        outbox.list_delivery_page(tx, since=NOW, before=(NOW, "m1"), limit=50),
+        outbox.list_delivery_page(tx, limit=50),
     ),
     "a page of what came": lambda tx: (
-        inbox.search(tx, NOW, since=NOW, beyond=(NOW, "m1"), limit=50),
-        inbox.search(tx, NOW, beyond=(NOW, "m1"), oldest_first=True, limit=50),
-        inbox.search(tx, NOW, limit=50),
+        inbox.search_inbox(tx, NOW, since=NOW, beyond=(NOW, "m1"), limit=50),
+        inbox.search_inbox(tx, NOW, beyond=(NOW, "m1"), oldest_first=True, limit=50),
+        inbox.search_inbox(tx, NOW, limit=50),
     ),
-    "what is owed": lambda tx: (outbox.owing(tx, tuple(State)), inbox.owing(tx, NOW), inbox.waiting(tx, NOW, 100)),
+    "what is owed": lambda tx: (
+        outbox.list_owed_deliveries(tx, tuple(State)),
+        inbox.list_owed_messages(tx, NOW),
+        inbox.count_tasks(tx, NOW, 100),
+    ),
     "what was done about it": lambda tx: (
-        outbox.last_tries(tx, ["m1", "m2"]),
-        reminders.about(tx, ["m1", "m2"]),
-        inbox.reminders(tx, ["m1", "m2"]),
+        outbox.list_last_tries(tx, ["m1", "m2"]),
+        reminders.list_reminders(tx, ["m1", "m2"]),
+        inbox.list_last_reminders(tx, ["m1", "m2"]),
     ),
     "the copies of a page": lambda tx: (
-        outbox.all_locked(tx, ["m1", "m2"]),
-        inbox.all_locked(tx, {("885", "m1"), ("885", "m2")}),
+        outbox.list_locked_notices(tx, ["m1", "m2"]),
+        inbox.list_locked_messages(tx, {("885", "m1"), ("885", "m2")}),
     ),
-    "forget old answers": lambda tx: idempotency.forget(tx, NOW),
+    "forget old answers": lambda tx: idempotency.delete_old_requests(tx, NOW),
     "was this request answered": lambda tx: (
-        idempotency.find(tx, "one", "k"),
-        idempotency.end(tx, Kept("one", "k", "s", "c", NOW, 202)),
+        idempotency.find_request(tx, "one", "k"),
+        idempotency.set_request_answer(tx, RepeatableRequest("one", "k", "s", "c", NOW, 202)),
     ),
-    "seen before": lambda tx: inbox.receipts_for(tx, "333", ["m1", "m2"]),
-    "keep": lambda tx: inbox.keep(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
-    "what overtook it": lambda tx: inbox.overtakers(tx, "885", ["m1", "m2"]),
-    "what it names": lambda tx: (outbox.named(tx, {"m1", "m2"}), inbox.named(tx, "885", {"m1", "m2"})),
+    "seen before": lambda tx: inbox.find_own_receipts(tx, "333", ["m1", "m2"]),
+    "keep": lambda tx: inbox.add_messages(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
+    "what overtook it": lambda tx: inbox.list_overtakers(tx, "885", ["m1", "m2"]),
+    "what it names": lambda tx: (
+        outbox.find_sent_names(tx, {"m1", "m2"}),
+        inbox.find_received_names(tx, "885", {"m1", "m2"}),
+    ),
     "whose case it is": lambda tx: (
-        outbox.opened(tx, {"c1", "c2"}),
-        outbox.cases_with(tx, "885", {"c1", "c2"}),
-        inbox.in_cases(tx, {"c1", "c2"}),
+        outbox.list_opened_cases(tx, {"c1", "c2"}),
+        outbox.find_cases_with(tx, "885", {"c1", "c2"}),
+        inbox.list_case_messages(tx, {"c1", "c2"}),
     ),
-    "a newer word": lambda tx: inbox.said_later(tx, "885", "m1", "m2", NOW, 1),
-    "a reply that does not fit": lambda tx: inbox.set_aside(tx, NOW, "885", "m1", Standing.DOES_NOT_FIT, Misfit.LATE),
-    "replies about nothing": inbox.about_nothing,
-    "mark": lambda tx: inbox.mark(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
+    "a newer word": lambda tx: inbox.has_later_word(tx, "885", "m1", "m2", NOW, 1),
+    "a reply that does not fit": lambda tx: inbox.set_misfit(tx, NOW, "885", "m1", Standing.DOES_NOT_FIT, Misfit.LATE),
+    "replies about nothing": inbox.count_replies_about_nothing,
+    "mark": lambda tx: inbox.set_state(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
     "one received": lambda tx: (
-        inbox.find_names(tx, "m1"),
-        inbox.missing_before(tx, inbox.get(tx, MessageName("885", "m1"))),
+        inbox.find_message_names(tx, "m1"),
+        inbox.is_predecessor_missing(tx, inbox.get_message(tx, MessageName("885", "m1"))),
     ),
-    "newest received": lambda tx: inbox.search(tx, NOW),
-    "receipts": lambda tx: inbox.add_receipts(tx, NOW, [Receipt("333", "m1", "m1", "accepted", "token")]),
-    "a message's receipts": lambda tx: inbox.receipts_about(tx, "m1", issuer="333"),
-    "note what is due for import": lambda tx: transfer_files.due(tx, NOW, [("885", "m1"), ("885", "m3")]),
-    "what is to be written": lambda tx: transfer_files.waiting(tx),
-    "write it": lambda tx: transfer_files.set_written(
-        tx, NOW, "885", "m1", transfer_files.next_number(tx, "885"), "885LLLL_CTF_333LLLL_001.xml", ["Surname"]
+    "newest received": lambda tx: inbox.search_inbox(tx, NOW),
+    "receipts": lambda tx: inbox.add_receipts(tx, NOW, [StoredReceipt("333", "m1", "m1", "accepted", "token")]),
+    "a message's receipts": lambda tx: inbox.list_receipts(tx, "m1", issuer="333"),
+    "note what is due for import": lambda tx: transfer_files.add_files_due(tx, NOW, [("885", "m1"), ("885", "m3")]),
+    "what is to be written": lambda tx: transfer_files.list_files_due(tx),
+    "write it": lambda tx: transfer_files.set_file_written(
+        tx, NOW, "885", "m1", transfer_files.get_next_file_number(tx, "885"), "885LLLL_CTF_333LLLL_001.xml", ["Surname"]
     ),
-    "what an answer is about": lambda tx: transfer_files.named(tx, "885LLLL_CTF_333LLLL_001.xml"),
-    "newest imports": lambda tx: transfer_files.search(tx, other_than="333"),
-    "the oldest that waits": lambda tx: transfer_files.oldest_waiting(tx),
+    "what an answer is about": lambda tx: transfer_files.find_file_by_name(tx, "885LLLL_CTF_333LLLL_001.xml"),
+    "newest imports": lambda tx: transfer_files.list_transfer_files(tx, other_than="333"),
+    "the oldest that waits": lambda tx: transfer_files.find_oldest_file_due(tx),
     "the newest checkpoint of a partner": lambda tx: (
-        partner_checkpoints.largest(tx, "885"),
-        partner_checkpoints.of_size(tx, "885", 7),
-        partner_checkpoints.alarm_of(tx, "885"),
-        partner_checkpoints.began_anew(tx, "885"),
+        partner_checkpoints.find_largest_checkpoint(tx, "885"),
+        partner_checkpoints.find_checkpoint_of_size(tx, "885", 7),
+        partner_checkpoints.find_alarm(tx, "885"),
+        partner_checkpoints.find_restart_accepted(tx, "885"),
     ),
-    "under review": lambda tx: reviews.begin(tx, NOW, ["c1", "c2"], "cme-gateway"),
-    "the review of a case": lambda tx: reviews.of_case(tx, "c1"),
-    "note a search": lambda tx: searches.note(tx, NOW, [("885", "m9", "WhereaboutsEnquiry")]),
-    "which searches are due": lambda tx: (children.current(tx), searches.due(tx, 1, 50)),
+    "under review": lambda tx: reviews.begin_reviews(tx, NOW, ["c1", "c2"], "cme-gateway"),
+    "the review of a case": lambda tx: reviews.list_review_acts(tx, "c1"),
+    "note a search": lambda tx: searches.add_searches(tx, NOW, [("885", "m9", "WhereaboutsEnquiry")]),
+    "which searches are due": lambda tx: (children.find_current_load(tx), searches.list_searches_due(tx, 1, 50)),
     "which children are near": lambda tx: (
-        children.locked(tx, 1, children.numbers(tx, 1, [-5, 7])),
-        children.counts(tx, 1, [-5, 7]),
+        children.list_locked_children(tx, 1, children.find_child_numbers(tx, 1, [-5, 7])),
+        children.count_children(tx, 1, [-5, 7]),
     ),
-    "keep what the index says": lambda tx: searches.set_found(tx, NOW, SEARCH, 1, Found.MATCHED, [POSSIBLE]),
-    "a search ends": lambda tx: searches.end(tx, NOW, "885", "m1"),
-    "the machine answered": lambda tx: searches.set_answered(tx, SEARCH),
-    "one search": lambda tx: (searches.get(tx, "885", "m1"), searches.possible(tx, "885", "m1")),
+    "keep what the index says": lambda tx: searches.set_matches(tx, NOW, SEARCH, 1, MatchState.MATCHED, [POSSIBLE]),
+    "a search ends": lambda tx: searches.end_search(tx, NOW, "885", "m1"),
+    "the machine answered": lambda tx: searches.set_machine_answered(tx, SEARCH),
+    "one search": lambda tx: (searches.find_search(tx, "885", "m1"), searches.list_matches(tx, "885", "m1")),
     "the oldest searches": lambda tx: (
-        searches.strengths(tx, searches.waiting(tx, searches.FOR_PEOPLE, 50)),
-        searches.count(tx, Found.NONE),
-        inbox.unmatched(tx),
+        searches.list_match_strengths(tx, searches.list_searches(tx, searches.FOR_PEOPLE, 50)),
+        searches.count_searches(tx, MatchState.NONE),
+        inbox.list_unmatched_searches(tx),
     ),
-    "what waits, without the unmatched": lambda tx: inbox.search(tx, NOW, unmatched=False),
-    "clear away old keys": lambda tx: children.clear_keys(tx, 1, 3),
-    "clear away old children": lambda tx: (children.left(tx, 2), children.clear_children(tx, 1, 100)),
-    "health of every partner": lambda tx: (outbox.standing(tx, tuple(State)[:4]), partner_health.every(tx)),
-    "how a batch went": lambda tx: partner_health.note_endings(tx, NOW, "885", [("https", "later", "why", None)]),
-    "dead letters": lambda tx: (outbox.given_up(tx, None, 50), outbox.given_up(tx, "885", 50)),
-    "try one again": lambda tx: outbox.release_one(tx, NOW, "m1"),
+    "what waits, without the unmatched": lambda tx: inbox.search_inbox(tx, NOW, unmatched=False),
+    "clear away old keys": lambda tx: children.delete_child_keys(tx, 1, 3),
+    "clear away old children": lambda tx: (children.list_old_loads(tx, 2), children.delete_children(tx, 1, 100)),
+    "health of every partner": lambda tx: (
+        outbox.count_by_state(tx, tuple(State)[:4]),
+        partner_health.list_route_reach(tx),
+    ),
+    "how a batch went": lambda tx: partner_health.note_route_endings(tx, NOW, "885", [("https", "later", "why", None)]),
+    "dead letters": lambda tx: (outbox.list_dead_letters(tx, None, 50), outbox.list_dead_letters(tx, "885", 50)),
+    "try one again": lambda tx: outbox.release_delivery(tx, NOW, "m1"),
     "health of the rest": lambda tx: (
-        mailboxes.fill(tx, ["885", "330"]),
-        audit_log.covered(tx),
-        partner_checkpoints.alarms(tx),
-        transfer_files.count(tx, transfer_files.Stage.WAITING),
-        heartbeats.every(tx),
+        mailboxes.list_mailbox_fill(tx, ["885", "330"]),
+        audit_log.find_checkpoint_size(tx),
+        partner_checkpoints.list_alarms(tx),
+        transfer_files.count_files(tx, transfer_files.TransferStage.WAITING),
+        heartbeats.list_heartbeats(tx),
     ),
-    "make findable": lambda tx: blind_index.put(tx, [Marked("came", "885", "m9", (-5, 7))]),
-    "which old ones are to be made findable": lambda tx: blind_index.old(tx, 100),
-    "make an old one findable": lambda tx: blind_index.put_old(tx, [(Lying(-1, "sent", "885", "m8"), (-5, 7))]),
-    "old ones are settled": lambda tx: blind_index.settle_old(tx, [-1, -2]),
-    "find by one mark": lambda tx: blind_index.find(tx, [[-5]], limit=50),
-    "find by several, the next page": lambda tx: blind_index.find(tx, [[-5, 8], [7], [6, 9]], limit=50, before=100),
-    "how what was found stands": lambda tx: (outbox.several(tx, ["m1", "m2"]), inbox.several(tx, NOW, ["m1", "m2"])),
-    "forget what is destroyed": lambda tx: blind_index.forget(tx, ["m1", "m2"]),
-    "audit": lambda tx: audit_log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]),
-    "what was done to it": lambda tx: audit_log.search(tx, about="m1"),
-    "the newest of the log": lambda tx: audit_search.newest(tx, Sought(), 900, 51),
-    "the log by kind": lambda tx: audit_search.newest(tx, Sought(acts=("notice.read", "match.read")), 900, 51),
+    "make findable": lambda tx: blind_index.index_messages(tx, [IndexedMessage("came", "885", "m9", (-5, 7))]),
+    "which old ones are to be made findable": lambda tx: blind_index.list_unindexed(tx, 100),
+    "make an old one findable": lambda tx: blind_index.index_old_messages(
+        tx, [(IndexHit(-1, "sent", "885", "m8"), (-5, 7))]
+    ),
+    "old ones are settled": lambda tx: blind_index.delete_unindexed(tx, [-1, -2]),
+    "find by one mark": lambda tx: blind_index.find_marked(tx, [[-5]], limit=50),
+    "find by several, the next page": lambda tx: blind_index.find_marked(
+        tx, [[-5, 8], [7], [6, 9]], limit=50, before=100
+    ),
+    "how what was found stands": lambda tx: (
+        outbox.list_deliveries_by_id(tx, ["m1", "m2"]),
+        inbox.list_messages_by_id(tx, NOW, ["m1", "m2"]),
+    ),
+    "forget what is destroyed": lambda tx: blind_index.delete_from_index(tx, ["m1", "m2"]),
+    "audit": lambda tx: audit_log.append_entries(tx, NOW, [AuditEntry("notice.queued", "olive", "m1")]),
+    "what was done to it": lambda tx: audit_log.list_newest_entries(tx, about="m1"),
+    "the newest of the log": lambda tx: audit_search.search_entries(tx, AuditQuery(), 900, 51),
+    "the log by kind": lambda tx: audit_search.search_entries(
+        tx, AuditQuery(acts=("notice.read", "match.read")), 900, 51
+    ),
     "the log by person": lambda tx: (
-        audit_search.newest(tx, Sought(actor="olive"), 900, 51),
+        audit_search.search_entries(tx, AuditQuery(actor="olive"), 900, 51),
         audit_search.has_actor(tx, "olive"),
     ),
-    "the log by partner": lambda tx: audit_search.newest(tx, Sought(partner="885"), 900, 51),
-    "the log by time": lambda tx: audit_search.newest(tx, Sought(since=NOW, until=NOW), None, 51),
-    "the log by person and time": lambda tx: audit_search.newest(
-        tx, Sought(actor="olive", since=NOW, until=NOW), 900, 51
+    "the log by partner": lambda tx: audit_search.search_entries(tx, AuditQuery(partner="885"), 900, 51),
+    "the log by time": lambda tx: audit_search.search_entries(tx, AuditQuery(since=NOW, until=NOW), None, 51),
+    "the log by person and time": lambda tx: audit_search.search_entries(
+        tx, AuditQuery(actor="olive", since=NOW, until=NOW), 900, 51
     ),
-    "the log by person and kind": lambda tx: audit_search.newest(
-        tx, Sought(actor="olive", acts=("notice.read",)), 900, 51
+    "the log by person and kind": lambda tx: audit_search.search_entries(
+        tx, AuditQuery(actor="olive", acts=("notice.read",)), 900, 51
     ),
-    "one entry": lambda tx: (audit_search.one(tx, 0), audit_search.checkpoint_over(tx, 0)),
-    "when partners were in touch": lambda tx: audit_search.last_with(tx, ("message.kept", "receipt.verified")),
-    "an id by its end": lambda tx: audit_search.ids_ending(tx, "0123456789ab"),
+    "one entry": lambda tx: (audit_search.get_entry(tx, 0), audit_search.find_checkpoint_over(tx, 0)),
+    "when partners were in touch": lambda tx: audit_search.list_last_acts(tx, ("message.kept", "receipt.verified")),
+    "an id by its end": lambda tx: audit_search.list_ids_ending(tx, "0123456789ab"),
 }
 
 
@@ -258,15 +291,17 @@ WORK: dict[str, Callable[[Connection], object]] = {
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'store.db'}")
     store.migrate(create=True)
-    store.run(lambda tx: inbox.keep(tx, NOW, [arrived(1), arrived(2)]))
-    store.run(lambda tx: outbox.add(tx, NOW, [queued(1), queued(2)]))
-    store.run(lambda tx: drafts.put(tx, NOW, [Made("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
-    store.run(lambda tx: searches.note(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
+    store.run(lambda tx: inbox.add_messages(tx, NOW, [arrived(1), arrived(2)]))
+    store.run(lambda tx: outbox.add_deliveries(tx, NOW, [queued(1), queued(2)]))
+    store.run(lambda tx: drafts.add_drafts(tx, NOW, [NewDraft("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
+    store.run(lambda tx: searches.add_searches(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     store.run(
-        lambda tx: blind_index.put(tx, [Marked("came", "885", "m1", (-5, 7)), Marked("sent", "885", "m2", (-5, 6))])
+        lambda tx: blind_index.index_messages(
+            tx, [IndexedMessage("came", "885", "m1", (-5, 7)), IndexedMessage("sent", "885", "m2", (-5, 6))]
+        )
     )
-    store.run(lambda tx: audit_log.append(tx, NOW, [Entry("notice.queued", "olive", "m1")]))
-    store.run(lambda tx: mail_replies.add(tx, mailed(1)))
+    store.run(lambda tx: audit_log.append_entries(tx, NOW, [AuditEntry("notice.queued", "olive", "m1")]))
+    store.run(lambda tx: mail_replies.add_mail_reply(tx, mailed(1)))
     return store
 
 
