@@ -15,7 +15,7 @@ FONT = "font-family='DejaVu Sans, Verdana, Arial, sans-serif' font-size='13'"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of two parts: so many in time, so many late."""
+    """One bar of two parts: so many in time, so many overdue."""
 
     label: str
     in_time: int
@@ -67,7 +67,7 @@ def _bar(bar: Bar, top: int, unit: float) -> Iterator[str]:
         yield f"<rect x='{LEFT}' y='{y}' width='{long}' height='{BAR}' fill='{BLUE}'/>"
     if bar.late:
         yield from _hatched(LEFT + long, y, late, BAR)
-    said = f"{bar.in_time + bar.late}" + (f", {bar.late} late" if bar.late else "")
+    said = f"{bar.in_time + bar.late}" + (f", {bar.late} overdue" if bar.late else "")
     yield _text(LEFT + long + late + 8, y + 15, said)
 
 

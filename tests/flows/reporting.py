@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from gateway import home_folder
 from gateway.context import Authority
 from gateway.core.delivery import State
@@ -43,7 +45,7 @@ def transfer(moment: datetime, **changes: object) -> Message:
     """The published sample, with these values of its body."""
     message = notice(now=moment)
     assert isinstance(message.body, TransferNotice)
-    return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
+    return replace(message, body=replace(message.body, **changes))
 
 
 async def exchange(here: Authority, there: Authority, message: Message, confirmed: Sequence[str] = ()) -> str:
@@ -54,9 +56,9 @@ async def exchange(here: Authority, there: Authority, message: Message, confirme
     [given] = there.store.look(lambda tx: inbox.list_receipts(tx, ready.message_id, issuer=there.code))
     kept = inbox.StoredReceipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
 
-    def settled(tx: object) -> None:
-        outbox.settle_deliveries(tx, here.now(), [SettledTry(ready.message_id, State.RECEIVED, "https", "receipted")])  # type: ignore[arg-type]
-        inbox.add_receipts(tx, here.now(), [kept])  # type: ignore[arg-type]
+    def settled(tx: Connection) -> None:
+        outbox.settle_deliveries(tx, here.now(), [SettledTry(ready.message_id, State.RECEIVED, "https", "receipted")])
+        inbox.add_receipts(tx, here.now(), [kept])
 
     here.store.run(settled)
     return ready.message_id
