@@ -143,7 +143,7 @@ async def one_store(here: Authority, there: Authority, messages: int, title: str
     """Fill it, let a case system in, and ask."""
     began = time.perf_counter()
     newest = fill(here, messages)
-    await audit.checkpoint(here)
+    await audit.sign_checkpoint(here)
     sent = [notice("885", "333") for _ in range(ASKED)]
     for one in sent:
         await receive_parcels(here, [sealed.sealed for sealed in prepare_messages(there, [one], "bench")], "885")

@@ -29,8 +29,8 @@ from sqlalchemy import func, select
 from benchmarks.limit import CORES, DURABLE_WRITES, Limit, measure_together, median_us, messages_per_second
 from gateway import app, home_folder
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.search_terms import terms
+from gateway.core.delivery import DeliveryState
+from gateway.core.search_terms import list_terms
 from gateway.exchange.deliver import BATCH
 from gateway.exchange.send import send_notices
 from gateway.store import outbox, tables
@@ -77,7 +77,7 @@ def stages(here: Authority, there: Authority, text: bytes, sealed: bytes, names:
         "read XML and check it": median_us(lambda: xml.read(text)),
         "rules, both sides": 2 * median_us(lambda: rules.check(message, today=today)),
         "lock our copy, both sides": 2 * median_us(lambda: at_rest.lock(text, about=names.message_id, ring=here.ring)),
-        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(terms(message), here.ring)),
+        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(list_terms(message), here.ring)),
         "sign receipt": median_us(sign_receipt),
         "verify receipt": median_us(verify_receipt),
     }
@@ -95,7 +95,7 @@ async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
         await send_notices(here, ready[at : at + BATCH], by="bench")
     await _fewer_than(here, 1)
     seconds = time.perf_counter() - began
-    done = here.store.look(lambda tx: outbox.search_outbox(tx, states=[State.RECEIVED], limit=messages))
+    done = here.store.look(lambda tx: outbox.search_outbox(tx, states=[DeliveryState.RECEIVED], limit=messages))
     assert len(done) == messages, "not every message was received"
     return seconds, sorted((one.state_at - one.queued_at).total_seconds() for one in done)
 
@@ -115,7 +115,7 @@ def _about_child(number: int) -> Message:
 
 
 async def _fewer_than(here: Authority, messages: int) -> None:
-    under_way = select(func.count()).where(tables.outbox.c.state == State.QUEUED)
+    under_way = select(func.count()).where(tables.outbox.c.state == DeliveryState.QUEUED)
     while (await here.store.read(lambda tx: tx.scalar(under_way)) or 0) >= messages:
         await asyncio.sleep(0.02)
 
@@ -146,11 +146,13 @@ async def main(messages: int) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         for code, called in (("333", "Sandwell"), ("885", "Worcestershire")):
-            home_folder.create(folder / code, code=code, name=called, port=free_port(), telephone="01632 960101")
+            home_folder.create_gateway(
+                folder / code, code=code, name=called, port=free_port(), telephone="01632 960101"
+            )
         for code in ("333", "885"):
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write("\n[limits]\nmessages_per_minute = 1000000\n")
-        here, there = (home_folder.open_authority(folder / code) for code in ("333", "885"))
+        here, there = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
         introduce(here, there)
         message = notice()
         text, head = xml.write(message), message.header
@@ -161,7 +163,7 @@ async def main(messages: int) -> None:
         command = [sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(folder / "885")]
         partner = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         await asyncio.sleep(3)
-        async with app.running(here):
+        async with app.run_gateway(here):
             bare = [measure_together(text, len(sealed), BATCH, folder)]
             rounds: list[tuple[float, list[float]]] = []
             for _ in range(ROUNDS):  # between two measures of the limit each: machines are noisy

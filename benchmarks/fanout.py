@@ -27,7 +27,7 @@ from sqlalchemy import func, select, text
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import amend, enquire
 from gateway.store import tables
 from schemas import codes
@@ -38,21 +38,21 @@ from tests.conftest import free_port
 ROUNDS = 5
 OURS = "333"
 READY = "ready"
-UNDER_WAY = select(func.count()).where(tables.outbox.c.state.in_((State.QUEUED, State.SENT)))
+UNDER_WAY = select(func.count()).where(tables.outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
 
 
 def make(folder: Path, authorities: Sequence[str]) -> None:
     """A gateway for each."""
     for code in authorities:
         home = folder / code
-        home_folder.create(home, code=code, name=code, port=free_port(), telephone="01632 960101")
+        home_folder.create_gateway(home, code=code, name=code, port=free_port(), telephone="01632 960101")
 
 
 def introduce(folder: Path, authorities: Sequence[str]) -> None:
     """Sandwell and each of the others confirm each other's cards."""
-    ours = home_folder.open_authority(folder / OURS)
+    ours = home_folder.open_gateway(folder / OURS)
     for code in authorities:
-        there = home_folder.open_authority(folder / code)
+        there = home_folder.open_gateway(folder / code)
         for here, card in ((ours, folder / code), (there, folder / OURS)):
             add(here, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
         there.store.close()
@@ -63,7 +63,7 @@ async def host(folder: Path, authorities: Sequence[str]) -> None:
     """Run all of them until our standard input ends."""
     async with AsyncExitStack() as stack:
         for code in authorities:
-            await stack.enter_async_context(app.running(home_folder.open_authority(folder / code)))
+            await stack.enter_async_context(app.run_gateway(home_folder.open_gateway(folder / code)))
         print(READY, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
@@ -88,14 +88,16 @@ async def round_of(here: Authority, authorities: Sequence[str]) -> tuple[float, 
     told_queued = time.perf_counter() - began
     await until_receipted(here)
     assert len(told) == len(authorities)
-    states = select(func.count()).where(tables.outbox.c.message_id.in_(told), tables.outbox.c.state == State.RECEIVED)
+    states = select(func.count()).where(
+        tables.outbox.c.message_id.in_(told), tables.outbox.c.state == DeliveryState.RECEIVED
+    )
     assert here.store.look(lambda tx: tx.scalar(states)) == len(told)
     return queued, receipted, told_queued, time.perf_counter() - began
 
 
 async def bare_connections(folder: Path, authorities: Sequence[str]) -> float:
     """Seconds for a new connection and one request to each, all at once."""
-    addresses = [home_folder.open_authority(folder / code) for code in authorities]
+    addresses = [home_folder.open_gateway(folder / code) for code in authorities]
     urls = [f"https://127.0.0.1:{here.config.listen.port}/healthz" for here in addresses]
     for here in addresses:
         here.store.close()
@@ -134,9 +136,9 @@ async def main(count: int) -> None:
         )
         assert others.stdout is not None
         assert (await others.stdout.readline()).decode().strip() == READY
-        here = home_folder.open_authority(folder / OURS)
+        here = home_folder.open_gateway(folder / OURS)
         connections = [await bare_connections(folder, authorities)]
-        async with app.running(here):
+        async with app.run_gateway(here):
             rounds = [await round_of(here, authorities) for _ in range(ROUNDS)]
         connections.append(await bare_connections(folder, authorities))
         commits = bare_commits(here, 2 * len(authorities))

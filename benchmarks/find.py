@@ -29,8 +29,8 @@ from gateway import home_folder
 from gateway.authorities.partners import add
 from gateway.casework import find
 from gateway.context import Authority
-from gateway.core.matching import Described
-from gateway.core.search_terms import Term, terms
+from gateway.core.matching import ComparedChild
+from gateway.core.search_terms import Term, list_terms
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import blind_index, tables
 from gateway.store.blind_index import IndexedMessage
@@ -49,7 +49,7 @@ FIRST = datetime(2024, 9, 1, tzinfo=UTC)
 OUT = Console(highlight=False, width=100)
 
 
-def people(size: int) -> list[Described]:
+def people(size: int) -> list[ComparedChild]:
     """As many children, of whom so many bear the commonest name."""
     chance = Random(1)  # noqa: S311 - the same each time
     common = COMMON_IN_A_HUNDRED / 100
@@ -57,13 +57,16 @@ def people(size: int) -> list[Described]:
     return [replace(one, surname=COMMON) if chance.random() < common else one for one in town]
 
 
-def fill(here: Authority, children: list[Described], messages: int) -> None:
+def fill(here: Authority, children: list[ComparedChild], messages: int) -> None:
     """So many messages, every second one about one of these children."""
     chance, frame, reply = Random(3), notice(), notice(name="outcome")  # noqa: S311
     for begin in range(0, messages, STEP):
         numbers = range(begin, min(begin + STEP, messages))
         some = [_anew(reply, n, chance) if n % 2 else _about(frame, children[n // 2], n, chance) for n in numbers]
-        its = [IndexedMessage("came", "885", one.header.message_id, blind.marks(terms(one), here.ring)) for one in some]
+        its = [
+            IndexedMessage("came", "885", one.header.message_id, blind.marks(list_terms(one), here.ring))
+            for one in some
+        ]
         here.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
 
 
@@ -73,7 +76,7 @@ def _anew(frame: Message, number: int, chance: Random) -> Message:
     return Message(replace(frame.header, message_id=message_id, conversation_id=case, created_at=at), frame.body)
 
 
-def _about(frame: Message, child: Described, number: int, chance: Random) -> Message:
+def _about(frame: Message, child: ComparedChild, number: int, chance: Random) -> Message:
     said = Child(
         upn=child.upns[0] if child.upns else None,
         surname=child.surname,
@@ -110,7 +113,7 @@ def _put(tx: Connection, some: list[Message], its: list[IndexedMessage]) -> None
     blind_index.index_messages(tx, its)
 
 
-def searches(children: list[Described]) -> dict[str, Callable[[Random], str]]:
+def searches(children: list[ComparedChild]) -> dict[str, Callable[[Random], str]]:
     """What is typed, by kind."""
     known = [one for one in children if one.upns]
 
@@ -145,7 +148,7 @@ def ask(here: Authority, typed: list[str], *, alike: bool = False) -> tuple[floa
     return median(took), sorted(took)[len(took) * 95 // 100], found / len(typed)
 
 
-def measure(here: Authority, children: list[Described], title: str) -> Table:
+def measure(here: Authority, children: list[ComparedChild], title: str) -> Table:
     """Every kind of search."""
     table = Table(title, "p50, ms", "p95, ms", "hits on a page", box=None, pad_edge=False)
     for kind, typed in searches(children).items():
@@ -160,8 +163,8 @@ def measure(here: Authority, children: list[Described], title: str) -> Table:
 def cost(here: Authority) -> Iterator[str]:
     """What the index adds to one notice."""
     message, count = notice(), 100
-    its: set[Term] = terms(message)
-    yield f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(terms(message), here.ring)):.0f} microseconds"
+    its: set[Term] = list_terms(message)
+    yield f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), here.ring)):.0f} microseconds"
     with_them: list[float] = []
     without: list[float] = []
     for _ in range(20):

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from gateway.context import Authority
 from gateway.core import blocking, matching
-from gateway.core.matching import Described
+from gateway.core.matching import ComparedChild
 from gateway.one import headings
 from gateway.searches import children_index
 from gateway.store import children as kept
@@ -50,16 +50,16 @@ def extract(town: Town) -> io.BytesIO:
     return io.BytesIO(text.getvalue().encode())
 
 
-def ask(here: Authority, counts: IndexLoad, sought: Described) -> Near:
+def ask(here: Authority, counts: IndexLoad, sought: ComparedChild) -> Near:
     """All who are near, as the flow finds them."""
 
     def look(tx: Connection) -> Near:
-        ours = children_index.near(tx, here, counts.load, blocking.asked(sought))
-        alike = children_index.namesakes(tx, here, counts.load, [one.described for one in ours])
+        ours = children_index.list_near_children(tx, here, counts.load, blocking.search_keys(sought))
+        alike = children_index.count_namesakes(tx, here, counts.load, [one.described for one in ours])
         found = [
             (
-                matching.match(
-                    sought, one.described, namesakes=alike[blocking.namesakes(one.described)], of=counts.children
+                matching.match_child(
+                    sought, one.described, namesakes=alike[blocking.namesake_key(one.described)], of=counts.children
                 ),
                 int(one.said["nc_year"]),
             )
@@ -72,7 +72,7 @@ def ask(here: Authority, counts: IndexLoad, sought: Described) -> Near:
 
 def shown(near: Near, threshold: float = matching.MATCH) -> list[int]:
     """Whom an officer sees, were this the threshold."""
-    sure = matching.least(near[0][0]) if near else matching.MATCH
+    sure = matching.get_least_strength(near[0][0]) if near else matching.MATCH
     least = threshold if sure == matching.MATCH else max(sure, threshold)
     return [number for strength, number in near if strength >= least]
 
@@ -115,7 +115,7 @@ def main(size: int, seed: int) -> None:
         here = make(Path(name) / "333", "333", "Sandwell")
         text = extract(town)
         began = time.perf_counter()
-        loaded = children_index.load(here, text, "bench", accepted=[headings.CODE])
+        loaded = children_index.load_extract(here, text, "bench", accepted=[headings.CODE])
         seconds = time.perf_counter() - began
         counts = here.store.look(kept.find_current_load)
         assert counts is not None

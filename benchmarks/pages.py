@@ -28,13 +28,13 @@ from rich.table import Table
 from sqlalchemy import Connection, insert
 
 from gateway import home_folder
-from gateway.app import COLLECT_AFTER, collect_less
+from gateway.app import COLLECT_AFTER, reduce_garbage_collection
 from gateway.auditing import audit
 from gateway.authorities.partners import add
 from gateway.console.application import ROOMS, application
 from gateway.console.endpoints import Door
 from gateway.context import Authority
-from gateway.core.permissions import Reach, Role, reach
+from gateway.core.permissions import Reach, Role, get_reach
 from gateway.store import audit_log, tables
 from gateway.store.audit_log import AuditEntry
 from keys import at_rest
@@ -138,7 +138,7 @@ def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
     """Every page, as whom, and its address."""
     parts = {"case": case, "notice": message_id, "name": sign_in_name(Role.OUTREACH), "number": "5", "code": "885"}
     for door in (door for room in ROOMS for door in room if door.method == "GET"):
-        role = next((one for one in Role if door.act and reach([one], door.act) is Reach.ALL), None)
+        role = next((one for one in Role if door.act and get_reach([one], door.act) is Reach.ALL), None)
         if role is None:
             continue
         try:
@@ -154,7 +154,7 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
     client = TestClient(TestServer(application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True))
     await client.start_server()
     gc.set_threshold(*COLLECT_AFTER)  # as `serve` does
-    collect_less()
+    reduce_garbage_collection()
     took: list[tuple[float, float, int, str]] = []
     try:
         for door, role, _ in pages("", ""):
@@ -195,7 +195,7 @@ async def main(messages: int) -> None:
             here.refresh_trust()
             began = time.perf_counter()
             newest = fill(here, messages)
-            await audit.checkpoint(here)
+            await audit.sign_checkpoint(here)
             if store_url:
                 with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time

@@ -31,7 +31,7 @@ from adapters.client import Client
 from adapters.imap import Inbox
 from adapters.route import Address
 from gateway import app
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import collect
 from gateway.exchange.deliver import BATCH
 from gateway.exchange.send import prepare_messages, send_notices
@@ -41,7 +41,7 @@ from tests.contract.test_hostile_servers import server
 from tests.contract.worlds import WORLDS, World
 
 PEERS = {"email": ["885"], "https": ["885"], "mailbox": ["330", "885"], "sftp": ["885"]}
-ON_THE_WAY = select(func.count()).where(tables.outbox.c.state.in_((State.QUEUED, State.SENT)))
+ON_THE_WAY = select(func.count()).where(tables.outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
 NOW = datetime.now(UTC)
 RECEIPTS = b"\n".join([b"r" * 700] * BATCH)
 
@@ -69,7 +69,7 @@ async def whole(world: World, folder: Path, messages: int) -> float:
     sandwell = world.sandwell
     sandwell.carriers = {world.kind: sandwell.carriers[world.kind]}
     here = world.serving() if world.kind in ("email", "sftp") else nullcontext()
-    async with here, processes(folder, PEERS[world.kind]), app.running(sandwell):
+    async with here, processes(folder, PEERS[world.kind]), app.run_gateway(sandwell):
         ready = [notice() for _ in range(messages)]
         began = time.perf_counter()
         for at in range(0, messages, BATCH):

@@ -5,7 +5,7 @@ import sys
 
 
 def main() -> None:
-    """The entry point. The rest is loaded inside, because Ctrl-C may come while it is."""
+    """Run the command. The rest is loaded inside, because Ctrl-C may come while it is."""
     try:
         gc.disable()  # of what is loaded nothing is garbage, and looking for it takes a tenth of the start
         from gateway.cli import main as command

@@ -31,7 +31,7 @@ from gateway.exchange import mailbox, statements
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
 from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
-from gateway.logs import failed, serving
+from gateway.logs import log_failure, log_serving
 from gateway.one import import_results, imports, leavers_folder
 from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
@@ -57,13 +57,13 @@ PR_SET_DUMPABLE = 4  # prctl(2)
 STOP_SECONDS = 20  # for requests under way when told to stop
 
 
-def collect_less() -> None:
+def reduce_garbage_collection() -> None:
     """Let Python's collector pass over what is loaded by now: a look at all of it stops every request. Once for each process."""
     gc.collect()
     gc.freeze()
 
 
-def leave_no_memory() -> None:
+def disable_core_dumps() -> None:
     """Let no part of memory, in which keys lie, be written to a disk: no core dump, whoever asks for one."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # a pipe to which the system hands cores does not ask for the limit (core(5))
@@ -71,16 +71,16 @@ def leave_no_memory() -> None:
 
 
 @asynccontextmanager
-async def running(here: Authority) -> AsyncIterator[None]:
+async def run_gateway(here: Authority) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
     stop = asyncio.Event()
-    with _alone(here.config.home):
-        async with _run(here, stop):
+    with _hold_home_folder(here.config.home):
+        async with _run_loops(here, stop):
             yield
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _hold_home_folder(home: Path) -> Iterator[None]:
     """Hold the home folder for one process that serves; the lock ends with the process, however that ends. Raises NotAllowed.
 
     The folder itself is locked, so nothing is written. Where a file system knows no such locks, nothing is held.
@@ -92,7 +92,7 @@ def _alone(home: Path) -> Iterator[None]:
         os.close(folder)
         raise NotAllowed("serve.running", home=home) from None
     except OSError as why:
-        failed("locking the home folder", why)
+        log_failure("locking the home folder", why)
     try:
         yield
     finally:
@@ -100,10 +100,10 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
+async def _run_loops(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
     ports = await _open_ports(here)
     gc.set_threshold(*COLLECT_AFTER)
-    await audit.checkpoint(here, AuditEntry("gateway.started", SYSTEM))
+    await audit.sign_checkpoint(here, AuditEntry("gateway.started", SYSTEM))
     here.looked.clear()
     running_loops = [
         asyncio.create_task(loop(here, stop))
@@ -113,18 +113,18 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
             leavers_folder.watch_forever,
             imports.write_forever,
             import_results.watch_forever,
-            children_index.watch_forever,
+            children_index.watch_extracts_forever,
             match_incoming.match_forever,
-            witness.watch_forever,
+            witness.watch_logs_forever,
             statements.compare_forever,
-            send_reminders.chase_forever,
+            send_reminders.remind_forever,
             find.index_forever,
             expire_compositions.expire_forever,
             webhooks.tell_forever,
-            bursts.write_forever,
-            _checkpoints,
+            bursts.write_bursts_forever,
+            _sign_checkpoints,
             _expire_mailboxes,
-            _note_looks,
+            _note_heartbeats,
         )
     ]
     try:
@@ -133,16 +133,16 @@ async def _run(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
         stop.set()
         await asyncio.gather(*running_loops, return_exceptions=True)
         here.looked.clear()
-        await _close(ports)
+        await _close_ports(ports)
         for carrier in here.carriers.values():
             await carrier.close()
         with suppress(StoreUnavailable):  # what was counted in the last minute
-            await here.store.write(partial(bursts.write, here=here, everything=True))
-        await _checkpoint(here, AuditEntry("gateway.stopped", SYSTEM))
+            await here.store.write(partial(bursts.write_counted, here=here, everything=True))
+        await _sign_checkpoint(here, AuditEntry("gateway.stopped", SYSTEM))
 
 
-def site(here: Authority) -> web.Application:
-    """What the console's port serves: the console, and under its prefix the API."""
+def build_console_site(here: Authority) -> web.Application:
+    """Build what the console's port serves: the console, and under its prefix the API."""
     pages = console.application(here)
     pages.add_subapp(PREFIX, api.application(here))
     return pages
@@ -152,13 +152,21 @@ Place = ListenSettings | ConsoleSettings | MetricsSettings
 
 
 async def _open_ports(here: Authority) -> list[Port]:
-    """For partners; for browsers and for Prometheus, where a port is set. Raises Unusable, and then none is open."""
+    """Open the port for partners, and those for browsers and Prometheus where set. Raises Unusable; then none is."""
     config = here.config
     wanted: list[tuple[web.Application, Place, ssl.SSLContext | None, float, list[str]]] = [
-        (application(here), config.listen, _server_tls(config), EXCHANGE_SHARE, _proxies(config.listen))
+        (application(here), config.listen, _load_server_tls(config), EXCHANGE_SHARE, _list_proxies(config.listen))
     ]
     if config.console.port:
-        wanted.append((site(here), config.console, _console_tls(config), CONSOLE_SHARE, _proxies(config.console)))
+        wanted.append(
+            (
+                build_console_site(here),
+                config.console,
+                _load_console_tls(config),
+                CONSOLE_SHARE,
+                _list_proxies(config.console),
+            )
+        )
     if config.metrics.port:
         wanted.append((metrics.application(here), config.metrics, None, METRICS_SHARE, []))
     opened: list[Port] = []
@@ -168,22 +176,22 @@ async def _open_ports(here: Authority) -> list[Port]:
         try:
             await port.open(place.host, place.port, tls)
         except OSError as why:
-            await _close(opened)
-            raise _not_listening(place, why) from None
+            await _close_ports(opened)
+            raise _not_listening_error(place, why) from None
     return opened
 
 
-async def _close(ports: Iterable[Port]) -> None:
-    for one in ports:
-        await one.close()
+async def _close_ports(ports: Iterable[Port]) -> None:
+    for port in ports:
+        await port.close()
 
 
-def _proxies(ours: ListenSettings | ConsoleSettings) -> list[str]:
-    """Who speaks for many there: those that are named, or whoever connects where the header of a proxy is believed from anybody."""
+def _list_proxies(ours: ListenSettings | ConsoleSettings) -> list[str]:
+    """List who speaks for many there: those named, or anybody where a proxy's header is believed from all."""
     return ours.proxies.split() or (ANYBODY if ours.address_header else [])
 
 
-def _console_tls(config: Config) -> ssl.SSLContext | None:
+def _load_console_tls(config: Config) -> ssl.SSLContext | None:
     ours = config.console
     if not ours.tls_certificate_file:
         return None
@@ -196,7 +204,7 @@ def _console_tls(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-def _not_listening(listen: Place, why: OSError) -> Unusable:
+def _not_listening_error(listen: Place, why: OSError) -> Unusable:
     place = f"{listen.host}:{listen.port}"
     if why.errno == errno.EADDRINUSE:
         return Unusable("listen.unavailable", "in-use", place=place)
@@ -216,35 +224,35 @@ async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
         await run_every(here, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
 
 
-async def _checkpoints(here: Authority, stop: asyncio.Event) -> None:
-    work = partial(audit.checkpoint, here)
+async def _sign_checkpoints(here: Authority, stop: asyncio.Event) -> None:
+    work = partial(audit.sign_checkpoint, here)
     await run_every(here, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
 
 
-async def _note_looks(here: Authority, stop: asyncio.Event) -> None:
+async def _note_heartbeats(here: Authority, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
     while not stop.is_set():
         await is_stopped_within(stop, NOTE_EVERY)
         if looked := list(here.looked.values()):
-            await _note(here, partial(heartbeats.replace_heartbeats, looked=looked))
-    await _note(here, heartbeats.delete_heartbeats)
+            await _write_heartbeats(here, partial(heartbeats.replace_heartbeats, looked=looked))
+    await _write_heartbeats(here, heartbeats.delete_heartbeats)
 
 
-async def _note(here: Authority, work: Callable[[Connection], None]) -> None:
+async def _write_heartbeats(here: Authority, work: Callable[[Connection], None]) -> None:
     try:
         await here.store.write(work)
     except StoreUnavailable as why:  # the next time will do
-        failed("noting the loops", why)
+        log_failure("noting the loops", why)
 
 
-async def _checkpoint(here: Authority, *entries: AuditEntry) -> None:
+async def _sign_checkpoint(here: Authority, *entries: AuditEntry) -> None:
     try:
-        await audit.checkpoint(here, *entries)
+        await audit.sign_checkpoint(here, *entries)
     except StoreUnavailable as why:
-        failed("checkpoint", why)
+        log_failure("checkpoint", why)
 
 
-def _server_tls(config: Config) -> ssl.SSLContext:
+def _load_server_tls(config: Config) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
@@ -254,13 +262,13 @@ def _server_tls(config: Config) -> ssl.SSLContext:
     return context
 
 
-async def serve(here: Authority, *, until: asyncio.Event | None = None) -> None:
+async def serve_until_stopped(here: Authority, *, until: asyncio.Event | None = None) -> None:
     """Run until SIGTERM, SIGINT, or `until`."""
     stop = until or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    leave_no_memory()
-    async with running(here):
-        collect_less()
-        serving(here.code, here.config.listen.port)
+    disable_core_dumps()
+    async with run_gateway(here):
+        reduce_garbage_collection()
+        log_serving(here.code, here.config.listen.port)
         await stop.wait()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from gateway.context import Authority
-from gateway.logs import failed
+from gateway.logs import log_failure
 
 # A loop is late when it has not looked for three of its turns, and never sooner than this.
 LATE_AT_LEAST = timedelta(minutes=5)
@@ -34,14 +34,14 @@ async def run_every(
     `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is cancelled.
     """
     late = late_after or max(LATE_AT_LEAST, TURNS_UNTIL_LATE * timedelta(seconds=seconds))
-    loop = asyncio.create_task(_run(here, stop, name, work, seconds, late, waits_first))
+    loop = asyncio.create_task(_run_turns(here, stop, name, work, seconds, late, waits_first))
     if breaks_off:
         await stop.wait()
         loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
 
 
-async def _run(
+async def _run_turns(
     here: Authority,
     stop: asyncio.Event,
     name: str,
@@ -59,14 +59,14 @@ async def _run(
             logged = ""
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             if logged != repr(why):
-                failed(name, why)
+                log_failure(name, why)
             logged = repr(why)
         if not waits_first and await is_stopped_within(stop, seconds):
             return
 
 
 async def is_stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait for so long, or until told to stop. Was it told to stop?"""
+    """Wait for so long, or until told to stop; return whether it was told to stop."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
     return stop.is_set()

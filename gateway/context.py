@@ -26,7 +26,7 @@ SYSTEM = "cme-gateway"  # who acts when no person does
 
 
 def wall_clock() -> datetime:
-    """The time now, in UTC."""
+    """Return the time now, in UTC."""
     return datetime.now(UTC)
 
 
@@ -65,28 +65,31 @@ class Authority:
 
     @property
     def code(self) -> str:
-        """Our DfE code."""
+        """Return our DfE code."""
         return self.ring.authority
 
     def officer(self, name: str) -> Officer:
-        """Whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
+        """Return whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
         ours = self.config.authority
         if not ours.telephone:
             raise ConfigProblem("config.telephone")
         return Officer(name=self.called(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
 
     def called(self, name: str) -> str:
-        """How a person is called who signs in under this name; the name itself where nobody does."""
-        found = self.store.look(lambda tx: people.find_person(tx, name))
-        return found.called if found else name
+        """Return how a person is called who signs in under this name; the name itself where nobody does."""
+        person = self.store.look(lambda tx: people.find_person(tx, name))
+        return person.called if person else name
 
     def card_has_our_keys(self) -> bool:
-        """Does our card tell partners the keys that we sign and are sealed to with now?"""
+        """Tell whether our card tells partners the keys that we sign and are sealed to with now."""
         return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
 
     def refresh_trust(self) -> None:
         """Read the partners' cards again if one has changed, and whom we write to; another process may have added one."""
-        self.correspondents = {one.authority: one for one in self.store.look(correspondents.list_correspondents)}
+        self.correspondents = {
+            correspondent.authority: correspondent
+            for correspondent in self.store.look(correspondents.list_correspondents)
+        }
         serials = self.store.look(partners.list_card_serials)
         if serials == self._serials:
             return
@@ -99,20 +102,20 @@ class Authority:
         self.looked[loop] = Heartbeat(loop, now, now + again_within)
 
     def letters_go_to(self, authority: str) -> Correspondent | None:
-        """Whom we write to there; None where they have a gateway, or we know neither."""
+        """Return whom we write to there; None where they have a gateway, or we know neither."""
         return None if self.trust.knows(authority) else self.correspondents.get(authority)
 
     def whom_to_ring(self, authority: str) -> str:
-        """Who there, and the number; empty where we know none."""
+        """Return who there is to be rung, and the number; empty where we know none."""
         if to := self.letters_go_to(authority):
             return to.telephone
         if not self.trust.knows(authority):
             return ""
         contacts = self.trust.card(authority).contacts
-        return next((f"{one.name}, {one.telephone}" for one in contacts if one.telephone), "")
+        return next((f"{contact.name}, {contact.telephone}" for contact in contacts if contact.telephone), "")
 
     def address(self, authority: str, route: Route) -> Address:
-        """Where a route leads, with what its card pins, and how we sign in there."""
+        """Return where a route leads, with what its card pins, and how we sign in there."""
         return Address(
             self.code,
             authority,
@@ -126,28 +129,28 @@ class Authority:
 
     @property
     def _is_here(self) -> bool:
-        """Is our own gateway reached on this machine, as in a demo? Only then may a partner's be."""
+        """Tell whether our own gateway is reached on this machine, as in a demo. Only then may a partner's be."""
         ours = next((route.url for route in self.own_card.routes if route.kind == "https"), "")
         return is_loopback(urlsplit(ours).hostname or "")
 
     def host_of(self, mailbox: Route) -> str | None:
-        """Whose gateway holds this mailbox: its card has the same address and pins the same certificate. None where we hold none.
+        """Return whose gateway holds this mailbox, by address and certificate on its card; None where we hold none.
 
         No two cards that we take have both (`partners.examine`), and TLS proves that it is that gateway.
         """
         base = mailbox.url.partition("/mailboxes/")[0]
-        for one in (self.own_card, *map(self.trust.card, self.trust.authorities())):
-            for route in one.routes:
+        for own_or_partner_card in (self.own_card, *map(self.trust.card, self.trust.authorities())):
+            for route in own_or_partner_card.routes:
                 if (route.kind, route.url, route.certificate) == ("https", base, mailbox.certificate):
-                    return one.authority
+                    return own_or_partner_card.authority
         return None
 
     def _bearer(self, called: str | None) -> Callable[[], str]:
-        def issue() -> str:
+        def issue_bearer() -> str:
             if called is None:
                 raise NotReached(
                     "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their newest cards"
                 )
             return bearer.issue(called, ring=self.ring, now=self.now())
 
-        return issue
+        return issue_bearer

@@ -49,7 +49,7 @@ class Copy:
 
     @property
     def is_held(self) -> bool:
-        """Whether it can still be opened. It cannot once its data key was destroyed."""
+        """Tell whether it can still be opened. It cannot once its data key was destroyed."""
         return self.locked.data_key is not None
 
 

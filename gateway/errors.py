@@ -165,8 +165,8 @@ def _list_sentences(findings: Sequence[Finding]) -> str:
     return " ".join(finding.sentence for finding in findings)
 
 
-def of_disk(why: OSError) -> GatewayError | None:
-    """Return what is said where a file could not be written for want of room, or because the disk is read-only; None for all else."""
+def find_disk_error(why: OSError) -> GatewayError | None:
+    """Return the error where a file was not written for want of room, or on a read-only disk; None for all else."""
     if why.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreUnavailable("store.full")
     if why.errno == errno.EROFS:

@@ -60,7 +60,7 @@ passphrase_file = {passphrase}
 """
 
 
-def create(
+def create_gateway(
     home: Path,
     *,
     code: str,
@@ -80,18 +80,18 @@ def create(
     All of it is made aside and moved in at the end, so that an attempt that failed is in nobody's way. Raises NotAllowed
     where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be written there.
     """
-    _check_free(home)
-    settings = _settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
+    _check_no_gateway(home)
+    settings = _format_settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
     aside = home / ".init"
     parse(settings, aside)
     try:
         home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        _keep_private(home)
+        _make_private(home)
         shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
         aside.mkdir(mode=PRIVATE)
         if passphrase_file is None:
             _write_private(aside / PASSPHRASE, token_urlsafe(32).encode())
-        _make(aside, settings, host, by, now)
+        _make_parts(aside, settings, host, by, now)
         for part in PARTS:
             if (aside / part).exists():
                 (aside / part).rename(home / part)
@@ -102,21 +102,21 @@ def create(
     return load(home)
 
 
-def _keep_private(home: Path) -> None:
-    """Nobody but our user looks into the home folder, also where somebody else made it and another umask held."""
+def _make_private(home: Path) -> None:
+    """Make the home folder ours alone, also where somebody else made it and another umask held."""
     with suppress(OSError):  # it is not ours: then whoever gave it to us says who may
         if home.stat().st_mode & 0o077:
             home.chmod(PRIVATE)
 
 
-def _check_free(home: Path) -> None:
+def _check_no_gateway(home: Path) -> None:
     if (home / FILE).exists():
         raise NotAllowed("home.exists", home=home)
     if parts := [part for part in PARTS if (home / part).exists()]:
         raise NotAllowed("home.not-empty", home=home, parts=", ".join(parts), file=FILE)
 
 
-def _settings(
+def _format_settings(
     code: str,
     name: str,
     host: str,
@@ -142,52 +142,52 @@ def _settings(
     return SETTINGS.format_map({key: dumps(value, ensure_ascii=False) for key, value in values.items()})
 
 
-def _make(home: Path, settings: str, host: str, by: str, now: Callable[[], datetime]) -> None:
+def _make_parts(home: Path, settings: str, host: str, by: str, now: Callable[[], datetime]) -> None:
     (home / FILE).write_text(settings, "utf-8")
     config = parse(settings, home)
-    _new_certificate(home, host, now())
+    _write_certificate(home, host, now())
     ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.passphrase(), now=now())
     ours = _write_card(config, serial=1, now=now())
     store = Store(config.store_url)
     here = Authority(config, ring, ours, store, {}, now)
     try:
         if store.is_made() and store.look(owner.find_owner):
-            raise _in_use()
+            raise _in_use_error()
         store.migrate(create=True)
-        store.run(lambda tx: _begin(tx, here, by))
+        store.run(lambda tx: _begin_log(tx, here, by))
     finally:
         store.close()
 
 
-def _begin(tx: Connection, here: Authority, by: str) -> None:
-    """Whose the database is, and the first entry of its log; another process may have been quicker."""
+def _begin_log(tx: Connection, here: Authority, by: str) -> None:
+    """Write whose the database is, and the first entry of its log; another process may have been quicker."""
     if not owner.add_owner(tx, here.code, here.own_card.identity) or audit_log.get_tree_head(tx).size:
-        raise _in_use()
+        raise _in_use_error()
     audit_log.append_entries(tx, here.now(), [AuditEntry("gateway.made", by, here.code)])
-    audit.sign(tx, here)
+    audit.sign_log_head(tx, here)
 
 
-def _in_use() -> NotAllowed:
+def _in_use_error() -> NotAllowed:
     return NotAllowed("store.in-use")
 
 
-def _note(here: Authority, entry: AuditEntry) -> None:
+def _log_and_sign(here: Authority, entry: AuditEntry) -> None:
     """Write an entry, and sign the whole log anew with the key of now."""
 
-    def work(tx: Connection) -> None:
+    def append_and_sign(tx: Connection) -> None:
         audit_log.append_entries(tx, here.now(), [entry])
-        audit.sign(tx, here)
+        audit.sign_log_head(tx, here)
 
-    here.store.run(work)
+    here.store.run(append_and_sign)
 
 
-def _new_certificate(home: Path, host: str, now: datetime) -> None:
+def _write_certificate(home: Path, host: str, now: datetime) -> None:
     key_pem, certificate_pem = tls.self_signed(host, now=now, days=TLS_DAYS)
-    _replace({home / TLS_KEY: key_pem, home / TLS_CERTIFICATE: certificate_pem})
+    _replace_files({home / TLS_KEY: key_pem, home / TLS_CERTIFICATE: certificate_pem})
 
 
 def read_certificate(home: Path) -> bytes:
-    """The certificate of the exchange port, PEM. Raises ConfigProblem."""
+    """Read the certificate of the exchange port, PEM. Raises ConfigProblem."""
     try:
         pem = (home / TLS_CERTIFICATE).read_bytes()
         tls.ends(pem)
@@ -197,7 +197,7 @@ def read_certificate(home: Path) -> bytes:
 
 
 def unreadable_tls(why: str) -> ConfigProblem:
-    """What is said where the certificate or its key is no use; `why` is the kind of the error."""
+    """Return what is said where the certificate or its key is no use; `why` is the kind of the error."""
     return ConfigProblem("tls.unreadable", why=why, certificate=TLS_CERTIFICATE, key=TLS_KEY)
 
 
@@ -224,7 +224,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
-        routes=(Route("https", config.exchange_url, "sealed", certificate), *_left_and_fetched(config, host)),
+        routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
         contacts=(Contact("cme_officer", who.officer, who.telephone, who.email),),
         mash=None,
         schema_versions=("1",),
@@ -233,11 +233,11 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         card.check_routes(ours)
     except CardRoute:
         raise ConfigProblem("config.route") from None
-    _replace({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
+    _replace_files({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
     return ours
 
 
-def _replace(files: Mapping[Path, bytes]) -> None:
+def _replace_files(files: Mapping[Path, bytes]) -> None:
     """Write files under other names, durably, and only then put them in place: on a full disk all stay as they were."""
     fresh = {path: path.with_name(f".{path.name}") for path in files}
     try:
@@ -254,8 +254,8 @@ def _replace(files: Mapping[Path, bytes]) -> None:
         raise
 
 
-def _left_and_fetched(config: Config, host: Card | None) -> Iterator[Route]:
-    """Our routes for those whom no connection to us reaches."""
+def _list_fetched_routes(config: Config, host: Card | None) -> Iterator[Route]:
+    """Yield our routes for those whom no connection to us reaches."""
     if host is not None:
         theirs = next((route for route in host.routes if route.kind == "https"), None)
         if theirs is None:
@@ -272,16 +272,16 @@ def renew_card(home: Path, *, by: str) -> Card:
 
     Where the certificate of the exchange port is our own and ends before the new card does, there is a new one too.
     """
-    here = open_authority(home)
+    here = open_gateway(home)
     try:
         certificate = read_certificate(home)
         host = tls.own_host(certificate)
         if host and tls.ends(certificate) < here.now() + CARD_LIFE:
-            _new_certificate(home, host, here.now())
+            _write_certificate(home, host, here.now())
         mailbox = here.config.mailbox.host
         hosted_by = here.trust.card(mailbox) if mailbox else None
         ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now(), host=hosted_by)
-        _note(here, AuditEntry("card.renewed", by, here.code, detail={"serial": ours.serial}))
+        _log_and_sign(here, AuditEntry("card.renewed", by, here.code, detail={"serial": ours.serial}))
     finally:
         here.store.close()
     return ours
@@ -293,7 +293,7 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
     crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
     """
-    here = open_authority(home)
+    here = open_gateway(home)
     try:
         Ring.rotate(home / KEYS, passphrase=here.config.passphrase(), now=here.now(), revoke=revoke)
         entry = AuditEntry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
@@ -303,20 +303,20 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     return renew_card(home, by=by)
 
 
-def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Authority:
-    """The gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
+def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Authority:
+    """Open the gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
     config = load(home)
-    _keep_private(home)
-    own_card = _own_card(home)
+    _make_private(home)
+    own_card = _read_own_card(home)
     ring = Ring.unlock(home / KEYS, passphrase=config.passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
             raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)
     store = Store(config.store_url)
     try:
-        is_named = not store.is_made() or _is_named(store, own_card)
+        is_named = not store.is_made() or _is_database_ours(store, own_card)
         if not is_named:
-            _check_ours(store, own_card)
+            _check_signed_by_us(store, own_card)
         store.migrate()
         if not is_named:
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
@@ -330,31 +330,33 @@ def open_authority(home: Path, *, now: Callable[[], datetime] = wall_clock) -> A
     return here
 
 
-def _is_named(store: Store, ours: Card) -> bool:
-    """Does the database name us as whose it is? False where it names nobody with a key. Raises ConfigProblem."""
-    found = store.look(owner.find_owner)
-    if found is None:
+def _is_database_ours(store: Store, ours: Card) -> bool:
+    """Tell whether the database names us; False where it names nobody with a key. Raises ConfigProblem."""
+    owner_named = store.look(owner.find_owner)
+    if owner_named is None:
         return False
-    if found.authority != ours.authority:
-        raise _not_ours(f"it holds the records of {found.authority}, and this home folder is that of {ours.authority}")
-    if found.identity not in (None, ours.identity.hex()):
-        raise _not_ours(f"it belongs to another gateway of {ours.authority}, which has other keys")
-    return found.identity is not None
+    if owner_named.authority != ours.authority:
+        raise _not_ours_error(
+            f"it holds the records of {owner_named.authority}, and this home folder is that of {ours.authority}"
+        )
+    if owner_named.identity not in (None, ours.identity.hex()):
+        raise _not_ours_error(f"it belongs to another gateway of {ours.authority}, which has other keys")
+    return owner_named.identity is not None
 
 
-def _check_ours(store: Store, ours: Card) -> None:
-    """That a key on our card signed a checkpoint of its log: it is of before the database named a key. Raises ConfigProblem."""
+def _check_signed_by_us(store: Store, ours: Card) -> None:
+    """Check that a key on our card signed a checkpoint of its log, of before the database named a key."""
     trust = Trust({ours.authority: ours})
 
     def is_signed(tx: Connection) -> bool:
         notes = list(audit_log.list_checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
-        return not notes or any(_signed_by(note, ours.authority, trust) for note in reversed(notes))
+        return not notes or any(_is_signed_by(note, ours.authority, trust) for note in reversed(notes))
 
     if not store.look(is_signed):
-        raise _not_ours(f"no key of ours has signed anything in it, though it is a database of {ours.authority}")
+        raise _not_ours_error(f"no key of ours has signed anything in it, though it is a database of {ours.authority}")
 
 
-def _signed_by(text: str, authority: str, trust: Trust) -> bool:
+def _is_signed_by(text: str, authority: str, trust: Trust) -> bool:
     for revoked in (False, True):
         with suppress(Refusal):
             note.verify_checkpoint_with_trust(text, authority=authority, trust=trust, revoked=revoked)
@@ -362,11 +364,11 @@ def _signed_by(text: str, authority: str, trust: Trust) -> bool:
     return False
 
 
-def _not_ours(why: str) -> ConfigProblem:
+def _not_ours_error(why: str) -> ConfigProblem:
     return ConfigProblem("store.not-ours", why=why, file=FILE)
 
 
-def _own_card(home: Path) -> Card:
+def _read_own_card(home: Path) -> Card:
     try:
         return card.read((home / CARD_FILE).read_text("ascii"))
     except OSError:

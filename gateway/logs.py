@@ -21,8 +21,8 @@ _seen: dict[
 ] = {}  # kinds of such events: when a line was written, how many came since
 
 
-def configure() -> None:
-    """Once for each process."""
+def configure_logging() -> None:
+    """Configure the log, once for each process."""
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper("iso"),
@@ -33,7 +33,7 @@ def configure() -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever stderr is when something is logged
     )
     root = logging.getLogger()
-    if not any(isinstance(one, _Libraries) for one in root.handlers):
+    if not any(isinstance(handler, _Libraries) for handler in root.handlers):
         root.addHandler(_Libraries(logging.WARNING))
 
 
@@ -41,31 +41,33 @@ class _Libraries(logging.Handler):
     """What libraries log, asyncio and aiohttp among them, as lines of ours: never their words, never a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line for a kind of record each minute."""
+        """Write one line for a kind of record each minute."""
         why = record.exc_info[1] if record.exc_info else None
-        seldom(f"{record.name}: {record.levelname.lower()} at {record.filename}:{record.lineno}", why)
+        log_seldom(f"{record.name}: {record.levelname.lower()} at {record.filename}:{record.lineno}", why)
 
 
 def _only_members(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {name: value for name, value in event.items() if name in MEMBERS}
 
 
-def serving(authority: str, port: int) -> None:
-    """The gateway is up."""
+def log_serving(authority: str, port: int) -> None:
+    """Log that the gateway is up."""
     _logger.info("serving", authority=authority, port=port)
 
 
-def failed(what: str, why: BaseException, **more: str) -> None:
-    """Something did not work: its code if it has one, its kind, and where; never its own words, which may quote.
+def log_failure(what: str, why: BaseException, **more: str) -> None:
+    """Log that something did not work: its code, its kind, and where; never its own words, which may quote.
 
     `more`: a `reference` by which a person finds it.
     """
-    _logger.error(f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=_place(why), **more)
+    _logger.error(
+        f"{what} failed", code=getattr(why, "code", None), error=type(why).__name__, at=_find_place(why), **more
+    )
 
 
-def seldom(what: str, why: BaseException | None = None) -> None:
-    """Something that strangers can cause as often as they like: one line for a kind each minute, with how many there were."""
-    error, at = (type(why).__name__, _place(why)) if why else (None, None)
+def log_seldom(what: str, why: BaseException | None = None) -> None:
+    """Log what strangers can cause as often as they like: one line for a kind each minute, with how many there were."""
+    error, at = (type(why).__name__, _find_place(why)) if why else (None, None)
     kind, now = (what, str(error), str(at)), time.monotonic()
     written, since = _seen.get(kind, (-OFTEN, 0))
     if now - written < OFTEN:
@@ -75,18 +77,18 @@ def seldom(what: str, why: BaseException | None = None) -> None:
     _logger.warning(what, error=error, at=at, count=since + 1)
 
 
-def _place(why: BaseException) -> str | None:
+def _find_place(why: BaseException) -> str | None:
     place = why.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     return f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else None
 
 
-def alarmed(authority: str, kind: str) -> None:
-    """A partner's audit log is not the one that we saw: `doctor` says whom to ring."""
+def log_alarm(authority: str, kind: str) -> None:
+    """Log that a partner's audit log is not the one that we saw: `doctor` says whom to ring."""
     _logger.error(f"audit log of a partner: {kind}", authority=authority)
 
 
-def not_ours(kind: str, count: int) -> None:
-    """So many things lie at a route that are nothing of ours; what they are called is not written, for it may be a child."""
+def log_strange_things(kind: str, count: int) -> None:
+    """Log that so many things lie at a route that are nothing of ours; not their names, which may be a child's."""
     _logger.warning(f"nothing of ours lies at the route {kind}", count=count)

@@ -139,8 +139,10 @@ def introduce(one: Authority, other: Authority) -> None:
 
 def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
     """A gateway in a folder of its own."""
-    home_folder.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url)
-    return home_folder.open_authority(home)
+    home_folder.create_gateway(
+        home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url
+    )
+    return home_folder.open_gateway(home)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from gateway import home_folder
 from gateway.access import sessions
 from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
-from gateway.app import running
+from gateway.app import run_gateway
 from gateway.console.console_request import SESSION_COOKIE
 from gateway.context import Authority
 from gateway.core.permissions import Role
@@ -79,7 +79,7 @@ def house(
     home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "", store_url: str = ""
 ) -> Authority:
     """A gateway with a console, and people who may sign in."""
-    home_folder.create(
+    home_folder.create_gateway(
         home,
         code=code,
         name=name,
@@ -91,7 +91,7 @@ def house(
     if settings:
         file = home / "gateway.toml"
         file.write_text(f"{file.read_text()}\n{settings}\n")
-    here = home_folder.open_authority(home)
+    here = home_folder.open_gateway(home)
     staff(here, roles)
     return here
 
@@ -104,7 +104,7 @@ async def two_houses(
     sandwell = house(folder / "333", "333", "Sandwell", roles)
     worcestershire = house(folder / "885", "885", "Worcestershire", roles)
     introduce(sandwell, worcestershire)
-    async with running(sandwell), running(worcestershire):
+    async with run_gateway(sandwell), run_gateway(worcestershire):
         yield sandwell, worcestershire
     for here in (sandwell, worcestershire):
         here.store.close()

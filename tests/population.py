@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
-from gateway.core.matching import Described
-from gateway.core.names import normal
+from gateway.core.matching import ComparedChild
+from gateway.core.names import normalise_name
 from schemas.identifiers import CHECK_ALPHABET, upn_check_letter
 
 SURNAMES = """Smith Khan Jones Ahmed Singh Ali Williams Hussain Taylor Brown Begum Patel Kaur Davies Evans Mahmood Wilson Thomas
@@ -57,7 +57,7 @@ class Search:
     """A search that came: what it says, which error it holds, and the number of the child who is meant, if there is one."""
 
     kind: str
-    child: Described
+    child: ComparedChild
     meant: int | None
 
 
@@ -74,7 +74,7 @@ class Town:
         self._names = {names: (some := names.split(), _uneven(some)) for names in (SURNAMES, FEMALE, MALE)}
         self._parts = [part.split() for part in (ONSETS, VOWELS, ONSETS, VOWELS, ENDS)]
         self._serial = 0
-        self.children: list[Described] = []
+        self.children: list[ComparedChild] = []
         self.family: list[int] = []
         while len(self.children) < size:
             self._family(size - len(self.children))
@@ -91,16 +91,16 @@ class Town:
                 born = FIRST_DAY + timedelta((born - FIRST_DAY).days + self.by.randint(330, 1600))
                 born = born if born < FIRST_DAY + timedelta(DAYS) else self._born()
 
-    def child(self, surname: str, postcode: str, born: date) -> Described:
+    def child(self, surname: str, postcode: str, born: date) -> ComparedChild:
         """One child of this family."""
         sex = self.by.choice("FM")
         known = self.by.random() < 0.96
-        return Described(
-            surname=normal(surname),
-            forename=normal(self.forename(sex)),
+        return ComparedChild(
+            surname=normalise_name(surname),
+            forename=normalise_name(self.forename(sex)),
             other_surnames=(),
             other_forenames=(),
-            middle_names=(normal(self.forename(sex)),) if self.by.random() < 0.6 else (),
+            middle_names=(normalise_name(self.forename(sex)),) if self.by.random() < 0.6 else (),
             dob=born,
             dob_estimated=False,
             sex=sex,
@@ -149,7 +149,7 @@ class Town:
             if made is not None:
                 return Search(kind, made, number)
 
-    def _as_asked(self, child: Described) -> Described:
+    def _as_asked(self, child: ComparedChild) -> ComparedChild:
         """As another authority knows the child: mostly at another address, and with the UPN in four of five."""
         moved = self.by.random() < 0.9
         upns = child.upns if self.by.random() < 0.8 else ()
@@ -186,7 +186,7 @@ class Town:
                 return name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :]
 
 
-def _swapped(town: Town, child: Described) -> Described | None:
+def _swapped(town: Town, child: ComparedChild) -> ComparedChild | None:
     try:
         made = replace(child, dob=child.dob.replace(day=child.dob.month, month=child.dob.day))
     except ValueError:
@@ -194,7 +194,7 @@ def _swapped(town: Town, child: Described) -> Described | None:
     return made if made.dob != child.dob else None
 
 
-def _digit(town: Town, child: Described) -> Described | None:
+def _digit(town: Town, child: ComparedChild) -> ComparedChild | None:
     text = child.dob.isoformat()
     at = town.by.choice((3, 5, 6, 8, 9))
     try:
@@ -204,16 +204,16 @@ def _digit(town: Town, child: Described) -> Described | None:
     return replace(child, dob=made) if made != child.dob else None
 
 
-def _slip(town: Town, child: Described) -> Described | None:
+def _slip(town: Town, child: ComparedChild) -> ComparedChild | None:
     if town.by.random() < 0.5:
         return replace(child, surname=town.slip(child.surname)) if len(child.surname) > 3 else None
     return replace(child, forename=town.slip(child.forename)) if len(child.forename) > 3 else None
 
 
 def _other_spelling(names: dict[str, str]) -> "Kind":
-    spelled = {normal(one): normal(other) for one, other in names.items()}
+    spelled = {normalise_name(one): normalise_name(other) for one, other in names.items()}
 
-    def made(town: Town, child: Described) -> Described | None:
+    def made(town: Town, child: ComparedChild) -> ComparedChild | None:
         forename, surname = spelled.get(child.forename), spelled.get(child.surname)
         if not forename and not surname:
             return None
@@ -222,15 +222,15 @@ def _other_spelling(names: dict[str, str]) -> "Kind":
     return made
 
 
-def _part(town: Town, child: Described) -> Described | None:
+def _part(town: Town, child: ComparedChild) -> ComparedChild | None:
     first, _, last = child.surname.partition(" ")
     return replace(child, surname=town.by.choice((first, last))) if last else None
 
 
-Kind = Callable[[Town, Described], Described | None]
+Kind = Callable[[Town, ComparedChild], ComparedChild | None]
 
 
-def _no_upn(child: Described) -> Described:
+def _no_upn(child: ComparedChild) -> ComparedChild:
     return replace(child, upns=())
 
 
@@ -254,9 +254,12 @@ KINDS: dict[str, tuple[int, Kind]] = {  # each kind of error, with its share in 
     ),
     "former surname given too": (
         3,
-        lambda t, c: replace(_no_upn(c), surname=normal(t.surname()), other_surnames=(c.surname,)),
+        lambda t, c: replace(_no_upn(c), surname=normalise_name(t.surname()), other_surnames=(c.surname,)),
     ),
-    "another surname, with the UPN": (2, lambda t, c: replace(c, surname=normal(t.surname())) if c.upns else None),
+    "another surname, with the UPN": (
+        2,
+        lambda t, c: replace(c, surname=normalise_name(t.surname())) if c.upns else None,
+    ),
     "one name only": (1, lambda _, c: replace(c, surname=c.forename, forename="") if c.upns else None),
     "typing error, and a swapped date": (2, lambda t, c: (s := _slip(t, _no_upn(c))) and _swapped(t, s)),
     "typing error, and a digit": (2, lambda t, c: (s := _slip(t, _no_upn(c))) and _digit(t, s)),

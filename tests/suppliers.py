@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.app import site
+from gateway.app import build_console_site
 from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import Scope
@@ -21,7 +21,7 @@ JSON, XML, PROBLEM = "application/json", "application/xml", "application/problem
 @asynccontextmanager
 async def served(here: Authority) -> AsyncIterator[Http]:
     """The console's port of this gateway, and nothing else of it."""
-    client = TestClient(TestServer(site(here), port=here.config.console.port))
+    client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     await client.start_server()
     try:
         yield client

@@ -103,7 +103,7 @@ class World:
     def settle_all(self, names: Mapping[str, str]) -> None:
         """Many authorities at once, who all know each other."""
         for code, name in names.items():
-            home_folder.create(
+            home_folder.create_gateway(
                 self.home / code, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
             )
         tokens = {code: (self.home / code / home_folder.CARD_FILE).read_text("ascii").strip() for code in names}
@@ -120,7 +120,9 @@ class World:
     def settle(self, code: str, name: str, *, settings: str = "") -> Authority:
         """One more authority, known to all."""
         home = self.home / code
-        home_folder.create(home, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code))
+        home_folder.create_gateway(
+            home, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
+        )
         if settings:
             file = home / "gateway.toml"
             file.write_text(f"{file.read_text()}\n{settings}\n")
@@ -133,7 +135,7 @@ class World:
 
     def open(self, code: str) -> Authority:
         """Open its gateway, as a start does."""
-        here = home_folder.open_authority(self.home / code, now=self.clock(code))
+        here = home_folder.open_gateway(self.home / code, now=self.clock(code))
         here.carriers = {"https": self.wire}
         if self.trust.authorities():
             here.trust = self.trust  # one for all: it holds what each would read from its own database

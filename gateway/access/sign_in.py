@@ -85,7 +85,7 @@ def _refuse(
     """
     entry = AuditEntry("person.refused", SYSTEM, person.name if person else None, detail={"why": why})
     if person is not None and why in WRONG:
-        failed, until = lockout.after_wrong((browser or person).failed, here.now())
+        failed, until = lockout.count_wrong_secret((browser or person).failed, here.now())
         if browser is not None:
             browsers.replace_device(tx, replace(browser, failed=failed, locked_until=until))
         else:
@@ -94,7 +94,7 @@ def _refuse(
             audit_log.append_entries(tx, here.now(), [AuditEntry("person.locked", SYSTEM, person.name)])
         audit_log.append_entries(tx, here.now(), [entry])
     else:
-        bursts.note_in(tx, here, entry, address)
+        bursts.write_burst_in(tx, here, entry, address)
         _take_as_long(tx, here)
 
 
@@ -279,7 +279,7 @@ def from_directory(here: Authority, known: Known) -> str:
 def note_refused(here: Authority, code: str, address: str = "") -> None:
     """Somebody came back from the directory, and does not come in: an entry of the audit log, or counted for one."""
     entry = AuditEntry("person.refused", SYSTEM, detail={"why": code})
-    here.store.run(lambda tx: bursts.note_in(tx, here, entry, address))
+    here.store.run(lambda tx: bursts.write_burst_in(tx, here, entry, address))
 
 
 def _newcomer(here: Authority, known: Known) -> Person:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from gateway.context import Authority
 from gateway.core.health import PASSWORDS
 from gateway.errors import Busy
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store.heartbeats import Heartbeat
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class SlowChecks:
     def _late(self) -> Busy:
         why = Busy("sign-in.late", seconds=f"{MOST_SECONDS:.0f}")
         if PASSWORDS not in self._here.looked:  # once for each time that it hangs
-            failed("password check", why)
+            log_failure("password check", why)
             since = self._here.now() - timedelta(seconds=MOST_SECONDS)
             self._here.looked[PASSWORDS] = Heartbeat(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
         self._late_at = time.monotonic()

@@ -6,7 +6,7 @@ from gateway.api.call import Call, Reply, given
 from gateway.api.guard import Operation
 from gateway.api.shapes import Authorities, Known
 from gateway.context import Authority
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from schemas import codes
 
 
@@ -29,7 +29,7 @@ OPERATIONS = (
         "GET",
         "/authorities",
         "listAuthorities",
-        Act.SEE_PARTNERS,
+        Permission.SEE_PARTNERS,
         "List authorities and how to reach them",
         listed,
         gives=Authorities,

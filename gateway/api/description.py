@@ -15,7 +15,7 @@ from gateway.api.notices import CONFIRMED, DOUBTS
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Happened, Problem, Token
 from gateway.core.permissions import SCOPES, Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from schemas.json import MOMENT
 from schemas.json_schema import REF, definitions
 
@@ -45,9 +45,9 @@ SAYS_PARTS = {
     "webhook": "The id of a webhook",
 }
 EVENTS = {
-    Event.RECEIVED: "A message was received",
-    Event.STATE: "The status of a message may have changed: get its status",
-    Event.RECEIPT: "A delivery receipt was received for a message you sent",
+    WebhookEvent.RECEIVED: "A message was received",
+    WebhookEvent.STATE: "The status of a message may have changed: get its status",
+    WebhookEvent.RECEIPT: "A delivery receipt was received for a message you sent",
 }
 SIMPLE: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
@@ -76,7 +76,7 @@ def described(operations: Sequence[Operation]) -> dict[str, Any]:
         },
         "servers": [{"url": PREFIX}],
         "paths": paths,
-        "webhooks": {event.value: {"post": _told_of(event)} for event in Event},
+        "webhooks": {event.value: {"post": _told_of(event)} for event in WebhookEvent},
         "components": {"schemas": schemas, "securitySchemes": {"client": _scheme()}},
     }
 
@@ -174,7 +174,7 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     return found
 
 
-def _told_of(event: Event) -> dict[str, Any]:
+def _told_of(event: WebhookEvent) -> dict[str, Any]:
     headers = [
         {"name": f"webhook-{name}", "in": "header", "required": True, "schema": {"type": "string"}}
         for name in ("id", "timestamp", "signature")

@@ -19,7 +19,7 @@ from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import Answer
 from gateway.context import Authority
-from gateway.core.permissions import Act, Scope, allows
+from gateway.core.permissions import Permission, Scope, is_allowed
 from gateway.partner_api.callers import READ_SECONDS, Budget
 from gateway.store.clients import ApiClient
 from schemas.xml import MAX_BYTES
@@ -52,7 +52,7 @@ class Operation:
     method: str
     path: str
     name: str
-    act: Act | None
+    act: Permission | None
     says: str
     answer: Answers
     gives: object = None  # a shape, the name of a schema, or None for nothing
@@ -97,7 +97,7 @@ async def _caller(request: web.Request, here: Authority, operation: Operation) -
 
 
 def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
-    if operation.act is None or not allows(scopes, operation.act):
+    if operation.act is None or not is_allowed(scopes, operation.act):
         raise NoScope("client.scope", "token")
 
 

@@ -9,7 +9,7 @@ from gateway.api.shapes import Judged, MailRead, Mails, Taken
 from gateway.case_systems import idempotency
 from gateway.casework import by_mail
 from gateway.core.mail_replies import Judgement
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.store import mail_replies
 from schemas import json
 
@@ -63,7 +63,7 @@ OPERATIONS = (
         "GET",
         "/mail-replies",
         "listMailReplies",
-        Act.SEE_WORK,
+        Permission.SEE_WORK,
         "List email replies that an officer must read",
         listed,
         gives=Mails,
@@ -73,7 +73,7 @@ OPERATIONS = (
         "GET",
         "/mail-replies/{reply}",
         "readMailReply",
-        Act.READ_CHILD,
+        Permission.READ_CHILD,
         "Get an email reply",
         read,
         gives=MailRead,
@@ -82,7 +82,7 @@ OPERATIONS = (
         "POST",
         "/mail-replies/{reply}/judgement",
         "judgeMailReply",
-        Act.ANSWER,
+        Permission.ANSWER,
         "Record what an officer read in an email reply",
         judge,
         gives=Taken,

@@ -13,10 +13,10 @@ from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import Answer
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import MessageName
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.core.safeguards import SAFEGUARDS
 from gateway.exchange import respond, send
 from gateway.store import inbox, mail_replies, outbox
@@ -30,7 +30,7 @@ from schemas.json import MOMENT
 from schemas.message import Message
 
 LONGEST_PAGE, PAGE = 200, 50
-STATES = sorted({*map(str, State), *map(str, Standing)})
+STATES = sorted({*map(str, DeliveryState), *map(str, InboxState)})
 QUERY = (
     Parameter("direction", "what we sent, or what came", {"type": "string", "enum": ["sent", "came"]}, must=True),
     Parameter("state", "those in this state", {"type": "string", "enum": STATES}),
@@ -102,13 +102,13 @@ def listed(call: Call) -> Reply:
 
 def _sent(call: Call, limit: int) -> list[Listed]:
     state = call.query.get("state")
-    if state is not None and state not in list(State):
+    if state is not None and state not in list(DeliveryState):
         return []
     since, before = _since(call), _before(call)
     found = call.here.store.look(
         lambda tx: outbox.list_delivery_page(
             tx,
-            state=State(state) if state else None,
+            state=DeliveryState(state) if state else None,
             recipient=call.query.get("partner"),
             since=since,
             before=before,
@@ -120,14 +120,14 @@ def _sent(call: Call, limit: int) -> list[Listed]:
 
 def _came(call: Call, limit: int) -> list[Listed]:
     state = call.query.get("state")
-    if state is not None and state not in list(Standing):
+    if state is not None and state not in list(InboxState):
         return []
     since, before = _since(call), _before(call)
     found = call.here.store.look(
         lambda tx: inbox.search_inbox(
             tx,
             call.here.now(),
-            states=(Standing(state),) if state else (),
+            states=(InboxState(state),) if state else (),
             sender=call.query.get("partner"),
             since=since,
             beyond=before,
@@ -284,7 +284,7 @@ OPERATIONS = (
         "POST",
         "/notices",
         "sendNotice",
-        Act.SEND,
+        Permission.SEND,
         "Send a notice",
         take,
         gives=Taken,
@@ -297,7 +297,7 @@ OPERATIONS = (
         "GET",
         "/notices",
         "listNotices",
-        Act.SEE_WORK,
+        Permission.SEE_WORK,
         "List notices",
         listed,
         gives=Page,
@@ -307,7 +307,7 @@ OPERATIONS = (
         "GET",
         "/notices/{notice}",
         "readNotice",
-        Act.READ_CHILD,
+        Permission.READ_CHILD,
         "Get a notice",
         read,
         gives="Message",
@@ -318,7 +318,7 @@ OPERATIONS = (
         "GET",
         "/notices/{notice}/status",
         "noticeStatus",
-        Act.SEE_WORK,
+        Permission.SEE_WORK,
         "Get the status of a notice",
         status,
         gives=Status,
@@ -327,7 +327,7 @@ OPERATIONS = (
         "GET",
         "/receipts/{receipt}",
         "readReceipt",
-        Act.SEE_WORK,
+        Permission.SEE_WORK,
         "Get a delivery receipt",
         receipt,
         gives="text",

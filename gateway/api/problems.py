@@ -19,7 +19,7 @@ from gateway.errors import (
     Unfit,
     count_problems,
 )
-from gateway.logs import failed
+from gateway.logs import log_failure
 from keys.errors import Destroyed, Refusal
 from schemas.findings import Finding, Unreadable
 
@@ -92,10 +92,10 @@ def told(why: Exception, realm: str = "") -> tuple[Reply, dict[str, str]]:
         case web.RequestPayloadError():
             return _of_error(GatewayError("request.body")), {}
         case StoreUnavailable():
-            failed("call", why)
+            log_failure("call", why)
             return _of_error(GatewayError("api.unavailable").with_code(why.code)), _later()
         case ConfigProblem():
-            failed("call", why)
+            log_failure("call", why)
             return _of_error(why), {}
         case GatewayError():
             return _of_error(why), _later() if why.status == 503 else {}
@@ -105,7 +105,7 @@ def told(why: Exception, realm: str = "") -> tuple[Reply, dict[str, str]]:
         case Refusal():
             status = 410 if isinstance(why, Destroyed) else 409
             return problem(status, why.code, why.sentence, why.next_on_page), {}
-    failed("call", why)
+    log_failure("call", why)
     return _of_error(GatewayError("api.internal")), _later()
 
 

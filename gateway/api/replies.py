@@ -9,7 +9,7 @@ from gateway.api.guard import Operation
 from gateway.api.notices import CONFIRMING, confirmed_in, taken
 from gateway.api.shapes import Taken
 from gateway.case_systems import idempotency
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.exchange import amend, respond
 from gateway.exchange.send import Also
 from schemas import json
@@ -28,7 +28,7 @@ def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubte
 def _of(
     what: str,
     name: str,
-    act: Act,
+    act: Permission,
     says: str,
     cls: type[Body],
     flow: Callable[..., str | None],
@@ -43,7 +43,7 @@ OPERATIONS = (
     _of(
         "acknowledgement",
         "acknowledgeNotice",
-        Act.ANSWER,
+        Permission.ANSWER,
         "Accept, reject or refer back a notice",
         Acknowledgement,
         respond.acknowledge_notice,
@@ -51,7 +51,7 @@ OPERATIONS = (
     _of(
         "outcome",
         "concludeNotice",
-        Act.ANSWER,
+        Permission.ANSWER,
         "Send the outcome",
         Outcome,
         respond.send_outcome,
@@ -59,7 +59,7 @@ OPERATIONS = (
     _of(
         "answer",
         "answerEnquiry",
-        Act.ANSWER,
+        Permission.ANSWER,
         "Answer an enquiry",
         WhereaboutsResponse,
         respond.answer_search,
@@ -68,7 +68,7 @@ OPERATIONS = (
     _of(
         "withdrawal",
         "withdrawNotice",
-        Act.SEND,
+        Permission.SEND,
         "Withdraw a notice",
         Withdrawal,
         amend.withdraw_notice,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gateway.core.mail_replies import Judgement, Stage, What
-from gateway.core.webhook_events import Event
+from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
+from gateway.core.webhook_events import WebhookEvent
 
 Direction = Literal["sent", "came"]
 
@@ -80,12 +80,12 @@ class ByMail:
     reply: int
     notice: str  # the id of the notice that it is about
     came_at: datetime
-    what: What
+    what: MailReplyKind
     domain: str  # from where it claims to come
     from_there: bool  # that is where we wrote to
     signed: bool  # with the certificate that we hold
     by_machine: bool  # it says so itself
-    stage: Stage
+    stage: MailReplyStage
     judgement: Judgement | None
 
 
@@ -151,7 +151,7 @@ class Wanted:
     """Where to tell of what: an https address of a host that the operator has listed."""
 
     url: str
-    events: tuple[Event, ...]
+    events: tuple[WebhookEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class NewHook:
 
     id: str
     url: str
-    events: tuple[Event, ...]
+    events: tuple[WebhookEvent, ...]
     secret: str
 
 
@@ -170,7 +170,7 @@ class Hook:
 
     id: str
     url: str
-    events: tuple[Event, ...]
+    events: tuple[WebhookEvent, ...]
     active: bool
     made_at: datetime
     failing_since: datetime | None
@@ -196,7 +196,7 @@ class MessageId:
 class Happened:
     """What is posted to a webhook: which message it happened to, and nothing of a child."""
 
-    type: Event
+    type: WebhookEvent
     timestamp: datetime
     data: MessageId
 

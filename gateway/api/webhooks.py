@@ -8,8 +8,8 @@ from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
 from gateway.case_systems import idempotency
 from gateway.case_systems import webhooks as flow
 from gateway.case_systems.idempotency import Answer
-from gateway.core.permissions import Act
-from gateway.core.webhook_events import Event
+from gateway.core.permissions import Permission
+from gateway.core.webhook_events import WebhookEvent
 from gateway.store import webhooks
 from gateway.store.webhooks import Webhook
 from schemas import json
@@ -38,13 +38,13 @@ def make(call: Call) -> Reply:
     return answered(told[-1])
 
 
-def _wanted(said: dict[str, Any]) -> tuple[str, set[Event]]:
+def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
     url, events = said.get("url"), said.get("events")
-    known = [str(one) for one in Event]
+    known = [str(one) for one in WebhookEvent]
     fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
     if not fits or said.keys() != {"url", "events"} or not all(one in known for one in events or ()):
         raise Malformed("request.malformed", what="a webhook has a url and events")
-    return str(url), {Event(one) for one in events or ()}
+    return str(url), {WebhookEvent(one) for one in events or ()}
 
 
 def listed(call: Call) -> Reply:
@@ -68,13 +68,15 @@ OPERATIONS = (
         "POST",
         "/webhooks",
         "makeWebhook",
-        Act.WEBHOOKS,
+        Permission.WEBHOOKS,
         "Add a webhook",
         make,
         gives=NewHook,
         status=201,
         takes=Wanted,
     ),
-    Operation("GET", "/webhooks", "listWebhooks", Act.WEBHOOKS, "List webhooks", listed, gives=Hooks),
-    Operation("DELETE", "/webhooks/{webhook}", "removeWebhook", Act.WEBHOOKS, "Remove a webhook", remove, status=204),
+    Operation("GET", "/webhooks", "listWebhooks", Permission.WEBHOOKS, "List webhooks", listed, gives=Hooks),
+    Operation(
+        "DELETE", "/webhooks/{webhook}", "removeWebhook", Permission.WEBHOOKS, "Remove a webhook", remove, status=204
+    ),
 )

@@ -16,10 +16,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from sqlalchemy import Connection
 
 from gateway.auditing import hold_against_store
-from gateway.auditing.hold_against_store import Ends
+from gateway.auditing.hold_against_store import GivenCheckpoints
 from gateway.context import Authority
 from gateway.core import merkle
-from gateway.core.merkle import Frontier, leaf_hash
+from gateway.core.merkle import Frontier, hash_leaf
 from gateway.errors import Unusable
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry, LoggedEntry
@@ -57,7 +57,7 @@ def _unwatched(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LogVerdict:
     """What a check of a log found. `faults` are sentences; none: the log is whole.
 
     The newest checkpoint lies over the first `covered` entries; the next one will lie over all. `revoked` checkpoints agree
@@ -72,19 +72,19 @@ class Verdict:
     faults: tuple[str, ...]
 
 
-async def checkpoint(here: Authority, *entries: AuditEntry) -> str | None:
-    """Sign how our log stands, with these entries added, if it has grown since the last time; the newest checkpoint."""
+async def sign_checkpoint(here: Authority, *entries: AuditEntry) -> str | None:
+    """Sign how our log stands, with these entries added, if it has grown since; return the newest checkpoint."""
 
-    def work(tx: Connection) -> str | None:
+    def append_and_sign(tx: Connection) -> str | None:
         audit_log.append_entries(tx, here.now(), entries)
-        return sign(tx, here)
+        return sign_log_head(tx, here)
 
-    here.checkpoint = await here.store.write(work)
+    here.checkpoint = await here.store.write(append_and_sign)
     return here.checkpoint
 
 
-def sign(tx: Connection, here: Authority) -> str | None:
-    """As `checkpoint`, in the caller's transaction."""
+def sign_log_head(tx: Connection, here: Authority) -> str | None:
+    """Sign how our log stands, in the caller's transaction."""
     tree, newest = audit_log.get_tree_head(tx), audit_log.find_newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
         return newest
@@ -93,12 +93,12 @@ def sign(tx: Connection, here: Authority) -> str | None:
     return signed
 
 
-def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, LoggedEntry]]:
-    """What was done in a case, oldest first, each with the kind of the message that it was done to."""
+def list_case_acts(tx: Connection, conversation_id: str) -> list[tuple[str, LoggedEntry]]:
+    """List what was done in a case, oldest first, each with the kind of the message that it was done to."""
     sent = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
     came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
-    kinds = {(one.message_id, one.recipient): one.kind for one in sent}
-    kinds |= {(one.message_id, one.sender): one.kind for one in came}
+    kinds = {(message.message_id, message.recipient): message.kind for message in sent}
+    kinds |= {(message.message_id, message.sender): message.kind for message in came}
     acts = [
         (kind, entry)
         for (about, partner), kind in kinds.items()
@@ -109,7 +109,7 @@ def of_case(tx: Connection, conversation_id: str) -> list[tuple[str, LoggedEntry
     return sorted(acts, key=lambda act: act[1].number)
 
 
-def verify(
+def verify_log(
     tx: Connection,
     trust: Trust,
     authority: str,
@@ -117,7 +117,7 @@ def verify(
     ring: Ring | None = None,
     seen: Mapping[str, str] = NONE_SEEN,
     watch: Watch = _unwatched,
-) -> Verdict:
+) -> LogVerdict:
     """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts, accounts.
 
     With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, each with whose
@@ -127,9 +127,9 @@ def verify(
     blocks = audit_log.list_block_roots(tx)
     leaves: list[bytes] = []
 
-    def lines() -> Iterator[str]:
+    def check_lines() -> Iterator[str]:
         entries = watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
-        for kept, mentioned in _with_mentions(entries, audit_log.list_mentions(tx), faults):
+        for kept, mentioned in _join_mentions(entries, audit_log.list_mentions(tx), faults):
             fields = json.loads(kept.entry)
             columns = (
                 kept.number,
@@ -143,7 +143,7 @@ def verify(
                 faults.append(f"Entry {kept.number}: its columns do not match its text.")
             if mentioned != set(fields.get("mentions", ())):
                 faults.append(f"Entry {kept.number}: it cannot be found by the notices that its text mentions.")
-            if kept.leaf != leaf_hash(kept.entry.encode()):
+            if kept.leaf != hash_leaf(kept.entry.encode()):
                 faults.append(f"Entry {kept.number}: its text was changed after it was written.")
             leaves.append(kept.leaf)
             if len(leaves) == audit_log.BLOCK:
@@ -152,10 +152,10 @@ def verify(
                 leaves.clear()
             yield kept.entry
 
-    ends = Ends()
-    held = list(islice(hold_against_store.faults(tx, authority, ring, ends), MOST_FAULTS))
-    elsewhere = _elsewhere(tx, ends, seen)
-    verdict = check(lines(), audit_log.list_checkpoints(tx), trust, authority, elsewhere)
+    ends = GivenCheckpoints()
+    held = list(islice(hold_against_store.list_faults(tx, authority, ring, ends), MOST_FAULTS))
+    elsewhere = _find_elsewhere(tx, ends, seen)
+    verdict = check_entries(check_lines(), audit_log.list_checkpoints(tx), trust, authority, elsewhere)
     if next(blocks, None) is not None:
         faults.append("A root is stored for a block, but some of its entries are missing.")
     head = audit_log.get_tree_head(tx)
@@ -168,18 +168,18 @@ def verify(
     return replace(verdict, faults=(*faults, *verdict.faults, *held))
 
 
-def _elsewhere(tx: Connection, ends: Ends, seen: Mapping[str, str]) -> dict[str, str]:
-    """Checkpoints that others hold and that do not stand in our own table, each with who has it."""
-    found = {note: f"the receipt that this gateway gave, in entry {number}" for note, number in ends.given.items()}
-    found |= seen
-    ours = set(audit_log.list_checkpoints(tx)) if found else set()
-    return {note: who for note, who in found.items() if note not in ours}
+def _find_elsewhere(tx: Connection, ends: GivenCheckpoints, seen: Mapping[str, str]) -> dict[str, str]:
+    """Return checkpoints that others hold and that do not stand in our own table, each with who has it."""
+    notes_held = {note: f"the receipt that this gateway gave, in entry {number}" for note, number in ends.given.items()}
+    notes_held |= seen
+    ours = set(audit_log.list_checkpoints(tx)) if notes_held else set()
+    return {note: who for note, who in notes_held.items() if note not in ours}
 
 
-def _with_mentions(
+def _join_mentions(
     entries: Iterable[LoggedEntry], mentions: Iterator[tuple[int, set[str]]], faults: list[str]
 ) -> Iterator[tuple[LoggedEntry, set[str]]]:
-    """Each entry with the notices by which it is found; both come in the order of their numbers."""
+    """Yield each entry with the notices by which it is found; both come in the order of their numbers."""
     number, mentioned = next(mentions, NO_MORE)
     for kept in entries:
         while number < kept.number:
@@ -192,32 +192,32 @@ def _with_mentions(
         faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
 
 
-def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> Verdict:
+def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> LogVerdict:
     """Check an export, from its two files and the authority's card alone; and by what partners saw. Raises Unusable where one cannot be read."""
     try:
         with (folder / ENTRIES).open(encoding="utf-8") as file:
             notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
-            signed = [one for one in notes if one.strip()]
+            signed = [note_text for note_text in notes if note_text.strip()]
             beyond = {note: who for note, who in seen.items() if note not in signed}
-            return check((line.rstrip("\n") for line in file), signed, trust, authority, beyond)
+            return check_entries((line.rstrip("\n") for line in file), signed, trust, authority, beyond)
     except (OSError, UnicodeDecodeError):
         raise Unusable("audit.not-an-export", folder=folder, entries=ENTRIES, checkpoints=CHECKPOINTS) from None
 
 
-def check(
+def check_entries(
     entries: Iterable[str],
     notes: Iterable[str],
     trust: Trust,
     authority: str,
     elsewhere: Mapping[str, str] = NONE_SEEN,
-) -> Verdict:
+) -> LogVerdict:
     """Rebuild the tree from the entries and hold every signed checkpoint against it; also those that lie `elsewhere`, each with who has it."""
     faults: list[str] = []
     signed: dict[int, bytes] = {}
     revoked: dict[int, bytes] = {}
     for number, text in enumerate(notes, 1):
         try:
-            stamped, counts = _stamped(text, trust, authority)
+            stamped, counts = _read_stamped(text, trust, authority)
         except Refusal as why:
             faults.append(f"Checkpoint {number}: {why.sentence} [{why.code}]")
         else:
@@ -226,11 +226,11 @@ def check(
     others = _read_elsewhere(elsewhere, trust, authority, faults)
     tree, expected, agreed, later = Frontier(), 0, 0, -1
     for text in entries:
-        said = _number(text)
-        if said != expected:
+        number_written = _entry_number(text)
+        if number_written != expected:
             faults.append(f"Entry {expected}: an entry is missing, repeated or out of order here.")
-        expected = (expected if said is None else said) + 1
-        tree = tree.append([leaf_hash(text.encode())])
+        expected = (expected if number_written is None else number_written) + 1
+        tree = tree.append([hash_leaf(text.encode())])
         faults += [
             f"The first {tree.size} entries do not match the checkpoint in {who}."
             for seen, who in others.get(tree.size, ())
@@ -263,32 +263,32 @@ def check(
     covered = max((size for size in signed if size <= tree.size), default=0)
     if not signed:
         faults.append("No checkpoint is signed with a valid key, so it cannot be shown that the log is complete.")
-    return Verdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
+    return LogVerdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
 
 
 def _read_elsewhere(
     elsewhere: Mapping[str, str], trust: Trust, authority: str, faults: list[str]
 ) -> dict[int, list[tuple[bytes, str]]]:
-    found: dict[int, list[tuple[bytes, str]]] = {}
+    roots_by_size: dict[int, list[tuple[bytes, str]]] = {}
     for text, who in elsewhere.items():
         try:
-            stamped, _ = _stamped(text, trust, authority)
+            stamped, _ = _read_stamped(text, trust, authority)
         except Refusal as why:
             faults.append(f"The checkpoint in {who}: {why.sentence} [{why.code}]")
         else:
-            found.setdefault(stamped.size, []).append((stamped.root, who))
-    return found
+            roots_by_size.setdefault(stamped.size, []).append((stamped.root, who))
+    return roots_by_size
 
 
-def _stamped(text: str, trust: Trust, authority: str) -> tuple[note.Checkpoint, bool]:
-    """A checkpoint; and does the key that signed it still count?"""
+def _read_stamped(text: str, trust: Trust, authority: str) -> tuple[note.Checkpoint, bool]:
+    """Return a checkpoint, and whether the key that signed it still counts."""
     try:
         return note.verify_checkpoint_with_trust(text, authority=authority, trust=trust), True
     except NoteSignature:
         return note.verify_checkpoint_with_trust(text, authority=authority, trust=trust, revoked=True), False
 
 
-def _number(text: str) -> int | None:
+def _entry_number(text: str) -> int | None:
     try:
         number = json.loads(text).get("number")
     except (ValueError, AttributeError):
@@ -296,13 +296,13 @@ def _number(text: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
-async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> Verdict:
+async def export_log(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     if (folder / ENTRIES).exists():
         raise Unusable("audit.export-exists", folder=folder)
-    await checkpoint(here, AuditEntry("audit.exported", by))
+    await sign_checkpoint(here, AuditEntry("audit.exported", by))
 
-    def write(tx: Connection) -> None:
+    def write_export(tx: Connection) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
@@ -313,14 +313,14 @@ async def export(here: Authority, folder: Path, by: str, *, watch: Watch = _unwa
         except OSError as why:
             raise Unusable("audit.not-written", "folder", folder=folder, why=why.strerror) from None
 
-    await here.store.read(write)
+    await here.store.read(write_export)
     return verify_export(folder, Trust({here.code: here.own_card}), here.code)
 
 
 def export_zip(here: Authority, file: IO[bytes]) -> None:
-    """The same two files, our card and how to check them, as one archive. `checkpoint` came before. Raises Unusable."""
+    """Write the same two files, our card and how to check them, as one archive. `sign_checkpoint` came before."""
 
-    def write(tx: Connection) -> None:
+    def write_archive(tx: Connection) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
                 for kept in audit_log.list_entries(tx):
@@ -330,6 +330,6 @@ def export_zip(here: Authority, file: IO[bytes]) -> None:
             archive.writestr("README.txt", HOW_TO_CHECK)
 
     try:
-        here.store.look(write)
+        here.store.look(write_archive)
     except OSError as why:
         raise Unusable("audit.not-written", why=why.strerror) from None

@@ -28,7 +28,7 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditLine:
     """One entry, explained."""
 
     number: int
@@ -43,7 +43,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuditQuestion:
     """What an auditor looks for. `kind` is a kind of act or one act, `reference` an id of a notice, draft or case."""
 
     kind: str = ""
@@ -54,73 +54,79 @@ class Asked:
     until: datetime | None = None
 
     def detail(self) -> dict[str, str | int]:
-        """For the entry that says what was looked for."""
-        said = {"kind": self.kind, "person": self.person, "with": self.partner, "reference": self.reference}
+        """Return the detail for the entry that says what was looked for."""
+        parts = {"kind": self.kind, "person": self.person, "with": self.partner, "reference": self.reference}
         moments = {"from": self.since, "to": self.until}
-        said |= {name: at.isoformat() for name, at in moments.items() if at}
-        return {name: value for name, value in said.items() if value}
+        parts |= {name: at.isoformat() for name, at in moments.items() if at}
+        return {name: value for name, value in parts.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AuditPage:
     """A page of entries; more lie below `below`, where that is given. `case`: of the notice that was asked about."""
 
-    lines: Sequence[Line]
+    lines: Sequence[AuditLine]
     below: int | None
     case: str | None
 
 
-def look(here: Authority, asked: Asked, before: int | None, by: str) -> Found:
-    """The newest entries that are asked for. Raises NotFound where nothing has this person's name, or this reference."""
+def list_audit_page(here: Authority, asked: AuditQuestion, before: int | None, by: str) -> AuditPage:
+    """List the newest entries that are asked for. Raises NotFound where nothing has this person's name or reference."""
 
-    def work(tx: Connection) -> Found:
-        sought, case = _sought(tx, asked)
-        kept = audit_search.search_entries(tx, sought, before, PAGE + 1)
+    def read_and_log(tx: Connection) -> AuditPage:
+        sought, case = _build_query(tx, asked)
+        logged_entries = audit_search.search_entries(tx, sought, before, PAGE + 1)
         below = {"below": before} if before is not None else {}
         audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail=asked.detail() | below)])
-        called = _called(tx)
-        return Found([_line(one, called) for one in kept[:PAGE]], kept[PAGE - 1].number if kept[PAGE:] else None, case)
+        called = _list_called(tx)
+        return AuditPage(
+            [_explain_entry(logged, called) for logged in logged_entries[:PAGE]],
+            logged_entries[PAGE - 1].number if logged_entries[PAGE:] else None,
+            case,
+        )
 
-    return here.store.run(work)
+    return here.store.run(read_and_log)
 
 
-def check(here: Authority, asked: Asked) -> None:
-    """Raises NotFound where nobody of this name has an account or did anything, or nothing has this reference."""
-    here.store.look(lambda tx: _sought(tx, asked))
+def check_question(here: Authority, asked: AuditQuestion) -> None:
+    """Check that this name has an account or did anything, and something has this reference; or raise NotFound."""
+    here.store.look(lambda tx: _build_query(tx, asked))
 
 
-def _sought(tx: Connection, asked: Asked) -> tuple[AuditQuery, str | None]:
+def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, str | None]:
     if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find_person(tx, asked.person)):
         raise NotFound("audit.no-person")
-    abouts, partners, case = _ids(tx, asked.reference) if asked.reference else (None, None, None)
+    abouts, partners, case = _find_ids(tx, asked.reference) if asked.reference else (None, None, None)
     who = asked.person or None, asked.partner or None
-    return AuditQuery(audit_sentences.acts_of(asked.kind), *who, abouts, asked.since, asked.until, partners), case
+    return AuditQuery(audit_sentences.list_acts(asked.kind), *who, abouts, asked.since, asked.until, partners), case
 
 
-def _ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
+def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
     """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft; and the
     case of a notice.
     """
     named = [reference] if len(reference) > 12 else audit_search.list_ids_ending(tx, reference)
-    for one in named:
-        if messages := _messages(tx, one):
-            return (one, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
-    for one in named:
-        if case := _case_of(tx, one):
+    for name in named:
+        if messages := _list_messages(tx, name):
+            return (name, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
+    for name in named:
+        if case := _find_case(tx, name):
             return named, None, case
     if not audit_search.search_entries(tx, AuditQuery(abouts=named), None, 1):
         raise NotFound("audit.no-reference")
     return named, None, None
 
 
-def _messages(tx: Connection, case: str) -> list[tuple[str, str]]:
-    """With whom each was exchanged, and its id."""
+def _list_messages(tx: Connection, case: str) -> list[tuple[str, str]]:
+    """List with whom each was exchanged, and its id."""
     sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
     came = inbox.search_inbox(tx, FOREVER, conversation_id=case, limit=None)
-    return [(one.recipient, one.message_id) for one in sent] + [(one.sender, one.message_id) for one in came]
+    return [(message.recipient, message.message_id) for message in sent] + [
+        (message.sender, message.message_id) for message in came
+    ]
 
 
-def _case_of(tx: Connection, message_id: str) -> str | None:
+def _find_case(tx: Connection, message_id: str) -> str | None:
     with suppress(NotFound):
         return outbox.get_delivery(tx, message_id).conversation_id
     with suppress(NotFound, Ambiguous):
@@ -128,53 +134,58 @@ def _case_of(tx: Connection, message_id: str) -> str | None:
     return None
 
 
-def _called(tx: Connection) -> dict[str, str]:
-    return {one.name: one.called for one in people.list_people(tx)} | {SYSTEM: "The gateway"}
+def _list_called(tx: Connection) -> dict[str, str]:
+    return {person.name: person.called for person in people.list_people(tx)} | {SYSTEM: "The gateway"}
 
 
-def _line(kept: LoggedEntry, called: Mapping[str, str]) -> Line:
-    detail = json.loads(kept.entry).get("detail", {})
-    partner = _authority(kept.partner) if kept.partner else ""
-    names = {"who": called.get(kept.actor, kept.actor), "about": called.get(kept.about or "", kept.about or "")}
+def _explain_entry(logged: LoggedEntry, called: Mapping[str, str]) -> AuditLine:
+    detail = json.loads(logged.entry).get("detail", {})
+    partner = _authority_name(logged.partner) if logged.partner else ""
+    names = {"who": called.get(logged.actor, logged.actor), "about": called.get(logged.about or "", logged.about or "")}
     parts = {name: called.get(str(value), str(value)) for name, value in detail.items()} | names
     if "owner" in parts:
-        parts["owner"] = _authority(parts["owner"])
+        parts["owner"] = _authority_name(parts["owner"])
     if partner:
         parts["partner"] = partner
-    sentence, more = audit_sentences.told(kept.act, parts), audit_sentences.untold(kept.act, detail)
-    if "kind" in more and kept.act != "audit.reviewed":
+    sentence, more = (
+        audit_sentences.explain_act(logged.act, parts),
+        audit_sentences.find_unexplained(logged.act, detail),
+    )
+    if "kind" in more and logged.act != "audit.reviewed":
         more["kind"] = name_kind(more["kind"])
-    return Line(kept.number, kept.at, kept.act, kept.actor, kept.about, kept.partner, sentence, more, kept.entry)
+    return AuditLine(
+        logged.number, logged.at, logged.act, logged.actor, logged.about, logged.partner, sentence, more, logged.entry
+    )
 
 
-def _authority(code: str) -> str:
+def _authority_name(code: str) -> str:
     return codes.authority_name(code) or code
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedEntry:
     """One entry with its leaf in the tree, and over how many entries the newest checkpoint lies that has it."""
 
-    line: Line
+    line: AuditLine
     leaf: bytes
     whole: bool  # the leaf is the hash of the text
     signed_over: int | None
 
 
-def place(here: Authority, number: int, by: str) -> Placed:
-    """One entry. That it was looked at is an entry too. Raises NotFound."""
+def read_entry(here: Authority, number: int, by: str) -> PlacedEntry:
+    """Read one entry. That it was looked at is an entry too. Raises NotFound."""
 
-    def work(tx: Connection) -> Placed:
-        kept, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
+    def read_and_log(tx: Connection) -> PlacedEntry:
+        logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
-        whole = merkle.leaf_hash(kept.entry.encode()) == kept.leaf
-        return Placed(_line(kept, _called(tx)), kept.leaf, whole, over[0] if over else None)
+        whole = merkle.hash_leaf(logged.entry.encode()) == logged.leaf
+        return PlacedEntry(_explain_entry(logged, _list_called(tx)), logged.leaf, whole, over[0] if over else None)
 
-    return here.store.run(work)
+    return here.store.run(read_and_log)
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class EntryProof:
     """That an entry stands in the log that was signed: the path from its leaf to the root, and whether it leads there."""
 
     number: int
@@ -185,18 +196,18 @@ class Proof:
     holds: bool
 
 
-def prove(here: Authority, number: int) -> Proof:
+def prove_entry(here: Authority, number: int) -> EntryProof:
     """Make the proof, and check it (RFC 9162, 2.1.3). It reads the whole log. Raises NotFound, NotAllowed, or a Refusal."""
 
-    def work(tx: Connection) -> Proof:
-        kept, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
+    def build_proof(tx: Connection) -> EntryProof:
+        logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         if over is None:
             raise NotAllowed("audit.not-signed-yet")
         stamped = note.verify_checkpoint_with_trust(
             over[1], authority=here.code, trust=Trust({here.code: here.own_card})
         )
-        path, leaf = audit_log.prove_inclusion(tx, number, stamped.size), merkle.leaf_hash(kept.entry.encode())
-        holds = merkle.included(leaf, number, stamped.size, path, stamped.root)
-        return Proof(number, leaf, path, stamped, over[1], holds)
+        path, leaf = audit_log.prove_inclusion(tx, number, stamped.size), merkle.hash_leaf(logged.entry.encode())
+        holds = merkle.verify_inclusion(leaf, number, stamped.size, path, stamped.root)
+        return EntryProof(number, leaf, path, stamped, over[1], holds)
 
-    return here.store.look(work)
+    return here.store.look(build_proof)

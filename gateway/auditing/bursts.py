@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.background import run_every
 from gateway.context import Authority
-from gateway.core.bursts import Noted
+from gateway.core.bursts import BurstCount
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 
@@ -19,7 +19,7 @@ LOOK_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _BurstKind:
     """What entries have in common that are noted together; `word` names the member of their detail in which they differ."""
 
     act: str
@@ -29,49 +29,51 @@ class _Kind:
     word: str
 
 
-def counted(
+def count_entry(
     here: Authority, entry: AuditEntry, address: str = "", *, singly: int = 1, about: str | None = None
 ) -> list[AuditEntry]:
-    """What is to be written now of this entry, whose detail is one code: itself, it and those before it as one, or nothing.
+    """Return what is to be written now of this entry: itself, it and those before it as one, or nothing.
 
     `about`: what those which are written together are about.
     """
-    [(word, said)] = entry.detail.items()
-    kind = _Kind(entry.act, entry.actor, entry.partner, about, word)
-    noted = here.bursts.add(kind, str(said), address, here.now(), singly=singly)
+    [(word, code)] = entry.detail.items()
+    kind = _BurstKind(entry.act, entry.actor, entry.partner, about, word)
+    noted = here.bursts.add(kind, str(code), address, here.now(), singly=singly)
     if noted is None:
         return []
-    return [entry if noted.count == 1 else _together(kind, noted)]
+    return [entry if noted.count == 1 else _join_counted(kind, noted)]
 
 
-def note_in(tx: Connection, here: Authority, entry: AuditEntry, address: str = "") -> None:
+def write_burst_in(tx: Connection, here: Authority, entry: AuditEntry, address: str = "") -> None:
     """Write what is to be written of this entry now, in the caller's transaction."""
-    audit_log.append_entries(tx, here.now(), counted(here, entry, address))
+    audit_log.append_entries(tx, here.now(), count_entry(here, entry, address))
 
 
-async def note(here: Authority, entry: AuditEntry, address: str = "") -> None:
-    """The same, in a transaction of its own, and in none where nothing is to be written. Raises StoreUnavailable."""
-    if entries := counted(here, entry, address):
+async def write_burst(here: Authority, entry: AuditEntry, address: str = "") -> None:
+    """Write what is to be written of this entry, in a transaction of its own, or in none. Raises StoreUnavailable."""
+    if entries := count_entry(here, entry, address):
         await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), entries))
 
 
-def _together(kind: _Kind, noted: Noted) -> AuditEntry:
+def _join_counted(kind: _BurstKind, noted: BurstCount) -> AuditEntry:
     detail: dict[str, str | int] = {kind.word: " ".join(noted.words), "count": noted.count}
     if noted.addresses:
         detail["addresses"] = noted.addresses
     return AuditEntry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
 
 
-def write(tx: Connection, here: Authority, *, everything: bool = False) -> None:
+def write_counted(tx: Connection, here: Authority, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
     due = here.bursts.due(here.now(), everything=everything)
-    audit_log.append_entries(tx, here.now(), [_together(kind, noted) for kind, noted in due if isinstance(kind, _Kind)])
+    audit_log.append_entries(
+        tx, here.now(), [_join_counted(kind, noted) for kind, noted in due if isinstance(kind, _BurstKind)]
+    )
 
 
-async def write_forever(here: Authority, stop: asyncio.Event) -> None:
+async def write_bursts_forever(here: Authority, stop: asyncio.Event) -> None:
     """Write what was counted, until told to stop. Once no port is open any more, `app` writes the rest."""
 
-    async def write_due() -> None:
-        await here.store.write(partial(write, here=here))
+    async def write_due_bursts() -> None:
+        await here.store.write(partial(write_counted, here=here))
 
-    await run_every(here, stop, "counting refusals", write_due, seconds=LOOK_EVERY, waits_first=True)
+    await run_every(here, stop, "counting refusals", write_due_bursts, seconds=LOOK_EVERY, waits_first=True)

@@ -10,9 +10,9 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
-from gateway.core.log_replay import stands_came, stands_sent
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
+from gateway.core.log_replay import may_received_stand, may_sent_stand
 from gateway.store import audit_log, owner, verify_queries
 from gateway.store.verify_queries import ACCEPTED, HeldMessage, HeldReceipt, NotedEntry
 from keys import at_rest, receipt
@@ -23,15 +23,15 @@ from keys.ring import Ring
 
 
 @dataclass(slots=True)
-class Ends:
+class GivenCheckpoints:
     """The checkpoints in receipts that we gave: how long our log was, as partners know it. Filled while receipts are read."""
 
     given: dict[str, int] = field(default_factory=dict)  # each note, and the entry of the receipt that first bore it
 
 
-def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Iterator[str]:
-    """Every sentence on what does not fit the log. With the `ring`, every copy is opened too."""
-    yield from _owner(tx, authority)
+def list_faults(tx: Connection, authority: str, ring: Ring | None, ends: GivenCheckpoints) -> Iterator[str]:
+    """Yield every sentence on what does not fit the log. With the `ring`, every copy is opened too."""
+    yield from _check_owner(tx, authority)
     for number, name, partner, ours in verify_queries.list_missing_messages(tx):
         lies = (
             f"was sent to {partner}, but it is not in the outbox"
@@ -40,73 +40,83 @@ def faults(tx: Connection, authority: str, ring: Ring | None, ends: Ends) -> Ite
         )
         yield f"Entry {number} says that message {name} {lies}."
     for messages in (verify_queries.list_received_messages(tx), verify_queries.list_sent_messages(tx)):
-        for one in messages:
-            yield from _message(one, ring)
-    yield from _receipts(tx, authority, ends)
-    yield from _accounts(tx)
+        for message in messages:
+            yield from _check_message(message, ring)
+    yield from _check_receipts(tx, authority, ends)
+    yield from _check_accounts(tx)
 
 
-def _owner(tx: Connection, authority: str) -> Iterator[str]:
-    found = owner.find_owner(tx)
-    if found is None or found.authority != authority:
+def _check_owner(tx: Connection, authority: str) -> Iterator[str]:
+    owner_named = owner.find_owner(tx)
+    if owner_named is None or owner_named.authority != authority:
         yield f"The database does not name {authority} as its owner."
 
 
-def _message(one: HeldMessage, ring: Ring | None) -> Iterator[str]:
-    act = "notice.queued" if one.sent else "message.kept"
-    name = f"Message {one.message_id} {'to' if one.sent else 'from'} {one.partner}"
-    made = next((entry for entry in reversed(one.noted) if entry.act == act), None)
-    if made is None:
-        yield f"{name} is in the {'outbox' if one.sent else 'inbox'}, but has no entry."
+def _check_message(held_message: HeldMessage, ring: Ring | None) -> Iterator[str]:
+    act = "notice.queued" if held_message.sent else "message.kept"
+    name = f"Message {held_message.message_id} {'to' if held_message.sent else 'from'} {held_message.partner}"
+    first_entry = next((entry for entry in reversed(held_message.noted) if entry.act == act), None)
+    if first_entry is None:
+        yield f"{name} is in the {'outbox' if held_message.sent else 'inbox'}, but has no entry."
         return
-    sealed = [made, *(entry for entry in one.noted if entry.act == "notice.sealed-anew")][-1]
-    said = {"digest": one.digest == sealed.digest, "day": one.at == sealed.at, "sender": one.by in (None, made.actor)}
-    said |= {
-        "kind": one.kind == made.detail.get("kind", one.kind),
-        "case": one.case == made.detail.get("case", one.case),
+    sealed = [first_entry, *(entry for entry in held_message.noted if entry.act == "notice.sealed-anew")][-1]
+    fits_by_part = {
+        "digest": held_message.digest == sealed.digest,
+        "day": held_message.at == sealed.at,
+        "sender": held_message.by in (None, first_entry.actor),
     }
-    if wrong := [what for what, fits in said.items() if not fits]:
+    fits_by_part |= {
+        "kind": held_message.kind == first_entry.detail.get("kind", held_message.kind),
+        "case": held_message.case == first_entry.detail.get("case", held_message.case),
+    }
+    if wrong := [what for what, fits in fits_by_part.items() if not fits]:
         yield (
-            f"{name}: {' and '.join(wrong)} do not match entry {made.number}."
+            f"{name}: {' and '.join(wrong)} do not match entry {first_entry.number}."
             if wrong[1:]
-            else f"{name}: the {wrong[0]} does not match entry {made.number}."
+            else f"{name}: the {wrong[0]} does not match entry {first_entry.number}."
         )
-    if not _stands(one):
-        yield f"{name} has the state {one.state}, which does not match its entries (the first is {made.number})."
-    yield from _copy(one, sealed, name, ring)
+    if not _is_state_possible(held_message):
+        yield f"{name} has the state {held_message.state}, which does not match its entries (the first is {first_entry.number})."
+    yield from _check_copy(held_message, sealed, name, ring)
 
 
-def _stands(one: HeldMessage) -> bool:
+def _is_state_possible(held_message: HeldMessage) -> bool:
     try:
-        if one.sent:
-            return stands_sent(State(one.state), one.state_at, one.at, one.told)
-        return stands_came(one.kind, Standing(one.state), one.state_at, one.at, one.told)
+        if held_message.sent:
+            return may_sent_stand(
+                DeliveryState(held_message.state), held_message.state_at, held_message.at, held_message.told
+            )
+        return may_received_stand(
+            held_message.kind, InboxState(held_message.state), held_message.state_at, held_message.at, held_message.told
+        )
     except ValueError:  # no state that there is
         return False
 
 
-def _copy(one: HeldMessage, made: NotedEntry, name: str, ring: Ring | None) -> Iterator[str]:
-    if made.detail.get("copy", (digest := sha256(one.content).hexdigest())) != digest:
-        yield f"{name}: the stored copy was changed since entry {made.number}."
-    elif ring and one.data_key is not None:
+def _check_copy(held_message: HeldMessage, entry: NotedEntry, name: str, ring: Ring | None) -> Iterator[str]:
+    if entry.detail.get("copy", (digest := sha256(held_message.content).hexdigest())) != digest:
+        yield f"{name}: the stored copy was changed since entry {entry.number}."
+    elif ring and held_message.data_key is not None:
         try:
-            at_rest.unlock(Locked(one.data_key, one.content), about=one.message_id, ring=ring)
+            at_rest.unlock(
+                Locked(held_message.data_key, held_message.content), about=held_message.message_id, ring=ring
+            )
         except Refusal:
-            yield f"{name}: the stored copy, or its key, was changed since entry {made.number}."
-    if one.sealed is not None and sha256(one.sealed).hexdigest() != one.digest:
-        yield f"{name}: the encrypted message was changed since entry {made.number}."
+            yield f"{name}: the stored copy, or its key, was changed since entry {entry.number}."
+    if held_message.sealed is not None and sha256(held_message.sealed).hexdigest() != held_message.digest:
+        yield f"{name}: the encrypted message was changed since entry {entry.number}."
 
 
-def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
+def _check_receipts(tx: Connection, authority: str, ends: GivenCheckpoints) -> Iterator[str]:
     count = 0
-    for entry, found in verify_queries.list_receipt_entries(tx, authority):
+    for entry, held_receipts in verify_queries.list_receipt_entries(tx, authority):
         if "count" in entry.detail:  # of many that were refused in one minute: no receipt of theirs is kept
             continue
         count += 1
-        fits = [one for one in found if _is_of(one, entry)]
+        fits = [held_receipt for held_receipt in held_receipts if _is_receipt_of(held_receipt, entry)]
         whose = "that this gateway gave" if entry.act in verify_queries.GIVEN else f"from {entry.partner}"
         if not fits:
-            gone = "was changed" if found else "is missing"
+            gone = "was changed" if held_receipts else "is missing"
             yield f"Entry {entry.number}: the receipt {whose} for message {entry.about or entry.digest} {gone}."
         elif entry.act in verify_queries.GIVEN:
             note = receipt.claimed(fits[0].token).checkpoint
@@ -116,44 +126,49 @@ def _receipts(tx: Connection, authority: str, ends: Ends) -> Iterator[str]:
         yield f"There are {lie} receipts, but the log has entries for {count}."
 
 
-def _is_of(one: HeldReceipt, entry: NotedEntry) -> bool:
+def _is_receipt_of(held_receipt: HeldReceipt, entry: NotedEntry) -> bool:
     result = "accepted" if entry.act in ACCEPTED else "rejected"
-    if (one.message_id, one.result, one.at) != (entry.about, result, entry.at):
+    if (held_receipt.message_id, held_receipt.result, held_receipt.at) != (entry.about, result, entry.at):
         return False
     if (logged := entry.detail.get("receipt")) is not None:  # then it is the very text
-        return logged == audit_log.digest_text(one.token)
+        return logged == audit_log.digest_text(held_receipt.token)
     try:
-        said = receipt.claimed(one.token)
+        claimed = receipt.claimed(held_receipt.token)
     except Refusal:
         return False
-    return _parts(said) == (one.issuer, one.message_id, one.digest, one.result)
+    return _receipt_parts(claimed) == (
+        held_receipt.issuer,
+        held_receipt.message_id,
+        held_receipt.digest,
+        held_receipt.result,
+    )
 
 
-def _parts(said: Receipt) -> tuple[str, str | None, str, str]:
-    return said.issuer, said.message_id, said.sha256, said.result
+def _receipt_parts(claimed: Receipt) -> tuple[str, str | None, str, str]:
+    return claimed.issuer, claimed.message_id, claimed.sha256, claimed.result
 
 
-def _accounts(tx: Connection) -> Iterator[str]:
-    """Roles, scopes and whether an account counts: what the entries made of each."""
+def _check_accounts(tx: Connection) -> Iterator[str]:
+    """Check roles, scopes and whether an account counts, against what the entries made of each."""
     known: dict[str, tuple[frozenset[str], bool, int]] = {}
-    for one in verify_queries.list_account_entries(tx):
-        name = f"{one.act.partition('.')[0]} {one.about}"
+    for entry in verify_queries.list_account_entries(tx):
+        name = f"{entry.act.partition('.')[0]} {entry.about}"
         before, _, _ = known.get(name, (frozenset[str](), True, 0))
-        said = one.detail.get("to", one.detail.get("roles", one.detail.get("scopes")))
-        may = before if said is None else frozenset(str(said).split())
-        known[name] = may, not one.act.endswith(".ended"), one.number
+        names_given = entry.detail.get("to", entry.detail.get("roles", entry.detail.get("scopes")))
+        may = before if names_given is None else frozenset(str(names_given).split())
+        known[name] = may, not entry.act.endswith(".ended"), entry.number
     for name, may, active in verify_queries.list_accounts(tx):
         if name not in known:
             yield f"The account of {name} exists, but has no entry."
             continue
-        told, counts, number = known.pop(name)
-        if may != told:
-            yield f"The account of {name} has {_list(may)}, but entry {number} says {_list(told)}."
+        logged_roles, counts, number = known.pop(name)
+        if may != logged_roles:
+            yield f"The account of {name} has {_format_names(may)}, but entry {number} says {_format_names(logged_roles)}."
         if active != counts:
             yield f"The account of {name} is {'active' if active else 'not active'}, but entry {number} says otherwise."
     for name, (_, _, number) in known.items():
         yield f"Entry {number} is about the account of {name}, but it does not exist."
 
 
-def _list(names: frozenset[str]) -> str:
+def _format_names(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"

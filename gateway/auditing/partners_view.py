@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.route import NotReached
-from gateway.auditing.witness import way_to_ask
+from gateway.auditing.witness import find_way_to_ask
 from gateway.context import Authority
 from gateway.core import labels
 from gateway.errors import Unusable
@@ -21,33 +21,35 @@ MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS  # a note, and what JSON makes of its
 MAX_FILE_BYTES = 16 * 2**20  # `audit witness --json` has a few hundred bytes for each authority, and each alarm
 
 
-def of_file(file: Path, authority: str) -> dict[str, str]:
-    """The checkpoints of this authority in what a partner's `audit witness --json` printed, each with where it stands.
+def read_seen_file(file: Path, authority: str) -> dict[str, str]:
+    """Read the checkpoints of this authority in what a partner's `audit witness --json` printed, each with its place.
 
     Raises Unusable where the file is no such thing, or names no checkpoint of this authority.
     """
     try:
         with file.open("rb") as stream:
-            said = json.loads(stream.read(MAX_FILE_BYTES))
-        rows = [one for part in ("partners", "alarms") for one in said[part] if one["authority"] == authority]
-        found = dict.fromkeys(_texts(rows), f"{file.name}, as a partner saw us")
+            printed = json.loads(stream.read(MAX_FILE_BYTES))
+        rows = [row for part in ("partners", "alarms") for row in printed[part] if row["authority"] == authority]
+        notes = dict.fromkeys(_list_note_texts(rows), f"{file.name}, as a partner saw us")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        found = {}
-    if not found:
+        notes = {}
+    if not notes:
         raise Unusable("audit.not-seen", file=file, authority=labels.name_authority_in_full(authority))
-    return found
+    return notes
 
 
-def _texts(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _list_note_texts(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         yield from (row[name] for name in ("note", "against") if isinstance(row.get(name), str))
 
 
-async def of_partners(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
-    """The newest checkpoint of ours that each partner holds, each with whose word that is; and who did not answer, and why."""
+async def ask_seen_by_partners(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
+    """Ask each partner for the newest checkpoint of ours that it holds; return also who did not answer, and why."""
     partners = here.trust.authorities()
-    answers = await asyncio.gather(*(_ask(here, one) for one in partners), return_exceptions=True)
-    found: dict[str, str] = {}
+    answers = await asyncio.gather(
+        *(_ask_partner(here, partner_code) for partner_code in partners), return_exceptions=True
+    )
+    notes: dict[str, str] = {}
     silent: dict[str, str] = {}
     for partner, answer in zip(partners, answers, strict=True):
         if isinstance(answer, NotReached):
@@ -55,12 +57,12 @@ async def of_partners(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
         elif isinstance(answer, BaseException):
             raise answer
         elif answer is not None:
-            found[answer] = f"what {partner} saw of us"
-    return found, silent
+            notes[answer] = f"what {partner} saw of us"
+    return notes, silent
 
 
-async def _ask(here: Authority, partner: str) -> str | None:
-    asker, address = way_to_ask(here, partner)
+async def _ask_partner(here: Authority, partner: str) -> str | None:
+    asker, address = find_way_to_ask(here, partner)
     answer = await asker.ask(address, QUESTION, MAX_ANSWER_BYTES)
     if answer.status != 200:
         raise NotReached(f"the partner's gateway answered {answer.status}")

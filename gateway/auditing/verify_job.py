@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.auditing import audit
-from gateway.auditing.audit import Verdict
+from gateway.auditing.audit import LogVerdict
 from gateway.context import Authority
 from gateway.errors import NotAllowed
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from keys.trust import Trust
@@ -21,7 +21,7 @@ TOLD_EVERY = 1000  # entries
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class VerifyRun:
     """One check: who asked for it and when, how far it is, and how it ended. Without a verdict after its end, it broke off."""
 
     by: str
@@ -29,45 +29,47 @@ class Check:
     done: int = 0
     total: int = 0
     ended_at: datetime | None = None
-    verdict: Verdict | None = None
+    verdict: LogVerdict | None = None
 
     @property
     def percent(self) -> int:
-        """How far it is."""
+        """Return how far it is."""
         return 100 * self.done // self.total if self.total else 0
 
 
 @dataclass(slots=True)
-class Checks:
+class VerifyRuns:
     """The check that runs, or the last one."""
 
-    last: Check | None = None
+    last: VerifyRun | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, here: Authority, by: str) -> None:
         """Take the turn. Raises NotAllowed where a check runs."""
         if not self._turn.acquire(blocking=False):
             raise NotAllowed("audit.checking")
-        self.last = Check(by, here.now())
+        self.last = VerifyRun(by, here.now())
 
     def run(self, here: Authority) -> None:
         """Check all of it, in the caller's thread; `begin` came before."""
         assert self.last is not None  # noqa: S101 - see `begin`
         try:
             trust = Trust({here.code: here.own_card})
-            verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, watch=self._watch))
+            verdict = here.store.look(
+                lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, watch=self._watch)
+            )
             detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
             entry = AuditEntry("audit.verified", self.last.by, detail=detail)
             here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
             self.last = replace(self.last, verdict=verdict)
         except Exception as why:  # noqa: BLE001 - nobody waits for this thread; the page says that there is no verdict
-            failed("checking the audit log", why)
+            log_failure("checking the audit log", why)
         finally:
             self.last = replace(self.last, ended_at=here.now())
             self._turn.release()
 
-    def _watch(self, kept: Iterable[LoggedEntry], total: int) -> Iterator[LoggedEntry]:
-        for number, one in enumerate(kept):
+    def _watch(self, entries: Iterable[LoggedEntry], total: int) -> Iterator[LoggedEntry]:
+        for number, logged in enumerate(entries):
             if number % TOLD_EVERY == 0 and self.last:
                 self.last = replace(self.last, done=number, total=total)
-            yield one
+            yield logged

@@ -119,11 +119,11 @@ def let_in(
         if client is None or not (right and client.active):
             why = "unknown" if client is None else "secret" if client.active else "ended"
             entry = AuditEntry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
-            bursts.note_in(tx, here, entry, address)
+            bursts.write_burst_in(tx, here, entry, address)
             return None
         clients.update_client(tx, replace(client, seen_at=here.now()))
         entry = AuditEntry("client.let-in", actor(client), client.id, detail={"through": "secret"})
-        audit_log.append_entries(tx, here.now(), bursts.counted(here, entry, singly=LET_IN_SINGLY, about=client.id))
+        audit_log.append_entries(tx, here.now(), bursts.count_entry(here, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
     found = here.store.run(write)

@@ -20,11 +20,11 @@ from adapters import webhook as carrier
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import webhook_events
-from gateway.core.delivery import next_attempt
+from gateway.core.delivery import get_next_attempt
 from gateway.core.permissions import Scope
-from gateway.core.webhook_events import Event, Happening
+from gateway.core.webhook_events import Happening, WebhookEvent
 from gateway.errors import NotAllowed, StoreUnavailable
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, clients, webhooks
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.clients import ApiClient
@@ -42,13 +42,13 @@ MOST = 10  # webhooks of one client
 ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
 
 
-def make(here: Authority, client: str, by: str, url: str, events: Collection[Event], *, also: Also) -> Webhook:
+def make(here: Authority, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also) -> Webhook:
     """A webhook that is told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
     _check(here, url, events)
     name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), here.now()
     locked = at_rest.lock(secret, about=_about(name), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
-    wanted = tuple(one for one in Event if one in events)
+    wanted = tuple(one for one in WebhookEvent if one in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
 
     def write(tx: Connection) -> Webhook:
@@ -66,11 +66,11 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Eve
     return here.store.run(write)
 
 
-def _check(here: Authority, url: str, events: Collection[Event]) -> None:
+def _check(here: Authority, url: str, events: Collection[WebhookEvent]) -> None:
     if not carrier.allowed(url, _hosts(here)):
         raise NotAllowed("webhook.host")
     if not events:
-        raise NotAllowed("webhook.no-event", events=", ".join(Event))
+        raise NotAllowed("webhook.no-event", events=", ".join(WebhookEvent))
 
 
 def _check_scope(client: ApiClient) -> None:
@@ -109,7 +109,7 @@ async def tell_now(here: Authority) -> None:
     found = await here.store.read(lambda tx: webhooks.list_webhooks_due(tx, here.now()))
     for ended in await asyncio.gather(*(_tell(here, hook) for hook in found), return_exceptions=True):
         if isinstance(ended, Exception):  # of one, which must not keep the others from being told
-            failed("webhook", ended)
+            log_failure("webhook", ended)
 
 
 async def _tell(here: Authority, hook: Webhook) -> None:
@@ -146,11 +146,11 @@ def _happened(tx: Connection, one: LoggedEntry) -> list[Happening]:
     """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
     try:
         changed = webhooks.list_changed_messages(tx, one.act, one.about, one.partner)
-        return webhook_events.of_entry(one.act, one.about, one.partner, changed)
+        return webhook_events.list_entry_events(one.act, one.about, one.partner, changed)
     except StoreUnavailable:
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as why:
-        failed("webhooks", why)
+        log_failure("webhooks", why)
         return []
 
 
@@ -176,7 +176,7 @@ async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Ha
 def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None:
     now = here.now()
     since = hook.failing_since or now
-    again = next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
+    again = get_next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
     if now - since >= DEAD_AFTER:
         again = None
         audit_log.append_entries(tx, now, [AuditEntry("webhook.given-up", SYSTEM, hook.id, detail={"why": why})])

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from gateway.context import Authority
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
 from gateway.store.audit_log import AuditEntry
@@ -26,7 +26,7 @@ from schemas import codes
 from schemas.hidden_signs import find_hidden
 
 TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}  # which codes an outcome may have
-ENDED = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED)
+ENDED = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def record_outcome(here: Authority, message_id: str, result: str, call: PhoneCal
     def write_outcome(tx: Connection) -> None:
         reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause
+            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         calls.add_call(tx, stored_call)
@@ -87,7 +87,7 @@ def close_notice(here: Authority, message_id: str, by: str) -> None:
     Raises NotFound, or NotAllowed where neither is so, or it is at its end.
     """
     sent = _get_live_notice(here, message_id, ("TransferNotice",))
-    accepted = sent.state is State.ACKNOWLEDGED and sent.protection == "sealed"
+    accepted = sent.state is DeliveryState.ACKNOWLEDGED and sent.protection == "sealed"
     if not (accepted or sent.handed_over_at):
         raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
     ground = "accepted" if accepted else "handed over by telephone"
@@ -95,7 +95,7 @@ def close_notice(here: Authority, message_id: str, by: str) -> None:
     def write_closing(tx: Connection) -> None:
         reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause
+            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         entry = AuditEntry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})

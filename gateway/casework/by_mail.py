@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from adapters.route import MailText
 from gateway.context import Authority
 from gateway.core.causes import EMAIL
-from gateway.core.delivery import State, may_move
-from gateway.core.mail_replies import BECOMES, Judgement, Stage, What
+from gateway.core.delivery import DeliveryState, may_move
+from gateway.core.mail_replies import BECOMES, Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotAllowed
 from gateway.exchange import hear_mail
 from gateway.store import audit_log, mail_replies, outbox
@@ -25,7 +25,13 @@ from keys.at_rest import Locked
 from keys.errors import Destroyed
 
 Also = Callable[[Connection, str], None]
-BY_MAIL = (State.QUEUED, State.SENT, State.FAILED, State.ACCEPTED_BY_MAIL, State.REJECTED)
+BY_MAIL = (
+    DeliveryState.QUEUED,
+    DeliveryState.SENT,
+    DeliveryState.FAILED,
+    DeliveryState.ACCEPTED_BY_MAIL,
+    DeliveryState.REJECTED,
+)
 # from which a mail may move a letter: nobody signed anything about it, and it is not at its end
 
 
@@ -69,7 +75,7 @@ def judge_mail_reply(
             raise _already_judged()
         to = _choose_state(sent, reply, others, judgement)
         if to is not None:
-            reason, cause = _judgement_reason(reply, judgement), EMAIL if to is State.REJECTED else None
+            reason, cause = _judgement_reason(reply, judgement), EMAIL if to is DeliveryState.REJECTED else None
             outbox.advance_delivery(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
         audit_log.append_entries(tx, here.now(), _judgement_entries(sent, reply, judgement, by, to))
         if also:
@@ -80,28 +86,30 @@ def judge_mail_reply(
 
 
 def _judgement_entries(
-    sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: State | None
+    sent: Delivery, reply: MailReply, judgement: Judgement, by: str, to: DeliveryState | None
 ) -> list[AuditEntry]:
     about, partner, digest = sent.message_id, sent.recipient, sent.digest
     judged = AuditEntry("reply.judged", by, about, partner, digest, {"judgement": judgement.value})
     match to:
         case None:
             return [judged]
-        case State.ACCEPTED_BY_MAIL:
+        case DeliveryState.ACCEPTED_BY_MAIL:
             return [AuditEntry("notice.accepted-by-mail", by, about, partner, digest, {"worth": describe_worth(reply)})]
-        case State.REJECTED:
+        case DeliveryState.REJECTED:
             return [AuditEntry("notice.not-accepted", by, about, partner, digest, {"worth": describe_worth(reply)})]
-        case State.FAILED:
+        case DeliveryState.FAILED:
             return [judged, AuditEntry("notice.came-back", by, about, partner, digest)]
         case _:
             return [AuditEntry("notice.not-from-a-person", by, about, partner, digest)]
 
 
 def _check_judgement(reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> None:
-    if reply.stage is Stage.JUDGED and reply.judgement is judgement:
+    if reply.stage is MailReplyStage.JUDGED and reply.judgement is judgement:
         raise _already_judged()
-    came_back = any(other_reply.what is What.REPORT and other_reply.number > reply.number for other_reply in others)
-    if reply.what is What.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
+    came_back = any(
+        other_reply.what is MailReplyKind.REPORT and other_reply.number > reply.number for other_reply in others
+    )
+    if reply.what is MailReplyKind.REPORT or (judgement is Judgement.ACCEPTED and came_back and not reply.signed):
         raise NotAllowed("mail-reply.came-back")
 
 
@@ -109,24 +117,31 @@ def _already_judged() -> NotAllowed:
     return NotAllowed("mail-reply.already")
 
 
-def _choose_state(sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement) -> State | None:
+def _choose_state(
+    sent: Delivery, reply: MailReply, others: Sequence[MailReply], judgement: Judgement
+) -> DeliveryState | None:
     """Return how the notice stands then; None where it stays: it is signed, has ended, or nothing had moved it."""
     to = BECOMES[judgement]
     if judgement is Judgement.NO_PERSON:
         if not _was_moved_by(sent, reply, others):
             return None
-        if any(other_reply.what is What.REPORT for other_reply in others):
-            to = State.FAILED  # as it stood before
+        if any(other_reply.what is MailReplyKind.REPORT for other_reply in others):
+            to = DeliveryState.FAILED  # as it stood before
     movable = sent.protection != "sealed" and sent.state in BY_MAIL and may_move(sent.state, to)
     return to if movable else None
 
 
 def _was_moved_by(sent: Delivery, reply: MailReply, others: Sequence[MailReply]) -> bool:
     """Tell whether the notice stands as this reply was judged, and no other like it."""
-    if reply.stage is not Stage.JUDGED or reply.judgement is None or BECOMES[reply.judgement] is not sent.state:
+    if (
+        reply.stage is not MailReplyStage.JUDGED
+        or reply.judgement is None
+        or BECOMES[reply.judgement] is not sent.state
+    ):
         return False
     return not any(
-        other_reply.stage is Stage.JUDGED and other_reply.judgement is reply.judgement for other_reply in others
+        other_reply.stage is MailReplyStage.JUDGED and other_reply.judgement is reply.judgement
+        for other_reply in others
     )
 
 

@@ -21,14 +21,14 @@ from gateway.copies import Copy, Machine
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
-from gateway.core.message_name import split
-from gateway.core.open_actions import Choice
+from gateway.core.message_name import split_name
+from gateway.core.open_actions import CaseAction
 from gateway.errors import NotFound
 from gateway.reconciliation import deadlines, reconcile
-from gateway.reconciliation.deadlines import Agreed
+from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
-from gateway.searches.search import Search
+from gateway.searches.search import SearchOverview
 from gateway.store import assignments, audit_log, calls, inbox, mail_replies, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.inbox import InboxItem
@@ -46,7 +46,7 @@ class CaseNotice(MessageSummary):
     """One message of the case, and what may be done with it."""
 
     message: Message | None = field(repr=False, kw_only=True)  # None: it was not opened, or its key was destroyed
-    choices: Sequence[Choice] = field(kw_only=True)
+    choices: Sequence[CaseAction] = field(kw_only=True)
     must_be_checked: bool = field(default=False, kw_only=True)  # it contradicts itself, so it is shown as restricted
     owed: Owed | None = field(kw_only=True)
 
@@ -113,7 +113,7 @@ class Case:
     steps: Sequence[CaseEvent]  # the newest first
     readings: Sequence[CaseEvent]
     assigned: Sequence[str]
-    search: Search | None = None  # where one went to more than one authority
+    search: SearchOverview | None = None  # where one went to more than one authority
     opener: str = ""  # who opened it: an authority, or nobody where we did
     mails: Sequence[MailReply] = ()  # in answer to our letters, the newest first
 
@@ -173,7 +173,7 @@ class _CaseRecords:
 
 def open_case(here: Authority, case: str, by: str) -> Case:
     """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
-    terms = deadlines.read(here.config)
+    terms = deadlines.read_terms(here.config)
     records = here.store.run(lambda tx: _read_case(tx, here, case, terms, by))
     notices = [
         _build_case_notice(
@@ -188,16 +188,16 @@ def open_case(here: Authority, case: str, by: str) -> Case:
         list(_join_repeated(_sort_newest_first(done))),
         list(_join_repeated(_sort_newest_first(records.readings))),
         records.assigned,
-        search.look(here, case, by) if records.wide else None,
+        search.open_search(here, case, by) if records.wide else None,
         records.opener,
         records.mails,
     )
 
 
-def _read_case(tx: Connection, here: Authority, case: str, terms: Agreed, by: str) -> _CaseRecords:
+def _read_case(tx: Connection, here: Authority, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _list_case_messages(tx, here, case)
-    duties = {_message_key(message): message for message in reconcile.about(here, terms, sent, came)}
+    duties = {_message_key(message): message for message in reconcile.list_owed_on(here, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[Delivery | InboxItem] = [*shown_sent, *shown_came]
     views = [
@@ -350,7 +350,7 @@ def get_case_notice(here: Authority, case: str, name: str) -> CaseNotice:
 
 def _find_case_message(tx: Connection, here: Authority, case: str, name: str) -> Delivery | InboxItem | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
-    sender, message_id = split(name)
+    sender, message_id = split_name(name)
     ours = [
         message
         for message in outbox.list_deliveries_by_id(tx, [message_id])
@@ -386,13 +386,13 @@ def _build_case_notice(
     )
 
 
-def _list_choices(message: Delivery | InboxItem) -> Sequence[Choice]:
+def _list_choices(message: Delivery | InboxItem) -> Sequence[CaseAction]:
     if isinstance(message, InboxItem):
-        open_ones = open_actions.of_received(message.kind, message.state)
+        open_ones = open_actions.list_received_actions(message.kind, message.state)
         # which authority should have it may not be said of such a child
-        return tuple(it for it in open_ones if it is not Choice.PASS_ON or message.restriction != "phone-only")
+        return tuple(it for it in open_ones if it is not CaseAction.PASS_ON or message.restriction != "phone-only")
     sealed, handed_over = message.protection == "sealed", message.handed_over_at is not None
-    return open_actions.of_sent(message.kind, message.state, sealed=sealed, handed_over=handed_over)
+    return open_actions.list_sent_actions(message.kind, message.state, sealed=sealed, handed_over=handed_over)
 
 
 def _list_steps(
@@ -401,7 +401,7 @@ def _list_steps(
     """Return what was done, and who read it."""
     done: list[CaseEvent] = []
     readings: list[CaseEvent] = []
-    for kind, entry in audit.of_case(tx, case):
+    for kind, entry in audit.list_case_acts(tx, case):
         (readings if entry.act in READINGS else done).append(
             _build_step(kind, entry, called, wide=_is_wide_search(sent))
         )
@@ -409,7 +409,7 @@ def _list_steps(
 
 
 def _build_step(kind: str, entry: LoggedEntry, called: Mapping[str, str], *, wide: bool) -> CaseEvent:
-    """What was done to many at once names none of them, so that it can be one step."""
+    """Build a step. What was done to many at once names none of them, so that it can be one step."""
     what = labels.describe_act(entry.act, kind, "" if wide else entry.partner or "")
     return CaseEvent(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)
 

@@ -20,7 +20,7 @@ from gateway.authorities import postcodes
 from gateway.context import Authority
 from gateway.core import composition, safeguards
 from gateway.core.composition import Said
-from gateway.core.safeguards import NOTHING_KNOWN, Known
+from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.send import (
@@ -85,7 +85,7 @@ class CheckedComposition:
 
 def begin_composition(here: Authority, kind: str, by: str) -> str:
     """Begin to write a notice of this kind; return its id."""
-    body: Said = {"ring": composition.said(here.officer(by))}
+    body: Said = {"ring": composition.to_text_fields(here.officer(by))}
     return _add_composition(here, kind, {}, body, by)
 
 
@@ -103,7 +103,7 @@ def begin_from_draft(here: Authority, draft_id: str, kind: str, by: str, *, corr
         sent = here.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
     notice = leaver_rules.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
-    body = composition.said(notice)
+    body = composition.to_text_fields(notice)
     if who.restricted or who.unsaid:
         del body["restriction"]
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
@@ -120,7 +120,7 @@ def begin_correction(here: Authority, message_id: str, by: str) -> str:
         here,
         message.kind,
         {"to": party.authority, "role": party.role},
-        composition.said(message.body),
+        composition.to_text_fields(message.body),
         by,
         corrects=message_id,
     )
@@ -213,7 +213,7 @@ def check_composition(here: Authority, now: OpenComposition) -> CheckedCompositi
     typed: dict[str, Any] = dict(now.body)
     if now.kept.kind == WhereaboutsEnquiry.__name__:
         typed["circulation"] = "named"  # how widely it goes is known when it goes
-    body, lacking = composition.body(now.kept.kind, typed)
+    body, lacking = composition.build_body(now.kept.kind, typed)
     message = Message(_build_header(here, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
@@ -226,9 +226,9 @@ def check_composition(here: Authority, now: OpenComposition) -> CheckedCompositi
     return CheckedComposition(message, lacking, findings)
 
 
-def _look_up_known(here: Authority, now: OpenComposition, message: Message) -> Known:
+def _look_up_known(here: Authority, now: OpenComposition, message: Message) -> KnownFacts:
     """Look up what is known beside it: what may not be said, what it corrects, what its draft's row says by now."""
-    withheld = {*composition.withheld(now.body)}
+    withheld = {*composition.list_withheld_texts(now.body)}
     if now.kept.corrects:
         withheld |= amend.read_withheld_places(here, now.kept.corrects)
     name = message.header.message_id

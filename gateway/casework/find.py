@@ -18,9 +18,9 @@ from gateway.background import is_stopped_within
 from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.context import Authority
 from gateway.copies import Copy, Key, Machine
-from gateway.core.search_terms import Sought, terms, understood
+from gateway.core.search_terms import NoticeQuery, list_terms, parse_query
 from gateway.errors import GatewayError
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexHit, Lies
@@ -45,7 +45,7 @@ def find_notices(
     here: Authority, typed: str, by: str, *, alike: bool = False, limit: int = 50, before: int | None = None
 ) -> FoundNotices:
     """Find the newest messages of which all that was typed holds. Raises Unusable where that is not understood."""
-    sought = understood(typed, alike=alike)
+    sought = parse_query(typed, alike=alike)
     wanted = [blind.marks(part, here.ring) for part in sought.parts]
 
     def search_index(tx: Connection) -> FoundNotices:
@@ -64,7 +64,7 @@ def find_notices(
 
 
 def _read_summaries(
-    tx: Connection, here: Authority, sought: Sought, lying: Sequence[IndexHit]
+    tx: Connection, here: Authority, sought: NoticeQuery, lying: Sequence[IndexHit]
 ) -> tuple[MessageSummary, ...]:
     """Return how these stand, without those that may not be shown yet, and those of which only the id's end agrees."""
     ids: dict[Lies, list[str]] = {
@@ -90,7 +90,7 @@ async def index_forever(here: Authority, stop: asyncio.Event) -> None:
             if not await index_old_batch(here):
                 return
         except GatewayError as why:  # the database stands in the way
-            failed("making old notices findable", why)
+            log_failure("making old notices findable", why)
             pause = AGAIN
         await is_stopped_within(stop, pause)
 
@@ -128,9 +128,9 @@ def _compute_marks(here: Authority, some: Sequence[tuple[IndexHit, Copy]]) -> li
     marked = []
     for hit, copy in some:
         try:
-            marked.append((hit, blind.marks(terms(copies.open_copy(here, copy)), here.ring)))
+            marked.append((hit, blind.marks(list_terms(copies.open_copy(here, copy)), here.ring)))
         except Destroyed:
             continue
         except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
-            failed("making an old notice findable", why)
+            log_failure("making an old notice findable", why)
     return marked

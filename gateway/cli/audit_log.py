@@ -67,7 +67,7 @@ def audit_verify(
         raise typer.BadParameter("needs --export: the log here is checked with the card here", param_hint="--card")
     if export:
         whose = _whose(card_file, home)
-        saw = partners_view.of_file(seen_file, whose.authority) if seen_file else {}
+        saw = partners_view.read_seen_file(seen_file, whose.authority) if seen_file else {}
         verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
     else:
         with opened(home) as here:
@@ -78,8 +78,8 @@ def audit_verify(
         raise typer.Exit(1)
 
 
-def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdict:
-    saw = partners_view.of_file(seen_file, here.code) if seen_file else {}
+def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.LogVerdict:
+    saw = partners_view.read_seen_file(seen_file, here.code) if seen_file else {}
     if ask:
         found, silent = asyncio.run(_asked(here))
         saw |= found
@@ -87,12 +87,12 @@ def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.Verdi
             err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
     trust = Trust({here.code: here.own_card})
     watch = _watched("Checking")
-    return here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, seen=saw, watch=watch))
+    return here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, seen=saw, watch=watch))
 
 
 async def _asked(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        return await partners_view.of_partners(here)
+        return await partners_view.ask_seen_by_partners(here)
     finally:
         for carrier in here.carriers.values():
             await carrier.close()
@@ -110,7 +110,7 @@ def _whose(card_file: Path | None, home: Path) -> Card:
         raise Unusable("audit.no-card") from None
 
 
-def said(verdict: audit.Verdict) -> str:
+def said(verdict: audit.LogVerdict) -> str:
     """A verdict for a person: the first faults, or that the log is whole and how far that is signed."""
     if verdict.faults:
         first, more = "\n".join(verdict.faults[:SHOWN_FAULTS]), len(verdict.faults) - SHOWN_FAULTS
@@ -132,7 +132,7 @@ def said(verdict: audit.Verdict) -> str:
 def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Export the audit log to a folder."""
     with opened(home) as here:
-        verdict = asyncio.run(audit.export(here, folder, by, watch=_watched("Writing")))
+        verdict = asyncio.run(audit.export_log(here, folder, by, watch=_watched("Writing")))
     answer(
         as_json,
         {"folder": str(folder), "entries": verdict.size},
@@ -173,7 +173,7 @@ def audit_search(
 def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show checks of partners' audit logs, and any warnings."""
     with opened(home) as here:
-        found, alarms = witness.known(here)
+        found, alarms = witness.list_witnessed(here)
     rows = [
         (
             labels.name_authority_in_full(o.authority),
@@ -205,7 +205,7 @@ def audit_accept(
 ) -> None:
     """Clear a warning after you have called the partner and know the cause."""
     with opened(home) as here:
-        witness.accept(here, authority, by=by)
+        witness.accept_new_log(here, authority, by=by)
     said = (
         f"Warning about {escape(labels.name_authority_in_full(authority))} cleared. "
         "Earlier copies of its log are kept. Checks start again from its next checkpoint."

@@ -108,7 +108,7 @@ def redirect_notice(
 def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Send a reminder about a notice."""
     with opened(home) as here:
-        reminder = send_reminders.remind(here, message_id, by)
+        reminder = send_reminders.remind_partner(here, message_id, by)
         to = here.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
     answer(
         as_json,

@@ -58,7 +58,7 @@ def one_s2s(
 ) -> None:
     """Create a School to School file for a missing child. Your view is logged."""
     with opened(home) as here:
-        file, made = school2school.write(here, message_id, folder, by)
+        file, made = school2school.write_lost_pupil_file(here, message_id, folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
     shortened = f"\nShortened in the file: {', '.join(made.shortened)}" if made.shortened else ""
     answer(
@@ -87,7 +87,7 @@ def one_children(
     with opened(home) as here:
         try:
             with file.open("rb") as stream:
-                done = children_index.load(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
+                done = children_index.load_extract(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
         except OSError as why:
             raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]

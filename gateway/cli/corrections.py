@@ -98,7 +98,7 @@ def end_search(
             body = LocatedNotice(located_on=on_day(here, on), way=reason, ring=here.officer(by))
             told = amend.stand_down_search(here, case, body, by, decided_by=decided_by)
         else:
-            told = review.end(here, case, reason, by, decided_by=decided_by)
+            told = review.end_review(here, case, reason, by, decided_by=decided_by)
     answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},

@@ -11,7 +11,7 @@ from gateway.casework import by_mail
 from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
 from gateway.core import labels
-from gateway.core.mail_replies import Judgement, say
+from gateway.core.mail_replies import Judgement, describe_mail_reply
 from gateway.store import mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
@@ -60,7 +60,7 @@ def replies_list(
 
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
-        say(one.what, one.stage, one.judgement),
+        describe_mail_reply(one.what, one.stage, one.judgement),
         f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {summarise_message(sent).status.tag}",
         by_mail.describe_worth(one),
         "The email says that it was sent automatically" if one.by_machine else None,
@@ -82,7 +82,7 @@ def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_j
 
 def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
-        f"[bold]{say(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, received {when(reply.came_at)}",
+        f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, received {when(reply.came_at)}",
         f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
         f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}",
         escape(by_mail.describe_worth(reply)),

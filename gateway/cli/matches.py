@@ -82,7 +82,7 @@ def _say_the_rest(counts: dict[str, int], index: bool) -> None:
 def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Compare a notice with possible matches. Your view is logged."""
     with opened(home) as here:
-        item, message, search, found = match_incoming.read(here, message_id, by)
+        item, message, search, found = match_incoming.read_matches(here, message_id, by)
     value = {
         "search": {
             "message_id": item.message_id,

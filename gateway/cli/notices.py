@@ -35,9 +35,9 @@ from gateway.cli.output import (
 from gateway.cli.page import page
 from gateway.context import Authority
 from gateway.core import labels
-from gateway.core.delivery import State
-from gateway.core.inbox_state import TASKS, Standing
-from gateway.core.mail_replies import say
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import TASKS, InboxState
+from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.message_name import MessageName
 from gateway.errors import Unusable
 from gateway.exchange import respond
@@ -130,7 +130,7 @@ def _as_letter(sent: Delivery) -> str | None:
 @commands.command("outbox")
 def outbox_command(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[State] | None, typer.Option(help="Show only messages in this state.")] = None,
+    state: Annotated[list[DeliveryState] | None, typer.Option(help="Show only messages in this state.")] = None,
     to: Annotated[str | None, typer.Option(help="Show only messages to this authority.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
@@ -158,7 +158,7 @@ def outbox_command(
 @commands.command("inbox")
 def inbox_command(
     home: Home = DEFAULT_HOME,
-    state: Annotated[list[Standing] | None, typer.Option(help="Show only messages in this state.")] = None,
+    state: Annotated[list[InboxState] | None, typer.Option(help="Show only messages in this state.")] = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Show only notices you need to deal with.")] = False,
     sender: Annotated[str | None, typer.Option("--from", help="Show only messages from this authority.")] = None,
     limit: Limit = 50,
@@ -257,7 +257,7 @@ def show(
         tries = here.store.look(lambda tx: [] if sender else outbox.list_tries(tx, own_id))
         issuer, digest = (here.code, standing.digest) if isinstance(standing, InboxItem) else (standing.recipient, None)
         signed = here.store.look(lambda tx: inbox.list_receipts(tx, own_id, issuer=issuer, digest=digest))
-        history = here.store.look(lambda tx: audit.of_case(tx, standing.conversation_id))
+        history = here.store.look(lambda tx: audit.list_case_acts(tx, standing.conversation_id))
     value = {
         "standing": asdict(standing),
         "tries": tries,
@@ -271,7 +271,7 @@ def show(
 
 
 def _by_mail(one: MailReply) -> tuple[str, str]:
-    said = say(one.what, one.stage, one.judgement)
+    said = describe_mail_reply(one.what, one.stage, one.judgement)
     return "Email reply", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
 
 

@@ -124,8 +124,8 @@ def opened(home: Path) -> "Iterator[Authority]":
     # Only here, so that help, and what needs no gateway, comes at once.
     from gateway import home_folder, logs
 
-    logs.configure()
-    here = home_folder.open_authority(home)
+    logs.configure_logging()
+    here = home_folder.open_gateway(home)
     try:
         yield here
     finally:

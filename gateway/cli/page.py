@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from gateway.core import labels
 from gateway.core.matching import REASONS
-from gateway.searches.match_incoming import Candidate
+from gateway.searches.match_incoming import MatchCandidate
 from gateway.store.audit_log import LoggedEntry
 from gateway.store.searches import MatchState, ReceivedSearch
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
@@ -68,7 +68,7 @@ BESIDE: tuple[
 )
 
 
-def matches_page(message: Message, search: ReceivedSearch | None, found: Sequence[Candidate]) -> str:
+def matches_page(message: Message, search: ReceivedSearch | None, found: Sequence[MatchCandidate]) -> str:
     """A search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
     lines = [
@@ -92,7 +92,7 @@ NOBODY = {
 }
 
 
-def _elements(message: Message, one: Candidate) -> Iterator[str]:
+def _elements(message: Message, one: MatchCandidate) -> Iterator[str]:
     body = message.body
     assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other has matches
     address = body.previous_address

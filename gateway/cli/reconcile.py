@@ -10,7 +10,7 @@ from rich.table import Table
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, count_of, err, lines, opened, table, when
 from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
 from gateway.core import labels
-from gateway.core.duties import Missing, Step
+from gateway.core.duties import DutyStep, Missing
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
@@ -35,15 +35,19 @@ def reconcile_command(
     """List outstanding replies and decisions. Exit code 3 if any is overdue."""
     wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
-        duties = reconcile.owed(here)
-        found = here.store.look(lambda tx: reconcile.pursued(tx, duties))
-        unmatched = reconcile.unmatched(here)
-        written = wanted.write(owed.page(here, found), owed.listing(here, found), picture=owed.ageing(found).picture)
-    late = sum(one.step is not Step.WAIT for one in found)
-    if unmatched and unmatched.step is not Step.WAIT:
+        duties = reconcile.list_owed(here)
+        found = here.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+        unmatched = reconcile.find_unmatched_duty(here)
+        written = wanted.write(
+            owed.build_owed_page(here, found),
+            owed.build_owed_listing(here, found),
+            picture=owed.build_ageing_table(found).picture,
+        )
+    late = sum(one.step is not DutyStep.WAIT for one in found)
+    if unmatched and unmatched.step is not DutyStep.WAIT:
         late += unmatched.searches
     if unmatched:
-        due = f"{'overdue since' if unmatched.step is not Step.WAIT else 'due'} {when(unmatched.late_at)}"
+        due = f"{'overdue since' if unmatched.step is not DutyStep.WAIT else 'due'} {when(unmatched.late_at)}"
         err.print(
             f"{count_of(unmatched.searches, 'notice')} with no possible match here, {due}: cme-gateway matches reply-all"
         )
@@ -77,7 +81,7 @@ def _describe(one: Owed) -> str:
 
 def _say_due(one: Owed) -> str:
     at = f"{one.late_at:%d %b %Y}"
-    if one.step is Step.WAIT:
+    if one.step is DutyStep.WAIT:
         return lines(at, one.tried)
     return lines(at, f"{labels.name_step(one.step)}.", one.tried, _say_next(one))
 

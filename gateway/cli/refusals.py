@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from gateway import logs
 from gateway.cli.output import err
-from gateway.errors import GatewayError, of_disk
+from gateway.errors import GatewayError, find_disk_error
 from keys.errors import Refusal, RingRefused
 from schemas.xml import Unreadable
 
@@ -25,10 +25,10 @@ def show_refusal(why: Exception) -> int:
         case Unreadable():
             next_step = "Correct it, then try again. Nothing was saved."
             return _show(why.problems[0].sentence, why.code, next_step, REFUSED)
-    if isinstance(why, OSError) and (known := of_disk(why)):
+    if isinstance(why, OSError) and (known := find_disk_error(why)):
         return _show(known.sentence, known.code, known.next_in_terminal, known.exit_code)
-    logs.configure()
-    logs.failed("command", why)
+    logs.configure_logging()
+    logs.log_failure("command", why)
     unforeseen = GatewayError("internal")
     return _show(unforeseen.sentence, unforeseen.code, unforeseen.next_in_terminal, unforeseen.exit_code)
 

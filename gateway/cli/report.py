@@ -12,7 +12,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, wh
 from gateway.cli.paper import Csv, Html, Pdf, Wanted
 from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
-from gateway.core.periods import month, month_before
+from gateway.core.periods import get_month, get_month_before
 from gateway.errors import NotAllowed
 from gateway.paper.page import Page
 from gateway.reports import inspection, statistics, timeliness
@@ -47,7 +47,7 @@ def report_statistics(
     """Count notices by type, authority, reason, outcome and more."""
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
-        page = statistics.make(here, _days(here, first, last, in_month), by, whole=for_the_team)
+        page = statistics.make_statistics(here, _days(here, first, last, in_month), by, whole=for_the_team)
     _give(page, wanted)
 
 
@@ -67,7 +67,7 @@ def report_timeliness(
     wanted = Wanted(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
         days = _days(here, first, last, in_month)
-        page = timeliness.make(here, days, whole=for_the_team)
+        page = timeliness.make_timeliness(here, days, whole=for_the_team)
     _give(page, wanted)
 
 
@@ -94,7 +94,7 @@ def report_inspection(
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")
     with opened(home) as here:
-        page = inspection.make(here, _days(here, first, last, in_month), by)
+        page = inspection.make_inspection_list(here, _days(here, first, last, in_month), by)
     if to_terminal:
         return _give(page, wanted)
     written = wanted.write(page)
@@ -107,9 +107,9 @@ def _days(here: Authority, first: datetime | None, last: datetime | None, in_mon
     if in_month:
         if first or last:
             raise typer.BadParameter("give either a month, or the first and the last day", param_hint="--month")
-        return month(in_month.year, in_month.month)
+        return get_month(in_month.year, in_month.month)
     if not first and not last:
-        return month_before(today)
+        return get_month_before(today)
     return _checked(first.date() if first else None, last.date() if last else today)
 
 

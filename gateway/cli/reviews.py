@@ -20,7 +20,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.searches import asked
 from gateway.searches import review
-from gateway.searches.review import Done, Listed
+from gateway.searches.review import ReviewResult, ReviewSummary
 from schemas import codes
 
 Case = Annotated[str, typer.Argument(help="The case, or one of its notices.")]
@@ -36,7 +36,7 @@ def review_list(
 ) -> None:
     """List open searches and when each review is due."""
     with opened(home) as here:
-        found = [one for one in review.listed(here) if one.due or not due]
+        found = [one for one in review.list_reviews(here) if one.due or not due]
     rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
     count = sum(one.due for one in found)
     title = f"Reviews of open searches: {count} due, {sum(one.overdue for one in found)} overdue"
@@ -49,7 +49,7 @@ def review_list(
     )
 
 
-def _said(one: Listed) -> str:
+def _said(one: ReviewSummary) -> str:
     on = f"{one.review_on:%d %b %Y}"
     lines = [f"Overdue since {on}" if one.overdue else "Due today" if one.due else f"Due {on}"]
     if one.checked_on:
@@ -109,11 +109,11 @@ def review_done(
         )
     with opened(home) as here:
         pairs = list(zip(checked, result, strict=True))
-        done = review.done(here, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
+        done = review.do_review(here, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: _done(done))
 
 
-def _done(done: Done) -> str:
+def _done(done: ReviewResult) -> str:
     said = f"Review recorded. Next review: {done.review_on:%d %b %Y}."
     return f"{asked(done.asked_again)}\n{said}" if done.asked_again else said
 
@@ -143,7 +143,7 @@ def review_end(
 ) -> None:
     """End a search though the child is not found, and tell everyone you asked."""
     with opened(home) as here:
-        told = review.end(here, case, reason, by, decided_by=decided_by)
+        told = review.end_review(here, case, reason, by, decided_by=decided_by)
     answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},

@@ -23,11 +23,11 @@ from gateway.cli.output import (
     who,
 )
 from gateway.core import labels
-from gateway.core.search_status import Answering
+from gateway.core.search_status import AnswerState
 from gateway.exchange import enquire
 from gateway.exchange.enquire import EnquiryResult
 from gateway.searches import search
-from gateway.searches.search import Asked, Search
+from gateway.searches.search import AskedAuthority, SearchOverview
 from schemas import codes
 
 commands = typer.Typer()
@@ -79,12 +79,12 @@ def asked(done: EnquiryResult) -> str:
 def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show a search: who was asked, who answered, who to call. Your view is logged."""
     with opened(home) as here:
-        found = search.look(here, case, by)
-    counts = {one.value: len(found.those(one)) for one in Answering if found.those(one)}
+        found = search.open_search(here, case, by)
+    counts = {one.value: len(found.those(one)) for one in AnswerState if found.those(one)}
     answer(as_json, asdict(found) | {"counts": counts, "next": found.next_step}, lambda: _shown(found, counts))
 
 
-def _shown(found: Search, counts: dict[str, int]) -> Group:
+def _shown(found: SearchOverview, counts: dict[str, int]) -> Group:
     rows = [(labels.name_authority_in_full(one.authority), day(one.since), _said(one)) for one in found.asked]
     said = "\n".join(f"  {labels.build_answering(name).tag}: {count}" for name, count in counts.items())
     again = f"\nNext review: {found.review_on:%d %b %Y}." if found.review_on else ""
@@ -94,7 +94,7 @@ def _shown(found: Search, counts: dict[str, int]) -> Group:
     )
 
 
-def _said(one: Asked) -> str:
+def _said(one: AskedAuthority) -> str:
     said = [labels.build_answering(one.standing).tag, one.said and one.said + " (sent automatically)" * one.by_machine]
     said += [one.ring and f"Call {one.ring}", f"Asked {one.times} times" if one.times > 1 else None]
     said += [one.reason, "Told that the search has ended" if one.stood_down else None]

@@ -17,7 +17,7 @@ from rich.markup import escape
 from gateway import app, home_folder
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, opened, who
 from gateway.context import Authority
-from gateway.core.findings import Level
+from gateway.core.findings import FindingLevel
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
 from gateway.monitoring.doctor import Check
@@ -113,7 +113,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Set up a new gateway: settings, keys, certificate, card and database."""
-    config = home_folder.create(
+    config = home_folder.create_gateway(
         home,
         code=authority,
         name=name or codes.authority_name(authority) or "",
@@ -162,7 +162,7 @@ async def _serve(here: Authority, with_parent: bool) -> None:
     stop = asyncio.Event()
     if with_parent:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
-    await app.serve(here, until=stop)
+    await app.serve_until_stopped(here, until=stop)
 
 
 @commands.command()
@@ -207,9 +207,11 @@ def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def _list_checks(checks: Sequence[Check]) -> str:
     """Return the total, and each check with how it went."""
     counts = Counter(one.result for one in checks)
-    failed, warned = count_of(counts[Level.FAIL], "problem"), count_of(counts[Level.WARN], "warning")
+    failed, warned = count_of(counts[FindingLevel.FAIL], "problem"), count_of(counts[FindingLevel.WARN], "warning")
     rows = [
         f"{escape(one.label):32} [{COLOURS[one.result]}]{LEVELS[one.result]:8}[/] {escape(one.detail)}"
         for one in checks
     ]
-    return "\n".join([f"[bold]{failed}, {warned}, {count_of(counts[Level.OK], 'check')} passed[/bold]", "", *rows])
+    return "\n".join(
+        [f"[bold]{failed}, {warned}, {count_of(counts[FindingLevel.OK], 'check')} passed[/bold]", "", *rows]
+    )

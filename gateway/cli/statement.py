@@ -10,19 +10,19 @@ from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
 from gateway.context import Authority
 from gateway.core import labels
-from gateway.core.statement_diff import Differs
+from gateway.core.statement_diff import DifferenceKind
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference
 from keys.statement import Row
 
 DIFFERENCES = {
-    Differs.MISSING_THERE: "They do not have it",
-    Differs.MISSING_HERE: "You do not have it",
-    Differs.FORGOTTEN_HERE: "They have it from you, and it is not recorded here",
-    Differs.RECEIPT_LOST: "The delivery receipt is missing here",
-    Differs.DIGEST: "The contents differ",
-    Differs.STATE: "The status differs",
+    DifferenceKind.MISSING_THERE: "They do not have it",
+    DifferenceKind.MISSING_HERE: "You do not have it",
+    DifferenceKind.FORGOTTEN_HERE: "They have it from you, and it is not recorded here",
+    DifferenceKind.RECEIPT_LOST: "The delivery receipt is missing here",
+    DifferenceKind.DIGEST: "The contents differ",
+    DifferenceKind.STATE: "The status differs",
 }
 DONE = {SENT_AGAIN: "Sent again", ASKED_FOR: "Asked for", FOR_A_PERSON: "Call them"}
 

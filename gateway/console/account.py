@@ -12,7 +12,7 @@ from gateway.access import sessions, sign_in
 from gateway.console.console_request import SESSION_COOKIE, Visit, goto
 from gateway.console.endpoints import SIGN_IN, Door, signed_in
 from gateway.console.sign_in import CHECKING
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.store import people
 from keys import one_time_code
@@ -84,10 +84,10 @@ async def end_everywhere(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/account", Act.OWN_ACCOUNT, look, of_assigned=True),
-    Door("GET", "/account/password", Act.OWN_ACCOUNT, ask_password),
-    Door("POST", "/account/password", Act.OWN_ACCOUNT, change_password),
-    Door("GET", "/account/code", Act.OWN_ACCOUNT, ask_code),
-    Door("POST", "/account/code", Act.OWN_ACCOUNT, set_code),
-    Door("POST", "/account/end", Act.OWN_ACCOUNT, end_everywhere),
+    Door("GET", "/account", Permission.OWN_ACCOUNT, look, of_assigned=True),
+    Door("GET", "/account/password", Permission.OWN_ACCOUNT, ask_password),
+    Door("POST", "/account/password", Permission.OWN_ACCOUNT, change_password),
+    Door("GET", "/account/code", Permission.OWN_ACCOUNT, ask_code),
+    Door("POST", "/account/code", Permission.OWN_ACCOUNT, set_code),
+    Door("POST", "/account/end", Permission.OWN_ACCOUNT, end_everywhere),
 )

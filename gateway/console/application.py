@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.access.slow_checks import SlowChecks
-from gateway.auditing.verify_job import Checks
+from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import (
     account,
     audit_log,
@@ -86,7 +86,7 @@ STATIC = "/static/"
 def application(here: Authority) -> web.Application:
     """The console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
-    app[HERE], app[PAGES], app[CHECKS] = here, Pages(), Checks()
+    app[HERE], app[PAGES], app[CHECKS] = here, Pages(), VerifyRuns()
     app[CHECKING], app[TRIES] = SlowChecks(here), Tries()
     app.on_cleanup.append(_end_checks)
     for doors in ROOMS:

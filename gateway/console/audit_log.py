@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.auditing import browse
-from gateway.auditing.browse import Asked
+from gateway.auditing.browse import AuditQuestion
 from gateway.console import forms
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
@@ -20,8 +20,8 @@ from gateway.console.forms import Answers, Question
 from gateway.core import audit_sentences
 from gateway.core.audit_acts import READINGS
 from gateway.core.calendar import LONDON, Span
-from gateway.core.periods import moments
-from gateway.core.permissions import Act
+from gateway.core.periods import get_moments
+from gateway.core.permissions import Permission
 from gateway.errors import NotFound
 from gateway.store import people
 from schemas import codes
@@ -32,7 +32,7 @@ TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
 def _kinds() -> Sequence[tuple[str, str]]:
-    acts = sorted(((act, audit_sentences.title(act)) for act in audit_sentences.SENTENCES), key=lambda one: one[1])
+    acts = sorted(((act, audit_sentences.name_act(act)) for act in audit_sentences.SENTENCES), key=lambda one: one[1])
     return (*((kind, label) for kind, (label, _) in audit_sentences.KINDS.items()), *acts)
 
 
@@ -58,7 +58,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     if not answers.wrong:
         try:
             asked = _asked(answers)
-            found = await asyncio.to_thread(browse.look, visit.here, asked, number, visit.by)
+            found = await asyncio.to_thread(browse.list_audit_page, visit.here, asked, number, visit.by)
             return await _page(visit, answers, typed, found=found, asked=asked, number=number)
         except NotFound as why:
             answers = _not_found(answers, why)
@@ -71,7 +71,7 @@ async def seek(visit: Visit) -> web.StreamResponse:
     answers = _read(visit, typed)
     if not answers.wrong:
         try:
-            await asyncio.to_thread(browse.check, visit.here, _asked(answers))
+            await asyncio.to_thread(browse.check_question, visit.here, _asked(answers))
             return goto(_address(answers))
         except NotFound as why:
             answers = _not_found(answers, why)
@@ -102,12 +102,12 @@ def _not_found(answers: Answers, why: NotFound) -> Answers:
     return Answers(answers.values, {"person" if why.code == "audit.no-person" else "reference": why.sentence})
 
 
-def _asked(answers: Answers) -> Asked:
+def _asked(answers: Answers) -> AuditQuestion:
     first, last = answers.values.get("since"), answers.values.get("until")
-    since: datetime | None = moments(Span(first, first))[0] if isinstance(first, date) else None
-    until: datetime | None = moments(Span(last, last))[1] if isinstance(last, date) else None
+    since: datetime | None = get_moments(Span(first, first))[0] if isinstance(first, date) else None
+    until: datetime | None = get_moments(Span(last, last))[1] if isinstance(last, date) else None
     kind, person, partner, reference = (answers.text(name) for name in TEXTS)
-    return Asked(kind, person, partner, reference, since, until)
+    return AuditQuestion(kind, person, partner, reference, since, until)
 
 
 def _address(answers: Answers, **more: str | int) -> str:
@@ -122,8 +122,8 @@ async def _page(
     answers: Answers,
     typed: Mapping[str, str],
     *,
-    found: browse.Found | None = None,
-    asked: Asked | None = None,
+    found: browse.AuditPage | None = None,
+    asked: AuditQuestion | None = None,
     number: int | None = None,
 ) -> web.Response:
     staff = await visit.here.store.read(people.list_people)
@@ -134,7 +134,7 @@ async def _page(
         found=found,
         asked=asked,
         about=await _in_words(visit, answers) if asked else (),
-        readings=bool(asked and set(audit_sentences.acts_of(asked.kind)) == set(READINGS)),
+        readings=bool(asked and set(audit_sentences.list_acts(asked.kind)) == set(READINGS)),
         older=older,
         newest=_address(answers) if number is not None else "",
         questions={one.name: one for one in _questions(visit)},
@@ -164,19 +164,19 @@ async def _in_words(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]
 
 async def entry(visit: Visit) -> web.StreamResponse:
     """One entry as it stands in the log."""
-    placed = await asyncio.to_thread(browse.place, visit.here, int(visit.part("number")), visit.by)
+    placed = await asyncio.to_thread(browse.read_entry, visit.here, int(visit.part("number")), visit.by)
     return visit.page("audit-entry.html", placed=placed)
 
 
 async def proof(visit: Visit) -> web.StreamResponse:
     """Its place in the signed log."""
-    made = await asyncio.to_thread(browse.prove, visit.here, int(visit.part("number")))
+    made = await asyncio.to_thread(browse.prove_entry, visit.here, int(visit.part("number")))
     return visit.page("audit-proof.html", proof=made)
 
 
 DOORS = (
-    Door("GET", "/audit", Act.AUDIT, look),
-    Door("POST", "/audit", Act.AUDIT, seek),
-    Door("GET", f"/audit/entries/{NUMBER}", Act.AUDIT, entry),
-    Door("GET", f"/audit/entries/{NUMBER}/proof", Act.AUDIT, proof),
+    Door("GET", "/audit", Permission.AUDIT, look),
+    Door("POST", "/audit", Permission.AUDIT, seek),
+    Door("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, entry),
+    Door("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, proof),
 )

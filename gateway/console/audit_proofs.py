@@ -6,16 +6,16 @@ from tempfile import TemporaryFile
 from aiohttp import web
 
 from gateway.auditing import audit, browse, witness
-from gateway.auditing.browse import Asked
-from gateway.auditing.verify_job import Checks
+from gateway.auditing.browse import AuditQuestion
+from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import files
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.store.audit_log import AuditEntry
 
-CHECKS = web.AppKey("checks", Checks)
+CHECKS = web.AppKey("checks", VerifyRuns)
 SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
 
 
@@ -42,7 +42,7 @@ async def ask(visit: Visit) -> web.StreamResponse:
 
 async def export(visit: Visit) -> web.StreamResponse:
     """The archive. It is written beside first, so that a long log takes no memory, and then sent piece by piece."""
-    await audit.checkpoint(visit.here, AuditEntry("audit.exported", visit.by))
+    await audit.sign_checkpoint(visit.here, AuditEntry("audit.exported", visit.by))
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
     await asyncio.to_thread(audit.export_zip, visit.here, file)
     file.seek(0)
@@ -52,15 +52,17 @@ async def export(visit: Visit) -> web.StreamResponse:
 
 async def others(visit: Visit) -> web.StreamResponse:
     """How far partners' logs are known, what alarms stand, and where their statements differ from our account."""
-    found, alarms = await asyncio.to_thread(witness.known, visit.here)
-    differ = await asyncio.to_thread(browse.look, visit.here, Asked(kind="statement.difference"), None, visit.by)
+    found, alarms = await asyncio.to_thread(witness.list_witnessed, visit.here)
+    differ = await asyncio.to_thread(
+        browse.list_audit_page, visit.here, AuditQuestion(kind="statement.difference"), None, visit.by
+    )
     return visit.page("audit-partners.html", found=found, alarms=alarms, differ=differ)
 
 
 DOORS = (
-    Door("GET", "/audit/check", Act.AUDIT, check),
-    Door("POST", "/audit/check", Act.AUDIT, begin),
-    Door("GET", "/audit/export", Act.AUDIT, ask),
-    Door("POST", "/audit/export", Act.AUDIT, export),
-    Door("GET", "/audit/partners", Act.AUDIT, others),
+    Door("GET", "/audit/check", Permission.AUDIT, check),
+    Door("POST", "/audit/check", Permission.AUDIT, begin),
+    Door("GET", "/audit/export", Permission.AUDIT, ask),
+    Door("POST", "/audit/export", Permission.AUDIT, export),
+    Door("GET", "/audit/partners", Permission.AUDIT, others),
 )

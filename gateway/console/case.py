@@ -9,8 +9,8 @@ from gateway.casework import case
 from gateway.console.case_actions import FORMS, about
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
-from gateway.core.open_actions import Choice
-from gateway.core.permissions import Act, Role
+from gateway.core.open_actions import CaseAction
+from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
 from gateway.store import people as kept
 from schemas.message import SEARCHES
@@ -24,7 +24,7 @@ DONE = {
 async def look(visit: Visit) -> web.StreamResponse:
     """The whole of it. That it was read is an entry of the audit log."""
     found = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
-    others = await visit.here.store.read(kept.list_people) if visit.may(Act.ASSIGN) else []
+    others = await visit.here.store.read(kept.list_people) if visit.may(Permission.ASSIGN) else []
     outreach = [one for one in others if Role.OUTREACH in one.roles and one.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
     return visit.page(
@@ -38,7 +38,7 @@ def _banner(visit: Visit, found: case.Case) -> str:
     if done in DONE:
         return DONE[done]
     notice = next((one for one in found.notices if str(one.name) == name), None)
-    return FORMS[Choice(done)].worded(notice).done if notice and done in FORMS else ""
+    return FORMS[CaseAction(done)].worded(notice).done if notice and done in FORMS else ""
 
 
 async def assign(visit: Visit) -> web.StreamResponse:
@@ -71,8 +71,8 @@ async def in_full(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Act.ANSWER, ask_in_full),
-    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Act.ANSWER, in_full),
-    Door("GET", f"/cases/{CASE}", Act.READ_CHILD, look),
-    Door("POST", f"/cases/{CASE}/assign", Act.ASSIGN, assign),
+    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, ask_in_full),
+    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, in_full),
+    Door("GET", f"/cases/{CASE}", Permission.READ_CHILD, look),
+    Door("POST", f"/cases/{CASE}/assign", Permission.ASSIGN, assign),
 )

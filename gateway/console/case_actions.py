@@ -21,8 +21,8 @@ from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.console.forms import Answers, Question
 from gateway.core import labels
 from gateway.core.causes import split_cause
-from gateway.core.open_actions import Choice
-from gateway.core.permissions import Act
+from gateway.core.open_actions import CaseAction
+from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, Unconfirmed
 from gateway.exchange import amend, respond
 from gateway.reconciliation import send_reminders
@@ -33,7 +33,10 @@ from schemas.message import Acknowledgement, LocatedNotice, Outcome, Whereabouts
 
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
 CONFIRM = "Confirm that you have checked these and the notice is correct"
-OTHERS = (Choice.PASS_ON, Choice.SEND_ON)  # acts that name the authority that should have it: neither we nor who has it
+OTHERS = (
+    CaseAction.PASS_ON,
+    CaseAction.SEND_ON,
+)  # acts that name the authority that should have it: neither we nor who has it
 Do = Callable[[Visit, CaseNotice, Answers], str | None]  # where to go then, if not to the case
 
 
@@ -55,7 +58,7 @@ class Form:
     what it is answered with.
     """
 
-    act: Act
+    act: Permission
     title: str
     button: str
     lead: str
@@ -203,7 +206,7 @@ def _located(visit: Visit, notice: CaseNotice, said: Answers) -> None:
 
 
 def _remind(visit: Visit, notice: CaseNotice, _: Answers) -> None:
-    send_reminders.remind(visit.here, notice.message_id, visit.by)
+    send_reminders.remind_partner(visit.here, notice.message_id, visit.by)
 
 
 def _send_on(visit: Visit, notice: CaseNotice, said: Answers) -> None:
@@ -291,9 +294,9 @@ def _told_questions(notice: CaseNotice) -> Sequence[Question]:
     )
 
 
-FORMS: Mapping[Choice, Form] = {
-    Choice.ACCEPT: Form(
-        Act.ANSWER,
+FORMS: Mapping[CaseAction, Form] = {
+    CaseAction.ACCEPT: Form(
+        Permission.ANSWER,
         "Accept this notice",
         "Accept notice",
         "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
@@ -301,8 +304,8 @@ FORMS: Mapping[Choice, Form] = {
         _no_note_if_restricted,
         partial(_acknowledge, "accepted"),
     ),
-    Choice.ANSWER: Form(
-        Act.ANSWER,
+    CaseAction.ANSWER: Form(
+        Permission.ANSWER,
         "Answer this {notice}",
         "Send answer",
         "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will call you.",
@@ -319,8 +322,8 @@ FORMS: Mapping[Choice, Form] = {
         ),
         _answer,
     ),
-    Choice.CONCLUDE: Form(
-        Act.ANSWER,
+    CaseAction.CONCLUDE: Form(
+        Permission.ANSWER,
         "Send the outcome",
         "Send outcome",
         "This closes the case for you and {partner}, even if the child was not found. You cannot change it.",
@@ -328,8 +331,8 @@ FORMS: Mapping[Choice, Form] = {
         _outcome_questions,
         _conclude,
     ),
-    Choice.REJECT: Form(
-        Act.ANSWER,
+    CaseAction.REJECT: Form(
+        Permission.ANSWER,
         "Reject this notice",
         "Reject notice",
         "{partner} stays responsible for the case and will be told why.",
@@ -338,8 +341,8 @@ FORMS: Mapping[Choice, Form] = {
         partial(_acknowledge, "rejected"),
         weighty=True,
     ),
-    Choice.PASS_ON: Form(
-        Act.ANSWER,
+    CaseAction.PASS_ON: Form(
+        Permission.ANSWER,
         "Refer back: another authority is responsible",
         "Refer back to {partner}",
         "You'll tell {partner} which authority to try. Nothing is sent to that authority.",
@@ -347,8 +350,8 @@ FORMS: Mapping[Choice, Form] = {
         _passing_questions,
         partial(_acknowledge, "passed-on"),
     ),
-    Choice.HAND_OVER: Form(
-        Act.WRITE_DOWN,
+    CaseAction.HAND_OVER: Form(
+        Permission.WRITE_DOWN,
         "Record a phone handover",
         "Record handover",
         "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
@@ -356,8 +359,8 @@ FORMS: Mapping[Choice, Form] = {
         lambda notice: (*_SPOKEN, *_note_of_call(notice)),
         _hand_over,
     ),
-    Choice.TOLD: Form(
-        Act.WRITE_DOWN,
+    CaseAction.TOLD: Form(
+        Permission.WRITE_DOWN,
         "Record {result} by phone",
         "{record}",
         "Use this if {partner} has given you the result by phone.{closes}",
@@ -365,8 +368,8 @@ FORMS: Mapping[Choice, Form] = {
         _told_questions,
         _told,
     ),
-    Choice.CLOSE: Form(
-        Act.WRITE_DOWN,
+    CaseAction.CLOSE: Form(
+        Permission.WRITE_DOWN,
         "Close this case without an outcome",
         "Close case",
         "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
@@ -375,8 +378,8 @@ FORMS: Mapping[Choice, Form] = {
         lambda visit, notice, _: by_hand.close_notice(visit.here, notice.message_id, visit.by),
         weighty=True,
     ),
-    Choice.REMIND: Form(
-        Act.SEND,
+    CaseAction.REMIND: Form(
+        Permission.SEND,
         "Send a reminder",
         "Send reminder",
         "{partner} will see that you are waiting. The gateway also sends one reminder when a reply is overdue.",
@@ -384,8 +387,8 @@ FORMS: Mapping[Choice, Form] = {
         _nothing,
         _remind,
     ),
-    Choice.SEND_ON: Form(
-        Act.SEND,
+    CaseAction.SEND_ON: Form(
+        Permission.SEND,
         "Redirect to another authority",
         "Redirect notice",
         "The notice will be sent to the authority you choose. Your notice to {partner} will be closed.",
@@ -401,8 +404,8 @@ FORMS: Mapping[Choice, Form] = {
         ),
         _send_on,
     ),
-    Choice.LOCATED: Form(
-        Act.SEARCH,
+    CaseAction.LOCATED: Form(
+        Permission.SEARCH,
         "End this search",
         "End search",
         "Everyone you asked will be told to stop looking. They will not be told where the child is.",
@@ -411,8 +414,8 @@ FORMS: Mapping[Choice, Form] = {
         _located,
         weighty=True,
     ),
-    Choice.CORRECT: Form(
-        Act.SEND,
+    CaseAction.CORRECT: Form(
+        Permission.SEND,
         "Correct this {notice}",
         "Start correction",
         "You can change the {notice} and send it again. The new version replaces this one when you send it.",
@@ -420,8 +423,8 @@ FORMS: Mapping[Choice, Form] = {
         _nothing,
         _correct,
     ),
-    Choice.PUT_ASIDE: Form(
-        Act.ANSWER,
+    CaseAction.PUT_ASIDE: Form(
+        Permission.ANSWER,
         "Mark this reply as checked",
         "Mark as checked",
         "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
@@ -429,8 +432,8 @@ FORMS: Mapping[Choice, Form] = {
         _nothing,
         lambda visit, notice, _: respond.put_reply_aside(visit.here, notice.name, visit.by, was=notice.state),
     ),
-    Choice.WITHDRAW: Form(
-        Act.SEND,
+    CaseAction.WITHDRAW: Form(
+        Permission.SEND,
         "Withdraw this {notice}",
         "Withdraw {notice}",
         "If {partner} has it, they will be told to stop using it. This cannot be undone.",
@@ -450,7 +453,7 @@ FORMS: Mapping[Choice, Form] = {
 }
 
 
-async def ask(choice: Choice, visit: Visit) -> web.StreamResponse:
+async def ask(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """The form."""
     notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices:
@@ -458,7 +461,7 @@ async def ask(choice: Choice, visit: Visit) -> web.StreamResponse:
     return await _form(visit, choice, notice, Answers({}, {}))
 
 
-async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
+async def do(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """What the form says."""
     notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
@@ -482,7 +485,7 @@ async def do(choice: Choice, visit: Visit) -> web.StreamResponse:
 
 
 async def _form(
-    visit: Visit, choice: Choice, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
+    visit: Visit, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
     return visit.page(
         "act.html",
@@ -503,7 +506,7 @@ async def about(visit: Visit, name: str | None = None) -> case.CaseSubject:
     return await asyncio.to_thread(case.read_case_subject, visit.here, visit.part("case"), visit.by, name)
 
 
-async def _overtaken(visit: Visit, choice: Choice, notice: CaseNotice) -> web.Response:
+async def _overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
     return visit.page(
         "overtaken.html",
         status=409,
@@ -525,7 +528,7 @@ def confirmed(visit: Visit) -> Sequence[str]:
     return visit.typed("codes").split() if visit.typed("weighed") else ()
 
 
-def _asked(visit: Visit, choice: Choice, notice: CaseNotice) -> Sequence[Question]:
+def _asked(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
     """The questions; where an authority is asked for that should have it, without us, and without who has it already."""
     without = {visit.here.code, notice.partner} if choice in OTHERS else {visit.here.code}
     return [
@@ -538,7 +541,7 @@ def _without(codes_: Collection[str]) -> Callable[[], Sequence[tuple[str, str]]]
     return lambda: [one for one in _authorities() if one[0] not in codes_]
 
 
-def _doors(choice: Choice, form: Form) -> tuple[Door, Door]:
+def _doors(choice: CaseAction, form: Form) -> tuple[Door, Door]:
     address = f"/cases/{CASE}/notices/{NOTICE}/{choice}"
     return Door("GET", address, form.act, partial(ask, choice)), Door("POST", address, form.act, partial(do, choice))
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from gateway.case_systems import clients, overview, webhooks
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
-from gateway.core.permissions import Act, Scope
-from gateway.core.webhook_events import Event
+from gateway.core.permissions import Permission, Scope
+from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 
 ROOM, ADDING = "/case-systems", "/add-case-system"  # not below the room: an id may be any word
@@ -27,9 +27,9 @@ SCOPES = {
     ),
 }
 EVENTS = {
-    Event.RECEIVED: "Message received",
-    Event.STATE: "Status of a message may have changed",
-    Event.RECEIPT: "Delivery receipt received",
+    WebhookEvent.RECEIVED: "Message received",
+    WebhookEvent.STATE: "Status of a message may have changed",
+    WebhookEvent.RECEIPT: "Delivery receipt received",
 }
 ENDING = (
     "Remove this system",
@@ -121,7 +121,7 @@ async def ask_where(visit: Visit) -> web.StreamResponse:
 async def tell(visit: Visit) -> web.StreamResponse:
     """It is told there from now on; the secret that signs is shown once."""
     name, url, shown = visit.part("system"), visit.typed("url"), list[str]()
-    events = {event for event in Event if event in visit.form.getall("events", [])}
+    events = {event for event in WebhookEvent if event in visit.form.getall("events", [])}
     make = partial(webhooks.make, visit.here, name, visit.by, url, events)
     try:
         await asyncio.to_thread(make, also=lambda _tx, _hook, secret: shown.append(secret))
@@ -138,17 +138,17 @@ async def _where_form(visit: Visit, wrong: NotAllowed | None) -> web.Response:
 
 
 DOORS = (
-    Door("GET", ROOM, Act.SEE_SYSTEMS, look),
-    Door("GET", ADDING, Act.MANAGE_SYSTEMS, ask),
-    Door("POST", ADDING, Act.MANAGE_SYSTEMS, add),
-    Door("GET", f"{ROOM}/{SYSTEM}", Act.SEE_SYSTEMS, one),
-    Door("GET", f"{ROOM}/{SYSTEM}/end", Act.MANAGE_SYSTEMS, partial(_asked, act=ENDING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/end", Act.MANAGE_SYSTEMS, end),
-    Door("GET", f"{ROOM}/{SYSTEM}/secret", Act.MANAGE_SYSTEMS, partial(_asked, act=RENEWING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/secret", Act.MANAGE_SYSTEMS, renew),
-    Door("GET", f"{ROOM}/{SYSTEM}/tell", Act.MANAGE_SYSTEMS, ask_where),
-    Door("POST", f"{ROOM}/{SYSTEM}/tell", Act.MANAGE_SYSTEMS, tell),
-    Door("GET", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Act.MANAGE_SYSTEMS, partial(_asked, act=REMOVING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Act.MANAGE_SYSTEMS, remove),
-    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/resume", Act.RESUME_WEBHOOK, resume),
+    Door("GET", ROOM, Permission.SEE_SYSTEMS, look),
+    Door("GET", ADDING, Permission.MANAGE_SYSTEMS, ask),
+    Door("POST", ADDING, Permission.MANAGE_SYSTEMS, add),
+    Door("GET", f"{ROOM}/{SYSTEM}", Permission.SEE_SYSTEMS, one),
+    Door("GET", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, partial(_asked, act=ENDING)),
+    Door("POST", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, end),
+    Door("GET", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, partial(_asked, act=RENEWING)),
+    Door("POST", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, renew),
+    Door("GET", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, ask_where),
+    Door("POST", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, tell),
+    Door("GET", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, partial(_asked, act=REMOVING)),
+    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, remove),
+    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/resume", Permission.RESUME_WEBHOOK, resume),
 )

@@ -16,7 +16,7 @@ from gateway.console.endpoints import Door
 from gateway.console.tasks import CONTRADICTED, INCOMPLETE, WHOM, address, answers, asked, place, tasks
 from gateway.core import composition
 from gateway.core.delivery import PATIENCE
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.store import compositions
 from keys.errors import Refusal
@@ -66,7 +66,7 @@ async def look(visit: Visit) -> web.StreamResponse:
         return goto(f"/compositions/{visit.part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
-    level = composition.level_so_far(now.body)
+    level = composition.find_level(now.body)
     undecided = level not in ("", "none") and any(one.code in (INCOMPLETE, CONTRADICTED) for one in checked.findings)
     listed = tasks(now, checked)
     return visit.page(
@@ -156,20 +156,20 @@ async def give_up(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/compositions", Act.SEND, begin),
-    Door("POST", "/compositions", Act.SEND, begun),
-    Door("POST", f"/drafts/{DRAFT}/write", Act.SEND, from_draft),
-    Door("GET", ONE, Act.SEND, look),
-    Door("GET", f"{ONE}/{WHOM}", Act.SEND, ask_whom),
-    Door("POST", f"{ONE}/{WHOM}", Act.SEND, whom),
-    Door("GET", f"{ONE}/check", Act.SEND, check),
-    Door("POST", f"{ONE}/send", Act.SEND, send),
-    Door("GET", f"{ONE}/sent", Act.SEND, sent),
-    Door("GET", f"{ONE}/give-up", Act.SEND, ask_give_up),
-    Door("POST", f"{ONE}/give-up", Act.SEND, give_up),
-    Door("GET", f"{ONE}/{SECTION}", Act.SEND, ask),
-    Door("POST", f"{ONE}/{SECTION}", Act.SEND, answer),
-    Door("GET", f"{ONE}/{SECTION}/{AT}", Act.SEND, ask_one),
-    Door("POST", f"{ONE}/{SECTION}/{AT}", Act.SEND, answer_one),
-    Door("POST", f"{ONE}/{SECTION}/{AT}/remove", Act.SEND, remove_one),
+    Door("GET", "/compositions", Permission.SEND, begin),
+    Door("POST", "/compositions", Permission.SEND, begun),
+    Door("POST", f"/drafts/{DRAFT}/write", Permission.SEND, from_draft),
+    Door("GET", ONE, Permission.SEND, look),
+    Door("GET", f"{ONE}/{WHOM}", Permission.SEND, ask_whom),
+    Door("POST", f"{ONE}/{WHOM}", Permission.SEND, whom),
+    Door("GET", f"{ONE}/check", Permission.SEND, check),
+    Door("POST", f"{ONE}/send", Permission.SEND, send),
+    Door("GET", f"{ONE}/sent", Permission.SEND, sent),
+    Door("GET", f"{ONE}/give-up", Permission.SEND, ask_give_up),
+    Door("POST", f"{ONE}/give-up", Permission.SEND, give_up),
+    Door("GET", f"{ONE}/{SECTION}", Permission.SEND, ask),
+    Door("POST", f"{ONE}/{SECTION}", Permission.SEND, answer),
+    Door("GET", f"{ONE}/{SECTION}/{AT}", Permission.SEND, ask_one),
+    Door("POST", f"{ONE}/{SECTION}/{AT}", Permission.SEND, answer_one),
+    Door("POST", f"{ONE}/{SECTION}/{AT}/remove", Permission.SEND, remove_one),
 )

@@ -11,7 +11,7 @@ from gateway.access.sessions import Session
 from gateway.console import navigation
 from gateway.console.pages import PAGES, Pages
 from gateway.context import Authority
-from gateway.core.permissions import Act, Reach, reach
+from gateway.core.permissions import Permission, Reach, get_reach
 
 SESSION_COOKIE = "__Host-session"
 HERE = web.AppKey("here", Authority)
@@ -35,9 +35,9 @@ class Visit:
         assert self.session is not None  # noqa: S101 - a door with an act lets nobody in without one
         return self.session.person.name
 
-    def may(self, act: Act) -> bool:
+    def may(self, act: Permission) -> bool:
         """Is this act open to them, at least in some cases?"""
-        return self.session is not None and reach(self.session.roles, act) > Reach.NONE
+        return self.session is not None and get_reach(self.session.roles, act) > Reach.NONE
 
     def part(self, name: str) -> str:
         """A part of the address."""

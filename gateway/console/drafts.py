@@ -12,7 +12,7 @@ from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.console.tasks import answers
 from gateway.core import composition
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.one import drafts, held_files
 from gateway.store import drafts as kept
@@ -46,7 +46,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
     kind = type(notice).__name__
     pages = [one for one in notice_questions.sections(kind) if one.name not in NOT_IN_A_ROW]
-    said = answers(kind, composition.said(notice), pages)
+    said = answers(kind, composition.to_text_fields(notice), pages)
     return visit.page(
         "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=DraftState
     )
@@ -82,8 +82,8 @@ async def discard(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/drafts", Act.SEND, listed),
-    Door("GET", f"/drafts/{DRAFT}", Act.SEND, look),
-    Door("GET", f"/drafts/{DRAFT}/discard", Act.SEND, ask_discard),
-    Door("POST", f"/drafts/{DRAFT}/discard", Act.SEND, discard),
+    Door("GET", "/drafts", Permission.SEND, listed),
+    Door("GET", f"/drafts/{DRAFT}", Permission.SEND, look),
+    Door("GET", f"/drafts/{DRAFT}/discard", Permission.SEND, ask_discard),
+    Door("POST", f"/drafts/{DRAFT}/discard", Permission.SEND, discard),
 )

@@ -18,7 +18,7 @@ from gateway.access.sessions import Session, Stage
 from gateway.casework import case
 from gateway.console import navigation, return_to
 from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
-from gateway.core.permissions import Act, Reach, reach
+from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
 from gateway.store import assignments
@@ -39,7 +39,7 @@ class Door:
 
     method: str
     path: str
-    act: Act | None
+    act: Permission | None
     answer: Answer
     of_assigned: bool = False
 
@@ -58,7 +58,7 @@ def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         session = await asyncio.to_thread(sessions.session, here, secret) if secret else None
         if door.act is not None and (session is None or session.stage is not Stage.IN):
             return _to_sign_in(request)
-        how_far = Reach.ALL if door.act is None else reach(session.roles if session else (), door.act)
+        how_far = Reach.ALL if door.act is None else get_reach(session.roles if session else (), door.act)
         visit = Visit(request, here, session, secret, how_far, await _form(request))
         _check_act(door, how_far)
         await asyncio.to_thread(_check_case, door, visit)

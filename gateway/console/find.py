@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.casework import find
 from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import Unusable
 
 SHOWN = 50
@@ -33,6 +33,6 @@ async def look(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/find", Act.FIND, ask),
-    Door("POST", "/find", Act.FIND, look),
+    Door("GET", "/find", Permission.FIND, ask),
+    Door("POST", "/find", Permission.FIND, look),
 )

@@ -56,7 +56,7 @@ def _read(question: Question, slot: Slot, form: MultiDictProxy[str]) -> Any:
 
 
 def _checked(slot: Slot, text: str) -> str:
-    composition.value(slot, text)
+    composition.parse_value(slot, text)
     return text
 
 

@@ -6,17 +6,17 @@ from aiohttp import web
 
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import NOTICE, Door
-from gateway.core.findings import Level
-from gateway.core.permissions import Act
+from gateway.core.findings import FindingLevel
+from gateway.core.permissions import Permission
 from gateway.exchange import amend
 from gateway.monitoring import health
 from gateway.store import outbox
 
 SHOWN = 50
 LEVELS = {  # in words and colours
-    Level.FAIL: ("Problem", "red"),
-    Level.WARN: ("Warning", "yellow"),
-    Level.OK: ("OK", "green"),
+    FindingLevel.FAIL: ("Problem", "red"),
+    FindingLevel.WARN: ("Warning", "yellow"),
+    FindingLevel.OK: ("OK", "green"),
 }
 
 
@@ -25,9 +25,10 @@ async def look(visit: Visit) -> web.StreamResponse:
     found = await asyncio.to_thread(health.look, visit.here)
     stuck = await visit.here.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
     wrong = sorted(
-        (one for one in found.findings if one.level is not Level.OK), key=lambda one: list(LEVELS).index(one.level)
+        (one for one in found.findings if one.level is not FindingLevel.OK),
+        key=lambda one: list(LEVELS).index(one.level),
     )
-    well = [one for one in found.findings if one.level is Level.OK]
+    well = [one for one in found.findings if one.level is FindingLevel.OK]
     return visit.page("health.html", health=found, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
@@ -39,6 +40,6 @@ async def retry(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/health", Act.SEE_HEALTH, look),
-    Door("POST", f"/health/retry/{NOTICE}", Act.REPLAY, retry),
+    Door("GET", "/health", Permission.SEE_HEALTH, look),
+    Door("POST", f"/health/retry/{NOTICE}", Permission.REPLAY, retry),
 )

@@ -9,8 +9,8 @@ from gateway.console import forms
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers, Question
-from gateway.core.mail_replies import SAYS, Judgement, What, say
-from gateway.core.permissions import Act
+from gateway.core.mail_replies import SAYS, Judgement, MailReplyKind, describe_mail_reply
+from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.store import mail_replies, outbox
@@ -44,9 +44,9 @@ def _page(visit: Visit, answers: Answers) -> web.Response:
         sent=sent,
         text=text,
         child=child,
-        said=say(reply.what, reply.stage, reply.judgement),
+        said=describe_mail_reply(reply.what, reply.stage, reply.judgement),
         worth=by_mail.describe_worth(reply),
-        asked=(JUDGEMENT,) if reply.what is not What.REPORT and visit.may(Act.ANSWER) else (),
+        asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may(Permission.ANSWER) else (),
         answers=answers,
         was=_stands(reply),
     )
@@ -99,6 +99,6 @@ def _stands(reply: MailReply) -> str:
 
 
 DOORS = (
-    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Act.READ_CHILD, look),
-    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Act.ANSWER, judge),
+    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Permission.READ_CHILD, look),
+    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Permission.ANSWER, judge),
 )

@@ -10,9 +10,9 @@ from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Authority
 from gateway.core import labels
-from gateway.core.inbox_state import MAY_BECOME, Standing
+from gateway.core.inbox_state import MAY_BECOME, InboxState
 from gateway.core.matching import REASONS
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
@@ -83,7 +83,7 @@ async def look(visit: Visit) -> web.StreamResponse:
     """One search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
     item, message, search, found = await asyncio.to_thread(
-        match_incoming.read, visit.here, visit.part("notice"), visit.by
+        match_incoming.read_matches, visit.here, visit.part("notice"), visit.by
     )
     return visit.page(
         "match.html",
@@ -96,7 +96,7 @@ async def look(visit: Visit) -> web.StreamResponse:
         said=SAID,
         reasons=REASONS,
         strength=strength,
-        open=Standing.CONCLUDED in MAY_BECOME[item.state],
+        open=InboxState.CONCLUDED in MAY_BECOME[item.state],
     )
 
 
@@ -137,9 +137,9 @@ async def answer_all(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/matches", Act.ANSWER, listed),
-    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Act.ANSWER, look),
-    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Act.ANSWER, none_of_these),
-    Door("GET", "/matches/none", Act.ANSWER, ask_all),
-    Door("POST", "/matches/none", Act.ANSWER, answer_all),
+    Door("GET", "/matches", Permission.ANSWER, listed),
+    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Permission.ANSWER, look),
+    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Permission.ANSWER, none_of_these),
+    Door("GET", "/matches/none", Permission.ANSWER, ask_all),
+    Door("POST", "/matches/none", Permission.ANSWER, answer_all),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.context import Authority
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.store import drafts, inbox, mail_replies, searches
 from gateway.store.searches import MatchState
 
@@ -19,7 +19,7 @@ MOST_COUNTED = 99  # what is more is "99+", so that no page counts a hundred tho
 class Room:
     """A page that somebody goes to by itself, and the act for which it is open."""
 
-    act: Act
+    act: Permission
     address: str
     text: str
 
@@ -61,41 +61,41 @@ SECTIONS = (
     Section(
         "Casework",
         (
-            Room(Act.SEE_WORK, "/inbox", "Inbox"),
-            Room(Act.ANSWER, "/matches", "Possible matches"),
-            Room(Act.SEARCH, "/reviews", "14-day reviews"),
-            Room(Act.SEE_WORK, "/unanswered", "Outstanding"),
-            Room(Act.SEND, "/drafts", "Leavers to check"),
-            Room(Act.SEE_WORK, "/sent", "Sent notices"),
+            Room(Permission.SEE_WORK, "/inbox", "Inbox"),
+            Room(Permission.ANSWER, "/matches", "Possible matches"),
+            Room(Permission.SEARCH, "/reviews", "14-day reviews"),
+            Room(Permission.SEE_WORK, "/unanswered", "Outstanding"),
+            Room(Permission.SEND, "/drafts", "Leavers to check"),
+            Room(Permission.SEE_WORK, "/sent", "Sent notices"),
         ),
         also=("/cases",),
     ),
-    Section("Find a notice", (Room(Act.FIND, "/find", "Find a notice"),)),
-    Section("Send a notice", (Room(Act.SEND, "/compositions", "Send a notice"),)),
-    Section("Reports", (Room(Act.REPORT, "/reports", "Reports"),)),
+    Section("Find a notice", (Room(Permission.FIND, "/find", "Find a notice"),)),
+    Section("Send a notice", (Room(Permission.SEND, "/compositions", "Send a notice"),)),
+    Section("Reports", (Room(Permission.REPORT, "/reports", "Reports"),)),
     Section(
         "Audit log",
         (
-            Room(Act.AUDIT, "/audit", "Entries"),
-            Room(Act.AUDIT, "/audit/check", "Check the log"),
-            Room(Act.AUDIT, "/audit/export", "Export the log"),
-            Room(Act.AUDIT, "/audit/partners", "Partner log checks"),
+            Room(Permission.AUDIT, "/audit", "Entries"),
+            Room(Permission.AUDIT, "/audit/check", "Check the log"),
+            Room(Permission.AUDIT, "/audit/export", "Export the log"),
+            Room(Permission.AUDIT, "/audit/partners", "Partner log checks"),
         ),
     ),
     Section(
         "Administration",
         (
-            Room(Act.SEE_PARTNERS, "/partners", "Partner authorities"),
-            Room(Act.MANAGE_PEOPLE, "/people", "Users"),
-            Room(Act.SEE_SYSTEMS, "/case-systems", "Connected systems"),
-            Room(Act.SEE_HEALTH, "/health", "System health"),
+            Room(Permission.SEE_PARTNERS, "/partners", "Partner authorities"),
+            Room(Permission.MANAGE_PEOPLE, "/people", "Users"),
+            Room(Permission.SEE_SYSTEMS, "/case-systems", "Connected systems"),
+            Room(Permission.SEE_HEALTH, "/health", "System health"),
         ),
     ),
 )
 WORK = SECTIONS[0]
 
 
-def head(may: Callable[[Act], bool], path: str, counts: Mapping[str, int]) -> Head:
+def head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int]) -> Head:
     """The head of this page, for who may do this."""
     mine = [replace(one, rooms=[room for room in one.rooms if may(room.act)]) for one in SECTIONS]
     mine = [one for one in mine if one.rooms]

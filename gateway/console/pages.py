@@ -13,8 +13,8 @@ from gateway.casework.message_summary import summarise_message
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.labels import Status
-from gateway.core.mail_replies import say
-from gateway.core.permissions import Act
+from gateway.core.mail_replies import describe_mail_reply
+from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
@@ -50,11 +50,11 @@ class Pages:
             "tail": tail,
         }
         self._environment.globals |= {
-            "Act": Act,
+            "Act": Permission,
             "sections": sections,
             "drawn": drawn,
             "labels": codes.labels,
-            "mail_says": say,
+            "mail_says": describe_mail_reply,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 

@@ -8,7 +8,7 @@ from gateway.authorities import partners
 from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
 from gateway.core import expiry
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 
 CODE = "{authority:[0-9]{3}}"
 PROTECTIONS = {
@@ -18,10 +18,10 @@ PROTECTIONS = {
     "sealed": "Encrypted. Only their gateway can open notices",
 }
 COLOURS = {
-    expiry.Presses.SOON: "yellow",
-    expiry.Presses.NOW: "orange",
-    expiry.Presses.AT_ONCE: "red",
-    expiry.Presses.ENDED: "red",
+    expiry.ExpiryLevel.SOON: "yellow",
+    expiry.ExpiryLevel.NOW: "orange",
+    expiry.ExpiryLevel.AT_ONCE: "red",
+    expiry.ExpiryLevel.ENDED: "red",
 }
 
 
@@ -46,6 +46,6 @@ def _page(visit: Visit, template: str, **values: object) -> web.Response:
 
 
 DOORS = (
-    Door("GET", "/partners", Act.SEE_PARTNERS, look),
-    Door("GET", f"/partners/{CODE}", Act.SEE_PARTNERS, one),
+    Door("GET", "/partners", Permission.SEE_PARTNERS, look),
+    Door("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, one),
 )

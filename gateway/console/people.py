@@ -11,7 +11,7 @@ from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
 from gateway.console.sign_in import CHECKING
 from gateway.core import labels
-from gateway.core.permissions import Act, Role
+from gateway.core.permissions import Permission, Role
 from gateway.errors import NotAllowed
 from gateway.store import people as kept
 
@@ -106,13 +106,13 @@ def _roles(visit: Visit) -> list[Role]:
 
 
 DOORS = (
-    Door("GET", "/people", Act.MANAGE_PEOPLE, look),
-    Door("GET", "/people/add", Act.MANAGE_PEOPLE, ask),
-    Door("POST", "/people/add", Act.MANAGE_PEOPLE, add),
-    Door("GET", f"/people/{NAME}", Act.MANAGE_PEOPLE, one),
-    Door("POST", f"/people/{NAME}/roles", Act.MANAGE_PEOPLE, set_roles),
-    Door("GET", f"/people/{NAME}/end", Act.MANAGE_PEOPLE, ask_end),
-    Door("POST", f"/people/{NAME}/end", Act.MANAGE_PEOPLE, end),
-    Door("POST", f"/people/{NAME}/back", Act.MANAGE_PEOPLE, back),
-    Door("POST", f"/people/{NAME}/reset", Act.MANAGE_PEOPLE, reset),
+    Door("GET", "/people", Permission.MANAGE_PEOPLE, look),
+    Door("GET", "/people/add", Permission.MANAGE_PEOPLE, ask),
+    Door("POST", "/people/add", Permission.MANAGE_PEOPLE, add),
+    Door("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, one),
+    Door("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
+    Door("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
+    Door("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, end),
+    Door("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, back),
+    Door("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset),
 )

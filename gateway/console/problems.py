@@ -18,7 +18,7 @@ from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, nothing
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
 from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
-from gateway.logs import failed
+from gateway.logs import log_failure
 from keys.errors import Refusal
 
 REFERENCE_BYTES = 4  # enough to find one line in a log
@@ -122,7 +122,7 @@ async def _written(request: web.Request) -> Sequence[tuple[str, str]]:
 async def fault(request: web.Request, why: Exception) -> web.Response:
     """Something went wrong here: it stands in the log, under the reference that the page names."""
     reference = token_hex(REFERENCE_BYTES)
-    failed("page", why, reference=reference)
+    log_failure("page", why, reference=reference)
     return await page(request, replace(_of_fault(why), reference=reference))
 
 

@@ -14,8 +14,8 @@ from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
-from gateway.core.periods import half_terms, month_before
-from gateway.core.permissions import Act
+from gateway.core.periods import get_month_before, list_half_terms
+from gateway.core.permissions import Permission
 from gateway.paper import as_csv, as_html, as_pdf
 from gateway.paper.page import Page
 from gateway.reconciliation import deadlines
@@ -45,7 +45,9 @@ def _form(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response
 
 
 def _questions(visit: Visit) -> Sequence[Question]:
-    open_to_them = [(name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Act.INSPECT)]
+    open_to_them = [
+        (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Permission.INSPECT)
+    ]
     periods = _periods(visit.here)
     return (
         Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
@@ -58,12 +60,14 @@ def _questions(visit: Visit) -> Sequence[Question]:
 def _periods(here: Authority) -> Sequence[tuple[str, str]]:
     """The months that have ended, the half-terms that have begun, and whatever else."""
     today = here.now().astimezone(LONDON).date()
-    months = [month_before(today)]
+    months = [get_month_before(today)]
     while len(months) < MONTHS:
-        months.append(month_before(months[-1].first))
-    halves = [one for one in half_terms(deadlines.read(here.config).calendar(here.code)) if one.first <= today]
+        months.append(get_month_before(months[-1].first))
+    halves = [
+        one for one in list_half_terms(deadlines.read_terms(here.config).calendar(here.code)) if one.first <= today
+    ]
     said = [(_code(one), f"{one.first:%B %Y}") for one in months]
-    said += [(_code(one), f"Half-term, {wording.said(one)}") for one in reversed(halves)]
+    said += [(_code(one), f"Half-term, {wording.format_period(one)}") for one in reversed(halves)]
     return [*said, (OTHER, "Other dates")]
 
 
@@ -83,7 +87,7 @@ def _chosen(visit: Visit) -> web.Response:
     days, wrong = _days(answers)
     if answers.wrong or days is None:
         return _form(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
-    team = {"team": "yes"} if typed.get("team") and visit.may(Act.INSPECT) else {}
+    team = {"team": "yes"} if typed.get("team") and visit.may(Permission.INSPECT) else {}
     query = urlencode({"from": days.first.isoformat(), "to": days.last.isoformat()} | team)
     return goto(f"/reports/{answers.text('report')}?{query}")
 
@@ -121,7 +125,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     days, name = _asked(visit), visit.part("report")
     if days is None:
         return goto("/reports")
-    team = visit.request.query.get("team") == "yes" and visit.may(Act.INSPECT)
+    team = visit.request.query.get("team") == "yes" and visit.may(Permission.INSPECT)
     page = await asyncio.to_thread(_made, visit, name, days, team)
     form = visit.request.query.get("as", "")
     if form in ("csv", "pdf"):
@@ -132,8 +136,8 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 def _made(visit: Visit, name: str, days: Span, team: bool) -> Page:
     if name == STATISTICS:
-        return statistics.make(visit.here, days, visit.by, whole=team)
-    return timeliness.make(visit.here, days, whole=team)
+        return statistics.make_statistics(visit.here, days, visit.by, whole=team)
+    return timeliness.make_timeliness(visit.here, days, whole=team)
 
 
 def _file(page: Page, form: str, name: str) -> web.Response:
@@ -149,7 +153,7 @@ async def confirm(visit: Visit) -> web.StreamResponse:
     days = _asked(visit)
     if days is None:
         return goto("/reports")
-    return visit.page("report-inspection.html", days=days, said=wording.said(days), pdf=as_pdf.is_installed())
+    return visit.page("report-inspection.html", days=days, said=wording.format_period(days), pdf=as_pdf.is_installed())
 
 
 async def listed(visit: Visit) -> web.StreamResponse:
@@ -157,14 +161,14 @@ async def listed(visit: Visit) -> web.StreamResponse:
     days, form = _span(visit.typed("from"), visit.typed("to")), visit.typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
         return goto("/reports")
-    page = await asyncio.to_thread(partial(inspection.make, visit.here, days, visit.by))
+    page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.here, days, visit.by))
     return await asyncio.to_thread(_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
 
 
 DOORS = (
-    Door("GET", "/reports", Act.REPORT, choose),
-    Door("POST", "/reports", Act.REPORT, chosen),
-    Door("GET", f"/reports/{REPORT}", Act.REPORT, show),
-    Door("GET", "/reports/inspection", Act.INSPECT, confirm),
-    Door("POST", "/reports/inspection", Act.INSPECT, listed),
+    Door("GET", "/reports", Permission.REPORT, choose),
+    Door("POST", "/reports", Permission.REPORT, chosen),
+    Door("GET", f"/reports/{REPORT}", Permission.REPORT, show),
+    Door("GET", "/reports/inspection", Permission.INSPECT, confirm),
+    Door("POST", "/reports/inspection", Permission.INSPECT, listed),
 )

@@ -12,27 +12,34 @@ from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers
 from gateway.console.pages import day
-from gateway.core.open_actions import Choice
-from gateway.core.permissions import Act
-from gateway.core.search_status import Answering
+from gateway.core.open_actions import CaseAction
+from gateway.core.permissions import Permission
+from gateway.core.search_status import AnswerState
 from gateway.errors import GatewayError, NotAllowed, NotFound, Unconfirmed
 from gateway.exchange import amend, enquire
 from gateway.searches import review, search
-from gateway.searches.review import Listed
+from gateway.searches.review import ReviewSummary
 from keys.errors import Refusal
 from schemas import codes
 from schemas.findings import Finding
 from schemas.message import LocatedNotice
 
-OPEN = (Answering.HAS_IT, Answering.LETTER, Answering.BY_MAIL, Answering.UNDER_WAY, Answering.GIVEN_UP, Answering.RING)
-_END = FORMS[Choice.LOCATED]
+OPEN = (
+    AnswerState.HAS_IT,
+    AnswerState.LETTER,
+    AnswerState.BY_MAIL,
+    AnswerState.UNDER_WAY,
+    AnswerState.GIVEN_UP,
+    AnswerState.RING,
+)
+_END = FORMS[CaseAction.LOCATED]
 END_SEARCH = Wording(_END.title, _END.button, _END.lead, _END.done)  # they name no authority
 ASKED_AGAIN = (("other-authority", "awaiting-reply"),)  # what is checked by asking again
 
 
 async def look(visit: Visit) -> web.StreamResponse:
     """One search as a whole. That its answers were read is an entry of the audit log."""
-    found = await asyncio.to_thread(search.look, visit.here, visit.part("case"), visit.by)
+    found = await asyncio.to_thread(search.open_search, visit.here, visit.part("case"), visit.by)
     plain = frozenset(codes.labels("whereabouts_results").values())
     return visit.page("search.html", search=found, open_ones=OPEN, plain=plain)
 
@@ -72,12 +79,12 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
 
 async def reviews(visit: Visit) -> web.StreamResponse:
     """Every child for whom we search: those whose review is due first."""
-    found = await asyncio.to_thread(review.listed, visit.here)
+    found = await asyncio.to_thread(review.list_reviews, visit.here)
     due = sum(one.due for one in found)
     return visit.page("reviews.html", listed=found, due=due, checked=checked, banner=_banner(visit, found))
 
 
-def _banner(visit: Visit, found: Sequence[Listed]) -> str:
+def _banner(visit: Visit, found: Sequence[ReviewSummary]) -> str:
     """Return what is said of the review that led here; nothing where none did."""
     done = next((one for one in found if one.case == visit.request.query.get("done")), None)
     if done is None:
@@ -90,7 +97,7 @@ def _doubts(why: Exception) -> Sequence[Finding]:
     return why.findings if isinstance(why, Unconfirmed) else ()
 
 
-def checked(one: Listed) -> list[str]:
+def checked(one: ReviewSummary) -> list[str]:
     """What was checked last time, in words."""
     sources, results = codes.labels("enquiry_sources"), codes.labels("enquiry_results")
     pairs = [said.partition("=") for said in (one.checked or "").split()]
@@ -103,7 +110,7 @@ async def ask_review(visit: Visit) -> web.StreamResponse:
 
 
 async def _review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    found = await asyncio.to_thread(review.listed, visit.here)
+    found = await asyncio.to_thread(review.list_reviews, visit.here)
     stands = next((one for one in found if one.case == visit.part("case")), None)
     if stands is None:
         raise NotFound("review.not-open")
@@ -145,7 +152,7 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
 
 async def _done(visit: Visit, said: Sequence[tuple[str, str]], *, again: bool) -> None:
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() else -1
-    write_down = partial(review.done, visit.here, visit.part("case"), said, visit.by, ask_again=again, was=was)
+    write_down = partial(review.do_review, visit.here, visit.part("case"), said, visit.by, ask_again=again, was=was)
     await asyncio.to_thread(partial(write_down, confirmed=confirmed(visit)))
 
 
@@ -179,13 +186,13 @@ def _end(visit: Visit, said: Answers) -> None:
 
 
 DOORS = (
-    Door("GET", f"/cases/{CASE}/search", Act.READ_CHILD, look),
-    Door("GET", f"/cases/{CASE}/ask", Act.SEARCH, ask),
-    Door("POST", f"/cases/{CASE}/ask", Act.SEARCH, ask_more),
-    Door("GET", "/reviews", Act.SEARCH, reviews),
-    Door("GET", f"/cases/{CASE}/review", Act.SEARCH, ask_review),
-    Door("POST", f"/cases/{CASE}/review", Act.SEARCH, done),
-    Door("POST", f"/cases/{CASE}/ask-again", Act.SEARCH, ask_again),
-    Door("GET", f"/cases/{CASE}/stand-down", Act.SEARCH, ask_stand_down),
-    Door("POST", f"/cases/{CASE}/stand-down", Act.SEARCH, stand_down),
+    Door("GET", f"/cases/{CASE}/search", Permission.READ_CHILD, look),
+    Door("GET", f"/cases/{CASE}/ask", Permission.SEARCH, ask),
+    Door("POST", f"/cases/{CASE}/ask", Permission.SEARCH, ask_more),
+    Door("GET", "/reviews", Permission.SEARCH, reviews),
+    Door("GET", f"/cases/{CASE}/review", Permission.SEARCH, ask_review),
+    Door("POST", f"/cases/{CASE}/review", Permission.SEARCH, done),
+    Door("POST", f"/cases/{CASE}/ask-again", Permission.SEARCH, ask_again),
+    Door("GET", f"/cases/{CASE}/stand-down", Permission.SEARCH, ask_stand_down),
+    Door("POST", f"/cases/{CASE}/stand-down", Permission.SEARCH, stand_down),
 )

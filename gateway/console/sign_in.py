@@ -16,7 +16,7 @@ from gateway.console.console_request import SESSION_COOKIE, Visit, goto
 from gateway.console.endpoints import SIGN_IN, Door, signed_in
 from gateway.console.problems import Problem
 from gateway.console.throttle import TRIES, address_of
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed
 from keys.errors import Refusal
 
@@ -189,7 +189,7 @@ DOORS = (
     Door("POST", f"{SIGN_IN}/password", None, give_password),
     Door("GET", f"{SIGN_IN}/directory", None, to_directory),
     Door("GET", f"{SIGN_IN}/answer", None, from_directory),
-    Door("GET", "/session", Act.OWN_ACCOUNT, stay),
-    Door("POST", "/sign-out", Act.OWN_ACCOUNT, go),
+    Door("GET", "/session", Permission.OWN_ACCOUNT, stay),
+    Door("POST", "/sign-out", Permission.OWN_ACCOUNT, go),
     Door("GET", "/accessibility", None, accessibility),
 )

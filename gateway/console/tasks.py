@@ -43,7 +43,7 @@ def address(now: OpenComposition) -> str:
 
 def asked(now: OpenComposition) -> Sequence[Section]:
     """The pages that are asked."""
-    return notice_questions.asked(now.kept.kind, composition.level_so_far(now.body))
+    return notice_questions.asked(now.kept.kind, composition.find_level(now.body))
 
 
 def tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:

@@ -16,8 +16,8 @@ from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
 from gateway.console.files import csv_file
 from gateway.console.paging import paged
-from gateway.core.duties import Step
-from gateway.core.permissions import Act, Reach
+from gateway.core.duties import DutyStep
+from gateway.core.permissions import Permission, Reach
 from gateway.paper import as_csv
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
@@ -38,7 +38,7 @@ class Narrowed:
 
     def has(self, one: Owed) -> bool:
         """Is this duty among them?"""
-        late = not self.late or one.step is not Step.WAIT
+        late = not self.late or one.step is not DutyStep.WAIT
         return late and self.side in ("", one.owed_by) and self.partner in ("", one.partner)
 
     @property
@@ -60,7 +60,7 @@ def _narrowed(visit: Visit) -> Narrowed:
 
 def _owed(visit: Visit) -> list[Owed]:
     """What this person may see of what is owed."""
-    found = reconcile.owed(visit.here)
+    found = reconcile.list_owed(visit.here)
     if visit.reach is Reach.ALL:
         return found
     mine = visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
@@ -68,7 +68,7 @@ def _owed(visit: Visit) -> list[Owed]:
 
 
 def _pursued(visit: Visit, found: Sequence[Owed]) -> list[Owed]:
-    return visit.here.store.look(lambda tx: reconcile.pursued(tx, found))
+    return visit.here.store.look(lambda tx: reconcile.list_pursued(tx, found))
 
 
 async def look(visit: Visit) -> web.StreamResponse:
@@ -79,25 +79,25 @@ async def look(visit: Visit) -> web.StreamResponse:
 def _look(visit: Visit) -> web.Response:
     every, narrowed = _owed(visit), _narrowed(visit)
     found = [one for one in every if narrowed.has(one)]
-    page = paged(reconcile.by_case(found), visit.request.query.get("page", ""), SHOWN)
+    page = paged(reconcile.group_by_case(found), visit.request.query.get("page", ""), SHOWN)
     return visit.page(
         "unanswered.html",
         page=page,
         links=page.links(narrowed.page),
-        rows=reconcile.by_case(_pursued(visit, [one for group in page.rows for one in group])),
+        rows=reconcile.group_by_case(_pursued(visit, [one for group in page.rows for one in group])),
         names=case.list_child_names(visit.here, [group[0] for group in page.rows], visit.by),
         count=len(found),
         late=_late(found),
-        ageing=owed.ageing(found),
+        ageing=owed.build_ageing_table(found),
         narrowed=narrowed,
         sides=SIDES,
         partners=sorted({one.partner for one in every}),
-        unmatched=reconcile.unmatched(visit.here) if visit.reach is Reach.ALL else None,
+        unmatched=reconcile.find_unmatched_duty(visit.here) if visit.reach is Reach.ALL else None,
     )
 
 
 def _late(found: Sequence[Owed]) -> int:
-    return sum(one.step is not Step.WAIT for one in found)
+    return sum(one.step is not DutyStep.WAIT for one in found)
 
 
 async def spreadsheet(visit: Visit) -> web.StreamResponse:
@@ -108,10 +108,10 @@ async def spreadsheet(visit: Visit) -> web.StreamResponse:
 def _spreadsheet(visit: Visit) -> web.Response:
     narrowed = _narrowed(visit)
     found = _pursued(visit, [one for one in _owed(visit) if narrowed.has(one)])
-    return csv_file(as_csv.write(owed.listing(visit.here, found)), "unanswered")
+    return csv_file(as_csv.write(owed.build_owed_listing(visit.here, found)), "unanswered")
 
 
 DOORS = (
-    Door("GET", "/unanswered", Act.SEE_WORK, look, of_assigned=True),
-    Door("GET", "/unanswered/list.csv", Act.SEE_WORK, spreadsheet, of_assigned=True),
+    Door("GET", "/unanswered", Permission.SEE_WORK, look, of_assigned=True),
+    Door("GET", "/unanswered/list.csv", Permission.SEE_WORK, spreadsheet, of_assigned=True),
 )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door
-from gateway.core.permissions import Act
+from gateway.core.permissions import Permission
 from gateway.errors import NotFound
 from gateway.one import held_files
 
@@ -42,8 +42,8 @@ async def put_aside(visit: Visit) -> web.StreamResponse:
 
 
 DOORS = (
-    Door("GET", "/drafts/files", Act.SEND, listed),
-    Door("GET", f"/drafts/files/{FILE}", Act.SEND, look),
-    Door("POST", f"/drafts/files/{FILE}/accept", Act.SEND, accept),
-    Door("POST", f"/drafts/files/{FILE}/put-aside", Act.SEND, put_aside),
+    Door("GET", "/drafts/files", Permission.SEND, listed),
+    Door("GET", f"/drafts/files/{FILE}", Permission.SEND, look),
+    Door("POST", f"/drafts/files/{FILE}/accept", Permission.SEND, accept),
+    Door("POST", f"/drafts/files/{FILE}/put-aside", Permission.SEND, put_aside),
 )

@@ -10,7 +10,7 @@ from gateway.console.console_request import Visit, goto
 from gateway.console.endpoints import Door, signed_in
 from gateway.core.inbox_state import TASKS
 from gateway.core.message_name import MessageName
-from gateway.core.permissions import Act, Reach
+from gateway.core.permissions import Permission, Reach
 from gateway.reconciliation import reconcile
 from gateway.store import assignments, inbox, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
@@ -19,11 +19,11 @@ from schemas.message import OPENS_A_CASE
 
 SHOWN = 25
 FIRST_PAGES = (  # where somebody begins: the first that is open to them
-    (Act.SEE_WORK, "/inbox"),
-    (Act.AUDIT, "/audit"),
-    (Act.SEE_HEALTH, "/health"),
-    (Act.MANAGE_PEOPLE, "/people"),
-    (Act.OWN_ACCOUNT, "/account"),
+    (Permission.SEE_WORK, "/inbox"),
+    (Permission.AUDIT, "/audit"),
+    (Permission.SEE_HEALTH, "/health"),
+    (Permission.MANAGE_PEOPLE, "/people"),
+    (Permission.OWN_ACCOUNT, "/account"),
 )
 
 
@@ -50,7 +50,7 @@ def _came(visit: Visit, whole: bool) -> web.Response:
         found = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
         found.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
     items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
-    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.of_came(here, items)}
+    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(here, items)}
     names = case.list_child_names(here, items, visit.by)
     mails = () if whole or _goes_on(visit) else _mails(visit, mine)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
@@ -104,7 +104,7 @@ def _assigned(visit: Visit) -> frozenset[str] | None:
 
 
 DOORS = (
-    Door("GET", "/", Act.OWN_ACCOUNT, begin),
-    Door("GET", "/inbox", Act.SEE_WORK, came, of_assigned=True),
-    Door("GET", "/sent", Act.SEE_WORK, sent, of_assigned=True),
+    Door("GET", "/", Permission.OWN_ACCOUNT, begin),
+    Door("GET", "/inbox", Permission.SEE_WORK, came, of_assigned=True),
+    Door("GET", "/sent", Permission.SEE_WORK, sent, of_assigned=True),
 )

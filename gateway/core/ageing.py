@@ -8,7 +8,7 @@ MORE = "more than 10"
 
 
 @dataclass(frozen=True, slots=True)
-class Age:
+class AgeBand:
     """One band: how many have waited so long, and are in time, or late."""
 
     band: str
@@ -16,13 +16,13 @@ class Age:
     late: int
 
 
-def ages(waited: Iterable[tuple[int, bool]]) -> list[Age]:
-    """Every band, the shortest first. Each of `waited` is its working days, and whether it is late."""
+def count_ages(waited: Iterable[tuple[int, bool]]) -> list[AgeBand]:
+    """Count by every band, the shortest first. Each of `waited` is its working days, and whether it is late."""
     counts = {name: [0, 0] for name in (*(band for _, _, band in BANDS), MORE)}
     for days, late in waited:
-        counts[_band(days)][late] += 1
-    return [Age(name, in_time, late) for name, (in_time, late) in counts.items()]
+        counts[_find_band(days)][late] += 1
+    return [AgeBand(name, in_time, late) for name, (in_time, late) in counts.items()]
 
 
-def _band(days: int) -> str:
+def _find_band(days: int) -> str:
     return next((name for first, last, name in BANDS if first <= days <= last), MORE)

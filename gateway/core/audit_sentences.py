@@ -158,25 +158,25 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def told(act: str, parts: Mapping[str, str]) -> str:
-    """The sentence on an act; one that has none is named as it is called."""
-    return _sentence(act, parts).format_map(_Parts(parts))
+def explain_act(act: str, parts: Mapping[str, str]) -> str:
+    """Return the sentence on an act; one that has none is named as it is called."""
+    return _find_sentence(act, parts).format_map(_Parts(parts))
 
 
-def _sentence(act: str, parts: Mapping[str, object]) -> str:
-    """The sentence on one of its kind, or on many."""
+def _find_sentence(act: str, parts: Mapping[str, object]) -> str:
+    """Return the sentence on one of its kind, or on many."""
     many = TOGETHER.get(act) if "count" in parts else None
     return many or (SENTENCES | BEFORE).get(act, f"{{who}} did: {act}")
 
 
-def untold(act: str, detail: Mapping[str, object]) -> dict[str, str]:
-    """What the sentence leaves out of the detail."""
-    used = {name for _, name, _, _ in Formatter().parse(_sentence(act, detail)) if name}
+def find_unexplained(act: str, detail: Mapping[str, object]) -> dict[str, str]:
+    """Return what the sentence leaves out of the detail."""
+    used = {name for _, name, _, _ in Formatter().parse(_find_sentence(act, detail)) if name}
     return {name.replace("-", " "): str(value) for name, value in detail.items() if name not in used}
 
 
-def title(act: str) -> str:
-    """An act in general."""
+def name_act(act: str) -> str:
+    """Return an act in general."""
     general = dict.fromkeys(("who", "about", "to", "from"), "someone") | dict.fromkeys(
         ("partner", "owner"), "an authority"
     )
@@ -184,10 +184,10 @@ def title(act: str) -> str:
     # particulars of one entry
     for end in (" (", ": {", ". "):
         sentence = sentence.partition(end)[0]
-    for one, any_one in IN_GENERAL.items():
-        sentence = sentence.replace(one, any_one)
-    said = sentence.format_map(_Plenty(general)).rstrip(".")
-    return said[0].upper() + said[1:]
+    for specific, general_form in IN_GENERAL.items():
+        sentence = sentence.replace(specific, general_form)
+    general_sentence = sentence.format_map(_Plenty(general)).rstrip(".")
+    return general_sentence[0].upper() + general_sentence[1:]
 
 
 class _Parts(dict[str, str]):
@@ -200,8 +200,8 @@ class _Plenty(dict[str, str]):
         return "some"
 
 
-def acts_of(kind: str) -> tuple[str, ...]:
-    """The acts of a kind; of one act, itself; none where there is no such kind or act."""
+def list_acts(kind: str) -> tuple[str, ...]:
+    """Return the acts of a kind; of one act, itself; none where there is no such kind or act."""
     if kind in KINDS:
         beginnings = KINDS[kind][1]
         return tuple(act for act in SENTENCES if act.startswith(beginnings))

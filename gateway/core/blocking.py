@@ -14,52 +14,52 @@ seldom hundreds. Two children who share none of them are never compared, so each
 from collections.abc import Iterator
 from datetime import date
 
-from gateway.core.matching import Described
-from gateway.core.names import also, parts, sound
+from gateway.core.matching import ComparedChild
+from gateway.core.names import list_other_names, name_sound, split_names
 
 
-def keys(child: Described) -> set[str]:
-    """Under which keys a child of ours is filed."""
-    return {*_keys(child, parts(child.forenames))}
+def filing_keys(child: ComparedChild) -> set[str]:
+    """Return under which keys a child of ours is filed."""
+    return {*_yield_keys(child, split_names(child.forenames))}
 
 
-def asked(child: Described) -> set[str]:
-    """Under which keys a child is looked for."""
-    called = parts((*child.forenames, *child.middle_names))
-    called |= {other for name in called for other in also(name)}
-    found = {*_keys(child, called)}
-    if other := swapped(child.dob):
-        found.add(f"d|{other}")
+def search_keys(child: ComparedChild) -> set[str]:
+    """Return under which keys a child is looked for."""
+    called = split_names((*child.forenames, *child.middle_names))
+    called |= {other for name in called for other in list_other_names(name)}
+    wanted_keys = {*_yield_keys(child, called)}
+    if other := swap_day_and_month(child.dob):
+        wanted_keys.add(f"d|{other}")
     if child.dob_estimated:
         years = [child.dob.year - 1, child.dob.year + 1]
-        found |= {f"s|{sound(name)}|{year}" for name in parts(child.surnames) for year in years}
-    return found
+        wanted_keys |= {f"s|{name_sound(name)}|{year}" for name in split_names(child.surnames) for year in years}
+    return wanted_keys
 
 
-def namesakes(child: Described) -> str:
-    """The key under which all lie whose present names sound alike."""
-    return _both(child.surname, child.forename)
+def namesake_key(child: ComparedChild) -> str:
+    """Return the key under which all lie whose present names sound alike."""
+    return _names_key(child.surname, child.forename)
 
 
-def _keys(child: Described, forenames: set[str]) -> Iterator[str]:
-    year, surnames = child.dob.year, parts(child.surnames)
+def _yield_keys(child: ComparedChild, forenames: set[str]) -> Iterator[str]:
+    year, surnames = child.dob.year, split_names(child.surnames)
     yield from (f"u|{upn}" for upn in child.upns if upn)
     yield f"d|{child.dob}"
-    yield namesakes(child)
-    yield from (_both(surname, forename) for surname in surnames for forename in forenames)
-    yield from (f"s|{sound(name)}|{year}" for name in surnames)
-    yield from (f"f|{sound(name)}|{year}" for name in forenames)
+    yield namesake_key(child)
+    yield from (_names_key(surname, forename) for surname in surnames for forename in forenames)
+    yield from (f"s|{name_sound(name)}|{year}" for name in surnames)
+    yield from (f"f|{name_sound(name)}|{year}" for name in forenames)
     if child.postcode:
         yield f"p|{child.postcode}"
 
 
-def _both(surname: str, forename: str) -> str:
-    first, last = sorted((sound(surname), sound(forename) if forename else ""))
+def _names_key(surname: str, forename: str) -> str:
+    first, last = sorted((name_sound(surname), name_sound(forename) if forename else ""))
     return f"n|{first}|{last}"
 
 
-def swapped(born: date) -> date | None:
-    """The same day as one who writes the month first has it; None where there is none."""
+def swap_day_and_month(born: date) -> date | None:
+    """Return the same day as one who writes the month first has it; None where there is none."""
     try:
         return born.replace(day=born.month, month=born.day)
     except ValueError:

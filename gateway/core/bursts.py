@@ -15,7 +15,7 @@ MOST_WORDS = 12  # codes, of which there are few
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class BurstCount:
     """What is to be noted now: how many there were, from how many addresses, and with which codes."""
 
     count: int
@@ -36,36 +36,36 @@ class Bursts:
     """What was counted, by kind, and is not noted yet. Any thread may use it."""
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
+        """Begin with nothing counted."""
         self._kinds: dict[Hashable, _Burst] = {}
         self._lock = Lock()
 
-    def add(self, kind: Hashable, word: str, address: str, now: datetime, *, singly: int = 1) -> Noted | None:
-        """One more of a kind: what is to be noted of it now, if anything. So many in a minute are noted `singly`."""
+    def add(self, kind: Hashable, word: str, address: str, now: datetime, *, singly: int = 1) -> BurstCount | None:
+        """Count one more of a kind; return what is to be noted of it now. So many in a minute are noted `singly`."""
         with self._lock:
             burst = self._kinds.get(kind)
             if burst is None or abs(now - burst.began) >= MINUTE:  # also where the clock was put back
                 before = self._kinds[kind] = _Burst(now) if burst is None else burst
-                _count(before, word, address)
-                return _note(before, now)
+                _count_one(before, word, address)
+                return _take_count(before, now)
             if burst.single < singly and not burst.count:
                 burst.single += 1
-                return Noted(1, 1, (word,))
-            _count(burst, word, address)
+                return BurstCount(1, 1, (word,))
+            _count_one(burst, word, address)
             return None
 
-    def due(self, now: datetime, *, everything: bool = False) -> list[tuple[Hashable, Noted]]:
-        """What was counted and is to be noted now, since its minute is over, or since we stop."""
+    def due(self, now: datetime, *, everything: bool = False) -> list[tuple[Hashable, BurstCount]]:
+        """List what was counted and is to be noted now, since its minute is over, or since we stop."""
         with self._lock:
-            over = [kind for kind, one in self._kinds.items() if everything or abs(now - one.began) >= MINUTE]
-            found = [(kind, _note(self._kinds[kind], now)) for kind in over if self._kinds[kind].count]
+            over = [kind for kind, burst in self._kinds.items() if everything or abs(now - burst.began) >= MINUTE]
+            counted = [(kind, _take_count(self._kinds[kind], now)) for kind in over if self._kinds[kind].count]
             for kind in over:
-                if kind not in dict(found):
+                if kind not in dict(counted):
                     del self._kinds[kind]
-            return found
+            return counted
 
 
-def _count(burst: _Burst, word: str, address: str) -> None:
+def _count_one(burst: _Burst, word: str, address: str) -> None:
     burst.count += 1
     if len(burst.addresses) < MOST_ADDRESSES:
         burst.addresses.add(address)
@@ -73,8 +73,8 @@ def _count(burst: _Burst, word: str, address: str) -> None:
         burst.words.add(word)
 
 
-def _note(burst: _Burst, now: datetime) -> Noted:
-    noted = Noted(burst.count, len(burst.addresses - {""}), tuple(sorted(burst.words)))
+def _take_count(burst: _Burst, now: datetime) -> BurstCount:
+    noted = BurstCount(burst.count, len(burst.addresses - {""}), tuple(sorted(burst.words)))
     burst.began, burst.single, burst.count = now, 1, 0
     burst.addresses, burst.words = set(), set()
     return noted

@@ -44,11 +44,11 @@ class Calendar:
     breaks: Sequence[Span] = ()  # half-terms
 
     def is_working_day(self, day: date) -> bool:
-        """Neither a weekend, nor a bank holiday in England, nor closed."""
+        """Tell whether it is neither a weekend, nor a bank holiday in England, nor closed."""
         return day.weekday() < SATURDAY and day not in self.closed and day not in _bank_holidays()
 
     def is_school_day(self, day: date) -> bool:
-        """A working day within a term and outside its half-term."""
+        """Tell whether it is a working day within a term and outside its half-term."""
         if not self.is_working_day(day):
             return False
         if not self.terms or not min(t.first for t in self.terms) <= day <= max(t.last for t in self.terms):
@@ -56,15 +56,15 @@ class Calendar:
         return any(day in term for term in self.terms) and not any(day in pause for pause in self.breaks)
 
     def add_working_days(self, moment: datetime, days: int) -> datetime:
-        """The same time of day so many working days later."""
-        return _add(moment, days, self, _working_days)
+        """Return the same time of day so many working days later."""
+        return _add_days(moment, days, self, _working_days)
 
     def add_school_days(self, moment: datetime, days: int) -> datetime:
-        """The same time of day so many school days later."""
-        return _add(moment, days, self, _school_days)
+        """Return the same time of day so many school days later."""
+        return _add_days(moment, days, self, _school_days)
 
     def working_days_between(self, start: datetime, end: datetime) -> int:
-        """How many working days began after `start`, up to and with the day of `end`."""
+        """Count how many working days began after `start`, up to and with the day of `end`."""
         first, last = _day_of(start), _day_of(end)
         if last <= first:
             return 0
@@ -76,7 +76,7 @@ class Calendar:
         return count
 
 
-def _add(
+def _add_days(
     moment: datetime, days: int, calendar: Calendar, of_year: Callable[[Calendar, int], Sequence[date]]
 ) -> datetime:
     if days <= 0:
@@ -97,7 +97,7 @@ def _day_of(moment: datetime) -> date:
 
 @lru_cache(YEARS_KEPT)
 def _working_days(calendar: Calendar, year: int) -> Sequence[date]:
-    return [day for day in _days(year) if calendar.is_working_day(day)]
+    return [day for day in _days_of_year(year) if calendar.is_working_day(day)]
 
 
 @lru_cache(YEARS_KEPT)
@@ -105,7 +105,7 @@ def _school_days(calendar: Calendar, year: int) -> Sequence[date]:
     return [day for day in _working_days(calendar, year) if calendar.is_school_day(day)]
 
 
-def _days(year: int) -> Iterator[date]:
+def _days_of_year(year: int) -> Iterator[date]:
     first = date(year, 1, 1)
     return (first + A_DAY * number for number in range(366 if isleap(year) else 365))
 

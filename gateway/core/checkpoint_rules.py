@@ -14,7 +14,7 @@ from enum import StrEnum
 GRACE = timedelta(minutes=10)  # a gateway signs every ten seconds; what is older than this is no slow process
 
 
-class Alarm(StrEnum):
+class LogContradiction(StrEnum):
     """In what way a partner's log is not the one that we saw."""
 
     FORK = "fork"
@@ -23,19 +23,19 @@ class Alarm(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What a person reads."""
+        """Return what a person reads."""
         return _SENTENCES[self]
 
 
 _SENTENCES = {
-    Alarm.FORK: "it signed two different logs of the same length",
-    Alarm.ROLLBACK: "it signed a shorter log after a longer one",
-    Alarm.NO_PROOF: "it cannot show that its log today continues the earlier copies",
+    LogContradiction.FORK: "it signed two different logs of the same length",
+    LogContradiction.ROLLBACK: "it signed a shorter log after a longer one",
+    LogContradiction.NO_PROOF: "it cannot show that its log today continues the earlier copies",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenCheckpoint:
     """A checkpoint whose signature holds, and when the receipt that brought it was made."""
 
     size: int
@@ -45,17 +45,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class BroughtCheckpoint:
     """A checkpoint as a partner's signed word brought it: the note, not verified yet, and when that word was signed."""
 
     note: str
     made_at: datetime
 
 
-def judge(new: Seen, *, same_size: Seen | None, largest: Seen | None) -> Alarm | None:
-    """Does it contradict the one of its size, or the largest that we saw? None is no proof that it continues them."""
+def find_contradiction(
+    new: SeenCheckpoint, *, same_size: SeenCheckpoint | None, largest: SeenCheckpoint | None
+) -> LogContradiction | None:
+    """Return how it contradicts the one of its size, or the largest that we saw. None proves no more than that."""
     if same_size is not None and same_size.root != new.root:
-        return Alarm.FORK
+        return LogContradiction.FORK
     if largest is not None and new.size < largest.size and new.made_at > largest.made_at + GRACE:
-        return Alarm.ROLLBACK
+        return LogContradiction.ROLLBACK
     return None

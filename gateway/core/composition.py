@@ -24,10 +24,10 @@ SERVICE_ROLES = codes.labels("service_roles")  # of people of other services, be
 MUST = ("child",)  # it may be left out of a class, but only where nothing may be said of a child at all
 
 
-def said(value: object) -> Said:
-    """What a value of one of our classes says, as it would be typed."""
+def to_text_fields(value: object) -> Said:
+    """Return what a value of one of our classes says, as it would be typed."""
     cls: type = type(value)
-    found: Said = {}
+    texts: Said = {}
     if isinstance(value, Officer):
         name, role = officers.as_said(value)
         return {"name": name, "role": role, "phone_no": value.phone_no} | (
@@ -36,20 +36,22 @@ def said(value: object) -> Said:
     for slot in slots(cls):
         inner = getattr(value, slot.field)
         if inner is not None:
-            found[slot.field] = [_said(slot, one) for one in inner] if slot.repeated else _said(slot, inner)
-    return found
+            texts[slot.field] = (
+                [_value_to_text(slot, item) for item in inner] if slot.repeated else _value_to_text(slot, inner)
+            )
+    return texts
 
 
-def _said(slot: Slot, value: object) -> Any:
+def _value_to_text(slot: Slot, value: object) -> Any:
     if isinstance(value, Address):
-        return said(in_lines(value))
+        return to_text_fields(to_address_lines(value))
     if is_ours(slot.kind):
-        return said(value)
+        return to_text_fields(value)
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def in_lines(address: Address) -> Address:
-    """The address in lines, as people write one; a UPRN is lost by it."""
+def to_address_lines(address: Address) -> Address:
+    """Return the address in lines, as people write one; a UPRN is lost by it."""
     parts = address.bs7666_address
     if parts is None or address.address_line:
         return replace(address, bs7666_address=None)
@@ -59,14 +61,14 @@ def in_lines(address: Address) -> Address:
 
 
 def is_empty(typed: object) -> bool:
-    """Does it say nothing at all?"""
+    """Tell whether it says nothing at all."""
     if isinstance(typed, Mapping):
-        return all(is_empty(one) for one in typed.values())
+        return all(is_empty(item) for item in typed.values())
     return not typed
 
 
-def value(slot: Slot, text: str) -> object:
-    """What a text means in this field. Raises ValueError with a sentence for a person."""
+def parse_value(slot: Slot, text: str) -> object:
+    """Parse what a text means in this field. Raises ValueError with a sentence for a person."""
     if sign := find_hidden(text):
         raise ValueError(say_hidden(sign))
     match slot.shape:
@@ -88,91 +90,93 @@ def value(slot: Slot, text: str) -> object:
     return text == "yes" if slot.kind is bool else text
 
 
-def body(kind: str, typed: Said) -> tuple[Body, list[str]]:
-    """The body that was typed, and the paths of the fields that are lacking; in their place stands something that fits.
+def build_body(kind: str, typed: Said) -> tuple[Body, list[str]]:
+    """Build the body that was typed, and list the fields that are lacking; in their place stands something that fits.
 
     What the restriction forbids is left out, whatever was typed of it.
     """
     lacking: list[str] = []
-    found: Any
+    built: Any
     level = (typed.get("restriction") or {}).get("level")
     if level == "phone-only" and kind == TransferNotice.__name__:
         typed = {name: typed.get(name) for name in ("restriction", "ring")}
         typed |= {"certainty": "possible", "cme_reason": "not-recorded", "provision_status": "unknown"}
-        found = replace(_built(TransferNotice, typed, lacking, ""), child=None)
-        return found, [path for path in lacking if not path.startswith("child.")]
-    found = _built(KINDS[kind], typed, lacking, "")
-    if found.restriction.level != "none":
-        cls: type = type(found)
+        built = replace(_build_value(TransferNotice, typed, lacking, ""), child=None)
+        return built, [path for path in lacking if not path.startswith("child.")]
+    built = _build_value(KINDS[kind], typed, lacking, "")
+    if built.restriction.level != "none":
+        cls: type = type(built)
         there = {slot.field: () if slot.repeated else None for slot in slots(cls) if slot.field in WITHHELD}
-        found = replace(found, **there)
+        built = replace(built, **there)
         lacking = [path for path in lacking if path.split(".")[0] not in WITHHELD]
-    return found, lacking
+    return built, lacking
 
 
-def level_so_far(typed: Said) -> str:
+def find_level(typed: Said) -> str:
     """Give the restriction that counts by what was typed: the stricter one where it is not complete, or contradicts itself."""
-    said = typed.get("restriction") or {}
-    level: str = said.get("level") or ""
-    decided = any(said.get(name) for name in ("reason", "decided_by", "decided_on", "review_on"))
+    restriction = typed.get("restriction") or {}
+    level: str = restriction.get("level") or ""
+    decided = any(restriction.get(name) for name in ("reason", "decided_by", "decided_on", "review_on"))
     return READ_AS if decided and level in ("", RESTRICTIONS[0]) else level
 
 
 def is_as_strict(typed: Said, before: Said) -> bool:
     """Tell whether the restriction that counts by this is no looser than by what was typed before."""
     levels = ("", *RESTRICTIONS)
-    return levels.index(level_so_far(typed)) >= levels.index(level_so_far(before))
+    return levels.index(find_level(typed)) >= levels.index(find_level(before))
 
 
-def withheld(typed: Said) -> list[str]:
+def list_withheld_texts(typed: Said) -> list[str]:
     """Give what was typed of a place, or of how to reach somebody, and must not stand in the texts of a notice that withholds it."""
-    found = [_strings(typed.get(name), ("country", "relationship")) for name in WITHHELD if name != "contact"]
-    found += [[one.get(name) or "" for name in ("phone_no", "email")] for one in typed.get("contact") or ()]
-    return [text for some in found for text in some if text]
+    texts = [_collect_strings(typed.get(name), ("country", "relationship")) for name in WITHHELD if name != "contact"]
+    texts += [[contact.get(name) or "" for name in ("phone_no", "email")] for contact in typed.get("contact") or ()]
+    return [text for some in texts for text in some if text]
 
 
-def _strings(typed: Any, without: Collection[str]) -> list[str]:
+def _collect_strings(typed: Any, without: Collection[str]) -> list[str]:
     if isinstance(typed, Mapping):
-        return [text for name, one in typed.items() if name not in without for text in _strings(one, without)]
+        return [text for name, item in typed.items() if name not in without for text in _collect_strings(item, without)]
     if isinstance(typed, list):
-        return [text for one in typed for text in _strings(one, without)]
+        return [text for item in typed for text in _collect_strings(item, without)]
     return [typed] if isinstance(typed, str) else []
 
 
-def _built(cls: type, typed: Mapping[str, Any], lacking: list[str], at: str) -> Any:
+def _build_value(cls: type, typed: Mapping[str, Any], lacking: list[str], at: str) -> Any:
     values: dict[str, object] = {}
     if cls is Officer and typed.get("name") and typed.get("role"):
         name, role = officers.on_wire(typed["name"], typed["role"])
         typed = {**typed, "name": name, "role": role}
-    defaults = {one.name: one for one in fields(cls)}
+    defaults = {item.name: item for item in fields(cls)}
     for slot in slots(cls):
         inner, path = typed.get(slot.field), f"{at}.{slot.field}".lstrip(".")
         if slot.repeated:
-            values[slot.field] = tuple(_one(slot, one, lacking, path) for one in inner or () if not is_empty(one))
+            values[slot.field] = tuple(
+                _build_item(slot, item, lacking, path) for item in inner or () if not is_empty(item)
+            )
         elif not is_empty(inner):
-            values[slot.field] = _one(slot, inner, lacking, path)
+            values[slot.field] = _build_item(slot, inner, lacking, path)
         elif not has_default(defaults[slot.field]) or path in MUST:
-            values[slot.field] = _one(slot, {}, lacking, path) if is_ours(slot.kind) else _fill(slot)
+            values[slot.field] = _build_item(slot, {}, lacking, path) if is_ours(slot.kind) else _fill_value(slot)
             if not is_ours(slot.kind):
                 lacking.append(path)
     return cls(**values)
 
 
 def has_default(field: "Field[Any]") -> bool:
-    """May the field be left out?"""
+    """Tell whether the field may be left out."""
     return field.default is not MISSING
 
 
-def _one(slot: Slot, typed: Any, lacking: list[str], path: str) -> object:
-    return _built(slot.kind, typed, lacking, path) if is_ours(slot.kind) else value(slot, typed)
+def _build_item(slot: Slot, typed: Any, lacking: list[str], path: str) -> object:
+    return _build_value(slot.kind, typed, lacking, path) if is_ours(slot.kind) else parse_value(slot, typed)
 
 
-def _fill(slot: Slot) -> object:
+def _fill_value(slot: Slot) -> object:
     match slot.shape:
         case CodeList(name):
             return next(iter(codes.labels(name)))
         case Number(least, _):
             return least
         case Text(longest, pattern):
-            return next(one for one in FILL if len(one) <= longest and re.fullmatch(pattern or ".*", one))
+            return next(filler for filler in FILL if len(filler) <= longest and re.fullmatch(pattern or ".*", filler))
     return FILL_DAY if slot.kind is date else False

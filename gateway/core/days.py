@@ -15,7 +15,7 @@ WANTED = "A day, a month and a year, such as 3 9 2026 or 3 September 2026"
 def read_day(parts: Sequence[str]) -> date:
     """Read a day, a month and a year. Raises ValueError with a sentence for a person."""
     day, month, year = (part.strip(" .,").casefold() for part in parts)
-    numbers = _without_ending(day), _number_of_month(month), year
+    numbers = _strip_ending(day), _find_month_number(month), year
     if not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in numbers):
         raise ValueError(WANTED)
     try:
@@ -24,16 +24,18 @@ def read_day(parts: Sequence[str]) -> date:
         raise ValueError("There is no such day") from None
 
 
-def _without_ending(day: str) -> str:
+def _strip_ending(day: str) -> str:
     return day[:-2] if day.endswith(ENDINGS) else day
 
 
-def _number_of_month(written: str) -> str:
-    """The number of a month whose name begins so, in one way only; what was written, where there is none."""
+def _find_month_number(written: str) -> str:
+    """Return the number of a month whose name begins so, in one way only; what was written, where there is none."""
     if len(written) < LEAST_LETTERS:
         return written
-    found = {number for names in MONTHS for number, name in enumerate(names.split(), 1) if _is_short_for(written, name)}
-    return str(found.pop()) if len(found) == 1 else written
+    numbers = {
+        number for names in MONTHS for number, name in enumerate(names.split(), 1) if _is_short_for(written, name)
+    }
+    return str(numbers.pop()) if len(numbers) == 1 else written
 
 
 def _is_short_for(written: str, name: str) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from tenacity import RetryCallState, Retrying, wait_exponential
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where a notice stands (design section 6)."""
 
     QUEUED = "queued"  # durable here, not yet with the partner
@@ -30,7 +30,7 @@ class State(StrEnum):
     EXPIRED = "expired"  # no longer of use to anybody
 
 
-class By(StrEnum):
+class DeliveryActor(StrEnum):
     """Who makes an event happen."""
 
     GATEWAY = "our gateway"
@@ -40,47 +40,85 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class DeliveryEvent:
     """What may happen to a notice: from which states, to which, and who does it."""
 
     name: str
-    by: By
-    come_from: tuple[State, ...]
-    to: State
+    by: DeliveryActor
+    come_from: tuple[DeliveryState, ...]
+    to: DeliveryState
 
 
-_UNDER_WAY = (State.QUEUED, State.SENT)
-_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.PASSED_ON)
-_STUCK = (State.FAILED, State.REJECTED)
+_UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.SENT)
+_THERE = (DeliveryState.RECEIVED, DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.PASSED_ON)
+_STUCK = (DeliveryState.FAILED, DeliveryState.REJECTED)
 _LIVE = (*_UNDER_WAY, *_THERE, *_STUCK)
 
 EVENTS = (
-    Event("handed over", By.GATEWAY, (State.QUEUED,), State.SENT),
-    Event("tried again", By.GATEWAY, (State.SENT, State.FAILED), State.QUEUED),
-    Event("gave up, or came back", By.GATEWAY, _UNDER_WAY, State.FAILED),
-    Event("receipt", By.PARTNER, (*_UNDER_WAY, State.FAILED), State.RECEIVED),
-    Event("refused by receipt", By.PARTNER, _UNDER_WAY, State.REJECTED),
-    Event("accepted", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.ACKNOWLEDGED),
-    Event("passed on", By.THEIR_OFFICER, _LIVE, State.PASSED_ON),
-    Event("rejected", By.THEIR_OFFICER, (*_UNDER_WAY, *_THERE, State.FAILED), State.REJECTED),
-    Event("accepted by mail", By.OUR_OFFICER, (*_UNDER_WAY, *_STUCK), State.ACCEPTED_BY_MAIL),
-    Event("not accepted, by mail", By.OUR_OFFICER, (*_UNDER_WAY, State.ACCEPTED_BY_MAIL, State.FAILED), State.REJECTED),
-    Event("no person's mail after all", By.OUR_OFFICER, (State.ACCEPTED_BY_MAIL, State.REJECTED), State.SENT),
-    Event("came back, accepted by mail without a signature", By.GATEWAY, (State.ACCEPTED_BY_MAIL,), State.FAILED),
-    Event("outcome, or answer", By.THEIR_OFFICER, (*_LIVE, State.EXPIRED), State.CONCLUDED),
-    Event("outcome told, and written down", By.OUR_OFFICER, _LIVE, State.CLOSED),
-    Event("located", By.OUR_OFFICER, _LIVE, State.CONCLUDED),
-    Event("closed on acceptance, or on a recorded call", By.OUR_OFFICER, _LIVE, State.CLOSED),
-    Event("sent on to another authority", By.OUR_OFFICER, (State.PASSED_ON, *_STUCK), State.CLOSED),
-    Event("withdrawn, or corrected", By.OUR_OFFICER, (*_LIVE, State.EXPIRED), State.WITHDRAWN),
-    Event("expired", By.GATEWAY, (*_UNDER_WAY, *_THERE), State.EXPIRED),
+    DeliveryEvent("handed over", DeliveryActor.GATEWAY, (DeliveryState.QUEUED,), DeliveryState.SENT),
+    DeliveryEvent(
+        "tried again", DeliveryActor.GATEWAY, (DeliveryState.SENT, DeliveryState.FAILED), DeliveryState.QUEUED
+    ),
+    DeliveryEvent("gave up, or came back", DeliveryActor.GATEWAY, _UNDER_WAY, DeliveryState.FAILED),
+    DeliveryEvent("receipt", DeliveryActor.PARTNER, (*_UNDER_WAY, DeliveryState.FAILED), DeliveryState.RECEIVED),
+    DeliveryEvent("refused by receipt", DeliveryActor.PARTNER, _UNDER_WAY, DeliveryState.REJECTED),
+    DeliveryEvent("accepted", DeliveryActor.THEIR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.ACKNOWLEDGED),
+    DeliveryEvent("passed on", DeliveryActor.THEIR_OFFICER, _LIVE, DeliveryState.PASSED_ON),
+    DeliveryEvent(
+        "rejected", DeliveryActor.THEIR_OFFICER, (*_UNDER_WAY, *_THERE, DeliveryState.FAILED), DeliveryState.REJECTED
+    ),
+    DeliveryEvent(
+        "accepted by mail", DeliveryActor.OUR_OFFICER, (*_UNDER_WAY, *_STUCK), DeliveryState.ACCEPTED_BY_MAIL
+    ),
+    DeliveryEvent(
+        "not accepted, by mail",
+        DeliveryActor.OUR_OFFICER,
+        (*_UNDER_WAY, DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.FAILED),
+        DeliveryState.REJECTED,
+    ),
+    DeliveryEvent(
+        "no person's mail after all",
+        DeliveryActor.OUR_OFFICER,
+        (DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.REJECTED),
+        DeliveryState.SENT,
+    ),
+    DeliveryEvent(
+        "came back, accepted by mail without a signature",
+        DeliveryActor.GATEWAY,
+        (DeliveryState.ACCEPTED_BY_MAIL,),
+        DeliveryState.FAILED,
+    ),
+    DeliveryEvent(
+        "outcome, or answer", DeliveryActor.THEIR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.CONCLUDED
+    ),
+    DeliveryEvent("outcome told, and written down", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED),
+    DeliveryEvent("located", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CONCLUDED),
+    DeliveryEvent(
+        "closed on acceptance, or on a recorded call", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED
+    ),
+    DeliveryEvent(
+        "sent on to another authority",
+        DeliveryActor.OUR_OFFICER,
+        (DeliveryState.PASSED_ON, *_STUCK),
+        DeliveryState.CLOSED,
+    ),
+    DeliveryEvent(
+        "withdrawn, or corrected", DeliveryActor.OUR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.WITHDRAWN
+    ),
+    DeliveryEvent("expired", DeliveryActor.GATEWAY, (*_UNDER_WAY, *_THERE), DeliveryState.EXPIRED),
 )
-MOVES: Mapping[State, frozenset[State]] = {
+MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     state: frozenset(event.to for event in EVENTS if state in event.come_from and state is not event.to)
-    for state in State
+    for state in DeliveryState
 }
 
-LOST = (State.SENT, *_THERE, State.CONCLUDED, State.CLOSED, State.FAILED)  # from which `statements` alone
+LOST = (
+    DeliveryState.SENT,
+    *_THERE,
+    DeliveryState.CONCLUDED,
+    DeliveryState.CLOSED,
+    DeliveryState.FAILED,
+)  # from which `statements` alone
 # queues anew: the partner says that it does not have it, or has it while we hold no receipt
 
 PATIENCE = timedelta(days=5)  # a long weekend with a bank holiday, and a day to mend what is broken
@@ -92,28 +130,32 @@ NOT_HOLDING = (
     "the receipt does not hold"  # begins the reason of a try that was answered with one that we do not believe
 )
 
-DECIDED = {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}
+DECIDED = {
+    "accepted": DeliveryState.ACKNOWLEDGED,
+    "passed-on": DeliveryState.PASSED_ON,
+    "rejected": DeliveryState.REJECTED,
+}
 
 
-def may_move(old: State, new: State) -> bool:
-    """Is this move one of the legal ones?"""
+def may_move(old: DeliveryState, new: DeliveryState) -> bool:
+    """Tell whether this move is one of the legal ones."""
     return new in MOVES[old]
 
 
-def may_send_on(state: State) -> bool:
-    """May the notice go to another authority instead?"""
-    return state in (State.PASSED_ON, *_STUCK)
+def may_send_on(state: DeliveryState) -> bool:
+    """Tell whether the notice may go to another authority instead."""
+    return state in (DeliveryState.PASSED_ON, *_STUCK)
 
 
-def may_come_from(new: State) -> tuple[State, ...]:
-    """Every state from which `new` may be reached: what an update in the database asks for."""
+def list_origins(new: DeliveryState) -> tuple[DeliveryState, ...]:
+    """Return every state from which `new` may be reached: what an update in the database asks for."""
     return tuple(old for old, targets in MOVES.items() if new in targets)
 
 
-def next_attempt(
+def get_next_attempt(
     attempts: int, *, queued_at: datetime, now: datetime, jitter: float, after: timedelta | None = None
 ) -> datetime | None:
-    """When to try again after `attempts` tries, or None when patience has ended.
+    """Return when to try again after `attempts` tries, or None when patience has ended.
 
     The wait doubles from two seconds to a quarter of an hour; `jitter` in [0, 1) spreads partners that failed together
     over half of it again; `after` is what the partner itself asked for, and is honoured where it is longer, up to the

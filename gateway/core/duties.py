@@ -31,8 +31,8 @@ from functools import lru_cache
 from typing import assert_never
 
 from gateway.core.calendar import Calendar
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from schemas.message import OPENS_A_CASE, MessageKind
 
 
@@ -47,7 +47,7 @@ class Missing(StrEnum):
     DECISION = "decision"
 
 
-class Step(StrEnum):
+class DutyStep(StrEnum):
     """What is done about it now."""
 
     WAIT = "wait"
@@ -80,46 +80,53 @@ class Duty:
     late_at: datetime
     escalate_at: datetime
 
-    def step(self, now: datetime) -> Step:
-        """What is done about it at this moment."""
+    def step(self, now: datetime) -> DutyStep:
+        """Return what is done about it at this moment."""
         if now < self.late_at:
-            return Step.WAIT
-        return Step.RING if now < self.escalate_at else Step.ESCALATE
+            return DutyStep.WAIT
+        return DutyStep.RING if now < self.escalate_at else DutyStep.ESCALATE
 
 
-def of_sent(kind: MessageKind, state: State, *, sealed: bool, handed_over: bool = False) -> Missing | None:
-    """What is missing on a message of ours; None where nothing is."""
-    if handed_over and state not in (State.CONCLUDED, State.CLOSED, State.WITHDRAWN, State.EXPIRED):
+def find_missing_on_sent(
+    kind: MessageKind, state: DeliveryState, *, sealed: bool, handed_over: bool = False
+) -> Missing | None:
+    """Return what is missing on a message of ours; None where nothing is."""
+    if handed_over and state not in (
+        DeliveryState.CONCLUDED,
+        DeliveryState.CLOSED,
+        DeliveryState.WITHDRAWN,
+        DeliveryState.EXPIRED,
+    ):
         return LAST_WORD.get(kind)
     match state:
-        case State.QUEUED | State.SENT:
+        case DeliveryState.QUEUED | DeliveryState.SENT:
             if sealed:
                 return Missing.RECEIPT
-            return Missing.DELIVERY if state is State.QUEUED else FIRST_WORD.get(kind)
-        case State.RECEIVED:
+            return Missing.DELIVERY if state is DeliveryState.QUEUED else FIRST_WORD.get(kind)
+        case DeliveryState.RECEIVED:
             return FIRST_WORD.get(kind)
-        case State.ACKNOWLEDGED | State.ACCEPTED_BY_MAIL:
+        case DeliveryState.ACKNOWLEDGED | DeliveryState.ACCEPTED_BY_MAIL:
             return LAST_WORD.get(kind)
-        case State.FAILED:
+        case DeliveryState.FAILED:
             return Missing.DECISION if kind != "Reminder" else None
-        case State.REJECTED | State.PASSED_ON:
+        case DeliveryState.REJECTED | DeliveryState.PASSED_ON:
             return Missing.DECISION if kind in OPENS_A_CASE else None
-        case State.CONCLUDED | State.CLOSED | State.WITHDRAWN | State.EXPIRED:
+        case DeliveryState.CONCLUDED | DeliveryState.CLOSED | DeliveryState.WITHDRAWN | DeliveryState.EXPIRED:
             return None
         case _:
             assert_never(state)
 
 
-def of_received(kind: MessageKind, standing: Standing) -> Missing | None:
-    """What we owe on a notice that came; None where nothing."""
-    if standing is Standing.NEW:
+def find_missing_on_received(kind: MessageKind, standing: InboxState) -> Missing | None:
+    """Return what we owe on a notice that came; None where nothing."""
+    if standing is InboxState.NEW:
         return FIRST_WORD.get(kind)
-    return LAST_WORD.get(kind) if standing is Standing.ACKNOWLEDGED else None
+    return LAST_WORD.get(kind) if standing is InboxState.ACKNOWLEDGED else None
 
 
 @lru_cache(DUTIES_KEPT)
-def duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadlines) -> Duty:
-    """The duty with its dates, which do not change: whoever looks again asks for the same ones.
+def build_duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadlines) -> Duty:
+    """Build the duty with its dates, which do not change: whoever looks again asks for the same ones.
 
     A decision is due at once, and escalated as an acknowledgement is.
     """
@@ -127,11 +134,11 @@ def duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadl
         case Missing.RECEIPT | Missing.DELIVERY:
             late, later = since + deadlines.receipt, since + 2 * deadlines.receipt
         case Missing.ACKNOWLEDGEMENT:
-            late, later = _twice(calendar.add_working_days, since, deadlines.acknowledgement)
+            late, later = _add_twice(calendar.add_working_days, since, deadlines.acknowledgement)
         case Missing.ANSWER:
-            late, later = _twice(calendar.add_working_days, since, deadlines.answer)
+            late, later = _add_twice(calendar.add_working_days, since, deadlines.answer)
         case Missing.OUTCOME:
-            late, later = _twice(calendar.add_school_days, since, deadlines.outcome)
+            late, later = _add_twice(calendar.add_school_days, since, deadlines.outcome)
         case Missing.DECISION:
             late, later = since, calendar.add_working_days(since, deadlines.acknowledgement)
         case _:
@@ -139,5 +146,5 @@ def duty(missing: Missing, since: datetime, calendar: Calendar, deadlines: Deadl
     return Duty(missing, since, late, later)
 
 
-def _twice(add: Callable[[datetime, int], datetime], since: datetime, days: int) -> tuple[datetime, datetime]:
+def _add_twice(add: Callable[[datetime, int], datetime], since: datetime, days: int) -> tuple[datetime, datetime]:
     return add(since, days), add(since, 2 * days)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 
-class Presses(IntEnum):
+class ExpiryLevel(IntEnum):
     """How much it presses."""
 
     NOT_YET = 0
@@ -14,16 +14,16 @@ class Presses(IntEnum):
     ENDED = 4
 
 
-WITHIN = ((7, Presses.AT_ONCE), (30, Presses.NOW), (60, Presses.SOON))  # days
+WITHIN = ((7, ExpiryLevel.AT_ONCE), (30, ExpiryLevel.NOW), (60, ExpiryLevel.SOON))  # days
 
 
-def days_left(ends: datetime, now: datetime) -> int:
-    """Whole days until then; none once it has ended."""
+def count_days_left(ends: datetime, now: datetime) -> int:
+    """Count the whole days until then; none once it has ended."""
     return max((ends - now) // timedelta(days=1), 0)
 
 
-def presses(ends: datetime, now: datetime) -> Presses:
-    """How much the end presses now."""
+def get_expiry_level(ends: datetime, now: datetime) -> ExpiryLevel:
+    """Return how much the end presses now."""
     if ends <= now:
-        return Presses.ENDED
-    return next((how for days, how in WITHIN if ends - now <= timedelta(days=days)), Presses.NOT_YET)
+        return ExpiryLevel.ENDED
+    return next((how for days, how in WITHIN if ends - now <= timedelta(days=days)), ExpiryLevel.NOT_YET)

@@ -15,16 +15,16 @@ BANDS = (  # days below which each band ends; the codes are those of schemas/cod
 LONGEST, NOT_KNOWN = "over-52-weeks", "unknown"
 
 
-def duration(since: date | None, until: date) -> str:
-    """The band of the time between two days; a first day that is missing, or lies after the last, is not known."""
+def find_duration_band(since: date | None, until: date) -> str:
+    """Return the band of the time between two days; a first day that is missing, or after the last, is not known."""
     if since is None or since > until:
         return NOT_KNOWN
     days = (until - since).days
     return next((code for end, code in BANDS if days < end), LONGEST)
 
 
-def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The smallest value that at least so many per cent do not exceed (nearest rank); None where there is none."""
+def find_percentile(values: Sequence[float], percent: int) -> float | None:
+    """Return the smallest value that at least so many per cent do not exceed (nearest rank); None of no values."""
     if not values:
         return None
     return sorted(values)[max(ceil(len(values) * percent / 100), 1) - 1]

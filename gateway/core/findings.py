@@ -12,7 +12,7 @@ SOON = timedelta(days=30)
 LAST = timedelta(days=7)
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     """`fail`: the gateway cannot do its work, or will not in some days; `warn`: somebody should look."""
 
     OK = "ok"
@@ -21,11 +21,11 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing that must hold."""
 
     name: str
-    level: Level
+    level: FindingLevel
     sentence: str
     next_on_page: str = ""
     next_in_terminal: str = ""
@@ -36,40 +36,40 @@ class Finding:
         return find_label(self.name)
 
 
-def ok(name: str, sentence: str) -> Finding:
-    """It holds."""
-    return Finding(name, Level.OK, sentence)
+def pass_check(name: str, sentence: str) -> HealthFinding:
+    """Return that it holds."""
+    return HealthFinding(name, FindingLevel.OK, sentence)
 
 
-def warn(name: str, sentence: str, on_page: str, in_terminal: str = "") -> Finding:
-    """Somebody should look. Without `in_terminal`, the next step is the same as on a page."""
-    return Finding(name, Level.WARN, sentence, on_page, in_terminal or on_page)
+def warn_check(name: str, sentence: str, on_page: str, in_terminal: str = "") -> HealthFinding:
+    """Return that somebody should look. Without `in_terminal`, the next step is the same as on a page."""
+    return HealthFinding(name, FindingLevel.WARN, sentence, on_page, in_terminal or on_page)
 
 
-def fail(name: str, sentence: str, on_page: str, in_terminal: str = "") -> Finding:
-    """It does not hold. Without `in_terminal`, the next step is the same as on a page."""
-    return Finding(name, Level.FAIL, sentence, on_page, in_terminal or on_page)
+def fail_check(name: str, sentence: str, on_page: str, in_terminal: str = "") -> HealthFinding:
+    """Return that it does not hold. Without `in_terminal`, the next step is the same as on a page."""
+    return HealthFinding(name, FindingLevel.FAIL, sentence, on_page, in_terminal or on_page)
 
 
-def worst(findings: Iterable[Finding]) -> Level:
-    """The level of the whole."""
-    found = {one.level for one in findings}
-    return next((level for level in (Level.FAIL, Level.WARN) if level in found), Level.OK)
+def find_worst_level(findings: Iterable[HealthFinding]) -> FindingLevel:
+    """Return the level of the whole."""
+    levels = {finding.level for finding in findings}
+    return next((level for level in (FindingLevel.FAIL, FindingLevel.WARN) if level in levels), FindingLevel.OK)
 
 
-def ends(name: str, end: datetime, now: datetime, on_page: str, in_terminal: str = "") -> Finding:
+def check_expiry(name: str, end: datetime, now: datetime, on_page: str, in_terminal: str = "") -> HealthFinding:
     """Warn sixty days before something expires, more loudly after thirty, and fail for the last seven."""
     left = end - now
     if left <= timedelta(0):
-        return fail(name, f"Expired on {end:%d %b %Y}.", on_page, in_terminal)
+        return fail_check(name, f"Expired on {end:%d %b %Y}.", on_page, in_terminal)
     if left > EARLY:
-        return ok(name, f"Expires on {end:%d %b %Y}")
+        return pass_check(name, f"Expires on {end:%d %b %Y}")
     says = f"Expires{' soon,' if left <= SOON else ''} on {end:%d %b %Y}, in {left.days} days."
-    return (warn if left > LAST else fail)(name, says, on_page, in_terminal)
+    return (warn_check if left > LAST else fail_check)(name, says, on_page, in_terminal)
 
 
-def lasted(age: timedelta) -> str:
-    """A length of time in the largest unit that fits."""
+def format_duration(age: timedelta) -> str:
+    """Format a length of time in the largest unit that fits."""
     minutes = int(age.total_seconds() // 60)
     for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:

@@ -56,7 +56,7 @@ SPELT = {  # how the parts of an address are shortened
 
 
 @lru_cache(REMEMBERED)
-def plain(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Write a text in small letters, without what cannot be seen, with one space where there were more."""
     if text.isascii():
         return " ".join(text.casefold().split())
@@ -69,77 +69,79 @@ def gives_place_away(text: str, withheld: Collection[str] = (), *, known: Collec
 
     `known` are numbers and addresses of officers, which may stand anywhere.
     """
-    said = plain(text)
-    for one in known:
-        said = said.replace(plain(one), " ")
-    said = DAY.sub(" ", said)
-    if any(pattern.search(said) for pattern in (POSTCODE, NUMBERED, NAMED, TELEPHONE, ELSEWHERE)):
+    plain_text = normalise_text(text)
+    for officer_text in known:
+        plain_text = plain_text.replace(normalise_text(officer_text), " ")
+    plain_text = DAY.sub(" ", plain_text)
+    if any(pattern.search(plain_text) for pattern in (POSTCODE, NUMBERED, NAMED, TELEPHONE, ELSEWHERE)):
         return True
-    words = f" {_words(said)} "
-    return any(f" {value} " in words for value in _values(frozenset(withheld)))
+    words = f" {_spell_out(plain_text)} "
+    return any(f" {value} " in words for value in _withheld_words(frozenset(withheld)))
 
 
 def names_school(text: str) -> bool:
     """Tell whether a school stands in it by its name."""
-    said = unicodedata.normalize("NFKC", text)
-    return any(not NO_NAME.fullmatch(f"{found[0].rsplit(' ', 1)[0]} ") for found in A_SCHOOL.finditer(said))
+    composed = unicodedata.normalize("NFKC", text)
+    return any(not NO_NAME.fullmatch(f"{match[0].rsplit(' ', 1)[0]} ") for match in A_SCHOOL.finditer(composed))
 
 
 def speaks_of_hiding(text: str) -> bool:
     """Tell whether it holds a word of those who hide, or asks that nothing be told."""
-    return HIDING.search(plain(text)) is not None
+    return HIDING.search(normalise_text(text)) is not None
 
 
-def _words(said: str) -> str:
-    """The words alone, each written out."""
-    return " ".join(SPELT.get(word, word) for word in re.sub(r"[^\w\s]", " ", said.replace("'", "")).split())
+def _spell_out(plain_text: str) -> str:
+    """Spell the words out, without signs."""
+    return " ".join(SPELT.get(word, word) for word in re.sub(r"[^\w\s]", " ", plain_text.replace("'", "")).split())
 
 
 @lru_cache(64)
-def _values(withheld: frozenset[str]) -> frozenset[str]:
-    """Each value as words, and without the number before it: who names the street has named the place."""
-    found = set()
+def _withheld_words(withheld: frozenset[str]) -> frozenset[str]:
+    """Return each value as words, and without the number before it: who names the street has named the place."""
+    phrases = set()
     for value in withheld:
-        words = _words(plain(value))
-        found |= {words, re.sub(r"^(?:flat )?[0-9]+[a-z]? ", "", words)}
-    return frozenset(one for one in found if sum(c.isalnum() for c in one) >= SHORTEST and any(map(str.isalpha, one)))
+        words = _spell_out(normalise_text(value))
+        phrases |= {words, re.sub(r"^(?:flat )?[0-9]+[a-z]? ", "", words)}
+    return frozenset(
+        phrase for phrase in phrases if sum(c.isalnum() for c in phrase) >= SHORTEST and any(map(str.isalpha, phrase))
+    )
 
 
-def withheld_values(value: object) -> Iterator[str]:
+def list_withheld_values(value: object) -> Iterator[str]:
     """Give what an address, a school or a contact says that must not stand elsewhere where it is withheld.
 
     Not the name of a contact: a mother bears her child's; nor a country.
     """
     if isinstance(value, Address | School):
-        yield from (text for path, text in texts(value, everything=True) if not path.endswith("/Country"))
+        yield from (text for path, text in list_texts(value, everything=True) if not path.endswith("/Country"))
     elif isinstance(value, Contact):
         yield from filter(None, (value.phone_no, value.email))
     elif isinstance(value, tuple):
-        for one in value:
-            yield from withheld_values(one)
+        for item in value:
+            yield from list_withheld_values(item)
 
 
-def texts(value: object, path: str = "", *, everything: bool = False) -> Iterator[tuple[str, str]]:
+def list_texts(value: object, path: str = "", *, everything: bool = False) -> Iterator[tuple[str, str]]:
     """Give every text within a value of one of our classes that a person wrote freely, with the path of its element.
 
     `everything`: also what has a form of its own, such as telephone numbers.
     """
     cls: type = type(value)
-    for slot, ours in _with_text(cls, everything):
+    for slot, ours in _list_text_slots(cls, everything):
         inner = getattr(value, slot.field)
         if inner is None:
             continue
         at = f"{path}/{slot.element}"
-        for one in inner if slot.repeated else (inner,):
+        for item in inner if slot.repeated else (inner,):
             if ours:
-                yield from texts(one, at, everything=everything)
+                yield from list_texts(item, at, everything=everything)
             else:
-                yield at, one
+                yield at, item
 
 
 @cache
-def _with_text(cls: type, everything: bool) -> tuple[tuple[Slot, bool], ...]:
-    """The fields that are text, and those within which there may be some."""
+def _list_text_slots(cls: type, everything: bool) -> tuple[tuple[Slot, bool], ...]:
+    """List the fields that are text, and those within which there may be some."""
     return tuple(
         (slot, is_ours(slot.kind))
         for slot in slots(cls)
@@ -147,16 +149,16 @@ def _with_text(cls: type, everything: bool) -> tuple[tuple[Slot, bool], ...]:
     )
 
 
-def without_giveaways(value: T) -> T:
+def hide_giveaways(value: T) -> T:
     """Give the same value, with `HIDDEN` in the place of each free text that gives a place away."""
     changed: dict[str, Any] = {}
     cls: type = type(value)
     for slot in slots(cls):
         inner = getattr(value, slot.field)
         if is_ours(slot.kind):
-            new = tuple(map(without_giveaways, inner)) if slot.repeated else inner and without_giveaways(inner)
+            new = tuple(map(hide_giveaways, inner)) if slot.repeated else inner and hide_giveaways(inner)
         elif isinstance(slot.shape, Text) and slot.shape.pattern is None and slot.shape.longest > len(HIDDEN):
-            new = tuple(map(_hidden, inner)) if slot.repeated else inner and _hidden(inner)
+            new = tuple(map(_hide_giveaway, inner)) if slot.repeated else inner and _hide_giveaway(inner)
         else:
             continue
         if new != inner:
@@ -164,5 +166,5 @@ def without_giveaways(value: T) -> T:
     return replace(value, **changed) if changed else value  # type: ignore[type-var]  # one of our dataclasses
 
 
-def _hidden(text: str) -> str:
+def _hide_giveaway(text: str) -> str:
     return HIDDEN if gives_place_away(text) else text

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.core.delivery import State
-from gateway.core.findings import Finding, Level, worst
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
 
-WAITING = (State.QUEUED, State.SENT)  # not yet with the partner, as far as we know
-STUCK = (State.FAILED, State.REJECTED)  # nothing more is tried
+WAITING = (DeliveryState.QUEUED, DeliveryState.SENT)  # not yet with the partner, as far as we know
+STUCK = (DeliveryState.FAILED, DeliveryState.REJECTED)  # nothing more is tried
 PASSWORDS = "password checks"  # stands among the loops only where a check took too long
 
 
@@ -37,7 +37,7 @@ class PartnerHealth:
     """One partner: what waits for it, how its routes are, when what it has ends, how its clock stands to ours."""
 
     authority: str
-    counts: dict[State, int]  # of WAITING and STUCK
+    counts: dict[DeliveryState, int]  # of WAITING and STUCK
     oldest_waiting: datetime | None
     routes: tuple[RouteHealth, ...]
     expiries: tuple[Expiry, ...]
@@ -49,17 +49,17 @@ class PartnerHealth:
 
     @property
     def waiting(self) -> int:
-        """How many messages are not yet with it."""
+        """Count the messages that are not yet with it."""
         return sum(self.counts.get(state, 0) for state in WAITING)
 
     @property
     def succeeded_at(self) -> datetime | None:
-        """When something last went through, by any route."""
-        return max((one.succeeded_at for one in self.routes if one.succeeded_at), default=None)
+        """Return when something last went through, by any route."""
+        return max((route.succeeded_at for route in self.routes if route.succeeded_at), default=None)
 
     @property
     def failing(self) -> RouteHealth | None:
-        """The route that has failed for longest, where something waits and no route has worked since."""
+        """Return the route that has failed for longest, where something waits and no route has worked since."""
         if not self.waiting:
             return None
         last = self.succeeded_at
@@ -68,7 +68,7 @@ class PartnerHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskHealth:
     """A file system on which we write; the fuller one, where there are two."""
 
     size: int  # bytes
@@ -76,7 +76,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class DatabaseHealth:
     """The store."""
 
     trouble: str  # a sentence; empty: it answers
@@ -85,7 +85,7 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftBehindHealth:
     """What lies somewhere and cannot be taken, of one kind: it holds up nothing else, and stays until somebody looks."""
 
     why: str
@@ -94,7 +94,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderHealth:
     """A folder that we share with ONE."""
 
     name: str
@@ -105,7 +105,7 @@ class Folder:
     taken_at: datetime | None  # when something was last taken, by whoever takes it
     failed: int  # files that could not be read
     home: str = ""  # where in our home those that were taken lie, with the reports
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftBehindHealth, ...] = ()
     doubted: int = 0  # files that wait for a person
 
 
@@ -165,31 +165,31 @@ class Health:
     at: datetime
     partners: tuple[PartnerHealth, ...]
     expiries: tuple[Expiry, ...]  # of what is ours
-    disk: Disk
-    database: Database
-    folders: tuple[Folder, ...]
+    disk: DiskHealth
+    database: DatabaseHealth
+    folders: tuple[FolderHealth, ...]
     mailboxes: tuple[MailboxHealth, ...]
     index: IndexHealth | None
     loops: tuple[LoopHealth, ...]
     log: LogHealth
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
 
     @property
-    def level(self) -> Level:
-        """Of the whole."""
-        return worst(self.findings)
+    def level(self) -> FindingLevel:
+        """Return the level of the whole."""
+        return find_worst_level(self.findings)
 
     @property
-    def counts(self) -> dict[State, int]:
-        """How many messages wait or are stuck, by state."""
-        return {state: sum(one.counts.get(state, 0) for one in self.partners) for state in (*WAITING, *STUCK)}
+    def counts(self) -> dict[DeliveryState, int]:
+        """Count how many messages wait or are stuck, by state."""
+        return {state: sum(partner.counts.get(state, 0) for partner in self.partners) for state in (*WAITING, *STUCK)}
 
     @property
     def oldest_waiting(self) -> datetime | None:
-        """Since when the oldest message is not with its partner."""
-        return min((one.oldest_waiting for one in self.partners if one.oldest_waiting), default=None)
+        """Return since when the oldest message is not with its partner."""
+        return min((partner.oldest_waiting for partner in self.partners if partner.oldest_waiting), default=None)
 
     @property
     def stopped(self) -> tuple[LoopHealth, ...]:
-        """The loops that have not looked when they should have."""
-        return tuple(one for one in self.loops if one.late_at < self.at)
+        """List the loops that have not looked when they should have."""
+        return tuple(loop for loop in self.loops if loop.late_at < self.at)

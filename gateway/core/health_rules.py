@@ -4,9 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from statistics import median
 
-from gateway.core.delivery import State
-from gateway.core.findings import Finding, Level, ends, fail, lasted, ok, warn
-from gateway.core.health import PASSWORDS, Disk, Folder, Health, LoopHealth, PartnerHealth, RouteHealth
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import (
+    FindingLevel,
+    HealthFinding,
+    check_expiry,
+    fail_check,
+    format_duration,
+    pass_check,
+    warn_check,
+)
+from gateway.core.health import PASSWORDS, DiskHealth, FolderHealth, Health, LoopHealth, PartnerHealth, RouteHealth
 
 LATE = timedelta(hours=1)  # what has not left by then is worth a look
 PARTNER_LATE = timedelta(minutes=15)  # so is a partner that has failed for so long: a restart takes less
@@ -25,228 +33,242 @@ SET_CLOCKS = "Have both clocks set by NTP."
 RENEW_CARD = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 
 
-def judge(found: Health) -> Iterator[Finding]:
-    """Every finding that follows from the figures, in the order in which an operator would mend things."""
-    yield from _database(found)
-    yield _space(found.disk)
-    yield from _loops(found)
-    for expiry in found.expiries:
-        yield ends(f"our {expiry.what}", expiry.ends_at, found.at, *RENEW_CARD)
-    yield from _queue(found)
-    yield from _clock(found)
-    yield from _not_believed(found)
-    if found.partners:
-        yield ok("partners", f"{len(found.partners)} confirmed")
+def list_findings(health: Health) -> Iterator[HealthFinding]:
+    """Yield every finding that follows from the figures, in the order in which an operator would mend things."""
+    yield from _check_database(health)
+    yield _check_space(health.disk)
+    yield from _check_loops(health)
+    for expiry in health.expiries:
+        yield check_expiry(f"our {expiry.what}", expiry.ends_at, health.at, *RENEW_CARD)
+    yield from _check_queue(health)
+    yield from _check_clock(health)
+    yield from _check_believed(health)
+    if health.partners:
+        yield pass_check("partners", f"{len(health.partners)} confirmed")
     else:
         add = ("Add a card on the server.", "Use `cme-gateway partner add CARD`.")
-        yield warn("partners", "No partner authority has been confirmed.", *add)
-    for partner in found.partners:
-        yield from _partner(partner, found.at)
-    for folder in found.folders:
-        yield _folder(folder, found.at)
-        yield from _left(folder)
-    yield from _mailboxes(found)
-    yield from _index(found)
-    yield from _log(found)
+        yield warn_check("partners", "No partner authority has been confirmed.", *add)
+    for partner in health.partners:
+        yield from _check_partner(partner, health.at)
+    for folder in health.folders:
+        yield _check_folder(folder, health.at)
+        yield from _check_left_behind(folder)
+    yield from _check_mailboxes(health)
+    yield from _check_index(health)
+    yield from _check_log(health)
 
 
-def _database(found: Health) -> Iterator[Finding]:
-    base = found.database
+def _check_database(health: Health) -> Iterator[HealthFinding]:
+    base = health.database
     if base.trouble:
-        yield fail("database", base.trouble, "Look up the codes that begin with store. in the operator's guide.")
+        yield fail_check("database", base.trouble, "Look up the codes that begin with store. in the operator's guide.")
     elif not base.current:
-        yield fail("database", "It does not have the tables that this version needs.", "Restart the gateway.")
+        yield fail_check("database", "It does not have the tables that this version needs.", "Restart the gateway.")
     else:
-        yield ok("database", f"Working, {base.size / 2**20:.0f} MiB")
+        yield pass_check("database", f"Working, {base.size / 2**20:.0f} MiB")
 
 
-def _space(disk: Disk) -> Finding:
+def _check_space(disk: DiskHealth) -> HealthFinding:
     share = disk.free / disk.size if disk.size else 0.0
     says = f"{disk.free / 2**30:.1f} GiB, {share:.0%} of the disk"
     if disk.free < NO_SPACE:
-        return fail("free space", says, "Free some space. Nothing can be saved on a full disk.")
+        return fail_check("free space", says, "Free some space. Nothing can be saved on a full disk.")
     if disk.free < LITTLE_SPACE or share < LITTLE_SHARE:
-        return warn("free space", says, "Free some space.")
-    return ok("free space", says)
+        return warn_check("free space", says, "Free some space.")
+    return pass_check("free space", says)
 
 
-def _loops(found: Health) -> Iterator[Finding]:
-    for one in found.stopped:
-        yield _stopped(one)
-    if found.loops and not found.stopped:
-        yield ok("loops", f"All {len(found.loops)} running")
+def _check_loops(health: Health) -> Iterator[HealthFinding]:
+    for loop in health.stopped:
+        yield _find_stopped(loop)
+    if health.loops and not health.stopped:
+        yield pass_check("loops", f"All {len(health.loops)} running")
 
 
-def _stopped(one: LoopHealth) -> Finding:
-    if one.name == PASSWORDS:
-        says = f"A password check that started on {one.looked_at:%d %b %Y %H:%M} took far too long."
-        return fail("signing in", says, "If nobody can sign in, restart the gateway. Report what its log says.")
-    since = f"Has not run since {one.looked_at:%d %b %Y %H:%M}."
-    return fail(f"loop: {one.name}", since, "Restart the gateway, and report what its log says.")
+def _find_stopped(loop: LoopHealth) -> HealthFinding:
+    if loop.name == PASSWORDS:
+        says = f"A password check that started on {loop.looked_at:%d %b %Y %H:%M} took far too long."
+        return fail_check("signing in", says, "If nobody can sign in, restart the gateway. Report what its log says.")
+    since = f"Has not run since {loop.looked_at:%d %b %Y %H:%M}."
+    return fail_check(f"loop: {loop.name}", since, "Restart the gateway, and report what its log says.")
 
 
-def _queue(found: Health) -> Iterator[Finding]:
-    oldest = found.oldest_waiting
+def _check_queue(health: Health) -> Iterator[HealthFinding]:
+    oldest = health.oldest_waiting
     if oldest is None:
-        yield ok("undelivered notices", "None")
-    elif found.at - oldest > LATE:
+        yield pass_check("undelivered notices", "None")
+    elif health.at - oldest > LATE:
         show = (
             "See which partner authorities have a problem.",
             "Run `cme-gateway outbox --state queued --state sent`.",
         )
-        yield warn("undelivered notices", f"The oldest has been waiting {_since(oldest)}.", *show)
+        yield warn_check("undelivered notices", f"The oldest has been waiting {_format_since(oldest)}.", *show)
     else:
-        yield ok("undelivered notices", f"The oldest has been waiting {_since(oldest)}.")
-    failed, rejected = found.counts[State.FAILED], found.counts[State.REJECTED]
+        yield pass_check("undelivered notices", f"The oldest has been waiting {_format_since(oldest)}.")
+    failed, rejected = health.counts[DeliveryState.FAILED], health.counts[DeliveryState.REJECTED]
     retry = ("Retry them, or tell the officers who sent them.", "Run `cme-gateway retry --list`.")
     name = "notices given up"
-    yield warn(name, f"{failed} not delivered", *retry) if failed else ok(name, "None")
+    yield warn_check(name, f"{failed} not delivered", *retry) if failed else pass_check(name, "None")
     name = "notices refused by partners"
     show = ("Tell the officers who sent them.", "Run `cme-gateway outbox --state rejected`.")
-    yield warn(name, f"{rejected} rejected", *show) if rejected else ok(name, "None")
+    yield warn_check(name, f"{rejected} rejected", *show) if rejected else pass_check(name, "None")
 
 
-def _since(moment: datetime) -> str:
+def _format_since(moment: datetime) -> str:
     return f"since {moment:%d %b %Y %H:%M}"
 
 
-def _clock(found: Health) -> Iterator[Finding]:
-    """Where most partners' clocks are wrong by the same, it is ours that is wrong."""
-    ahead = [one.clock_ahead for one in found.partners if one.clock_ahead is not None]
+def _check_clock(health: Health) -> Iterator[HealthFinding]:
+    """Yield whether our clock is right: where most partners' are wrong by the same, it is ours."""
+    ahead = [partner_ahead.clock_ahead for partner_ahead in health.partners if partner_ahead.clock_ahead is not None]
     if not ahead:
         return
-    ours = timedelta(seconds=-median(one.total_seconds() for one in ahead))
+    ours = timedelta(seconds=-median(partner_ahead.total_seconds() for partner_ahead in ahead))
     if len(ahead) > 1 and abs(ours) > SKEW:
-        yield fail("our clock", f"{lasted(abs(ours))} {_fast(ours)}, compared with most partners.", SET_CLOCKS)
+        yield fail_check(
+            "our clock", f"{format_duration(abs(ours))} {_fast_or_slow(ours)}, compared with most partners.", SET_CLOCKS
+        )
     else:
-        yield ok("our clock", f"Agrees with {len(ahead)} partner{'s' * (len(ahead) > 1)}")
+        yield pass_check("our clock", f"Agrees with {len(ahead)} partner{'s' * (len(ahead) > 1)}")
 
 
-def _fast(by: timedelta) -> str:
+def _fast_or_slow(by: timedelta) -> str:
     return "fast" if by > timedelta(0) else "slow"
 
 
-def _before(by: timedelta) -> str:
+def _ahead_or_behind(by: timedelta) -> str:
     return "ahead of" if by > timedelta(0) else "behind"
 
 
-def _partner(one: PartnerHealth, now: datetime) -> Iterator[Finding]:
-    for expiry in one.expiries:
+def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
+    for expiry in partner.expiries:
         renew = (
             "Ask for their new card, and add it.",
             "Ask for their new card. Add it with `cme-gateway partner add CARD`.",
         )
-        check = ends(f"{expiry.what} of {one.authority}", expiry.ends_at, now, *renew)
-        if check.level is not Level.OK:
+        check = check_expiry(f"{expiry.what} of {partner.authority}", expiry.ends_at, now, *renew)
+        if check.level is not FindingLevel.OK:
             yield check
-    failing = one.failing
+    failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
-        since = f"{one.waiting} waiting. {failing.route} has failed {_since(failing.failing_since)}"
+        since = f"{partner.waiting} waiting. {failing.route} has failed {_format_since(failing.failing_since)}"
         says = f"{since} ({failing.reason})." if failing.reason else f"{since}."
-        retry = f"Call them. Then run `cme-gateway retry --to {one.authority}`."
-        yield warn(f"delivery to {one.authority}", says, "Call them. Then retry what was not delivered.", retry)
-    yield from _weak_routes(one)
-    if one.about_nothing and one.about_nothing_since and now - one.about_nothing_since > OVERTAKEN:
-        are = "reply is about a notice that is" if one.about_nothing == 1 else "replies are about notices that are"
-        yield warn(
-            f"replies of {one.authority}",
-            f"{one.about_nothing} {are} not known here, {_since(one.about_nothing_since)}.",
+        retry = f"Call them. Then run `cme-gateway retry --to {partner.authority}`."
+        yield warn_check(
+            f"delivery to {partner.authority}", says, "Call them. Then retry what was not delivered.", retry
+        )
+    yield from _check_weak_routes(partner)
+    if partner.about_nothing and partner.about_nothing_since and now - partner.about_nothing_since > OVERTAKEN:
+        are = "reply is about a notice that is" if partner.about_nothing == 1 else "replies are about notices that are"
+        yield warn_check(
+            f"replies of {partner.authority}",
+            f"{partner.about_nothing} {are} not known here, {_format_since(partner.about_nothing_since)}.",
             "Ask an officer to call them, and to mark the replies as dealt with.",
             "Call them. See `cme-gateway inbox --state about-nothing`, then use `cme-gateway put-aside`.",
         )
-    ahead = one.clock_ahead
+    ahead = partner.clock_ahead
     if ahead is not None and abs(ahead) > SKEW:
-        yield warn(f"clock of {one.authority}", f"{lasted(abs(ahead))} {_before(ahead)} ours.", SET_CLOCKS)
-    compared = max(filter(None, (one.compared_at, one.due_since)), default=None)
-    if one.due_since and compared and now - compared > STATEMENT_LATE:
-        says = f"Records were last compared {lasted(now - compared)} ago."
-        see = f"Run `cme-gateway compare {one.authority}` to see if they answer."
-        yield warn(f"statement of {one.authority}", says, "Call them, and ask if their gateway is running.", see)
+        yield warn_check(
+            f"clock of {partner.authority}",
+            f"{format_duration(abs(ahead))} {_ahead_or_behind(ahead)} ours.",
+            SET_CLOCKS,
+        )
+    compared = max(filter(None, (partner.compared_at, partner.due_since)), default=None)
+    if partner.due_since and compared and now - compared > STATEMENT_LATE:
+        says = f"Records were last compared {format_duration(now - compared)} ago."
+        see = f"Run `cme-gateway compare {partner.authority}` to see if they answer."
+        yield warn_check(
+            f"statement of {partner.authority}", says, "Call them, and ask if their gateway is running.", see
+        )
 
 
 def _is_worth_a_look(failing: RouteHealth, now: datetime) -> bool:
-    """At once where a server does not take what we send, for waiting does not help; else after a while."""
+    """Tell whether to look: at once where a server does not take what we send, as waiting does not help; else later."""
     assert failing.failing_since is not None  # noqa: S101 - or it would not fail
     by_mail = (failing.code or "").startswith(REFUSED_BY_MAIL)
     return by_mail or failing.code in NOT_TAKEN or now - failing.failing_since > PARTNER_LATE
 
 
-def _not_believed(found: Health) -> Iterator[Finding]:
-    """Partners do not believe who we are: every one of them to whom something waits, or some."""
-    failing = {one.authority: one.failing.code for one in found.partners if one.failing}
+def _check_believed(health: Health) -> Iterator[HealthFinding]:
+    """Yield that partners do not believe who we are: every one of them to whom something waits, or some."""
+    failing = {partner.authority: partner.failing.code for partner in health.partners if partner.failing}
     who = [authority for authority, code in failing.items() if code in NOT_BELIEVED]
     if who:
-        level = fail if len(who) == len(failing) and len(who) > 1 else warn
+        level = fail_check if len(who) == len(failing) and len(who) > 1 else warn_check
         on_page = "Check this server's clock. Then renew the card, and send it to them."
         in_terminal = "Check this server's clock. Then run `cme-gateway card renew`, and send them the new card."
         yield level("who we are", f"{', '.join(who)} answer 401 or 403 to every message.", on_page, in_terminal)
 
 
-def _weak_routes(one: PartnerHealth) -> Iterator[Finding]:
-    """A route that fails while another takes its place."""
-    last = one.succeeded_at
-    for route in one.routes:
+def _check_weak_routes(partner: PartnerHealth) -> Iterator[HealthFinding]:
+    """Yield a route that fails while another takes its place."""
+    last = partner.succeeded_at
+    for route in partner.routes:
         since, failed = route.failing_since, route.failed_at
         if last and since and failed and last - since > LATE and last - failed < LATE:
-            says = f"Has failed {_since(since)} ({route.reason}). Another route is used instead."
-            yield warn(f"route {route.route} to {one.authority}", says, "Call them.")
+            says = f"Has failed {_format_since(since)} ({route.reason}). Another route is used instead."
+            yield warn_check(f"route {route.route} to {partner.authority}", says, "Call them.")
 
 
-def _folder(one: Folder, now: datetime) -> Finding:
-    if one.trouble:
-        return fail(one.name, one.trouble, "Mount the folder, or let the gateway's user use it.")
-    if one.doubted:
-        says = f"Files that need to be checked: {one.doubted}."
-        return warn(one.name, says, 'Check them in "Files to check".', "Run `cme-gateway one waiting`.")
-    if one.failed:
-        return warn(one.name, f"Files that could not be read: {one.failed}.", f"See the reports in {one.home}/failed.")
-    if one.oldest and now - one.oldest > FOLDER_LATE:
-        return warn(
-            one.name, f"A file has been there for {lasted(now - one.oldest)}.", f"Look in {one.path} for the reason."
+def _check_folder(folder: FolderHealth, now: datetime) -> HealthFinding:
+    if folder.trouble:
+        return fail_check(folder.name, folder.trouble, "Mount the folder, or let the gateway's user use it.")
+    if folder.doubted:
+        says = f"Files that need to be checked: {folder.doubted}."
+        return warn_check(folder.name, says, 'Check them in "Files to check".', "Run `cme-gateway one waiting`.")
+    if folder.failed:
+        return warn_check(
+            folder.name, f"Files that could not be read: {folder.failed}.", f"See the reports in {folder.home}/failed."
         )
-    return ok(one.name, one.path)
+    if folder.oldest and now - folder.oldest > FOLDER_LATE:
+        return warn_check(
+            folder.name,
+            f"A file has been there for {format_duration(now - folder.oldest)}.",
+            f"Look in {folder.path} for the reason.",
+        )
+    return pass_check(folder.name, folder.path)
 
 
-def _left(one: Folder) -> Iterator[Finding]:
-    """What is not taken, each kind by itself: how many, since when."""
-    for left in one.left:
+def _check_left_behind(folder: FolderHealth) -> Iterator[HealthFinding]:
+    """Yield what is not taken, each kind by itself: how many, since when."""
+    for left in folder.left:
         says = f"{left.count} not processed since {left.since:%d %b %Y %H:%M}: {left.why}."
-        yield warn(f"left in {one.name}", says, f"Find out who puts them in {one.path}, and remove them.")
+        yield warn_check(f"left in {folder.name}", says, f"Find out who puts them in {folder.path}, and remove them.")
 
 
-def _mailboxes(found: Health) -> Iterator[Finding]:
-    for one in found.mailboxes:
-        name = f"mailbox of {one.owner}"
-        says = f"{one.bundles} bundles, {one.size / 2**20:.1f} MiB"
+def _check_mailboxes(health: Health) -> Iterator[HealthFinding]:
+    for mailbox in health.mailboxes:
+        name = f"mailbox of {mailbox.owner}"
+        says = f"{mailbox.bundles} bundles, {mailbox.size / 2**20:.1f} MiB"
         more_room = (
             "Call its owner, who must collect. Or give it more room.",
             "Call its owner, who must collect. Or raise [hosting] megabytes.",
         )
-        if one.room and one.size > FULL_SHARE * one.room:
-            yield warn(name, f"Almost full: {says}.", *more_room)
-        elif one.oldest and found.at - one.oldest > FOLDER_LATE:
-            waited = f"{says}. The oldest has been there for {lasted(found.at - one.oldest)}."
-            yield warn(name, waited, "Call its owner, who must collect.")
+        if mailbox.room and mailbox.size > FULL_SHARE * mailbox.room:
+            yield warn_check(name, f"Almost full: {says}.", *more_room)
+        elif mailbox.oldest and health.at - mailbox.oldest > FOLDER_LATE:
+            waited = f"{says}. The oldest has been there for {format_duration(health.at - mailbox.oldest)}."
+            yield warn_check(name, waited, "Call its owner, who must collect.")
         else:
-            yield ok(name, says)
+            yield pass_check(name, says)
 
 
-def _index(found: Health) -> Iterator[Finding]:
-    if index := found.index:
+def _check_index(health: Health) -> Iterator[HealthFinding]:
+    if index := health.index:
         says = f"{index.children} children, from {index.at:%d %b %Y}"
-        old = (found.at - index.at).days >= index.most_days
+        old = (health.at - index.at).days >= index.most_days
         name = "index of our children"
-        yield warn(name, f"Too old: {says}.", "Have ONE write a new extract.") if old else ok(name, says)
+        yield warn_check(name, f"Too old: {says}.", "Have ONE write a new extract.") if old else pass_check(name, says)
 
 
-def _log(found: Health) -> Iterator[Finding]:
-    log = found.log
-    behind = log.size > log.covered and (log.checkpoint_at is None or found.at - log.checkpoint_at > CHECKPOINT_LATE)
+def _check_log(health: Health) -> Iterator[HealthFinding]:
+    log = health.log
+    behind = log.size > log.covered and (log.checkpoint_at is None or health.at - log.checkpoint_at > CHECKPOINT_LATE)
     says = f"{log.covered} of {log.size} entries signed"
     sign = ("Start the gateway, which signs the rest.", "Run `cme-gateway serve`, which signs the rest.")
-    yield warn("checkpoint", f"{says}.", *sign) if behind else ok("checkpoint", says)
-    for one in log.alarms:
-        says = f"{one.sentence[:1].upper()}{one.sentence[1:]}. They may have restored a backup."
-        clear = f"Call {one.ring}. When you know the cause, run `cme-gateway audit clear-warning {one.authority}`."
-        on_page = f"Call {one.ring}. Do not rely on their records until this is explained."
-        yield fail(f"audit log of {one.authority}", says, on_page, clear)
+    yield warn_check("checkpoint", f"{says}.", *sign) if behind else pass_check("checkpoint", says)
+    for alarm in log.alarms:
+        says = f"{alarm.sentence[:1].upper()}{alarm.sentence[1:]}. They may have restored a backup."
+        clear = f"Call {alarm.ring}. When you know the cause, run `cme-gateway audit clear-warning {alarm.authority}`."
+        on_page = f"Call {alarm.ring}. Do not rely on their records until this is explained."
+        yield fail_check(f"audit log of {alarm.authority}", says, on_page, clear)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class InboxState(StrEnum):
     """Where a notice of theirs stands here."""
 
     NEW = "new"
@@ -19,22 +19,25 @@ class Standing(StrEnum):
     ABOUT_NOTHING = "about-nothing"  # a reply to what we do not know: counted for its sender
 
 
-WAITING = (Standing.NEW, Standing.ACKNOWLEDGED)  # for an officer of ours to answer, or to say what became of the child
-UNFIT = (Standing.DOES_NOT_FIT, Standing.ABOUT_NOTHING)
-TASKS = (*WAITING, Standing.DOES_NOT_FIT)  # what an officer of ours has to look at
-DECIDED = {"accepted": Standing.ACKNOWLEDGED, "passed-on": Standing.PASSED_ON, "rejected": Standing.REJECTED}
+WAITING = (
+    InboxState.NEW,
+    InboxState.ACKNOWLEDGED,
+)  # for an officer of ours to answer, or to say what became of the child
+UNFIT = (InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING)
+TASKS = (*WAITING, InboxState.DOES_NOT_FIT)  # what an officer of ours has to look at
+DECIDED = {"accepted": InboxState.ACKNOWLEDGED, "passed-on": InboxState.PASSED_ON, "rejected": InboxState.REJECTED}
 
 # An officer may think better of it, until the sender took it back or the end is known.
-_SAID = frozenset({Standing.ACKNOWLEDGED, Standing.PASSED_ON, Standing.REJECTED, Standing.CONCLUDED})
-MAY_BECOME: Mapping[Standing, frozenset[Standing]] = {
-    Standing.NEW: _SAID,
-    Standing.ACKNOWLEDGED: _SAID - {Standing.ACKNOWLEDGED},
-    Standing.PASSED_ON: _SAID - {Standing.PASSED_ON},
-    Standing.REJECTED: _SAID - {Standing.REJECTED},
-    Standing.CONCLUDED: frozenset(),
-    Standing.WITHDRAWN: frozenset(),
-    Standing.SUPERSEDED: frozenset(),
-    Standing.FILED: frozenset(),
-    Standing.DOES_NOT_FIT: frozenset(),
-    Standing.ABOUT_NOTHING: frozenset(),
+_SAID = frozenset({InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED, InboxState.CONCLUDED})
+MAY_BECOME: Mapping[InboxState, frozenset[InboxState]] = {
+    InboxState.NEW: _SAID,
+    InboxState.ACKNOWLEDGED: _SAID - {InboxState.ACKNOWLEDGED},
+    InboxState.PASSED_ON: _SAID - {InboxState.PASSED_ON},
+    InboxState.REJECTED: _SAID - {InboxState.REJECTED},
+    InboxState.CONCLUDED: frozenset(),
+    InboxState.WITHDRAWN: frozenset(),
+    InboxState.SUPERSEDED: frozenset(),
+    InboxState.FILED: frozenset(),
+    InboxState.DOES_NOT_FIT: frozenset(),
+    InboxState.ABOUT_NOTHING: frozenset(),
 }

@@ -10,44 +10,46 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from gateway.core.delivery import DECIDED as THEY_DECIDED
-from gateway.core.delivery import State, may_move
+from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.inbox_state import DECIDED as WE_DECIDED
-from gateway.core.inbox_state import MAY_BECOME, Standing
+from gateway.core.inbox_state import MAY_BECOME, InboxState
 from schemas.message import OPENS_A_CASE
 
-S = TypeVar("S", State, Standing)
+S = TypeVar("S", DeliveryState, InboxState)
 NEAR = timedelta(seconds=60)  # between two looks at the clock within one transaction, which may wait for a lock
 ACTS = {  # on a notice of ours, and where each leaves it
-    "notice.sent": State.SENT,
-    "notice.failed": State.FAILED,
-    "receipt.verified": State.RECEIVED,
-    "notice.rejected": State.REJECTED,
-    "notice.accepted-by-mail": State.ACCEPTED_BY_MAIL,
-    "notice.not-accepted": State.REJECTED,
-    "notice.not-from-a-person": State.SENT,
-    "notice.came-back": State.FAILED,
-    "notice.outcome-told": State.CLOSED,
-    "case.closed": State.CLOSED,
-    "notice.sent-on": State.CLOSED,
-    "notice.withdrawn": State.WITHDRAWN,
-    "notice.retried": State.QUEUED,
+    "notice.sent": DeliveryState.SENT,
+    "notice.failed": DeliveryState.FAILED,
+    "receipt.verified": DeliveryState.RECEIVED,
+    "notice.rejected": DeliveryState.REJECTED,
+    "notice.accepted-by-mail": DeliveryState.ACCEPTED_BY_MAIL,
+    "notice.not-accepted": DeliveryState.REJECTED,
+    "notice.not-from-a-person": DeliveryState.SENT,
+    "notice.came-back": DeliveryState.FAILED,
+    "notice.outcome-told": DeliveryState.CLOSED,
+    "case.closed": DeliveryState.CLOSED,
+    "notice.sent-on": DeliveryState.CLOSED,
+    "notice.withdrawn": DeliveryState.WITHDRAWN,
+    "notice.retried": DeliveryState.QUEUED,
 }
 OF_TRIES = {"notice.sent", "notice.failed"}  # what no try's end moves, a person said, and stands
-TRIED = frozenset({State.QUEUED, State.SENT, State.FAILED})
+TRIED = frozenset({DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED})
 ANSWERED = frozenset(
-    {State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL}
+    {DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL}
 )  # of logs of before: any reply by mail did it, by itself
-OF_ENDS = frozenset({State.CONCLUDED, State.CLOSED})  # from which only a statement, which writes nothing, queues anew
+OF_ENDS = frozenset(
+    {DeliveryState.CONCLUDED, DeliveryState.CLOSED}
+)  # from which only a statement, which writes nothing, queues anew
 OF_THE_CASE = {  # on all searches of a case
-    "case.stood-down": frozenset({State.CONCLUDED, State.WITHDRAWN}),
-    "search.sent": frozenset({State.WITHDRAWN}),
+    "case.stood-down": frozenset({DeliveryState.CONCLUDED, DeliveryState.WITHDRAWN}),
+    "search.sent": frozenset({DeliveryState.WITHDRAWN}),
 }
 REPLY = "reply"  # the name under which a message is told of that answers, ends or replaces another
-TAKES_BACK = frozenset({Standing.WITHDRAWN, Standing.SUPERSEDED, Standing.CONCLUDED})
+TAKES_BACK = frozenset({InboxState.WITHDRAWN, InboxState.SUPERSEDED, InboxState.CONCLUDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LoggedAct:
     """One thing that the log tells of a message: an act on it, or a message about it."""
 
     number: int
@@ -58,87 +60,91 @@ class Told:
     effect: bool = True  # False: the log says that it had none
 
 
-def stands_sent(state: State, state_at: datetime, queued_at: datetime, told: Sequence[Told]) -> bool:
-    """May a notice of ours stand so?"""
-    possible: frozenset[State] = frozenset({State.QUEUED})
+def may_sent_stand(state: DeliveryState, state_at: datetime, queued_at: datetime, acts: Sequence[LoggedAct]) -> bool:
+    """Tell whether a notice of ours may stand so."""
+    possible: frozenset[DeliveryState] = frozenset({DeliveryState.QUEUED})
     near, last = [(queued_at, possible)], queued_at
     answered = False
-    for one in sorted(told, key=lambda one: one.number):
-        to, surely = _moves_sent(one, answered)
-        answered |= one.act == REPLY
+    for logged in sorted(acts, key=lambda logged: logged.number):
+        to, surely = _list_sent_moves(logged, answered)
+        answered |= logged.act == REPLY
         if not to:
             continue
-        may = _try_may_move if one.act in OF_TRIES else may_move
-        possible = _after(possible, to, may, surely=surely and not possible & OF_ENDS)
-        near.append((one.at, to))
-        last = max(last, one.at)
-    if state is State.QUEUED:  # after a try that failed, or because a statement said that it is not there
+        may = _may_try_move if logged.act in OF_TRIES else may_move
+        possible = _possible_after(possible, to, may, surely=surely and not possible & OF_ENDS)
+        near.append((logged.at, to))
+        last = max(last, logged.at)
+    if state is DeliveryState.QUEUED:  # after a try that failed, or because a statement said that it is not there
         return state in possible or state_at > last
     return state in possible and _is_near(state, state_at, near)
 
 
-def _try_may_move(old: State, new: State) -> bool:
+def _may_try_move(old: DeliveryState, new: DeliveryState) -> bool:
     return old in TRIED and may_move(old, new)
 
 
-def _moves_sent(one: Told, answered: bool) -> tuple[frozenset[State], bool]:
-    """Where to; and is that certain?"""
-    if one.act in ACTS:
-        return frozenset({ACTS[one.act]}), True
-    if one.act == "notice.answered":
+def _list_sent_moves(logged: LoggedAct, answered: bool) -> tuple[frozenset[DeliveryState], bool]:
+    """Return where an act moves a notice of ours, and whether that is certain."""
+    if logged.act in ACTS:
+        return frozenset({ACTS[logged.act]}), True
+    if logged.act == "notice.answered":
         return ANSWERED, False
-    if one.act in OF_THE_CASE:
-        return OF_THE_CASE[one.act], False
-    if one.act != REPLY or not one.effect:
+    if logged.act in OF_THE_CASE:
+        return OF_THE_CASE[logged.act], False
+    if logged.act != REPLY or not logged.effect:
         return frozenset(), False
-    if one.kind == "Acknowledgement":
-        decided = {THEY_DECIDED[one.decision]} if one.decision in THEY_DECIDED else set(THEY_DECIDED.values())
+    if logged.kind == "Acknowledgement":
+        decided = {THEY_DECIDED[logged.decision]} if logged.decision in THEY_DECIDED else set(THEY_DECIDED.values())
         return frozenset(decided), not answered
-    ends = one.kind in ("Outcome", "WhereaboutsResponse")
-    return frozenset({State.CONCLUDED} if ends else ()), ends
+    ends = logged.kind in ("Outcome", "WhereaboutsResponse")
+    return frozenset({DeliveryState.CONCLUDED} if ends else ()), ends
 
 
-def stands_came(kind: str, state: Standing, state_at: datetime, received_at: datetime, told: Sequence[Told]) -> bool:
-    """May a message of theirs stand so?"""
+def may_received_stand(
+    kind: str, state: InboxState, state_at: datetime, received_at: datetime, acts: Sequence[LoggedAct]
+) -> bool:
+    """Tell whether a message of theirs may stand so."""
     opens = kind in OPENS_A_CASE
-    possible = frozenset({Standing.NEW if opens else Standing.FILED})
+    possible = frozenset({InboxState.NEW if opens else InboxState.FILED})
     near = [(received_at, possible)]
-    for one in sorted(told, key=lambda one: one.number):
-        to, surely = _moves_came(one)
+    for logged in sorted(acts, key=lambda logged: logged.number):
+        to, surely = _list_received_moves(logged)
         if not to:
             continue
-        possible = _after(possible, to, _may_become, surely=surely)
+        possible = _possible_after(possible, to, _may_become, surely=surely)
         near += (
-            [(one.at, to), (received_at, to)] if one.act == "theirs" else [(one.at, to)]
+            [(logged.at, to), (received_at, to)] if logged.act == "theirs" else [(logged.at, to)]
         )  # it may come before this one
-    if state is Standing.NEW:
+    if state is InboxState.NEW:
         return state in possible and state_at == received_at
-    if state is Standing.FILED and any(one.act == "reply.without-effect" for one in told):
+    if state is InboxState.FILED and any(logged.act == "reply.without-effect" for logged in acts):
         return True  # what it names came after it
     return state in possible and _is_near(state, state_at, near)
 
 
-def _may_become(old: Standing, new: Standing) -> bool:
+def _may_become(old: InboxState, new: InboxState) -> bool:
     return new in MAY_BECOME[old]
 
 
-def _moves_came(one: Told) -> tuple[frozenset[Standing], bool]:
-    if one.act == "reply.without-effect":
-        return frozenset({Standing.DOES_NOT_FIT, Standing.ABOUT_NOTHING}), False
-    if one.act == "reply.put-aside":
-        return frozenset({Standing.FILED}), False
-    if one.act == "theirs":  # what its sender said of it later
-        return TAKES_BACK | {Standing.FILED}, False
-    if one.act != REPLY:
+def _list_received_moves(logged: LoggedAct) -> tuple[frozenset[InboxState], bool]:
+    if logged.act == "reply.without-effect":
+        return frozenset({InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING}), False
+    if logged.act == "reply.put-aside":
+        return frozenset({InboxState.FILED}), False
+    if logged.act == "theirs":  # what its sender said of it later
+        return TAKES_BACK | {InboxState.FILED}, False
+    if logged.act != REPLY:
         return frozenset(), False
-    if one.kind == "Acknowledgement":
-        decided = {WE_DECIDED[one.decision]} if one.decision in WE_DECIDED else set(WE_DECIDED.values())
+    if logged.kind == "Acknowledgement":
+        decided = {WE_DECIDED[logged.decision]} if logged.decision in WE_DECIDED else set(WE_DECIDED.values())
         return frozenset(decided), True
-    ends = one.kind in ("Outcome", "WhereaboutsResponse")
-    return frozenset({Standing.CONCLUDED} if ends else ()), ends
+    ends = logged.kind in ("Outcome", "WhereaboutsResponse")
+    return frozenset({InboxState.CONCLUDED} if ends else ()), ends
 
 
-def _after(before: frozenset[S], to: frozenset[S], may: Callable[[S, S], bool], *, surely: bool) -> frozenset[S]:
+def _possible_after(
+    before: frozenset[S], to: frozenset[S], may: Callable[[S, S], bool], *, surely: bool
+) -> frozenset[S]:
     if not surely:
         return before | to
     moved = {new for old in before for new in to if may(old, new) or new is old}

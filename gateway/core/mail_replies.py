@@ -7,10 +7,10 @@ it; and what they read then, "accepted by mail", is weaker than a signed accepta
 from enum import StrEnum
 
 from gateway.core import labels
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 
 
-class What(StrEnum):
+class MailReplyKind(StrEnum):
     """What a mail is, as far as a machine can see."""
 
     REPLY = "reply"  # nobody knows before somebody has read it
@@ -26,7 +26,7 @@ class Judgement(StrEnum):
     NO_PERSON = "not-from-a-person"
 
 
-class Stage(StrEnum):
+class MailReplyStage(StrEnum):
     """How far it has come here."""
 
     WAITING = "waiting"  # for an officer to read it
@@ -37,18 +37,18 @@ class Stage(StrEnum):
 
 SAYS = {judgement: labels.name_mail_reply(judgement) for judgement in Judgement}  # to people
 BECOMES = {  # how the notice stands then
-    Judgement.ACCEPTED: State.ACCEPTED_BY_MAIL,
-    Judgement.NOT_ACCEPTED: State.REJECTED,
-    Judgement.NO_PERSON: State.SENT,  # as before, where an officer had read something else in it
+    Judgement.ACCEPTED: DeliveryState.ACCEPTED_BY_MAIL,
+    Judgement.NOT_ACCEPTED: DeliveryState.REJECTED,
+    Judgement.NO_PERSON: DeliveryState.SENT,  # as before, where an officer had read something else in it
 }
 
 
-def say(what: What, stage: Stage, judgement: Judgement | None) -> str:
+def describe_mail_reply(what: MailReplyKind, stage: MailReplyStage, judgement: Judgement | None) -> str:
     """Return how such an email stands, in a few words."""
     match stage:
-        case Stage.WAITING:
+        case MailReplyStage.WAITING:
             return labels.name_mail_stage("waiting", what)
-        case Stage.UNDONE:
+        case MailReplyStage.UNDONE:
             return labels.name_mail_stage("undone", what)
         case _:
             return labels.name_mail_reply(judgement or what)

@@ -15,7 +15,7 @@ from math import log2
 
 from rapidfuzz.distance import OSA
 
-from gateway.core.names import Likeness, nearest
+from gateway.core.names import Likeness, find_nearest
 
 MATCH = 0.5  # a possible match, which an officer sees
 CAUTIOUS = 0.2  # where something is as near as this, no machine says "no trace"
@@ -84,7 +84,7 @@ NEAR_DAYS = 400  # of an estimated date of birth
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ComparedChild:
     """A child as it is compared: names as `names.normal` writes them, UPNs and postcode in capitals without spaces."""
 
     surname: str  # or the only name
@@ -100,53 +100,53 @@ class Described:
 
     @property
     def surnames(self) -> tuple[str, ...]:
-        """Every surname, the present one first."""
+        """Return every surname, the present one first."""
         return (self.surname, *self.other_surnames)
 
     @property
     def forenames(self) -> tuple[str, ...]:
-        """Every forename but middle names, the present one first."""
+        """Return every forename but middle names, the present one first."""
         return tuple(name for name in (self.forename, *self.other_forenames) if name)
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class ChildMatch:
     """How near a child of ours is, and why: codes of REASONS."""
 
     strength: float
     reasons: tuple[str, ...]
 
 
-def least(strongest: float) -> float:
-    """How near a child must be to be shown beside the nearest of all."""
+def get_least_strength(strongest: float) -> float:
+    """Return how near a child must be to be shown beside the nearest of all."""
     return CLEAR if strongest >= SURE else MATCH
 
 
 Weighed = tuple[float, tuple[str, ...]]
 
 
-def match(sought: Described, ours: Described, *, namesakes: int, of: int) -> Match:
+def match_child(sought: ComparedChild, ours: ComparedChild, *, namesakes: int, of: int) -> ChildMatch:
     """Compare. `namesakes`: how many children here bear names that sound as ours do, of so many."""
-    upn, names = _upn(sought, ours), _names(sought, ours, _rarity(namesakes, of))
-    weighed = (upn, _dob(sought, ours), names, _sex(sought, ours), _postcode(sought, ours))
-    bits = sum(one for one, _ in weighed) - log2(max(of, 2)) - AGAINST
+    upn, names = _weigh_upn(sought, ours), _weigh_names(sought, ours, _name_rarity(namesakes, of))
+    weighed = (upn, _weigh_dob(sought, ours), names, _weigh_sex(sought, ours), _weigh_postcode(sought, ours))
+    bits = sum(weight for weight, _ in weighed) - log2(max(of, 2)) - AGAINST
     reasons = tuple(reason for _, some in weighed for reason in some)
     strength = 1 / (1 + 2.0 ** min(60.0, -bits / 2))
-    if upn[0] <= 0 and _sibling(reasons):
-        return Match(min(strength, SIBLING), (*reasons, "sibling"))
-    return Match(strength, reasons)
+    if upn[0] <= 0 and _is_sibling(reasons):
+        return ChildMatch(min(strength, SIBLING), (*reasons, "sibling"))
+    return ChildMatch(strength, reasons)
 
 
-def _rarity(namesakes: int, of: int) -> float:
+def _name_rarity(namesakes: int, of: int) -> float:
     return min(RAREST, max(COMMONEST, log2(max(of, 2) / max(namesakes, 1))))
 
 
-def _sibling(reasons: tuple[str, ...]) -> bool:
-    alike = any(one.startswith("surname") and one != "surname-other" for one in reasons)
+def _is_sibling(reasons: tuple[str, ...]) -> bool:
+    alike = any(reason.startswith("surname") and reason != "surname-other" for reason in reasons)
     return alike and "forename-other" in reasons and ("dob" in reasons or "postcode" in reasons)
 
 
-def _upn(sought: Described, ours: Described) -> Weighed:
+def _weigh_upn(sought: ComparedChild, ours: ComparedChild) -> Weighed:
     theirs, known = [u for u in sought.upns if u], [u for u in ours.upns if u]
     if not theirs or not known:
         return 0, ()
@@ -154,38 +154,38 @@ def _upn(sought: Described, ours: Described) -> Weighed:
         return UPN_SAME, ("upn",)
     if {*theirs} & {*known}:
         return UPN_SAME, ("upn-former",)
-    if any(OSA.distance(one, other, score_cutoff=1) == 1 for one in theirs for other in known):
+    if any(OSA.distance(sought_upn, other, score_cutoff=1) == 1 for sought_upn in theirs for other in known):
         return UPN_SLIP, ("upn-slip",)
     temporary = any(upn[-1].isalpha() for upn in (*theirs, *known))
     return (0 if temporary else UPN_OTHER), ("upn-other",)
 
 
-def _dob(sought: Described, ours: Described) -> Weighed:
-    reason = how_near(sought.dob, ours.dob, estimated=sought.dob_estimated or ours.dob_estimated)
+def _weigh_dob(sought: ComparedChild, ours: ComparedChild) -> Weighed:
+    reason = compare_dobs(sought.dob, ours.dob, estimated=sought.dob_estimated or ours.dob_estimated)
     return DOB_BITS[reason], (reason,)
 
 
-def how_near(one: date, other: date, *, estimated: bool) -> str:
-    """The reason that says how two dates of birth compare."""
-    if one == other:
+def compare_dobs(first: date, other: date, *, estimated: bool) -> str:
+    """Return the reason that says how two dates of birth compare."""
+    if first == other:
         return "dob-estimated" if estimated else "dob"
-    if (one.day, one.month, one.year) == (other.month, other.day, other.year):
+    if (first.day, first.month, first.year) == (other.month, other.day, other.year):
         return "dob-swapped"
-    if OSA.distance(f"{one:%d%m%Y}", f"{other:%d%m%Y}", score_cutoff=1) == 1:
+    if OSA.distance(f"{first:%d%m%Y}", f"{other:%d%m%Y}", score_cutoff=1) == 1:
         return "dob-digit"
-    if (one.day, one.month) == (other.day, other.month) and abs(one.year - other.year) == 1:
+    if (first.day, first.month) == (other.day, other.month) and abs(first.year - other.year) == 1:
         return "dob-year"
-    if estimated and abs((one - other).days) <= NEAR_DAYS:
+    if estimated and abs((first - other).days) <= NEAR_DAYS:
         return "dob-estimated"
-    return "dob-month" if (one.month, one.year) == (other.month, other.year) else "dob-other"
+    return "dob-month" if (first.month, first.year) == (other.month, other.year) else "dob-other"
 
 
-def _names(sought: Described, ours: Described, rarity: float) -> Weighed:
+def _weigh_names(sought: ComparedChild, ours: ComparedChild, rarity: float) -> Weighed:
     if not sought.forenames or not ours.forenames:
-        return _one_name(sought, ours)
-    surname, surname_reason = _surname(sought, ours)
-    forename, forename_reason = _forename(sought, ours)
-    crossed = _crossed(sought, ours)
+        return _weigh_one_name(sought, ours)
+    surname, surname_reason = _compare_surnames(sought, ours)
+    forename, forename_reason = _compare_forenames(sought, ours)
+    crossed = _crossed_loss(sought, ours)
     if crossed is not None and min(surname, forename) < Likeness.SLIP:
         return rarity - crossed - SWAPPED, ("names-swapped",)
     reasons = (surname_reason, forename_reason)
@@ -199,37 +199,40 @@ def _names(sought: Described, ours: Described, rarity: float) -> Weighed:
     return NEITHER, reasons
 
 
-def _one_name(sought: Described, ours: Described) -> Weighed:
-    near = nearest((*sought.surnames, *sought.forenames), (*ours.surnames, *ours.forenames))
+def _weigh_one_name(sought: ComparedChild, ours: ComparedChild) -> Weighed:
+    near = find_nearest((*sought.surnames, *sought.forenames), (*ours.surnames, *ours.forenames))
     if near < Likeness.SLIP:
         return NEITHER, ("one-name",)
-    return ONE_NAME - LOSS[near], ("one-name", _reason("surname", near))
+    return ONE_NAME - LOSS[near], ("one-name", _likeness_reason("surname", near))
 
 
-def _surname(sought: Described, ours: Described) -> tuple[Likeness, str]:
-    first, any_of_them = nearest([sought.surname], [ours.surname]), nearest(sought.surnames, ours.surnames)
+def _compare_surnames(sought: ComparedChild, ours: ComparedChild) -> tuple[Likeness, str]:
+    first, any_of_them = find_nearest([sought.surname], [ours.surname]), find_nearest(sought.surnames, ours.surnames)
     if any_of_them > first and any_of_them is Likeness.SAME:
         return any_of_them, "surname-known-as"
-    found = any_of_them if any_of_them is not Likeness.NICKNAME else Likeness.SOUND
-    return found, _reason("surname", found)
+    nearest_likeness = any_of_them if any_of_them is not Likeness.NICKNAME else Likeness.SOUND
+    return nearest_likeness, _likeness_reason("surname", nearest_likeness)
 
 
-def _forename(sought: Described, ours: Described) -> tuple[Likeness, str]:
-    """Middle names count only beside a forename: brothers may share one."""
-    first = nearest(sought.forenames[:1], ours.forenames[:1])
+def _compare_forenames(sought: ComparedChild, ours: ComparedChild) -> tuple[Likeness, str]:
+    """Compare forenames. Middle names count only beside a forename: brothers may share one."""
+    first = find_nearest(sought.forenames[:1], ours.forenames[:1])
     further = max(
-        nearest(sought.forenames, (*ours.forenames, *ours.middle_names)),
-        nearest(sought.middle_names, ours.forenames),
+        find_nearest(sought.forenames, (*ours.forenames, *ours.middle_names)),
+        find_nearest(sought.middle_names, ours.forenames),
     )
     if further > first and further is Likeness.SAME:
         return further, "forename-known-as"
-    return max(first, further), _reason("forename", max(first, further))
+    return max(first, further), _likeness_reason("forename", max(first, further))
 
 
-def _crossed(sought: Described, ours: Described) -> float | None:
-    """What is lost where the surname of each is the forename of the other; None where it is not."""
-    one, other = nearest(sought.surnames, ours.forenames), nearest(sought.forenames, ours.surnames)
-    return LOSS[one] + LOSS[other] if min(one, other) >= Likeness.SLIP else None
+def _crossed_loss(sought: ComparedChild, ours: ComparedChild) -> float | None:
+    """Return what is lost where the surname of each is the forename of the other; None where it is not."""
+    surname_likeness, other = (
+        find_nearest(sought.surnames, ours.forenames),
+        find_nearest(sought.forenames, ours.surnames),
+    )
+    return LOSS[surname_likeness] + LOSS[other] if min(surname_likeness, other) >= Likeness.SLIP else None
 
 
 SAID: Mapping[Likeness, str] = {
@@ -243,17 +246,17 @@ SAID: Mapping[Likeness, str] = {
 }
 
 
-def _reason(name: str, found: Likeness) -> str:
-    reason = name + SAID[found]
-    return reason if reason in REASONS else f"{name}-other" if found < Likeness.SLIP else f"{name}-sound"
+def _likeness_reason(name: str, degree: Likeness) -> str:
+    reason = name + SAID[degree]
+    return reason if reason in REASONS else f"{name}-other" if degree < Likeness.SLIP else f"{name}-sound"
 
 
-def _sex(sought: Described, ours: Described) -> Weighed:
+def _weigh_sex(sought: ComparedChild, ours: ComparedChild) -> Weighed:
     if not {sought.sex, ours.sex} <= {"F", "M"}:
         return 0, ()
     return (SEX_SAME, ()) if sought.sex == ours.sex else (SEX_OTHER, ("sex-other",))
 
 
-def _postcode(sought: Described, ours: Described) -> Weighed:
+def _weigh_postcode(sought: ComparedChild, ours: ComparedChild) -> Weighed:
     same = sought.postcode and sought.postcode == ours.postcode
     return (POSTCODE, ("postcode",)) if same else (0, ())

@@ -13,13 +13,13 @@ HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()  # RFC 9162, 2.1.1: the root of no leaves
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    """RFC 9162, 2.1.1: SHA-256 of 0x00 and the entry."""
+def hash_leaf(entry: bytes) -> bytes:
+    """Return SHA-256 of 0x00 and the entry (RFC 9162, 2.1.1)."""
     return sha256(b"\x00" + entry).digest()
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """RFC 9162, 2.1.1: SHA-256 of 0x01 and both children; the prefix keeps a leaf from passing as a node."""
+def hash_node(left: bytes, right: bytes) -> bytes:
+    """Return SHA-256 of 0x01 and both children (RFC 9162, 2.1.1); the prefix keeps a leaf from passing as a node."""
     return sha256(b"\x01" + left + right).digest()
 
 
@@ -31,34 +31,34 @@ class Frontier:
     peaks: tuple[bytes, ...] = ()
 
     def append(self, leaves: Iterable[bytes]) -> "Frontier":
-        """The frontier after these leaf hashes, in order."""
+        """Return the frontier after these leaf hashes, in order."""
         size, peaks = self.size, list(self.peaks)
         for leaf in leaves:
             peaks.append(leaf)
             carry = size
             while carry & 1:  # each trailing one bit is a complete subtree of the new leaf's height
                 right = peaks.pop()
-                peaks.append(node_hash(peaks.pop(), right))
+                peaks.append(hash_node(peaks.pop(), right))
                 carry >>= 1
             size += 1
         return Frontier(size, tuple(peaks))
 
     def root(self) -> bytes:
-        """The root of the whole tree."""
+        """Return the root of the whole tree."""
         if not self.peaks:
             return EMPTY_ROOT
         root = self.peaks[-1]
         for peak in reversed(self.peaks[:-1]):
-            root = node_hash(peak, root)
+            root = hash_node(peak, root)
         return root
 
     def to_bytes(self) -> bytes:
-        """The peaks, 32 bytes each; the size is kept beside them."""
+        """Return the peaks, 32 bytes each; the size is kept beside them."""
         return b"".join(self.peaks)
 
     @classmethod
     def from_bytes(cls, size: int, peaks: bytes) -> "Frontier":
-        """The frontier that `to_bytes` wrote.
+        """Build the frontier that `to_bytes` wrote.
 
         Raises ValueError where the number of peaks is not the number of bits set in the size.
         """
@@ -67,8 +67,8 @@ class Frontier:
         return cls(size, tuple(peaks[at : at + HASH_BYTES] for at in range(0, len(peaks), HASH_BYTES)))
 
 
-def _split(size: int) -> int:
-    """RFC 9162, 2.1.1: the largest power of two smaller than the size."""
+def _split_size(size: int) -> int:
+    """Return the largest power of two smaller than the size (RFC 9162, 2.1.1)."""
     return 1 << (size - 1).bit_length() - 1
 
 
@@ -77,13 +77,13 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return Frontier().append(leaves).root()
 
 
-def inclusion(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """RFC 9162, 2.1.3.1: the path that shows the leaf at `index` to be in the tree of all `leaves`."""
-    return roots_of(leaves, inclusion_subtrees(index, len(leaves)))[1:]
+def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """Build the path that shows the leaf at `index` to be in the tree of all `leaves` (RFC 9162, 2.1.3.1)."""
+    return compute_roots(leaves, list_inclusion_subtrees(index, len(leaves)))[1:]
 
 
-def inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...]:
-    """The leaf itself, and which subtrees' roots make that path, in its order. Together they are all leaves, each once."""
+def list_inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Return the leaf, and which subtrees' roots make that path, in order. Together they are all leaves, each once."""
     if not 0 <= index < size:
         raise ValueError("no such leaf")
     return _subpath(0, size, index)
@@ -92,14 +92,14 @@ def inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...]:
 def _subpath(start: int, end: int, index: int) -> tuple[tuple[int, int], ...]:
     if end - start == 1:
         return ((start, end),)
-    middle = start + _split(end - start)
+    middle = start + _split_size(end - start)
     if index < middle:
         return (*_subpath(start, middle, index), (middle, end))
     return (*_subpath(middle, end, index), (start, middle))
 
 
-def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
-    """RFC 9162, 2.1.3.2: does the path lead from the leaf to the root?"""
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
+    """Verify that the path leads from the leaf to the root (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     node, last, at = leaf, size - 1, index
@@ -107,25 +107,25 @@ def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected
         if last == 0:
             return False
         if at & 1 or at == last:
-            node = node_hash(sibling, node)
+            node = hash_node(sibling, node)
             while not at & 1 and at:
                 at >>= 1
                 last >>= 1
         else:
-            node = node_hash(node, sibling)
+            node = hash_node(node, sibling)
         at >>= 1
         last >>= 1
     return last == 0 and node == expected_root
 
 
-def consistency(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """RFC 9162, 2.1.4.1: the proof that the tree of the first `old_size` leaves is the beginning of the whole."""
-    subtrees = consistency_subtrees(old_size, len(leaves))
-    return roots_of(leaves[min((start for start, _ in subtrees), default=0) :], subtrees)
+def build_consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
+    """Build the proof that the tree of the first `old_size` leaves begins the whole (RFC 9162, 2.1.4.1)."""
+    subtrees = list_consistency_subtrees(old_size, len(leaves))
+    return compute_roots(leaves[min((start for start, _ in subtrees), default=0) :], subtrees)
 
 
-def consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, int], ...]:
-    """Which subtrees' roots make that proof, in its order: from which leaf, and up to which.
+def list_consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, int], ...]:
+    """Return which subtrees' roots make that proof, in its order: from which leaf, and up to which.
 
     Together they are all leaves from the lowest of them to the last, each once.
     """
@@ -137,21 +137,21 @@ def consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, int],
 def _subproof(start: int, end: int, old_end: int, *, whole: bool) -> tuple[tuple[int, int], ...]:
     if old_end == end:
         return () if whole else ((start, end),)
-    middle = start + _split(end - start)
+    middle = start + _split_size(end - start)
     if old_end <= middle:
         return (*_subproof(start, middle, old_end, whole=whole), (middle, end))
     return (*_subproof(middle, end, old_end, whole=False), (start, middle))
 
 
-def roots_of(leaves: Iterable[bytes], subtrees: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-    """The roots of subtrees that lie side by side, from leaves that begin with the lowest: in one pass, holding no leaf."""
+def compute_roots(leaves: Iterable[bytes], subtrees: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
+    """Compute the roots of subtrees that lie side by side, from leaves that begin with the lowest: in one pass."""
     passing = iter(leaves)
-    found = {(start, end): root(islice(passing, end - start)) for start, end in sorted(subtrees)}
-    return tuple(found[subtree] for subtree in subtrees)
+    root_of = {(start, end): root(islice(passing, end - start)) for start, end in sorted(subtrees)}
+    return tuple(root_of[subtree] for subtree in subtrees)
 
 
-def consistent(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """RFC 9162, 2.1.4.2: does the proof show that the older tree is the beginning of the newer?"""
+def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Verify by the proof that the older tree is the beginning of the newer (RFC 9162, 2.1.4.2)."""
     if old_size == new_size:
         return not proof and old_root == new_root
     if not 0 < old_size < new_size or not proof:
@@ -168,12 +168,12 @@ def consistent(old_size: int, old_root: bytes, new_size: int, new_root: bytes, p
         if last == 0:
             return False
         if at & 1 or at == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            old, new = hash_node(sibling, old), hash_node(sibling, new)
             while not at & 1 and at:
                 at >>= 1
                 last >>= 1
         else:
-            new = node_hash(new, sibling)
+            new = hash_node(new, sibling)
         at >>= 1
         last >>= 1
     return last == 0 and old == old_root and new == new_root

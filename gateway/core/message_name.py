@@ -20,7 +20,7 @@ class MessageName(NamedTuple):
         return f"{self.sender}-{self.message_id}" if self.sender else self.message_id
 
 
-def split(text: str) -> tuple[str | None, str]:
+def split_name(text: str) -> tuple[str | None, str]:
     """Read the sender, None where a bare id is given, and the id."""
     match = _OF_SENDER.fullmatch(text)
     return (match["sender"], match["message_id"]) if match else (None, text)

@@ -59,8 +59,8 @@ class Likeness(IntEnum):
 
 
 @lru_cache(REMEMBERED)
-def normal(name: str) -> str:
-    """A name in small letters without accents; its parts with one space between them, whatever stood there."""
+def normalise_name(name: str) -> str:
+    """Write a name in small letters without accents; its parts with one space between them, whatever stood there."""
     # Some letters are capitals only once they are taken apart, such as the raised A of U+1D2C.
     folded = unicodedata.normalize("NFKD", name.translate(SIGNS)).casefold().translate(LETTERS)
     letters = (c for c in unicodedata.normalize("NFKD", folded).translate(SIGNS) if not unicodedata.combining(c))
@@ -68,8 +68,8 @@ def normal(name: str) -> str:
 
 
 @lru_cache(REMEMBERED)
-def sound(name: str) -> str:
-    """How a name sounds, whoever romanised it. Names that sound alike may be one; most are not."""
+def name_sound(name: str) -> str:
+    """Return how a name sounds, whoever romanised it. Names that sound alike may be one; most are not."""
     folded = name.replace(" ", "")
     for written, read in FOLDED:
         folded = folded.replace(written, read)
@@ -89,47 +89,47 @@ def _nicknames() -> "NickNamer":
 
 
 @lru_cache(REMEMBERED)
-def also(name: str) -> frozenset[str]:
-    """What whoever bears this name may be called too."""
+def list_other_names(name: str) -> frozenset[str]:
+    """Return what whoever bears this name may be called too."""
     known = _nicknames()
     return frozenset(known.nicknames_of(name)) | frozenset(known.canonicals_of(name))
 
 
-def parts(names: Sequence[str]) -> set[str]:
-    """These names, and the parts of those that are double-barrelled."""
+def split_names(names: Sequence[str]) -> set[str]:
+    """Return these names, and the parts of those that are double-barrelled."""
     return {part for name in names if name for part in (name, *name.split())}
 
 
 @lru_cache(REMEMBERED)
-def likeness(one: str, other: str) -> Likeness:
-    """How near two names are, both as `normal` writes them."""
-    if one.replace(" ", "") == other.replace(" ", ""):
+def compare_names(name: str, other: str) -> Likeness:
+    """Return how near two names are, both as `normalise_name` writes them."""
+    if name.replace(" ", "") == other.replace(" ", ""):
         return Likeness.SAME
-    if len(one) == 1 or len(other) == 1:
-        return Likeness.INITIAL if one[0] == other[0] else Likeness.OTHER
-    if _share_a_part(one, other):
+    if len(name) == 1 or len(other) == 1:
+        return Likeness.INITIAL if name[0] == other[0] else Likeness.OTHER
+    if _share_a_part(name, other):
         return Likeness.PART
-    if also(one) & {other, *also(other)}:  # or both are short for a third
+    if list_other_names(name) & {other, *list_other_names(other)}:  # or both are short for a third
         return Likeness.NICKNAME
-    if sound(one) == sound(other) and JaroWinkler.similarity(one, other) >= ALIKE:
+    if name_sound(name) == name_sound(other) and JaroWinkler.similarity(name, other) >= ALIKE:
         return Likeness.SOUND
-    return Likeness.SLIP if _a_slip(one, other) else Likeness.OTHER
+    return Likeness.SLIP if _is_slip(name, other) else Likeness.OTHER
 
 
-def _share_a_part(one: str, other: str) -> bool:
-    return (" " in one or " " in other) and any(len(part) > 2 for part in {*one.split()} & {*other.split()})
+def _share_a_part(name: str, other: str) -> bool:
+    return (" " in name or " " in other) and any(len(part) > 2 for part in {*name.split()} & {*other.split()})
 
 
-def _a_slip(one: str, other: str) -> bool:
-    """One letter, or two in a long name that begins as the other does. Some are two names, as Jayden and Hayden: no rule tells."""
-    shortest = min(len(one), len(other))
-    distance = OSA.distance(one, other, score_cutoff=2)
-    dropped = len(one) != len(other)
+def _is_slip(name: str, other: str) -> bool:
+    """Tell whether one letter differs, or two in a long name that begins alike. Some of these are two names."""
+    shortest = min(len(name), len(other))
+    distance = OSA.distance(name, other, score_cutoff=2)
+    dropped = len(name) != len(other)
     return (distance == 1 and shortest >= (SHORT - 1 if dropped else SHORT)) or (
-        distance == 2 and shortest >= LONG and one[0] == other[0]
+        distance == 2 and shortest >= LONG and name[0] == other[0]
     )
 
 
-def nearest(some: Sequence[str], others: Sequence[str]) -> Likeness:
-    """The nearest of any of these names to any of those."""
-    return max((likeness(one, other) for one in some for other in others), default=Likeness.OTHER)
+def find_nearest(some: Sequence[str], others: Sequence[str]) -> Likeness:
+    """Return the nearest of any of these names to any of those."""
+    return max((compare_names(name, other) for name in some for other in others), default=Likeness.OTHER)

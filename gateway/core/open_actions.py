@@ -2,13 +2,13 @@
 
 from enum import StrEnum
 
-from gateway.core.delivery import MOVES, State, may_send_on
-from gateway.core.inbox_state import MAY_BECOME, UNFIT, Standing
-from gateway.core.replies import answers
+from gateway.core.delivery import MOVES, DeliveryState, may_send_on
+from gateway.core.inbox_state import MAY_BECOME, UNFIT, InboxState
+from gateway.core.replies import may_answer
 from schemas.message import OPENS_A_CASE, SEARCHES, MessageKind
 
 
-class Choice(StrEnum):
+class CaseAction(StrEnum):
     """One thing that may be done, as addresses of pages have it."""
 
     ACCEPT = "accept"
@@ -27,43 +27,45 @@ class Choice(StrEnum):
     PUT_ASIDE = "put-aside"
 
 
-_THERE = (State.RECEIVED, State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL, State.SENT)
+_THERE = (DeliveryState.RECEIVED, DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.SENT)
 
 
-def of_received(kind: MessageKind, standing: Standing) -> tuple[Choice, ...]:
-    """With one that came: the likeliest first."""
+def list_received_actions(kind: MessageKind, standing: InboxState) -> tuple[CaseAction, ...]:
+    """List what may be done with one that came: the likeliest first."""
     if standing in UNFIT:
-        return (Choice.PUT_ASIDE,)
+        return (CaseAction.PUT_ASIDE,)
     if kind not in OPENS_A_CASE:
         return ()
     open_to = MAY_BECOME[standing]
-    search = answers(kind, "WhereaboutsResponse")
+    search = may_answer(kind, "WhereaboutsResponse")
     wanted = (
-        (Choice.ANSWER, Standing.CONCLUDED, search),
-        (Choice.ACCEPT, Standing.ACKNOWLEDGED, not search),
-        (Choice.CONCLUDE, Standing.CONCLUDED, not search and standing is not Standing.NEW),
-        (Choice.REJECT, Standing.REJECTED, not search),
-        (Choice.PASS_ON, Standing.PASSED_ON, answers(kind, "Acknowledgement", "passed-on")),
+        (CaseAction.ANSWER, InboxState.CONCLUDED, search),
+        (CaseAction.ACCEPT, InboxState.ACKNOWLEDGED, not search),
+        (CaseAction.CONCLUDE, InboxState.CONCLUDED, not search and standing is not InboxState.NEW),
+        (CaseAction.REJECT, InboxState.REJECTED, not search),
+        (CaseAction.PASS_ON, InboxState.PASSED_ON, may_answer(kind, "Acknowledgement", "passed-on")),
     )
     return tuple(choice for choice, becomes, fits in wanted if fits and becomes in open_to)
 
 
-def of_sent(kind: MessageKind, state: State, *, sealed: bool, handed_over: bool) -> tuple[Choice, ...]:
-    """With one that we sent: the likeliest first."""
+def list_sent_actions(
+    kind: MessageKind, state: DeliveryState, *, sealed: bool, handed_over: bool
+) -> tuple[CaseAction, ...]:
+    """List what may be done with one that we sent: the likeliest first."""
     if kind not in OPENS_A_CASE:
         return ()
-    transfer, live = kind == "TransferNotice", State.WITHDRAWN in MOVES[state]
-    told = transfer or kind == "WhereaboutsEnquiry"
-    accepted = (state is State.ACKNOWLEDGED and sealed) or handed_over  # never what was accepted by mail
-    can_close = State.CLOSED in MOVES[state]
+    transfer, live = kind == "TransferNotice", DeliveryState.WITHDRAWN in MOVES[state]
+    may_be_told = transfer or kind == "WhereaboutsEnquiry"
+    accepted = (state is DeliveryState.ACKNOWLEDGED and sealed) or handed_over  # never what was accepted by mail
+    can_close = DeliveryState.CLOSED in MOVES[state]
     wanted = (
-        (Choice.SEND_ON, transfer and may_send_on(state)),
-        (Choice.LOCATED, kind in SEARCHES and State.CONCLUDED in MOVES[state]),
-        (Choice.CLOSE, transfer and accepted and can_close),
-        (Choice.REMIND, told and state in _THERE),
-        (Choice.HAND_OVER, transfer and can_close and not handed_over),
-        (Choice.TOLD, told and can_close),
-        (Choice.CORRECT, live),
-        (Choice.WITHDRAW, live),
+        (CaseAction.SEND_ON, transfer and may_send_on(state)),
+        (CaseAction.LOCATED, kind in SEARCHES and DeliveryState.CONCLUDED in MOVES[state]),
+        (CaseAction.CLOSE, transfer and accepted and can_close),
+        (CaseAction.REMIND, may_be_told and state in _THERE),
+        (CaseAction.HAND_OVER, transfer and can_close and not handed_over),
+        (CaseAction.TOLD, may_be_told and can_close),
+        (CaseAction.CORRECT, live),
+        (CaseAction.WITHDRAW, live),
     )
     return tuple(choice for choice, fits in wanted if fits)

@@ -30,7 +30,7 @@ class Scope(StrEnum):
     WEBHOOKS = "webhooks"
 
 
-class Act(StrEnum):
+class Permission(StrEnum):
     """What may be done, as pages and calls name it."""
 
     OWN_ACCOUNT = "use one's own account"
@@ -66,43 +66,43 @@ class Reach(IntEnum):
 _OFFICERS = {Role.CME_OFFICER: Reach.ALL, Role.PUPIL_TRACKING: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL}
 _OUTREACH = {Role.OUTREACH: Reach.ASSIGNED}
 
-TABLE: Mapping[Act, Mapping[Role, Reach]] = {
-    Act.OWN_ACCOUNT: dict.fromkeys(Role, Reach.ALL),
-    Act.SEE_WORK: _OFFICERS | _OUTREACH,
-    Act.READ_CHILD: _OFFICERS | _OUTREACH,
-    Act.FIND: _OFFICERS,
-    Act.ANSWER: _OFFICERS,
-    Act.SEND: _OFFICERS,
-    Act.WRITE_DOWN: _OFFICERS | _OUTREACH,
-    Act.SEARCH: _OFFICERS,
-    Act.ASSIGN: _OFFICERS,
-    Act.REPORT: {Role.SERVICE_MANAGER: Reach.ALL, Role.AUDITOR: Reach.ALL},
-    Act.INSPECT: {Role.SERVICE_MANAGER: Reach.ALL},
-    Act.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
-    Act.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR), Reach.ALL),
-    Act.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
-    Act.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
-    Act.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
-    Act.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
-    Act.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
-    Act.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
-    Act.WEBHOOKS: {},  # for case systems only
+TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
+    Permission.OWN_ACCOUNT: dict.fromkeys(Role, Reach.ALL),
+    Permission.SEE_WORK: _OFFICERS | _OUTREACH,
+    Permission.READ_CHILD: _OFFICERS | _OUTREACH,
+    Permission.FIND: _OFFICERS,
+    Permission.ANSWER: _OFFICERS,
+    Permission.SEND: _OFFICERS,
+    Permission.WRITE_DOWN: _OFFICERS | _OUTREACH,
+    Permission.SEARCH: _OFFICERS,
+    Permission.ASSIGN: _OFFICERS,
+    Permission.REPORT: {Role.SERVICE_MANAGER: Reach.ALL, Role.AUDITOR: Reach.ALL},
+    Permission.INSPECT: {Role.SERVICE_MANAGER: Reach.ALL},
+    Permission.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Permission.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR), Reach.ALL),
+    Permission.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Permission.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
+    Permission.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
+    Permission.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
+    Permission.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
+    Permission.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
+    Permission.WEBHOOKS: {},  # for case systems only
 }
-SCOPES: Mapping[Scope, frozenset[Act]] = {
-    Scope.NOTICES_READ: frozenset({Act.READ_CHILD, Act.SEE_WORK}),
-    Scope.NOTICES_SEND: frozenset({Act.SEND}),
-    Scope.NOTICES_ANSWER: frozenset({Act.ANSWER}),
-    Scope.STATUS_READ: frozenset({Act.SEE_WORK, Act.SEE_PARTNERS}),
-    Scope.WEBHOOKS: frozenset({Act.WEBHOOKS}),
+SCOPES: Mapping[Scope, frozenset[Permission]] = {
+    Scope.NOTICES_READ: frozenset({Permission.READ_CHILD, Permission.SEE_WORK}),
+    Scope.NOTICES_SEND: frozenset({Permission.SEND}),
+    Scope.NOTICES_ANSWER: frozenset({Permission.ANSWER}),
+    Scope.STATUS_READ: frozenset({Permission.SEE_WORK, Permission.SEE_PARTNERS}),
+    Scope.WEBHOOKS: frozenset({Permission.WEBHOOKS}),
 }
 
 
-def reach(roles: Iterable[Role], act: Act) -> Reach:
-    """How far somebody with these roles may do this: the farthest of them."""
+def get_reach(roles: Iterable[Role], act: Permission) -> Reach:
+    """Return how far somebody with these roles may do this: the farthest of them."""
     allowed = TABLE.get(act, {})
     return max((allowed.get(role, Reach.NONE) for role in roles), default=Reach.NONE)
 
 
-def allows(scopes: Iterable[Scope], act: Act) -> bool:
-    """May a case system with these scopes do this?"""
+def is_allowed(scopes: Iterable[Scope], act: Permission) -> bool:
+    """Tell whether a case system with these scopes may do this."""
     return any(act in SCOPES.get(scope, ()) for scope in scopes)

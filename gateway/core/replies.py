@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core import labels
-from gateway.core.delivery import DECIDED, MOVES, State, may_come_from
-from gateway.core.inbox_state import Standing
+from gateway.core.delivery import DECIDED, MOVES, DeliveryState, list_origins
+from gateway.core.inbox_state import InboxState
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
 
 REFUSED = "reply.does-not-fit"  # the code in the receipt
-LIVE = (Standing.NEW, Standing.ACKNOWLEDGED, Standing.PASSED_ON, Standing.REJECTED)  # of a notice that came
-GONE = (Standing.WITHDRAWN, Standing.SUPERSEDED)
+LIVE = (InboxState.NEW, InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED)  # of a notice that came
+GONE = (InboxState.WITHDRAWN, InboxState.SUPERSEDED)
 FINAL = ("Outcome", "WhereaboutsResponse")  # no acknowledgement counts after one
 
 
-class Who(StrEnum):
+class ReplySpeaker(StrEnum):
     """Who may say it."""
 
     RECIPIENT = "its recipient"
     SENDER = "its sender"
 
 
-class By(StrEnum):
+class NamedBy(StrEnum):
     """How a message names another."""
 
     REPLY = "InReplyTo"
@@ -53,7 +53,7 @@ SENTENCES = {misfit: labels.explain_misfit(misfit) for misfit in Misfit}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReplyRow:
     """A reply that fits: what it answers, who says it, in which states it has its effect, and which.
 
     In the states `agrees`, it says what stands already, so nothing moves and nobody need be told.
@@ -61,50 +61,59 @@ class Row:
 
     answers: str
     reply: MessageKind
-    who: Who
+    who: ReplySpeaker
     states: tuple[str, ...]
-    effect: State | Standing | None
+    effect: DeliveryState | InboxState | None
     agrees: tuple[str, ...] = ()
     decision: str | None = None  # of an acknowledgement
-    by: By = By.REPLY
+    by: NamedBy = NamedBy.REPLY
 
 
-def _answer(answers: str, reply: MessageKind, effect: State, decision: str | None = None) -> Row:
-    """By who got it: it moves the notice at its sender, as `delivery.EVENTS` has it. The second final word is never plain agreement."""
+def _build_answer_row(answers: str, reply: MessageKind, effect: DeliveryState, decision: str | None = None) -> ReplyRow:
+    """Build the row of an answer: it moves the notice at its sender. The second final word is never plain agreement."""
     agrees = () if reply in FINAL else (effect,)
-    states = tuple(state for state in may_come_from(effect) if state is not effect)
-    return Row(answers, reply, Who.RECIPIENT, states, effect, agrees, decision)
+    states = tuple(state for state in list_origins(effect) if state is not effect)
+    return ReplyRow(answers, reply, ReplySpeaker.RECIPIENT, states, effect, agrees, decision)
 
 
-def _rows() -> tuple[Row, ...]:
-    rows: list[Row] = []
+def _build_rows() -> tuple[ReplyRow, ...]:
+    rows: list[ReplyRow] = []
     for kind in OPENS_A_CASE:
-        rows += [_answer(kind, "Acknowledgement", effect, decision) for decision, effect in DECIDED.items()]
+        rows += [_build_answer_row(kind, "Acknowledgement", effect, decision) for decision, effect in DECIDED.items()]
         if kind in SEARCHES:
-            rows.append(_answer(kind, "WhereaboutsResponse", State.CONCLUDED))
+            rows.append(_build_answer_row(kind, "WhereaboutsResponse", DeliveryState.CONCLUDED))
         if (
             kind != "WhereaboutsEnquiry"
         ):  # gateways of before told what became of a child whom nobody could find by an outcome
-            rows.append(_answer(kind, "Outcome", State.CONCLUDED))
+            rows.append(_build_answer_row(kind, "Outcome", DeliveryState.CONCLUDED))
         quiet = (
-            (*GONE, Standing.CONCLUDED) if kind in SEARCHES else GONE
+            (*GONE, InboxState.CONCLUDED) if kind in SEARCHES else GONE
         )  # our answer crosses their withdrawal every day
-        rows.append(Row(kind, "Withdrawal", Who.SENDER, LIVE, Standing.WITHDRAWN, quiet))
+        rows.append(ReplyRow(kind, "Withdrawal", ReplySpeaker.SENDER, LIVE, InboxState.WITHDRAWN, quiet))
         if kind in SEARCHES:
-            rows.append(Row(kind, "LocatedNotice", Who.SENDER, LIVE, Standing.CONCLUDED, (*GONE, Standing.CONCLUDED)))
-        rows.append(Row(kind, "Reminder", Who.SENDER, (), None, (*LIVE, Standing.CONCLUDED, *GONE)))
+            rows.append(
+                ReplyRow(
+                    kind,
+                    "LocatedNotice",
+                    ReplySpeaker.SENDER,
+                    LIVE,
+                    InboxState.CONCLUDED,
+                    (*GONE, InboxState.CONCLUDED),
+                )
+            )
+        rows.append(ReplyRow(kind, "Reminder", ReplySpeaker.SENDER, (), None, (*LIVE, InboxState.CONCLUDED, *GONE)))
     for body in BODIES:
         kind = get_kind(body)
-        old = LIVE if kind in OPENS_A_CASE else (Standing.FILED, Standing.DOES_NOT_FIT, Standing.ABOUT_NOTHING)
-        rows.append(Row(kind, kind, Who.SENDER, old, Standing.SUPERSEDED, GONE, by=By.CORRECTION))
+        old = LIVE if kind in OPENS_A_CASE else (InboxState.FILED, InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING)
+        rows.append(ReplyRow(kind, kind, ReplySpeaker.SENDER, old, InboxState.SUPERSEDED, GONE, by=NamedBy.CORRECTION))
     return tuple(rows)
 
 
-ROWS = _rows()
+ROWS = _build_rows()
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReplyStatement:
     """What a message that came says of another, without what it says of a child."""
 
     kind: MessageKind
@@ -112,11 +121,11 @@ class Said:
     sender: str
     case: str  # as its sender names it
     test: bool
-    by: By = By.REPLY
+    by: NamedBy = NamedBy.REPLY
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedMessage:
     """The message that is named, as we know it."""
 
     kind: MessageKind
@@ -124,50 +133,50 @@ class Named:
     partner: str  # to whom, or from whom
     case: str  # as its sender names it
     test: bool
-    state: State | Standing
+    state: DeliveryState | InboxState
     case_here: str = ""  # under which it lies here
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReplyVerdict:
     """What comes of it: an effect, a reason why it has none, a refusal; or nothing, where it only agrees."""
 
-    effect: State | Standing | None = None
+    effect: DeliveryState | InboxState | None = None
     misfit: Misfit | None = None
     refused: bool = False
 
 
-def judge(said: Said, named: Named | None) -> Judged:
-    """What this message makes of the one that it names."""
+def judge_statement(statement: ReplyStatement, named: NamedMessage | None) -> ReplyVerdict:
+    """Judge what this message makes of the one that it names."""
     if named is None:
-        return Judged(misfit=Misfit.UNKNOWN)
-    rows = [row for row in ROWS if (row.answers, row.reply, row.by) == (named.kind, said.kind, said.by)]
+        return ReplyVerdict(misfit=Misfit.UNKNOWN)
+    rows = [row for row in ROWS if (row.answers, row.reply, row.by) == (named.kind, statement.kind, statement.by)]
     if not rows:
-        return Judged(refused=True)
-    who = Who.RECIPIENT if named.ours else Who.SENDER
-    row = next((row for row in rows if row.who is who and row.decision in (None, said.decision)), None)
-    if row is None or named.partner != said.sender:
-        return Judged(misfit=Misfit.SENDER)
-    if named.case != said.case:
-        return Judged(misfit=Misfit.CASE)
-    if named.test != said.test:
-        return Judged(misfit=Misfit.TEST)
+        return ReplyVerdict(refused=True)
+    who = ReplySpeaker.RECIPIENT if named.ours else ReplySpeaker.SENDER
+    row = next((row for row in rows if row.who is who and row.decision in (None, statement.decision)), None)
+    if row is None or named.partner != statement.sender:
+        return ReplyVerdict(misfit=Misfit.SENDER)
+    if named.case != statement.case:
+        return ReplyVerdict(misfit=Misfit.CASE)
+    if named.test != statement.test:
+        return ReplyVerdict(misfit=Misfit.TEST)
     if named.state in row.states:
-        return Judged(effect=row.effect)
-    return Judged() if named.state in row.agrees else Judged(misfit=Misfit.LATE)
+        return ReplyVerdict(effect=row.effect)
+    return ReplyVerdict() if named.state in row.agrees else ReplyVerdict(misfit=Misfit.LATE)
 
 
-def answers(kind: MessageKind, reply: MessageKind, decision: str | None = None) -> bool:
-    """May who got a message of this kind answer with this one?"""
-    mine = [row for row in ROWS if (row.answers, row.reply, row.who) == (kind, reply, Who.RECIPIENT)]
+def may_answer(kind: MessageKind, reply: MessageKind, decision: str | None = None) -> bool:
+    """Tell whether who got a message of this kind may answer with this one."""
+    mine = [row for row in ROWS if (row.answers, row.reply, row.who) == (kind, reply, ReplySpeaker.RECIPIENT)]
     return any(decision is None or row.decision in (None, decision) for row in mine)
 
 
-def counts(kind: MessageKind, reply: MessageKind) -> bool:
-    """Is it the last word on a message of this kind: what `search` counts?"""
-    return reply in FINAL and answers(kind, reply)
+def is_last_word(kind: MessageKind, reply: MessageKind) -> bool:
+    """Tell whether it is the last word on a message of this kind: what `search` counts."""
+    return reply in FINAL and may_answer(kind, reply)
 
 
-def ended(state: State) -> bool:
-    """Can nothing move it any more?"""
+def is_at_end(state: DeliveryState) -> bool:
+    """Tell whether nothing can move it any more."""
     return not MOVES[state]

@@ -22,7 +22,7 @@ class Resting:
     """What rests, by the place where it lies. It lives as long as the process: another hands out everything once more."""
 
     def __init__(self) -> None:
-        """Nothing rests yet."""
+        """Begin with nothing that rests."""
         self._places: dict[Hashable, dict[str, _Rest]] = {}
 
     def names(self, place: Hashable, now: float) -> set[str]:
@@ -39,5 +39,5 @@ class Resting:
             del rests[name]
 
     def forget(self, place: Hashable, name: str) -> None:
-        """It was acknowledged."""
+        """Forget what was acknowledged."""
         self._places.get(place, {}).pop(name, None)

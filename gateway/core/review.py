@@ -18,7 +18,7 @@ from gateway.core.calendar import LONDON
 EVERY = timedelta(days=14)
 
 
-class Kind(StrEnum):
+class ReviewActKind(StrEnum):
     """What was done in a review."""
 
     BEGAN = "began"
@@ -27,12 +27,12 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ReviewAct:
     """One act in the review of a case."""
 
     conversation_id: str
     at: datetime
-    kind: Kind
+    kind: ReviewActKind
     by: str
     checked: str | None = None  # source=result, with spaces between; codes of enquiry_sources and enquiry_results
     asked_again: int = 0  # how many authorities
@@ -47,37 +47,37 @@ class Review:
     conversation_id: str
     since: date
     done: int
-    last: Act | None
+    last: ReviewAct | None
     due_on: date
 
     def is_due(self, today: date) -> bool:
-        """Is it to be done today, or should it have been?"""
+        """Tell whether it is to be done today, or should have been."""
         return self.due_on <= today
 
     def is_overdue(self, today: date) -> bool:
-        """Has its day gone by?"""
+        """Tell whether its day has gone by."""
         return self.due_on < today
 
 
-def day(moment: datetime) -> date:
-    """The calendar day in London."""
+def to_london_day(moment: datetime) -> date:
+    """Return the calendar day in London."""
     return moment.astimezone(LONDON).date()
 
 
-def standing(acts: Sequence[Act]) -> Review | None:
-    """How the review of a case stands after these acts, oldest first; None where it is under none."""
-    began: Act | None = None
-    done: list[Act] = []
+def find_review(acts: Sequence[ReviewAct]) -> Review | None:
+    """Return how the review of a case stands after these acts, oldest first; None where it is under none."""
+    began: ReviewAct | None = None
+    done: list[ReviewAct] = []
     for act in acts:
         match act.kind:
-            case Kind.BEGAN if began is None:
+            case ReviewActKind.BEGAN if began is None:
                 began, done = act, []
-            case Kind.DONE if began is not None:
+            case ReviewActKind.DONE if began is not None:
                 done.append(act)
-            case Kind.ENDED:
+            case ReviewActKind.ENDED:
                 began = None
     if began is None:
         return None
     last = done[-1] if done else None
-    due_on = day((last or began).at) + EVERY
-    return Review(began.conversation_id, day(began.at), len(done), last, due_on)
+    due_on = to_london_day((last or began).at) + EVERY
+    return Review(began.conversation_id, to_london_day(began.at), len(done), last, due_on)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import assert_never
 
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from schemas import codes
 
 OUTCOMES = {  # what an outcome says of where the child is; of all others somebody must be asked
@@ -17,7 +17,7 @@ OUTCOMES = {  # what an outcome says of where the child is; of all others somebo
 }
 
 
-class Answering(StrEnum):
+class AnswerState(StrEnum):
     """How one authority stands in a search, in the order in which an officer wants to know."""
 
     FOUND = "found"
@@ -32,12 +32,12 @@ class Answering(StrEnum):
     ENDED = "ended without an answer"
 
 
-ANSWERS = {"found": Answering.FOUND, "ring-me": Answering.RING, "no-trace": Answering.NO_TRACE}
-SETTLED = (Answering.FOUND, Answering.RING)  # who says so is not asked again
+ANSWERS = {"found": AnswerState.FOUND, "ring-me": AnswerState.RING, "no-trace": AnswerState.NO_TRACE}
+SETTLED = (AnswerState.FOUND, AnswerState.RING)  # who says so is not asked again
 
 
-def circulation(asked: Collection[str], ours: str) -> str:
-    """How widely a search has gone, once these have been asked: the code that its notices bear."""
+def find_circulation(asked: Collection[str], ours: str) -> str:
+    """Return how widely a search has gone, once these have been asked: the code that its notices bear."""
     whole = frozenset(asked) - {ours}
     if len(whole) == 1:
         return "named"
@@ -46,26 +46,26 @@ def circulation(asked: Collection[str], ours: str) -> str:
     return "region" if any(whole == region - {ours} for region in codes.regions().values()) else "several"
 
 
-def standing(state: State, answer: str | None, *, sealed: bool) -> Answering:
-    """How an authority stands: by what it answered, else by how far our notice came."""
+def find_answer_state(state: DeliveryState, answer: str | None, *, sealed: bool) -> AnswerState:
+    """Return how an authority stands: by what it answered, else by how far our notice came."""
     if answer is not None:
-        return ANSWERS.get(answer, Answering.RING)
+        return ANSWERS.get(answer, AnswerState.RING)
     match state:
-        case State.QUEUED:
-            return Answering.UNDER_WAY
-        case State.SENT:
-            return Answering.UNDER_WAY if sealed else Answering.LETTER
-        case State.RECEIVED | State.PASSED_ON:
-            return Answering.HAS_IT
-        case State.ACKNOWLEDGED:
-            return Answering.HAS_IT
-        case State.ACCEPTED_BY_MAIL:
-            return Answering.BY_MAIL
-        case State.REJECTED:
-            return Answering.REJECTED
-        case State.FAILED:
-            return Answering.GIVEN_UP
-        case State.CONCLUDED | State.CLOSED | State.WITHDRAWN | State.EXPIRED:
-            return Answering.ENDED
+        case DeliveryState.QUEUED:
+            return AnswerState.UNDER_WAY
+        case DeliveryState.SENT:
+            return AnswerState.UNDER_WAY if sealed else AnswerState.LETTER
+        case DeliveryState.RECEIVED | DeliveryState.PASSED_ON:
+            return AnswerState.HAS_IT
+        case DeliveryState.ACKNOWLEDGED:
+            return AnswerState.HAS_IT
+        case DeliveryState.ACCEPTED_BY_MAIL:
+            return AnswerState.BY_MAIL
+        case DeliveryState.REJECTED:
+            return AnswerState.REJECTED
+        case DeliveryState.FAILED:
+            return AnswerState.GIVEN_UP
+        case DeliveryState.CONCLUDED | DeliveryState.CLOSED | DeliveryState.WITHDRAWN | DeliveryState.EXPIRED:
+            return AnswerState.ENDED
         case _:
             assert_never(state)

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from gateway.core.blocking import swapped
+from gateway.core.blocking import swap_day_and_month
 from gateway.core.days import read_day
-from gateway.core.names import also, normal, sound
+from gateway.core.names import list_other_names, name_sound, normalise_name
 from gateway.errors import Unusable
 from schemas.hidden_signs import find_hidden
 from schemas.message import RESTRICTIONS, Child, Message, Sibling
@@ -52,7 +52,7 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class NoticeQuery:
     """What a person typed, as it was understood: each part must be met, by any of its terms."""
 
     parts: tuple[frozenset[Term], ...] = field(repr=False)
@@ -60,54 +60,54 @@ class Sought:
     ids: frozenset[str] = frozenset()  # references that were typed whole
 
 
-def terms(message: Message) -> set[Term]:
-    """By which terms this message can be found."""
+def list_terms(message: Message) -> set[Term]:
+    """Return by which terms this message can be found."""
     head = message.header
-    found = {_reference(head.message_id), _reference(head.conversation_id)}
+    all_terms = {_reference_term(head.message_id), _reference_term(head.conversation_id)}
     if message.restriction != RESTRICTIONS[-1]:
         for child in message.each(Child):
-            found.update(_child(child))
-        found.update(Term("upn", one.upn) for one in message.each(Sibling) if one.upn)
-    return found
+            all_terms.update(_child_terms(child))
+        all_terms.update(Term("upn", sibling.upn) for sibling in message.each(Sibling) if sibling.upn)
+    return all_terms
 
 
-def _reference(written: str) -> Term:
+def _reference_term(written: str) -> Term:
     return Term("reference", written[-TAIL:])
 
 
-def _child(child: Child) -> Iterator[Term]:
+def _child_terms(child: Child) -> Iterator[Term]:
     yield from (Term("upn", upn) for upn in (child.upn, *child.former_upn) if upn)
     if child.unique_learner_number:
         yield Term("uln", child.unique_learner_number)
     yield Term("dob", child.dob.isoformat())
-    yield from _names("surname", (child.surname, child.preferred_surname, child.former_surname))
-    yield from _names("forename", (child.forename, child.middle_names, child.preferred_forename))
+    yield from _name_terms("surname", (child.surname, child.preferred_surname, child.former_surname))
+    yield from _name_terms("forename", (child.forename, child.middle_names, child.preferred_forename))
 
 
-def _names(kind: str, names: Iterable[str | None]) -> Iterator[Term]:
+def _name_terms(kind: str, names: Iterable[str | None]) -> Iterator[Term]:
     for name in filter(None, names):
-        parts = normal(name).split()
-        for one in {*parts, _together(name), *(map(_together, name.split()) if len(parts) > 2 else ())}:
-            if _says_enough(one):
-                yield Term(kind, one)
-                yield _alike(kind, one)
+        parts = normalise_name(name).split()
+        for part in {*parts, _join_name(name), *(map(_join_name, name.split()) if len(parts) > 2 else ())}:
+            if _says_enough(part):
+                yield Term(kind, part)
+                yield _sound_term(kind, part)
 
 
-def _together(name: str) -> str:
-    return normal(name).replace(" ", "")
+def _join_name(name: str) -> str:
+    return normalise_name(name).replace(" ", "")
 
 
-def _alike(kind: str, name: str) -> Term:
-    return Term(f"{kind}-sound", sound(name))
+def _sound_term(kind: str, name: str) -> Term:
+    return Term(f"{kind}-sound", name_sound(name))
 
 
 def _says_enough(name: str) -> bool:
-    """An initial does not; a name of one letter that is a whole word in its script does."""
+    """Tell whether a name says enough: an initial does not; a letter that is a whole word in its script does."""
     return len(name) > 1 or not name.isascii()
 
 
-def understood(typed: str, *, alike: bool = False) -> Sought:
-    """What a person means by this, whatever the order; with a comma, what stands before it is a surname. Raises Unusable.
+def parse_query(typed: str, *, alike: bool = False) -> NoticeQuery:
+    """Parse what a person means by this; with a comma, what stands before it is a surname. Raises Unusable.
 
     `alike`: also names that sound alike or are short for each other, and dates with day and month swapped.
     """
@@ -118,47 +118,47 @@ def understood(typed: str, *, alike: bool = False) -> Sought:
         raise Unusable("find.too-much")
     if UPN.fullmatch(together := text.replace(" ", "")):  # people group its digits
         text = together
-    text, ids = _taken_out(REFERENCE, text)
-    text, upns = _taken_out(UPN, text)
-    text, ulns = _taken_out(ULN, text)
-    text, dates = _taken_out(DATE, text)
-    names = list(_typed_names(text, alike))
+    text, ids = _take_out(REFERENCE, text)
+    text, upns = _take_out(UPN, text)
+    text, ulns = _take_out(ULN, text)
+    text, dates = _take_out(DATE, text)
+    names = list(_typed_name_terms(text, alike))
     parts = [
-        *(frozenset((Term("upn", one.upper()),)) for one in upns),
-        *(frozenset((_reference(one.lower()),)) for one in ids),
-        *(frozenset((Term("uln", one),)) for one in ulns),
-        *(_born(one, alike) for one in dates),
+        *(frozenset((Term("upn", text_part.upper()),)) for text_part in upns),
+        *(frozenset((_reference_term(text_part.lower()),)) for text_part in ids),
+        *(frozenset((Term("uln", text_part),)) for text_part in ulns),
+        *(_dob_terms(text_part, alike) for text_part in dates),
         *names,
     ]
-    _check(parts)
-    said = {"upn": upns, "reference": ids, "uln": ulns, "dob": dates, "name": names}
-    whole = frozenset(one.lower() for one in ids if "-" in one)
-    return Sought(tuple(parts), tuple(sorted(kind for kind, some in said.items() if some)), whole)
+    _check_parts(parts)
+    parts_by_kind = {"upn": upns, "reference": ids, "uln": ulns, "dob": dates, "name": names}
+    whole = frozenset(text_part.lower() for text_part in ids if "-" in text_part)
+    return NoticeQuery(tuple(parts), tuple(sorted(kind for kind, some in parts_by_kind.items() if some)), whole)
 
 
-def _check(parts: list[frozenset[Term]]) -> None:
+def _check_parts(parts: list[frozenset[Term]]) -> None:
     if not parts:
         raise Unusable("find.too-little")
     if len(parts) > MOST_PARTS:
         raise Unusable("find.too-much")
 
 
-def _not_understood() -> Unusable:
+def _not_understood_error() -> Unusable:
     return Unusable("find.not-understood")
 
 
-def _taken_out(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:
-    """The text without what the pattern matches, and that."""
-    return pattern.sub(" ", text), [one.group() for one in pattern.finditer(text)]
+def _take_out(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:
+    """Return the text without what the pattern matches, and that."""
+    return pattern.sub(" ", text), [match.group() for match in pattern.finditer(text)]
 
 
-def _born(written: str, alike: bool) -> frozenset[Term]:
-    born = _read_day(written)
-    days = {born, swapped(born) or born} if alike else {born}
+def _dob_terms(written: str, alike: bool) -> frozenset[Term]:
+    born = _parse_typed_day(written)
+    days = {born, swap_day_and_month(born) or born} if alike else {born}
     return frozenset(Term("dob", day.isoformat()) for day in days)
 
 
-def _read_day(written: str) -> date:
+def _parse_typed_day(written: str) -> date:
     if named := NAMED_MONTH.fullmatch(written):
         day, month, year = named.groups()
         whole = year if len(year) == 4 else str(datetime.strptime(year, "%y").year)  # noqa: DTZ007 - a year has no zone
@@ -168,39 +168,43 @@ def _read_day(written: str) -> date:
     for form in DATES:
         with suppress(ValueError):
             return datetime.strptime(plain, form).date()  # noqa: DTZ007 - a day has no zone
-    raise _not_understood()
+    raise _not_understood_error()
 
 
-def _typed_names(text: str, alike: bool) -> Iterator[frozenset[Term]]:
+def _typed_name_terms(text: str, alike: bool) -> Iterator[frozenset[Term]]:
     if any(c.isdigit() for c in text):  # of a date or a number that nothing above could read
-        raise _not_understood()
-    sides = [side for side in text.split(",") if normal(side)]
+        raise _not_understood_error()
+    sides = [side for side in text.split(",") if normalise_name(side)]
     kinds = (("surname",), ("forename",)) if len(sides) == 2 else (("surname", "forename"),) * len(sides)
     for side, either in zip(sides, kinds, strict=True):
-        for word in _words(side):
+        for word in _split_words(side):
             if alike:
-                yield frozenset(_alike(kind, one) for kind in either for one in _called(kind, word))
+                yield frozenset(
+                    _sound_term(kind, written) for kind in either for written in _list_names_meant(kind, word)
+                )
             else:
-                yield frozenset(Term(kind, one) for kind in either for one in word)
+                yield frozenset(Term(kind, written) for kind in either for written in word)
 
 
-def _called(kind: str, word: set[str]) -> set[str]:
-    """A surname is what it is; who is called by a forename may be called otherwise too."""
-    return word | {other for one in word for other in also(one)} if kind == "forename" else word
+def _list_names_meant(kind: str, word: set[str]) -> set[str]:
+    """Return the names that are meant: a surname is what it is, and who has a forename may be called otherwise too."""
+    return word | {other for name in word for other in list_other_names(name)} if kind == "forename" else word
 
 
-def _words(text: str) -> Iterator[set[str]]:
-    """Each word, in the ways in which it may be written.
+def _split_words(text: str) -> Iterator[set[str]]:
+    """Yield each word, in the ways in which it may be written.
 
     An initial is written together with what follows, or passed over: O Brien is O'Brien, A Malik a Malik. Of a double-barrelled
     name the whole, written together, is found, or each part.
     """
     before = ""
     for word in re.split(r"[\s;]+", text):
-        name = _together(word)
+        name = _join_name(word)
         if name and not _says_enough(name):
             before += name
         elif name:
-            for part in [one for one in normal(word).split() if _says_enough(one)] or [name]:
+            for part in [
+                part_of_name for part_of_name in normalise_name(word).split() if _says_enough(part_of_name)
+            ] or [name]:
                 yield {part, name, before + name}
             before = ""

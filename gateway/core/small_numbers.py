@@ -20,52 +20,52 @@ Grid = Sequence[Sequence[int]]
 Point = tuple[bool, int]  # is it a column? and its number
 
 
-def with_totals(counts: Grid) -> list[list[int]]:
-    """The counts, a column with the total of each row, and a row with the total of each column."""
+def add_totals(counts: Grid) -> list[list[int]]:
+    """Return the counts, a column with the total of each row, and a row with the total of each column."""
     rows = [[*row, sum(row)] for row in counts]
     width = len(counts[0]) + 1 if counts else 0
     return [*rows, [sum(row[n] for row in rows) for n in range(width)]]
 
 
-def hidden(grid: Grid, *, given: Collection[Cell] = (), shown: Collection[Cell] = ()) -> frozenset[Cell]:
-    """Which cells of a grid with its totals are hidden.
+def find_hidden_cells(grid: Grid, *, given: Collection[Cell] = (), shown: Collection[Cell] = ()) -> frozenset[Cell]:
+    """Find which cells of a grid with its totals are hidden.
 
     `given` are hidden elsewhere too, and `shown` are shown elsewhere: the totals that several tables share. They
     must be a whole row of totals as another grid shows it. Raises ValueError where that leaves no way.
     """
-    found = {(r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL} | set(given)
-    for cell in sorted(found):
-        found |= _ring(grid, cell, found, shown)
-    return frozenset(found)
+    cells = {(r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL} | set(given)
+    for cell in sorted(cells):
+        cells |= _find_cheapest_ring(grid, cell, cells, shown)
+    return frozenset(cells)
 
 
-def _ring(grid: Grid, cell: Cell, found: Collection[Cell], shown: Collection[Cell]) -> set[Cell]:
-    """The cheapest way from the cell's row to its column that does not go through it (Dijkstra); what is hidden is free."""
+def _find_cheapest_ring(grid: Grid, cell: Cell, hidden_cells: Collection[Cell], shown: Collection[Cell]) -> set[Cell]:
+    """Find the cheapest way from the cell's row to its column that avoids it (Dijkstra); what is hidden is free."""
     start, end = (False, cell[0]), (True, cell[1])
     cost, came_by = {start: 0}, dict[Point, Cell]()
     heap = [(0, start)]
     while heap:
         so_far, here = heappop(heap)
         if here == end:
-            return _way(came_by, start, end)
-        for there, step in _steps(grid, here):
+            return _trace_way(came_by, start, end)
+        for there, step in _list_steps(grid, here):
             if step == cell or step in shown:
                 continue
-            price = so_far + (0 if step in found else grid[step[0]][step[1]] or AVOIDED)
+            price = so_far + (0 if step in hidden_cells else grid[step[0]][step[1]] or AVOIDED)
             if price < cost.get(there, price + 1):
                 cost[there], came_by[there] = price, step
                 heappush(heap, (price, there))
     raise ValueError("what must be shown gives a hidden count away")
 
 
-def _steps(grid: Grid, here: Point) -> list[tuple[Point, Cell]]:
+def _list_steps(grid: Grid, here: Point) -> list[tuple[Point, Cell]]:
     is_column, number = here
     if is_column:
         return [((False, row), (row, number)) for row in range(len(grid))]
     return [((True, column), (number, column)) for column in range(len(grid[number]))]
 
 
-def _way(came_by: dict[Point, Cell], start: Point, end: Point) -> set[Cell]:
+def _trace_way(came_by: dict[Point, Cell], start: Point, end: Point) -> set[Cell]:
     way, here = set[Cell](), end
     while here != start:
         cell = came_by[here]

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.core.delivery import RECEIPT_WAIT, State
+from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
 from keys.statement import Row
 
-HAS_IT = (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON, State.CONCLUDED)  # the sender holds a receipt
+HAS_IT = (
+    DeliveryState.RECEIVED,
+    DeliveryState.ACKNOWLEDGED,
+    DeliveryState.PASSED_ON,
+    DeliveryState.CONCLUDED,
+)  # the sender holds a receipt
 STANDS = {
     "received": "new",
     "acknowledged": "acknowledged",
@@ -22,7 +27,7 @@ STANDS = {
 }
 
 
-class Differs(StrEnum):
+class DifferenceKind(StrEnum):
     """In what way."""
 
     MISSING_THERE = "missing-there"  # they signed for it, or should have, and do not have it
@@ -34,7 +39,7 @@ class Differs(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ExchangeAccount:
     """What one side sent to the other, and has from it, by message id."""
 
     sent: Mapping[str, Row]
@@ -43,53 +48,58 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StatementDifference:
     """One message on which the accounts differ, as each side has it."""
 
-    differs: Differs
+    differs: DifferenceKind
     message_id: str
     here: Row | None
     there: Row | None
 
 
-def compare(ours: Account, theirs: Account, *, listed: Collection[str], now: datetime) -> Iterator[Difference]:
-    """Every difference. `listed` are those we sent in the days that are compared; `ours` may know more of them."""
+def compare_accounts(
+    ours: ExchangeAccount, theirs: ExchangeAccount, *, listed: Collection[str], now: datetime
+) -> Iterator[StatementDifference]:
+    """Yield every difference. `listed` are those we sent in the days compared; `ours` may know more of them."""
     for message_id in listed:
         mine = ours.sent[message_id]
-        if message_id not in theirs.received and (mine.state in HAS_IT or _overdue(mine, now)):
-            yield Difference(Differs.MISSING_THERE, message_id, mine, None)
+        if message_id not in theirs.received and (mine.state in HAS_IT or _is_overdue(mine, now)):
+            yield StatementDifference(DifferenceKind.MISSING_THERE, message_id, mine, None)
     for message_id, there in theirs.received.items():
         sent = ours.sent.get(message_id)
-        differs = Differs.FORGOTTEN_HERE if sent is None else _both(sent, there, sent, there, now)
+        differs = DifferenceKind.FORGOTTEN_HERE if sent is None else _compare_rows(sent, there, sent, there, now)
         if (
             sent
-            and differs in (None, Differs.STATE)
+            and differs in (None, DifferenceKind.STATE)
             and message_id in ours.unreceipted
             and _is_settled(sent, there, now)
         ):
-            differs = Differs.RECEIPT_LOST
+            differs = DifferenceKind.RECEIPT_LOST
         if differs:
-            yield Difference(differs, message_id, sent, there)
+            yield StatementDifference(differs, message_id, sent, there)
     for message_id, there in theirs.sent.items():
         got = ours.received.get(message_id)
         if got is None and there.state in HAS_IT:
-            yield Difference(Differs.MISSING_HERE, message_id, None, there)
-        elif got is not None and (differs := _both(got, there, there, got, now)) not in (None, Differs.RECEIPT_LOST):
-            yield Difference(differs, message_id, got, there)
+            yield StatementDifference(DifferenceKind.MISSING_HERE, message_id, None, there)
+        elif got is not None and (differs := _compare_rows(got, there, there, got, now)) not in (
+            None,
+            DifferenceKind.RECEIPT_LOST,
+        ):
+            yield StatementDifference(differs, message_id, got, there)
 
 
-def _overdue(sent: Row, now: datetime) -> bool:
-    return sent.state == State.SENT and now - sent.at >= RECEIPT_WAIT
+def _is_overdue(sent: Row, now: datetime) -> bool:
+    return sent.state == DeliveryState.SENT and now - sent.at >= RECEIPT_WAIT
 
 
-def _both(here: Row, there: Row, sent: Row, received: Row, now: datetime) -> Differs | None:
+def _compare_rows(here: Row, there: Row, sent: Row, received: Row, now: datetime) -> DifferenceKind | None:
     if here.sha256 != there.sha256:
-        return Differs.DIGEST
-    if sent.state == State.FAILED or _overdue(sent, now):
-        return Differs.RECEIPT_LOST
+        return DifferenceKind.DIGEST
+    if sent.state == DeliveryState.FAILED or _is_overdue(sent, now):
+        return DifferenceKind.RECEIPT_LOST
     stands = STANDS.get(sent.state)
     known = stands is not None and received.state in STANDS.values()
-    return Differs.STATE if known and _is_settled(here, there, now) and stands != received.state else None
+    return DifferenceKind.STATE if known and _is_settled(here, there, now) and stands != received.state else None
 
 
 def _is_settled(here: Row, there: Row, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from gateway.core.message_name import MessageName
 
 
-class Event(StrEnum):
+class WebhookEvent(StrEnum):
     """One kind of thing that happens."""
 
     RECEIVED = "notice.received"
@@ -19,7 +19,7 @@ class Event(StrEnum):
 class Happening:
     """It happened to this message."""
 
-    event: Event
+    event: WebhookEvent
     message_id: str
     sender: str  # of the message; empty: we sent it
 
@@ -43,15 +43,17 @@ MOVES = (  # acts after which the message that they are about may stand otherwis
 )
 
 
-def of_entry(act: str, about: str | None, partner: str | None, changed: Sequence[MessageName]) -> list[Happening]:
-    """What an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
+def list_entry_events(
+    act: str, about: str | None, partner: str | None, changed: Sequence[MessageName]
+) -> list[Happening]:
+    """List what an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
     if about is None:
         return []
-    found = []
+    events = []
     if act == "message.kept":
-        found.append(Happening(Event.RECEIVED, about, partner or ""))
+        events.append(Happening(WebhookEvent.RECEIVED, about, partner or ""))
     if act == "receipt.verified":
-        found.append(Happening(Event.RECEIPT, about, ""))
+        events.append(Happening(WebhookEvent.RECEIPT, about, ""))
     if act in MOVES:
-        found.append(Happening(Event.STATE, about, ""))
-    return found + [Happening(Event.STATE, one.message_id, one.sender) for one in changed]
+        events.append(Happening(WebhookEvent.STATE, about, ""))
+    return events + [Happening(WebhookEvent.STATE, name.message_id, name.sender) for name in changed]

@@ -95,7 +95,7 @@ def make(folder: Path, code: str, plan: Plan) -> None:
     routes.make_keys(servers)
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
     console = ports.get(f"{code} console", 0)
-    home_folder.create(
+    home_folder.create_gateway(
         fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console
     )
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
@@ -117,7 +117,7 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
     if wire := ports.get(f"{code} wire"):
         text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
     if code == "885":
-        here, host = home_folder.open_authority(home), home.with_name("330")
+        here, host = home_folder.open_gateway(home), home.with_name("330")
         partners.add(here, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
         here.store.close()
         text += '\n[mailbox]\nhost = "330"\n'

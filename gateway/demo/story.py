@@ -29,7 +29,7 @@ from gateway.auditing import audit
 from gateway.casework.message_summary import summarise_message
 from gateway.context import Authority, wall_clock
 from gateway.core import labels
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
 from gateway.demo import mail, one
 from gateway.demo.one import Student
@@ -91,7 +91,7 @@ WHAT = {  # as the two lists name them
     "leaver": "Transfer notice, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "same receipt, no effect")
-AFTER_RECEIPT = frozenset(State) - {State.QUEUED, State.SENT}
+AFTER_RECEIPT = frozenset(DeliveryState) - {DeliveryState.QUEUED, DeliveryState.SENT}
 
 
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
@@ -103,7 +103,7 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     out.print("All children are invented.\n")
     for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
         make(folder, code, plan)
-    sandwell, worcestershire, birmingham = (home_folder.open_authority(folder / code) for code in ("333", "885", "330"))
+    sandwell, worcestershire, birmingham = (home_folder.open_gateway(folder / code) for code in ("333", "885", "330"))
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
         _introduce(*both, out)
@@ -190,7 +190,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
             outcome = Outcome(result="in-education", confirmed_on=there.now().date(), officer=officer)
             with suppress(NotAllowed):
                 respond.send_outcome(there, ids[name], outcome, by="otto (demo)")
-        wanted = State.ACKNOWLEDGED if name == ENQUIRY else State.CONCLUDED
+        wanted = DeliveryState.ACKNOWLEDGED if name == ENQUIRY else DeliveryState.CONCLUDED
         await until(_reached(here, ids[name], {wanted}), f"{wanted}")
     for here in both:
         out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
@@ -290,7 +290,7 @@ def _other(code: str) -> str:
     return "885" if code == "333" else "333"
 
 
-def _reached(here: Authority, message_id: str, states: Container[State]) -> Callable[[], bool]:
+def _reached(here: Authority, message_id: str, states: Container[DeliveryState]) -> Callable[[], bool]:
     return lambda: here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state in states
 
 
@@ -298,8 +298,10 @@ def _queued(here: Authority, message_id: str) -> bool:
     return here.store.look(lambda tx: outbox.is_queued(tx, message_id))
 
 
-def _verdict(here: Authority) -> audit.Verdict:
-    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code, ring=here.ring))
+def _verdict(here: Authority) -> audit.LogVerdict:
+    return here.store.look(
+        lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code, ring=here.ring)
+    )
 
 
 def _view(here: Authority, what: Mapping[str, str]) -> Table:

@@ -11,8 +11,8 @@ from gateway.context import Authority
 from gateway.copies import Machine
 from gateway.core import causes, labels, safeguards
 from gateway.core.causes import REDIRECTED, build_cause
-from gateway.core.delivery import State, may_send_on
-from gateway.core.review import Act, Kind, standing
+from gateway.core.delivery import DeliveryState, may_send_on
+from gateway.core.review import ReviewAct, ReviewActKind, find_review
 from gateway.errors import NotAllowed, too_late
 from gateway.exchange.send import (
     Also,
@@ -66,7 +66,7 @@ def withdraw_notice(
 
 def _is_search_open(tx: Connection, conversation_id: str) -> bool:
     case = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
-    return any(delivery.kind in SEARCHES and delivery.state is not State.WITHDRAWN for delivery in case)
+    return any(delivery.kind in SEARCHES and delivery.state is not DeliveryState.WITHDRAWN for delivery in case)
 
 
 def correct_notice(
@@ -109,7 +109,7 @@ def correct_notice(
 def read_withheld_places(here: Authority, message_id: str) -> frozenset[str]:
     """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
     try:
-        return safeguards.withheld_of(_open_copy(here, message_id))
+        return safeguards.list_withheld_places(_open_copy(here, message_id))
     except Destroyed:
         return frozenset()
 
@@ -136,7 +136,7 @@ def send_notice_on(here: Authority, message_id: str, to: str, by: str, *, confir
         reason = f"sent on to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, State.CLOSED, reason=reason, cause=cause
+            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         detail = {"to": to, "as": head.message_id}
@@ -166,7 +166,7 @@ def stand_down_search(
     if not searches:
         raise NotAllowed("amend.not-a-search")
     open_ones, conversation = _list_untold(case), case[0].conversation_id
-    if not open_ones and standing(here.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
+    if not open_ones and find_review(here.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
         raise NotAllowed("amend.told-already")
     ready = prepare_messages(here, _build_stand_downs(here, case, open_ones, body), by)
 
@@ -199,7 +199,7 @@ def _conclude_searches(tx: Connection, now: datetime, case: Sequence[Delivery], 
     outbox.withdraw_unsent(tx, now, [delivery.message_id for delivery in searches], reason, cause)
     for delivery in searches:
         outbox.advance_delivery(
-            tx, now, delivery.message_id, delivery.recipient, State.CONCLUDED, reason=reason, cause=cause
+            tx, now, delivery.message_id, delivery.recipient, DeliveryState.CONCLUDED, reason=reason, cause=cause
         )
     return {
         delivery.message_id
@@ -224,7 +224,7 @@ def _list_untold(case: Sequence[Delivery]) -> list[Delivery]:
     for delivery in case:
         if delivery.kind in SEARCHES and delivery.recipient not in done:
             if delivery.message_id not in ended and not (
-                delivery.state in (State.WITHDRAWN, State.CONCLUDED) and delivery.attempts == 0
+                delivery.state in (DeliveryState.WITHDRAWN, DeliveryState.CONCLUDED) and delivery.attempts == 0
             ):
                 untold.append(delivery)
             if delivery.attempts > 0:
@@ -261,9 +261,9 @@ def end_case_review(
     tx: Connection, here: Authority, conversation_id: str, reason: str, by: str, decided_by: str | None = None
 ) -> None:
     """End the review of this case, if it is under one."""
-    if standing(reviews.list_review_acts(tx, conversation_id)):
+    if find_review(reviews.list_review_acts(tx, conversation_id)):
         reviews.add_review_act(
-            tx, Act(conversation_id, here.now(), Kind.ENDED, by, reason=reason, decided_by=decided_by)
+            tx, ReviewAct(conversation_id, here.now(), ReviewActKind.ENDED, by, reason=reason, decided_by=decided_by)
         )
 
 
@@ -308,7 +308,7 @@ def _withdraw_delivery(
     tx: Connection, here: Authority, sent: Delivery, by: str, reason: str, cause: str | None = None
 ) -> None:
     now, about, whom = here.now(), sent.message_id, sent.recipient
-    if not outbox.advance_delivery(tx, now, about, whom, State.WITHDRAWN, reason=reason, cause=cause):
+    if not outbox.advance_delivery(tx, now, about, whom, DeliveryState.WITHDRAWN, reason=reason, cause=cause):
         raise too_late(_name_status(outbox.get_delivery(tx, sent.message_id)))
     entry = AuditEntry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
     audit_log.append_entries(tx, here.now(), [entry])

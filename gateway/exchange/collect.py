@@ -31,7 +31,7 @@ from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.hear_mail import receive_mail
 from gateway.exchange.receive import receive_parcels
-from gateway.logs import failed, not_ours
+from gateway.logs import log_failure, log_strange_things
 from gateway.store import audit_log, left_behind, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
 from keys import receipt
@@ -50,7 +50,7 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
     under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
     away: set[str] = set()
 
-    async def visit_all() -> None:
+    async def visit_places() -> None:
         await _queue_overdue(here)
         places = await here.store.read(lambda tx: list(_list_places(here, outbox.list_partners_awaited(tx))))
         await _forget_left(here, {(kind, address.authority) for kind, address in places})
@@ -59,7 +59,7 @@ async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
             if where not in under_way or under_way[where].done():
                 under_way[where] = asyncio.create_task(_visit_address(here, kind, address, away))
 
-    await run_every(here, stop, "collecting", visit_all, seconds=LOOK_EVERY)
+    await run_every(here, stop, "collecting", visit_places, seconds=LOOK_EVERY)
     for task in under_way.values():
         task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
     await asyncio.gather(*under_way.values(), return_exceptions=True)
@@ -92,7 +92,7 @@ async def collect_from(here: Authority, kind: str, address: Address) -> int:
         except (NotReached, StoreUnavailable):
             raise  # it stands in the way of them all
         except Exception as why:  # noqa: BLE001 - or it would hold up whatever lies behind it
-            failed(f"collecting by {kind}", why)
+            log_failure(f"collecting by {kind}", why)
             await carrier.put_off(address, collected, UNFORESEEN)
             left[UNFORESEEN] += 1
     await _log_strange_things(here, kind, address, strange)
@@ -144,7 +144,7 @@ async def _log_strange_things(here: Authority, kind: str, address: Address, coun
     """Log once that something there is nothing of ours; again when the number changes, each minute at most."""
     where = kind, address.authority
     if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
-        not_ours(kind, count)
+        log_strange_things(kind, count)
         entry = AuditEntry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
         await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
         here.strange[where] = count
@@ -158,7 +158,7 @@ async def _visit_address(here: Authority, kind: str, address: Address, away: set
             continue
     except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
         if not isinstance(why, NotReached) or address.url not in away:
-            failed(f"collecting by {kind}", why)
+            log_failure(f"collecting by {kind}", why)
         if isinstance(why, NotReached):
             away.add(address.url)
             trouble = str(why)

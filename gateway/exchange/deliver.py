@@ -14,12 +14,12 @@ from functools import partial
 from sqlalchemy import Connection
 
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
-from gateway.auditing.witness import witness
+from gateway.auditing.witness import witness_checkpoints
 from gateway.context import Authority
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
 from gateway.exchange.delivery_result import TryEnding, settle_try
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, inbox, outbox, partner_health
 from gateway.store.outbox import CLAIM, ClaimedDelivery
 from keys.card import Route
@@ -58,7 +58,7 @@ async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
             for partner in await _list_partners_due(here):
                 _add_lane(here, partner, lanes.setdefault(partner, set()), held, stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            failed("delivery", why)
+            log_failure("delivery", why)
         await _wait_for_first(here.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
     renewing.cancel()
@@ -72,7 +72,7 @@ async def _renew_claims(here: Authority, held: set[str]) -> None:
             try:
                 await here.store.write(lambda tx: outbox.renew_claims(tx, here.now(), set(held)))
             except Exception as why:  # noqa: BLE001 - it is tried again before the claims have run out
-                failed("renewing claims", why)
+                log_failure("renewing claims", why)
 
 
 async def _list_partners_due(here: Authority) -> list[str]:
@@ -122,7 +122,7 @@ async def _deliver_batches(
             claimed = await reseal.reseal_in_true_time(here, claimed)
             endings = await _settle_tries(here, claimed, await _carry_claimed(here, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
-        failed(f"delivery to {partner}", why)
+        log_failure(f"delivery to {partner}", why)
     finally:
         held -= mine
 
@@ -136,7 +136,7 @@ async def _settle_tries(
         try:
             ending = settle_try(here, delivery, attempt, route=route, jitter=jitter)
         except Exception as why:  # noqa: BLE001 - or what was claimed with it would never be settled
-            failed(f"settling with {delivery.recipient}", why)
+            log_failure(f"settling with {delivery.recipient}", why)
             ending = settle_try(here, delivery, TryLater(UNFORESEEN), route=route, jitter=jitter)
         endings.append(ending)
         if number % YIELD_EVERY == 0:
@@ -163,7 +163,7 @@ async def _post_letter(here: Authority, letter: ClaimedDelivery) -> Attempt:
     except StoreUnavailable:
         raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
-        failed("posting a letter", why)
+        log_failure("posting a letter", why)
         return TryLater(UNFORESEEN)
 
 
@@ -248,7 +248,7 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
         outbox.postpone_deliveries(tx, partner, min(waits))
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     audit_log.append_entries(tx, now, [ending.entry for ending in endings if ending.entry])
-    witness(tx, here, partner, [ending.brought for ending in endings if ending.brought])
+    witness_checkpoints(tx, here, partner, [ending.brought for ending in endings if ending.brought])
     tried = [
         (
             tried_ending.settled.route,

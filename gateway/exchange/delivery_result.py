@@ -7,8 +7,8 @@ from typing import assert_never
 from adapters.route import Attempt, HandedOver, Receipted, Refused, TryLater
 from gateway.context import SYSTEM, Authority
 from gateway.core import delivery
-from gateway.core.checkpoint_rules import Brought
-from gateway.core.delivery import State
+from gateway.core.checkpoint_rules import BroughtCheckpoint
+from gateway.core.delivery import DeliveryState
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 from gateway.store.inbox import StoredReceipt
@@ -26,7 +26,7 @@ class TryEnding:
     entry: AuditEntry | None  # a try that will be repeated is in the history of the delivery, not in the audit log
     receipt: StoredReceipt | None = None
     partner_down: bool = False
-    brought: Brought | None = None  # the checkpoint in the receipt
+    brought: BroughtCheckpoint | None = None  # the checkpoint in the receipt
 
 
 def settle_try(here: Authority, claimed: ClaimedDelivery, attempt: Attempt, *, route: str, jitter: float) -> TryEnding:
@@ -37,25 +37,27 @@ def settle_try(here: Authority, claimed: ClaimedDelivery, attempt: Attempt, *, r
             return _settle_with_receipt(here, claimed, token, route, jitter, now)
         case HandedOver(where, ticket):
             if claimed.protection != "sealed":  # a person answers, or a server says that it came back
-                return _build_ending(claimed, State.SENT, route, "handed over", where, "notice.sent", ticket=ticket)
+                return _build_ending(
+                    claimed, DeliveryState.SENT, route, "handed over", where, "notice.sent", ticket=ticket
+                )
             if now - claimed.queued_at >= delivery.PATIENCE:
                 return _build_ending(
-                    claimed, State.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
+                    claimed, DeliveryState.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
                 )
             due_at = now + delivery.RECEIPT_WAIT
             return _build_ending(
-                claimed, State.SENT, route, "handed over", where, "notice.sent", due_at=due_at, ticket=ticket
+                claimed, DeliveryState.SENT, route, "handed over", where, "notice.sent", due_at=due_at, ticket=ticket
             )
         case TryLater(reason, after, code=code):
-            wait = delivery.next_attempt(
+            wait = delivery.get_next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
             )
             return _try_again(claimed, route, reason, wait, partner_down=True, code=code)
         case Refused(code, reason) if claimed.protection == "sealed":  # a person can mend it while we go on trying
-            wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+            wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
             return _try_again(claimed, route, f"{code}: {reason}", wait, code=code)
         case Refused(code, reason):  # a letter: whoever wrote it chooses another way
-            return _build_ending(claimed, State.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
+            return _build_ending(claimed, DeliveryState.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
         case _:
             assert_never(attempt)
 
@@ -68,11 +70,13 @@ def _settle_with_receipt(
             token, issuer=claimed.recipient, audience=here.code, sha256=claimed.digest, trust=here.trust, now=now
         )
     except Refusal as why:
-        wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+        wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _try_again(claimed, route, f"{delivery.NOT_HOLDING}: {why.sentence} [{why.code}]", wait)
     stored_receipt = StoredReceipt(claimed.recipient, claimed.digest, claimed.message_id, theirs.result, token)
     ending = _settle_by_result(claimed, theirs, stored_receipt, route, jitter, now)
-    return replace(ending, brought=Brought(theirs.checkpoint, theirs.issued_at)) if theirs.checkpoint else ending
+    return (
+        replace(ending, brought=BroughtCheckpoint(theirs.checkpoint, theirs.issued_at)) if theirs.checkpoint else ending
+    )
 
 
 def _settle_by_result(
@@ -84,12 +88,14 @@ def _settle_by_result(
     now: datetime,
 ) -> TryEnding:
     if theirs.result == "accepted":
-        return _build_ending(claimed, State.RECEIVED, route, "receipted", None, "receipt.verified", stored_receipt)
+        return _build_ending(
+            claimed, DeliveryState.RECEIVED, route, "receipted", None, "receipt.verified", stored_receipt
+        )
     reason = "refused there: " + ", ".join(theirs.codes)
     if all(is_passing(code) for code in theirs.codes):
-        wait = delivery.next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
+        wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _try_again(claimed, route, reason, wait)
-    return _build_ending(claimed, State.REJECTED, route, "rejected", reason, "notice.rejected", stored_receipt)
+    return _build_ending(claimed, DeliveryState.REJECTED, route, "rejected", reason, "notice.rejected", stored_receipt)
 
 
 def _try_again(
@@ -102,9 +108,9 @@ def _try_again(
     code: str | None = None,
 ) -> TryEnding:
     if due_at is None:
-        return _build_ending(claimed, State.FAILED, route, "gave up", reason, "notice.failed")
+        return _build_ending(claimed, DeliveryState.FAILED, route, "gave up", reason, "notice.failed")
     return TryEnding(
-        SettledTry(claimed.message_id, State.QUEUED, route, "later", reason, due_at, code=code),
+        SettledTry(claimed.message_id, DeliveryState.QUEUED, route, "later", reason, due_at, code=code),
         None,
         None,
         partner_down,
@@ -113,7 +119,7 @@ def _try_again(
 
 def _build_ending(
     claimed: ClaimedDelivery,
-    state: State,
+    state: DeliveryState,
     route: str,
     ending: str,
     reason: str | None,

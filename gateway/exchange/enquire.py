@@ -16,8 +16,8 @@ from gateway.context import Authority
 from gateway.copies import Machine
 from gateway.core import search_status
 from gateway.core.causes import REPLACED
-from gateway.core.delivery import State, may_move
-from gateway.core.review import standing
+from gateway.core.delivery import DeliveryState, may_move
+from gateway.core.review import find_review
 from gateway.errors import NotAllowed
 from gateway.exchange.deliver import list_sealed_routes
 from gateway.exchange.send import look_up_known_children, prepare_messages, queue_messages
@@ -161,7 +161,7 @@ def prepare_search(
     if not asking:
         reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**not_asked, **why}.items()))
         raise NotAllowed("enquire.nobody", reasons=reasons)
-    circulation = search_status.circulation({*before, *asking}, here.code)
+    circulation = search_status.find_circulation({*before, *asking}, here.code)
     notices = [_build_search_notice(here, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = EnquiryResult(
         case=search.header.conversation_id,
@@ -191,7 +191,7 @@ def _check_askable(here: Authority, search: Message, asked: Collection[str], *, 
 
 
 def _has_search_ended(here: Authority, case: str) -> bool:
-    return standing(here.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
+    return find_review(here.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
 
 
 def _explain_out_of_reach(here: Authority, code: str) -> str | None:
@@ -244,10 +244,10 @@ def write_search(tx: Connection, here: Authority, ready: PreparedSearch) -> None
         raise NotAllowed("enquire.overtaken", case=case)
     queue_messages(tx, here, ready.notices)
     for new, old in ready.replaced.items():
-        if may_move(old.state, State.WITHDRAWN):  # what they answered stays answered
+        if may_move(old.state, DeliveryState.WITHDRAWN):  # what they answered stays answered
             reason = f"asked again by {new}"
             outbox.advance_delivery(
-                tx, here.now(), old.message_id, old.recipient, State.WITHDRAWN, reason=reason, cause=REPLACED
+                tx, here.now(), old.message_id, old.recipient, DeliveryState.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
     audit_log.append_entries(

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from adapters.route import MailText, Reply, Returned
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
-from gateway.core.delivery import State, may_move
-from gateway.core.mail_replies import Stage, What
+from gateway.core.delivery import DeliveryState, may_move
+from gateway.core.mail_replies import MailReplyKind, MailReplyStage
 from gateway.store import audit_log, mail_replies, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
 from gateway.store.mail_replies import NewMailReply
@@ -34,7 +34,7 @@ def receive_mail(tx: Connection, here: Authority, kind: str, mail: Reply | Retur
     some = letters or (deliveries[:1] if isinstance(mail, Reply) else [])  # of a bundle, one shows what somebody wrote
     kept = [_store_mail(tx, here, delivery, mail) for delivery in some]
     if not deliveries or (kept and not any(kept)):
-        bursts.note_in(tx, here, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
+        bursts.write_burst_in(tx, here, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
 def _handle_returned(
@@ -47,12 +47,12 @@ def _handle_returned(
         ):  # only a receipt ends a delivery: it goes there again, and Health says what came back
             outbox.add_tries(tx, here.now(), [SettledTry(delivery.message_id, delivery.state, kind, "returned", why)])
             partner_health.note_route_failure(tx, here.now(), delivery.recipient, kind, why)
-        elif delivery.state in TRIED and may_move(delivery.state, State.FAILED):
+        elif delivery.state in TRIED and may_move(delivery.state, DeliveryState.FAILED):
             outbox.settle_deliveries(
-                tx, here.now(), [SettledTry(delivery.message_id, State.FAILED, kind, "returned", why)]
+                tx, here.now(), [SettledTry(delivery.message_id, DeliveryState.FAILED, kind, "returned", why)]
             )
             _log_notice(tx, here, "notice.failed", delivery, {"reason": why})
-        elif delivery.state is State.ACCEPTED_BY_MAIL:
+        elif delivery.state is DeliveryState.ACCEPTED_BY_MAIL:
             _undo_acceptance(tx, here, delivery, why)
 
 
@@ -61,7 +61,9 @@ def _undo_acceptance(tx: Connection, here: Authority, delivery: Delivery, why: s
     accepted = mail_replies.list_accepting_replies(tx, delivery.message_id)
     if any(each.signed for each in accepted):
         return
-    if outbox.advance_delivery(tx, here.now(), delivery.message_id, delivery.recipient, State.FAILED, reason=why):
+    if outbox.advance_delivery(
+        tx, here.now(), delivery.message_id, delivery.recipient, DeliveryState.FAILED, reason=why
+    ):
         mail_replies.undo_judgements(tx, [each.number for each in accepted])
         _log_notice(tx, here, "notice.came-back", delivery, {"reason": why})
 
@@ -70,7 +72,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
     """Keep it, locked, with the notice that it is about; return False where there are too many already."""
     notice = _find_notice(tx, letter)
     what = _classify_mail(mail)
-    waits = what is What.REPLY and letter.protection != "sealed"
+    waits = what is MailReplyKind.REPLY and letter.protection != "sealed"
     if mail_replies.count_mail_replies(tx, notice.message_id) >= MOST_KEPT:
         return False
     text = json.dumps(asdict(mail.text)).encode()
@@ -87,7 +89,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
         signed=_is_signed_by_them(mail, to.certificate if to else None),
         by_machine=not isinstance(mail, Reply) or mail.by_machine,
         mark=mark,
-        stage=Stage.WAITING if waits else Stage.NOTED,
+        stage=MailReplyStage.WAITING if waits else MailReplyStage.NOTED,
         data_key=copy.data_key,
         content=copy.content,
     )
@@ -96,10 +98,10 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
     return True
 
 
-def _classify_mail(mail: Reply | Returned) -> What:
+def _classify_mail(mail: Reply | Returned) -> MailReplyKind:
     if isinstance(mail, Returned):
-        return What.REPORT
-    return What.REPLY if mail.is_task else What.AUTOMATIC
+        return MailReplyKind.REPORT
+    return MailReplyKind.REPLY if mail.is_task else MailReplyKind.AUTOMATIC
 
 
 def _find_notice(tx: Connection, letter: Delivery) -> Delivery:

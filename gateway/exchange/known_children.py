@@ -14,9 +14,9 @@ from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Machine
 from gateway.core import blocking
-from gateway.core.matching import Described
-from gateway.core.names import Likeness, likeness, normal
-from gateway.core.safeguards import Known, is_another
+from gateway.core.matching import ComparedChild
+from gateway.core.names import Likeness, compare_names, normalise_name
+from gateway.core.safeguards import KnownFacts, is_another
 from gateway.core.search_terms import Term
 from gateway.store import blind_index, children
 from gateway.store.blind_index import IndexHit
@@ -46,7 +46,7 @@ def look_up_known(
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
     of_rows: bool = False,
-) -> dict[str, Known]:
+) -> dict[str, KnownFacts]:
     """Look up what is known beside each of these notices, by MessageId: few questions for all of them.
 
     `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which are held against
@@ -59,7 +59,7 @@ def look_up_known(
     everybody = children_of | {key: notice for name, some in siblings_of.items() for key, notice in some.items()}
     before, beside = _find_notices_before(tx, here, everybody), _notices_beside(about, children_of)
     rows = _find_own_children(tx, here, everybody)
-    known = {name: Known(frozenset(values.get(name, ()))) for name in about}
+    known = {name: KnownFacts(frozenset(values.get(name, ()))) for name in about}
     for name, child in children_of.items():
         known[name] = replace(
             known[name],
@@ -161,7 +161,7 @@ def _upn_terms(child: Child) -> list[Term]:
 def _whole_name_terms(child: Child) -> list[Term]:
     """Return by which terms notices about a child of this name and birthday are found, as the index has them."""
     names = {"surname": child.surname, "forename": child.forename or ""}
-    together = [Term(kind, normal(name).replace(" ", "")) for kind, name in names.items() if name]
+    together = [Term(kind, normalise_name(name).replace(" ", "")) for kind, name in names.items() if name]
     return [Term("dob", child.dob.isoformat()), *(term for term in together if len(term.value) > 1)]
 
 
@@ -195,7 +195,7 @@ def _is_about_child(child: Child, other: Message) -> bool:
 def _is_child_called(child: Child, surname: str, forename: str) -> bool:
     own = (child.surname, child.forename or "")
     return all(
-        likeness(normal(own_name), normal(other)) >= Likeness.NICKNAME
+        compare_names(normalise_name(own_name), normalise_name(other)) >= Likeness.NICKNAME
         for own_name, other in zip(own, (surname, forename), strict=True)
     )
 
@@ -228,10 +228,10 @@ def _find_own_children(tx: Connection, here: Authority, children_of: Mapping[str
 
 def _child_keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, int]:
     """Return under which keys of `core.blocking` the child would lie: its UPN, its birthday, how its names sound."""
-    surname, forename = normal(child.surname), normal(child.forename or "")
-    described = Described(surname, forename, (), (), (), child.dob, child.dob_estimated, child.sex, (), "")
+    surname, forename = normalise_name(child.surname), normalise_name(child.forename or "")
+    described = ComparedChild(surname, forename, (), (), (), child.dob, child.dob_estimated, child.sex, (), "")
     upn = next(iter(digest_keys(here, load, [f"u|{child.upn}"]))) if child.upn else None
-    [born], [called] = (digest_keys(here, load, [key]) for key in (f"d|{child.dob}", blocking.namesakes(described)))
+    [born], [called] = (digest_keys(here, load, [key]) for key in (f"d|{child.dob}", blocking.namesake_key(described)))
     return upn, born, called
 
 

@@ -78,7 +78,7 @@ def take_in_bundle(tx: Connection, here: Authority, owner: str, sender: str, con
     digest = sha256(content).hexdigest()
     if mailboxes.add_bundle(tx, MailboxBundle(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
         entry = AuditEntry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
-        audit_log.append_entries(tx, here.now(), bursts.counted(here, entry, singly=KEPT_SINGLY))
+        audit_log.append_entries(tx, here.now(), bursts.count_entry(here, entry, singly=KEPT_SINGLY))
 
 
 def list_messages_to_fetch(tx: Connection, owner: str, resting: Collection[str] = ()) -> list[MailboxBundle]:

@@ -17,17 +17,17 @@ from sqlalchemy import Connection
 
 from gateway.core import replies
 from gateway.core.causes import ENDED, find_cause
-from gateway.core.delivery import RECEIPT_WAIT, State
-from gateway.core.inbox_state import Standing
-from gateway.core.replies import By, Judged, Misfit, Named, Said
+from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
+from gateway.core.inbox_state import InboxState
+from gateway.core.replies import Misfit, NamedBy, NamedMessage, ReplyStatement, ReplyVerdict
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ArrivedMessage, CaseMessage
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
 
 UNRECEIPTED = (  # states in which their answer may have come before their receipt
-    *(State.QUEUED, State.SENT, State.FAILED),
-    *(State.CONCLUDED, State.CLOSED, State.WITHDRAWN),
+    *(DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED),
+    *(DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN),
 )
 Came = tuple[ArrivedMessage, Message]
 
@@ -37,8 +37,8 @@ class NamedMessages:
     """What the messages of one delivery name, as it stood before they came, and as they change it."""
 
     sender: str
-    ours: dict[str, Named]
-    theirs: dict[str, Named]
+    ours: dict[str, NamedMessage]
+    theirs: dict[str, NamedMessage]
     cases: dict[str, list[CaseMessage]]  # what came, by the case that its sender names, and by the one in which it lies
     opened: dict[str, datetime]  # when we opened it
     shared: set[str]  # in which we sent something to this sender
@@ -88,35 +88,35 @@ def _as_case_message(arrived: ArrivedMessage) -> CaseMessage:
     )
 
 
-def _list_names(arrived: ArrivedMessage) -> Iterator[tuple[str, By]]:
+def _list_names(arrived: ArrivedMessage) -> Iterator[tuple[str, NamedBy]]:
     """Yield what it names. A correction that also answers what it replaces says so once."""
     if arrived.supersedes:
-        yield arrived.supersedes, By.CORRECTION
+        yield arrived.supersedes, NamedBy.CORRECTION
     if arrived.in_reply_to and arrived.in_reply_to != arrived.supersedes:
-        yield arrived.in_reply_to, By.REPLY
+        yield arrived.in_reply_to, NamedBy.REPLY
 
 
-def _as_named_message(arrived: ArrivedMessage) -> Named:
+def _as_named_message(arrived: ArrivedMessage) -> NamedMessage:
     case = arrived.said_case or arrived.conversation_id
-    return Named(arrived.kind, False, arrived.sender, case, arrived.test, arrived.state, arrived.conversation_id)
+    return NamedMessage(arrived.kind, False, arrived.sender, case, arrived.test, arrived.state, arrived.conversation_id)
 
 
-def _build_statement(arrived: ArrivedMessage, message: Message, by: By) -> Said:
+def _build_statement(arrived: ArrivedMessage, message: Message, by: NamedBy) -> ReplyStatement:
     decision = message.body.decision if isinstance(message.body, Acknowledgement) else None
     case = arrived.said_case or arrived.conversation_id
-    return Said(arrived.kind, decision, arrived.sender, case, arrived.test, by)
+    return ReplyStatement(arrived.kind, decision, arrived.sender, case, arrived.test, by)
 
 
 def _judge_naming(
-    known: NamedMessages, arrived: ArrivedMessage, message: Message, name: str, by: By
-) -> tuple[Judged, Named | None]:
+    known: NamedMessages, arrived: ArrivedMessage, message: Message, name: str, by: NamedBy
+) -> tuple[ReplyVerdict, NamedMessage | None]:
     """Judge what it says; an id may name a message of ours and one of theirs: then the one that it fits better."""
     statement = _build_statement(arrived, message, by)
     candidates = [named for named in (known.ours.get(name), known.theirs.get(name)) if named]
-    judged = [(replies.judge(statement, named), named) for named in candidates]
+    judged = [(replies.judge_statement(statement, named), named) for named in candidates]
     fits = [pair for pair in judged if not pair[0].refused and pair[0].misfit is None]
     allowed = [pair for pair in judged if not pair[0].refused]
-    return next(iter([*fits, *allowed, *judged]), (replies.judge(statement, None), None))
+    return next(iter([*fits, *allowed, *judged]), (replies.judge_statement(statement, None), None))
 
 
 def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Message) -> ArrivedMessage | None:
@@ -133,10 +133,10 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
     misfit = verdict.misfit if verdict.misfit is not Misfit.LATE or named is None else None
     if misfit is Misfit.UNKNOWN and arrived.conversation_id not in known.shared:
         return replace(
-            _put_in_case(arrived, _find_own_case(known, arrived)), state=Standing.ABOUT_NOTHING, misfit=misfit
+            _put_in_case(arrived, _find_own_case(known, arrived)), state=InboxState.ABOUT_NOTHING, misfit=misfit
         )
     arrived = _put_in_case(arrived, named.case_here) if named else arrived
-    return replace(arrived, state=Standing.DOES_NOT_FIT, misfit=misfit) if misfit else arrived
+    return replace(arrived, state=InboxState.DOES_NOT_FIT, misfit=misfit) if misfit else arrived
 
 
 def _put_in_case(arrived: ArrivedMessage, case: str) -> ArrivedMessage:
@@ -178,15 +178,15 @@ def apply_effect(
     names = list(_list_names(arrived))
     late = False
     for name, by in names:
-        if arrived.misfit is not None and by is By.REPLY:
+        if arrived.misfit is not None and by is NamedBy.REPLY:
             return arrived.misfit
         judged, named = _judge_naming(known, arrived, message, name, by)
         if judged.effect and named and not _is_overtaken(tx, arrived):
             late = not _move_named(tx, now, known, arrived, name, named, judged.effect, find_cause(message.body))
-        elif judged.misfit is Misfit.LATE and by is By.REPLY:
+        elif judged.misfit is Misfit.LATE and by is NamedBy.REPLY:
             late = not _is_overtaken(tx, arrived)
         if named and named.ours and judged.misfit in (None, Misfit.LATE) and named.state in UNRECEIPTED:
-            wait = RECEIPT_WAIT if named.state is State.SENT else timedelta(0)  # it may be on its way
+            wait = RECEIPT_WAIT if named.state is DeliveryState.SENT else timedelta(0)  # it may be on its way
             outbox.request_receipt(tx, name, arrived.sender, now + wait)
     if arrived.misfit is not None:
         return arrived.misfit
@@ -194,7 +194,7 @@ def apply_effect(
         _end_located_searches(tx, now, arrived)
     if not late or arrived.kind in OPENS_A_CASE or _is_by_machine(message):
         return None
-    inbox.set_misfit(tx, now, arrived.sender, arrived.message_id, Standing.DOES_NOT_FIT, Misfit.LATE)
+    inbox.set_misfit(tx, now, arrived.sender, arrived.message_id, InboxState.DOES_NOT_FIT, Misfit.LATE)
     return Misfit.LATE
 
 
@@ -220,32 +220,34 @@ def _move_named(
     known: NamedMessages,
     arrived: ArrivedMessage,
     name: str,
-    named: Named,
-    to: State | Standing,
+    named: NamedMessage,
+    to: DeliveryState | InboxState,
     cause: str | None,
 ) -> bool:
     """Move what it names; return False where somebody else moved it just now."""
-    if isinstance(to, Standing):
+    if isinstance(to, InboxState):
         known.theirs[name] = replace(named, state=to)
         return inbox.set_state(tx, now, arrived.sender, name, to, cause=cause)
     known.ours[name] = replace(named, state=to)
     return outbox.advance_delivery(tx, now, name, arrived.sender, to, cause=cause)
 
 
-def _judge_located(known: NamedMessages, arrived: ArrivedMessage) -> Judged:
+def _judge_located(known: NamedMessages, arrived: ArrivedMessage) -> ReplyVerdict:
     """Judge one that names no notice: it is about its sender's own searches in the case, or else it is refused."""
     mine = [judgement for judgement in known.cases[arrived.conversation_id] if _is_opening(judgement, arrived)]
     judged = [_judge_search_end(judgement, arrived) for judgement in mine]
     fits = [judgement for judgement in judged if not judgement.refused and judgement.misfit is None]
     allowed = [judgement for judgement in judged if not judgement.refused]
-    return next(iter([*fits, *allowed, *judged]), Judged(misfit=Misfit.UNKNOWN))
+    return next(iter([*fits, *allowed, *judged]), ReplyVerdict(misfit=Misfit.UNKNOWN))
 
 
-def _judge_search_end(search: CaseMessage, located: ArrivedMessage) -> Judged:
+def _judge_search_end(search: CaseMessage, located: ArrivedMessage) -> ReplyVerdict:
     case = located.said_case or located.conversation_id
-    judged = replies.judge(Said(located.kind, None, located.sender, case, located.test), search.named)
+    judged = replies.judge_statement(
+        ReplyStatement(located.kind, None, located.sender, case, located.test), search.named
+    )
     if judged.effect and search.created_at > located.created_at:
-        return Judged(misfit=Misfit.LATE)  # they ask again since
+        return ReplyVerdict(misfit=Misfit.LATE)  # they ask again since
     return judged
 
 
@@ -261,7 +263,9 @@ def _is_opening(message: CaseMessage, arrived: ArrivedMessage) -> bool:
 def _end_located_searches(tx: Connection, now: datetime, arrived: ArrivedMessage) -> None:
     """End those of its sender's searches in the case that were written before it."""
     for message in inbox.list_case_messages(tx, [arrived.said_case or arrived.conversation_id]):
-        if _is_opening(message, arrived) and isinstance(effect := _judge_search_end(message, arrived).effect, Standing):
+        if _is_opening(message, arrived) and isinstance(
+            effect := _judge_search_end(message, arrived).effect, InboxState
+        ):
             inbox.set_state(tx, now, message.sender, message.message_id, effect, cause=ENDED)
 
 
@@ -271,8 +275,8 @@ def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new
         arrived.message_id: known.theirs.get(arrived.message_id) or _as_named_message(arrived) for arrived in new
     }
     for early in inbox.list_overtakers(tx, known.sender, list(standing)):
-        judged = replies.judge(early.said, standing[early.names])
-        if isinstance(judged.effect, Standing):
+        judged = replies.judge_statement(early.said, standing[early.names])
+        if isinstance(judged.effect, InboxState):
             inbox.set_state(
                 tx,
                 now,
@@ -283,7 +287,7 @@ def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new
             )
             standing[early.names] = replace(standing[early.names], state=judged.effect)
         if not judged.refused and judged.misfit is None and early.said.kind not in OPENS_A_CASE:
-            inbox.set_state(tx, now, known.sender, early.message_id, Standing.FILED)
+            inbox.set_state(tx, now, known.sender, early.message_id, InboxState.FILED)
     for arrived in new:
         if arrived.kind in SEARCHES:
             _apply_earlier_located(tx, now, known, arrived)
@@ -294,5 +298,5 @@ def _apply_earlier_located(tx: Connection, now: datetime, known: NamedMessages, 
     for message in known.cases.get(case, []):
         located = message.kind == "LocatedNotice" and message.in_reply_to is None and message.sender == search.sender
         if located and message.test == search.test and message.created_at >= search.created_at:
-            inbox.set_state(tx, now, search.sender, search.message_id, Standing.CONCLUDED, cause=ENDED)
-            inbox.set_state(tx, now, message.sender, message.message_id, Standing.FILED)
+            inbox.set_state(tx, now, search.sender, search.message_id, InboxState.CONCLUDED, cause=ENDED)
+            inbox.set_state(tx, now, message.sender, message.message_id, InboxState.FILED)

@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
 from gateway.core import replies, safeguards
-from gateway.core.inbox_state import Standing
+from gateway.core.inbox_state import InboxState
 from gateway.core.replies import Misfit
-from gateway.core.search_terms import terms
+from gateway.core.search_terms import list_terms
 from gateway.exchange import import_queue, naming
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexedMessage
@@ -114,7 +114,7 @@ def _judge_parcels(
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         if len(parcels) > 1:
             return [verdict for parcel in parcels for verdict in _judge_parcels(here, [parcel], caller)]
-        failed("judging a message", why)
+        log_failure("judging a message", why)
         return [RefusedParcel(parcels[0][0], None, (UNFORESEEN,))]
 
 
@@ -176,7 +176,7 @@ def _accept_message(here: Authority, signed: SignedMessage, caller: str) -> Acce
         signed.message,
         _build_arrived(here, signed),
         receipt,
-        blind.marks(terms(signed.message), here.ring),
+        blind.marks(list_terms(signed.message), here.ring),
     )
 
 
@@ -200,7 +200,7 @@ def _build_arrived(here: Authority, signed: SignedMessage) -> ArrivedMessage:
         created_at=min(
             head.created_at, here.now()
         ),  # of a clock that ran fast, or the word after it would be the older
-        state=Standing.NEW if message.kind in OPENS_A_CASE else Standing.FILED,
+        state=InboxState.NEW if message.kind in OPENS_A_CASE else InboxState.FILED,
     )
 
 
@@ -279,7 +279,7 @@ def _note_refusals(
         entry = AuditEntry(
             "message.refused", SYSTEM, parcel.message_id, caller, parcel.digest, {"codes": " ".join(parcel.codes)}
         )
-        for written in bursts.counted(here, entry, singly=REFUSED_SINGLY):
+        for written in bursts.count_entry(here, entry, singly=REFUSED_SINGLY):
             if written is not entry:
                 entries.append(written)
                 continue

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import SYSTEM, Authority
 from gateway.copies import Machine
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import ClaimedDelivery
@@ -43,7 +43,7 @@ def _reseal_claimed(tx: Connection, here: Authority, claimed: ClaimedDelivery) -
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=now)
     except (Refusal, xml.Unreadable) as why:  # as of a card that has ended: it is tried as it is, and holds up no other
-        failed("sealing a message anew", why)
+        log_failure("sealing a message anew", why)
         return claimed
     copy = at_rest.lock(text, about=claimed.message_id, ring=here.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one

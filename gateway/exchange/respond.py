@@ -10,7 +10,7 @@ from gateway.context import Authority
 from gateway.copies import Copy, Machine
 from gateway.core import labels, replies, safeguards
 from gateway.core.causes import find_cause
-from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, Standing
+from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, InboxState
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
 from gateway.exchange import import_queue
@@ -57,7 +57,7 @@ def needs_restriction_check(here: Authority, name: Name) -> bool:
         item = inbox.get_message(tx, name)
         return copies.take_received(tx, here, item.sender, item.message_id, Machine.CHECK)
 
-    return safeguards.must_be_checked(copies.open_copy(here, here.store.look(get_copy)), here.now().date())
+    return safeguards.contradicts_restriction(copies.open_copy(here, here.store.look(get_copy)), here.now().date())
 
 
 def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
@@ -94,7 +94,7 @@ def send_outcome(
     here: Authority, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
 ) -> str:
     """Tell the sender what became of the child; return the id of the outcome."""
-    return _send_reply(here, name, body, Standing.CONCLUDED, by, was, also)
+    return _send_reply(here, name, body, InboxState.CONCLUDED, by, was, also)
 
 
 def answer_search(
@@ -111,14 +111,14 @@ def answer_search(
 
     `confirmed`: as `send.prepare` has it.
     """
-    return _send_reply(here, name, body, Standing.CONCLUDED, by, was, also, confirmed)
+    return _send_reply(here, name, body, InboxState.CONCLUDED, by, was, also, confirmed)
 
 
 def _send_reply(
     here: Authority,
     name: Name,
     body: Body,
-    standing: Standing,
+    standing: InboxState,
     by: str,
     was: str | None,
     also: Also | None,
@@ -127,7 +127,7 @@ def _send_reply(
     item = here.store.look(lambda tx: inbox.get_message(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed("reply.not-answerable")
-    if not replies.answers(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
+    if not replies.may_answer(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
         raise _does_not_fit_error(item, body)
     if was is not None and item.state != was:
         raise NotAllowed("reply.overtaken", name=item.name)
@@ -175,7 +175,7 @@ def put_reply_aside(here: Authority, name: Name, by: str, *, was: str | None = N
             raise NotAllowed("reply.overtaken", "put-aside", name=item.name)
         if item.misfit is None or item.state not in UNFIT:
             raise NotAllowed("reply.fits")
-        inbox.set_misfit(tx, here.now(), item.sender, item.message_id, Standing.FILED, item.misfit)
+        inbox.set_misfit(tx, here.now(), item.sender, item.message_id, InboxState.FILED, item.misfit)
         detail = {"why": item.misfit.value}
         audit_log.append_entries(
             tx, here.now(), [AuditEntry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]

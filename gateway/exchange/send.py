@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Authority
 from gateway.core import labels, safeguards
-from gateway.core.safeguards import NOTHING_KNOWN, Known
-from gateway.core.search_terms import terms
+from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
+from gateway.core.search_terms import list_terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import known_children, letters
 from gateway.store import audit_log, blind_index, inbox, outbox, reviews
@@ -51,7 +51,7 @@ def prepare_notices(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    known: Mapping[str, Known] | None = None,
+    known: Mapping[str, KnownFacts] | None = None,
 ) -> list[QueuedNotice]:
     """Check, sign and seal notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
     for notice in notices:
@@ -67,7 +67,7 @@ def prepare_messages(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    known: Mapping[str, Known] | None = None,
+    known: Mapping[str, KnownFacts] | None = None,
 ) -> list[QueuedNotice]:
     """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a Refusal for the first that cannot go.
 
@@ -96,14 +96,14 @@ def look_up_known_children(
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
     of_rows: bool = False,
-) -> Mapping[str, Known]:
+) -> Mapping[str, KnownFacts]:
     """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about replies."""
     if not any(notice.kind in OPENS_A_CASE for notice in notices):
         return {}
     return here.store.look(lambda tx: known_children.look_up_known(tx, here, notices, withheld, of_rows=of_rows))
 
 
-def _check_notice(here: Authority, notice: Message, confirmed: Collection[str], known: Known) -> list[str]:
+def _check_notice(here: Authority, notice: Message, confirmed: Collection[str], known: KnownFacts) -> list[str]:
     """Check a notice, and return the codes of the doubts that it has, all of which are confirmed."""
     if notice.header.sender.authority != here.code:
         raise NotAllowed(
@@ -115,7 +115,7 @@ def _check_notice(here: Authority, notice: Message, confirmed: Collection[str], 
     slips = safeguards.find_slips(notice, today=today, known=known)
     if refusals := rules.errors([*rules.check(notice, today=today), *slips]):
         raise Unfit(refusals)
-    if doubts := safeguards.unconfirmed(slips, confirmed):
+    if doubts := safeguards.list_unconfirmed(slips, confirmed):
         raise Unconfirmed(doubts)
     return sorted({slip.code for slip in slips})
 
@@ -152,7 +152,7 @@ def _seal_notice(here: Authority, notice: Message, text: bytes, by: str) -> Queu
         content=copy.content,
         queued_by=by,
         protection=how,
-        marks=blind.marks(terms(notice), here.ring),
+        marks=blind.marks(list_terms(notice), here.ring),
         decision=notice.body.decision if isinstance(notice.body, Acknowledgement) else None,
     )
 

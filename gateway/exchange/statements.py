@@ -15,13 +15,13 @@ from functools import partial
 from sqlalchemy import Connection
 
 from adapters.route import Answer, NotReached
-from gateway.auditing.witness import way_to_ask, witness
+from gateway.auditing.witness import find_way_to_ask, witness_checkpoints
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
-from gateway.core.checkpoint_rules import Brought
-from gateway.core.statement_diff import Account, Difference, Differs, compare
+from gateway.core.checkpoint_rules import BroughtCheckpoint
+from gateway.core.statement_diff import DifferenceKind, ExchangeAccount, StatementDifference, compare_accounts
 from gateway.errors import StoreUnavailable
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.store import audit_log, outbox, partner_health, statements
 from gateway.store.audit_log import AuditEntry
 from keys import statement
@@ -50,7 +50,7 @@ SENT_AGAIN, ASKED_FOR, FOR_A_PERSON = "sent again", "asked for", "for a person"
 class HealedDifference:
     """A difference, and what was done about it."""
 
-    difference: Difference
+    difference: StatementDifference
     done: str
 
 
@@ -78,16 +78,16 @@ async def compare_with(here: Authority, partner: str, since: datetime) -> list[H
     since = min(since.replace(microsecond=0), now)
     listed = await here.store.read(partial(_list_sent_ids, partner=partner, since=since, until=now + CLOCK_SKEW))
     tokens, pages = await _fetch_statement(here, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
-    theirs = Account(
+    theirs = ExchangeAccount(
         _rows_by_id(row for page in pages for row in page.sent), _rows_by_id(r for p in pages for r in p.received)
     )
 
-    def read_ours(tx: Connection) -> Account:
+    def read_ours(tx: Connection) -> ExchangeAccount:
         sent = statements.find_sent_rows(tx, partner, [*{*listed, *theirs.received}])
         unreceipted = statements.find_unreceipted(tx, partner, list(theirs.received))
-        return Account(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
+        return ExchangeAccount(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
 
-    differences = list(compare(await here.store.read(read_ours), theirs, listed=listed, now=here.now()))
+    differences = list(compare_accounts(await here.store.read(read_ours), theirs, listed=listed, now=here.now()))
     outcomes = await here.store.write(
         partial(_heal_differences, here=here, partner=partner, differences=differences, pages=pages, tokens=tokens)
     )
@@ -116,7 +116,7 @@ async def _fetch_statement(
 ) -> tuple[list[str], list[Statement]]:
     tokens: list[str] = []
     pages: list[Statement] = []
-    asker, address = way_to_ask(here, partner)
+    asker, address = find_way_to_ask(here, partner)
     for page in range(MAX_PAGES):
         window = Window(since, until, page)
         question = f"/statements?since={int(since.timestamp())}&until={int(until.timestamp())}&page={page}"
@@ -139,7 +139,7 @@ def _check_answer(answer: Answer) -> Answer:
 
 
 async def _ask_them_to_compare(here: Authority, partner: str, since: datetime) -> None:
-    asker, address = way_to_ask(here, partner)
+    asker, address = find_way_to_ask(here, partner)
     _check_answer(await asker.ask(address, f"/statements/missing?since={int(since.timestamp())}", 0))
 
 
@@ -147,7 +147,7 @@ def _heal_differences(
     tx: Connection,
     here: Authority,
     partner: str,
-    differences: Sequence[Difference],
+    differences: Sequence[StatementDifference],
     pages: Sequence[Statement],
     tokens: Sequence[str],
 ) -> list[HealedDifference]:
@@ -165,13 +165,15 @@ def _heal_differences(
     if new:
         statements.add_statements(tx, now, partner, tokens)
     audit_log.append_entries(tx, now, new)
-    witness(tx, here, partner, [Brought(page.checkpoint, page.issued_at) for page in pages if page.checkpoint])
+    witness_checkpoints(
+        tx, here, partner, [BroughtCheckpoint(page.checkpoint, page.issued_at) for page in pages if page.checkpoint]
+    )
     return outcomes
 
 
-def _heal_difference(tx: Connection, now: datetime, partner: str, difference: Difference) -> str:
+def _heal_difference(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> str:
     match difference.differs:
-        case Differs.MISSING_THERE | Differs.RECEIPT_LOST:
+        case DifferenceKind.MISSING_THERE | DifferenceKind.RECEIPT_LOST:
             was = difference.here.state if difference.here else ""
             reason = f"{difference.differs.value}, as their statement says; was {was}"
             since = now - SEALED_SINCE
@@ -179,23 +181,23 @@ def _heal_difference(tx: Connection, now: datetime, partner: str, difference: Di
                 tx, now, difference.message_id, sealed_since=since, reason=reason
             )
             return SENT_AGAIN if again else FOR_A_PERSON
-        case Differs.MISSING_HERE:
+        case DifferenceKind.MISSING_HERE:
             return ASKED_FOR
         case _:
             return FOR_A_PERSON
 
 
-def _request_lost_receipt(tx: Connection, now: datetime, partner: str, difference: Difference) -> bool:
+def _request_lost_receipt(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> bool:
     """Ask for the receipt alone of what an officer moved on: how it stands, stands."""
     moved_on = (
-        difference.differs is Differs.RECEIPT_LOST
+        difference.differs is DifferenceKind.RECEIPT_LOST
         and difference.here is not None
         and difference.here.state not in outbox.TRIED
     )
     return moved_on and outbox.request_receipt(tx, difference.message_id, partner, now)
 
 
-def _difference_entry(partner: str, difference: Difference) -> AuditEntry:
+def _difference_entry(partner: str, difference: StatementDifference) -> AuditEntry:
     known = difference.here or difference.there
     assert known is not None  # noqa: S101 - one of them has it
     detail = {"difference": difference.differs.value, "kind": known.kind, "case": known.case}
@@ -231,7 +233,7 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
     asked_at: dict[str, float] = {}
     first = loop.time() + FIRST_AFTER
 
-    async def compare_due() -> None:
+    async def compare_due_partners() -> None:
         nonlocal asked_at, due
         now = loop.time()
         wanted = [one for one in here.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
@@ -242,7 +244,7 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
         due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
 
     name = "comparing statements"
-    await run_every(here, stop, name, compare_due, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
+    await run_every(here, stop, name, compare_due_partners, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
 
 
 async def _compare_partner(here: Authority, partner: str, since: datetime) -> bool:
@@ -251,10 +253,10 @@ async def _compare_partner(here: Authority, partner: str, since: datetime) -> bo
     except NotReached as why:
         return await _note_comparison(here, partner, str(why))
     except Refusal as why:
-        failed(f"reading the statement of {partner}", why)
+        log_failure(f"reading the statement of {partner}", why)
         return await _note_comparison(here, partner, why.sentence)
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-        failed(f"comparing with {partner}", why)
+        log_failure(f"comparing with {partner}", why)
         return False
     return await _note_comparison(here, partner, "")
 
@@ -265,5 +267,5 @@ async def _note_comparison(here: Authority, partner: str, trouble: str) -> bool:
     try:
         await here.store.write(lambda tx: note(tx, here.now(), partner, partner_health.STATEMENT))
     except StoreUnavailable as why:
-        failed(f"noting the comparison with {partner}", why)
+        log_failure(f"noting the comparison with {partner}", why)
     return not trouble

@@ -9,8 +9,8 @@ from adapters import email
 from gateway.auditing import audit
 from gateway.context import Authority
 from gateway.core.check_labels import find_label
-from gateway.core.duties import Step
-from gateway.core.findings import Finding, Level, fail, ok, warn
+from gateway.core.duties import DutyStep
+from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.errors import ConfigProblem
 from gateway.monitoring import health
 from gateway.reconciliation import reconcile
@@ -28,7 +28,7 @@ class Check:
     """A finding as the terminal shows it."""
 
     name: str
-    result: Level
+    result: FindingLevel
     detail: str
 
     @property
@@ -46,15 +46,17 @@ def examine(here: Authority) -> list[Check]:
     return [_shown(one) for one in (tables, *health.look(here).findings, *probe(here))]
 
 
-def _tables(different: Sequence[SchemaDifference]) -> Finding:
+def _tables(different: Sequence[SchemaDifference]) -> HealthFinding:
     """That the database has the tables of this version, whatever number it bears."""
     if harmful := [one.says for one in different if one.harm is not DifferenceHarm.NONE]:
-        return fail("tables", _some(harmful), "Restore the newest backup, or report the problem with these names.")
+        return fail_check(
+            "tables", _some(harmful), "Restore the newest backup, or report the problem with these names."
+        )
     if different:
-        return warn(
+        return warn_check(
             "tables", _some([one.says for one in different]), "Keep tables of other programs in another database."
         )
-    return ok("tables", "As this version needs them")
+    return pass_check("tables", "As this version needs them")
 
 
 def _some(says: Sequence[str]) -> str:
@@ -62,54 +64,56 @@ def _some(says: Sequence[str]) -> str:
     return "; ".join(says[:SHOWN]) + more
 
 
-def _shown(one: Finding) -> Check:
+def _shown(one: HealthFinding) -> Check:
     stop = "" if not one.next_in_terminal or one.sentence.endswith(".") else "."
     return Check(one.name, one.level, f"{one.sentence}{stop} {one.next_in_terminal}".strip())
 
 
-def probe(here: Authority) -> Iterator[Finding]:
+def probe(here: Authority) -> Iterator[HealthFinding]:
     """What a look does not do."""
     yield _answers(here)
     if here.mail is not None:
         for server, why in email.try_servers(here.mail):  # nothing is sent
             check = "Check the server, and [email] in gateway.toml."
-            yield fail(server, f"The sign-in failed: {why}.", check) if why else ok(server, "Sign-in works")
+            yield (
+                fail_check(server, f"The sign-in failed: {why}.", check) if why else pass_check(server, "Sign-in works")
+            )
     yield from _owed(here)
     yield _log(here)
 
 
-def _answers(here: Authority) -> Finding:
+def _answers(here: Authority) -> HealthFinding:
     listen = here.config.listen
     try:
         with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
-            return ok("gateway", f"Running, port {listen.port}")
+            return pass_check("gateway", f"Running, port {listen.port}")
     except OSError:
         start = ("Start the gateway on the server.", "Run `cme-gateway serve`.")
-        return warn("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
+        return warn_check("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
 
 
-def _owed(here: Authority) -> Iterator[Finding]:
+def _owed(here: Authority) -> Iterator[HealthFinding]:
     try:
-        late = [one for one in reconcile.owed(here) if one.step is not Step.WAIT]
-        overdue = review.overdue(here)
+        late = [one for one in reconcile.list_owed(here) if one.step is not DutyStep.WAIT]
+        overdue = review.count_overdue_reviews(here)
     except ConfigProblem as why:
-        yield fail("what is owed", why.sentence, why.next_on_page, why.next_in_terminal)
+        yield fail_check("what is owed", why.sentence, why.next_on_page, why.next_in_terminal)
         return
-    above = sum(one.step is Step.ESCALATE for one in late)
+    above = sum(one.step is DutyStep.ESCALATE for one in late)
     says = f"{len(late)} overdue, {above} of them for the service manager."
     show = ('See "Outstanding".', "Run `cme-gateway outstanding`.")
-    yield warn("what is owed", says, *show) if late else ok("what is owed", "None overdue")
+    yield warn_check("what is owed", says, *show) if late else pass_check("what is owed", "None overdue")
     name, show = "reviews of searches", ('See "14-day reviews".', "Run `cme-gateway review list`.")
-    yield warn(name, f"{overdue} overdue.", *show) if overdue else ok(name, "None overdue")
+    yield warn_check(name, f"{overdue} overdue.", *show) if overdue else pass_check(name, "None overdue")
 
 
-def _log(here: Authority) -> Finding:
+def _log(here: Authority) -> HealthFinding:
     trust = Trust({here.code: here.own_card})
-    verdict = here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring))
+    verdict = here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring))
     if verdict.faults:
         verify = (
             'See "Check the log", and tell information security.',
             "Run `cme-gateway audit verify`, and tell information security.",
         )
-        return fail("audit log", verdict.faults[0], *verify)
-    return ok("audit log", f"{verdict.size} entries, no problems found")
+        return fail_check("audit log", verdict.faults[0], *verify)
+    return pass_check("audit log", f"{verdict.size} entries, no problems found")

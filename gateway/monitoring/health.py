@@ -18,15 +18,15 @@ from sqlalchemy import Connection
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.findings import Finding
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import HealthFinding
 from gateway.core.health import (
     STUCK,
     WAITING,
-    Database,
-    Disk,
+    DatabaseHealth,
+    DiskHealth,
     Expiry,
-    Folder,
+    FolderHealth,
     Health,
     IndexHealth,
     LogAlarm,
@@ -36,7 +36,7 @@ from gateway.core.health import (
     PartnerHealth,
     RouteHealth,
 )
-from gateway.core.health_rules import judge
+from gateway.core.health_rules import list_findings
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.monitoring.install_checks import installed
 from gateway.monitoring.queues import waiting
@@ -68,13 +68,13 @@ OURS = (".", "~")  # how names begin that whoever writes a file has not finished
 class _Stored:
     """What the database says."""
 
-    database: Database
+    database: DatabaseHealth
     partners: tuple[PartnerHealth, ...] = ()
     mailboxes: tuple[MailboxHealth, ...] = ()
     index: IndexHealth | None = None
     loops: tuple[Heartbeat, ...] = ()
     log: LogHealth = NO_LOG
-    waiting: tuple[Finding, ...] = ()
+    waiting: tuple[HealthFinding, ...] = ()
 
 
 def look(here: Authority) -> Health:
@@ -82,7 +82,7 @@ def look(here: Authority) -> Health:
     try:
         stored = here.store.look(lambda tx: _stored(tx, here))
     except StoreUnavailable as why:
-        stored = _Stored(Database(why.sentence, 0, current=False))
+        stored = _Stored(DatabaseHealth(why.sentence, 0, current=False))
     found = Health(
         here.code,
         here.now(),
@@ -96,11 +96,11 @@ def look(here: Authority) -> Health:
         tuple(LoopHealth(one.name, one.looked_at, one.late_at) for one in here.looked.values() or stored.loops),
         stored.log,
     )
-    return replace(found, findings=(*installed(here), *judge(found), *stored.waiting))
+    return replace(found, findings=(*installed(here), *list_findings(found), *stored.waiting))
 
 
 def _stored(tx: Connection, here: Authority) -> _Stored:
-    database = Database("", here.store.size(tx), here.store.is_current(tx))
+    database = DatabaseHealth("", here.store.size(tx), here.store.is_current(tx))
     if not database.current:
         return _Stored(database)
     index = children.find_current_load(tx)
@@ -117,7 +117,7 @@ def _stored(tx: Connection, here: Authority) -> _Stored:
 
 def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
     """Partners, those we write letters to, and whoever something still waits for."""
-    counts: dict[str, dict[State, int]] = {}
+    counts: dict[str, dict[DeliveryState, int]] = {}
     oldest: dict[str, datetime] = {}
     for authority, state, count, since in outbox.count_by_state(tx, (*WAITING, *STUCK)):
         counts.setdefault(authority, {})[state] = count
@@ -172,15 +172,15 @@ def _our_expiries(here: Authority) -> Iterator[Expiry]:
         yield Expiry(here.code, "certificate", tls.ends(home_folder.read_certificate(here.config.home)))
 
 
-def _disk(here: Authority) -> Disk:
+def _disk(here: Authority) -> DiskHealth:
     """Of the home folder and of the database's, the one with less room."""
     places = [place for place in (here.config.home, here.store.folder) if place and place.is_dir()]
     found = [shutil.disk_usage(place) for place in places]
     fullest = min(found, key=lambda one: one.free, default=None)
-    return Disk(fullest.total, fullest.free) if fullest else Disk(0, 0)
+    return DiskHealth(fullest.total, fullest.free) if fullest else DiskHealth(0, 0)
 
 
-def _folders(here: Authority) -> Iterator[Folder]:
+def _folders(here: Authority) -> Iterator[FolderHealth]:
     ours = here.config.one
     for name, setting, watched in (
         ("ONE's folder", ours.folder, leavers_folder.WATCHED),
@@ -192,7 +192,7 @@ def _folders(here: Authority) -> Iterator[Folder]:
             yield _folder(here, name, here.config.home / setting, watched)
 
 
-def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> Folder:
+def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> FolderHealth:
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
     trouble = ""
     if not path.is_dir():
@@ -200,17 +200,17 @@ def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> 
     elif not os.access(path, os.R_OK | os.X_OK | (0 if watched else os.W_OK)):
         trouble = f"The gateway's user may not {'read' if watched else 'write to'} {path}."
     if trouble:
-        return Folder(name, str(path), trouble, 0, None, None, 0)
+        return FolderHealth(name, str(path), trouble, 0, None, None, 0)
     lie = _moments(path)
     if watched is None:
-        return Folder(name, str(path), "", len(lie), min(lie, default=None), None, 0)
+        return FolderHealth(name, str(path), "", len(lie), min(lie, default=None), None, 0)
     home = watched_folder.place_of(here.config.home, watched)
     left = watched_folder.find_left(here.config.home, path, watched)
     taken = [at for at in (_moment(home / "done"), _moment(home / "failed")) if at]
     failed = len(list((home / "failed").glob("*/report.csv")))
     doubted = len(list((home / "waiting").glob("*/report.csv")))
     oldest, newest = min(lie, default=None), max(taken, default=None)
-    return Folder(name, str(path), "", len(lie), oldest, newest, failed, str(home), tuple(left), doubted)
+    return FolderHealth(name, str(path), "", len(lie), oldest, newest, failed, str(home), tuple(left), doubted)
 
 
 def _moments(folder: Path) -> list[datetime]:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.core.findings import Level
+from gateway.core.findings import FindingLevel
 from gateway.core.health import Expiry, Health, PartnerHealth
 
 PREFIX = "cme_gateway_"
@@ -45,7 +45,9 @@ def families(found: Health) -> Iterator[Metric]:
     yield from _folders(found)
     yield from _log(found)
     levels = [one.level for one in found.findings]
-    yield _gauge("findings", "Checks of health, by level.", [((one,), levels.count(one)) for one in Level], "state")
+    yield _gauge(
+        "findings", "Checks of health, by level.", [((one,), levels.count(one)) for one in FindingLevel], "state"
+    )
 
 
 def _queue(found: Health) -> Iterator[Metric]:

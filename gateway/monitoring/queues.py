@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Authority
-from gateway.core.findings import Finding, Level, fail, ok, warn
+from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
@@ -28,7 +28,7 @@ from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
 
-def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
+def waiting(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     """Every check of what waits on our side."""
     if here.config.one.import_folder:
         yield from _imports(tx, here)
@@ -44,15 +44,15 @@ def waiting(tx: Connection, here: Authority) -> Iterator[Finding]:
     yield from _cards(here)
 
 
-def _unbelieved(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _unbelieved(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, here.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
-        yield warn(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
+        yield warn_check(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
 
 
-def _cards(here: Authority) -> Iterator[Finding]:
+def _cards(here: Authority) -> Iterator[HealthFinding]:
     """Cards from before their routes were checked: what such a route names is not called."""
     for code in sorted(here.trust.authorities()):
         try:
@@ -60,27 +60,29 @@ def _cards(here: Authority) -> Iterator[Finding]:
         except CardRoute:
             says = "A route on it is not a plain address, so it is not used."
             add = ("Ask for a new card, and add it.", "Ask for a new card. Add it with `cme-gateway partner add CARD`.")
-            yield warn(f"card of {code}", says, *add)
+            yield warn_check(f"card of {code}", says, *add)
 
 
-def _own_routes(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _own_routes(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     """A server at which partners leave things for us, and into which we cannot look."""
     kinds = {route.kind for route in here.own_card.routes}
     for one in partner_health.list_route_reach(tx).get(here.code, []):
         if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
             says = f"Nothing has been collected there since {one.failing_since:%d %b %Y %H:%M}: {one.reason}."
-            yield fail(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
+            yield fail_check(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
 
 
-def _left(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _left(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     """What lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for one in left_behind.list_left_behind(tx):
         place = "our" if one.authority == here.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
-        yield warn(f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server.")
+        yield warn_check(
+            f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server."
+        )
 
 
-def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _replies(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
         says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
@@ -88,36 +90,38 @@ def _replies(tx: Connection, here: Authority) -> Iterator[Finding]:
         yield _by_age(here, "replies by mail", says, oldest, show)
 
 
-def _ahead(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _ahead(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     """Our clock ran fast, or runs slow now."""
     if count := outbox.count_queued_ahead(tx, here.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
-        yield warn("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
+        yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
-def _imports(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _imports(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     oldest, name = transfer_files.find_oldest_file_due(tx), "notices to be imported"
     if oldest is None:
-        yield ok(name, "None")
+        yield pass_check(name, "None")
     else:
         says = f"{transfer_files.count_files(tx, TransferStage.WAITING)} since {oldest:%d %b %Y %H:%M}."
         late = here.now() - oldest > LATE
-        yield warn(name, says, "Check ONE's import folder.") if late else ok(name, says)
+        yield warn_check(name, says, "Check ONE's import folder.") if late else pass_check(name, says)
     unmatched = transfer_files.count_files(tx, TransferStage.UNMATCHED)
     show = "Run `cme-gateway one imports --state unmatched`."
-    yield Finding("imports without a match", Level.OK, str(unmatched or "None"), "", show if unmatched else "")
+    yield HealthFinding(
+        "imports without a match", FindingLevel.OK, str(unmatched or "None"), "", show if unmatched else ""
+    )
 
 
-def _drafts(tx: Connection, here: Authority) -> Finding:
+def _drafts(tx: Connection, here: Authority) -> HealthFinding:
     count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
-        return ok("drafts", "None")
+        return pass_check("drafts", "None")
     says = f"{count} to be checked by an officer since {oldest:%d %b %Y %H:%M}."
     show = ('Ask an officer to check them in "Leavers to check".', "Run `cme-gateway leavers list`.")
     return _by_age(here, "drafts", says, oldest, show)
 
 
-def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _matches(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     if children.find_current_load(tx) is None:
         if here.config.one.children_folder:
             says = "None has been loaded, so notices are not checked against pupil records."
@@ -125,7 +129,7 @@ def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
                 "Have ONE write an extract of all pupils.",
                 "Have ONE write an extract, or use `cme-gateway one pupils FILE`.",
             )
-            yield warn("index of our children", says, *load)
+            yield warn_check("index of our children", says, *load)
         return
     count, oldest = searches.count_searches(tx, MatchState.MATCHED)
     if count and oldest:
@@ -134,29 +138,29 @@ def _matches(tx: Connection, here: Authority) -> Iterator[Finding]:
         yield _by_age(here, "possible matches", says, oldest, show)
 
 
-def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> Finding:
+def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> HealthFinding:
     """Warn after a working day."""
     try:
-        late = here.now() > deadlines.read(here.config).calendar(here.code).add_working_days(oldest, 1)
+        late = here.now() > deadlines.read_terms(here.config).calendar(here.code).add_working_days(oldest, 1)
     except ConfigProblem:
-        return warn(name, f"{says} The calendars cannot be read, so it may be overdue.", *show)
-    return warn(name, says, *show) if late else Finding(name, Level.OK, says, *show)
+        return warn_check(name, f"{says} The calendars cannot be read, so it may be overdue.", *show)
+    return warn_check(name, says, *show) if late else HealthFinding(name, FindingLevel.OK, says, *show)
 
 
-def _webhooks(tx: Connection, here: Authority) -> Iterator[Finding]:
+def _webhooks(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     try:
         here.config.webhook_ca()
     except ConfigProblem as why:
-        yield warn("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
+        yield warn_check("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
     found = webhooks.list_webhooks(tx)
     ended = [one for one in found if not one.active]
     late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
     for one in ended:
         says = f"Notifications to {one.client} stopped after repeated failures ({one.failed_as})."
         resume = ('Restart them in "Connected systems".', f"Run `cme-gateway api resume {one.id}`.")
-        yield warn("webhooks", says, *resume)
+        yield warn_check("webhooks", says, *resume)
     for one in late:
         says = f"Notifications to {one.client} have failed for an hour or more ({one.failed_as})."
-        yield warn("webhooks", says, "Call the team that runs that system.")
+        yield warn_check("webhooks", says, "Call the team that runs that system.")
     if found and not (ended or late):
-        yield ok("webhooks", f"{len(found)} working")
+        yield pass_check("webhooks", f"{len(found)} working")

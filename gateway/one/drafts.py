@@ -61,7 +61,7 @@ def seems_same(one: str | None, other: str | None) -> bool:
 
 def carried(here: Authority, read: Leaver) -> str:
     """What a notice of the row carries, but for whom to ring: a digest by which a mended row is told from the same one."""
-    said = {name: value for name, value in composition.said(read.notice).items() if name != "ring"}
+    said = {name: value for name, value in composition.to_text_fields(read.notice).items() if name != "ring"}
     return digest(here, json.dumps(said, sort_keys=True))
 
 

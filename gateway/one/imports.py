@@ -27,7 +27,7 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.copies import Machine
 from gateway.core import safeguards
-from gateway.core.inbox_state import Standing
+from gateway.core.inbox_state import InboxState
 from gateway.core.replies import GONE
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
@@ -44,7 +44,7 @@ LOOK_EVERY = 1.0  # seconds
 LOCK = "import.lock"  # in our home: whoever holds it writes into the folder
 HIDDEN = ".cme"  # ends the names of files that are not yet shown
 LET_GO = (  # by our officer: it is not for our case system; or by its sender
-    *(Standing.REJECTED, Standing.PASSED_ON),
+    *(InboxState.REJECTED, InboxState.PASSED_ON),
     *GONE,
 )
 WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone

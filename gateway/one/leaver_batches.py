@@ -18,12 +18,12 @@ from gateway import copies
 from gateway.authorities import postcodes
 from gateway.context import Authority
 from gateway.copies import Machine
-from gateway.core.safeguards import Known
-from gateway.core.search_status import circulation
+from gateway.core.safeguards import KnownFacts
+from gateway.core.search_status import find_circulation
 from gateway.errors import Unconfirmed, Unfit
 from gateway.exchange import known_children
 from gateway.exchange.send import TOGETHER, build_first_header, new_case_id, prepare_messages, queue_messages
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.one import drafts, leaver_rules
 from gateway.one.extracts import Ignored, Row
 from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, Leaver, Transfer
@@ -267,7 +267,7 @@ def _waiting(number: int, kept: Draft, reason: str) -> Line:
 
 
 def _sealed(
-    here: Authority, fresh: Sequence[tuple[_Judged, Sequence[Message]]], known: Mapping[str, Known]
+    here: Authority, fresh: Sequence[tuple[_Judged, Sequence[Message]]], known: Mapping[str, KnownFacts]
 ) -> tuple[list[_Going], list[_Held]]:
     """The sealed messages of each row; and those about which an officer must look, with why."""
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
@@ -285,7 +285,7 @@ def _sealed_alone(
     here: Authority,
     going: Sequence[tuple[_Judged, Sequence[Message]]],
     held: list[_Held],
-    known: Mapping[str, Known],
+    known: Mapping[str, KnownFacts],
 ) -> tuple[list[_Going], list[_Held]]:
     """One by one, because one of them cannot go."""
     ready: list[_Going] = []
@@ -300,7 +300,7 @@ def _sealed_alone(
             whom = " ".join(f"{codes.authority_name(to)} ({to})" for to in _recipients(one))
             held.append((one, f"{whom}: {why.sentence}"))
         except Exception as why:  # noqa: BLE001 - or one row would hold up the whole file
-            failed("taking in a leaver", why)
+            log_failure("taking in a leaver", why)
             held.append((one, UNFORESEEN))
     return ready, held
 
@@ -319,7 +319,7 @@ def _messages(here: Authority, one: _Judged) -> list[Message]:
     notice = one.found.read.notice
     body: Body = notice
     if isinstance(one.decision, Enquire):
-        body = leaver_rules.enquiry(notice, circulation(one.decision.of, here.code))
+        body = leaver_rules.enquiry(notice, find_circulation(one.decision.of, here.code))
     case = new_case_id(here)
     return [Message(build_first_header(here, case, to), body) for to in _recipients(one)]
 

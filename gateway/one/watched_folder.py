@@ -30,9 +30,9 @@ from secrets import token_hex
 
 from gateway.background import run_every
 from gateway.context import Authority
-from gateway.core.health import Left
+from gateway.core.health import LeftBehindHealth
 from gateway.errors import Doubted, GatewayError, Unusable
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.one import share
 from gateway.one.share import NotTaken, Version
 from gateway.paper.as_csv import defused
@@ -200,7 +200,7 @@ async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
     except (GatewayError, Grown):
         raise  # the database or a setting stands in the way of them all
     except Exception as why:  # noqa: BLE001 - or it would hold up every other file
-        failed(watched.what, why)
+        log_failure(watched.what, why)
         reason = UNFORESEEN
     return Outcome([{"Result": "refused", "Reason": reason}], nothing_good=True)
 
@@ -386,7 +386,7 @@ def _report(headings: Sequence[str], name: str, rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-def find_left(home: Path, folder: Path, watched: Watched) -> list[Left]:
+def find_left(home: Path, folder: Path, watched: Watched) -> list[LeftBehindHealth]:
     """Say what lies in the share and is not taken: of each kind how many, and since when. Raises OSError."""
     memory = _Memory.read(place_of(home, watched) / REMEMBERED)
     since: dict[str, datetime] = {}
@@ -399,7 +399,7 @@ def find_left(home: Path, folder: Path, watched: Watched) -> list[Left]:
                 moment = datetime.fromtimestamp(found.st_ctime, UTC)
                 counts[why] += 1
                 since[why] = min(moment, since.get(why, moment))
-    return [Left(why, count, since[why]) for why, count in sorted(counts.items())]
+    return [LeftBehindHealth(why, count, since[why]) for why, count in sorted(counts.items())]
 
 
 def _why_left(folder: int, source: _Source, memory: _Memory) -> str:

@@ -85,7 +85,7 @@ async def caller(request: web.Request, *, owner: str | None = None) -> str:
     except Refusal as why:
         ours = here.config.listen
         entry = AuditEntry("caller.refused", SYSTEM, detail={"code": why.code})
-        await bursts.note(here, entry, who_asks(request, ours.address_header, ours.proxies))
+        await bursts.write_burst(here, entry, who_asks(request, ours.address_header, ours.proxies))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from aiohttp import web, web_response
 from aiohttp.abc import AbstractAccessLogger
 
-from gateway.logs import seldom
+from gateway.logs import log_seldom
 from gateway.partner_api.addresses import first_of, is_one_of
 
 HEADER_SECONDS = 15.0  # from accept to the end of the first headers, TLS among it: a slow line needs three
@@ -210,7 +210,7 @@ class Port:
                 try:
                     taken, peer = await self.loop.sock_accept(listening)
                 except OSError as why:  # no descriptor is left, or the caller is gone already
-                    seldom("accepting connections", why)
+                    log_seldom("accepting connections", why)
                     self._make_room(self._by_address)
                     await asyncio.sleep(ACCEPT_AGAIN)
                     continue
@@ -238,7 +238,7 @@ class Port:
         """Let go of one that has brought nothing for longest, at that of these addresses which holds most; named proxies come last."""
         waiting = [[one for one in self._by_address[address] if not one.busy] for address in addresses]
         fullest = max(waiting, key=lambda some: (bool(some), not (some and some[0].proxy), len(some)), default=[])
-        seldom("connections: no place is free, so those that bring nothing are let go")
+        log_seldom("connections: no place is free, so those that bring nothing are let go")
         if not fullest:
             return False
         min(fullest, key=lambda one: one.since).drop()

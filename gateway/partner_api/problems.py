@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gateway.errors import GatewayError, StoreUnavailable
-from gateway.logs import failed
+from gateway.logs import log_failure
 
 RETRY_SECONDS = 30
 
@@ -41,12 +41,12 @@ async def one_error_page(request: web.Request, handler: Handler) -> web.StreamRe
     except TimeoutError:
         return problem(408, "exchange.too-slow", "The request took too long to arrive.")
     except StoreUnavailable as why:
-        failed("request", why)
+        log_failure("request", why)
         return problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
     except GatewayError as why:
         return problem(403, why.code, why.sentence)
     except Exception as why:  # noqa: BLE001 - the last line before the caller
-        failed("request", why)
+        log_failure("request", why)
         return problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
 
 

@@ -15,7 +15,7 @@ PLAIN = Calendar()  # neither closed days nor terms are known
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class AgreedTerms:
     """Deadlines and calendars, as the settings have them."""
 
     own: str
@@ -23,16 +23,16 @@ class Agreed:
     calendars: Mapping[str, Calendar]
 
     def calendar(self, authority: str) -> Calendar:
-        """The days of the authority that owes something; where we have no file for it, our own."""
+        """Return the days of the authority that owes something; where we have no file for it, our own."""
         return self.calendars.get(authority) or self.calendars.get(self.own) or PLAIN
 
     def duty(self, missing: Missing, since: datetime, *, kind: str, partner: str, owed_by: str) -> Duty:
-        """The duty with its dates."""
-        return duties.duty(missing, since, self.calendar(owed_by), self.deadlines(kind, partner))
+        """Return the duty with its dates."""
+        return duties.build_duty(missing, since, self.calendar(owed_by), self.deadlines(kind, partner))
 
 
-def read(config: Config) -> Agreed:
-    """What is agreed. Raises ConfigProblem where a calendar cannot be read."""
+def read_terms(config: Config) -> AgreedTerms:
+    """Read what is agreed. Raises ConfigProblem where a calendar cannot be read."""
     ours, special = config.deadlines, config.deadlines_of
     usual = {
         "receipt_hours": ours.receipt_hours,
@@ -42,15 +42,18 @@ def read(config: Config) -> Agreed:
     }
 
     @cache
-    def deadlines(kind: str, partner: str) -> Deadlines:
-        """What a partner agreed to comes before what holds for a kind of message, and that before what is usual."""
-        return _deadlines({**usual, **special.get(kind, {}), **special.get(partner, {})})
+    def get_deadlines(kind: str, partner: str) -> Deadlines:
+        """Return what a partner agreed to, before what holds for a kind of message, and that before what is usual."""
+        return _build_deadlines({**usual, **special.get(kind, {}), **special.get(partner, {})})
 
-    calendars = {code: term_dates.read(config.home / file) for code, file in config.calendars.items()}
-    return Agreed(config.authority.code, deadlines, calendars)
+    calendars = {code: term_dates.read_calendar(config.home / file) for code, file in config.calendars.items()}
+    return AgreedTerms(config.authority.code, get_deadlines, calendars)
 
 
-def _deadlines(said: Mapping[str, int]) -> Deadlines:
+def _build_deadlines(values: Mapping[str, int]) -> Deadlines:
     return Deadlines(
-        timedelta(hours=said["receipt_hours"]), said["acknowledgement_days"], said["answer_days"], said["outcome_days"]
+        timedelta(hours=values["receipt_hours"]),
+        values["acknowledgement_days"],
+        values["answer_days"],
+        values["outcome_days"],
     )

@@ -14,22 +14,22 @@ from sqlalchemy import Connection
 
 from gateway.context import Authority
 from gateway.core import duties
-from gateway.core.delivery import State
-from gateway.core.duties import Missing, Step
+from gateway.core.delivery import DeliveryState
+from gateway.core.duties import DutyStep, Missing
 from gateway.reconciliation import deadlines
-from gateway.reconciliation.deadlines import Agreed
+from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
 from gateway.store.reminders import ESCALATED, REMINDED
 
 OPEN = (
-    State.QUEUED,
-    State.SENT,
-    State.RECEIVED,
-    State.ACKNOWLEDGED,
-    State.ACCEPTED_BY_MAIL,
-    State.PASSED_ON,
-    State.FAILED,
-    State.REJECTED,
+    DeliveryState.QUEUED,
+    DeliveryState.SENT,
+    DeliveryState.RECEIVED,
+    DeliveryState.ACKNOWLEDGED,
+    DeliveryState.ACCEPTED_BY_MAIL,
+    DeliveryState.PASSED_ON,
+    DeliveryState.FAILED,
+    DeliveryState.REJECTED,
 )
 Sent: TypeAlias = outbox.OwedDelivery | outbox.Delivery  # in short, or with all that is known of it
 Came: TypeAlias = inbox.OwedMessage | inbox.InboxItem
@@ -52,7 +52,7 @@ class Owed(NamedTuple):
     working_days: int  # since then
     late_at: datetime
     escalate_at: datetime
-    step: Step
+    step: DutyStep
     ring: str  # who, and the number, where we know them
     handed_over_at: datetime | None  # by telephone
     tried: str = ""  # how the last try ended, and by which route
@@ -60,76 +60,80 @@ class Owed(NamedTuple):
     escalated_at: datetime | None = None  # the service manager was told
 
 
-def owed(here: Authority) -> list[Owed]:
-    """Every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
-    terms = deadlines.read(here.config)
-    return here.store.look(lambda tx: find(tx, here, terms))
+def list_owed(here: Authority) -> list[Owed]:
+    """List every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
+    terms = deadlines.read_terms(here.config)
+    return here.store.look(lambda tx: find_owed(tx, here, terms))
 
 
-def find(tx: Connection, here: Authority, terms: Agreed) -> list[Owed]:
-    """The same, within a transaction."""
-    return about(here, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, here.now()))
+def find_owed(tx: Connection, here: Authority, terms: AgreedTerms) -> list[Owed]:
+    """Find every duty that is open, within a transaction."""
+    return list_owed_on(here, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, here.now()))
 
 
-def of_came(here: Authority, came: Sequence[Came]) -> list[Owed]:
-    """What is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
-    return about(here, deadlines.read(here.config), (), came)
+def list_owed_on_received(here: Authority, came: Sequence[Came]) -> list[Owed]:
+    """List what is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
+    return list_owed_on(here, deadlines.read_terms(here.config), (), came)
 
 
-def by_case(found: Sequence[Owed]) -> list[Sequence[Owed]]:
-    """The same things that are owed in one case by many, together: a search that went to all of England is one row."""
+def group_by_case(owed_items: Sequence[Owed]) -> list[Sequence[Owed]]:
+    """Group what is owed in one case by many: a search that went to all of England is one row."""
     groups: dict[tuple[str, str, Missing], list[Owed]] = {}
-    for one in found:
-        groups.setdefault((one.case, one.owed_by, one.missing), []).append(one)
+    for owed_item in owed_items:
+        groups.setdefault((owed_item.case, owed_item.owed_by, owed_item.missing), []).append(owed_item)
     return list(groups.values())
 
 
-def about(here: Authority, terms: Agreed, sent: Sequence[Sent], came: Sequence[Came]) -> list[Owed]:
-    """What is owed on these messages, the oldest first."""
-    reckoning = _Reckoning(terms, here.code, here.now(), cache(here.whom_to_ring))
-    found = [*reckoning.of_sent(sent), *reckoning.of_came(came)]
-    return sorted(found, key=lambda one: (one.since, one.message_id))
+def list_owed_on(here: Authority, terms: AgreedTerms, sent: Sequence[Sent], came: Sequence[Came]) -> list[Owed]:
+    """List what is owed on these messages, the oldest first."""
+    reckoning = _DutyReckoning(terms, here.code, here.now(), cache(here.whom_to_ring))
+    owed_items = [*reckoning.of_sent(sent), *reckoning.of_came(came)]
+    return sorted(owed_items, key=lambda owed_item: (owed_item.since, owed_item.message_id))
 
 
 @dataclass(frozen=True, slots=True)
-class _Reckoning:
+class _DutyReckoning:
     """What does not change from one message to the next; whom to ring is looked up once for each partner."""
 
-    terms: Agreed
+    terms: AgreedTerms
     own: str
     now: datetime
     ring: Callable[[str], str]
 
     def of_sent(self, sent: Sequence[Sent]) -> Iterator[Owed]:
-        """What is owed on what we sent. Only a decision is ours."""
-        for one in sent:
-            if one.test or one.state not in OPEN:
+        """Yield what is owed on what we sent. Only a decision is ours."""
+        for sent_message in sent:
+            if sent_message.test or sent_message.state not in OPEN:
                 continue
-            sealed, handed_over = one.protection == "sealed", one.handed_over_at is not None
-            missing = duties.of_sent(one.kind, one.state, sealed=sealed, handed_over=handed_over)
+            sealed, handed_over = sent_message.protection == "sealed", sent_message.handed_over_at is not None
+            missing = duties.find_missing_on_sent(
+                sent_message.kind, sent_message.state, sealed=sealed, handed_over=handed_over
+            )
             if missing is not None:
-                owed_by = self.own if missing is Missing.DECISION else one.recipient
-                yield self._owed(one, one.recipient, owed_by, missing, _since(one, missing))
+                owed_by = self.own if missing is Missing.DECISION else sent_message.recipient
+                yield self._owed(
+                    sent_message, sent_message.recipient, owed_by, missing, _missing_since(sent_message, missing)
+                )
 
     def of_came(self, came: Sequence[Came]) -> Iterator[Owed]:
-        """What we owe on what came."""
-        for one in came:
-            missing = None if one.test else duties.of_received(one.kind, one.state)
+        """Yield what we owe on what came."""
+        for message in came:
+            missing = None if message.test else duties.find_missing_on_received(message.kind, message.state)
             if missing is not None:
-                since = one.state_at if missing is Missing.OUTCOME else one.received_at
-                yield self._owed(one, one.sender, self.own, missing, since)
+                since = message.state_at if missing is Missing.OUTCOME else message.received_at
+                yield self._owed(message, message.sender, self.own, missing, since)
 
-    def _owed(self, one: Sent | Came, partner: str, owed_by: str, missing: Missing, since: datetime) -> Owed:
-        sent = one if isinstance(one, SENT) else None
-        duty = self.terms.duty(missing, since, kind=one.kind, partner=partner, owed_by=owed_by)
+    def _owed(self, message: Sent | Came, partner: str, owed_by: str, missing: Missing, since: datetime) -> Owed:
+        sent = message if isinstance(message, SENT) else None
+        duty = self.terms.duty(missing, since, kind=message.kind, partner=partner, owed_by=owed_by)
         return Owed(
             owed_by="us" if owed_by == self.own else "them",
             lies="sent" if sent else "came",
             partner=partner,
-            message_id=one.message_id,
-            case=one.conversation_id,
-            kind=one.kind,
-            state=one.state,
+            message_id=message.message_id,
+            case=message.conversation_id,
+            kind=message.kind,
+            state=message.state,
             missing=missing,
             since=since,
             working_days=self.terms.calendar(owed_by).working_days_between(since, self.now),
@@ -141,54 +145,56 @@ class _Reckoning:
         )
 
 
-def _since(sent: Sent, missing: Missing) -> datetime:
+def _missing_since(sent: Sent, missing: Missing) -> datetime:
     if missing in FROM_THE_START:
         return sent.queued_at
-    accepted = sent.state in (State.ACKNOWLEDGED, State.ACCEPTED_BY_MAIL)
+    accepted = sent.state in (DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL)
     if missing is Missing.OUTCOME and not accepted and sent.handed_over_at:
         return sent.handed_over_at
     return sent.state_at
 
 
-def pursued(tx: Connection, found: Sequence[Owed]) -> list[Owed]:
-    """The same duties with what was done about each. It is asked for those that somebody is shown, for there may be thousands."""
-    sent, came = ([one.message_id for one in found if one.lies == lies] for lies in ("sent", "came"))
+def list_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
+    """List the same duties with what was done about each, for those that are shown: there may be thousands."""
+    sent, came = (
+        [owed_item.message_id for owed_item in owed_items if owed_item.lies == lies] for lies in ("sent", "came")
+    )
     tries, chases, asked = (
         outbox.list_last_tries(tx, sent),
         reminders.list_reminders(tx, sent),
         inbox.list_last_reminders(tx, came),
     )
 
-    def known(one: Owed) -> Owed:
-        if one.lies == "came":
-            return one._replace(reminded_at=asked.get((one.partner, one.message_id)))
-        reminded, escalated = (chases.get((one.message_id, one.missing, step)) for step in (REMINDED, ESCALATED))
-        return one._replace(
-            tried=tries.get(one.message_id, "not tried yet"),
+    def add_pursuit(duty: Owed) -> Owed:
+        if duty.lies == "came":
+            return duty._replace(reminded_at=asked.get((duty.partner, duty.message_id)))
+        reminded, escalated = (chases.get((duty.message_id, duty.missing, step)) for step in (REMINDED, ESCALATED))
+        return duty._replace(
+            tried=tries.get(duty.message_id, "not tried yet"),
             reminded_at=reminded.at if reminded else None,
             escalated_at=escalated.at if escalated else None,
         )
 
-    return [known(one) for one in found]
+    return [add_pursuit(owed_item) for owed_item in owed_items]
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class UnmatchedDuty:
     """What we owe on searches with no possible match: on how many, since when, and what is to be done about them now."""
 
     searches: int
     since: datetime
     late_at: datetime
-    step: Step
+    step: DutyStep
 
 
-def unmatched(here: Authority) -> Unmatched | None:
-    """The duty on all of them, by the oldest; None where there is none. A circulated notice is owed no answer."""
-    enquiries = [one for one in here.store.look(inbox.list_unmatched_searches) if one.kind == "WhereaboutsEnquiry"]
+def find_unmatched_duty(here: Authority) -> UnmatchedDuty | None:
+    """Return the duty on all of them, by the oldest, or None. A circulated notice is owed no answer."""
+    enquiries = [item for item in here.store.look(inbox.list_unmatched_searches) if item.kind == "WhereaboutsEnquiry"]
     if not enquiries:
         return None
     oldest = enquiries[0]
-    duty = deadlines.read(here.config).duty(
+    duty = deadlines.read_terms(here.config).duty(
         Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=here.code
     )
-    return Unmatched(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))
+    return UnmatchedDuty(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))

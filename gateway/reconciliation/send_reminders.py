@@ -21,13 +21,13 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import labels
 from gateway.core.calendar import LONDON
-from gateway.core.duties import FROM_AN_OFFICER, Missing, Step
+from gateway.core.duties import FROM_AN_OFFICER, DutyStep, Missing
 from gateway.errors import NotAllowed
 from gateway.exchange.send import build_next_header, prepare_messages, queue_messages
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.reconciliation import deadlines
-from gateway.reconciliation.deadlines import Agreed
-from gateway.reconciliation.reconcile import Owed, about, find, pursued
+from gateway.reconciliation.deadlines import AgreedTerms
+from gateway.reconciliation.reconcile import Owed, find_owed, list_owed_on, list_pursued
 from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import QueuedNotice
@@ -43,160 +43,165 @@ MOST_LINES = 50  # of one mail to the service manager
 
 
 @dataclass(frozen=True, slots=True)
-class Chased:
+class ReminderRun:
     """What one look did: ids of the notices."""
 
     reminded: tuple[str, ...]
     escalated: tuple[str, ...]
 
 
-async def chase(here: Authority) -> Chased:
+async def send_due_reminders(here: Authority) -> ReminderRun:
     """Do everything that is due now. Raises StoreUnavailable, or ConfigProblem."""
-    terms = deadlines.read(here.config)
+    terms = deadlines.read_terms(here.config)
     late = await here.store.read(
-        lambda tx: pursued(tx, [one for one in find(tx, here, terms) if one.step is not Step.WAIT])
+        lambda tx: list_pursued(tx, [duty for duty in find_owed(tx, here, terms) if duty.step is not DutyStep.WAIT])
     )
     reminded: list[str] = []
-    paused = await here.store.read(lambda tx: _paused(tx, here, terms))
-    wanted = [one for one in late if _may_remind(one) and one.reminded_at is None and one.message_id not in paused]
+    paused = await here.store.read(lambda tx: _list_paused(tx, here, terms))
+    wanted = [duty for duty in late if _may_remind(duty) and duty.reminded_at is None and duty.message_id not in paused]
     for at in range(0, len(wanted), AT_ONCE):
-        reminded += await _remind_some(here, wanted[at : at + AT_ONCE])
-    escalate = [one for one in late if one.step is Step.ESCALATE and _by_sender(one)]
-    fresh = [one for one in escalate if one.escalated_at is None]
+        reminded += await _remind_batch(here, wanted[at : at + AT_ONCE])
+    escalate = [duty for duty in late if duty.step is DutyStep.ESCALATE and _is_on_sent(duty)]
+    fresh = [duty for duty in escalate if duty.escalated_at is None]
     escalated = await here.store.write(lambda tx: _note_escalated(tx, here, fresh))
-    await _tell(here, escalate)
-    return Chased(tuple(reminded), tuple(escalated))
+    await _tell_service_manager(here, escalate)
+    return ReminderRun(tuple(reminded), tuple(escalated))
 
 
-def _paused(tx: Connection, here: Authority, terms: Agreed) -> set[str]:
-    """Notices to which a reply by mail waits to be read: an officer has one working day, then they are reminded all the same."""
+def _list_paused(tx: Connection, here: Authority, terms: AgreedTerms) -> set[str]:
+    """Return notices to which a reply by mail waits to be read: for one working day they are not reminded."""
     calendar, now = terms.calendar(here.code), here.now()
     waiting = mail_replies.list_waiting_since(tx).items()
     return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
 
-def remind(here: Authority, message_id: str, by: str) -> str:
-    """Remind them now of one notice of ours, late or not. The id of the reminder.
+def remind_partner(here: Authority, message_id: str, by: str) -> str:
+    """Remind them now of one notice of ours, late or not; return the id of the reminder.
 
     Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
     """
     sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
-    found = next(filter(_may_remind, about(here, deadlines.read(here.config), [sent], ())), None)
-    if found is None:
+    duty = next(filter(_may_remind, list_owed_on(here, deadlines.read_terms(here.config), [sent], ())), None)
+    if duty is None:
         raise NotAllowed("reminder.nothing-missing")
-    ready = _ready(here, found, by)
-    if not here.store.run(lambda tx: _write(tx, here, [(found, ready)])):
-        raise NotAllowed("reminder.already", contact=found.ring or found.partner)
+    ready = _prepare_reminder(here, duty, by)
+    if not here.store.run(lambda tx: _write_reminders(tx, here, [(duty, ready)])):
+        raise NotAllowed("reminder.already", contact=duty.ring or duty.partner)
     here.due.set()
     return ready.message_id
 
 
-def _by_sender(one: Owed) -> bool:
-    """Is it about a notice that we sent?"""
-    return one.owed_by == "them" or one.missing is Missing.DECISION
+def _is_on_sent(duty: Owed) -> bool:
+    """Tell whether it is about a notice that we sent."""
+    return duty.owed_by == "them" or duty.missing is Missing.DECISION
 
 
-def _may_remind(one: Owed) -> bool:
-    return one.owed_by == "them" and one.missing in FROM_AN_OFFICER
+def _may_remind(duty: Owed) -> bool:
+    return duty.owed_by == "them" and duty.missing in FROM_AN_OFFICER
 
 
-async def _remind_some(here: Authority, some: Sequence[Owed]) -> list[str]:
+async def _remind_batch(here: Authority, some: Sequence[Owed]) -> list[str]:
     pairs: list[tuple[Owed, QueuedNotice]] = []
-    for one in some:
+    for duty in some:
         try:
-            pairs.append((one, _ready(here, one, SYSTEM)))
+            pairs.append((duty, _prepare_reminder(here, duty, SYSTEM)))
         except Exception as why:  # noqa: BLE001 - the others are still to be reminded
-            failed("making a reminder", why)
+            log_failure("making a reminder", why)
         await asyncio.sleep(0)
-    done = await here.store.write(lambda tx: _write(tx, here, pairs))
+    done = await here.store.write(lambda tx: _write_reminders(tx, here, pairs))
     here.due.set()
     return done
 
 
-def _ready(here: Authority, one: Owed, by: str) -> QueuedNotice:
+def _prepare_reminder(here: Authority, duty: Owed, by: str) -> QueuedNotice:
     sent, receipts = here.store.look(
         lambda tx: (
-            outbox.get_delivery(tx, one.message_id),
-            inbox.list_receipts(tx, one.message_id, issuer=one.partner),
+            outbox.get_delivery(tx, duty.message_id),
+            inbox.list_receipts(tx, duty.message_id, issuer=duty.partner),
         )
     )
     theirs = [r["at"] for r in receipts if r["result"] == "accepted"]
     days = [at.astimezone(LONDON).date() for at in theirs if hasattr(at, "astimezone")]
     body = Reminder(
-        missing=one.missing,
-        waiting_since=one.since.astimezone(LONDON).date(),
+        missing=duty.missing,
+        waiting_since=duty.since.astimezone(LONDON).date(),
         received_on=days[0] if days else None,
-        acknowledged_on=sent.state_at.astimezone(LONDON).date() if one.state == "acknowledged" else None,
-        ring=_officer(here),
+        acknowledged_on=sent.state_at.astimezone(LONDON).date() if duty.state == "acknowledged" else None,
+        ring=_get_officer(here),
     )
-    head = build_next_header(here, one.case, one.partner, in_reply_to=one.message_id)
+    head = build_next_header(here, duty.case, duty.partner, in_reply_to=duty.message_id)
     [ready] = prepare_messages(here, [Message(head, body)], by)
     return replace(ready, restriction=sent.restriction)
 
 
-def _officer(here: Authority) -> Officer:
+def _get_officer(here: Authority) -> Officer:
     return here.officer(here.config.authority.officer)
 
 
-def _write(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
+def _write_reminders(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
     """Queue those reminders that still have a reason, and note it."""
     done = []
-    for one, ready in pairs:
-        still = outbox.get_delivery(tx, one.message_id).state == one.state
+    for duty, ready in pairs:
+        still = outbox.get_delivery(tx, duty.message_id).state == duty.state
         if still and reminders.add_reminder(
-            tx, Chase(one.message_id, one.missing, REMINDED, here.now(), ready.message_id)
+            tx, Chase(duty.message_id, duty.missing, REMINDED, here.now(), ready.message_id)
         ):
             queue_messages(tx, here, [ready])
-            done.append(one.message_id)
+            done.append(duty.message_id)
     return done
 
 
 def _note_escalated(tx: Connection, here: Authority, fresh: Sequence[Owed]) -> list[str]:
     done = [
-        one for one in fresh if reminders.add_reminder(tx, Chase(one.message_id, one.missing, ESCALATED, here.now()))
+        duty
+        for duty in fresh
+        if reminders.add_reminder(tx, Chase(duty.message_id, duty.missing, ESCALATED, here.now()))
     ]
-    entries = [AuditEntry("notice.escalated", SYSTEM, one.message_id, one.partner, detail=_detail(one)) for one in done]
+    entries = [
+        AuditEntry("notice.escalated", SYSTEM, duty.message_id, duty.partner, detail=_duty_detail(duty))
+        for duty in done
+    ]
     audit_log.append_entries(tx, here.now(), entries)
-    return [one.message_id for one in done]
+    return [duty.message_id for duty in done]
 
 
-def _detail(one: Owed) -> dict[str, str | int]:
-    return {"missing": one.missing.value, "working-days": one.working_days}
+def _duty_detail(duty: Owed) -> dict[str, str | int]:
+    return {"missing": duty.missing.value, "working-days": duty.working_days}
 
 
-async def _tell(here: Authority, escalate: Sequence[Owed]) -> None:
+async def _tell_service_manager(here: Authority, escalate: Sequence[Owed]) -> None:
     """Tell the service manager of those of which no mail has gone."""
     to, carrier = here.config.deadlines.service_manager, here.carriers.get("email")
     if not to or here.mail is None or not isinstance(carrier, Post):
         return
-    ids = [one.message_id for one in escalate]
+    ids = [duty.message_id for duty in escalate]
     known = await here.store.read(lambda tx: reminders.list_reminders(tx, ids))
     untold = [
-        one
-        for one in escalate
-        if (chase := known.get((one.message_id, one.missing, ESCALATED))) and chase.told_at is None
+        duty
+        for duty in escalate
+        if (chase := known.get((duty.message_id, duty.missing, ESCALATED))) and chase.told_at is None
     ]
     if not untold:
         return
-    letter = _letter(here, untold)
+    letter = _build_late_letter(here, untold)
     ending = await carrier.post(here.address(here.code, Route("email", f"mailto:{to}", "notify-only")), letter)
     if isinstance(ending, HandedOver):
-        keys = [(one.message_id, one.missing.value) for one in untold]
+        keys = [(duty.message_id, duty.missing.value) for duty in untold]
         await here.store.write(lambda tx: reminders.set_escalations_told(tx, here.now(), keys))
 
 
-def _letter(here: Authority, untold: Sequence[Owed]) -> Letter:
+def _build_late_letter(here: Authority, untold: Sequence[Owed]) -> Letter:
     count = f"{len(untold)} notice{'s are' if len(untold) > 1 else ' is'} overdue"
-    terms, now = deadlines.read(here.config), here.now()
-    said = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
-    for one in untold[:MOST_LINES]:
-        owed_by = here.code if one.owed_by == "us" else one.partner
-        days = terms.calendar(owed_by).working_days_between(one.late_at, now)
-        said += ["", _describe(one, days), f"  {_say_whom_to_call(one)}", f"  Reference {one.message_id}"]
+    terms, now = deadlines.read_terms(here.config), here.now()
+    lines = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
+    for duty in untold[:MOST_LINES]:
+        owed_by = here.code if duty.owed_by == "us" else duty.partner
+        days = terms.calendar(owed_by).working_days_between(duty.late_at, now)
+        lines += ["", _describe(duty, days), f"  {_say_whom_to_call(duty)}", f"  Reference {duty.message_id}"]
     if len(untold) > MOST_LINES:
-        said += ["", f"... and {len(untold) - MOST_LINES} more."]
-    said += ["", f"See all overdue notices: {here.config.console_url}/unanswered?late=yes"]
-    entity = mail.entity("\n".join(said) + "\n", None)
+        lines += ["", f"... and {len(untold) - MOST_LINES} more."]
+    lines += ["", f"See all overdue notices: {here.config.console_url}/unanswered?late=yes"]
+    entity = mail.entity("\n".join(lines) + "\n", None)
     return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({here.code})", entity, demand_tls=False)
 
 
@@ -215,7 +220,7 @@ def _say_whom_to_call(one: Owed) -> str:
     return f"Call {one.ring}." if one.ring else "No telephone number is recorded for them."
 
 
-async def chase_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Look every few minutes, until told to stop."""
-    work = partial(chase, here)
+async def remind_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Send the reminders that are due every few minutes, until told to stop."""
+    work = partial(send_due_reminders, here)
     await run_every(here, stop, "chasing", work, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.small_numbers import SIGN, SMALL, Cell, Grid, hidden, with_totals
+from gateway.core.small_numbers import SIGN, SMALL, Cell, Grid, add_totals, find_hidden_cells
 from gateway.paper.page import Column, Table
 
 DIRECTIONS = ("sent", "received")
@@ -19,7 +19,7 @@ Tally = Counter[tuple[str, str]]  # by what is counted, and the direction
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class CountTable:
     """How many were sent and received of each. `part_of`: the row of the first table that it adds up to; None: rows overlap."""
 
     title: str
@@ -31,49 +31,55 @@ class Counts:
     key: str = ""
 
 
-def counted(
+def build_counts(
     title: str,
     heading: str,
     labels: Mapping[str, str],
-    found: Iterable[tuple[str, str]],
+    pairs: Iterable[tuple[str, str]],
     *,
     part_of: int | None = None,
     note: str = "",
     key: str = "",
-) -> Counts:
+) -> CountTable:
     """Count pairs of a code and a direction, by the codes of `labels`, in their order. `key`: the heading's name in JSON."""
-    tally = Tally(found)
+    tally = Tally(pairs)
     sent, received = DIRECTIONS
     grid = [(tally[code, sent], tally[code, received]) for code in labels]
-    return Counts(title, heading, tuple(labels.values()), grid, part_of, note, key)
+    return CountTable(title, heading, tuple(labels.values()), grid, part_of, note, key)
 
 
-def tables(first: Counts, others: Sequence[Counts], *, whole: bool) -> Iterator[Table]:
-    """All as tables. Unless they are shown `whole`, small numbers are hidden so that no table gives away another's."""
-    grid = with_totals(first.grid)
-    gone = frozenset[Cell]() if whole else hidden(grid)
-    yield _table(first, grid, gone)
-    for one in others:
-        if one.part_of is None:
-            yield _table(one, one.grid, frozenset() if whole else _small(one.grid))
+def build_count_tables(first: CountTable, others: Sequence[CountTable], *, whole: bool) -> Iterator[Table]:
+    """Build all as tables. Unless they are `whole`, small numbers are hidden so that no table gives away another's."""
+    grid = add_totals(first.grid)
+    gone = frozenset[Cell]() if whole else find_hidden_cells(grid)
+    yield _build_table(first, grid, gone)
+    for other_counts in others:
+        if other_counts.part_of is None:
+            yield _build_table(
+                other_counts, other_counts.grid, frozenset() if whole else _small_cells(other_counts.grid)
+            )
         else:
-            cells = with_totals(one.grid)
-            yield _table(one, cells, frozenset() if whole or not one.grid else _linked(one.part_of, cells, gone))
+            cells = add_totals(other_counts.grid)
+            yield _build_table(
+                other_counts,
+                cells,
+                frozenset() if whole or not other_counts.grid else _hide_linked(other_counts.part_of, cells, gone),
+            )
 
 
-def _linked(row: int, grid: Grid, gone: Collection[Cell]) -> frozenset[Cell]:
-    """The totals of this table are a row of the first, and stand here as they stand there."""
+def _hide_linked(row: int, grid: Grid, gone: Collection[Cell]) -> frozenset[Cell]:
+    """Hide cells where the totals of this table are a row of the first, and stand here as they stand there."""
     last = len(grid) - 1
     given = {(last, column) for r, column in gone if r == row}
     shown = {(last, column) for column in range(len(grid[last]))} - given
-    return hidden(grid, given=given, shown=shown)
+    return find_hidden_cells(grid, given=given, shown=shown)
 
 
-def _small(grid: Grid) -> frozenset[Cell]:
+def _small_cells(grid: Grid) -> frozenset[Cell]:
     return frozenset((r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL)
 
 
-def _table(counts: Counts, grid: Grid, gone: Collection[Cell]) -> Table:
+def _build_table(counts: CountTable, grid: Grid, gone: Collection[Cell]) -> Table:
     adds_up = len(grid) > len(counts.grid)
     labels = (*counts.labels, ALL) if adds_up else counts.labels
     rows = [

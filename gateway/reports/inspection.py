@@ -14,11 +14,11 @@ from gateway.context import Authority
 from gateway.copies import Copy, Machine
 from gateway.core import labels
 from gateway.core.calendar import Span
-from gateway.core.periods import moments
+from gateway.core.periods import get_moments
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.wording import day, moment, named, said, whose
+from gateway.reports.wording import format_authority, format_day, format_moment, format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
 from gateway.store.report_queries import ReportedNotice
@@ -42,43 +42,48 @@ GONE = ("Deleted", *[""] * 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class InspectionNotices:
     """The newest notice of each case, and the copies of those that may be opened."""
 
     notices: Sequence[ReportedNotice]
     copies: Mapping[str, Copy]
 
 
-def make(here: Authority, days: Span, by: str) -> Page:
-    """The list, for a file and never a screen that others see."""
+def make_inspection_list(here: Authority, days: Span, by: str) -> Page:
+    """Make the list, for a file and never a screen that others see."""
     owed: dict[str, list[Owed]] = {}
-    for duty in reconcile.owed(here):
+    for duty in reconcile.list_owed(here):
         owed.setdefault(duty.message_id, []).append(duty)
-    found = here.store.run(lambda tx: _read(tx, here, days, by))
-    bodies = {case: message.body for case, message in copies.open_held(here, found.copies)}
-    rows = [_row(one, bodies.get(one.conversation_id), owed.get(one.message_id, ())) for one in found.notices]
-    made = f"Created by {by}, {moment(here.now())}."
+    read_notices = here.store.run(lambda tx: _read_and_log(tx, here, days, by))
+    bodies = {case: message.body for case, message in copies.open_held(here, read_notices.copies)}
+    rows = [
+        _notice_row(notice, bodies.get(notice.conversation_id), owed.get(notice.message_id, ()))
+        for notice in read_notices.notices
+    ]
+    creation = f"Created by {by}, {format_moment(here.now())}."
     note = "One row for each case, from its latest transfer notice. Restricted children appear by reference only."
     return Page(
         title="Children missing education: inspection list",
-        authority=whose(here),
-        about=said(days),
-        notes=(f"{len(rows)} children. {made} Every record included was logged as viewed.", note),
+        authority=format_own_authority(here),
+        about=format_period(days),
+        notes=(f"{len(rows)} children. {creation} Every record included was logged as viewed.", note),
         tables=(Table("Children", COLUMNS, rows),),
     )
 
 
-def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
+def _read_and_log(tx: Connection, here: Authority, days: Span, by: str) -> InspectionNotices:
     newest = {
-        one.conversation_id: one
-        for one in sorted(report_queries.list_period_notices(tx, *moments(days)), key=lambda one: one.at)
-        if one.kind == TransferNotice.__name__
+        notice.conversation_id: notice
+        for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)
+        if notice.kind == TransferNotice.__name__
     }
     # Which can still be opened is known once they are taken out; then the views are entries, before any is opened.
     taken = {
-        case: copies.take_copy(tx, here, ("" if one.direction == "sent" else one.partner, one.message_id), Machine.LIST)
-        for case, one in newest.items()
-        if one.restriction == "none"
+        case: copies.take_copy(
+            tx, here, ("" if notice.direction == "sent" else notice.partner, notice.message_id), Machine.LIST
+        )
+        for case, notice in newest.items()
+        if notice.restriction == "none"
     }
     held = {case: copy for case, copy in taken.items() if copy.is_held}
     detail: dict[str, str | int] = {
@@ -94,40 +99,40 @@ def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
         for case in held
     ]
     audit_log.append_entries(tx, here.now(), [AuditEntry("report.inspection", by, detail=detail), *read])
-    return Found(list(newest.values()), held)
+    return InspectionNotices(list(newest.values()), held)
 
 
-def _row(one: ReportedNotice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
-    way = "to" if one.direction == "sent" else "from"
-    if one.restriction != "none":
+def _notice_row(notice: ReportedNotice, body: object, owed: Sequence[Owed]) -> Sequence[str]:
+    way = "to" if notice.direction == "sent" else "from"
+    if notice.restriction != "none":
         said_of_child: Sequence[str] = RESTRICTED
     else:
-        said_of_child = _child(body) if isinstance(body, TransferNotice) else GONE
+        said_of_child = _child_cells(body) if isinstance(body, TransferNotice) else GONE
     return (
-        one.conversation_id,
-        f"{way} {named(one.partner)}",
+        notice.conversation_id,
+        f"{way} {format_authority(notice.partner)}",
         *said_of_child,
-        "; ".join(map(_duty, owed)) or "Nothing",
+        "; ".join(map(_describe_duty, owed)) or "Nothing",
     )
 
 
-def _child(body: TransferNotice) -> Sequence[str]:
+def _child_cells(body: TransferNotice) -> Sequence[str]:
     child, began = body.child, body.alternative_provision_start
     return (
-        day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "Not recorded",
+        format_day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "Not recorded",
         (child and child.upn) or "None",
         codes.labels("provision_statuses")[body.provision_status],
-        _hours(body.hours_per_week),
+        _format_hours(body.hours_per_week),
         codes.labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "Not recorded",
-        day(began) if began else "Not recorded",
+        format_day(began) if began else "Not recorded",
     )
 
 
-def _hours(hours: int | None) -> str:
+def _format_hours(hours: int | None) -> str:
     if hours is None:
         return "Not recorded"
     return f"{hours}, {'fewer than' if hours < FULL_TIME else 'at least'} {FULL_TIME}"
 
 
-def _duty(one: Owed) -> str:
-    return f"{labels.name_missing(one.missing)} due from {'them' if one.owed_by == 'them' else 'you'}, {one.working_days} working days"
+def _describe_duty(duty: Owed) -> str:
+    return f"{labels.name_missing(duty.missing)} due from {'them' if duty.owed_by == 'them' else 'you'}, {duty.working_days} working days"

@@ -6,15 +6,15 @@ from functools import lru_cache
 
 from gateway.context import Authority
 from gateway.core import labels
-from gateway.core.ageing import ages
+from gateway.core.ageing import count_ages
 from gateway.core.calendar import LONDON
-from gateway.core.duties import Missing, Step
+from gateway.core.duties import DutyStep, Missing
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.wording import moment, named, whose
+from gateway.reports.wording import format_authority, format_moment, format_own_authority
 
-STEPS = {Step.WAIT: "not overdue", Step.RING: "call them", Step.ESCALATE: "service manager to call"}
+STEPS = {DutyStep.WAIT: "not overdue", DutyStep.RING: "call them", DutyStep.ESCALATE: "service manager to call"}
 COLUMNS = (
     *("Reference", "Due from", "Type of notice", "What is due", "Since", "Working days", "Overdue from", "Next step"),
     *("Last attempt", "Done so far", "Contact"),
@@ -24,30 +24,34 @@ NUMBERS = ("Working days",)
 MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
 
 
-def page(here: Authority, found: Sequence[Owed]) -> Page:
-    """Both, for print."""
-    late = sum(one.step is not Step.WAIT for one in found)
+def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> Page:
+    """Build both tables, for print."""
+    late = sum(duty.step is not DutyStep.WAIT for duty in owed_duties)
     return Page(
         title=TITLE,
-        authority=whose(here),
-        about=f"Correct at {moment(here.now())}",
+        authority=format_own_authority(here),
+        about=f"Correct at {format_moment(here.now())}",
         notes=(
-            f"{len(found)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not count as working days.",
+            f"{len(owed_duties)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not count as working days.",
             "What is overdue has a mark at the left edge, and says so in the column Next step.",
         ),
-        tables=(ageing(found), duties(found)),
+        tables=(build_ageing_table(owed_duties), build_duty_table(owed_duties)),
     )
 
 
-def listing(here: Authority, found: Sequence[Owed]) -> Page:
-    """The duties alone, for a spreadsheet."""
-    return Page(TITLE, whose(here), "", (), (duties(found),))
+def build_owed_listing(here: Authority, owed_duties: Sequence[Owed]) -> Page:
+    """Build the duties alone, for a spreadsheet."""
+    return Page(TITLE, format_own_authority(here), "", (), (build_duty_table(owed_duties),))
 
 
-def ageing(found: Iterable[Owed]) -> Table:
-    """Notices that nobody has acknowledged, by how long they have waited: a picture, and the same figures."""
-    waited = [(one.working_days, one.step is not Step.WAIT) for one in found if one.missing is Missing.ACKNOWLEDGEMENT]
-    bands = ages(waited)
+def build_ageing_table(owed_duties: Iterable[Owed]) -> Table:
+    """Build a table of unacknowledged notices, by how long they have waited: a picture, and the same figures."""
+    waited = [
+        (one.working_days, one.step is not DutyStep.WAIT)
+        for one in owed_duties
+        if one.missing is Missing.ACKNOWLEDGEMENT
+    ]
+    bands = count_ages(waited)
     late = sum(is_late for _, is_late in waited)
     picture = Bars(
         "Notices not yet acknowledged, by working days waited",
@@ -60,47 +64,50 @@ def ageing(found: Iterable[Owed]) -> Table:
     return Table(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
-def duties(found: Sequence[Owed]) -> Table:
-    """Every duty in a row."""
-    late = frozenset(number for number, one in enumerate(found) if one.step is not Step.WAIT)
+def build_duty_table(owed_duties: Sequence[Owed]) -> Table:
+    """Build a table with every duty in a row."""
+    late = frozenset(number for number, duty in enumerate(owed_duties) if duty.step is not DutyStep.WAIT)
     columns = [Column(name, number=name in NUMBERS) for name in COLUMNS]
     return Table(
-        "All outstanding replies and decisions, oldest first", columns, [_row(one) for one in found], marked=late
+        "All outstanding replies and decisions, oldest first",
+        columns,
+        [_duty_row(duty) for duty in owed_duties],
+        marked=late,
     )
 
 
-def _row(one: Owed) -> tuple[str | int, ...]:
-    ours = one.owed_by == "us"
-    who = f"You (to {named(one.partner)})" if ours else named(one.partner)
-    late = one.step is not Step.WAIT
-    deciding = one.missing is Missing.DECISION
-    what = "decide" if deciding else "reply now" if ours else STEPS[one.step]
+def _duty_row(duty: Owed) -> tuple[str | int, ...]:
+    ours = duty.owed_by == "us"
+    who = f"You (to {format_authority(duty.partner)})" if ours else format_authority(duty.partner)
+    late = duty.step is not DutyStep.WAIT
+    deciding = duty.missing is Missing.DECISION
+    what = "decide" if deciding else "reply now" if ours else STEPS[duty.step]
     return (
-        one.message_id,
+        duty.message_id,
         who,
-        labels.name_kind(one.kind),
-        labels.name_missing(one.missing),
-        _moment(one.since),
-        one.working_days,
-        _moment(one.late_at),
-        f"Overdue: {what}" if late else STEPS[Step.WAIT].capitalize(),
-        one.tried,
-        _done(one),
-        "" if ours and not deciding else one.ring or "No telephone number",
+        labels.name_kind(duty.kind),
+        labels.name_missing(duty.missing),
+        _format_moment(duty.since),
+        duty.working_days,
+        _format_moment(duty.late_at),
+        f"Overdue: {what}" if late else STEPS[DutyStep.WAIT].capitalize(),
+        duty.tried,
+        _describe_done(duty),
+        "" if ours and not deciding else duty.ring or "No telephone number",
     )
 
 
 @lru_cache(MOMENTS)
-def _moment(at: datetime) -> str:
+def _format_moment(at: datetime) -> str:
     return f"{at.astimezone(LONDON):%d %b %Y %H:%M}"
 
 
-def _done(one: Owed) -> str:
-    if not (one.handed_over_at or one.reminded_at or one.escalated_at):
+def _describe_done(duty: Owed) -> str:
+    if not (duty.handed_over_at or duty.reminded_at or duty.escalated_at):
         return ""
     done = (
-        ("phone handover recorded", one.handed_over_at),
-        ("reminder sent" if one.owed_by == "them" else "they sent a reminder", one.reminded_at),
-        ("escalated to service manager", one.escalated_at),
+        ("phone handover recorded", duty.handed_over_at),
+        ("reminder sent" if duty.owed_by == "them" else "they sent a reminder", duty.reminded_at),
+        ("escalated to service manager", duty.escalated_at),
     )
     return "; ".join(f"{what} {at.astimezone(LONDON):%d %b %Y}" for what, at in done if at)

@@ -16,12 +16,12 @@ from gateway.context import Authority
 from gateway.copies import Copy, Key, Machine
 from gateway.core import figures, labels
 from gateway.core.calendar import LONDON, Span
-from gateway.core.delivery import State
-from gateway.core.periods import moments
+from gateway.core.delivery import DeliveryState
+from gateway.core.periods import get_moments
 from gateway.paper.page import Page
 from gateway.reports import counts
-from gateway.reports.counts import Counts, counted
-from gateway.reports.wording import named, said, whose
+from gateway.reports.counts import CountTable, build_counts
+from gateway.reports.wording import format_authority, format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
 from gateway.store.report_queries import ReportedNotice
@@ -35,11 +35,11 @@ YEARS = {year: year for year in ("N", "E", "R", *map(str, range(1, 15)), "X")}
 NOT_SAID = {"not-said": "Not recorded"}
 ENDED = {"rejected": "Rejected", "ended": "No outcome", "none-yet": "None yet"}
 
-ENDINGS: Mapping[str, str] = {State.REJECTED: "rejected", State.CONCLUDED: "ended"}
+ENDINGS: Mapping[str, str] = {DeliveryState.REJECTED: "rejected", DeliveryState.CONCLUDED: "ended"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StatisticsRecords:
     """What was read: the notices; and the copies of transfer and unknown notices, and of the outcomes by their notice."""
 
     notices: Sequence[ReportedNotice]
@@ -47,98 +47,107 @@ class Found:
     outcomes: Mapping[str, Copy]
 
 
-def make(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
-    """The report. `whole`: small numbers are shown, for the team."""
-    found = here.store.run(lambda tx: _read(tx, here, days, by))
-    bodies = {name: message.body for name, message in copies.open_held(here, found.copies)}
-    results = {name: _result(message) for name, message in copies.open_held(here, found.outcomes)}
+def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
+    """Make the report. `whole`: small numbers are shown, for the team."""
+    records = here.store.run(lambda tx: _read_records(tx, here, days, by))
+    bodies = {name: message.body for name, message in copies.open_held(here, records.copies)}
+    results = {name: _read_result(message) for name, message in copies.open_held(here, records.outcomes)}
     until = min(days.last, here.now().astimezone(LONDON).date())
-    first = _by_kind(found)
-    others = [_by_partner(found), *_of_transfers(found, bodies, until), _unknown(found, bodies, until)]
-    others.insert(4, _outcomes(found, results))
+    first = _count_by_kind(records)
+    others = [
+        _count_by_partner(records),
+        *_count_transfers(records, bodies, until),
+        _count_unknown(records, bodies, until),
+    ]
+    others.insert(4, _count_outcomes(records, results))
     return Page(
         title="Statistics",
-        authority=whose(here),
-        about=said(days),
+        authority=format_own_authority(here),
+        about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
             "Counts notices sent or received in this period. Tests, withdrawn notices and notices replaced by a correction are "
             "not counted.",
         ),
-        tables=tuple(counts.tables(first, others, whole=whole)),
+        tables=tuple(counts.build_count_tables(first, others, whole=whole)),
     )
 
 
-def _read(tx: Connection, here: Authority, days: Span, by: str) -> Found:
-    since, until = moments(days)
+def _read_records(tx: Connection, here: Authority, days: Span, by: str) -> StatisticsRecords:
+    since, until = get_moments(days)
     notices = report_queries.list_period_notices(tx, since, until)
     theirs = {
-        f"sent {one.answers}": copies.take_received(tx, here, one.partner, one.message_id, Machine.COUNT)
-        for one in report_queries.list_their_replies(tx, since, until)
-        if one.kind == OUTCOME
+        f"sent {reply_or_notice.answers}": copies.take_received(
+            tx, here, reply_or_notice.partner, reply_or_notice.message_id, Machine.COUNT
+        )
+        for reply_or_notice in report_queries.list_their_replies(tx, since, until)
+        if reply_or_notice.kind == OUTCOME
     }
     ours = {
-        f"received {one.answers}": copies.take_sent(tx, here, one.message_id, Machine.COUNT)
-        for one in report_queries.list_our_replies(tx, since, until)
-        if one.kind == OUTCOME
+        f"received {reply_or_notice.answers}": copies.take_sent(tx, here, reply_or_notice.message_id, Machine.COUNT)
+        for reply_or_notice in report_queries.list_our_replies(tx, since, until)
+        if reply_or_notice.kind == OUTCOME
     }
     taken = {
-        _name(one): copies.take_copy(tx, here, _key(one), Machine.COUNT)
-        for one in notices
-        if one.kind in (TRANSFER, UNKNOWN)
+        _notice_name(reply_or_notice): copies.take_copy(tx, here, _copy_key(reply_or_notice), Machine.COUNT)
+        for reply_or_notice in notices
+        if reply_or_notice.kind in (TRANSFER, UNKNOWN)
     }
     outcomes = theirs | ours
     count = sum(copy.is_held for copy in chain(taken.values(), outcomes.values()))
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
     audit_log.append_entries(tx, here.now(), [AuditEntry("report.statistics", by, detail=detail)])
-    return Found(notices, taken, outcomes)
+    return StatisticsRecords(notices, taken, outcomes)
 
 
-def _key(one: ReportedNotice) -> Key:
-    return ("" if one.direction == "sent" else one.partner), one.message_id
+def _copy_key(notice: ReportedNotice) -> Key:
+    return ("" if notice.direction == "sent" else notice.partner), notice.message_id
 
 
-def _name(one: ReportedNotice) -> str:
-    """Another authority might use an id of ours."""
-    return f"{one.direction} {one.message_id}"
+def _notice_name(notice: ReportedNotice) -> str:
+    """Name a notice with its direction: another authority might use an id of ours."""
+    return f"{notice.direction} {notice.message_id}"
 
 
-def _result(message: Message) -> str:
+def _read_result(message: Message) -> str:
     return message.body.result if isinstance(message.body, Outcome) else "gone"
 
 
-def _by_kind(found: Found) -> Counts:
+def _count_by_kind(records: StatisticsRecords) -> CountTable:
     kinds: dict[str, str] = {kind: labels.name_kind(kind) for kind in OPENS_A_CASE}
-    pairs = [(one.kind, one.direction) for one in found.notices]
-    return counted("Notices by type", "Type", kinds, pairs, key="Kind")
+    pairs = [(notice.kind, notice.direction) for notice in records.notices]
+    return build_counts("Notices by type", "Type", kinds, pairs, key="Kind")
 
 
-def _by_partner(found: Found) -> Counts:
-    codes_found = sorted({one.partner for one in found.notices})
-    names = {code: named(code) for code in codes_found}
-    pairs = [(one.partner, one.direction) for one in found.notices]
-    return counted("Notices by authority", "Authority", names, pairs, part_of=PARTNERS)
+def _count_by_partner(records: StatisticsRecords) -> CountTable:
+    codes_found = sorted({notice.partner for notice in records.notices})
+    names = {code: format_authority(code) for code in codes_found}
+    pairs = [(notice.partner, notice.direction) for notice in records.notices]
+    return build_counts("Notices by authority", "Authority", names, pairs, part_of=PARTNERS)
 
 
-def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> list[Counts]:
-    """Reasons, durations, year groups, risk groups."""
-    row, transfers = OPENS_A_CASE.index(TRANSFER), [one for one in found.notices if one.kind == TRANSFER]
-    each = [(one, bodies.get(_name(one))) for one in transfers]
-    read = [(one, body) for one, body in each if isinstance(body, TransferNotice)]
-    gone = [("gone", one.direction) for one, body in each if body is None]
-    reasons = [(body.cme_reason, one.direction) for one, body in read]
-    bands = [(figures.duration(_out_since(body), _ended(one, until)), one.direction) for one, body in read]
-    years = [(_year(body), one.direction) for one, body in read]
-    risks = [(group, one.direction) for one, body in read if body.needs for group in set(body.needs.risk_group)]
+def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], until: date) -> list[CountTable]:
+    """Count transfer notices by reasons, durations, year groups, risk groups."""
+    row, transfers = OPENS_A_CASE.index(TRANSFER), [notice for notice in records.notices if notice.kind == TRANSFER]
+    each = [(notice, bodies.get(_notice_name(notice))) for notice in transfers]
+    read = [(notice, body) for notice, body in each if isinstance(body, TransferNotice)]
+    gone = [("gone", notice.direction) for notice, body in each if body is None]
+    reasons = [(body.cme_reason, notice.direction) for notice, body in read]
+    bands = [
+        (figures.find_duration_band(_out_of_school_since(body), _ended_on(notice, until)), notice.direction)
+        for notice, body in read
+    ]
+    years = [(_year_group(body), notice.direction) for notice, body in read]
+    risks = [(group, notice.direction) for notice, body in read if body.needs for group in set(body.needs.risk_group)]
     return [
-        counted(
+        build_counts(
             "Transfer notices by DfE reason",
             "Reason",
             codes.labels("cme_reasons") | GONE,
             reasons + gone,
             part_of=row,
         ),
-        counted(
+        build_counts(
             "Transfer notices by time out of education",
             "Time",
             codes.labels("durations") | GONE,
@@ -147,8 +156,8 @@ def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> li
             note="From the date last attended, or the date of leaving, at the newest school in the notice, to the outcome or the end "
             "of the period. Not known: the notice does not give that date.",
         ),
-        counted("Transfer notices by year group", "Year", YEARS | NOT_SAID | GONE, years + gone, part_of=row),
-        counted(
+        build_counts("Transfer notices by year group", "Year", YEARS | NOT_SAID | GONE, years + gone, part_of=row),
+        build_counts(
             "Transfer notices by risk group",
             "Group",
             codes.labels("risk_groups"),
@@ -158,15 +167,15 @@ def _of_transfers(found: Found, bodies: Mapping[str, object], until: date) -> li
     ]
 
 
-def _unknown(found: Found, bodies: Mapping[str, object], until: date) -> Counts:
-    notices = [(one, bodies.get(_name(one))) for one in found.notices if one.kind == UNKNOWN]
+def _count_unknown(records: StatisticsRecords, bodies: Mapping[str, object], until: date) -> CountTable:
+    notices = [(notice, bodies.get(_notice_name(notice))) for notice in records.notices if notice.kind == UNKNOWN]
     bands = [
-        (figures.duration(body.unknown_since, _ended(one, until)), one.direction)
-        for one, body in notices
+        (figures.find_duration_band(body.unknown_since, _ended_on(notice, until)), notice.direction)
+        for notice, body in notices
         if isinstance(body, WhereaboutsUnknownNotice)
     ]
-    gone = [("gone", one.direction) for one, body in notices if body is None]
-    return counted(
+    gone = [("gone", notice.direction) for notice, body in notices if body is None]
+    return build_counts(
         "Whereabouts unknown, by time",
         "Time",
         codes.labels("durations") | GONE,
@@ -176,35 +185,39 @@ def _unknown(found: Found, bodies: Mapping[str, object], until: date) -> Counts:
     )
 
 
-def _outcomes(found: Found, results: Mapping[str, str]) -> Counts:
-    return counted(
+def _count_outcomes(records: StatisticsRecords, results: Mapping[str, str]) -> CountTable:
+    return build_counts(
         "Transfer notices by outcome",
         "Outcome",
         codes.labels("outcomes") | ENDED | GONE,
-        [(_outcome(found, results, one), one.direction) for one in found.notices if one.kind == TRANSFER],
+        [
+            (_find_outcome(records, results, notice), notice.direction)
+            for notice in records.notices
+            if notice.kind == TRANSFER
+        ],
         part_of=OPENS_A_CASE.index(TRANSFER),
         note="As known today, even if received after the period.",
     )
 
 
-def _outcome(found: Found, results: Mapping[str, str], one: ReportedNotice) -> str:
-    if result := results.get(_name(one)):
+def _find_outcome(records: StatisticsRecords, results: Mapping[str, str], notice: ReportedNotice) -> str:
+    if result := results.get(_notice_name(notice)):
         return result
-    if _name(one) in found.outcomes:
+    if _notice_name(notice) in records.outcomes:
         return "gone"
-    return ENDINGS.get(one.state, "none-yet")
+    return ENDINGS.get(notice.state, "none-yet")
 
 
-def _out_since(body: TransferNotice) -> date | None:
-    """The day last attended, or else of leaving, at the newest school."""
-    return max((day for one in body.school if (day := one.last_attended or one.leaving_date)), default=None)
+def _out_of_school_since(body: TransferNotice) -> date | None:
+    """Return the day last attended, or else of leaving, at the newest school."""
+    return max((day for school in body.school if (day := school.last_attended or school.leaving_date)), default=None)
 
 
-def _ended(one: ReportedNotice, until: date) -> date:
-    if one.state != State.CONCLUDED:
+def _ended_on(notice: ReportedNotice, until: date) -> date:
+    if notice.state != DeliveryState.CONCLUDED:
         return until
-    return min(one.state_at.astimezone(LONDON).date(), until)
+    return min(notice.state_at.astimezone(LONDON).date(), until)
 
 
-def _year(body: TransferNotice) -> str:
+def _year_group(body: TransferNotice) -> str:
     return (body.child and body.child.nc_year_actual) or "not-said"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
-from gateway.core.figures import percentile
-from gateway.core.small_numbers import SIGN, SMALL, Cell, hidden, with_totals
+from gateway.core.figures import find_percentile
+from gateway.core.small_numbers import SIGN, SMALL, Cell, add_totals, find_hidden_cells
 from gateway.paper.page import Column, Page, Table
 from gateway.reconciliation import deadlines
 from gateway.reports import counts
-from gateway.reports.journeys import Leg, legs, past
-from gateway.reports.wording import named, said, whose
+from gateway.reports.journeys import JourneyLeg, list_legs, read_period
+from gateway.reports.wording import format_authority, format_own_authority, format_period
 from gateway.store.report_queries import Direction
 
 NOTHING = "-"
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TimelinessPart:
     """One table of the report."""
 
     title: str
@@ -38,15 +38,15 @@ class Part:
     unit: str
 
 
-def make(here: Authority, days: Span, *, whole: bool = False) -> Page:
-    """The report. `whole`: small numbers are shown, for the team."""
-    terms = deadlines.read(here.config)
-    known = here.store.look(lambda tx: past(tx, days))
-    judged = list(legs(known, here.now(), terms))
+def make_timeliness(here: Authority, days: Span, *, whole: bool = False) -> Page:
+    """Make the report. `whole`: small numbers are shown, for the team."""
+    terms = deadlines.read_terms(here.config)
+    known = here.store.look(lambda tx: read_period(tx, days))
+    judged = list(list_legs(known, here.now(), terms))
     return Page(
         title="Timeliness",
-        authority=whose(here),
-        about=said(days),
+        authority=format_own_authority(here),
+        about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
             "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not counted. A step "
@@ -55,36 +55,36 @@ def make(here: Authority, days: Span, *, whole: bool = False) -> Page:
             "An acceptance by email counts from when the email was received. An officer here read it. It is not signed, so it is "
             "weaker evidence than a signed acknowledgement.",
         ),
-        tables=tuple(_table(part, judged, whole=whole) for part in _parts(terms.deadlines("", ""))),
+        tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines("", ""))),
     )
 
 
-def _parts(deadlines: Deadlines) -> Iterable[Part]:
+def _list_parts(deadlines: Deadlines) -> Iterable[TimelinessPart]:
     hours = f"{deadlines.receipt.total_seconds() / 3600:g} hour(s)"
     first, outcome = f"{deadlines.acknowledgement} working days", f"{deadlines.outcome} school days"
     answer = f"{deadlines.answer} working days"
-    yield Part(
+    yield TimelinessPart(
         "Delivery receipts from other authorities",
         "sent",
         (Missing.RECEIPT,),
         f"{hours} from when it was sent",
         "hours",
     )
-    yield Part(
+    yield TimelinessPart(
         "Acknowledgements from other authorities",
         "sent",
         (Missing.ACKNOWLEDGEMENT,),
         f"{first} from the delivery receipt",
         "working days",
     )
-    yield Part(
+    yield TimelinessPart(
         "Outcomes from other authorities",
         "sent",
         (Missing.OUTCOME,),
         f"{outcome} from the acknowledgement",
         "working days",
     )
-    yield Part(
+    yield TimelinessPart(
         "Acknowledgements you sent",
         "received",
         (Missing.ACKNOWLEDGEMENT,),
@@ -92,17 +92,17 @@ def _parts(deadlines: Deadlines) -> Iterable[Part]:
         "working days",
     )
     answers = (Missing.ANSWER,)
-    yield Part(
+    yield TimelinessPart(
         "Answers from other authorities to your enquiries",
         "sent",
         answers,
         f"{answer} from when it was sent",
         "working days",
     )
-    yield Part(
+    yield TimelinessPart(
         "Answers you sent to enquiries", "received", answers, f"{answer} from when it was received", "working days"
     )
-    yield Part(
+    yield TimelinessPart(
         "Outcomes you sent",
         "received",
         (Missing.OUTCOME,),
@@ -111,15 +111,15 @@ def _parts(deadlines: Deadlines) -> Iterable[Part]:
     )
 
 
-def _table(part: Part, judged: Iterable[Leg], *, whole: bool) -> Table:
+def _build_part_table(part: TimelinessPart, judged: Iterable[JourneyLeg], *, whole: bool) -> Table:
     mine = [leg for leg in judged if leg.direction == part.direction and leg.missing in part.missing]
     partners = sorted({leg.partner for leg in mine})
     groups = [[leg for leg in mine if leg.partner == code] for code in partners]
-    grid = with_totals([(sum(not leg.late for leg in group), sum(leg.late for leg in group)) for group in groups])
-    gone = frozenset[Cell]() if whole else hidden(grid)
-    labels = [*map(named, partners), counts.ALL]
+    grid = add_totals([(sum(not leg.late for leg in group), sum(leg.late for leg in group)) for group in groups])
+    gone = frozenset[Cell]() if whole else find_hidden_cells(grid)
+    labels = [*map(format_authority, partners), counts.ALL]
     rows = [
-        _row(label, line, {c for r, c in gone if r == number}, group, whole=whole)
+        _partner_row(label, line, {c for r, c in gone if r == number}, group, whole=whole)
         for number, (label, line, group) in enumerate(zip(labels, grid, [*groups, mine], strict=True))
         if mine
     ]
@@ -131,16 +131,16 @@ def _table(part: Part, judged: Iterable[Leg], *, whole: bool) -> Table:
     return Table(part.title, columns, rows, note, total=True)
 
 
-def _row(
-    label: str, line: Sequence[int], gone: Collection[int], group: Iterable[Leg], *, whole: bool
+def _partner_row(
+    label: str, line: Sequence[int], gone: Collection[int], group: Iterable[JourneyLeg], *, whole: bool
 ) -> Sequence[str | int]:
     took = [leg.took for leg in group if leg.took is not None]
     few = not whole and (len(line) - 1 in gone or len(took) in SMALL)
     share = SIGN if gone else f"{100 * line[0] // line[-1]} %" if line[-1] else NOTHING
-    figures = (SIGN, SIGN) if few else (_figure(took, 50), _figure(took, 90))
+    figures = (SIGN, SIGN) if few else (_format_figure(took, 50), _format_figure(took, 90))
     return (label, *(SIGN if n in gone else count for n, count in enumerate(line)), share, *figures)
 
 
-def _figure(took: Sequence[float], percent: int) -> str:
-    found = percentile(took, percent)
-    return NOTHING if found is None else f"{found:.1f}".removesuffix(".0")
+def _format_figure(took: Sequence[float], percent: int) -> str:
+    value = find_percentile(took, percent)
+    return NOTHING if value is None else f"{value:.1f}".removesuffix(".0")

@@ -7,26 +7,26 @@ from gateway.core.calendar import LONDON, Span
 from schemas import codes
 
 
-def named(code: str) -> str:
-    """An authority's name and code."""
+def format_authority(code: str) -> str:
+    """Format an authority's name and code."""
     return f"{codes.authority_name(code) or 'unknown'} ({code})"
 
 
-def whose(here: Authority) -> str:
-    """Our own name and code."""
+def format_own_authority(here: Authority) -> str:
+    """Format our own name and code."""
     return f"{here.config.authority.name} ({here.code})"
 
 
-def said(days: Span) -> str:
-    """A period: 1 November 2026 to 30 November 2026."""
-    return f"{day(days.first)} to {day(days.last)}"
+def format_period(days: Span) -> str:
+    """Format a period: 1 November 2026 to 30 November 2026."""
+    return f"{format_day(days.first)} to {format_day(days.last)}"
 
 
-def day(one: date) -> str:
-    """A day as people write it."""
-    return f"{one.day} {one:%B %Y}"
+def format_day(date_shown: date) -> str:
+    """Format a day as people write it."""
+    return f"{date_shown.day} {date_shown:%B %Y}"
 
 
-def moment(at: datetime) -> str:
-    """A moment as people here write it, in their time."""
-    return f"{day(at.astimezone(LONDON))}, {at.astimezone(LONDON):%H:%M}"
+def format_moment(at: datetime) -> str:
+    """Format a moment as people here write it, in their time."""
+    return f"{format_day(at.astimezone(LONDON))}, {at.astimezone(LONDON):%H:%M}"

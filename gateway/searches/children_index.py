@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Authority
 from gateway.core import blocking
-from gateway.core.matching import Described
-from gateway.core.names import normal
+from gateway.core.matching import ComparedChild
+from gateway.core.names import normalise_name
 from gateway.errors import Doubted, Unusable
 from gateway.exchange.known_children import child_context, digest_keys
 from gateway.one import cells, extracts, headings, table, watched_folder
@@ -56,16 +56,16 @@ ALL_RESTRICTED = "children.all-restricted"
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class OurChild:
     """A child of ours, opened: as the extract says, and as it is compared."""
 
     said: Mapping[str, str]
-    described: Described
+    described: ComparedChild
     restricted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What became of an extract."""
 
     children: int
@@ -75,7 +75,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _ExtractCounts:
     """What an extract holds, read to its end."""
 
     readable: int
@@ -85,17 +85,17 @@ class _Counted:
     month_first: bool  # some row writes the month before the day, so that others could mean another one
 
 
-async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+async def watch_extracts_forever(here: Authority, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
     await watched_folder.watch(here, here.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
 
 
-async def take_in(here: Authority, folder: Path) -> int:
-    """Take in every file that lies there whole: how many."""
+async def take_in_extracts(here: Authority, folder: Path) -> int:
+    """Take in every file that lies there whole; return how many."""
     return await watched_folder.take_in(here, folder, WATCHED)
 
 
-async def _work(here: Authority, taken: Taken) -> Outcome:
+async def _process_extract(here: Authority, taken: Taken) -> Outcome:
     done = await asyncio.to_thread(_load_file, here, taken)
     rows: list[Row] = [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
     rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
@@ -103,9 +103,9 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
     return Outcome(rows)
 
 
-def _load_file(here: Authority, taken: Taken) -> Loaded:
+def _load_file(here: Authority, taken: Taken) -> LoadResult:
     with taken.path.open("rb") as stream:
-        return load(
+        return load_extract(
             here,
             stream,
             taken.accepted_by or SYSTEM,
@@ -115,7 +115,7 @@ def _load_file(here: Authority, taken: Taken) -> Loaded:
         )
 
 
-def load(
+def load_extract(
     here: Authority,
     stream: BinaryIO,
     by: str,
@@ -124,7 +124,7 @@ def load(
     accepted: Collection[str] = (),
     command: str = "--accept",
     check: Callable[[], None] | None = None,
-) -> Loaded:
+) -> LoadResult:
     """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
 
     `accepted`: the codes of what `by` has looked at and lets pass; `command` is how. `check` is asked at the last moment, and
@@ -134,35 +134,35 @@ def load(
     must look at it first; then all is as before.
     """
     noted = _check_headings(here, stream, by if headings.CODE in accepted else "", command)
-    counted = _count(here, stream)
+    counted = _count_rows(here, stream)
     readable, unread = counted.readable, counted.unread
     before = here.store.look(children.find_current_load)
-    _check(readable, len(unread), before.children if before and not fewer else 0)
+    _check_counts(readable, len(unread), before.children if before and not fewer else 0)
     if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
         raise Doubted("children.all-restricted", restricted=counted.restricted, children=readable, command=command)
-    _clear(here)
+    _clear_old_loads(here)
     now = int(here.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
     keys: list[int] = []
-    every = _rows(here, stream, month_first=counted.month_first)
+    every = _read_rows(here, stream, month_first=counted.month_first)
     rows = enumerate(row for _, row in every if not isinstance(row, Unread))
     while some := list(islice(rows, STEP)):
         here.store.run(
-            partial(children.add_children, load=number, some=[_locked(here, number, n, row) for n, row in some])
+            partial(children.add_children, load=number, some=[_lock_row(here, number, n, row) for n, row in some])
         )
-        keys += [key << NUMBER_BITS | n for n, row in some for key in _filed(here, number, row)]
+        keys += [key << NUMBER_BITS | n for n, row in some for key in _list_filing_keys(here, number, row)]
     keys.sort()  # a database writes what is in order much faster
     for at in range(0, len(keys), KEY_STEP):
         pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
         here.store.run(partial(children.add_child_keys, load=number, some=pairs))
     if check:
         check()
-    here.store.run(partial(_let_count, here=here, load=number, size=readable, unread=len(unread), by=by))
-    _clear(here)
-    return Loaded(readable, unread, counted.doubted, noted)
+    here.store.run(partial(_activate_and_log, here=here, load=number, size=readable, unread=len(unread), by=by))
+    _clear_old_loads(here)
+    return LoadResult(readable, unread, counted.doubted, noted)
 
 
-def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
+def _activate_and_log(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
     children.activate_load(tx, here.now(), load, size)
     audit_log.append_entries(
         tx, here.now(), [AuditEntry("children.loaded", by, detail={"children": size, "unread": unread})]
@@ -171,19 +171,19 @@ def _let_count(tx: Connection, here: Authority, load: int, size: int, unread: in
 
 def _check_headings(here: Authority, stream: BinaryIO, by: str, command: str) -> str:
     """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
-    found = _open(here, stream).headings
+    headings_found = _open_table(here, stream).headings
     ours = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
-    headings.check(here, WATCHED.name, found, ours, must=MUST, by=by, command=command)
-    return headings.say(found, ours) if found.unknown else ""
+    headings.check(here, WATCHED.name, headings_found, ours, must=MUST, by=by, command=command)
+    return headings.say(headings_found, ours) if headings_found.unknown else ""
 
 
-def _count(here: Authority, stream: BinaryIO) -> _Counted:
-    """How many rows can be read, and which cannot; the file was read to its end then."""
+def _count_rows(here: Authority, stream: BinaryIO) -> _ExtractCounts:
+    """Count how many rows can be read, and list which cannot; the file was read to its end then."""
     readable = restricted = 0
     unread: list[tuple[int, str]] = []
     doubted: list[tuple[int, str]] = []
     month_first = any(extracts.writes_month_first(row) for _, row in _open_rows(here, stream))
-    for line, row in _rows(here, stream, month_first=month_first):
+    for line, row in _read_rows(here, stream, month_first=month_first):
         if isinstance(row, Unread):
             unread.append((line, row.reason))
             continue
@@ -191,10 +191,10 @@ def _count(here: Authority, stream: BinaryIO) -> _Counted:
         restricted += cells.may_be_yes(row.get("restricted", ""))
         if doubt := row.get(DOUBT):
             doubted.append((line, doubt))
-    return _Counted(readable, restricted, tuple(unread), tuple(doubted), month_first)
+    return _ExtractCounts(readable, restricted, tuple(unread), tuple(doubted), month_first)
 
 
-def _check(readable: int, unread: int, before: int) -> None:
+def _check_counts(readable: int, unread: int, before: int) -> None:
     if not readable + unread:
         raise Unusable("children.unread")
     if not readable or unread > MOST_UNREAD * (readable + unread):
@@ -203,148 +203,157 @@ def _check(readable: int, unread: int, before: int) -> None:
         raise Unusable("children.too-few", children=readable, before=before)
 
 
-def _open(here: Authority, stream: BinaryIO) -> Table:
+def _open_table(here: Authority, stream: BinaryIO) -> Table:
     columns = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
     needed = ("surname", "forename", "dob")
     try:
         return table.read(stream, columns, needed=needed, section="one_columns", at_most=MAX_BYTES, names=NAMES)
     except NotATable as why:
-        raise _no_table(why) from None
+        raise _not_a_table_error(why) from None
 
 
 def _open_rows(here: Authority, stream: BinaryIO) -> table.Rows:
     try:
-        yield from _open(here, stream).rows
+        yield from _open_table(here, stream).rows
     except NotATable as why:
-        raise _no_table(why) from None
+        raise _not_a_table_error(why) from None
 
 
-def _rows(
+def _read_rows(
     here: Authority, stream: BinaryIO, *, month_first: bool = False
 ) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
-    found = _open(here, stream)
+    table_read = _open_table(here, stream)
     oldest, today = here.now().date() - OLDEST, here.now().date()
     try:
-        for line, row in found.rows:
+        for line, row in table_read.rows:
             if isinstance(row, Unread):
                 yield line, row
             elif month_first and could_be_either(row["dob"]):
                 yield line, Unread(cells.MONTH_FIRST)
             else:
-                yield line, _read(row, found, oldest, today)
+                yield line, _read_row(row, table_read, oldest, today)
     except NotATable as why:
-        raise _no_table(why) from None
+        raise _not_a_table_error(why) from None
 
 
-def _no_table(why: NotATable) -> Unusable:
+def _not_a_table_error(why: NotATable) -> Unusable:
     return Unusable("children.not-a-table", why=why)
 
 
-def _read(row: Mapping[str, str], found: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:
+def _read_row(row: Mapping[str, str], table_read: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:
     names = [row.get(name, "") for name in NAMES]
-    doubt = cells.find_doubt(names, guessed=found.guessed)
-    if found.doubted and not all(map(str.isascii, names)):
+    doubt = cells.find_doubt(names, guessed=table_read.guessed)
+    if table_read.doubted and not all(map(str.isascii, names)):
         doubt = cells.WRITTEN
     names = ["" if cells.is_of_a_machine(name) else name for name in names]
-    said = {name: cells.or_empty(value) for name, value in row.items() if name not in (*NAMES, "restricted")}
-    said |= dict(zip(NAMES, names, strict=True))
-    if "restricted" in found.headings.known:
-        said["restricted"] = row.get("restricted", cells.NO_CELL)
-    if not normal(said["surname"]) and not normal(said["forename"]):
+    values = {name: cells.or_empty(value) for name, value in row.items() if name not in (*NAMES, "restricted")}
+    values |= dict(zip(NAMES, names, strict=True))
+    if "restricted" in table_read.headings.known:
+        values["restricted"] = row.get("restricted", cells.NO_CELL)
+    if not normalise_name(values["surname"]) and not normalise_name(values["forename"]):
         return Unread("The name is missing.")
-    born = read_day(said["dob"])
+    born = read_day(values["dob"])
     if born is None:
         return Unread("The date of birth is missing, or could mean another day. Write it as 31/03/2015 or 2015-03-31.")
     if not oldest <= born <= today:
         return Unread("The date of birth cannot be right. A child of school age was not born then.")
-    return {name: value for name, value in (said | {DOUBT: doubt}).items() if value}
+    return {name: value for name, value in (values | {DOUBT: doubt}).items() if value}
 
 
-def ours(said: Mapping[str, str]) -> Ours:
-    """A child as a row of the extract says."""
-    surname, forename = normal(said.get("surname", "")), normal(said.get("forename", ""))
-    born = read_day(said["dob"])
+def build_our_child(values: Mapping[str, str]) -> OurChild:
+    """Build a child as a row of the extract says."""
+    surname, forename = normalise_name(values.get("surname", "")), normalise_name(values.get("forename", ""))
+    born = read_day(values["dob"])
     assert born is not None  # noqa: S101 - `_read` let no other in
-    found = Described(
+    described = ComparedChild(
         surname=surname or forename,
         forename=forename if surname else "",
-        other_surnames=_names(said, "preferred_surname", "former_surname"),
-        other_forenames=_names(said, "preferred_forename"),
-        middle_names=_parts(said.get("middle_names", "")),
+        other_surnames=_normal_names(values, "preferred_surname", "former_surname"),
+        other_forenames=_normal_names(values, "preferred_forename"),
+        middle_names=_split_parts(values.get("middle_names", "")),
         dob=born,
-        dob_estimated=cells.is_yes(said.get("dob_estimated", "")),
-        sex=said.get("sex", "")[:1].upper(),
-        upns=(_upn(said.get("upn", "")), *filter(None, map(_upn, said.get("former_upn", "").split()))),
-        postcode=_postcode(said.get("postcode")),
+        dob_estimated=cells.is_yes(values.get("dob_estimated", "")),
+        sex=values.get("sex", "")[:1].upper(),
+        upns=(
+            _normal_upn(values.get("upn", "")),
+            *filter(None, map(_normal_upn, values.get("former_upn", "").split())),
+        ),
+        postcode=_normal_postcode(values.get("postcode")),
     )
-    return Ours(said, found, cells.may_be_yes(said.get("restricted", "")))
+    return OurChild(values, described, cells.may_be_yes(values.get("restricted", "")))
 
 
-def theirs(child: Child, postcode: str | None) -> Described:
-    """A child for whom another authority searches, as it is compared."""
-    surname, forename = normal(child.surname), normal(child.forename or "")
-    return Described(
+def build_their_child(child: Child, postcode: str | None) -> ComparedChild:
+    """Build a child for whom another authority searches, as it is compared."""
+    surname, forename = normalise_name(child.surname), normalise_name(child.forename or "")
+    return ComparedChild(
         surname=surname or forename,
         forename=forename if surname else "",
-        other_surnames=tuple(filter(None, (normal(n or "") for n in (child.preferred_surname, child.former_surname)))),
-        other_forenames=tuple(filter(None, (normal(child.preferred_forename or ""),))),
-        middle_names=_parts(child.middle_names or ""),
+        other_surnames=tuple(
+            filter(None, (normalise_name(n or "") for n in (child.preferred_surname, child.former_surname)))
+        ),
+        other_forenames=tuple(filter(None, (normalise_name(child.preferred_forename or ""),))),
+        middle_names=_split_parts(child.middle_names or ""),
         dob=child.dob,
         dob_estimated=child.dob_estimated,
         sex=child.sex,
         upns=(child.upn or "", *child.former_upn),
-        postcode=_postcode(postcode),
+        postcode=_normal_postcode(postcode),
     )
 
 
-def _names(said: Mapping[str, str], *columns: str) -> tuple[str, ...]:
-    return tuple(filter(None, (normal(said.get(column, "")) for column in columns)))
+def _normal_names(values: Mapping[str, str], *columns: str) -> tuple[str, ...]:
+    return tuple(filter(None, (normalise_name(values.get(column, "")) for column in columns)))
 
 
-def _parts(names: str) -> tuple[str, ...]:
-    return tuple(part for part in normal(names).split() if len(part) > 1)
+def _split_parts(names: str) -> tuple[str, ...]:
+    return tuple(part for part in normalise_name(names).split() if len(part) > 1)
 
 
-def _upn(text: str) -> str:
+def _normal_upn(text: str) -> str:
     upn = text.strip(" ,;").upper()
     return upn if re.fullmatch(UPN_FORM, upn) else ""
 
 
-def _postcode(text: str | None) -> str:
+def _normal_postcode(text: str | None) -> str:
     return "".join((text or "").split()).upper()
 
 
-def _locked(here: Authority, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
+def _lock_row(here: Authority, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
     locked = at_rest.lock(json.dumps(row).encode(), about=child_context(load, number), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return LockedChild(number, locked.data_key, locked.content)
 
 
-def _filed(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
-    return digest_keys(here, load, blocking.keys(ours(row).described))
+def _list_filing_keys(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
+    return digest_keys(here, load, blocking.filing_keys(build_our_child(row).described))
 
 
-def near(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[Ours]:
-    """Our children who lie under any of these keys, opened."""
-    found = children.list_locked_children(
+def list_near_children(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[OurChild]:
+    """List our children who lie under any of these keys, opened."""
+    locked_children = children.list_locked_children(
         tx, load, children.find_child_numbers(tx, load, digest_keys(here, load, asked))
     )
-    return [ours(json.loads(_opened(here, load, one))) for one in found]
+    return [build_our_child(json.loads(_unlock_child(here, load, locked_child))) for locked_child in locked_children]
 
 
-def _opened(here: Authority, load: int, one: LockedChild) -> bytes:
-    return at_rest.unlock(Locked(one.data_key, one.content), about=child_context(load, one.number), ring=here.ring)
+def _unlock_child(here: Authority, load: int, locked_child: LockedChild) -> bytes:
+    return at_rest.unlock(
+        Locked(locked_child.data_key, locked_child.content),
+        about=child_context(load, locked_child.number),
+        ring=here.ring,
+    )
 
 
-def namesakes(tx: Connection, here: Authority, load: int, some: Iterable[Described]) -> dict[str, int]:
-    """How many of our children bear names that sound alike, by `blocking.namesakes`."""
-    keys = {blocking.namesakes(one) for one in some}
+def count_namesakes(tx: Connection, here: Authority, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
+    """Count how many of our children bear names that sound alike, by `blocking.namesakes`."""
+    keys = {blocking.namesake_key(described) for described in some}
     by_digest = {digest: key for key in keys for digest in digest_keys(here, load, [key])}
     counted = children.count_children(tx, load, by_digest)
     return {key: counted[digest] for digest, key in by_digest.items()}
 
 
-def _clear(here: Authority) -> None:
+def _clear_old_loads(here: Authority) -> None:
     """Clear away what loads before the one that counts have left."""
     counts = here.store.look(children.find_current_load)
     for load in here.store.look(partial(children.list_old_loads, before=counts.load)) if counts else ():
@@ -354,9 +363,9 @@ def _clear(here: Authority) -> None:
             continue
 
 
-def is_fresh(here: Authority, counts: children.IndexLoad) -> bool:
-    """Is the index young enough for the machine to answer by?"""
+def is_index_fresh(here: Authority, counts: children.IndexLoad) -> bool:
+    """Tell whether the index is young enough for the machine to answer by."""
     return (here.now() - counts.at).days < here.config.search.index_days
 
 
-WATCHED = Watched("children", "taking in our children", (".csv",), HEADINGS, _work)
+WATCHED = Watched("children", "taking in our children", (".csv",), HEADINGS, _process_extract)

@@ -29,15 +29,15 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.copies import Machine
 from gateway.core import blocking, matching
-from gateway.core.inbox_state import Standing
-from gateway.core.matching import Described, Match
+from gateway.core.inbox_state import InboxState
+from gateway.core.matching import ChildMatch, ComparedChild
 from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
-from gateway.logs import failed
+from gateway.logs import log_failure
 from gateway.one.watched_folder import LATE
 from gateway.searches import children_index
-from gateway.searches.children_index import Ours
+from gateway.searches.children_index import OurChild
 from gateway.store import audit_log, inbox, searches
 from gateway.store import children as kept
 from gateway.store.audit_log import AuditEntry
@@ -63,7 +63,7 @@ NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machin
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class MatchCandidate:
     """A possible match, opened for an officer."""
 
     strength: int  # in a hundred
@@ -72,108 +72,112 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MatchVerdict:
     """What our index says to a search."""
 
     found: MatchState
-    near: tuple[tuple[Match, Ours], ...] = ()
+    near: tuple[tuple[ChildMatch, OurChild], ...] = ()
 
 
 async def match_forever(here: Authority, stop: asyncio.Event) -> None:
     """Match what came, until told to stop."""
-    work = partial(match_due, here)
+    work = partial(match_due_searches, here)
     await run_every(here, stop, "matching searches", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
-async def match_due(here: Authority) -> int:
-    """Match every search that was not matched against the index that counts: how many."""
+async def match_due_searches(here: Authority) -> int:
+    """Match every search that was not matched against the index that counts; return how many."""
     counts = await here.store.read(kept.find_current_load)
     done = 0
     while counts and (
         some := await here.store.read(partial(searches.list_searches_due, load=counts.load, limit=TOGETHER))
     ):
         for search in some:
-            if not await _match(here, counts, search):
+            if not await _match_search(here, counts, search):
                 return done  # another load counts now: the next look asks that one
             done += 1
     return done
 
 
-async def _match(here: Authority, counts: IndexLoad, search: ReceivedSearch) -> bool:
-    """Ask the index about one; False where another one counts by now."""
+async def _match_search(here: Authority, counts: IndexLoad, search: ReceivedSearch) -> bool:
+    """Match one against the index; return False where another index counts by now."""
     try:
-        verdict = await here.store.read(partial(_ask, here=here, counts=counts, search=search))
+        verdict = await here.store.read(partial(_ask_index, here=here, counts=counts, search=search))
     except Destroyed:
-        verdict = Verdict(MatchState.PERSON)
+        verdict = MatchVerdict(MatchState.PERSON)
     except GatewayError:
         raise  # the database stands in the way: it waits
     except Exception as why:  # noqa: BLE001 - or it would hold up every other
-        failed("matching a search", why)
-        verdict = Verdict(MatchState.PERSON)
-    if not await here.store.write(partial(_keep, here=here, counts=counts, search=search, verdict=verdict)):
+        log_failure("matching a search", why)
+        verdict = MatchVerdict(MatchState.PERSON)
+    if not await here.store.write(partial(_store_verdict, here=here, counts=counts, search=search, verdict=verdict)):
         return False
     if (
         verdict.found is MatchState.NONE
         and here.config.search.no_trace == "machine"
-        and children_index.is_fresh(here, counts)
+        and children_index.is_index_fresh(here, counts)
     ):
         await asyncio.to_thread(_answer_by_machine, here, search)
     return True
 
 
-def _ask(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch) -> Verdict:
+def _ask_index(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch) -> MatchVerdict:
     item = inbox.get_message(tx, search.name)
     if item.restriction != "none":
-        return Verdict(MatchState.PERSON)
+        return MatchVerdict(MatchState.PERSON)
     message = copies.open_copy(here, copies.take_received(tx, here, search.sender, search.message_id, Machine.MATCH))
-    child, family = _sought(message)
-    asked = blocking.asked(child)
-    for one in family:
-        asked |= blocking.asked(one)
-    ours = children_index.near(tx, here, counts.load, asked)
-    alike = children_index.namesakes(tx, here, counts.load, [one.described for one in ours])
-    return judge(child, family, ours, alike, counts.children)
+    child, family = _compared_children(message)
+    asked = blocking.search_keys(child)
+    for described in family:
+        asked |= blocking.search_keys(described)
+    ours = children_index.list_near_children(tx, here, counts.load, asked)
+    alike = children_index.count_namesakes(tx, here, counts.load, [described.described for described in ours])
+    return judge_nearness(child, family, ours, alike, counts.children)
 
 
-def _sought(message: Message) -> tuple[Described, list[Described]]:
-    """The child for whom they search, and the brothers and sisters whom they name."""
+def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedChild]]:
+    """Return the child for whom they search, and the brothers and sisters whom they name."""
     body = message.body
     assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other was noted
     postcode = body.previous_address.post_code if body.previous_address else None
-    child = children_index.theirs(body.child, postcode)
+    child = children_index.build_their_child(body.child, postcode)
     siblings = [Child(upn=s.upn, surname=s.surname, forename=s.forename, dob=s.dob, sex="U") for s in body.sibling]
-    family = [children_index.theirs(one, postcode) for one in siblings]
+    family = [children_index.build_their_child(sibling_child, postcode) for sibling_child in siblings]
     return child, family
 
 
-def judge(
-    child: Described, family: Sequence[Described], ours: Sequence[Ours], alike: dict[str, int], size: int
-) -> Verdict:
-    """What these children of ours are to the child for whom they search. No I/O."""
-    found = [(_nearest(child, family, one.described, alike, size), one) for one in ours]
-    open_ones = sorted((pair for pair in found if not pair[1].restricted), key=lambda pair: -pair[0].strength)
-    least = matching.least(open_ones[0][0].strength) if open_ones else 1
-    if shown := [(match, one) for match, one in open_ones if match.strength >= least]:
-        return Verdict(MatchState.MATCHED, tuple(shown[:MOST]))
-    near = any(match.strength >= matching.CAUTIOUS for match, _ in found)  # restricted or not
-    return Verdict(MatchState.PERSON if near else MatchState.NONE)
+def judge_nearness(
+    child: ComparedChild, family: Sequence[ComparedChild], ours: Sequence[OurChild], alike: dict[str, int], size: int
+) -> MatchVerdict:
+    """Judge what these children of ours are to the child for whom they search. No I/O."""
+    pairs = [(_find_nearest(child, family, our_child.described, alike, size), our_child) for our_child in ours]
+    open_ones = sorted((pair for pair in pairs if not pair[1].restricted), key=lambda pair: -pair[0].strength)
+    least = matching.get_least_strength(open_ones[0][0].strength) if open_ones else 1
+    if shown := [(match, our_child) for match, our_child in open_ones if match.strength >= least]:
+        return MatchVerdict(MatchState.MATCHED, tuple(shown[:MOST]))
+    near = any(match.strength >= matching.CAUTIOUS for match, _ in pairs)  # restricted or not
+    return MatchVerdict(MatchState.PERSON if near else MatchState.NONE)
 
 
-def _nearest(child: Described, family: Sequence[Described], one: Described, alike: dict[str, int], size: int) -> Match:
-    namesakes = alike[blocking.namesakes(one)]
-    match = matching.match(child, one, namesakes=namesakes, of=size)
+def _find_nearest(
+    child: ComparedChild, family: Sequence[ComparedChild], ours: ComparedChild, alike: dict[str, int], size: int
+) -> ChildMatch:
+    namesakes = alike[blocking.namesake_key(ours)]
+    match = matching.match_child(child, ours, namesakes=namesakes, of=size)
     for other in family:
-        as_other = matching.match(other, one, namesakes=namesakes, of=size)
+        as_other = matching.match_child(other, ours, namesakes=namesakes, of=size)
         if as_other.strength >= matching.FAMILY and match.strength < matching.MATCH:
-            match = Match(as_other.strength, ("named-sibling", *as_other.reasons))
+            match = ChildMatch(as_other.strength, ("named-sibling", *as_other.reasons))
     return match
 
 
-def _keep(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch, verdict: Verdict) -> bool:
+def _store_verdict(
+    tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict
+) -> bool:
     now_counts = kept.find_current_load(tx)
     if now_counts is None or now_counts.load != counts.load:
         return False
-    possible = [_possible(here, search, rank, *one) for rank, one in enumerate(verdict.near, 1)]
+    possible = [_lock_match(here, search, rank, *near_match) for rank, near_match in enumerate(verdict.near, 1)]
     stands = searches.set_matches(tx, here.now(), search, counts.load, verdict.found, possible)
     if stands and verdict.found is not search.state:
         detail: dict[str, str | int] = {"found": verdict.found.value, "matches": len(possible)}
@@ -183,20 +187,22 @@ def _keep(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSe
     return True
 
 
-def _possible(here: Authority, search: ReceivedSearch, rank: int, match: Match, one: Ours) -> PossibleMatch:
-    locked = at_rest.lock(json.dumps(dict(one.said)).encode(), about=_about(search, rank), ring=here.ring)
+def _lock_match(
+    here: Authority, search: ReceivedSearch, rank: int, match: ChildMatch, our_child: OurChild
+) -> PossibleMatch:
+    locked = at_rest.lock(json.dumps(dict(our_child.said)).encode(), about=_match_context(search, rank), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     strength = min(99, round(match.strength * 100))  # sure is nobody but an officer
     return PossibleMatch(rank, strength, match.reasons, locked.data_key, locked.content)
 
 
-def _about(search: ReceivedSearch, rank: int) -> str:
+def _match_context(search: ReceivedSearch, rank: int) -> str:
     return f"match {search.sender} {search.message_id} {rank}"
 
 
 def _answer_by_machine(here: Authority, search: ReceivedSearch) -> None:
     item = here.store.look(partial(inbox.get_message, name=search.name))
-    if item.kind != "WhereaboutsEnquiry" or item.state is not Standing.NEW or item.test or item.restriction != "none":
+    if item.kind != "WhereaboutsEnquiry" or item.state is not InboxState.NEW or item.test or item.restriction != "none":
         return
     try:
         respond.answer_search(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
@@ -205,30 +211,34 @@ def _answer_by_machine(here: Authority, search: ReceivedSearch) -> None:
     here.store.run(partial(searches.set_machine_answered, search=search))
 
 
-def read(here: Authority, name: Name, by: str) -> tuple[InboxItem, Message, ReceivedSearch | None, list[Candidate]]:
-    """A search and its possible matches, opened for a person. That they were read is an entry of the audit log. Raises NotFound, Ambiguous."""
+def read_matches(
+    here: Authority, name: Name, by: str
+) -> tuple[InboxItem, Message, ReceivedSearch | None, list[MatchCandidate]]:
+    """Open a search and its possible matches for a person, which is logged. Raises NotFound, Ambiguous."""
     item, message = respond.read_incoming(here, name, by)
 
-    def look(tx: Connection) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
+    def list_and_log(tx: Connection) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
         search = searches.find_search(tx, item.sender, item.message_id)
-        found = searches.list_matches(tx, item.sender, item.message_id)
+        matches = searches.list_matches(tx, item.sender, item.message_id)
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("match.read", by, item.message_id, item.sender, detail={"matches": len(found)})]
+            tx,
+            here.now(),
+            [AuditEntry("match.read", by, item.message_id, item.sender, detail={"matches": len(matches)})],
         )
-        return search, found
+        return search, matches
 
-    search, found = here.store.run(look)
-    return item, message, search, [_candidate(here, search, one) for one in found if search]
+    search, matches = here.store.run(list_and_log)
+    return item, message, search, [_open_candidate(here, search, possible) for possible in matches if search]
 
 
-def _candidate(here: Authority, search: ReceivedSearch, one: PossibleMatch) -> Candidate:
-    locked = Locked(one.data_key, one.content)
-    said = json.loads(at_rest.unlock(locked, about=_about(search, one.rank), ring=here.ring))
-    return Candidate(one.strength, one.reasons, said)
+def _open_candidate(here: Authority, search: ReceivedSearch, possible: PossibleMatch) -> MatchCandidate:
+    locked = Locked(possible.data_key, possible.content)
+    values = json.loads(at_rest.unlock(locked, about=_match_context(search, possible.rank), ring=here.ring))
+    return MatchCandidate(possible.strength, possible.reasons, values)
 
 
 def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
-    """An officer's word on every search to which nothing of ours is near: each is answered "no trace".
+    """Answer "no trace", an officer's word, to every search to which nothing of ours is near.
 
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.context import Authority
 from gateway.core import review
-from gateway.core.review import Act, Kind, Review
+from gateway.core.review import Review, ReviewAct, ReviewActKind
 from gateway.core.search_status import SETTLED
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire
@@ -22,7 +22,7 @@ Checked = tuple[str, str]  # a source of enquiry_sources, and a result of enquir
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ReviewSummary:
     """A case under review. Of the child nothing but the id of our first notice."""
 
     case: str
@@ -40,7 +40,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ReviewResult:
     """A review that was done: when the next one is, and who was asked again."""
 
     case: str
@@ -48,37 +48,41 @@ class Done:
     asked_again: EnquiryResult | None
 
 
-def listed(here: Authority) -> list[Listed]:
-    """Every case under review: those that are due first, of these and of the others the oldest search first."""
-    today = review.day(here.now())
+def list_reviews(here: Authority) -> list[ReviewSummary]:
+    """List every case under review: those that are due first, and among both the oldest search first."""
+    today = review.to_london_day(here.now())
 
-    def look(tx: Connection) -> list[Listed]:
-        under = [one for acts in reviews.list_open_reviews(tx) if (one := review.standing(acts))]
-        first = outbox.list_first_notices(tx, [one.conversation_id for one in under], SEARCHES)
-        return [_listed(one, *first[one.conversation_id], today) for one in under if one.conversation_id in first]
+    def read_reviews(tx: Connection) -> list[ReviewSummary]:
+        under = [open_review for acts in reviews.list_open_reviews(tx) if (open_review := review.find_review(acts))]
+        first = outbox.list_first_notices(tx, [open_review.conversation_id for open_review in under], SEARCHES)
+        return [
+            _summarise_review(open_review, *first[open_review.conversation_id], today)
+            for open_review in under
+            if open_review.conversation_id in first
+        ]
 
-    return sorted(here.store.look(look), key=lambda one: (not one.due, one.since, one.case))
+    return sorted(here.store.look(read_reviews), key=lambda summary: (not summary.due, summary.since, summary.case))
 
 
-def _listed(one: Review, message_id: str, asked: int, today: date) -> Listed:
-    last = one.last
-    return Listed(
-        case=one.conversation_id,
+def _summarise_review(open_review: Review, message_id: str, asked: int, today: date) -> ReviewSummary:
+    last = open_review.last
+    return ReviewSummary(
+        case=open_review.conversation_id,
         message_id=message_id,
         asked=asked,
-        since=one.since,
-        reviews=one.done,
+        since=open_review.since,
+        reviews=open_review.done,
         checked=last.checked if last else None,
-        checked_on=review.day(last.at) if last else None,
+        checked_on=review.to_london_day(last.at) if last else None,
         checked_by=last.by if last else None,
         asked_again=last.asked_again if last else 0,
-        review_on=one.due_on,
-        due=one.is_due(today),
-        overdue=one.is_overdue(today),
+        review_on=open_review.due_on,
+        due=open_review.is_due(today),
+        overdue=open_review.is_overdue(today),
     )
 
 
-def done(
+def do_review(
     here: Authority,
     name: str,
     checked: Sequence[Checked],
@@ -87,7 +91,7 @@ def done(
     ask_again: bool = False,
     was: int | None = None,
     confirmed: Collection[str] = (),
-) -> Done:
+) -> ReviewResult:
     """Write down what was checked, and with what result; the next review is fourteen days on. With `ask_again` those who found
     no trace, or did not answer, are asked again in the same step.
 
@@ -98,15 +102,15 @@ def done(
     """
     if not checked:
         raise NotAllowed("review.nothing-checked")
-    case = _under_review(here, name).conversation_id
-    ready = _again(here, case, by, confirmed) if ask_again else None
+    case = _get_review(here, name).conversation_id
+    ready = _prepare_again(here, case, by, confirmed) if ask_again else None
     sources = " ".join(f"{source}={result}" for source, result in checked)
-    act = Act(case, here.now(), Kind.DONE, by, sources, len(ready.notices) if ready else 0)
+    act = ReviewAct(case, here.now(), ReviewActKind.DONE, by, sources, len(ready.notices) if ready else 0)
 
-    def write(tx: Connection) -> Review:
-        before = review.standing(reviews.list_review_acts(tx, case))
+    def write_review(tx: Connection) -> Review:
+        before = review.find_review(reviews.list_review_acts(tx, case))
         if before is None:
-            raise _not_under_review()
+            raise _not_under_review_error()
         if was not in (None, before.done):
             raise NotAllowed("review.overtaken")
         if ready:
@@ -114,18 +118,18 @@ def done(
         reviews.add_review_act(tx, act)
         detail: dict[str, str | int] = {"checked": sources, "asked again": act.asked_again}
         audit_log.append_entries(tx, act.at, [AuditEntry("review.done", by, case, detail=detail)])
-        stands = review.standing(reviews.list_review_acts(tx, case))
+        stands = review.find_review(reviews.list_review_acts(tx, case))
         assert stands is not None  # noqa: S101 - it did, and this act ends nothing
         return stands
 
-    stands = here.store.run(write)
+    stands = here.store.run(write_review)
     here.due.set()
-    return Done(case, stands.due_on, ready.enquired if ready else None)
+    return ReviewResult(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
-    whole = search.look(here, case, by)
-    open_ones = [one.authority for one in whole.asked if one.standing not in SETTLED]
+def _prepare_again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
+    whole = search.open_search(here, case, by)
+    open_ones = [answering.authority for answering in whole.asked if answering.standing not in SETTLED]
     if not open_ones:
         raise NotAllowed("enquire.nobody", "again")
     meant, ended = enquire.resolve_recipients(here, open_ones)
@@ -133,30 +137,32 @@ def _again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> P
     return enquire.prepare_search(here, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
-def end(here: Authority, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:
-    """End the review and the search though nobody knows where the child is: who was asked is told. The ids of what tells them.
+def end_review(here: Authority, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:
+    """End the review and the search though nobody knows where the child is; return the ids of what tells those asked.
 
     `reason` is a code of located_ways. Raises NotFound, or NotAllowed.
     """
-    case = _under_review(here, name).conversation_id
+    case = _get_review(here, name).conversation_id
     body = LocatedNotice(located_on=here.now().date(), way=reason, ring=here.officer(by))
     return amend.stand_down_search(here, case, body, by, decided_by=decided_by)
 
 
-def overdue(here: Authority) -> int:
-    """How many reviews should have been done before today."""
-    return sum(one.overdue for one in listed(here))
+def count_overdue_reviews(here: Authority) -> int:
+    """Count the reviews that should have been done before today."""
+    return sum(summary.overdue for summary in list_reviews(here))
 
 
-def _under_review(here: Authority, name: str) -> Review:
-    def look(tx: Connection) -> Review | None:
-        return review.standing(reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id))
+def _get_review(here: Authority, name: str) -> Review:
+    def read_review(tx: Connection) -> Review | None:
+        return review.find_review(
+            reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id)
+        )
 
-    stands = here.store.look(look)
+    stands = here.store.look(read_review)
     if stands is None:
-        raise _not_under_review()
+        raise _not_under_review_error()
     return stands
 
 
-def _not_under_review() -> NotAllowed:
+def _not_under_review_error() -> NotAllowed:
     return NotAllowed("review.not-open")

@@ -10,9 +10,9 @@ from gateway import copies
 from gateway.context import Authority
 from gateway.copies import Copy
 from gateway.core import review, search_status
-from gateway.core.delivery import State
-from gateway.core.replies import Misfit, answers
-from gateway.core.search_status import Answering
+from gateway.core.delivery import DeliveryState
+from gateway.core.replies import Misfit, may_answer
+from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
 from gateway.store import calls, inbox, outbox, reviews
 from gateway.store.audit_log import AuditEntry
@@ -25,12 +25,12 @@ UNTIL_THEN = "Other authorities will keep looking until you do."
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedAuthority:
     """One authority that was asked, and how it stands."""
 
     authority: str
     name: str
-    standing: Answering
+    standing: AnswerState
     since: datetime  # it stands so
     asked_at: datetime  # first
     times: int
@@ -44,54 +44,56 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchOverview:
     """The whole of it."""
 
     case: str
     kind: str
     newest: str  # our newest notice in it
-    asked: Sequence[Asked]
+    asked: Sequence[AskedAuthority]
     ended: bool
     review_on: date | None
 
-    def those(self, *standings: Answering) -> list[Asked]:
-        """Who stands so."""
-        return [one for one in self.asked if one.standing in standings]
+    def those(self, *standings: AnswerState) -> list[AskedAuthority]:
+        """List who stands so."""
+        return [authority for authority in self.asked if authority.standing in standings]
 
     @property
     def next_step(self) -> str:
-        """What an officer does now, at a terminal."""
+        """Return what an officer does now, at a terminal."""
         return (
             self.advice if self.ended else f"{self.advice} To end it, run `cme-gateway end-search {self.case} REASON`."
         )
 
     @property
     def advice(self) -> str:
-        """What an officer does now."""
+        """Return what an officer does now."""
         if self.ended:
             return "This search has ended."
-        if found := self.those(Answering.FOUND):
-            says = "says" if len(found) == 1 else "say"
+        if found_by := self.those(AnswerState.FOUND):
+            says = "says" if len(found_by) == 1 else "say"
             return (
-                f"{_joined(one.name for one in found)} {says} the child is known to them. Call {_whom(found)} to confirm, "
+                f"{_join_names(authority.name for authority in found_by)} {says} the child is known to them. Call {_list_contacts(found_by)} to confirm, "
                 f"then end the search. {UNTIL_THEN}"
             )
-        if ring := self.those(Answering.RING):
-            return f"Call {_whom(ring)}. If the child is found, end the search. {UNTIL_THEN}"
+        if ring := self.those(AnswerState.RING):
+            return f"Call {_list_contacts(ring)}. If the child is found, end the search. {UNTIL_THEN}"
         return "No authority has found the child yet."
 
 
-def _joined(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _whom(asked: Sequence[Asked]) -> str:
-    return _joined(f"{one.ring} ({one.name})" if one.ring else one.name for one in asked)
+def _list_contacts(asked: Sequence[AskedAuthority]) -> str:
+    return _join_names(
+        f"{authority.ring} ({authority.name})" if authority.ring else authority.name for authority in asked
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _SearchAnswer:
     item: InboxItem
     result: str
     said: str
@@ -99,67 +101,67 @@ class _Answer:
     by_machine: bool = False
 
 
-def look(here: Authority, name: str, by: str) -> Search:
-    """The search in a case, by the case's own id or that of one of its notices. That its answers were read is an entry of the log.
+def open_search(here: Authority, name: str, by: str) -> SearchOverview:
+    """Open the search in a case, by the case's own id or that of one of its notices. That answers were read is logged.
 
     Raises NotFound, or NotAllowed where nobody was asked in it.
     """
 
-    def read(
+    def read_search(
         tx: Connection,
     ) -> tuple[list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str]]:
         sent = outbox.list_case_deliveries(tx, name)
         case = sent[0].conversation_id
-        if not any(one.kind in SEARCHES for one in sent):
+        if not any(message.kind in SEARCHES for message in sent):
             raise NotAllowed("search.none")
         came = inbox.search_inbox(tx, here.now(), conversation_id=case, limit=None)
-        asked = {one.message_id: one for one in sent if one.kind in SEARCHES}
-        fitting = [one for one in came if _fits(one, asked.get(one.in_reply_to or ""))]
+        asked = {message.message_id: message for message in sent if message.kind in SEARCHES}
+        fitting = [message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or ""))]
         view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
-        taken = copies.take_copies(tx, here, {(one.sender, one.message_id) for one in fitting}, [view])
-        replies = [(one, taken[one.sender, one.message_id]) for one in fitting]
+        taken = copies.take_copies(tx, here, {(message.sender, message.message_id) for message in fitting}, [view])
+        replies = [(message, taken[message.sender, message.message_id]) for message in fitting]
         return (
             sent,
             replies,
-            review.standing(reviews.list_review_acts(tx, case)),
-            calls.list_call_results(tx, [one.message_id for one in sent]),
+            review.find_review(reviews.list_review_acts(tx, case)),
+            calls.list_call_results(tx, [message.message_id for message in sent]),
         )
 
-    sent, replies, under, told = here.store.run(read)
-    return _search(sent, _answers(here, replies), under, told)
+    sent, replies, under, results_told = here.store.run(read_search)
+    return _build_overview(sent, _newest_answers(here, replies), under, results_told)
 
 
-def _fits(came: InboxItem, asked: Delivery | None) -> bool:
-    """Is it an answer to this search, by who was asked? One that came too late to move it still says what they know."""
+def _is_fitting_answer(came: InboxItem, asked: Delivery | None) -> bool:
+    """Tell whether it answers this search, by who was asked. One too late to move it still says what they know."""
     return (
         asked is not None
         and came.sender == asked.recipient
         and came.misfit in (None, Misfit.LATE)
-        and answers(asked.kind, came.kind)
+        and may_answer(asked.kind, came.kind)
     )
 
 
-def _answers(here: Authority, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _Answer]:
-    """The newest answer of each authority that says anything of where the child is."""
-    found: dict[str, _Answer] = {}
+def _newest_answers(here: Authority, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _SearchAnswer]:
+    """Return the newest answer of each authority that says anything of where the child is."""
+    answer_of: dict[str, _SearchAnswer] = {}
     for item, copy in reversed(replies):  # they come newest first
         message = copies.open_copy(here, copy)
-        if answer := _answer(item, message):
-            found[item.sender] = answer
-    return found
+        if answer := _read_answer(item, message):
+            answer_of[item.sender] = answer
+    return answer_of
 
 
-def _answer(item: InboxItem, message: Message) -> _Answer | None:
+def _read_answer(item: InboxItem, message: Message) -> _SearchAnswer | None:
     match message.body:
         case WhereaboutsResponse(result=result) as body:
-            said = codes.labels("whereabouts_results")[result]
-            return _Answer(item, result, said, body.ring, body.answered_by == "machine")
+            words = codes.labels("whereabouts_results")[result]
+            return _SearchAnswer(item, result, words, body.ring, body.answered_by == "machine")
         case Outcome(result=result) as body:
-            return _Answer(
+            return _SearchAnswer(
                 item, search_status.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
             )
         case Acknowledgement(decision="passed-on", passed_to=to) as body:
-            return _Answer(
+            return _SearchAnswer(
                 item,
                 "ring-me",
                 f"Referred back: try {codes.authority_name(to or '') or 'another authority'}",
@@ -169,22 +171,25 @@ def _answer(item: InboxItem, message: Message) -> _Answer | None:
             return None
 
 
-def _search(
-    sent: Sequence[Delivery], said: dict[str, _Answer], under: review.Review | None, told: Mapping[str, str]
-) -> Search:
-    stood_down = {one.recipient for one in sent if one.kind == "LocatedNotice"}
+def _build_overview(
+    sent: Sequence[Delivery],
+    answer_of: dict[str, _SearchAnswer],
+    under: review.Review | None,
+    results_told: Mapping[str, str],
+) -> SearchOverview:
+    stood_down = {delivery.recipient for delivery in sent if delivery.kind == "LocatedNotice"}
     by_authority: dict[str, list[Delivery]] = {}
-    for one in sent:
-        if one.kind in SEARCHES:
-            by_authority.setdefault(one.recipient, []).append(one)
+    for delivery in sent:
+        if delivery.kind in SEARCHES:
+            by_authority.setdefault(delivery.recipient, []).append(delivery)
     asked = [
-        _asked(those, said.get(code), told.get(those[0].message_id), code in stood_down)
+        _build_asked(those, answer_of.get(code), results_told.get(those[0].message_id), code in stood_down)
         for code, those in sorted(by_authority.items())
     ]
-    order = list(Answering)
-    asked.sort(key=lambda one: (order.index(one.standing), one.authority))
-    newest = next(iter(one for one in sent if one.kind in SEARCHES))
-    return Search(
+    order = list(AnswerState)
+    asked.sort(key=lambda delivery: (order.index(delivery.standing), delivery.authority))
+    newest = next(iter(delivery for delivery in sent if delivery.kind in SEARCHES))
+    return SearchOverview(
         newest.conversation_id,
         newest.kind,
         newest.message_id,
@@ -194,15 +199,19 @@ def _search(
     )
 
 
-def _asked(sent: Sequence[Delivery], answer: _Answer | None, told: str | None, stood_down: bool) -> Asked:
+def _build_asked(
+    sent: Sequence[Delivery], answer: _SearchAnswer | None, result_told: str | None, stood_down: bool
+) -> AskedAuthority:
     newest, first = sent[0], sent[-1]
     if answer and answer.item.received_at < newest.queued_at:  # it was asked again since
         answer = None
-    withdrawn = newest.state is State.WITHDRAWN
-    result = answer.result if answer else told
-    stands = search_status.standing(newest.state, None if withdrawn else result, sealed=newest.protection == "sealed")
+    withdrawn = newest.state is DeliveryState.WITHDRAWN
+    result = answer.result if answer else result_told
+    stands = search_status.find_answer_state(
+        newest.state, None if withdrawn else result, sealed=newest.protection == "sealed"
+    )
     ring = answer.ring if answer else None
-    return Asked(
+    return AskedAuthority(
         authority=newest.recipient,
         name=codes.authority_name(newest.recipient) or newest.recipient,
         standing=stands,
@@ -211,7 +220,7 @@ def _asked(sent: Sequence[Delivery], answer: _Answer | None, told: str | None, s
         times=len(sent),
         message_id=newest.message_id,
         answer_id=answer.item.message_id if answer else None,
-        said=answer.said if answer else codes.labels("whereabouts_results")[told] if told else None,
+        said=answer.said if answer else codes.labels("whereabouts_results")[result_told] if result_told else None,
         by_machine=answer.by_machine if answer else False,
         ring=f"{ring.name}, {ring.phone_no}" if ring else None,
         reason=newest.reason,

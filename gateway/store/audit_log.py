@@ -14,7 +14,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from gateway.core.merkle import Frontier, consistency_subtrees, inclusion_subtrees, leaf_hash, root
+from gateway.core.merkle import Frontier, hash_leaf, list_consistency_subtrees, list_inclusion_subtrees, root
 from gateway.store.tables import audit_blocks, audit_checkpoints, audit_entries, audit_head, audit_mentions
 
 BLOCK = 1024  # entries of which the root is kept, so that a proof reads a thousand leaves and not a million
@@ -54,7 +54,7 @@ def append_entries(tx: Connection, at: datetime, entries: Sequence[AuditEntry]) 
         return
     head = _read_head(tx, lock=True)
     texts = [format_entry(head.size + offset, at, entry) for offset, entry in enumerate(entries)]
-    leaves = [leaf_hash(text.encode()) for text in texts]
+    leaves = [hash_leaf(text.encode()) for text in texts]
     rows = [
         {
             "number": head.size + offset,
@@ -162,12 +162,12 @@ def list_checkpoints(tx: Connection) -> Iterator[str]:
 
 def prove_consistency(tx: Connection, old_size: int, new_size: int) -> tuple[bytes, ...]:
     """Return the proof that our log of `old_size` entries begins that of `new_size` (RFC 9162, 2.1.4.1)."""
-    return tuple(_subtree_root(tx, *subtree) for subtree in consistency_subtrees(old_size, new_size))
+    return tuple(_subtree_root(tx, *subtree) for subtree in list_consistency_subtrees(old_size, new_size))
 
 
 def prove_inclusion(tx: Connection, number: int, size: int) -> tuple[bytes, ...]:
     """Return the proof that an entry stands in our log of `size` entries (RFC 9162, 2.1.3.1)."""
-    return tuple(_subtree_root(tx, *subtree) for subtree in inclusion_subtrees(number, size)[1:])
+    return tuple(_subtree_root(tx, *subtree) for subtree in list_inclusion_subtrees(number, size)[1:])
 
 
 def list_entries(tx: Connection) -> Iterator[LoggedEntry]:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.core.inbox_state import TASKS, WAITING, Standing
-from gateway.core.message_name import MessageName, split
-from gateway.core.replies import FINAL, By, Misfit, Named, Said
+from gateway.core.inbox_state import TASKS, WAITING, InboxState
+from gateway.core.message_name import MessageName, split_name
+from gateway.core.replies import FINAL, Misfit, NamedBy, NamedMessage, ReplyStatement
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import is_among
@@ -42,7 +42,7 @@ class ArrivedMessage:
     content: bytes
     created_at: datetime
     said_case: str | None = None  # as it names it, where it lies in another case here
-    state: Standing = Standing.FILED
+    state: InboxState = InboxState.FILED
     misfit: Misfit | None = None  # why it has no effect on what it names
 
 
@@ -60,7 +60,7 @@ class InboxItem:
     test: bool
     digest: str
     received_at: datetime
-    state: Standing
+    state: InboxState
     state_at: datetime
     said_case: str | None
     misfit: Misfit | None
@@ -89,15 +89,15 @@ class CaseMessage:
     kind: MessageKind
     in_reply_to: str | None
     test: bool
-    state: Standing
+    state: InboxState
     received_at: datetime
     created_at: datetime
 
     @property
-    def named(self) -> Named:
+    def named(self) -> NamedMessage:
         """Return it as something may be said of it."""
         case = self.said_case or self.case
-        return Named(self.kind, False, self.sender, case, self.test, self.state, self.case)
+        return NamedMessage(self.kind, False, self.sender, case, self.test, self.state, self.case)
 
 
 class Overtaker(NamedTuple):
@@ -105,7 +105,7 @@ class Overtaker(NamedTuple):
 
     message_id: str
     names: str
-    said: Said
+    said: ReplyStatement
 
 
 class OwedMessage(NamedTuple):
@@ -118,7 +118,7 @@ class OwedMessage(NamedTuple):
     test: bool
     received_at: datetime
     state_at: datetime
-    state: Standing
+    state: InboxState
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,38 +243,38 @@ def set_state(
     now: datetime,
     sender: str,
     message_id: str,
-    state: Standing,
+    state: InboxState,
     *,
-    was: Standing | None = None,
+    was: InboxState | None = None,
     cause: str | None = None,
 ) -> bool:
     """Set the state of a message; return False where its sender has none, it is withdrawn, or it is not as it `was`.
 
     `cause` says why it stands so then, as `core.causes` has it.
     """
-    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != Standing.WITHDRAWN)
+    mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id, inbox.c.state != InboxState.WITHDRAWN)
     if was is not None:
         mine = and_(mine, inbox.c.state == was)
-    change = {"state": state, "state_at": now, "cause": cause} | ({"misfit": None} if state is Standing.FILED else {})
+    change = {"state": state, "state_at": now, "cause": cause} | ({"misfit": None} if state is InboxState.FILED else {})
     marked = tx.execute(update(inbox).where(mine).values(change)).rowcount == 1
     if marked and state not in WAITING:
         searches.end_search(tx, now, sender, message_id)
     return marked
 
 
-def set_misfit(tx: Connection, now: datetime, sender: str, message_id: str, state: Standing, misfit: Misfit) -> None:
+def set_misfit(tx: Connection, now: datetime, sender: str, message_id: str, state: InboxState, misfit: Misfit) -> None:
     """Note that a reply has no effect; what was said before it makes no difference, so it is shown at once."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit, shown_from=now))
 
 
-def find_received_names(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, Named]:
+def find_received_names(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, NamedMessage]:
     """Return those of these messages that came from this sender, as far as others are held against them."""
     at = inbox.c
     query = select(at.sender, at.message_id, at.kind, at.conversation_id, at.said_case, at.test, at.state)
     return {
-        r.message_id: Named(
-            r.kind, False, r.sender, r.said_case or r.conversation_id, r.test, Standing(r.state), r.conversation_id
+        r.message_id: NamedMessage(
+            r.kind, False, r.sender, r.said_case or r.conversation_id, r.test, InboxState(r.state), r.conversation_id
         )
         for r in tx.execute(query.where(at.message_id.in_(message_ids)))
         if r.sender == sender
@@ -290,7 +290,7 @@ def list_case_messages(tx: Connection, cases: Collection[str]) -> list[CaseMessa
     )
     both = union_all(query.where(at.conversation_id.in_(cases)), query.where(at.said_case.in_(cases)))
     messages = {
-        CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], Standing(r[7]), r[8], r[9]) for r in tx.execute(both)
+        CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], InboxState(r[7]), r[8], r[9]) for r in tx.execute(both)
     }
     return sorted(messages, key=lambda message: (message.received_at, message.message_id))
 
@@ -303,18 +303,18 @@ def list_overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -
         *(at.conversation_id, at.said_case, at.test, at.received_at, at.sequence),
     )
     earlier = []
-    for by, column in ((By.REPLY, at.in_reply_to), (By.CORRECTION, at.supersedes)):
+    for by, column in ((NamedBy.REPLY, at.in_reply_to), (NamedBy.CORRECTION, at.supersedes)):
         rows = [row for row in tx.execute(query.where(column.in_(message_ids))) if row.sender == sender]
         for row in sorted(rows, key=lambda row: (row.received_at, row.sequence)):
-            names = row.in_reply_to if by is By.REPLY else row.supersedes
-            statement = Said(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
+            names = row.in_reply_to if by is NamedBy.REPLY else row.supersedes
+            statement = ReplyStatement(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
             earlier.append(Overtaker(row.message_id, names, statement))
     return earlier
 
 
 def find_message_names(tx: Connection, text: str) -> list[MessageName]:
     """Find every message, ours or theirs, that may be meant by what was written (`core.message_name`)."""
-    sender, message_id = split(text)
+    sender, message_id = split_name(text)
     came = tx.scalars(select(inbox.c.sender).where(inbox.c.message_id == message_id)).all()
     if sender is not None:
         return [MessageName(sender, message_id)] if sender in came else []
@@ -356,10 +356,10 @@ def list_messages_by_id(tx: Connection, now: datetime, message_ids: Sequence[str
     return [_read_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
 
 
-def get_state(tx: Connection, sender: str, message_id: str) -> Standing:
+def get_state(tx: Connection, sender: str, message_id: str) -> InboxState:
     """Return what we have made of a message of this sender."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
-    return Standing(tx.scalars(select(inbox.c.state).where(mine)).one())
+    return InboxState(tx.scalars(select(inbox.c.state).where(mine)).one())
 
 
 def get_locked_message(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
@@ -383,7 +383,7 @@ def search_inbox(
     tx: Connection,
     now: datetime,
     *,
-    states: Sequence[Standing] = (),
+    states: Sequence[InboxState] = (),
     sender: str | None = None,
     conversation_id: str | None = None,
     since: datetime | None = None,
@@ -426,7 +426,7 @@ def list_owed_messages(tx: Connection, now: datetime) -> list[OwedMessage]:
     """List all that wait for us and may be shown, in no order, without tests and unmatched searches."""
     waits = (inbox.c.state.in_(WAITING), inbox.c.test.is_(False), inbox.c.shown_from <= now, ~_UNMATCHED)
     return [
-        OwedMessage._make((*values, Standing(state)))
+        OwedMessage._make((*values, InboxState(state)))
         for *values, state in tx.execute(select(*_OWING).where(*waits)).all()
     ]
 
@@ -462,7 +462,7 @@ def has_later_word(
 def count_replies_about_nothing(tx: Connection) -> dict[str, tuple[int, datetime]]:
     """Count each sender's replies about nothing that we know, up to MOST_COUNTED, and tell since when."""
     at = inbox.c
-    query = select(at.sender, at.received_at).where(at.state == Standing.ABOUT_NOTHING)
+    query = select(at.sender, at.received_at).where(at.state == InboxState.ABOUT_NOTHING)
     counts: dict[str, tuple[int, datetime]] = {}
     for sender, received_at in tx.execute(query.order_by(at.received_at).limit(MOST_COUNTED)):
         count, since = counts.get(sender, (0, received_at))
@@ -474,7 +474,7 @@ def list_unmatched_searches(tx: Connection) -> list[InboxItem]:
     """List the searches without a possible match in our index that wait for an officer's word; the oldest first."""
     query = select(*_VIEW).join(traced, _TRACED).where(traced.c.state == MatchState.NONE)
     items = [_read_item(row._mapping) for row in tx.execute(query)]
-    owed = [item for item in items if item.state is Standing.NEW or item.kind == "WhereaboutsEnquiry"]
+    owed = [item for item in items if item.state is InboxState.NEW or item.kind == "WhereaboutsEnquiry"]
     return sorted(owed, key=lambda item: (item.received_at, item.message_id))
 
 
@@ -491,4 +491,4 @@ def is_predecessor_missing(tx: Connection, item: InboxItem) -> bool:
 
 def _read_item(row: RowMapping) -> InboxItem:
     misfit = Misfit(row["misfit"]) if row["misfit"] else None
-    return InboxItem(**{**row, "state": Standing(row["state"]), "misfit": misfit})
+    return InboxItem(**{**row, "state": InboxState(row["state"]), "misfit": misfit})

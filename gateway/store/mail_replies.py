@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from gateway.core.mail_replies import Judgement, Stage, What
+from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotFound
 from gateway.store.database import is_among
 from gateway.store.tables import mail_replies
@@ -21,13 +21,13 @@ class NewMailReply:
 
     message_id: str  # of the notice that it is about
     came_at: datetime
-    what: What
+    what: MailReplyKind
     domain: str  # from where it claims to come; empty where that is not clear
     from_there: bool  # that is the domain to which we wrote
     signed: bool  # with the certificate that we hold of them
     by_machine: bool  # it says so itself
     mark: int  # by which it is known again, where it is fetched twice
-    stage: Stage
+    stage: MailReplyStage
     data_key: bytes | None
     content: bytes
 
@@ -39,12 +39,12 @@ class MailReply:
     number: int
     message_id: str
     came_at: datetime
-    what: What
+    what: MailReplyKind
     domain: str
     from_there: bool
     signed: bool
     by_machine: bool
-    stage: Stage
+    stage: MailReplyStage
     judgement: Judgement | None
     judged_at: datetime | None
     judged_by: str | None
@@ -89,7 +89,9 @@ def count_mail_replies(tx: Connection, message_id: str) -> int:
 
 def list_waiting_replies(tx: Connection, limit: int | None = None, *, after: int = 0) -> list[MailReply]:
     """List those that wait for an officer, the oldest first; `after` is the number of the last that was seen."""
-    query = select(*_VIEW).where(_at.stage == Stage.WAITING, _at.number > after).order_by(_at.number).limit(limit)
+    query = (
+        select(*_VIEW).where(_at.stage == MailReplyStage.WAITING, _at.number > after).order_by(_at.number).limit(limit)
+    )
     return [_read_mail_reply(row) for row in tx.execute(query)]
 
 
@@ -101,14 +103,14 @@ def list_mail_replies(tx: Connection, limit: int, *, before: int | None = None) 
 
 def count_waiting_replies(tx: Connection) -> tuple[int, datetime | None]:
     """Count those that wait for an officer, and tell since when the oldest does."""
-    query = select(func.count(), func.min(_at.came_at)).where(_at.stage == Stage.WAITING)
+    query = select(func.count(), func.min(_at.came_at)).where(_at.stage == MailReplyStage.WAITING)
     count, oldest = tx.execute(query).one()
     return count, oldest
 
 
 def list_waiting_since(tx: Connection) -> dict[str, datetime]:
     """Return of each notice since when a reply waits that no machine says to have written."""
-    query = select(_at.message_id, _at.came_at).where(_at.stage == Stage.WAITING, _at.by_machine.is_(False))
+    query = select(_at.message_id, _at.came_at).where(_at.stage == MailReplyStage.WAITING, _at.by_machine.is_(False))
     first: dict[str, datetime] = {}
     for row in tx.execute(query):
         first[row.message_id] = min(row.came_at, first.get(row.message_id, row.came_at))
@@ -118,7 +120,7 @@ def list_waiting_since(tx: Connection) -> dict[str, datetime]:
 def set_judgement(tx: Connection, now: datetime, was: MailReply, judgement: Judgement, by: str) -> bool:
     """Write what an officer read in it; return False where somebody else was faster."""
     mine = _at.number == was.number, _at.stage == was.stage, _at.judged_at.is_not_distinct_from(was.judged_at)
-    values = {"stage": Stage.JUDGED, "judgement": judgement, "judged_at": now, "judged_by": by}
+    values = {"stage": MailReplyStage.JUDGED, "judgement": judgement, "judged_at": now, "judged_by": by}
     return tx.execute(update(mail_replies).where(*mine).values(values)).rowcount == 1
 
 
@@ -127,13 +129,13 @@ def list_accepting_replies(tx: Connection, message_id: str) -> list[MailReply]:
     return [
         reply
         for reply in list_mail_replies_about(tx, [message_id])
-        if reply.judgement is Judgement.ACCEPTED and reply.stage is Stage.JUDGED
+        if reply.judgement is Judgement.ACCEPTED and reply.stage is MailReplyStage.JUDGED
     ]
 
 
 def undo_judgements(tx: Connection, numbers: Sequence[int]) -> None:
     """Let their acceptance count no more."""
-    tx.execute(update(mail_replies).where(_at.number.in_(numbers)).values(stage=Stage.UNDONE))
+    tx.execute(update(mail_replies).where(_at.number.in_(numbers)).values(stage=MailReplyStage.UNDONE))
 
 
 def _read_mail_reply(row: Row[Any]) -> MailReply:
@@ -142,8 +144,8 @@ def _read_mail_reply(row: Row[Any]) -> MailReply:
     return MailReply(
         **{
             **values,
-            "what": What(values["what"]),
-            "stage": Stage(values["stage"]),
+            "what": MailReplyKind(values["what"]),
+            "stage": MailReplyStage(values["stage"]),
             "judgement": Judgement(judgement) if judgement else None,
         }
     )

@@ -24,8 +24,8 @@ from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core import causes
-from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, State, may_come_from
-from gateway.core.replies import Named
+from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
+from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
@@ -35,8 +35,8 @@ from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter and all, unless a clock was wrong
 CLAIM = timedelta(seconds=20)  # renewed while a try goes on; what a process held that was killed is free after it
 ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
-OPEN = (State.QUEUED, State.SENT)
-TRIED = (*OPEN, State.FAILED)  # what the end of a try may move: whatever else stands, a person said
+OPEN = (DeliveryState.QUEUED, DeliveryState.SENT)
+TRIED = (*OPEN, DeliveryState.FAILED)  # what the end of a try may move: whatever else stands, a person said
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Delivery:
     digest: str
     queued_at: datetime
     queued_by: str
-    state: State
+    state: DeliveryState
     state_at: datetime
     attempts: int
     due_at: datetime
@@ -101,7 +101,7 @@ class OwedDelivery(NamedTuple):
     state_at: datetime
     protection: str
     handed_over_at: datetime | None  # by telephone
-    state: State
+    state: DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class SettledTry:
     """How one try ended: the state after it, and when to try again where that is `queued`."""
 
     message_id: str
-    state: State
+    state: DeliveryState
     route: str
     ending: str
     reason: str | None = None
@@ -141,7 +141,7 @@ _OWING = [outbox.c[name] for name in OwedDelivery._fields]
 
 def add_deliveries(tx: Connection, now: datetime, notices: Sequence[QueuedNotice]) -> None:
     """Queue the notices. Raises NotAllowed where one of these ids was used before."""
-    fixed = {"queued_at": now, "state": State.QUEUED, "state_at": now, "attempts": 0, "due_at": now}
+    fixed = {"queued_at": now, "state": DeliveryState.QUEUED, "state_at": now, "attempts": 0, "due_at": now}
     rows = [{name: getattr(notice, name) for name in _QUEUED} | fixed for notice in notices]
     try:
         tx.execute(insert(outbox), rows)
@@ -161,13 +161,19 @@ def get_next_sequence(tx: Connection, conversation_id: str, recipient: str) -> i
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
 
 
-def find_sent_names(tx: Connection, message_ids: Collection[str]) -> dict[str, Named]:
+def find_sent_names(tx: Connection, message_ids: Collection[str]) -> dict[str, NamedMessage]:
     """Return those of these messages that we sent, as far as replies are held against them."""
     at = outbox.c
     query = select(at.message_id, at.kind, at.recipient, at.conversation_id, at.said_case, at.test, at.state)
     return {
-        r.message_id: Named(
-            r.kind, True, r.recipient, r.said_case or r.conversation_id, r.test, State(r.state), r.conversation_id
+        r.message_id: NamedMessage(
+            r.kind,
+            True,
+            r.recipient,
+            r.said_case or r.conversation_id,
+            r.test,
+            DeliveryState(r.state),
+            r.conversation_id,
         )
         for r in tx.execute(query.where(at.message_id.in_(message_ids)))
     }
@@ -202,10 +208,10 @@ def list_partners_due(tx: Connection, now: datetime) -> list[str]:
 def _is_misplaced(now: datetime) -> list[ColumnElement[bool]]:
     """Build the conditions for what waits for a time that no wait reaches: it was written while our clock ran fast."""
     return [
-        and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now + FARTHEST),
-        and_(outbox.c.state == State.SENT, outbox.c.due_at > now + 2 * RECEIPT_WAIT),
-        and_(outbox.c.state == State.QUEUED, outbox.c.claimed_until > now + 2 * CLAIM),
-        and_(outbox.c.state == State.QUEUED, outbox.c.queued_at > now + CLOCK_SKEW, outbox.c.due_at > now),
+        and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now + FARTHEST),
+        and_(outbox.c.state == DeliveryState.SENT, outbox.c.due_at > now + 2 * RECEIPT_WAIT),
+        and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.claimed_until > now + 2 * CLAIM),
+        and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.queued_at > now + CLOCK_SKEW, outbox.c.due_at > now),
     ]
 
 
@@ -237,7 +243,7 @@ def replace_sealed(
 
 def count_queued_ahead(tx: Connection, beyond: datetime) -> int:
     """Count those still under way that were queued at a time that has not come."""
-    ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, State.FAILED)))
+    ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, DeliveryState.FAILED)))
     return tx.scalar(select(func.count()).select_from(outbox).where(ours)) or 0
 
 
@@ -245,7 +251,9 @@ def list_unbelieved_receipts(tx: Connection, queued_before: datetime) -> list[tu
     """List to whom something waits whose last receipt did not hold: how many, since when, and one of the reasons."""
     at = outbox.c
     query = select(at.recipient, func.count(), func.min(at.queued_at), func.min(at.reason))
-    query = query.where(at.state == State.QUEUED, at.reason.startswith(NOT_HOLDING), at.queued_at < queued_before)
+    query = query.where(
+        at.state == DeliveryState.QUEUED, at.reason.startswith(NOT_HOLDING), at.queued_at < queued_before
+    )
     return [(r[0], r[1], r[2], r[3]) for r in tx.execute(query.group_by(at.recipient).order_by(at.recipient))]
 
 
@@ -262,7 +270,7 @@ def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -
             _earlier.c.conversation_id == outbox.c.conversation_id,
             _earlier.c.recipient == outbox.c.recipient,
             _earlier.c.sequence < outbox.c.sequence,
-            _earlier.c.state == State.QUEUED,
+            _earlier.c.state == DeliveryState.QUEUED,
             or_(_earlier.c.due_at > outbox.c.due_at, _earlier.c.claimed_until > now),
         )
         .exists()
@@ -307,12 +315,12 @@ def renew_claims(tx: Connection, now: datetime, message_ids: Collection[str]) ->
 
 def make_retries_due(tx: Connection, now: datetime) -> None:
     """Make due what waits after a try that failed: whoever starts a gateway anew may just have mended the reason."""
-    waits = and_(outbox.c.state == State.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
+    waits = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
     tx.execute(update(outbox).where(waits).values(due_at=_due_in_turn(now)))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(outbox.c.state == State.QUEUED, outbox.c.due_at <= now, _is_unclaimed(now))
+    return and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at <= now, _is_unclaimed(now))
 
 
 def _is_receipt_due(now: datetime) -> ColumnElement[bool]:
@@ -320,7 +328,7 @@ def _is_receipt_due(now: datetime) -> ColumnElement[bool]:
     at = outbox.c
     due = or_(at.receipt_due <= now, at.receipt_due > now + 2 * RECEIPT_WAIT)
     free = or_(_is_unclaimed(now), at.claimed_until > now + 2 * CLAIM)
-    return and_(at.receipt_due.is_not(None), due, at.state != State.QUEUED, free)
+    return and_(at.receipt_due.is_not(None), due, at.state != DeliveryState.QUEUED, free)
 
 
 def _is_unclaimed(now: datetime) -> ColumnElement[bool]:
@@ -343,18 +351,18 @@ def request_receipt(tx: Connection, message_id: str, recipient: str, at: datetim
 
 def settle_deliveries(tx: Connection, now: datetime, endings: Sequence[SettledTry]) -> None:
     """Write how each try ended, and give the claims back. A state that has moved on meanwhile stands."""
-    alike: dict[tuple[State, datetime | None, str | None], list[str]] = {}
+    alike: dict[tuple[DeliveryState, datetime | None, str | None], list[str]] = {}
     for ending in endings:
         alike.setdefault((ending.state, ending.due_at, ending.reason), []).append(ending.message_id)
     for (state, due_at, reason), ids in alike.items():
         from_states = [
             earlier_state
             for earlier_state in TRIED
-            if earlier_state in may_come_from(state) or earlier_state is state is State.QUEUED
+            if earlier_state in list_origins(state) or earlier_state is state is DeliveryState.QUEUED
         ]
         change = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.state.in_(from_states))
         due = {} if due_at is None else {"due_at": due_at}
-        cause = causes.GATEWAY if state is State.REJECTED else None
+        cause = causes.GATEWAY if state is DeliveryState.REJECTED else None
         tx.execute(change.values(state=state, state_at=now, reason=reason, cause=cause, claimed_until=None, **due))
         still = (
             due_at if state in OPEN else None
@@ -382,7 +390,7 @@ def add_tries(tx: Connection, now: datetime, endings: Sequence[SettledTry]) -> N
 
 def list_partners_awaited(tx: Connection) -> list[str]:
     """List the authorities to whom something was handed over, and who have not yet said that they have it."""
-    sent = select(outbox.c.recipient).where(outbox.c.state == State.SENT).distinct()
+    sent = select(outbox.c.recipient).where(outbox.c.state == DeliveryState.SENT).distinct()
     missing = and_(outbox.c.recipient == partners.c.authority, outbox.c.receipt_due.is_not(None))
     answered = select(partners.c.authority).where(select(outbox.c.message_id).where(missing).exists())
     return sorted({*tx.scalars(sent), *tx.scalars(answered)})
@@ -416,17 +424,17 @@ def has_overdue(tx: Connection, now: datetime) -> bool:
 def queue_overdue(tx: Connection, now: datetime) -> None:
     """Make it due again."""
     reason = "handed over, but no receipt came"
-    tx.execute(update(outbox).where(_is_overdue(now)).values(state=State.QUEUED, state_at=now, reason=reason))
+    tx.execute(update(outbox).where(_is_overdue(now)).values(state=DeliveryState.QUEUED, state_at=now, reason=reason))
 
 
 def _is_overdue(now: datetime) -> ColumnElement[bool]:
     """Build the condition that a receipt is overdue. Of a letter no receipt can come: a person answers it."""
-    return and_(outbox.c.state == State.SENT, outbox.c.due_at <= now, outbox.c.protection == "sealed")
+    return and_(outbox.c.state == DeliveryState.SENT, outbox.c.due_at <= now, outbox.c.protection == "sealed")
 
 
 def postpone_deliveries(tx: Connection, recipient: str, until: datetime) -> None:
     """Let everything for an authority that did not answer wait: it is down for all of them."""
-    mine = and_(outbox.c.recipient == recipient, outbox.c.state == State.QUEUED, outbox.c.due_at < until)
+    mine = and_(outbox.c.recipient == recipient, outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at < until)
     tx.execute(update(outbox).where(mine).values(due_at=until))
 
 
@@ -437,12 +445,12 @@ def _due_in_turn(now: datetime) -> ColumnElement[datetime]:
 
 def release_deliveries(tx: Connection, now: datetime, recipient: str | None = None) -> int:
     """Make due at once what waits, and what was given up (an operator's act); return how many."""
-    open_ones = outbox.c.state.in_((State.QUEUED, State.FAILED))
+    open_ones = outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.FAILED))
     mine = open_ones if recipient is None else and_(open_ones, outbox.c.recipient == recipient)
     again = (
         update(outbox)
         .where(mine)
-        .values(state=State.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
+        .values(state=DeliveryState.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
     )
     return tx.execute(again).rowcount
 
@@ -453,12 +461,16 @@ def release_delivery(tx: Connection, now: datetime, message_id: str) -> bool:
     """
     held = and_(outbox.c.claimed_until > now, outbox.c.claimed_until <= now + 2 * CLAIM)
     free = or_(outbox.c.claimed_until.is_(None), ~held)
-    mine = and_(outbox.c.message_id == message_id, outbox.c.state.in_((State.QUEUED, State.FAILED)), free)
+    mine = and_(
+        outbox.c.message_id == message_id, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.FAILED)), free
+    )
     again = update(outbox).where(mine)
-    now_due = again.values(state=State.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
+    now_due = again.values(state=DeliveryState.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
     if tx.execute(now_due).rowcount == 1:
         return True
-    said = and_(outbox.c.state.in_((State.ACKNOWLEDGED, State.PASSED_ON)), outbox.c.protection == "sealed", free)
+    said = and_(
+        outbox.c.state.in_((DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)), outbox.c.protection == "sealed", free
+    )
     recipient = tx.scalar(select(outbox.c.recipient).where(outbox.c.message_id == message_id, said))
     return recipient is not None and request_receipt(tx, message_id, recipient, now)
 
@@ -468,7 +480,7 @@ def advance_delivery(
     now: datetime,
     message_id: str,
     recipient: str,
-    state: State,
+    state: DeliveryState,
     *,
     reason: str | None = None,
     cause: str | None = None,
@@ -480,7 +492,7 @@ def advance_delivery(
     change = (
         update(outbox)
         .where(
-            outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.state.in_(may_come_from(state))
+            outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.state.in_(list_origins(state))
         )
         .values(state=state, state_at=now, reason=reason, cause=cause, claimed_until=None)
     )
@@ -489,8 +501,10 @@ def advance_delivery(
 
 def withdraw_unsent(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str, cause: str) -> None:
     """Withdraw those of these that have never left: nobody knows of them."""
-    mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == State.QUEUED, outbox.c.attempts == 0)
-    tx.execute(update(outbox).where(mine).values(state=State.WITHDRAWN, state_at=now, reason=reason, cause=cause))
+    mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == DeliveryState.QUEUED, outbox.c.attempts == 0)
+    tx.execute(
+        update(outbox).where(mine).values(state=DeliveryState.WITHDRAWN, state_at=now, reason=reason, cause=cause)
+    )
 
 
 def get_delivery(tx: Connection, message_id: str) -> Delivery:
@@ -528,7 +542,7 @@ def list_locked_notices(tx: Connection, message_ids: Sequence[str]) -> dict[str,
 def search_outbox(
     tx: Connection,
     *,
-    states: Sequence[State] = (),
+    states: Sequence[DeliveryState] = (),
     recipient: str | None = None,
     conversation_id: str | None = None,
     limit: int | None = 100,
@@ -544,17 +558,17 @@ def search_outbox(
     return [_read_delivery(row) for row in tx.execute(query)]
 
 
-def list_owed_deliveries(tx: Connection, states: Sequence[State]) -> list[OwedDelivery]:
+def list_owed_deliveries(tx: Connection, states: Sequence[DeliveryState]) -> list[OwedDelivery]:
     """List all that stand so, in no order, without tests: there may be thousands, of which little is asked."""
     query = select(*_OWING).where(outbox.c.state.in_(states), outbox.c.test.is_(False))
-    return [OwedDelivery._make((*values, State(state))) for *values, state in tx.execute(query).all()]
+    return [OwedDelivery._make((*values, DeliveryState(state))) for *values, state in tx.execute(query).all()]
 
 
 def list_delivery_page(
     tx: Connection,
     *,
     kinds: Sequence[str] = (),
-    state: State | None = None,
+    state: DeliveryState | None = None,
     recipient: str | None = None,
     since: datetime | None = None,
     before: tuple[datetime, str] | None = None,
@@ -609,17 +623,17 @@ def find_oldest_open(tx: Connection) -> datetime | None:
     return oldest
 
 
-def count_by_state(tx: Connection, states: Sequence[State]) -> list[tuple[str, State, int, datetime]]:
+def count_by_state(tx: Connection, states: Sequence[DeliveryState]) -> list[tuple[str, DeliveryState, int, datetime]]:
     """Count for each authority and each of these states, and tell when the oldest was queued. Read from one index."""
     query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))
     rows = tx.execute(query.where(outbox.c.state.in_(states)).group_by(outbox.c.state, outbox.c.recipient))
-    return [(recipient, State(state), count, oldest) for state, recipient, count, oldest in rows]
+    return [(recipient, DeliveryState(state), count, oldest) for state, recipient, count, oldest in rows]
 
 
 def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
     """List dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
     order = (outbox.c.recipient, outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
-    query = select(*_VIEW).where(outbox.c.state == State.FAILED).order_by(*order).limit(limit)
+    query = select(*_VIEW).where(outbox.c.state == DeliveryState.FAILED).order_by(*order).limit(limit)
     if recipient is not None:
         query = query.where(outbox.c.recipient == recipient)
     return [_read_delivery(row) for row in tx.execute(query)]
@@ -627,4 +641,4 @@ def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list
 
 def _read_delivery(row: Row[Any]) -> Delivery:
     values = row._mapping
-    return Delivery(**{**values, "state": State(values["state"])})
+    return Delivery(**{**values, "state": DeliveryState(values["state"])})

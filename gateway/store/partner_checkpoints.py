@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
-from gateway.core.checkpoint_rules import Alarm, Seen
+from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
 from gateway.store.tables import witnessed
 
 
@@ -16,7 +16,7 @@ class AlarmedCheckpoint:
     """A checkpoint that contradicts another."""
 
     authority: str
-    alarm: Alarm
+    alarm: LogContradiction
     seen_at: datetime
     note: str
     against: str
@@ -31,38 +31,38 @@ class CheckpointSummary:
     note: str
     seen_at: datetime
     checked: int  # up to this size it is one log
-    alarm: Alarm | None
+    alarm: LogContradiction | None
 
 
-def find_largest_checkpoint(tx: Connection, authority: str) -> Seen | None:
+def find_largest_checkpoint(tx: Connection, authority: str) -> SeenCheckpoint | None:
     """Return the largest checkpoint that counts; None where there is none."""
     return _find_checkpoint(tx, witnessed.c.authority == authority)
 
 
-def find_checkpoint_of_size(tx: Connection, authority: str, size: int) -> Seen | None:
+def find_checkpoint_of_size(tx: Connection, authority: str, size: int) -> SeenCheckpoint | None:
     """Return the checkpoint of this size that counts; None where there is none."""
     return _find_checkpoint(tx, and_(witnessed.c.authority == authority, witnessed.c.size == size))
 
 
-def _find_checkpoint(tx: Connection, which: ColumnElement[bool]) -> Seen | None:
+def _find_checkpoint(tx: Connection, which: ColumnElement[bool]) -> SeenCheckpoint | None:
     query = select(witnessed.c.size, witnessed.c.root, witnessed.c.note, witnessed.c.made_at)
     counts = and_(which, witnessed.c.ended_at.is_(None), witnessed.c.alarm.is_(None))
     row = tx.execute(query.where(counts).order_by(witnessed.c.size.desc(), witnessed.c.number.desc()).limit(1)).first()
     return None if row is None else _read_checkpoint(row._mapping)
 
 
-def _read_checkpoint(row: Mapping[Any, Any]) -> Seen:
-    return Seen(row["size"], bytes(row["root"]), row["note"], row["made_at"])
+def _read_checkpoint(row: Mapping[Any, Any]) -> SeenCheckpoint:
+    return SeenCheckpoint(row["size"], bytes(row["root"]), row["note"], row["made_at"])
 
 
 def add_partner_checkpoint(
     tx: Connection,
     now: datetime,
     authority: str,
-    seen: Seen,
+    seen: SeenCheckpoint,
     *,
     checked: bool = False,
-    alarm: Alarm | None = None,
+    alarm: LogContradiction | None = None,
     against: str | None = None,
 ) -> None:
     """Keep a checkpoint; with an alarm, beside the note that it contradicts."""
@@ -71,7 +71,7 @@ def add_partner_checkpoint(
     tx.execute(insert(witnessed).values(**values, **marks, seen_at=now))
 
 
-def list_unchecked(tx: Connection, authority: str, most: int) -> list[Seen]:
+def list_unchecked(tx: Connection, authority: str, most: int) -> list[SeenCheckpoint]:
     """List the largest that is checked, and after it those that are not, by size."""
     counts = and_(witnessed.c.authority == authority, witnessed.c.ended_at.is_(None), witnessed.c.alarm.is_(None))
     query = select(witnessed.c.size, witnessed.c.root, witnessed.c.note, witnessed.c.made_at).where(counts)
@@ -85,17 +85,19 @@ def _checked_size(tx: Connection, authority: str) -> int:
     return tx.scalar(select(func.max(witnessed.c.size)).where(mine)) or 0
 
 
-def set_checked(tx: Connection, now: datetime, authority: str, seen: Seen) -> None:
+def set_checked(tx: Connection, now: datetime, authority: str, seen: SeenCheckpoint) -> None:
     """Note that it was shown to continue the one before it."""
     tx.execute(update(witnessed).where(_is_checkpoint(authority, seen)).values(checked_at=now))
 
 
-def set_contradicted(tx: Connection, authority: str, seen: Seen, against: Seen, alarm: Alarm) -> None:
+def set_contradicted(
+    tx: Connection, authority: str, seen: SeenCheckpoint, against: SeenCheckpoint, alarm: LogContradiction
+) -> None:
     """Note that it does not continue the one before it."""
     tx.execute(update(witnessed).where(_is_checkpoint(authority, seen)).values(alarm=alarm, against=against.note))
 
 
-def _is_checkpoint(authority: str, seen: Seen) -> ColumnElement[bool]:
+def _is_checkpoint(authority: str, seen: SeenCheckpoint) -> ColumnElement[bool]:
     whose = and_(witnessed.c.authority == authority, witnessed.c.size == seen.size, witnessed.c.root == seen.root)
     return and_(whose, witnessed.c.ended_at.is_(None))
 
@@ -105,14 +107,14 @@ def list_alarms(tx: Connection) -> list[AlarmedCheckpoint]:
     names = [witnessed.c[name] for name in AlarmedCheckpoint.__dataclass_fields__]
     standing = and_(witnessed.c.alarm.is_not(None), witnessed.c.ended_at.is_(None))
     rows = tx.execute(select(*names).where(standing).order_by(witnessed.c.authority, witnessed.c.number))
-    return [AlarmedCheckpoint(**{**row._mapping, "alarm": Alarm(row.alarm)}) for row in rows]
+    return [AlarmedCheckpoint(**{**row._mapping, "alarm": LogContradiction(row.alarm)}) for row in rows]
 
 
-def find_alarm(tx: Connection, authority: str) -> Alarm | None:
+def find_alarm(tx: Connection, authority: str) -> LogContradiction | None:
     """Return the alarm that stands against this authority; None where none does."""
     mine = and_(witnessed.c.authority == authority, witnessed.c.alarm.is_not(None), witnessed.c.ended_at.is_(None))
     alarm = tx.scalar(select(witnessed.c.alarm).where(mine).order_by(witnessed.c.number).limit(1))
-    return None if alarm is None else Alarm(alarm)
+    return None if alarm is None else LogContradiction(alarm)
 
 
 def find_restart_accepted(tx: Connection, authority: str) -> datetime | None:

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
-from gateway.core.mail_replies import Judgement, Stage
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
+from gateway.core.mail_replies import Judgement, MailReplyStage
 from gateway.store.tables import inbox, mail_replies, outbox, receipts
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 
 Direction = Literal["sent", "received"]
-TAKEN_BACK = (State.WITHDRAWN, Standing.WITHDRAWN, Standing.SUPERSEDED)
+TAKEN_BACK = (DeliveryState.WITHDRAWN, InboxState.WITHDRAWN, InboxState.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def list_answered_letters(tx: Connection, since: datetime, until: datetime) -> d
     """Return when the mail came in which an officer read that each letter of the period was accepted: a weaker word."""
     mine = and_(
         mail_replies.c.message_id == outbox.c.message_id,
-        mail_replies.c.stage == Stage.JUDGED,
+        mail_replies.c.stage == MailReplyStage.JUDGED,
         mail_replies.c.judgement == Judgement.ACCEPTED,
     )
     query = select(mail_replies.c.message_id, mail_replies.c.came_at).join_from(outbox, mail_replies, mine)

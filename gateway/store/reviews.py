@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from gateway.core.review import Act, Kind
+from gateway.core.review import ReviewAct, ReviewActKind
 from gateway.store.tables import reviews
 
-_COLUMNS = list(Act.__dataclass_fields__)
+_COLUMNS = list(ReviewAct.__dataclass_fields__)
 _VIEW = [reviews.c[name] for name in _COLUMNS]
 _later = reviews.alias("later")
 
 
-def add_review_act(tx: Connection, act: Act) -> None:
+def add_review_act(tx: Connection, act: ReviewAct) -> None:
     """Add one act."""
     tx.execute(insert(reviews), [{name: getattr(act, name) for name in _COLUMNS}])
 
@@ -27,16 +27,16 @@ def begin_reviews(tx: Connection, now: datetime, cases: Collection[str], by: str
     }
     for case in dict.fromkeys(cases):
         if case not in under:
-            add_review_act(tx, Act(case, now, Kind.BEGAN, by))
+            add_review_act(tx, ReviewAct(case, now, ReviewActKind.BEGAN, by))
 
 
-def list_review_acts(tx: Connection, conversation_id: str) -> list[Act]:
+def list_review_acts(tx: Connection, conversation_id: str) -> list[ReviewAct]:
     """List every act in the review of a case, oldest first."""
     mine = select(*_VIEW).where(reviews.c.conversation_id == conversation_id).order_by(reviews.c.number)
     return _read_acts(tx, mine)
 
 
-def list_open_reviews(tx: Connection) -> list[list[Act]]:
+def list_open_reviews(tx: Connection) -> list[list[ReviewAct]]:
     """List for each case that is under review its acts since that began, oldest first."""
     acts = _read_acts(tx, _select_since_end().order_by(reviews.c.conversation_id, reviews.c.number))
     return [list(those) for _, those in groupby(acts, key=lambda act: act.conversation_id)]
@@ -45,11 +45,11 @@ def list_open_reviews(tx: Connection) -> list[list[Act]]:
 def _select_since_end() -> Select[Any]:
     ended = select(_later.c.number).where(
         _later.c.conversation_id == reviews.c.conversation_id,
-        _later.c.kind == Kind.ENDED,
+        _later.c.kind == ReviewActKind.ENDED,
         _later.c.number >= reviews.c.number,
     )
     return select(*_VIEW).where(~ended.exists())
 
 
-def _read_acts(tx: Connection, query: Select[Any]) -> list[Act]:
-    return [Act(**{**row._mapping, "kind": Kind(row.kind)}) for row in tx.execute(query)]
+def _read_acts(tx: Connection, query: Select[Any]) -> list[ReviewAct]:
+    return [ReviewAct(**{**row._mapping, "kind": ReviewActKind(row.kind)}) for row in tx.execute(query)]

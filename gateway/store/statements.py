@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, exists, func, insert, select, update
 
-from gateway.core.delivery import LOST, State
+from gateway.core.delivery import LOST, DeliveryState
 from gateway.store.tables import inbox, outbox, receipts, statements
 from keys.statement import ROWS, Row, Window
 
@@ -42,7 +42,7 @@ def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[st
     theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
     held = exists().where(receipts.c.message_id == outbox.c.message_id, *theirs)
     query = select(outbox.c.message_id).where(outbox.c.recipient == partner, outbox.c.protection == "sealed", ~held)
-    query = query.where(outbox.c.state != State.QUEUED)  # it is under way
+    query = query.where(outbox.c.state != DeliveryState.QUEUED)  # it is under way
     return {
         message_id for some in _split_ids(ids) for message_id in tx.scalars(query.where(outbox.c.message_id.in_(some)))
     }
@@ -60,7 +60,7 @@ def find_received_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict
 def queue_again(tx: Connection, now: datetime, message_id: str, *, sealed_since: datetime, reason: str) -> bool:
     """Deliver the same sealed bytes again; False where they are too old to be taken, or it has moved on."""
     still = outbox.c.message_id == message_id, outbox.c.state.in_(LOST), outbox.c.queued_at >= sealed_since
-    change = {"state": State.QUEUED, "state_at": now, "due_at": now, "reason": reason, "claimed_until": None}
+    change = {"state": DeliveryState.QUEUED, "state_at": now, "due_at": now, "reason": reason, "claimed_until": None}
     return tx.execute(update(outbox).where(*still).values(change)).rowcount == 1
 
 

@@ -49,13 +49,13 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object]:
-        """The few moments of a batch stand in many rows and columns: each is written once."""
+        """Return what writes the few moments of a batch, which stand in many rows and columns: each is written once."""
         write = super().bind_processor(dialect)
         assert write is not None  # noqa: S101 - there always is one, because of `process_bind_param`
         return lru_cache(MOMENTS)(write)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database; raises ValueError for a moment without a zone."""
+        """Write a moment to the database; raises ValueError for one without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -63,7 +63,7 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """From the database: SQLite has text, PostgreSQL a moment. Lists are made of thousands of them, so this is one call."""
+        """Return what reads from the database: SQLite has text, PostgreSQL a moment. Of thousands, this is one call."""
         return _read_text if dialect.name == "sqlite" else _read_moment
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
 
-from gateway.core.log_replay import OF_THE_CASE, REPLY, Told
+from gateway.core.log_replay import OF_THE_CASE, REPLY, LoggedAct
 from gateway.store.database import is_among
 from gateway.store.tables import (
     api_clients,
@@ -60,7 +60,7 @@ class HeldMessage:
     content: bytes = field(repr=False)
     sealed: bytes | None = field(repr=False)
     noted: Sequence[NotedEntry]
-    told: Sequence[Told]
+    told: Sequence[LoggedAct]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +140,26 @@ def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
 
 def _acts_on_received(
     tx: Connection, rows: Sequence[Any], noted: Mapping[str, Sequence[NotedEntry]]
-) -> dict[tuple[str, str], list[Told]]:
-    acts: dict[tuple[str, str], list[Told]] = defaultdict(list)
+) -> dict[tuple[str, str], list[LoggedAct]]:
+    acts: dict[tuple[str, str], list[LoggedAct]] = defaultdict(list)
     ids, cases = [row.message_id for row in rows], {row.conversation_id for row in rows}
     for several in noted.values():
         for entry in several:
-            acts[entry.partner or "", entry.about or ""].append(Told(entry.number, entry.at, entry.act))
+            acts[entry.partner or "", entry.about or ""].append(LoggedAct(entry.number, entry.at, entry.act))
     ours = select(outbox.c.message_id, outbox.c.in_reply_to, outbox.c.recipient, outbox.c.kind)
     answers = tx.execute(ours.where(is_among(tx, outbox.c.in_reply_to, ids))).all()
     queued = _entries_of_acts(tx, [row.message_id for row in answers], "notice.queued")
     for row in answers:
         for entry in queued[row.message_id]:
             decision = entry.detail.get("decision")
-            act = Told(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None)
+            act = LoggedAct(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None)
             acts[row.recipient, row.in_reply_to].append(act)
     at = inbox.c
     theirs = select(at.sender, at.in_reply_to, at.supersedes, at.conversation_id, at.kind, at.received_at)
     names = or_(is_among(tx, at.in_reply_to, ids), is_among(tx, at.supersedes, ids))
     for later in tx.execute(theirs.where(names)):
         for name in {later.in_reply_to, later.supersedes} - {None}:
-            acts[later.sender, name].append(Told(0, later.received_at, "theirs"))
+            acts[later.sender, name].append(LoggedAct(0, later.received_at, "theirs"))
     located = and_(
         is_among(tx, at.conversation_id, sorted(cases)), at.kind == "LocatedNotice", at.in_reply_to.is_(None)
     )
@@ -167,7 +167,7 @@ def _acts_on_received(
     for sender, case, moment in ended:
         for row in rows:
             if (row.sender, row.conversation_id) == (sender, case):
-                acts[row.sender, row.message_id].append(Told(0, moment, "theirs"))
+                acts[row.sender, row.message_id].append(LoggedAct(0, moment, "theirs"))
     return acts
 
 
@@ -202,12 +202,12 @@ def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
 
 def _acts_on_sent(
     tx: Connection, rows: Sequence[Any], noted: Mapping[str, Sequence[NotedEntry]]
-) -> dict[str, list[Told]]:
-    acts: dict[str, list[Told]] = defaultdict(list)
+) -> dict[str, list[LoggedAct]]:
+    acts: dict[str, list[LoggedAct]] = defaultdict(list)
     recipients = {row.message_id: row.recipient for row in rows}
     for name, several in noted.items():
         acts[name] += [
-            Told(entry.number, entry.at, entry.act) for entry in several if entry.partner == recipients[name]
+            LoggedAct(entry.number, entry.at, entry.act) for entry in several if entry.partner == recipients[name]
         ]
     at = inbox.c
     theirs = select(at.sender, at.message_id, at.in_reply_to, at.kind)
@@ -219,7 +219,7 @@ def _acts_on_sent(
         for entry in of_it:
             if entry.act == "message.kept" and row.sender == recipients[row.in_reply_to]:
                 decision = entry.detail.get("decision")
-                act = Told(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None, effect)
+                act = LoggedAct(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None, effect)
                 acts[row.in_reply_to].append(act)
     searches = [row for row in rows if row.kind in SEARCHES]
     for row in searches:
@@ -229,7 +229,7 @@ def _acts_on_sent(
     return acts
 
 
-def _add_acts_on_cases(tx: Connection, searches: Sequence[Any], acts: dict[str, list[Told]]) -> None:
+def _add_acts_on_cases(tx: Connection, searches: Sequence[Any], acts: dict[str, list[LoggedAct]]) -> None:
     """Add what ended all searches of a case: an entry about the case, or about one of them."""
     cases = sorted({row.conversation_id for row in searches})
     of_case = {
@@ -243,7 +243,7 @@ def _add_acts_on_cases(tx: Connection, searches: Sequence[Any], acts: dict[str, 
         for entry in several:
             for row in searches:
                 if row.conversation_id == of_case[name]:
-                    acts[row.message_id].append(Told(entry.number, entry.at, entry.act))
+                    acts[row.message_id].append(LoggedAct(entry.number, entry.at, entry.act))
 
 
 def _entries_of_acts(tx: Connection, ids: Sequence[str], *acts: str) -> dict[str, list[NotedEntry]]:

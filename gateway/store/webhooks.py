@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from gateway.core.message_name import MessageName
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotFound
 from gateway.store.tables import api_clients, inbox, outbox, webhooks
 
@@ -19,7 +19,7 @@ class Webhook:
     id: str
     client: str
     url: str = field(repr=False)
-    events: tuple[Event, ...]
+    events: tuple[WebhookEvent, ...]
     active: bool
     made_at: datetime
     data_key: bytes = field(repr=False)
@@ -132,4 +132,6 @@ def _webhook_values(hook: Webhook) -> dict[str, Any]:
 def _read_webhook(row: Row[Any]) -> Webhook:
     values = dict(row._mapping)
     parts = {name: bytes(values[name]) for name in ("data_key", "secret")}
-    return Webhook(**{**values, **parts, "events": tuple(Event(event_name) for event_name in values["events"].split())})
+    return Webhook(
+        **{**values, **parts, "events": tuple(WebhookEvent(event_name) for event_name in values["events"].split())}
+    )

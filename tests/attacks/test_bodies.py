@@ -51,7 +51,7 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     file = here.config.home / "gateway.toml"
     file.write_text(f"{file.read_text()}\n[limits]\nmessages_per_request = {MOST}\nmessages_per_minute = 6000\n")
     here.store.close()
-    here = home_folder.open_authority(here.config.home)
+    here = home_folder.open_gateway(here.config.home)
     client: Client = TestClient(TestServer(application(here)))
     await client.start_server()
     yield Exchange(client, sandwell)

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access import people, sign_in
-from gateway.app import site
+from gateway.app import build_console_site
 from gateway.auditing import bursts
 from gateway.context import Authority
-from gateway.core.audit_sentences import told
+from gateway.core.audit_sentences import explain_act
 from gateway.core.bursts import MINUTE, Bursts
 from gateway.core.permissions import Role
-from gateway.core.statement_diff import Difference, Differs
+from gateway.core.statement_diff import DifferenceKind, StatementDifference
 from gateway.errors import NotAllowed
 from gateway.exchange import statements
 from gateway.exchange.receive import REFUSED_SINGLY, receive_parcels
@@ -57,7 +57,7 @@ def here(tmp_path: Path) -> Iterator[Authority]:
 
 @pytest.fixture
 async def console(here: Authority) -> AsyncIterator[Client]:
-    made = TestClient(TestServer(site(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()
@@ -93,10 +93,10 @@ async def test_callers_without_a_token_write_one_entry_a_minute_however_many_the
     assert len(noted(here, "caller.refused")) == 1
     now = here.now
     here.now = lambda: now() + MINUTE
-    here.store.run(lambda tx: bursts.write(tx, here))
+    here.store.run(lambda tx: bursts.write_counted(tx, here))
     newest, first = noted(here, "caller.refused")
     assert (first, newest["count"], newest["addresses"]) == ({"code": first["code"]}, count - 1, 1)
-    said = told("caller.refused", {name: str(value) for name, value in newest.items()})
+    said = explain_act("caller.refused", {name: str(value) for name, value in newest.items()})
     assert f"{count - 1} times" in said
     assert not whole(here).faults
     await client.close()
@@ -134,7 +134,7 @@ def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(he
     for _ in range(tries):
         with pytest.raises(NotAllowed):
             sign_in.begin(here, name, "wrong")
-    here.store.run(lambda tx: bursts.write(tx, here, everything=True))
+    here.store.run(lambda tx: bursts.write_counted(tx, here, everything=True))
     found = noted(here, "person.refused")
     assert [one["why"] for one in found].count("password") == 5
     assert len(found) <= 7
@@ -149,7 +149,7 @@ async def test_messages_of_a_member_that_are_refused_are_few_entries_with_a_coun
     await receive_parcels(here, [f"{CHANCE.random()}".encode() for _ in range(count)], "333")
     assert len(noted(here, "message.refused")) == REFUSED_SINGLY
     world.now += MINUTE
-    here.store.run(lambda tx: bursts.write(tx, here))
+    here.store.run(lambda tx: bursts.write_counted(tx, here))
     found = noted(here, "message.refused")
     assert len(found) == REFUSED_SINGLY + 1
     assert times(found) == count
@@ -164,7 +164,7 @@ def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_pa
     count, written = CHANCE.randint(MOST_DIFFERENCES + 1, 400), []
     for turn in range(3):
         there = [Row(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)]
-        found = [Difference(Differs.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
+        found = [StatementDifference(DifferenceKind.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
         here.store.run(
             lambda tx, found=found: statements._heal_differences(tx, here, "333", found, [], ["a statement"])  # type: ignore[misc]
         )

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from gateway.auditing import audit
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import amend
 from gateway.exchange.send import prepare_notices, queue_messages
 from gateway.monitoring import doctor
@@ -44,14 +44,14 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
         world.now += timedelta(minutes=1)
         await world.carry()
     sent = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))
-    assert {one.state for one in sent} == {State.RECEIVED}
+    assert {one.state for one in sent} == {DeliveryState.RECEIVED}
     assert all(one.queued_at <= here.now() for one in sent)
     came = there.store.look(lambda tx: inbox.search_inbox(tx, there.now(), limit=None))
     assert sorted(one.message_id for one in came) == sorted(ids)
     assert {one.digest for one in came} == {one.digest for one in sent}
     assert "clock" not in {one.name for one in doctor.examine(here)}
     trust = Trust({here.code: here.own_card})
-    assert here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring)).faults == ()
+    assert here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring)).faults == ()
     world.close()
 
 
@@ -64,5 +64,5 @@ async def test_retry_of_one_means_now(tmp_path: Path) -> None:
     world.skew.clear()
     amend.release_notice(here, ready[0].message_id, "olive")
     await world.carry()
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is State.RECEIVED
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.RECEIVED
     world.close()

@@ -21,7 +21,7 @@ from adapters.client import Client
 from adapters.https import Https
 from adapters.route import Address, NotReached, Parcel, Receipted
 from gateway import app
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange.send import send_notices
 from keys import tls
 from tests.children import notice
@@ -221,9 +221,9 @@ async def test_notices_are_receipted_through_a_real_proxy_that_streams_and_packs
     behind = free_port()
     worcestershire.config = replace(worcestershire.config, listen=replace(worcestershire.config.listen, port=behind))
     with nginx(tmp_path / "nginx", worcestershire.config.home, listen, behind):
-        async with app.running(worcestershire), app.running(sandwell):
+        async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
             sent = await send_notices(sandwell, [notice() for _ in range(5)], by="olive")
-            await until(lambda: {state(sandwell, one) for one in sent} == {State.RECEIVED})
+            await until(lambda: {state(sandwell, one) for one in sent} == {DeliveryState.RECEIVED})
             pinned = ssl.create_default_context(cafile=str(worcestershire.config.home / "tls.pem"))
             wanted = {"Accept-Encoding": "gzip"}
             async with aiohttp.ClientSession(auto_decompress=False) as session:

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import func, select
 
-from gateway.app import site
+from gateway.app import build_console_site
 from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import Scope
@@ -36,7 +36,7 @@ def draw(chance: random.Random) -> str:
 async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Authority, Client, Client]]:
     """A gateway, and clients of its two ports."""
     here = house(tmp_path / "333", "333", "Sandwell", ())
-    console: Client = TestClient(TestServer(site(here), port=here.config.console.port))
+    console: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     exchange: Client = TestClient(TestServer(application(here)))
     for one in (console, exchange):
         await one.start_server()

@@ -21,7 +21,7 @@ import pytest
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.core.findings import Level
+from gateway.core.findings import FindingLevel
 from gateway.monitoring import health
 from gateway.one import import_results, imports, leavers_folder, share, watched_folder
 from gateway.searches import children_index
@@ -37,7 +37,7 @@ LEAVERS = b"Surname,Forename,Date of Birth,Date of Leaving,Restricted\nInvented,
 KINDS: tuple[tuple[str, Callable[[Authority, Path], Awaitable[int]]], ...] = (
     ("leavers", leavers_folder.take_in),
     ("answers", import_results.take_in),
-    ("children", children_index.take_in),
+    ("children", children_index.take_in_extracts),
 )
 OLD = (time.time() - 600, time.time() - 600)
 
@@ -118,7 +118,7 @@ async def test_a_link_in_the_shared_folder_is_never_followed(
     for place in (*folders.places(home, kind), *folders.places(home, kind, "failed")):
         assert (place / "original").read_bytes() in (LEAVERS, b""), "nothing but theirs was read"
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    home_folder.open_authority(home).store.close()
+    home_folder.open_gateway(home).store.close()
 
 
 def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_other(
@@ -139,7 +139,7 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
             os.utime(folder / name, OLD, follow_symlinks=False)
     assert asyncio.run(leavers_folder.take_in(here, folder)) == 2
     found = [one for one in health.look(here).findings if one.name == "left in ONE's folder"]
-    assert {one.level for one in found} == {Level.WARN}
+    assert {one.level for one in found} == {FindingLevel.WARN}
     said = {one.sentence.partition(": ")[2].removesuffix("."): one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
     assert said[share.NO_FILE].startswith(f"3 not processed since {here.now():%d %b %Y}")
@@ -179,21 +179,21 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         os.utime(file, OLD)
 
     put(rows, "w")
-    assert await children_index.take_in(here, folder) == 1
+    assert await children_index.take_in_extracts(here, folder) == 1
     put(rows[:first], "w")
-    check = children_index._check
+    check = children_index._check_counts
 
     def write_on(*counts: int) -> None:
         check(*counts)
         put(rows[first:], "a")
 
-    monkeypatch.setattr(children_index, "_check", write_on)
-    assert await children_index.take_in(here, folder) == 0
+    monkeypatch.setattr(children_index, "_check_counts", write_on)
+    assert await children_index.take_in_extracts(here, folder) == 0
     counts = here.store.look(index.find_current_load)
     assert counts
     assert counts.children == 100
     monkeypatch.undo()
-    assert await children_index.take_in(here, folder) == 1
+    assert await children_index.take_in_extracts(here, folder) == 1
     assert folders.places(here.config.home, "children", "failed") == []
     assert len(folders.places(here.config.home, "children")) == 2
     here.store.close()

@@ -13,14 +13,14 @@ from sqlalchemy import select
 from adapters.route import Address, Attempt, Parcel
 from gateway.context import Authority
 from gateway.core.calendar import Span
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
-from gateway.core.statement_diff import Differs
+from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import amend, respond, statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.reconciliation import deadlines
-from gateway.reports.journeys import legs, past
+from gateway.reports.journeys import list_legs, read_period
 from gateway.store import audit_log, inbox, outbox, tables
 from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
 from tests.children import notice
@@ -63,7 +63,7 @@ def queued(world: World, kind: str) -> str:
     return ready.message_id
 
 
-def answer(there: Authority, kind: str, message_id: str, chance: Random) -> State:
+def answer(there: Authority, kind: str, message_id: str, chance: Random) -> DeliveryState:
     """An officer there says something; how it then stands at its sender."""
     if chance.random() < 0.3:
         if kind == "TransferNotice":
@@ -72,13 +72,17 @@ def answer(there: Authority, kind: str, message_id: str, chance: Random) -> Stat
         else:
             found = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
             respond.answer_search(there, message_id, found, "otto")
-        return State.CONCLUDED
+        return DeliveryState.CONCLUDED
     decision = chance.choice(["accepted", "passed-on", "rejected"])
     reason = "not-our-area" if decision == "rejected" else None
     to = "336" if decision == "passed-on" else None
     body = Acknowledgement(decision=decision, reason=reason, passed_to=to, officer=OFFICER)
     respond.acknowledge_notice(there, message_id, body, "otto")
-    return {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}[decision]
+    return {
+        "accepted": DeliveryState.ACKNOWLEDGED,
+        "passed-on": DeliveryState.PASSED_ON,
+        "rejected": DeliveryState.REJECTED,
+    }[decision]
 
 
 def hear(world: World) -> None:
@@ -91,7 +95,7 @@ def held(here: Authority, message_id: str) -> int:
     return sum(one["issuer"] == "885" and one["result"] == "accepted" for one in found)
 
 
-def state(here: Authority, message_id: str) -> State:
+def state(here: Authority, message_id: str) -> DeliveryState:
     return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
@@ -100,14 +104,14 @@ def asked(here: Authority, message_id: str) -> bool:
     return here.store.look(lambda tx: tx.scalar(due)) is not None
 
 
-async def overtaken(world: World, chance: Random, count: int) -> dict[str, State]:
+async def overtaken(world: World, chance: Random, count: int) -> dict[str, DeliveryState]:
     """Notices that arrive, their receipts lost; and an officer there answers before they are tried again."""
     here, there = world.houses["333"], world.houses["885"]
     kinds = {queued(world, kind): kind for kind in (chance.choice(OPENS_A_CASE) for _ in range(count))}
     await deliver_now(here)
     expected = {}
     for message_id, kind in kinds.items():
-        assert (held(here, message_id), state(here, message_id)) == (0, State.QUEUED)
+        assert (held(here, message_id), state(here, message_id)) == (0, DeliveryState.QUEUED)
         expected[message_id] = answer(there, kind, message_id, chance)
     await deliver_now(there)  # before ours is tried again
     return expected
@@ -149,7 +153,7 @@ async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_aga
     assert {one: state(here, one) for one in expected} == expected
     hear(world)
     told = await statements.compare_with(here, "885", world.now - timedelta(days=8))
-    lost = {one.difference.message_id for one in told if one.difference.differs is Differs.RECEIPT_LOST}
+    lost = {one.difference.message_id for one in told if one.difference.differs is DifferenceKind.RECEIPT_LOST}
     assert lost == set(expected)
     assert {one.done for one in told if one.difference.message_id in lost} == {statements.SENT_AGAIN}
     await world.carry()
@@ -157,7 +161,7 @@ async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_aga
         one: (then, 1) for one, then in expected.items()
     }
     again = await statements.compare_with(here, "885", world.now - timedelta(days=8))
-    assert not [one for one in again if one.difference.differs is Differs.RECEIPT_LOST]
+    assert not [one for one in again if one.difference.differs is DifferenceKind.RECEIPT_LOST]
 
 
 async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(world: World) -> None:
@@ -165,12 +169,12 @@ async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(
     expected = await overtaken(world, chance, chance.randint(2, 6))
     world.now += timedelta(hours=2)
     day: date = world.now.date()
-    terms = deadlines.read(here.config)
-    known = here.store.look(lambda tx: past(tx, Span(day - timedelta(days=1), day)))
-    judged = [one for one in legs(known, here.now(), terms) if one.missing is Missing.RECEIPT]
+    terms = deadlines.read_terms(here.config)
+    known = here.store.look(lambda tx: read_period(tx, Span(day - timedelta(days=1), day)))
+    judged = [one for one in list_legs(known, here.now(), terms) if one.missing is Missing.RECEIPT]
     assert [(one.took, one.late) for one in judged] == [(None, True)] * len(expected)
     hear(world)
-    waits = [one for one, then in expected.items() if then in (State.ACKNOWLEDGED, State.PASSED_ON)]
+    waits = [one for one, then in expected.items() if then in (DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)]
     for one in waits:
         await asyncio.to_thread(amend.release_notice, here, one, "ines")
     await world.carry()

@@ -71,7 +71,7 @@ async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> Non
         seen.append(address.bearer())
     for victim in (worcestershire, sandwell):
         elsewhere = replace(victim, carriers={}, config=replace(victim.config, hosting=HostingSettings("885")))
-        async with app.running(elsewhere), asking(victim) as (session, base):
+        async with app.run_gateway(elsewhere), asking(victim) as (session, base):
             for token in seen:
                 for method, path in doors(victim):
                     headers = {"Authorization": f"Bearer {token}", "Content-Type": MESSAGES_TYPE}
@@ -121,7 +121,7 @@ async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three:
     old = bearer.issue("885", ring=sandwell.ring, now=sandwell.now())
     other = bearer.issue("332", ring=sandwell.ring, now=sandwell.now())
     [ready] = prepare_messages(sandwell, [notice()], "olive")
-    async with app.running(replace(host, carriers={})), asking(host) as (session, base):
+    async with app.run_gateway(replace(host, carriers={})), asking(host) as (session, base):
         for token, path, status in (
             (old, "/mailboxes/885/messages", 202),
             (other, "/mailboxes/885/messages", 401),
@@ -153,7 +153,7 @@ async def test_what_is_left_is_a_sealed_message_from_its_sender_to_the_owner(thr
         f"{head}.{'A' * 1_100_000}".encode(),
     ]
     chance.shuffle(bad)
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         for one in bad:
             [attempt] = await carrier.deliver(address, [Parcel("x", one)])
             assert isinstance(attempt, TryLater), one[:40]
@@ -177,7 +177,7 @@ async def test_one_sender_cannot_fill_a_mailbox(three: Three) -> None:
     [good] = prepare_messages(sandwell, [notice()], "olive")
     head, _, body = good.sealed.decode().partition(".")
     large = [[Parcel("x", f"{head}.{body}{letter * 900_000}".encode())] * 1 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         ends = [(await carrier.deliver(address, bundle))[0] for bundle in large]
         await closed(sandwell)
     share = 200_000_000 // mailbox.SHARES
@@ -197,7 +197,7 @@ async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
         content = "\n".join(f"{line}{letter * number}" for number in range(1, 17)).encode()
         host.store.run(lambda tx, c=content: mailbox.take_in_bundle(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
     _, own = at(worcestershire, worcestershire)
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         names = []
         async with asking(host) as (session, base):
             headers = {"Authorization": f"Bearer {own.bearer()}"}
@@ -221,7 +221,7 @@ async def test_what_its_owner_cannot_handle_lets_all_behind_it_pass(three: Three
     good = sealed[1].sealed
     host.store.run(lambda tx: mailbox.take_in_bundle(tx, host, "885", "333", good))
     theirs, own = at(worcestershire, worcestershire)
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         seen: list[bytes] = []
         while good not in seen:
             found = [one for one in await theirs.collect(own) if isinstance(one, Bundle)]

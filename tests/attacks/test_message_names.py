@@ -13,13 +13,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.app import site
+from gateway.app import build_console_site
 from gateway.auditing import browse
 from gateway.case_systems import clients
 from gateway.casework import find
 from gateway.context import Authority
-from gateway.core.inbox_state import Standing
-from gateway.core.message_name import MessageName, split
+from gateway.core.inbox_state import InboxState
+from gateway.core.message_name import MessageName, split_name
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Ambiguous, NotFound
 from gateway.exchange import respond
@@ -78,7 +78,7 @@ async def arrive(houses: dict[str, Authority], codes: list[str]) -> str:
     return message_id
 
 
-def states(here: Authority) -> dict[str, Standing]:
+def states(here: Authority) -> dict[str, InboxState]:
     return {one.sender: one.state for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
 
 
@@ -99,7 +99,7 @@ async def test_an_answer_goes_to_whoever_wrote_what_was_named(
     assert answered(here) == []
     respond.acknowledge_notice(here, f"{meant}-{message_id}", body, "olive")
     assert answered(here) == [meant]
-    expected = {code: Standing.REJECTED if code == meant else Standing.NEW for code in codes}
+    expected = {code: InboxState.REJECTED if code == meant else InboxState.NEW for code in codes}
     assert states(here) == expected
 
 
@@ -110,7 +110,7 @@ async def test_no_page_acts_on_another_message_than_it_shows(
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     cases = {one.sender: one.conversation_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
     other = next(code for code in codes if code != meant)
-    client: Client = TestClient(TestServer(site(here), port=here.config.console.port))
+    client: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     await client.start_server()
     try:
         cookies, token = session(here, Role.CME_OFFICER)
@@ -124,7 +124,7 @@ async def test_no_page_acts_on_another_message_than_it_shows(
     finally:
         await client.close()
     assert answered(here) == [meant]
-    assert states(here) == {meant: Standing.ACKNOWLEDGED, other: Standing.NEW}
+    assert states(here) == {meant: InboxState.ACKNOWLEDGED, other: InboxState.NEW}
 
 
 async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], chance: random.Random) -> None:
@@ -135,7 +135,7 @@ async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], cha
     allowed = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-its-own-1"}
     officer = {"Name": "Olive Invented", "Role": "cme_officer", "PhoneNo": "01632 960202"}
     said = {"Decision": "accepted", "Officer": officer}
-    client: Client = TestClient(TestServer(site(here), port=here.config.console.port))
+    client: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     await client.start_server()
     try:
         for place in ("", "/status"):
@@ -190,7 +190,7 @@ async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the
     other = next(code for code in codes if code != meant)
     respond.acknowledge_notice(here, f"{other}-{message_id}", body, "olive")
     case = here.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).conversation_id
-    found = browse.look(here, browse.Asked(reference=case), None, "ada")
+    found = browse.list_audit_page(here, browse.AuditQuestion(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
 
 
@@ -204,7 +204,7 @@ async def test_of_two_that_are_found_each_is_shown_with_its_own_sender(
     respond.acknowledge_notice(here, f"{gone}-{message_id}", body, "olive")
     hits = find.find_notices(here, surname, "olive").hits
     assert {(one.partner, one.message_id) for one in hits} == {(code, message_id) for code in codes}
-    assert {one.partner for one in hits if one.state == Standing.REJECTED} == {gone}
+    assert {one.partner for one in hits if one.state == InboxState.REJECTED} == {gone}
 
 
 async def test_a_file_for_one_is_written_for_the_notice_that_was_accepted_and_for_no_other(
@@ -238,11 +238,11 @@ async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], ch
 def test_a_name_is_read_as_it_is_written(chance: random.Random) -> None:
     ids = [notice().header.message_id for _ in range(20)]
     for one in ids:
-        assert split(one) == (None, one)
-        assert split(str(MessageName("885", one))) == ("885", one)
-        assert split(str(MessageName("", one))) == (None, one)
+        assert split_name(one) == (None, one)
+        assert split_name(str(MessageName("885", one))) == ("885", one)
+        assert split_name(str(MessageName("", one))) == (None, one)
     for strange in ("x", "885-", "885-x", "", "88-" + ids[0], "8855-" + ids[0], "٣٣٣-" + ids[0]):
-        assert split(strange) == (None, strange)
+        assert split_name(strange) == (None, strange)
     assert len({str(MessageName(code, one)) for code, one in combinations([*ids, "885", "330"], 2)}) > len(ids)
 
 

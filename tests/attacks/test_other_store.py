@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import inspect, literal_column, select, table
 
 from gateway import home_folder
-from gateway.app import running
+from gateway.app import run_gateway
 from gateway.context import Authority
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.store import owner
@@ -86,7 +86,7 @@ def test_nothing_opens_the_database_of_another_gateway_of_the_same_authority(tmp
     point(test, str(live.store.engine.url))
     before = lines(live.store)
     with pytest.raises(ConfigProblem) as why:
-        home_folder.open_authority(test.config.home)
+        home_folder.open_gateway(test.config.home)
     assert why.value.code == "store.not-ours"
     assert lines(live.store) == before
     for one in (live, test):
@@ -99,7 +99,7 @@ def test_a_database_of_before_is_named_by_the_first_opening_with_its_own_keys(
     here, _ = pair
     home_folder.rotate_keys(here.config.home, by="olive", revoke=True)
     as_before(here.store)
-    home_folder.open_authority(here.config.home).store.close()
+    home_folder.open_gateway(here.config.home).store.close()
     found = here.store.look(owner.find_owner)
     assert found == owner.Owner(here.code, here.own_card.identity.hex())
 
@@ -136,17 +136,17 @@ def test_of_two_inits_at_once_in_one_database_one_makes_the_gateway(tmp_path: Pa
 
 async def test_a_home_is_served_by_one_process(pair: tuple[Authority, Authority]) -> None:
     here, _ = pair
-    async with running(here):
-        second = home_folder.open_authority(here.config.home)
+    async with run_gateway(here):
+        second = home_folder.open_gateway(here.config.home)
         with pytest.raises(NotAllowed) as why:
-            async with running(second):
+            async with run_gateway(second):
                 pass
         assert why.value.code == "serve.running"
         second.store.close()
         # a command beside it
-        beside = home_folder.open_authority(here.config.home)
+        beside = home_folder.open_gateway(here.config.home)
         beside.store.close()
-    again = home_folder.open_authority(here.config.home)
-    async with running(again):
+    again = home_folder.open_gateway(here.config.home)
+    async with run_gateway(again):
         pass
     again.store.close()

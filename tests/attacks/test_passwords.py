@@ -18,7 +18,7 @@ from gateway.access import slow_checks
 from gateway.access.slow_checks import MOST_OF_ONE, MOST_WAITING, SlowChecks
 from gateway.console.application import application
 from gateway.console.console_request import HERE
-from gateway.core.findings import Level
+from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Role
 from gateway.errors import Busy
 from gateway.monitoring import health
@@ -124,7 +124,7 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
         assert (got.status, "could not be checked within" in text, "sign-in.late" in text) == (503, True, True)
         assert got.headers["Retry-After"]
     [finding] = [one for one in health.look(here).findings if one.name == "signing in"]
-    assert finding.level is Level.FAIL
+    assert finding.level is FindingLevel.FAIL
 
     go.set()
     monkeypatch.undo()

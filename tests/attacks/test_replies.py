@@ -18,9 +18,9 @@ from sqlalchemy import update
 from gateway.casework import case
 from gateway.context import Authority
 from gateway.core import open_actions
-from gateway.core.delivery import State
-from gateway.core.inbox_state import TASKS, Standing
-from gateway.core.open_actions import Choice
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import TASKS, InboxState
+from gateway.core.open_actions import CaseAction
 from gateway.core.replies import SENTENCES, Misfit
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
@@ -57,8 +57,8 @@ SAMPLES = {
     "Reminder": "reminder",
 }
 DECISIONS = ("accepted", "passed-on", "rejected")
-OUR_STATES = tuple(State)
-THEIR_STATES = tuple(one for one in Standing if one not in (Standing.FILED, *TASKS[2:], Standing.ABOUT_NOTHING))
+OUR_STATES = tuple(DeliveryState)
+THEIR_STATES = tuple(one for one in InboxState if one not in (InboxState.FILED, *TASKS[2:], InboxState.ABOUT_NOTHING))
 Houses = tuple[Authority, Authority, Authority]
 
 
@@ -123,7 +123,7 @@ def came(here: Authority, there: Authority, *messages: Message) -> list[tuple[st
     return [codes(there, here, token, each) for token, each in zip(tokens, sealed, strict=True)]
 
 
-def stands_sent(here: Authority, message_id: str) -> State:
+def stands_sent(here: Authority, message_id: str) -> DeliveryState:
     return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
@@ -131,7 +131,7 @@ def item(here: Authority, message: Message) -> inbox.InboxItem:
     return here.store.look(lambda tx: inbox.get_message(tx, message.header.message_id))
 
 
-def standing(here: Authority, sender: str, message_id: str) -> Standing:
+def standing(here: Authority, sender: str, message_id: str) -> InboxState:
     return here.store.look(lambda tx: inbox.get_state(tx, sender, message_id))
 
 
@@ -141,7 +141,7 @@ class Attack:
 
     kind: str
     ours: bool  # we sent it to 885; or it came from 885
-    state: State | Standing
+    state: DeliveryState | InboxState
     reply: str
     decision: str
     by: str  # 885, or 330, which has nothing to do with it
@@ -164,10 +164,10 @@ def attacks(draw: st.DrawFn) -> Attack:
     )
 
 
-ENDED = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN)
+ENDED = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN)
 
 
-def oracle(one: Attack) -> tuple[str, State | Standing]:
+def oracle(one: Attack) -> tuple[str, DeliveryState | InboxState]:
     """What becomes of the reply (refused, filed, a task), and how the notice stands then."""
     search = one.kind != "TransferNotice"
     if one.by == "330" and not one.ours:
@@ -188,18 +188,22 @@ def oracle(one: Attack) -> tuple[str, State | Standing]:
     if one.reply == "Reminder":
         return "filed", one.state
     if one.reply == "Acknowledgement":
-        says = {"accepted": State.ACKNOWLEDGED, "passed-on": State.PASSED_ON, "rejected": State.REJECTED}[one.decision]
+        says = {
+            "accepted": DeliveryState.ACKNOWLEDGED,
+            "passed-on": DeliveryState.PASSED_ON,
+            "rejected": DeliveryState.REJECTED,
+        }[one.decision]
         if one.state == says:
             return "filed", one.state
-        tardy = one.state in ENDED or (one.state is State.EXPIRED and says is not State.ACKNOWLEDGED)
+        tardy = one.state in ENDED or (one.state is DeliveryState.EXPIRED and says is not DeliveryState.ACKNOWLEDGED)
         return ("task", one.state) if tardy else ("filed", says)
     if for_recipients:
-        return ("task", one.state) if one.state in ENDED else ("filed", State.CONCLUDED)
-    if one.state in (Standing.WITHDRAWN, Standing.SUPERSEDED):
+        return ("task", one.state) if one.state in ENDED else ("filed", DeliveryState.CONCLUDED)
+    if one.state in (InboxState.WITHDRAWN, InboxState.SUPERSEDED):
         return "filed", one.state
-    if one.state is Standing.CONCLUDED:
+    if one.state is InboxState.CONCLUDED:
         return ("filed" if search else "task"), one.state
-    return "filed", Standing.WITHDRAWN if one.reply == "Withdrawal" else Standing.CONCLUDED
+    return "filed", InboxState.WITHDRAWN if one.reply == "Withdrawal" else InboxState.CONCLUDED
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -235,23 +239,23 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
     assert refused == ()
     kept = item(sandwell, reply)
     if expected == "about nothing" and one.reply in OPENS_A_CASE:
-        assert kept.state is Standing.NEW  # it is about a child, and stands by itself
+        assert kept.state is InboxState.NEW  # it is about a child, and stands by itself
     elif expected == "about nothing":
-        assert kept.state is Standing.ABOUT_NOTHING
+        assert kept.state is InboxState.ABOUT_NOTHING
         assert kept.conversation_id != conversation
         assert "330" in sandwell.store.look(inbox.count_replies_about_nothing)
     elif expected == "task":
-        assert kept.state is Standing.DOES_NOT_FIT
+        assert kept.state is InboxState.DOES_NOT_FIT
         shown = case.open_case(sandwell, conversation, "olive")
         assert [task.message_id for task in shown.misfits] == [kept.message_id]
-        assert shown.misfits[0].choices == (Choice.PUT_ASIDE,)
+        assert shown.misfits[0].choices == (CaseAction.PUT_ASIDE,)
         assert shown.misfits[0].why in SENTENCES.values()
         waits = sandwell.store.look(
             lambda tx: inbox.search_inbox(tx, sandwell.now() + timedelta(hours=1), states=TASKS, limit=None)
         )
         assert kept.message_id in {task.message_id for task in waits}
     else:
-        assert (kept.state, kept.misfit) == (Standing.FILED, None)
+        assert (kept.state, kept.misfit) == (InboxState.FILED, None)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -283,10 +287,10 @@ def test_a_correction_replaces_its_own_senders_message_of_the_same_kind_in_the_s
     if by == "885" and old != new:
         assert (refused, after) == (("reply.does-not-fit",), before)
     elif by == "885" and same_case:
-        assert (refused, after) == ((), Standing.SUPERSEDED)
+        assert (refused, after) == ((), InboxState.SUPERSEDED)
     else:
         assert (refused, after) == ((), before)
-        assert new not in OPENS_A_CASE or item(sandwell, correction).state is Standing.NEW
+        assert new not in OPENS_A_CASE or item(sandwell, correction).state is InboxState.NEW
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -300,13 +304,15 @@ def test_a_search_counts_only_answers_of_whom_it_asked(houses: Houses, kind: str
     wrong = [Message(replace(head, in_reply_to=asked["330"]), body)]
     wrong += [Message(replace(head, message_id=fresh(), conversation_id=fresh(), in_reply_to=asked["885"]), body)]
     assert came(sandwell, worcestershire, *wrong) == [(), ()]
-    assert {one.answer_id for one in search.look(sandwell, conversation, "olive").asked} == {None}
+    assert {one.answer_id for one in search.open_search(sandwell, conversation, "olive").asked} == {None}
     assert {item(sandwell, one).misfit for one in wrong} == {Misfit.SENDER, Misfit.CASE}
     if late:
-        sandwell.store.run(lambda tx: outbox.advance_delivery(tx, sandwell.now(), asked["330"], "330", State.CONCLUDED))
+        sandwell.store.run(
+            lambda tx: outbox.advance_delivery(tx, sandwell.now(), asked["330"], "330", DeliveryState.CONCLUDED)
+        )
     right = Message(replace(written("330", "Reminder", conversation).header, in_reply_to=asked["330"]), body)
     came(sandwell, birmingham, right)
-    told = {one.authority: one.answer_id for one in search.look(sandwell, conversation, "olive").asked}
+    told = {one.authority: one.answer_id for one in search.open_search(sandwell, conversation, "olive").asked}
     assert told == {"330": right.header.message_id, "885": None}
 
 
@@ -335,8 +341,12 @@ def test_the_newest_word_counts_whatever_its_number_and_the_order_in_which_it_co
     ]
     for at in order:
         assert came(sandwell, worcestershire, replies[at]) == [()]
-    last = {"accepted": State.ACKNOWLEDGED, "rejected": State.REJECTED, "passed-on": State.PASSED_ON}[said[-1]]
-    assert stands_sent(sandwell, named) is (State.CONCLUDED if end < 4 else last)
+    last = {
+        "accepted": DeliveryState.ACKNOWLEDGED,
+        "rejected": DeliveryState.REJECTED,
+        "passed-on": DeliveryState.PASSED_ON,
+    }[said[-1]]
+    assert stands_sent(sandwell, named) is (DeliveryState.CONCLUDED if end < 4 else last)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -365,13 +375,13 @@ def test_a_stand_down_that_names_no_notice_ends_its_senders_own_searches_in_the_
         came(sandwell, there, located)
     for kind, message in zip(kinds, searches, strict=True):
         ended = by == "885" and kind in SEARCHES
-        assert item(sandwell, message).state is (Standing.CONCLUDED if ended else Standing.NEW)
+        assert item(sandwell, message).state is (InboxState.CONCLUDED if ended else InboxState.NEW)
     later = sandwell.now() + timedelta(hours=1)
     known = sandwell.store.look(lambda tx: inbox.list_messages_by_id(tx, later, [located.header.message_id]))
     if by == "885" and set(kinds) & set(SEARCHES):
-        assert [one.state for one in known] == [Standing.FILED]
+        assert [one.state for one in known] == [InboxState.FILED]
     elif known:
-        assert [one.state for one in known] == [Standing.ABOUT_NOTHING]
+        assert [one.state for one in known] == [InboxState.ABOUT_NOTHING]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -433,14 +443,14 @@ def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
 @pytest.mark.parametrize("kind", SEARCHES)
 def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kind: MessageKind) -> None:
     sandwell, worcestershire, _ = houses
-    offered = open_actions.of_received(kind, Standing.NEW)
-    assert offered[0] is Choice.ANSWER
-    assert Choice.ACCEPT not in offered
+    offered = open_actions.list_received_actions(kind, InboxState.NEW)
+    assert offered[0] is CaseAction.ANSWER
+    assert CaseAction.ACCEPT not in offered
     asked = written("885", kind, fresh())
     came(sandwell, worcestershire, asked)
     body = WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER)
     respond.answer_search(sandwell, asked.header.message_id, body, "olive")
-    assert item(sandwell, asked).state is Standing.CONCLUDED
+    assert item(sandwell, asked).state is InboxState.CONCLUDED
 
 
 def test_what_may_be_answered_is_what_is_taken(houses: Houses) -> None:

@@ -9,7 +9,7 @@ import pytest
 from gateway.case_systems import webhooks
 from gateway.case_systems.clients import make as make_client
 from gateway.core.permissions import Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
 from tests.children import notice
@@ -43,7 +43,7 @@ async def test_no_webhook_id_comes_again_for_another_event(
     here.store.close()
     here = world.open("333")
     make_client(here, "cases", "Cases", [Scope.WEBHOOKS], "ada")
-    webhooks.make(here, "cases", "ada", "https://cases.example/hook", list(Event), also=lambda *_: None)
+    webhooks.make(here, "cases", "ada", "https://cases.example/hook", list(WebhookEvent), also=lambda *_: None)
     here.store.close()
     backup = tmp_path / "backup.db"
     shutil.copyfile(file, backup)

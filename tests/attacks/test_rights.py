@@ -27,8 +27,8 @@ def rights(path: Path) -> int:
 def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_path: Path, umask: int) -> None:
     home = tmp_path / "885"
     home.mkdir(mode=0o755)
-    home_folder.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
-    here = home_folder.open_authority(home)
+    home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    here = home_folder.open_gateway(home)
     here.store.run(
         lambda tx: audit_log.append_entries(tx, here.now(), [audit_log.AuditEntry("gateway.started", "cme-gateway")])
     )
@@ -41,10 +41,10 @@ def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_
 
 def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
     home = tmp_path / "885"
-    home_folder.create(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
     home.chmod(0o755)
     (home / "store.db").chmod(0o644)
-    here = home_folder.open_authority(home)
+    here = home_folder.open_gateway(home)
     here.store.look(audit_log.get_tree_head)
     assert (rights(home), rights(home / "store.db")) == (0o700, 0o600)
     here.store.close()

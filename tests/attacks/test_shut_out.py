@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.app import site
+from gateway.app import build_console_site
 from gateway.case_systems import clients
 from gateway.console.console_request import HERE
 from gateway.context import Authority
@@ -27,7 +27,7 @@ CHANCE = random.Random(SEED)
 async def api(tmp_path: Path) -> AsyncIterator[Client]:
     settings = f"[api]\nrequests_per_minute = {PER_MINUTE}\n"
     here = house(tmp_path / "885", "885", "Worcestershire", (), settings)
-    made = TestClient(TestServer(site(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()

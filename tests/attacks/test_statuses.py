@@ -17,8 +17,8 @@ from adapters.mailbox import Mailbox
 from adapters.route import Address, Answer, Attempt, Parcel, Receipted, Refused, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
 from gateway.context import Authority
-from gateway.core.delivery import PATIENCE, State
-from gateway.core.findings import Level
+from gateway.core.delivery import PATIENCE, DeliveryState
+from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
 from gateway.exchange import deliver
 from gateway.exchange.delivery_result import settle_try
@@ -72,9 +72,9 @@ def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, pr
         claimed = outbox.ClaimedDelivery("m1", "885", "digest", b"", now - age, 1, protection)
         end = settle_try(here, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
         goes_on = protection == "sealed" and age < PATIENCE
-        assert (end.state is State.QUEUED) == goes_on
+        assert (end.state is DeliveryState.QUEUED) == goes_on
         assert (end.due_at is not None) == goes_on
-        assert end.state in (State.QUEUED, State.FAILED)
+        assert end.state in (DeliveryState.QUEUED, DeliveryState.FAILED)
         assert code in str(end.reason)
 
 
@@ -118,7 +118,7 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
         lambda tx: partner_health.note_route_success(tx, here.now(), "885", "https")
     )  # another message went through
     [found] = [one for one in health.look(here).findings if one.name == "receipts of 885"]
-    assert found.level is Level.WARN
+    assert found.level is FindingLevel.WARN
     assert "2 wait" in found.sentence
     for one in (here, there):
         one.store.close()
@@ -193,7 +193,7 @@ async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_o
         await deliver.deliver_now(here)
         [finding] = find(here, clock)
         assert str(status) in finding or "receipt" in finding
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is State.QUEUED
+    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.QUEUED
     for carrier in here.carriers.values():
         await carrier.close()
     for one in (here, there):
@@ -215,5 +215,7 @@ class _At:
 
 def find(here: Authority, now: datetime) -> list[str]:
     """What Health says of deliveries to 885."""
-    found = [one for one in health.look(here).findings if one.name == "delivery to 885" and one.level is not Level.OK]
+    found = [
+        one for one in health.look(here).findings if one.name == "delivery to 885" and one.level is not FindingLevel.OK
+    ]
     return [one.sentence for one in found]

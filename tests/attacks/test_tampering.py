@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.access import people
 from gateway.auditing import audit, partners_view
-from gateway.auditing.audit import Verdict
+from gateway.auditing.audit import LogVerdict
 from gateway.case_systems import clients
 from gateway.casework import case
 from gateway.context import Authority
@@ -92,7 +92,7 @@ class Story:
         self.world.now += timedelta(minutes=7)
         await self.world.carry()
         for one in (self.here, self.there):
-            await audit.checkpoint(one)
+            await audit.sign_checkpoint(one)
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +103,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     made.world.close()
 
 
-def verified(story: Story, store: Store, saw: dict[str, str] | None = None) -> Verdict:
+def verified(story: Story, store: Store, saw: dict[str, str] | None = None) -> LogVerdict:
     here = story.here
     trust = Trust({here.code: here.own_card})
-    return store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring, seen=saw or {}))
+    return store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, seen=saw or {}))
 
 
 def harmed(story: Story, folder: Path, harm: Harm, chance: Random) -> tuple[Store, str]:
@@ -316,8 +316,8 @@ HARMS: tuple[Harm, ...] = (
 def test_what_nobody_touched_is_whole(story: Story) -> None:
     for house in (story.here, story.there):
 
-        def check(tx: Connection, house: Authority = house) -> Verdict:
-            return audit.verify(tx, Trust({house.code: house.own_card}), house.code, ring=house.ring)
+        def check(tx: Connection, house: Authority = house) -> LogVerdict:
+            return audit.verify_log(tx, Trust({house.code: house.own_card}), house.code, ring=house.ring)
 
         assert house.store.look(check).faults == ()
 
@@ -350,7 +350,7 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
     file = tmp_path / "seen.json"
     home = str(story.there.config.home)
     file.write_text(run_command("audit", "witness", "--json", "--home", home).stdout)
-    saw = partners_view.of_file(file, "333")
+    saw = partners_view.read_seen_file(file, "333")
 
     def cut_all(copy: sqlite3.Connection, chance: Random) -> str:
         cut_tail(copy, chance)
@@ -366,14 +366,14 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
 
 
 async def test_partners_are_asked_for_what_they_saw(story: Story, tmp_path: Path) -> None:
-    found, silent = await partners_view.of_partners(story.here)
+    found, silent = await partners_view.ask_seen_by_partners(story.here)
     assert (len(found), silent) == (1, {})
     assert verified(story, story.here.store, found).faults == ()
     store, _ = harmed(story, tmp_path, cut_tail, Random(1))
     assert any("what 885 saw of us" in one for one in verified(story, store, found).faults)
     store.close()
     story.world.wire.down.add("885")
-    found, silent = await partners_view.of_partners(story.here)
+    found, silent = await partners_view.ask_seen_by_partners(story.here)
     story.world.wire.down.clear()
     assert (found, list(silent)) == ({}, ["885"])
 
@@ -393,5 +393,5 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "seen.json"
     file.write_text(text)
     with pytest.raises(Unusable) as why:
-        partners_view.of_file(file, "333")
+        partners_view.read_seen_file(file, "333")
     assert why.value.code == "audit.not-seen"

@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from gateway.casework import compose
 from gateway.console.application import ROOMS
 from gateway.context import Authority
-from gateway.core.permissions import Reach, Role, reach
+from gateway.core.permissions import Reach, Role, get_reach
 from gateway.exchange.send import send_notices
 from gateway.store import outbox
 from tests import letters
@@ -70,7 +70,7 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     """Every page that this role may open."""
     doors = [door for room in ROOMS for door in room if door.method == "GET"]
     roles = [role] if role else []
-    mine = [door for door in doors if door.act is None or reach(roles, door.act) is Reach.ALL]
+    mine = [door for door in doors if door.act is None or get_reach(roles, door.act) is Reach.ALL]
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]

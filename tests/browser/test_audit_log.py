@@ -21,7 +21,7 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
         sent = notice()
         await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
         case.open_case(here, sent.header.conversation_id, OLIVE)
-        await audit.checkpoint(here)
+        await audit.sign_checkpoint(here)
         ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page
         await expect(page.get_by_role("heading", name="Audit log")).to_be_visible()

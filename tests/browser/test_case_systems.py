@@ -9,11 +9,11 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from gateway.app import running
+from gateway.app import run_gateway
 from gateway.case_systems import clients, webhooks
 from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log
@@ -35,7 +35,7 @@ async def sandwell(folder: Path, before: Callable[[Authority], None] = lambda he
     here = house(folder / "333", "333", "Sandwell", (Role.ADMIN, Role.OPERATOR))
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
     before(here)
-    async with running(here):
+    async with run_gateway(here):
         yield here
     here.store.close()
 
@@ -124,7 +124,7 @@ async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_p
 def given_up(here: Authority) -> None:
     """Its case system has not taken what it was told."""
     clients.make(here, "one-sandwell", "ONE", Scope, "agnes")
-    hook = webhooks.make(here, "one-sandwell", "agnes", HOOK, [Event.RECEIVED], also=lambda *_: None)
+    hook = webhooks.make(here, "one-sandwell", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
     here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, here.now(), None, "answered 500"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from gateway import home_folder
-from gateway.app import running
+from gateway.app import run_gateway
 from gateway.context import Authority
 from gateway.store import audit_log
 from tests import identity_provider
@@ -35,7 +35,7 @@ CmeOfficer = "cme_officer"
 async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator[tuple[Authority, Browser]]:
     """A gateway whose people the provider knows, and a browser."""
     home, console, port = tmp_path / "333", free_port(), free_port()
-    home_folder.create(
+    home_folder.create_gateway(
         home, code="333", name="Sandwell", port=free_port(), telephone="01632 960101", console_port=console
     )
     made = Made(ACCOUNTS, {"gateway": "RS256"}, answer=f"http://127.0.0.1:{console}/sign-in/answer")
@@ -43,8 +43,8 @@ async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator
         with (home / "gateway.toml").open("a") as settings:
             settings.write(SETTINGS.format(issuer=issuer))
         (home / "client_secret").write_text(SECRET)
-        here = home_folder.open_authority(home)
-        async with running(here), chromium() as browser:
+        here = home_folder.open_gateway(home)
+        async with run_gateway(here), chromium() as browser:
             yield here, browser
         here.store.close()
 

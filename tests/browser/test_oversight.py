@@ -84,7 +84,7 @@ async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_te
     async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, here), chromium() as browser:
         entry = AuditEntry("notice.failed", HOSTILE, "m1", "333", detail={"reason": HOSTILE})
         await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
-        await audit.checkpoint(here)
+        await audit.sign_checkpoint(here)
         ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page
         await ada.open("/audit?kind=notice.failed")

@@ -72,7 +72,7 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
     async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, here), chromium() as browser:
         some = [notice(now=there.now()) for _ in range(MANY)]
         await receive_parcels(here, [one.sealed for one in prepare_messages(there, some, "test")], "333")
-        await audit.checkpoint(here)
+        await audit.sign_checkpoint(here)
         mona = await desk(browser, here, Role.SERVICE_MANAGER)
         who = NAMES[Role.SERVICE_MANAGER]
 

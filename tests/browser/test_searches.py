@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.context import Authority
-from gateway.core.inbox_state import Standing
+from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.exchange import enquire
 from gateway.exchange.receive import receive_parcels
@@ -31,7 +31,7 @@ async def desks(tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
 
 async def come(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
     await receive_parcels(worcestershire, [one.sealed for one in prepare_messages(sandwell, messages, "test")], "333")
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
 
 
 async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks: tuple[Desk, Desk]) -> None:
@@ -46,7 +46,7 @@ async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks:
     await here.page.get_by_role("button", name="No match").click()
     assert await here.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
     item = here.here.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
-    assert item.state is Standing.CONCLUDED
+    assert item.state is InboxState.CONCLUDED
     [read] = here.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
     assert (read.actor, read.about) == (OLIVE, item.message_id)
     assert here.said == []
@@ -81,7 +81,7 @@ async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk
                              f"'/cases/{done.case}/ask-again'")  # fmt: skip
     await here.page.get_by_role("button", name="Ask again").click()
     assert await here.page.get_by_text("The review was not saved").count() == 1
-    assert [one.reviews for one in review.listed(here.here)] == [2]
+    assert [one.reviews for one in review.list_reviews(here.here)] == [2]
     await here.open(f"/cases/{done.case}/search")
     await here.page.get_by_role("button", name="End").click()
     await here.page.get_by_label("In education").check()
@@ -90,7 +90,7 @@ async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk
         await here.page.get_by_label(part).fill(str(value))
     await here.page.get_by_role("button", name="End").click()
     assert await here.page.get_by_role("heading", name="Timeline").count() == 1
-    assert review.listed(here.here) == []
+    assert review.list_reviews(here.here) == []
 
 
 async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_notice(

@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 
 from gateway.context import Authority
 from gateway.core.calendar import LONDON
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
 from gateway.exchange.send import send_notices
 from gateway.store import audit_log, outbox
@@ -29,7 +29,7 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
         yield sandwell, worcestershire, browser
 
 
-async def state_of(here: Authority, message_id: str) -> State:
+async def state_of(here: Authority, message_id: str) -> DeliveryState:
     return (await here.store.read(lambda tx: outbox.get_delivery(tx, message_id))).state
 
 
@@ -60,7 +60,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
     assert await ours.page.get_by_text("Outcome received").first.is_visible()
     assert await ours.page.get_by_text("A place at Exampleton Primary is being sought.").is_visible()
     assert await ours.page.locator("main").get_by_text("Olive Testofficer").first.is_visible()
-    assert await state_of(sandwell, sent.header.message_id) is State.CONCLUDED
+    assert await state_of(sandwell, sent.header.message_id) is DeliveryState.CONCLUDED
     assert (ours.said, theirs.said) == ([], [])
 
     read = await sandwell.store.read(
@@ -88,7 +88,7 @@ async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of
     assert await second.page.get_by_text("Accepted", exact=True).first.is_visible()
     assert await second.page.get_by_text("Olive Testofficer").first.is_visible()
     await settled(sandwell, worcestershire)
-    assert await state_of(sandwell, sent.header.message_id) is State.ACKNOWLEDGED
+    assert await state_of(sandwell, sent.header.message_id) is DeliveryState.ACKNOWLEDGED
 
 
 async def test_going_back_and_sending_the_form_again_does_nothing_twice(two: Two) -> None:
@@ -167,7 +167,7 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
     await officer.page.get_by_role("button", name="Close").click()
     await officer.page.get_by_role("button", name="Close").click()
     await officer.page.get_by_text("Case closed without an outcome.").wait_for()
-    assert await state_of(sandwell, sent.header.message_id) is State.CLOSED
+    assert await state_of(sandwell, sent.header.message_id) is DeliveryState.CLOSED
     entries = await sandwell.store.read(lambda tx: list(audit_log.list_entries(tx)))
     assert "Wanda" not in json.dumps([one.entry for one in entries])
 

@@ -55,7 +55,7 @@ async def test_a_notice_is_written_sent_accepted_and_followed_by_the_auditors(tm
         await expect(ours.page.get_by_text("Accepted", exact=True).first).to_be_visible()
 
         for here in (sandwell, worcestershire):
-            await audit.checkpoint(here)
+            await audit.sign_checkpoint(here)
             ada = await desk(browser, here, Role.AUDITOR)
             await ada.page.get_by_text("Filter entries").click()
             await ada.page.get_by_label("Reference (notice").fill(reference)

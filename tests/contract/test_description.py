@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway.api.application import operations
 from gateway.api.description import described
 from gateway.api.guard import KEY
-from gateway.app import running
+from gateway.app import run_gateway
 from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import SCOPES, Scope
@@ -95,7 +95,7 @@ def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 
 
 async def _serve(here: Authority, sandwell: Authority, ready: threading.Event, stop: asyncio.Event) -> None:
-    async with running(here):
+    async with run_gateway(here):
         await came(here, sandwell)
         ready.set()
         await stop.wait()

@@ -93,7 +93,7 @@ def https(folder: Path) -> World:
 
     @asynccontextmanager
     async def serving() -> AsyncIterator[None]:
-        async with app.running(replace(worcestershire, carriers={})):
+        async with app.run_gateway(replace(worcestershire, carriers={})):
             yield
 
     return World("https", sandwell, worcestershire, serving, tls.der_base64(other))
@@ -111,7 +111,7 @@ def sftp(folder: Path) -> World:
     with (folder / "885" / "gateway.toml").open("a") as settings:
         settings.write(f'\n[sftp]\nurl = "{first.url}"\nhost_key = "{first.host_key}"\n')
     home_folder.renew_card(folder / "885", by="test")
-    sandwell, worcestershire = (home_folder.open_authority(folder / code) for code in ("333", "885"))
+    sandwell, worcestershire = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
     introduce(sandwell, worcestershire)
 
     @asynccontextmanager
@@ -134,7 +134,7 @@ def mailbox(folder: Path) -> World:
 
     @asynccontextmanager
     async def serving() -> AsyncIterator[None]:
-        async with app.running(replace(host, carriers={})):
+        async with app.run_gateway(replace(host, carriers={})):
             yield
 
     return World("mailbox", sandwell, worcestershire, serving, tls.der_base64(another), (host,))
@@ -145,7 +145,7 @@ def hosting(home: Path, more: str = "") -> Authority:
     make(home, "330", "Birmingham").store.close()
     with (home / "gateway.toml").open("a") as settings:
         settings.write(f'\n[hosting]\nowners = "885"\n{more}\n')
-    return home_folder.open_authority(home)
+    return home_folder.open_gateway(home)
 
 
 def with_mailbox(home: Path, host: Authority) -> Authority:
@@ -156,7 +156,7 @@ def with_mailbox(home: Path, host: Authority) -> Authority:
     with (home / "gateway.toml").open("a") as settings:
         settings.write(f'\n[mailbox]\nhost = "{host.code}"\n')
     home_folder.renew_card(home, by="test")
-    return home_folder.open_authority(home)
+    return home_folder.open_gateway(home)
 
 
 def email(folder: Path) -> World:
@@ -170,7 +170,7 @@ def email(folder: Path) -> World:
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write(first.settings(f"gateway@{name.lower()}.example"))
             home_folder.renew_card(folder / code, by="test")
-    sandwell, worcestershire = (home_folder.open_authority(folder / code) for code in ("333", "885"))
+    sandwell, worcestershire = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
     introduce(sandwell, worcestershire)
     _, other = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
 

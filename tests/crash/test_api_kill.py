@@ -91,7 +91,7 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
             await post(session, api, token, key, body, after)
         process.terminate()
         process.wait(30)
-    here = home_folder.open_authority(home)
+    here = home_folder.open_gateway(home)
     queued = [one.message_id for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
     here.store.close()
     assert len(queued) == len(set(queued))

@@ -61,7 +61,7 @@ def test_killed_over_an_extract_the_gateway_loses_no_row_and_doubles_none(tmp_pa
         time.sleep(chance.uniform(0.3, 1.5))
         process.kill()
         process.wait()
-    here = home_folder.open_authority(tmp_path / "333")
+    here = home_folder.open_gateway(tmp_path / "333")
     asyncio.run(leavers_folder.take_in(here, folder))
     counts = [here.store.look(partial(count, table)) for table in (tables.outbox, tables.intake, tables.drafts)]
     made = here.store.look(lambda tx: len(audit_log.list_newest_entries(tx, act="draft.made", limit=ROWS)))

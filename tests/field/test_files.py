@@ -173,9 +173,9 @@ def test_an_extract_of_all_children_is_taken_or_it_is_said_why_not(tmp_path: Pat
     with (FILES / name).open("rb") as stream:
         if says:
             with pytest.raises(Unusable, match=says):
-                children_index.load(here, stream, "ines")
+                children_index.load_extract(here, stream, "ines")
         else:
-            assert children_index.load(here, stream, "ines").children == 2
+            assert children_index.load_extract(here, stream, "ines").children == 2
     here.store.close()
 
 
@@ -186,13 +186,17 @@ async def test_an_index_in_which_all_are_restricted_waits_and_is_taken_when_a_pe
     file = folder / "all.csv"
     shutil.copy(FILES / "children-sql-null.csv", file)
     os.utime(file, (time.time() - 60, time.time() - 60))
-    await children_index.take_in(here, folder)
+    await children_index.take_in_extracts(here, folder)
     [one] = held_files.find_all(here.config.home)
     assert one.code == children_index.ALL_RESTRICTED
     held_files.accept(here, one.file_id, "ines")
-    await children_index.take_in(here, folder)
+    await children_index.take_in_extracts(here, folder)
     with (FILES / "children-sql-null.csv").open("rb") as stream:
-        found = [children_index.ours(row) for _, row in children_index._rows(here, stream) if isinstance(row, dict)]
+        found = [
+            children_index.build_our_child(row)
+            for _, row in children_index._read_rows(here, stream)
+            if isinstance(row, dict)
+        ]
     assert folders.rows_of(here.config.home, "children") == []
     assert [(one.restricted, one.described.dob_estimated, one.described.other_surnames) for one in found] == [
         (True, False, ())
@@ -204,9 +208,9 @@ def test_an_index_without_the_column_that_says_who_is_restricted_waits(tmp_path:
     here = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth\nSpecimen,Ben,2015-06-01\n"
     with pytest.raises(Doubted, match="Restricted"):
-        children_index.load(here, io.BytesIO(text), "ines")
-    assert children_index.load(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
-    assert children_index.load(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
+        children_index.load_extract(here, io.BytesIO(text), "ines")
+    assert children_index.load_extract(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
+    assert children_index.load_extract(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
     here.store.close()
 
 
@@ -214,7 +218,7 @@ def test_an_index_with_the_month_first_is_not_taken(tmp_path: Path) -> None:
     here = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth,Restricted\nSpecimen,Ben,02/01/2015,\nSpecimen,Cat,1/13/2015,\n"
     with pytest.raises(Unusable, match="2 of 2 rows cannot be read"):
-        children_index.load(here, io.BytesIO(text), "ines")
+        children_index.load_extract(here, io.BytesIO(text), "ines")
     here.store.close()
 
 

@@ -13,8 +13,8 @@ from gateway.console import forms
 from gateway.console.forms import Question
 from gateway.context import Authority
 from gateway.core.days import MONTHS, read_day
-from gateway.core.names import Likeness, likeness, normal
-from gateway.core.search_terms import Term, understood
+from gateway.core.names import Likeness, compare_names, normalise_name
+from gateway.core.search_terms import Term, parse_query
 from gateway.errors import Unfit, Unusable
 from gateway.exchange.send import send_notice
 from schemas.findings import Unreadable
@@ -105,9 +105,9 @@ APOSTROPHES = "'’‘‛`´ʹʺʻʼʽʾʿˀˁˈˊˋ′‵ꞌꞋ＇׳՚ˮ"
 )
 def test_every_apostrophe_is_a_sign_and_no_letter(one: str, other: str, name: str) -> None:
     """In find and in matching alike, for both ask `normal`."""
-    first, second = (normal(name.replace("_", sign)) for sign in (one, other))
-    assert first == second == normal(name.replace("_", ""))
-    assert likeness(first, second) is Likeness.SAME
+    first, second = (normalise_name(name.replace("_", sign)) for sign in (one, other))
+    assert first == second == normalise_name(name.replace("_", ""))
+    assert compare_names(first, second) is Likeness.SAME
 
 
 DAYS: Sequence[tuple[tuple[str, str, str], date | None]] = (
@@ -167,4 +167,4 @@ def test_every_month_is_read_in_both_languages_however_much_of_it_is_typed(day: 
     ],
 )
 def test_a_date_of_birth_is_sought_as_it_is_written(typed: str) -> None:
-    assert understood(typed).parts == (frozenset({Term("dob", "2014-09-03")}),)
+    assert parse_query(typed).parts == (frozenset({Term("dob", "2014-09-03")}),)

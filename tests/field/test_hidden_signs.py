@@ -21,7 +21,7 @@ from gateway.console.pages import Pages
 from gateway.context import Authority
 from gateway.core import composition
 from gateway.core.permissions import Role
-from gateway.core.search_terms import understood
+from gateway.core.search_terms import parse_query
 from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.send import prepare_messages, send_notice
@@ -138,7 +138,7 @@ SURNAME = next(slot for slot in slots(Child) if slot.field == "surname")
 def test_a_name_passes_unharmed(name: str, sandwell: Authority) -> None:
     assert find_hidden(name) is None
     assert is_line(name)
-    assert composition.value(SURNAME, name) == name
+    assert composition.parse_value(SURNAME, name) == name
     assert [shown(name) for shown in SHOWN.values()] == [name] * len(SHOWN)
     message = with_surname(name)
     send_notice(sandwell, message, "olive")
@@ -212,7 +212,7 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
     """In the console's forms, from a file or a case system, in notes of calls, and as a name."""
     bad, code = BAD[why], f"U+{ord(HIDING[why]):04X}"
     with pytest.raises(ValueError, match=rf"cannot be seen \({code.replace('+', '[+]')}\)"):
-        composition.value(SURNAME, bad)
+        composition.parse_value(SURNAME, bad)
     said = forms.read((Question("note", "Note", "note"),), {"note": bad}, sandwell.now().date())
     assert said.wrong or not any(sign in str(said.values["note"]) for sign in HIDING.values())
     assert not is_line(bad)
@@ -231,7 +231,7 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
 
 def test_what_was_shown_and_is_typed_again_is_refused_too() -> None:
     with pytest.raises(ValueError, match=r"U\+202E"):
-        composition.value(SURNAME, "Ma[U+202E]ryam")
+        composition.parse_value(SURNAME, "Ma[U+202E]ryam")
     assert check_message(with_surname("Ma[U+202E]ryam"))
     assert not check_message(with_surname("Maryam [U]"))
 
@@ -284,7 +284,7 @@ def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Authority, tmp_
 @pytest.mark.parametrize("why", BAD)
 def test_what_is_sought_is_said_to_hold_one(why: str) -> None:
     with pytest.raises(Unusable, match=rf"U[+]{ord(HIDING[why]):04X}") as refused:
-        understood(BAD[why])
+        parse_query(BAD[why])
     assert refused.value.code == "find.not-understood"
 
 

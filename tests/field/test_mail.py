@@ -17,8 +17,8 @@ from adapters.route import Reply, Returned
 from gateway.auditing import audit
 from gateway.casework import by_hand, by_mail
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.mail_replies import Judgement, Stage, What
+from gateway.core.delivery import DeliveryState
+from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotAllowed
 from gateway.exchange import hear_mail
 from gateway.exchange.letters import build_reference
@@ -137,7 +137,7 @@ def come(here: Authority, called: str, name: str) -> None:
     letters.come(here, raw)
 
 
-def state(here: Authority, sent: str) -> State:
+def state(here: Authority, sent: str) -> DeliveryState:
     return here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state
 
 
@@ -152,7 +152,7 @@ def acts(here: Authority, sent: str) -> list[str]:
 def is_whole(here: Authority) -> bool:
     """Does all that lies in the store fit the log?"""
     trust = Trust({here.code: here.own_card})
-    return not here.store.look(lambda tx: audit.verify(tx, trust, here.code, ring=here.ring)).faults
+    return not here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring)).faults
 
 
 @pytest.mark.parametrize("name", MAILS)
@@ -162,11 +162,11 @@ async def test_no_mail_makes_a_notice_acknowledged(shared: Authority, name: str)
     for _ in range(2):  # it is fetched again where we were stopped before it was put aside
         come(here, called, name)
     wanted = MAILS[name][0]
-    assert state(here, sent) is (State.FAILED if wanted == FAILED else State.SENT)
+    assert state(here, sent) is (DeliveryState.FAILED if wanted == FAILED else DeliveryState.SENT)
     came = kept(here, sent)
     assert len(came) == (wanted != "nothing of ours")
     if came:
-        assert came[0].stage is (Stage.WAITING if wanted in (TASK, MACHINE) else Stage.NOTED)
+        assert came[0].stage is (MailReplyStage.WAITING if wanted in (TASK, MACHINE) else MailReplyStage.NOTED)
         assert acts(here, sent).count("notice.mail-came") == 1
     assert is_whole(here)
 
@@ -188,7 +188,7 @@ async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     assert by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
-    assert state(here, sent) is State.ACCEPTED_BY_MAIL
+    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
     with pytest.raises(NotAllowed, match=r"case\.not-accepted"):
         by_hand.close_notice(here, sent, "olive")
     with pytest.raises(NotAllowed, match=r"mail-reply\.already"):
@@ -205,11 +205,11 @@ async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Authority,
     by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
     come(here, called, report)
     come(here, called, report)
-    assert state(here, sent) is State.FAILED
+    assert state(here, sent) is DeliveryState.FAILED
     assert acts(here, sent).count("notice.came-back") == 1
     assert [(one.what, one.stage) for one in kept(here, sent)] == [
-        (What.REPORT, Stage.NOTED),
-        (What.REPLY, Stage.UNDONE),
+        (MailReplyKind.REPORT, MailReplyStage.NOTED),
+        (MailReplyKind.REPLY, MailReplyStage.UNDONE),
     ]
     assert is_whole(here)
 
@@ -221,10 +221,10 @@ async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_i
     [_, before] = kept(here, sent)
     with pytest.raises(NotAllowed, match=r"mail-reply\.came-back"):
         by_mail.judge_mail_reply(here, before.number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is State.FAILED
+    assert state(here, sent) is DeliveryState.FAILED
     come(here, called, "person-subdomain.eml")
     by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is State.ACCEPTED_BY_MAIL
+    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
     assert is_whole(here)
 
 
@@ -233,8 +233,8 @@ async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more
     call = by_hand.PhoneCall("Bea Example", here.now())
     by_hand.record_outcome(here, sent, "in-education", call, "olive")
     come(here, called, "dsn-exchange-online.eml")
-    assert state(here, sent) is State.CLOSED
-    assert [one.what for one in kept(here, sent)] == [What.REPORT]
+    assert state(here, sent) is DeliveryState.CLOSED
+    assert [one.what for one in kept(here, sent)] == [MailReplyKind.REPORT]
     assert is_whole(here)
 
 
@@ -243,12 +243,12 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     for judgement, stands in (
-        (Judgement.ACCEPTED, State.ACCEPTED_BY_MAIL),
-        (Judgement.NO_PERSON, State.SENT),
-        (Judgement.NOT_ACCEPTED, State.REJECTED),
-        (Judgement.ACCEPTED, State.ACCEPTED_BY_MAIL),
-        (Judgement.NOT_ACCEPTED, State.REJECTED),
-        (Judgement.NO_PERSON, State.SENT),
+        (Judgement.ACCEPTED, DeliveryState.ACCEPTED_BY_MAIL),
+        (Judgement.NO_PERSON, DeliveryState.SENT),
+        (Judgement.NOT_ACCEPTED, DeliveryState.REJECTED),
+        (Judgement.ACCEPTED, DeliveryState.ACCEPTED_BY_MAIL),
+        (Judgement.NOT_ACCEPTED, DeliveryState.REJECTED),
+        (Judgement.NO_PERSON, DeliveryState.SENT),
     ):
         by_mail.judge_mail_reply(here, came.number, judgement, "olive")
         assert state(here, sent) is stands
@@ -261,7 +261,7 @@ async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_tak
     come(here, called, "person-reply.eml")
     by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
     by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
-    assert state(here, sent) is State.FAILED
+    assert state(here, sent) is DeliveryState.FAILED
     assert is_whole(here)
 
 
@@ -278,41 +278,46 @@ async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Aut
                 except NotAllowed:
                     continue
         accepted = here.store.look(lambda tx: mail_replies.list_accepting_replies(tx, sent))  # noqa: B023 - called at once
-        assert accepted or state(here, sent) is not State.ACCEPTED_BY_MAIL
-        assert state(here, sent) in (State.SENT, State.FAILED, State.REJECTED, State.ACCEPTED_BY_MAIL)
+        assert accepted or state(here, sent) is not DeliveryState.ACCEPTED_BY_MAIL
+        assert state(here, sent) in (
+            DeliveryState.SENT,
+            DeliveryState.FAILED,
+            DeliveryState.REJECTED,
+            DeliveryState.ACCEPTED_BY_MAIL,
+        )
     assert is_whole(here)
 
 
 async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(here: Authority) -> None:
     sent, called = await letters.letter(here)
     begun = here.now()
-    calendar = deadlines.read(here.config).calendar("333")
+    calendar = deadlines.read_terms(here.config).calendar("333")
     late = calendar.add_working_days(begun, 2)
     here.now = lambda: late
     come(here, called, "person-reply.eml")
-    assert (await send_reminders.chase(here)).reminded == ()
+    assert (await send_reminders.send_due_reminders(here)).reminded == ()
     here.now = lambda: calendar.add_working_days(late, 1)
-    assert (await send_reminders.chase(here)).reminded == (sent,)
+    assert (await send_reminders.send_due_reminders(here)).reminded == (sent,)
 
 
 @pytest.mark.parametrize("name", ["ooo-german-no-header.eml", "dsn-delayed.eml"])
 async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> None:
     sent, called = await letters.letter(here)
-    late = deadlines.read(here.config).calendar("333").add_working_days(here.now(), 2)
+    late = deadlines.read_terms(here.config).calendar("333").add_working_days(here.now(), 2)
     here.now = lambda: late
     come(here, called, name)
-    assert (await send_reminders.chase(here)).reminded == (sent,)
+    assert (await send_reminders.send_due_reminders(here)).reminded == (sent,)
 
 
 async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Authority) -> None:
     sent, _ = await letters.letter(here)
-    reminder = send_reminders.remind(here, sent, "olive")
+    reminder = send_reminders.remind_partner(here, sent, "olive")
     called = build_reference(reminder, here.ring)
     letters.hand_over(here)
     come(here, called, "person-reply.eml")
     [came] = kept(here, sent)
     by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is State.ACCEPTED_BY_MAIL
+    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
 
 
 async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,13 +330,13 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, m
         here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
     assert len(kept(here, sent)) == 3
     come(here, called, "dsn-headers.eml")  # and a report still counts
-    assert state(here, sent) is State.FAILED
+    assert state(here, sent) is DeliveryState.FAILED
 
 
 async def test_health_says_that_a_reply_waits_for_too_long(here: Authority) -> None:
     _, called = await letters.letter(here)
     come(here, called, "person-reply.eml")
-    later = deadlines.read(here.config).calendar("333").add_working_days(here.now(), 3)
+    later = deadlines.read_terms(here.config).calendar("333").add_working_days(here.now(), 3)
     here.now = lambda: later
     assert "replies by mail" in {one.name for one in health.look(here).findings}
 
@@ -432,6 +437,6 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority
         found = mail.read(raw, "1")
         assert isinstance(found, Reply | Returned)
         here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
-        assert state(here, sent) in (State.SENT, State.FAILED)
+        assert state(here, sent) in (DeliveryState.SENT, DeliveryState.FAILED)
     assert all(one.judgement is None for one in kept(here, sent))
     assert re.search("returned|in the mail", here.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core import composition, giveaways, safeguards
-from gateway.core.safeguards import NOTHING_KNOWN, Known
+from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from schemas import codes, rules, xml
 from schemas.message import (
     Address,
@@ -73,7 +73,7 @@ class Slip:
     base: str
     change: Change
     codes: tuple[str, ...]
-    known: Known = NOTHING_KNOWN
+    known: KnownFacts = NOTHING_KNOWN
 
 
 OPEN, CLOSED, SEARCH, UNKNOWN = (
@@ -134,9 +134,9 @@ SLIPS: dict[str, Slip] = {
         lambda one: child(former_surname="Before-Example")(body(restriction=replace(WITHHELD, reason="adoption"))(one)),
         ("restriction.former-identity",),
     ),
-    "our records say restricted": Slip("title of section 4", OPEN, body(), ("restriction.known",), Known(is_restricted=True)),
+    "our records say restricted": Slip("title of section 4", OPEN, body(), ("restriction.known",), KnownFacts(is_restricted=True)),
     "a brother is restricted": Slip(
-        "title of section 4", OPEN, body(), ("restriction.sibling",), Known(sibling_is_restricted=True)
+        "title of section 4", OPEN, body(), ("restriction.sibling",), KnownFacts(sibling_is_restricted=True)
     ),
     # F3, number 12: what is withheld stands in a text
     "the note of F3": Slip("F3", CLOSED, noted("She lives at 1 Refuge Road, Inventchester B70 9ZZ."), TEXT),
@@ -146,9 +146,9 @@ SLIPS: dict[str, Slip] = {
     "a postcode with what cannot be seen": Slip("kind of F3", CLOSED, noted("B70\u200b9ZZ"), TEXT),
     "a street without a postcode": Slip("kind of F3", CLOSED, noted("They are in Placeholder Road now."), TEXT),
     "a house and a short street": Slip("kind of F3", CLOSED, noted("12a Specimen St"), TEXT),
-    "the town that was typed": Slip("F3", CLOSED, noted("Ask in inventchester."), TEXT, Known(frozenset(("Inventchester",)))),
+    "the town that was typed": Slip("F3", CLOSED, noted("Ask in inventchester."), TEXT, KnownFacts(frozenset(("Inventchester",)))),
     "the street that was typed, shortened": Slip(
-        "F3", CLOSED, noted("It is Hollow Tree Hse."), TEXT, Known(frozenset(("3 Hollow Tree House",)))
+        "F3", CLOSED, noted("It is Hollow Tree Hse."), TEXT, KnownFacts(frozenset(("3 Hollow Tree House",)))
     ),
     "a telephone number of the mother": Slip("kind of F3", CLOSED, noted("Mum is on 07700 900 123."), TEXT),
     "the number of whom to ring": Slip("right as it is", CLOSED, noted("Ring Olive on 01632 960101."), ()),
@@ -172,7 +172,7 @@ SLIPS: dict[str, Slip] = {
         "right as it is", "whereabouts-response", body(result="found", note="Ring 01632 960202 from nine."), ()
     ),
     # F19, number 13
-    "the UPN of another child": Slip("F19", OPEN, body(), ("upn.other-child",), Known(other_bears_upn=True)),
+    "the UPN of another child": Slip("F19", OPEN, body(), ("upn.other-child",), KnownFacts(other_bears_upn=True)),
     "a sibling is the child": Slip("F19", OPEN, body(sibling=(BROTHER,)), ("sibling.same-child",)),
     "a sibling has the child's UPN": Slip(
         "kind of F19", OPEN, body(sibling=(Sibling(upn="X333210123001", surname="Other", dob=date(2012, 1, 1)),)), ("sibling.same-child",)
@@ -296,7 +296,7 @@ def test_a_postcode_is_found_wherever_it_stands(before: list[str], postcode: str
 )
 def test_of_what_was_typed_the_stricter_answer_counts(reason: str, level: str, said: bool) -> None:
     typed = {"restriction": {"level": level, **({"reason": reason} if said else {})}}
-    counts = composition.level_so_far(typed)
+    counts = composition.find_level(typed)
     assert counts == (level if level in ("address-withheld", "phone-only") or not said else "address-withheld")
     assert composition.is_as_strict({"restriction": {"level": "phone-only"}}, typed)
     assert composition.is_as_strict(typed, {"restriction": {"level": "address-withheld"}}) == (

@@ -17,7 +17,7 @@ from gateway.casework import case, compose
 from gateway.console import notice_questions
 from gateway.context import Authority
 from gateway.core import composition
-from gateway.core.inbox_state import Standing
+from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import amend, enquire, respond
@@ -211,7 +211,7 @@ X333210123001,Bearer-Example,Ben,2016-03-31,
 
 def test_our_own_children_are_asked_who_bears_the_upn_and_who_is_restricted(pair: Pair) -> None:
     sandwell, _ = pair
-    children_index.load(sandwell, io.BytesIO(INDEX.encode()), "ines")
+    children_index.load_extract(sandwell, io.BytesIO(INDEX.encode()), "ines")
     with pytest.raises(Unconfirmed) as why:
         prepare_messages(sandwell, [notice()], "olive")
     assert why.value.codes == ("restriction.known", "upn.other-child")
@@ -227,7 +227,7 @@ async def test_neither_we_nor_the_sender_are_named_as_who_should_have_it(pair: P
     body = Acknowledgement(decision="passed-on", passed_to=to, officer=worcestershire.officer("wyn"))
     with pytest.raises(Unfit, match="cannot refer the notice back to your own"):
         respond.acknowledge_notice(worcestershire, ready.message_id, body, "wyn")
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, ready.message_id)).state is Standing.NEW
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, ready.message_id)).state is InboxState.NEW
 
 
 # --- a receiver
@@ -497,7 +497,7 @@ async def test_a_looser_answer_that_is_refused_does_not_take_the_place_of_a_stri
     page = await visitor.get(OFFICER, f"{place}/restriction")
     await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), level="none", reason="refuge")
     now = compose.open_composition(visitor.here, place.rsplit("/", 1)[1], "olive")
-    assert composition.level_so_far(now.body) == "phone-only"
+    assert composition.find_level(now.body) == "phone-only"
 
 
 async def test_what_is_needed_is_not_called_optional(visitor: Visitor) -> None:  # noqa: F811

@@ -28,7 +28,7 @@ from adapters.imap import Inbox
 from adapters.mail_parts import decode_text
 from adapters.route import Address, Bundle, Changed, HandedOver, Left, Returned, Strange
 from gateway import app
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
@@ -320,7 +320,7 @@ async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(
     later = sandwell.now() + timedelta(seconds=1)
     sandwell.now = lambda: later
     sandwell.store.run(lambda tx: hear_mail.receive_mail(tx, sandwell, "email", Returned("1", TICKET, "5.1.1 nobody")))
-    assert state(sandwell, sent) is State.SENT
+    assert state(sandwell, sent) is DeliveryState.SENT
     assert [one["ending"] for one in sandwell.store.look(lambda tx: outbox.list_tries(tx, sent))] == [
         "handed over",
         "returned",
@@ -351,13 +351,13 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
     sandwell, worcestershire = world.sandwell, world.worcestershire
     for here in (sandwell, worcestershire):
         here.carriers = {"email": here.carriers["email"]}
-    async with world.serving(), app.running(sandwell), app.running(worcestershire):
+    async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
         for _ in range(3):
             [sent] = await send_notices(sandwell, [notice()], by="olive")
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)  # noqa: B023 - awaited at once
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)  # noqa: B023 - awaited at once
         [lost] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: worcestershire.left.get(("email", "885"), {}).get(CHANGED) == 1)
-        assert state(sandwell, lost) is State.SENT
+        assert state(sandwell, lost) is DeliveryState.SENT
     found = {one.name: one.sentence for one in health.look(worcestershire).findings}
     assert CHANGED in found["left at our email route"]
     assert len(worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))) == 3

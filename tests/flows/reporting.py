@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -27,10 +27,10 @@ def pair_of(folder: Path) -> tuple[Authority, Authority]:
     made = datetime(2026, 10, 1, tzinfo=UTC)
     both = []
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
-        home_folder.create(
+        home_folder.create_gateway(
             folder / code, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: made
         )
-        both.append(home_folder.open_authority(folder / code, now=lambda: MONDAY))
+        both.append(home_folder.open_gateway(folder / code, now=lambda: MONDAY))
     introduce(*both)
     return both[0], both[1]
 
@@ -45,7 +45,7 @@ def transfer(moment: datetime, **changes: object) -> Message:
     """The published sample, with these values of its body."""
     message = notice(now=moment)
     assert isinstance(message.body, TransferNotice)
-    return replace(message, body=replace(message.body, **changes))
+    return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
 
 
 async def exchange(here: Authority, there: Authority, message: Message, confirmed: Sequence[str] = ()) -> str:
@@ -57,7 +57,9 @@ async def exchange(here: Authority, there: Authority, message: Message, confirme
     kept = inbox.StoredReceipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
 
     def settled(tx: Connection) -> None:
-        outbox.settle_deliveries(tx, here.now(), [SettledTry(ready.message_id, State.RECEIVED, "https", "receipted")])
+        outbox.settle_deliveries(
+            tx, here.now(), [SettledTry(ready.message_id, DeliveryState.RECEIVED, "https", "receipted")]
+        )
         inbox.add_receipts(tx, here.now(), [kept])
 
     here.store.run(settled)
@@ -70,7 +72,7 @@ async def hand_back(here: Authority, there: Authority, reply_id: str) -> None:
     await receive_parcels(there, [sealed], here.code)
     here.store.run(
         lambda tx: outbox.settle_deliveries(
-            tx, here.now(), [SettledTry(reply_id, State.RECEIVED, "https", "receipted")]
+            tx, here.now(), [SettledTry(reply_id, DeliveryState.RECEIVED, "https", "receipted")]
         )
     )
 

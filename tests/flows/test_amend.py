@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from gateway import app
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive_parcels
@@ -28,7 +28,7 @@ async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice()], by="olive")
     assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive") is None
-    assert state(sandwell, sent) is State.WITHDRAWN
+    assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
     with pytest.raises(NotAllowed, match="already"):
         amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
@@ -36,12 +36,12 @@ async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None
 
 async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
         await until(
-            lambda: worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is Standing.WITHDRAWN
+            lambda: worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is InboxState.WITHDRAWN
         )
     with pytest.raises(NotAllowed):
         respond.acknowledge_notice(worcestershire, sent, ACCEPTED, by="otto")
@@ -60,22 +60,22 @@ async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) ->
     await receive_parcels(worcestershire, [by_id[told]], "333")
     await receive_parcels(worcestershire, [by_id[first.header.message_id]], "333")
     kept = worcestershire.store.look(lambda tx: inbox.get_message(tx, first.header.message_id))
-    assert kept.state is Standing.WITHDRAWN
+    assert kept.state is InboxState.WITHDRAWN
 
 
 async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         new = amend.correct_notice(sandwell, sent, notice(), by="olive")
-        await until(lambda: state(sandwell, new) is State.RECEIVED)
+        await until(lambda: state(sandwell, new) is DeliveryState.RECEIVED)
     items = {
         i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     }
-    assert (items[sent].state, items[new].state) == (Standing.SUPERSEDED, Standing.NEW)
+    assert (items[sent].state, items[new].state) == (InboxState.SUPERSEDED, InboxState.NEW)
     assert (items[sent].conversation_id, items[new].sequence) == (items[new].conversation_id, 2)
-    assert state(sandwell, sent) is State.WITHDRAWN
+    assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     with pytest.raises(NotAllowed, match="other"):
         amend.correct_notice(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
 
@@ -120,16 +120,16 @@ def test_a_message_keeps_its_parts_when_it_is_changed() -> None:
 
 async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         asked = notice(name="whereabouts-enquiry")
         [sent] = await send_notices(sandwell, [asked], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
-        await until(lambda: state(sandwell, told) is State.RECEIVED)
-    assert state(sandwell, sent) is State.CONCLUDED
+        await until(lambda: state(sandwell, told) is DeliveryState.RECEIVED)
+    assert state(sandwell, sent) is DeliveryState.CONCLUDED
     kept = worcestershire.store.look(lambda tx: inbox.get_message(tx, sent))
-    assert kept.state is Standing.CONCLUDED
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, told)).state is Standing.FILED
+    assert kept.state is InboxState.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, told)).state is InboxState.FILED
     with pytest.raises(NotAllowed, match=r"amend\.told-already"):
         amend.stand_down_search(sandwell, sent, FOUND, by="olive")
 
@@ -138,7 +138,7 @@ async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
     assert amend.stand_down_search(sandwell, sent, FOUND, by="olive") == []
-    assert state(sandwell, sent) is State.WITHDRAWN  # or a statement would miss it there, and send it
+    assert state(sandwell, sent) is DeliveryState.WITHDRAWN  # or a statement would miss it there, and send it
 
 
 async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -> None:
@@ -149,7 +149,7 @@ async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -
     by_id = sandwell.store.look(lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, sent)})
     await receive_parcels(worcestershire, [by_id[told]], "333")
     await receive_parcels(worcestershire, [by_id[sent]], "333")
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is Standing.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is InboxState.CONCLUDED
 
 
 async def test_a_notice_is_no_search_to_stand_down_from(pair: Pair) -> None:

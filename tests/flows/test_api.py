@@ -16,7 +16,7 @@ from gateway.api.application import operations
 from gateway.api.guard import PARTS
 from gateway.case_systems import clients
 from gateway.context import Authority
-from gateway.core.permissions import Act, Role, Scope, allows
+from gateway.core.permissions import Permission, Role, Scope, is_allowed
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
@@ -277,7 +277,7 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
             got = await http.request(
                 operation.method, f"/api/v1{address}", headers={"Authorization": f"Bearer {one.token}"}
             )
-            assert (got.status == 403) == (not allows([scope], operation.act)), (
+            assert (got.status == 403) == (not is_allowed([scope], operation.act)), (
                 f"{scope} at {operation.name}: {got.status}"
             )
             assert got.status < 500
@@ -295,10 +295,12 @@ async def test_without_a_token_there_is_only_the_description_and_where_to_get_on
 
 
 def test_no_scope_is_more_than_a_person_could_do_and_none_manages_anything() -> None:
-    for act in (Act.MANAGE_PEOPLE, Act.AUDIT, Act.INSPECT, Act.REPLAY, Act.ASSIGN):
-        assert not allows(Scope, act)
+    for act in (Permission.MANAGE_PEOPLE, Permission.AUDIT, Permission.INSPECT, Permission.REPLAY, Permission.ASSIGN):
+        assert not is_allowed(Scope, act)
     assert {
-        act for act in (Act.READ_CHILD, Act.SEND, Act.ANSWER) if allows([Scope.STATUS_READ, Scope.WEBHOOKS], act)
+        act
+        for act in (Permission.READ_CHILD, Permission.SEND, Permission.ANSWER)
+        if is_allowed([Scope.STATUS_READ, Scope.WEBHOOKS], act)
     } == set()
     assert not set(Scope) & set(Role)
 

@@ -37,7 +37,7 @@ def test_a_client_is_made_listed_and_ended_and_its_secret_is_shown_once(tmp_path
     assert cme_gateway("api", "end", "nobody", "--home", home).returncode == 4
     assert json.loads(cme_gateway("api", "webhooks", "--home", home, "--json").stdout) == {"webhooks": []}
     assert cme_gateway("api", "resume", "wh-none", "--home", home).returncode == 4
-    here = home_folder.open_authority(tmp_path / "333")
+    here = home_folder.open_gateway(tmp_path / "333")
     acts = [
         (one.act, one.actor, one.about)
         for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="client."))

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.errors import StoreUnavailable
 from gateway.exchange import amend
 from gateway.exchange.receive import receive_parcels
@@ -82,7 +82,7 @@ def _allow(connection: object) -> None:
 
 async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         again = read_only(worcestershire)
         with pytest.raises(StoreUnavailable) as caught:
             await worcestershire.store.write(
@@ -91,15 +91,15 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
         assert caught.value.code == "store.read-only"
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: "503" in last_reason(sandwell, sent))
-        assert state(sandwell, sent) is State.QUEUED
+        assert state(sandwell, sent) is DeliveryState.QUEUED
         again()
         amend.release_all(sandwell, None, by="ines")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
 async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))  # nobody answers yet
         amend.release_all(sandwell, None, by="ines")
@@ -109,8 +109,8 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
         await asyncio.sleep(2.5)  # the loop looks, and fails, more than once
         again()
         amend.release_all(sandwell, None, by="ines")
-        async with app.running(worcestershire):
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        async with app.run_gateway(worcestershire):
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
 async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_good(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
         sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(database.url))
         worcestershire = make(tmp_path / "885", "885", "Worcestershire")
         introduce(sandwell, worcestershire)
-        async with app.running(sandwell), app.running(worcestershire):
+        async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
             database.stop()
             with pytest.raises(StoreUnavailable) as caught:
                 await send_notices(sandwell, [notice()], by="olive")
@@ -126,7 +126,7 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
             await asyncio.sleep(2.5)  # the loops look, and fail, more than once
             database.start()
             [sent] = await send_notices(sandwell, [notice()], by="olive")
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         for here in (sandwell, worcestershire):
             here.store.close()
 
@@ -136,7 +136,7 @@ async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: P
     key, certificate = tls.self_signed("127.0.0.1", now=worcestershire.now(), days=9)
     (worcestershire.config.home / home_folder.TLS_KEY).write_bytes(key)
     (worcestershire.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
     assert last_reason(sandwell, sent) == "the partner's certificate is not the one on its card"
@@ -163,14 +163,14 @@ async def test_nothing_is_taken_from_an_authority_whose_card_has_expired(pair: P
 async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pair) -> None:
     sandwell, worcestershire = pair
     later(sandwell, timedelta(minutes=10))
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
-        assert state(sandwell, sent) is State.QUEUED
+        assert state(sandwell, sent) is DeliveryState.QUEUED
         assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
         later(worcestershire, timedelta(minutes=10))
         amend.release_all(sandwell, None, by="ines")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "333-enc-0000000000000000", "a" * 400, "885 enc"])
@@ -211,11 +211,11 @@ def test_keys_that_others_may_read_and_keys_that_are_broken_are_named(tmp_path: 
     ring = tmp_path / "333" / "keys" / "ring.json"
     ring.chmod(0o644)
     with expect_refusal(RefusalCode.RING_EXPOSED):
-        home_folder.open_authority(tmp_path / "333")
+        home_folder.open_gateway(tmp_path / "333")
     ring.chmod(0o600)
     ring.write_bytes(ring.read_bytes()[:-40])
     with expect_refusal(RefusalCode.RING_UNREADABLE):
-        home_folder.open_authority(tmp_path / "333")
+        home_folder.open_gateway(tmp_path / "333")
     shown = command(tmp_path / "333", "outbox")
     assert shown.returncode == 78
     assert "ring.unreadable" in shown.stderr
@@ -243,7 +243,7 @@ async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_a
     early = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     before.store.close()
     home_folder.rotate_keys(tmp_path / "885", by="ines")
-    after = home_folder.open_authority(tmp_path / "885")
+    after = home_folder.open_gateway(tmp_path / "885")
     add(sandwell, (tmp_path / "885" / home_folder.CARD_FILE).read_text(), by="test")
     late = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     tokens = await receive_parcels(after, [early, late], "333")

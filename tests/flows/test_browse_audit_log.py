@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from gateway.auditing import audit, browse
-from gateway.auditing.browse import PAGE, Asked
+from gateway.auditing.browse import PAGE, AuditQuestion
 from gateway.casework import case
 from gateway.context import Authority
 from gateway.errors import NotAllowed, NotFound
@@ -38,12 +38,12 @@ async def told(pair: tuple[Authority, Authority]) -> Told:
     return here, first, second
 
 
-def acts(found: browse.Found) -> list[str]:
+def acts(found: browse.AuditPage) -> list[str]:
     return [line.act for line in found.lines]
 
 
-def look(here: Authority, before: int | None = None, **asked: object) -> browse.Found:
-    return browse.look(here, Asked(**asked), before, "ada")  # type: ignore[arg-type]  # of its own names
+def look(here: Authority, before: int | None = None, **asked: object) -> browse.AuditPage:
+    return browse.list_audit_page(here, AuditQuestion(**asked), before, "ada")  # type: ignore[arg-type]  # of its own names
 
 
 def test_each_entry_is_a_sentence(told: Told) -> None:
@@ -120,19 +120,19 @@ def alone(tmp_path: Path) -> Iterator[Authority]:
 async def test_every_entry_is_proved_once_a_checkpoint_lies_over_it(alone: Authority) -> None:
     here = alone
     with pytest.raises(NotAllowed, match=r"audit\.not-signed-yet"):
-        browse.prove(here, 1)
-    await audit.checkpoint(here, *[AuditEntry("notice.read", "olive", str(n)) for n in range(20)])
+        browse.prove_entry(here, 1)
+    await audit.sign_checkpoint(here, *[AuditEntry("notice.read", "olive", str(n)) for n in range(20)])
     size = here.store.look(audit_log.get_tree_head).size
-    assert all(browse.prove(here, number).holds for number in range(size))
-    browse.place(here, 3, "ada")
-    assert browse.place(here, 3, "ada").signed_over == size
+    assert all(browse.prove_entry(here, number).holds for number in range(size))
+    browse.read_entry(here, 3, "ada")
+    assert browse.read_entry(here, 3, "ada").signed_over == size
     with pytest.raises(NotFound):
-        browse.place(here, 10_000, "ada")
+        browse.read_entry(here, 10_000, "ada")
 
 
 async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Authority) -> None:
     here = alone
-    await audit.checkpoint(here, AuditEntry("notice.read", "olive", "m1"))
+    await audit.sign_checkpoint(here, AuditEntry("notice.read", "olive", "m1"))
     number = here.store.look(audit_log.get_tree_head).size - 1
     text = here.store.look(partial(audit_log.list_newest_entries, about="m1"))[0].entry.replace("olive", "percy")
 
@@ -141,8 +141,8 @@ async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Author
         tx.execute(update(audit_entries).where(audit_entries.c.number == number).values(entry=text))
 
     here.store.run(change)
-    assert not browse.prove(here, number).holds
-    assert not browse.place(here, number, "ada").whole
+    assert not browse.prove_entry(here, number).holds
+    assert not browse.read_entry(here, number, "ada").whole
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,9 @@ async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority,
         AuditEntry("notice.read", "olive", "m1"),
     ]
     here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), many))
-    await audit.checkpoint(here)
+    await audit.sign_checkpoint(here)
     trust = Trust({here.code: here.own_card})
-    assert here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults == ()
+    assert here.store.look(lambda tx: audit.verify_log(tx, trust, here.code)).faults == ()
 
     def quietly(tx: Connection) -> None:
         for table, forbidden in product(("audit_mentions", "audit_entries"), ("update", "delete")):
@@ -174,7 +174,7 @@ async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority,
         tx.exec_driver_sql(change)
 
     here.store.run(quietly)
-    [said] = here.store.look(lambda tx: audit.verify(tx, trust, here.code)).faults
+    [said] = here.store.look(lambda tx: audit.verify_log(tx, trust, here.code)).faults
     assert said.startswith(fault)
 
 

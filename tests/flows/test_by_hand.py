@@ -9,7 +9,7 @@ import pytest
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, respond
@@ -40,12 +40,12 @@ async def sent(world: World, name: str = "transfer-notice") -> str:
     return message_id
 
 
-def state(here: Authority, message_id: str) -> State:
+def state(here: Authority, message_id: str) -> DeliveryState:
     return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
 def owed(here: Authority) -> list[Missing]:
-    return [one.missing for one in reconcile.owed(here)]
+    return [one.missing for one in reconcile.list_owed(here)]
 
 
 async def acknowledged(world: World, message_id: str, **said: str) -> None:
@@ -62,11 +62,11 @@ async def test_a_call_closes_the_gap_and_the_sealed_notice_still_goes(world: Wor
     assert owed(sandwell) == [Missing.RECEIPT]
     by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     assert owed(sandwell) == [Missing.OUTCOME]
-    assert state(sandwell, message_id) is State.QUEUED
+    assert state(sandwell, message_id) is DeliveryState.QUEUED
     world.wire.down.clear()
     world.now += timedelta(minutes=20)
     await world.carry()
-    assert state(sandwell, message_id) is State.RECEIVED
+    assert state(sandwell, message_id) is DeliveryState.RECEIVED
     assert owed(sandwell) == [Missing.OUTCOME]
 
 
@@ -99,7 +99,7 @@ async def test_a_case_closes_on_an_acceptance_or_on_a_call(world: World, way: st
     else:
         by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     by_hand.close_notice(sandwell, message_id, "olive")
-    assert state(sandwell, message_id) is State.CLOSED
+    assert state(sandwell, message_id) is DeliveryState.CLOSED
     assert owed(sandwell) == []
     with pytest.raises(NotAllowed, match=r"amend\.too-late"):
         by_hand.close_notice(sandwell, message_id, "olive")
@@ -112,7 +112,7 @@ async def test_an_outcome_that_was_told_ends_the_notice(world: World) -> None:
         by_hand.record_outcome(sandwell, message_id, "no-trace", PhoneCall(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-result"
     by_hand.record_outcome(sandwell, message_id, "in-education", PhoneCall(SPOKEN_TO, world.now), "olive")
-    assert state(sandwell, message_id) is State.CLOSED
+    assert state(sandwell, message_id) is DeliveryState.CLOSED
     assert owed(sandwell) == []
 
 
@@ -123,7 +123,7 @@ async def test_an_enquiry_is_answered_by_telephone_and_ends_otherwise_than_a_tra
         by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     assert refused.value.code == "call.other-kind"
     by_hand.record_outcome(sandwell, message_id, "no-trace", PhoneCall(SPOKEN_TO, world.now), "olive")
-    assert state(sandwell, message_id) is State.CLOSED
+    assert state(sandwell, message_id) is DeliveryState.CLOSED
 
 
 @pytest.mark.parametrize("after", [timedelta(hours=-1), timedelta(hours=1)])
@@ -142,7 +142,7 @@ async def test_of_a_child_of_whom_nothing_goes_by_machine_no_note_is_kept(world:
     assert refused.value.code == "call.restricted"
     by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")
     by_hand.close_notice(sandwell, message_id, "olive")
-    assert state(sandwell, message_id) is State.CLOSED
+    assert state(sandwell, message_id) is DeliveryState.CLOSED
 
 
 async def test_what_was_passed_on_is_sent_on_and_followed_up_in_its_place(world: World) -> None:
@@ -152,11 +152,11 @@ async def test_what_was_passed_on_is_sent_on_and_followed_up_in_its_place(world:
         amend.send_notice_on(sandwell, message_id, "336", "olive")
     assert refused.value.code == "send-on.not-now"
     await acknowledged(world, message_id, decision="passed-on", passed_to="336")
-    assert (state(sandwell, message_id), owed(sandwell)) == (State.PASSED_ON, [Missing.DECISION])
+    assert (state(sandwell, message_id), owed(sandwell)) == (DeliveryState.PASSED_ON, [Missing.DECISION])
     assert owed(world.houses["885"]) == []
     new = amend.send_notice_on(sandwell, message_id, "336", "olive")
     await world.carry()
-    assert (state(sandwell, message_id), state(sandwell, new)) == (State.CLOSED, State.RECEIVED)
+    assert (state(sandwell, message_id), state(sandwell, new)) == (DeliveryState.CLOSED, DeliveryState.RECEIVED)
     assert owed(sandwell) == [Missing.ACKNOWLEDGEMENT]
     came = wolverhampton.store.look(lambda tx: inbox.get_message(tx, new))
     first = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id))
@@ -170,13 +170,13 @@ async def test_both_sides_agree_when_an_officer_there_thinks_better_of_it(world:
     sandwell, worcestershire = world.houses["333"], world.houses["885"]
     message_id = await sent(world)
     await acknowledged(world, message_id, decision="rejected", reason="not-our-area")
-    assert state(sandwell, message_id) is State.REJECTED
+    assert state(sandwell, message_id) is DeliveryState.REJECTED
     await acknowledged(world, message_id)
-    assert state(sandwell, message_id) is State.ACKNOWLEDGED
+    assert state(sandwell, message_id) is DeliveryState.ACKNOWLEDGED
     body = Outcome(result="in-education", confirmed_on=world.now.date(), officer=worcestershire.officer("Otto"))
     respond.send_outcome(worcestershire, message_id, body, "otto")
     await world.carry()
-    assert state(sandwell, message_id) is State.CONCLUDED
+    assert state(sandwell, message_id) is DeliveryState.CONCLUDED
 
 
 async def test_the_newest_word_counts_in_whatever_order_they_come(world: World) -> None:
@@ -193,7 +193,7 @@ async def test_the_newest_word_counts_in_whatever_order_they_come(world: World) 
     )
     for one in sealed:
         await receive_parcels(sandwell, [one], "885")
-    assert state(sandwell, message_id) is State.ACKNOWLEDGED
+    assert state(sandwell, message_id) is DeliveryState.ACKNOWLEDGED
 
 
 async def test_a_notice_that_was_taken_back_is_not_called_about(world: World) -> None:

@@ -13,7 +13,7 @@ from gateway.console.application import application
 from gateway.console.console_request import HERE
 from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 from gateway.store import audit_log
 from gateway.store import clients as kept
@@ -98,14 +98,14 @@ async def test_a_secret_is_on_one_page_and_nobody_keeps_that_page(console: Clien
 )  # fmt: skip
 async def test_an_address_that_is_not_https_or_not_listed_is_told_nothing(console: Client, url: str) -> None:
     await post(console, "/add-case-system", GOOD)
-    status, text = await post(console, "/case-systems/one-test/tell", [("url", url), ("events", Event.RECEIVED)])
+    status, text = await post(console, "/case-systems/one-test/tell", [("url", url), ("events", WebhookEvent.RECEIVED)])
     assert (status, "must be an https address on a host that is allowed" in text) == (422, True)
     assert console.app[HERE].store.look(hooks.list_webhooks) == []
 
 
 async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console: Client) -> None:
     await post(console, "/add-case-system", GOOD)
-    typed = [("url", HOOK), ("events", Event.RECEIVED)]
+    typed = [("url", HOOK), ("events", WebhookEvent.RECEIVED)]
     assert [(await post(console, "/case-systems/one-test/tell", typed))[0] for _ in range(2)] == [200, 422]
     assert (await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", "all")]))[0] == 422
     assert len(console.app[HERE].store.look(hooks.list_webhooks)) == 1
@@ -113,14 +113,16 @@ async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console:
 
 async def test_who_was_not_given_the_scope_is_told_nothing(console: Client) -> None:
     clients.make(console.app[HERE], "one-test", "ONE", [Scope.STATUS_READ], "agnes")
-    status, text = await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", Event.RECEIVED)])
+    status, text = await post(
+        console, "/case-systems/one-test/tell", [("url", HOOK), ("events", WebhookEvent.RECEIVED)]
+    )
     assert (status, "does not have the permission" in text) == (422, True)
 
 
 async def test_on_a_page_that_is_no_more_true_nothing_happens_twice(console: Client) -> None:
     here = console.app[HERE]
     await post(console, "/add-case-system", GOOD)
-    await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", Event.RECEIVED)])
+    await post(console, "/case-systems/one-test/tell", [("url", HOOK), ("events", WebhookEvent.RECEIVED)])
     [hook] = here.store.look(hooks.list_webhooks)
     assert [(await post(console, f"/case-systems/one-test/{hook.id}/remove", []))[0] for _ in range(2)] == [303, 404]
     assert (await post(console, f"/case-systems/one-test/{hook.id}/resume", []))[0] == 404
@@ -143,7 +145,7 @@ async def test_a_page_says_up_to_when_a_webhook_was_told_and_how_much_waits(tmp_
     introduce(here, there)
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
     clients.make(here, "one-test", "ONE", Scope, "agnes")
-    made = webhooks.make(here, "one-test", "agnes", HOOK, [Event.RECEIVED], also=lambda *_: None)
+    made = webhooks.make(here, "one-test", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
     [told] = overview.look(here, "one-test").told
     assert (told.until, told.waiting, told.more) == (None, 0, False)
     await came(here, there)

@@ -23,7 +23,7 @@ from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import Answer
 from gateway.casework import case, find
 from gateway.context import Authority
-from gateway.core.findings import Level
+from gateway.core.findings import FindingLevel
 from gateway.exchange import letters
 from gateway.monitoring import install_checks
 from gateway.one import leavers_folder
@@ -91,14 +91,16 @@ def new_home(tmp_path: Path) -> Path:
     home = tmp_path / "333"
     for code, name in (("885", "Worcestershire"), ("333", "Sandwell")):
         folder = tmp_path / code
-        home_folder.create(folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW)
-    here = home_folder.open_authority(home, now=lambda: NOW)
+        home_folder.create_gateway(
+            folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW
+        )
+    here = home_folder.open_gateway(home, now=lambda: NOW)
     add(here, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
     read_leavers(here)
     claim = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
     assert isinstance(claim, idempotency.Claim)
     idempotency.settle(here, claim, Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
-    children_index.load(here, io.BytesIO(INDEX), "ines")
+    children_index.load_extract(here, io.BytesIO(INDEX), "ines")
     [sent] = here.store.look(outbox.search_outbox)
     (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, here.ring))
     here.store.close()
@@ -117,7 +119,7 @@ def here(home: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
     """The gateway in it, after the change."""
     for change in request.param:
         change(home)
-    opened = home_folder.open_authority(home, now=lambda: NOW)
+    opened = home_folder.open_gateway(home, now=lambda: NOW)
     yield opened
     opened.store.close()
 
@@ -159,7 +161,7 @@ def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -
 def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:
     index = here.store.look(children.find_current_load)
     assert index is not None
-    [child] = here.store.look(lambda tx: children_index.near(tx, here, index.load, {"u|X333210123002"}))
+    [child] = here.store.look(lambda tx: children_index.list_near_children(tx, here, index.load, {"u|X333210123002"}))
     assert child.said["surname"] == "Specimen"
 
 
@@ -179,8 +181,8 @@ def test_what_was_kept_is_opened_and_what_is_kept_now_too(here: Authority) -> No
 
 
 def warnings(home: Path) -> set[str]:
-    here = home_folder.open_authority(home, now=lambda: NOW)
-    found = {one.name for one in install_checks.installed(here) if one.level is Level.WARN}
+    here = home_folder.open_gateway(home, now=lambda: NOW)
+    found = {one.name for one in install_checks.installed(here) if one.level is FindingLevel.WARN}
     here.store.close()
     return found
 
@@ -188,7 +190,7 @@ def warnings(home: Path) -> set[str]:
 def test_keys_of_0_1_are_written_anew_by_a_change_of_keys_alone(home_of_0_1: Path) -> None:
     file = home_of_0_1 / home_folder.KEYS / RING_FILE
     before = file.read_bytes()
-    home_folder.open_authority(home_of_0_1, now=lambda: NOW).store.close()
+    home_folder.open_gateway(home_of_0_1, now=lambda: NOW).store.close()
     assert file.read_bytes() == before
     assert "storage key" in warnings(home_of_0_1)
     rotate(home_of_0_1)

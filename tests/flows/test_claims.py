@@ -8,7 +8,7 @@ import pytest
 
 from gateway import app
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange import deliver
 from gateway.exchange.send import send_notices
 from gateway.store import outbox
@@ -38,7 +38,7 @@ async def test_what_is_renewed_is_held_and_what_has_ended_meanwhile_is_not(pair:
     start = sandwell.now()
     claimed(sandwell)
     ended = set(chance.sample(sent, chance.randint(1, 5)))
-    ends = [outbox.SettledTry(one, State.QUEUED, "https", "later", "busy", start) for one in ended]
+    ends = [outbox.SettledTry(one, DeliveryState.QUEUED, "https", "later", "busy", start) for one in ended]
     sandwell.store.run(lambda tx: outbox.settle_deliveries(tx, start, ends))
     sandwell.now = lambda: start + CLAIM * 0.9
     sandwell.store.run(lambda tx: outbox.renew_claims(tx, sandwell.now(), sent))
@@ -56,19 +56,19 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
     carrier = Watched()
     sandwell.carriers = {"https": carrier}
     [sent] = await send_notices(sandwell, [notice()], by="olive")
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: carrier.batches == [1])
         await asyncio.sleep(5)
         assert carrier.batches == [1]
         carrier.gate.set()
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
     assert carrier.batches == [1]
 
 
 def _put_off(here: Authority, message_id: str) -> None:
     """As after many tries that failed."""
     later = here.now() + timedelta(minutes=14)
-    held = [outbox.SettledTry(message_id, State.QUEUED, "https", "later", "nobody answers", later)]
+    held = [outbox.SettledTry(message_id, DeliveryState.QUEUED, "https", "later", "nobody answers", later)]
     here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "885", 1))
     here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), held))
 
@@ -77,5 +77,5 @@ async def test_a_gateway_that_is_started_tries_at_once_what_waits(pair: Pair) ->
     sandwell, worcestershire = pair
     [sent] = await send_notices(sandwell, [notice()], by="olive")
     _put_off(sandwell, sent)
-    async with app.running(worcestershire), app.running(sandwell):
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)

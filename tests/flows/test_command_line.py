@@ -77,7 +77,7 @@ def test_what_cannot_be_is_said(homes: tuple[Path, Path], words: tuple[str, ...]
 
 def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     """From the list to the answer; the reply that comes back is filed and waits for nobody."""
-    here, there = (home_folder.open_authority(home) for home in homes)
+    here, there = (home_folder.open_gateway(home) for home in homes)
     came = notice()
     [ready] = prepare_messages(here, [came], "olive")
     asyncio.run(receive_parcels(there, [ready.sealed], "333"))
@@ -162,7 +162,7 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     draft.write_bytes(sample("transfer-notice"))
     for _ in range(2):
         assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
-    here = home_folder.open_authority(homes[0])
+    here = home_folder.open_gateway(homes[0])
     cases = {one.conversation_id for one in here.store.look(outbox.search_outbox)}
     here.store.close()
     assert len(cases) == 3

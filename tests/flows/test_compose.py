@@ -18,7 +18,7 @@ from gateway.console import notice_questions
 from gateway.context import SYSTEM, Authority
 from gateway.core import composition
 from gateway.core.composition import Said
-from gateway.core.delivery import State as Delivered
+from gateway.core.delivery import DeliveryState as Delivered
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -251,7 +251,7 @@ def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     body = notice(name=name).body
     assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)
     kind: type = type(body)
-    again, lacking = composition.body(type(body).__name__, composition.said(body))
+    again, lacking = composition.build_body(type(body).__name__, composition.to_text_fields(body))
     assert lacking == []
     for slot in slots(kind):
         if "address" not in slot.field:
@@ -307,7 +307,7 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     slot = next(one for one in slots(Child) if one.field == "surname")
     text = notice_questions.normal(slot, typed)
     try:
-        composition.value(slot, text)
+        composition.parse_value(slot, text)
     except ValueError:
         return
     if text:

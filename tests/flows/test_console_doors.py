@@ -13,7 +13,7 @@ from gateway.access import people
 from gateway.console.application import application
 from gateway.console.console_request import HERE
 from gateway.console.endpoints import Door
-from gateway.core.permissions import TABLE, Act, Reach, Role, reach
+from gateway.core.permissions import TABLE, Permission, Reach, Role, get_reach
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
 from tests.children import notice
@@ -94,7 +94,7 @@ async def test_every_door_opens_to_those_roles_that_the_table_names_and_to_no_ot
     for door in doors(client):
         for role in NAMES:
             status, text = await answer(client, door, parts, role)
-            allowed = Reach.ALL if door.act is None else reach([role], door.act)
+            allowed = Reach.ALL if door.act is None else get_reach([role], door.act)
             said = f"{role} at {door.method} {door.path}: {status}"
             assert status != 500, said
             assert (NO_ROLE in text) == (allowed is Reach.NONE), said
@@ -113,17 +113,25 @@ async def test_nothing_is_done_on_a_form_that_does_not_come_from_a_page_of_the_s
     client, parts = visited
     for door in doors(client):
         if door.method == "POST" and door.act is not None:
-            role = next(one for one in Role if reach([one], door.act) is Reach.ALL)
+            role = next(one for one in Role if get_reach([one], door.act) is Reach.ALL)
             status, text = await answer(client, door, parts, role, token="of another session")
             assert (status, NOT_OURS in text) == (403, True), door.path
 
 
 def test_every_act_has_its_roles_in_the_table() -> None:
-    assert set(TABLE) == set(Act)
+    assert set(TABLE) == set(Permission)
     assert all(set(roles) <= set(Role) for roles in TABLE.values())
 
 
 def test_auditors_operators_and_admins_never_read_what_a_notice_says() -> None:
     for role in (Role.AUDITOR, Role.OPERATOR, Role.ADMIN):
-        for act in (Act.READ_CHILD, Act.ANSWER, Act.SEND, Act.SEARCH, Act.INSPECT, Act.WRITE_DOWN, Act.SEE_WORK):
-            assert reach([role], act) is Reach.NONE
+        for act in (
+            Permission.READ_CHILD,
+            Permission.ANSWER,
+            Permission.SEND,
+            Permission.SEARCH,
+            Permission.INSPECT,
+            Permission.WRITE_DOWN,
+            Permission.SEE_WORK,
+        ):
+            assert get_reach([role], act) is Reach.NONE

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 
 from gateway.access import people
 from gateway.auditing import audit
-from gateway.auditing.verify_job import Checks
+from gateway.auditing.verify_job import VerifyRuns
 from gateway.authorities import partners
 from gateway.console.application import application
 from gateway.console.unanswered import SHOWN
 from gateway.context import Authority
-from gateway.core.checkpoint_rules import Alarm, Seen
+from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
@@ -206,14 +206,14 @@ async def checked(visitor: Visitor) -> str:
 
 
 async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
-    await audit.checkpoint(visitor.here)
+    await audit.sign_checkpoint(visitor.here)
     assert "No problems found" in await checked(visitor)
     [entry] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="audit.verified"))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
 async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
-    await audit.checkpoint(visitor.here)
+    await audit.sign_checkpoint(visitor.here)
 
     def change(tx: Connection) -> None:
         tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
@@ -226,7 +226,7 @@ async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
 
 
 async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
-    checks = Checks()
+    checks = VerifyRuns()
     checks.begin(visitor.here, "ada")
     with pytest.raises(NotAllowed, match=r"audit\.checking"):
         checks.begin(visitor.here, "mona")
@@ -256,10 +256,10 @@ async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(vi
 async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
     assert "No warnings" in await visitor.get(Role.AUDITOR, "/audit/partners")
     now = visitor.here.now()
-    seen = Seen(7, b"r" * 32, "the note of today", now)
+    seen = SeenCheckpoint(7, b"r" * 32, "the note of today", now)
     visitor.here.store.run(
         lambda tx: partner_checkpoints.add_partner_checkpoint(
-            tx, now, "885", seen, alarm=Alarm.FORK, against="the note of yesterday"
+            tx, now, "885", seen, alarm=LogContradiction.FORK, against="the note of yesterday"
         )
     )
     text = await visitor.get(Role.SERVICE_MANAGER, "/audit/partners")

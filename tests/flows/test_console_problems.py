@@ -131,7 +131,7 @@ async def test_a_page_of_a_problem_does_not_keep_a_session_alive(client: Client)
 async def test_the_reference_on_the_page_stands_in_the_log_and_what_went_wrong_does_not_stand_on_the_page(
     client: Client, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.configure()
+    logs.configure_logging()
     text = await (await client.get(path)).text()
     found = re.search(r'and quote <strong class="code">([0-9a-f]{8})</strong>', text)
     assert found

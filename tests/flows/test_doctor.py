@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.monitoring import doctor
 from gateway.store import outbox
@@ -60,7 +60,7 @@ def two_years_on(here: Authority) -> None:
 def given_up(here: Authority) -> None:
     [ready] = prepare_messages(here, [notice()], "olive")
     here.store.run(lambda tx: queue_messages(tx, here, [ready]))
-    ending = SettledTry(ready.message_id, State.FAILED, "https", "gave up", "nobody answers")
+    ending = SettledTry(ready.message_id, DeliveryState.FAILED, "https", "gave up", "nobody answers")
     here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), [ending]))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.route import Bundle, Collector, HandedOver, Parcel, TryLater
 from gateway import app
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.errors import ConfigProblem
 from gateway.exchange.deliver import _carry_sealed  # the fallback, over routes that answer as told
 from gateway.exchange.send import prepare_messages, send_notices
@@ -43,9 +43,9 @@ async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) ->
     sandwell, worcestershire = world.sandwell, world.worcestershire
     for here in (sandwell, worcestershire):
         here.carriers = {"email": here.carriers["email"]}
-    async with world.serving(), app.running(sandwell), app.running(worcestershire):
+    async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
         sent = await send_notices(sandwell, [notice() for _ in range(3)], by="olive")
-        await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in sent))
+        await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in sent))
     came = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     assert {one.message_id for one in came} == set(sent)
     tries = sandwell.store.look(lambda tx: outbox.list_tries(tx, sent[0]))

@@ -10,9 +10,9 @@ import pytest
 from gateway import app, home_folder
 from gateway.authorities import correspondents
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
-from gateway.core.search_status import Answering
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
+from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.enquire import EnquiryResult
@@ -58,7 +58,7 @@ def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
         settings.write('[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:9"\n')
         settings.write('imap = "imaps://127.0.0.1:9"\nuser = "gateway"\npassword_file = "mail"\n')
     (tmp_path / "333" / "mail").write_text("invented")
-    made["333"] = home_folder.open_authority(tmp_path / "333")
+    made["333"] = home_folder.open_gateway(tmp_path / "333")
     for code, other in made.items():
         if code != "333":
             introduce(made["333"], other)
@@ -83,41 +83,48 @@ async def hand_over(here: Authority, there: Authority) -> None:
     await receive_parcels(there, [one.sealed for one in due], here.code)
     here.store.run(
         lambda tx: outbox.settle_deliveries(
-            tx, here.now(), [outbox.SettledTry(one.message_id, State.RECEIVED, "https", "receipted") for one in due]
+            tx,
+            here.now(),
+            [outbox.SettledTry(one.message_id, DeliveryState.RECEIVED, "https", "receipted") for one in due],
         )
     )
 
 
 async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: dict[str, Authority]) -> None:
     sandwell = world["333"]
-    async with app.running(sandwell), app.running(world["885"]), app.running(world["330"]), app.running(world["332"]):
+    async with (
+        app.run_gateway(sandwell),
+        app.run_gateway(world["885"]),
+        app.run_gateway(world["330"]),
+        app.run_gateway(world["332"]),
+    ):
         done = asked_of(sandwell, "885", "330", "332")
         assert (done.circulation, sorted(done.asked), done.not_asked) == ("several", ["330", "332", "885"], {})
-        await until(lambda: {state(sandwell, one) for one in done.asked.values()} == {State.RECEIVED})
+        await until(lambda: {state(sandwell, one) for one in done.asked.values()} == {DeliveryState.RECEIVED})
         respond.answer_search(world["885"], done.asked["885"], LIVES_HERE, by="otto")
         respond.answer_search(world["330"], done.asked["330"], NO_TRACE, by="otto")
         await until(lambda: len(sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))) == 2)
-        whole = search.look(sandwell, done.case, by="tara")
+        whole = search.open_search(sandwell, done.case, by="tara")
         assert [(one.authority, one.standing) for one in whole.asked] == [
-            ("885", Answering.FOUND),
-            ("330", Answering.NO_TRACE),
-            ("332", Answering.HAS_IT),
+            ("885", AnswerState.FOUND),
+            ("330", AnswerState.NO_TRACE),
+            ("332", AnswerState.HAS_IT),
         ]
         assert (whole.asked[0].ring, whole.asked[1].by_machine) == ("Otto Invented, 01632 960202", True)
         assert "Call Otto Invented, 01632 960202" in whole.next_step
         assert "end-search" in whole.next_step
 
         told = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
-        await until(lambda: {state(sandwell, one) for one in told} == {State.RECEIVED})
+        await until(lambda: {state(sandwell, one) for one in told} == {DeliveryState.RECEIVED})
     assert len(told) == 3
     for code, message_id in done.asked.items():
         there = world[code]
         standing = there.store.look(lambda tx, message_id=message_id: inbox.get_message(tx, message_id)).state  # type: ignore[misc]
-        assert standing is Standing.CONCLUDED
-    whole = search.look(sandwell, done.case, by="tara")
+        assert standing is InboxState.CONCLUDED
+    whole = search.open_search(sandwell, done.case, by="tara")
     assert whole.ended
     assert all(one.stood_down for one in whole.asked)
-    assert [one.standing for one in whole.asked] == [Answering.FOUND, Answering.NO_TRACE, Answering.ENDED]
+    assert [one.standing for one in whole.asked] == [AnswerState.FOUND, AnswerState.NO_TRACE, AnswerState.ENDED]
 
 
 def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_names(
@@ -269,7 +276,7 @@ async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_thos
     by_id = {one.message_id: one for one in outgoing(sandwell)}
     assert sorted(by_id[one].recipient for one in told) == ["330", "885"]  # Dudley's had not left
     states = {code: by_id[one].state for code, one in {**first.asked, **later.asked}.items()}
-    assert states == {"885": State.CONCLUDED, "330": State.CONCLUDED, "332": State.WITHDRAWN}
+    assert states == {"885": DeliveryState.CONCLUDED, "330": DeliveryState.CONCLUDED, "332": DeliveryState.WITHDRAWN}
     with pytest.raises(NotAllowed) as caught:
         enquire.ask_more_authorities(sandwell, first.case, ["336"], {}, by="tara")
     assert caught.value.code == "enquire.ended"
@@ -286,8 +293,8 @@ async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: d
     await hand_over(sandwell, there)
     came = {one.message_id: one.state for one in there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))}
     assert came == {
-        done.asked["885"]: Standing.SUPERSEDED,
-        second.asked["885"]: Standing.NEW,
+        done.asked["885"]: InboxState.SUPERSEDED,
+        second.asked["885"]: InboxState.NEW,
     }
     [told] = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).in_reply_to == second.asked["885"]
@@ -303,7 +310,7 @@ async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(worl
     )
     amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
     await hand_over(sandwell, there)
-    assert there.store.look(lambda tx: inbox.get_message(tx, done.asked["885"])).state is Standing.CONCLUDED
+    assert there.store.look(lambda tx: inbox.get_message(tx, done.asked["885"])).state is InboxState.CONCLUDED
     assert len(there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))) >= 1
 
 
@@ -325,18 +332,18 @@ async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: d
     respond.send_outcome(there, done.asked["885"], outcome, by="otto")
     there.refresh_trust()
     await hand_over(there, sandwell)
-    [one] = search.look(sandwell, done.case, by="tara").asked
-    assert (one.standing, one.said, one.ring) == (Answering.FOUND, "In education", "Otto Invented, 01632 960202")
+    [one] = search.open_search(sandwell, done.case, by="tara").asked
+    assert (one.standing, one.said, one.ring) == (AnswerState.FOUND, "In education", "Otto Invented, 01632 960202")
 
 
 def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority]) -> None:
     sandwell = world["333"]
     done = asked_of(sandwell, "885")
-    search.look(sandwell, done.case, by="tara")
+    search.open_search(sandwell, done.case, by="tara")
     [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="search.read"))
     assert (entry.actor, entry.about) == ("tara", done.case)
     [ready] = prepare_messages(sandwell, [notice()], "tara")
     sandwell.store.run(lambda tx: put(tx, sandwell, [ready]))
     with pytest.raises(NotAllowed) as caught:
-        search.look(sandwell, ready.message_id, by="tara")
+        search.open_search(sandwell, ready.message_id, by="tara")
     assert caught.value.code == "search.none"

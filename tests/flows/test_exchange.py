@@ -15,8 +15,8 @@ from adapters.route import Address, Attempt, Parcel
 from gateway import app
 from gateway.auditing import audit
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import amend, respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
@@ -42,12 +42,12 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def state(here: Authority, message_id: str) -> State:
+def state(here: Authority, message_id: str) -> DeliveryState:
     return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def whole(here: Authority) -> audit.Verdict:
-    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+def whole(here: Authority) -> audit.LogVerdict:
+    return here.store.look(lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code))
 
 
 def seal(here: Authority, message: Message) -> bytes:
@@ -68,9 +68,9 @@ def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple
 
 async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
         item, opened = respond.read_incoming(worcestershire, sent, by="otto")
         assert item.kind == opened.kind == "TransferNotice"
@@ -79,11 +79,11 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
         respond.acknowledge_notice(
             worcestershire, sent, Acknowledgement(decision="accepted", officer=OFFICER), by="otto"
         )
-        await until(lambda: state(sandwell, sent) is State.ACKNOWLEDGED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.ACKNOWLEDGED)
 
         outcome = Outcome(result="in-education", confirmed_on=worcestershire.now().date(), officer=OFFICER)
         respond.send_outcome(worcestershire, sent, outcome, by="otto")
-        await until(lambda: state(sandwell, sent) is State.CONCLUDED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.CONCLUDED)
 
     for here, other in (pair, pair[::-1]):
         verdict = whole(here)
@@ -96,30 +96,30 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
 
 async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent))
-        assert delivery.state is State.QUEUED
+        assert delivery.state is DeliveryState.QUEUED
         assert delivery.reason == "the partner's gateway cannot be reached"
-        async with app.running(worcestershire):
+        async with app.run_gateway(worcestershire):
             amend.release_all(sandwell, None, by="ines")
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
 async def test_what_was_given_up_after_five_days_is_taken_up_again_when_a_person_says_so(pair: Pair) -> None:
     sandwell, worcestershire = pair
     clock = sandwell.now
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         sandwell.now = lambda: clock() + timedelta(days=6)
-        await until(lambda: state(sandwell, sent) is State.FAILED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
         assert amend.release_all(sandwell, "330", by="ines") == 0
         worcestershire.now = sandwell.now
-        async with app.running(worcestershire):
+        async with app.run_gateway(worcestershire):
             assert amend.release_all(sandwell, "885", by="ines") == 1
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
 async def test_a_repeat_has_one_effect_and_gets_the_same_receipt(pair: Pair) -> None:
@@ -197,7 +197,7 @@ async def test_header_and_xml_must_agree(pair: Pair) -> None:
 
 async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> None:
     _, worcestershire = pair
-    await audit.checkpoint(worcestershire)
+    await audit.sign_checkpoint(worcestershire)
     trust = Trust({"885": worcestershire.own_card})
     with pytest.raises(Exception, match="append-only"):
         worcestershire.store.run(lambda tx: tx.exec_driver_sql("UPDATE audit_entries SET actor = 'nobody'"))
@@ -208,7 +208,7 @@ async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> 
         tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'nobody'), actor = 'nobody'")
 
     worcestershire.store.run(rewrite)
-    faults = worcestershire.store.look(lambda tx: audit.verify(tx, trust, "885")).faults
+    faults = worcestershire.store.look(lambda tx: audit.verify_log(tx, trust, "885")).faults
     assert any("changed after it was written" in fault for fault in faults)
 
 
@@ -241,19 +241,19 @@ async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     carrier.gate.set()
     sandwell.carriers = {"https": carrier}
     sent = await send_notices(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
-    async with app.running(worcestershire), app.running(sandwell):
-        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {DeliveryState.RECEIVED})
     assert sorted(carrier.batches) == [20, BATCH]
     kept = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now(), limit=1000))
     assert {item.message_id for item in kept} == set(sent)
-    assert {item.state for item in kept} == {Standing.NEW}
+    assert {item.state for item in kept} == {InboxState.NEW}
 
 
 async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them(pair: Pair) -> None:
     sandwell, worcestershire = pair
     carrier = Watched()
     sandwell.carriers = {"https": carrier}
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = []
         for number in range(1, IN_FLIGHT + 1):
             sent += await send_notices(sandwell, [notice()], by="olive")
@@ -264,7 +264,7 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
         await asyncio.sleep(0.1)
         assert carrier.batches == [1] * IN_FLIGHT
         carrier.gate.set()
-        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {DeliveryState.RECEIVED})
     assert carrier.batches == [*[1] * IN_FLIGHT, 2]
 
 
@@ -272,5 +272,5 @@ async def test_a_partner_that_takes_fewer_at_once_gets_fewer_at_once(pair: Pair)
     sandwell, worcestershire = pair
     worcestershire.config = replace(worcestershire.config, limits=LimitsSettings(messages_per_request=3))
     sent = await send_notices(sandwell, [notice() for _ in range(8)], by="olive")
-    async with app.running(worcestershire), app.running(sandwell):
-        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {State.RECEIVED})
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        await until(lambda: {state(sandwell, message_id) for message_id in sent} == {DeliveryState.RECEIVED})

@@ -125,7 +125,7 @@ def test_a_command_ends_as_the_readme_says(place: Place, what: str) -> None:
 
 
 def test_what_is_late_ends_with_three(place: Place) -> None:
-    here, there = home_folder.open_authority(Path(place.home)), home_folder.open_authority(place.folder / "885")
+    here, there = home_folder.open_gateway(Path(place.home)), home_folder.open_gateway(place.folder / "885")
     introduce(here, there)
     ready, clock = prepare_messages(here, [notice()], "olive"), here.now
     here.now = lambda: clock() - timedelta(days=3)

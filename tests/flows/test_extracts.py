@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from gateway.context import Authority
-from gateway.core.safeguards import Known
+from gateway.core.safeguards import KnownFacts
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_messages
@@ -339,7 +339,7 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
     sandwell, _ = pair
 
     def stumble(
-        here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, Known]
+        here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, KnownFacts]
     ) -> list[QueuedNotice]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")

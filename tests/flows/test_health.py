@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from gateway import app
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.findings import Level
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange.amend import release_notice
@@ -31,7 +31,7 @@ from tests.flows.test_exchange import Pair, state, until
 from tests.world import World
 
 
-def found(here: Authority, name: str) -> tuple[Level, str, str]:
+def found(here: Authority, name: str) -> tuple[FindingLevel, str, str]:
     """The level, sentence and next step of one finding."""
     [one] = [one for one in health.look(here).findings if one.name == name]
     return one.level, one.sentence, one.next_in_terminal
@@ -39,14 +39,14 @@ def found(here: Authority, name: str) -> tuple[Level, str, str]:
 
 def names(seen: Health) -> set[str]:
     """What is not well."""
-    return {one.name for one in seen.findings if one.level is not Level.OK}
+    return {one.name for one in seen.findings if one.level is not FindingLevel.OK}
 
 
 def given_up(here: Authority, count: int = 1) -> list[str]:
     """Notices that nobody tries any more."""
     ready = prepare_messages(here, [notice(now=here.now()) for _ in range(count)], "olive")
     here.store.run(lambda tx: queue_messages(tx, here, ready))
-    ends = [SettledTry(one.message_id, State.FAILED, "https", "gave up", "nobody answers") for one in ready]
+    ends = [SettledTry(one.message_id, DeliveryState.FAILED, "https", "gave up", "nobody answers") for one in ready]
     here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), ends))
     return [one.message_id for one in ready]
 
@@ -64,7 +64,7 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     world.now += timedelta(minutes=61)
     await world.carry()
     level, says, next_step = found(sandwell, "delivery to 885")
-    assert (level, next_step) == (Level.WARN, "Call them. Then run `cme-gateway retry --to 885`.")
+    assert (level, next_step) == (FindingLevel.WARN, "Call them. Then run `cme-gateway retry --to 885`.")
     assert says == f"1 waiting. https has failed since {began:%d %b %Y %H:%M} (lost on its way)."
 
     world.wire.down.clear()
@@ -104,20 +104,22 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     sandwell, worcestershire = pair
     clock = sandwell.now
     sandwell.now = lambda: clock() + timedelta(minutes=3)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
     [partner] = health.look(sandwell).partners
     assert partner.clock_ahead is not None
     assert abs(partner.clock_ahead + timedelta(minutes=3)) < timedelta(seconds=30)
     level, says, _ = found(sandwell, "clock of 885")
-    assert (level, says) in {(Level.WARN, f"{minutes} minutes behind ours.") for minutes in (2, 3)}  # in whole seconds
+    assert (level, says) in {
+        (FindingLevel.WARN, f"{minutes} minutes behind ours.") for minutes in (2, 3)
+    }  # in whole seconds
 
 
 async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sandwell, _ = pair
     monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await until(lambda: len(sandwell.store.look(heartbeats.list_heartbeats)) > 6)
         seen = health.look(sandwell)
         assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
@@ -154,23 +156,30 @@ def test_where_the_database_is_away_that_is_said_and_the_rest_stands(pair: Pair,
     seen = health.look(sandwell)
     sandwell.store.close()
     sandwell.store = there
-    assert (seen.level, seen.database.size) == (Level.FAIL, 0)
+    assert (seen.level, seen.database.size) == (FindingLevel.FAIL, 0)
     assert "database" in names(seen)
     assert [one.what for one in seen.expiries] == ["card", "signing key", "sealing key", "certificate"]
 
 
 @pytest.mark.parametrize(
-    ("days_left", "level"), [(61, Level.OK), (59, Level.WARN), (29, Level.WARN), (6, Level.FAIL), (-1, Level.FAIL)]
+    ("days_left", "level"),
+    [
+        (61, FindingLevel.OK),
+        (59, FindingLevel.WARN),
+        (29, FindingLevel.WARN),
+        (6, FindingLevel.FAIL),
+        (-1, FindingLevel.FAIL),
+    ],
 )
 def test_what_ends_is_told_sixty_days_before_and_fails_in_the_last_seven(
-    tmp_path: Path, days_left: int, level: Level
+    tmp_path: Path, days_left: int, level: FindingLevel
 ) -> None:
     world = World(tmp_path)
     sandwell, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     world.now = sandwell.own_card.expires_at - timedelta(days=days_left, hours=-1)
     seen = {one.name: one.level for one in health.look(sandwell).findings}
     assert seen["our card"] == level
-    assert seen.get("card of 885", Level.OK) == level
+    assert seen.get("card of 885", FindingLevel.OK) == level
     world.close()
 
 
@@ -180,9 +189,9 @@ async def test_one_dead_letter_is_tried_again_and_the_others_are_not(pair: Pair)
     letters = sandwell.store.look(lambda tx: outbox.list_dead_letters(tx, None, 50))
     assert {(it.message_id, it.reason) for it in letters} == {(one, "nobody answers"), (other, "nobody answers")}
     release_notice(sandwell, one, "olive")
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         await deliver_now(sandwell)
-    assert (state(sandwell, one), state(sandwell, other)) == (State.RECEIVED, State.FAILED)
+    assert (state(sandwell, one), state(sandwell, other)) == (DeliveryState.RECEIVED, DeliveryState.FAILED)
     [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.retried"))
     assert (entry.actor, entry.about, entry.partner) == ("olive", one, "885")
     with pytest.raises(NotAllowed, match="not retried"):
@@ -211,7 +220,7 @@ def test_the_terminal_lists_dead_letters_and_tries_one(pair: Pair) -> None:
     assert [(it["message_id"], it["reason"]) for it in listed] == [(one, "nobody answers")]
     assert "nobody answers" in command(home, "retry", "--list").stdout
     assert json.loads(command(home, "retry", one, "--json").stdout) == {"released": 1}
-    assert state(sandwell, one) is State.QUEUED
+    assert state(sandwell, one) is DeliveryState.QUEUED
     assert command(home, "retry", one, "--to", "885").returncode == 2
 
 
@@ -227,5 +236,5 @@ def test_a_file_that_lies_for_a_day_in_a_folder_of_ones_is_told_but_not_what_it_
     yesterday = sandwell.now().timestamp() - 90_000
     os.utime(file, (yesterday, yesterday))
     level, says, _ = found(sandwell, "ONE's folder")
-    assert (level, says) == (Level.WARN, "A file has been there for 1 day.")
+    assert (level, says) == (FindingLevel.WARN, "A file has been there for 1 day.")
     assert "Testchild" not in repr(health.look(sandwell))

@@ -108,7 +108,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
     sandwell, worcestershire = pair
     for module in (imports, import_results):
         monkeypatch.setattr(module, "LOOK_EVERY", 0.1)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(respond_if_there(worcestershire, sent)))
         await until(lambda: files(tmp_path) == [FIRST])
@@ -293,10 +293,10 @@ async def test_a_folder_that_is_away_is_said_once_and_nothing_is_lost(
 ) -> None:
     _, worcestershire = pair
     monkeypatch.setattr(imports, "LOOK_EVERY", 0.05)
-    logs.configure()
+    logs.configure_logging()
     message_id = await accepted(pair)
     away = (tmp_path / "import").rename(tmp_path / "away")
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         await until(lambda: "one.folder" in capfd.readouterr().err)
         await wait(0.5)
         assert "writing for import" not in capfd.readouterr().err
@@ -543,7 +543,7 @@ async def test_a_restricted_child_is_never_written_for_school2school(pair: Pair,
     asked = Message(enquiry.header, replace(nowhere, restriction=hidden.restriction))
     [message_id] = await send_notices(sandwell, [asked], by="olive")
     with pytest.raises(NotAllowed, match="restricted"):
-        school2school.write(sandwell, message_id, tmp_path, "olive")
+        school2school.write_lost_pupil_file(sandwell, message_id, tmp_path, "olive")
     assert acts(sandwell, "notice.read") == []
     assert [name for name in os.listdir(tmp_path) if name.endswith(".xml")] == []
 
@@ -554,10 +554,10 @@ async def test_what_is_no_search_is_not_written_for_school2school(pair: Pair, tm
     amend.withdraw_notice(sandwell, taken_back, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive")
     for message_id in (await searched(sandwell, "transfer-notice"), await searched(sandwell, test=True), taken_back):
         with pytest.raises(NotAllowed, match=r"one\.not-a-search"):
-            school2school.write(sandwell, message_id, tmp_path, "olive")
+            school2school.write_lost_pupil_file(sandwell, message_id, tmp_path, "olive")
 
 
 async def test_a_folder_for_school2school_that_is_not_there_is_said(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     with pytest.raises(Unusable, match="No such file"):
-        school2school.write(sandwell, await searched(sandwell), tmp_path / "nowhere", "olive")
+        school2school.write_lost_pupil_file(sandwell, await searched(sandwell), tmp_path / "nowhere", "olive")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from gateway.context import Authority
-from gateway.core.periods import month
+from gateway.core.periods import get_month
 from gateway.paper import as_csv
 from gateway.paper.page import Page
 from gateway.reports import inspection
@@ -21,7 +21,7 @@ from tests.children import notice
 from tests.flows.reporting import MONDAY, at, exchange, pair_of, transfer
 from tests.flows.test_command_line import cme_gateway
 
-NOVEMBER = month(2026, 11)
+NOVEMBER = get_month(2026, 11)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def listed(here: Authority) -> list[dict[str, str]]:
 
 
 def page_of(here: Authority) -> Page:
-    return inspection.make(here, NOVEMBER, "ines")
+    return inspection.make_inspection_list(here, NOVEMBER, "ines")
 
 
 def rows_of(text: bytes) -> list[dict[str, str]]:

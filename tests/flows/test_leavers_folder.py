@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway import app
 from gateway.authorities import postcodes
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.monitoring import doctor
@@ -81,11 +81,11 @@ async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
 ) -> None:
     monkeypatch.setattr(leavers_folder, "LOOK_EVERY", 0.1)
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         put(tmp_path, ADA)
         await until(lambda: bool(list((tmp_path / "one").glob("*.report.csv"))))
         [line] = report(tmp_path)
-        await until(lambda: state(sandwell, line["MessageId"]) is State.RECEIVED)
+        await until(lambda: state(sandwell, line["MessageId"]) is DeliveryState.RECEIVED)
     assert (line["Row"], line["Result"], line["To"]) == ("2", "sent", "885")
     sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, line["MessageId"]))
     assert (sent.queued_by, sent.kind) == ("ONE", "TransferNotice")
@@ -397,7 +397,7 @@ async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_aga
     sandwell, _ = pair
     rows = 600
     put(tmp_path, *(f",Specimen-{in_letters(number)},Ben,2015-06-01,M,6,2026-10-23,,885,,," for number in range(rows)))
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search_outbox(tx))))
     assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
     assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"

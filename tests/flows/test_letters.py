@@ -16,7 +16,7 @@ from gateway.authorities import correspondents
 from gateway.casework import by_mail
 from gateway.context import Authority
 from gateway.core import labels
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import amend, enquire, letters
@@ -65,7 +65,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
         more = f'smime_key_file = "{tmp_path / "our.key"}"\nsmime_certificate_file = "{tmp_path / "our.pem"}"\n'
         settings.write(servers.settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
     home_folder.renew_card(tmp_path / "333", by="test")
-    here = home_folder.open_authority(tmp_path / "333")
+    here = home_folder.open_gateway(tmp_path / "333")
     yield here
     here.store.close()
 
@@ -76,9 +76,9 @@ def enter(here: Authority, how: Protection, address: str = THEIRS, certificate: 
 
 async def arrived(here: Authority, servers: Servers, message: Message) -> bytes:
     """Send it, and wait until the letter lies in their mailbox."""
-    async with app.running(here):
+    async with app.run_gateway(here):
         [sent] = await send_notices(here, [message], by="olive")
-        await until(lambda: state(here, sent) is State.SENT)
+        await until(lambda: state(here, sent) is DeliveryState.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 1)
     return servers.mails(THEIRS)[0]
 
@@ -210,17 +210,17 @@ async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer
 ) -> None:
     sent, raw = await sent_letter(sandwell, servers)
     servers.drop(OURS, reply(raw))
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await until(lambda: len(kept(sandwell, sent)) == 1)
         await until(lambda: servers.mails(OURS) == [])
-    assert state(sandwell, sent) is State.SENT
+    assert state(sandwell, sent) is DeliveryState.SENT
     [came] = kept(sandwell, sent)
     _, _, text = by_mail.read_mail_reply(sandwell, came.number, "olive")
     assert text
     assert "Thank you, we have it." in text.body
     by_mail.judge_mail_reply(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
-    assert state(sandwell, sent) is State.ACCEPTED_BY_MAIL
+    assert state(sandwell, sent) is DeliveryState.ACCEPTED_BY_MAIL
     assert "an email from birmingham.example" in reason
     assert "not signed" in reason
     acts = {one.act for one in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
@@ -247,10 +247,10 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
     signed = signed_by(tmp_path, inside, ["-nodetach"] if opaque else [])
     head = "".join(f"{name}: {answer[name]}\r\n" for name in ("From", "To", "Subject")).encode()
     servers.drop(OURS, head + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await until(lambda: len(kept(sandwell, sent)) == 1)
     [came] = kept(sandwell, sent)
-    assert (came.signed, state(sandwell, sent)) == (True, State.SENT)
+    assert (came.signed, state(sandwell, sent)) == (True, DeliveryState.SENT)
     by_mail.judge_mail_reply(sandwell, came.number, Judgement.ACCEPTED, "olive")
     reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert "signed with the certificate held here" in reason
@@ -277,26 +277,26 @@ async def test_what_is_no_answer_acknowledges_nothing(
         assert called in answer["Subject"]
     servers.drop(OURS, answer)
     servers.drop(OURS, b"\x00\xff no mail at all")
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await until(lambda: sandwell.strange.get(("email", "333"), 0) > 0)
-    assert state(sandwell, sent) is State.SENT
+    assert state(sandwell, sent) is DeliveryState.SENT
     assert "route.strange" in {one.act for one in sandwell.store.look(audit_log.list_newest_entries)}
 
 
 async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Authority, servers: Servers) -> None:
     enter(sandwell, "notify-only", f"nobody@{mail.SLOW}")
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
-        await until(lambda: state(sandwell, sent) is State.FAILED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
     reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert reason.startswith("returned: 5.")
 
 
 async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Authority) -> None:
     enter(sandwell, "notify-only", "nobody@birmingham.example")
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
-        await until(lambda: state(sandwell, sent) is State.FAILED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
     assert "550" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
@@ -347,7 +347,7 @@ async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Au
         correspondents.remove(sandwell, "330", "olive")
     with pytest.raises(Refusal):
         await send_notices(sandwell, [notice(recipient="330")], by="olive")
-    assert state(sandwell, sent) is State.QUEUED
+    assert state(sandwell, sent) is DeliveryState.QUEUED
 
 
 WRONG: list[tuple[str, dict[str, str]]] = [
@@ -469,7 +469,7 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None
     attempt = await letters.post_letter(sandwell, claimed)
     assert isinstance(attempt, TryLater)
     assert "smime.out-of-date" in attempt.reason
-    assert state(sandwell, sent) is State.QUEUED
+    assert state(sandwell, sent) is DeliveryState.QUEUED
 
 
 async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_letter(
@@ -477,14 +477,14 @@ async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_lett
 ) -> None:
     enter(sandwell, "person-tls")
     search = notice(name="whereabouts-enquiry")
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         done = enquire.ask_authorities(sandwell, search, ["330", "885"], {}, by="tara")
         assert list(done.asked) == ["330"]
         assert list(done.not_asked) == ["885"]
-        await until(lambda: state(sandwell, done.asked["330"]) is State.SENT)
+        await until(lambda: state(sandwell, done.asked["330"]) is DeliveryState.SENT)
         found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.officer("Tara"))
         [told] = amend.stand_down_search(sandwell, done.case, found, by="tara")
-        await until(lambda: state(sandwell, told) is State.SENT)
+        await until(lambda: state(sandwell, told) is DeliveryState.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 2)
     asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)
     assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in asked

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.context import Authority
 from gateway.core import webhook_events
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.labels import name_mail_reply
 from gateway.core.permissions import Role, Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.store import audit_log, outbox
 from tests import letters
 from tests.consoles import house, session
@@ -67,7 +67,7 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     assert name_mail_reply("accepted-by-mail") in shown
     assert "It is not a signed acceptance." in shown
     assert f"/cases/{case}/notices/{sent}/close" not in shown
-    assert state(here, sent) is State.ACCEPTED_BY_MAIL
+    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
     again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
     sent_page = await (await http.get("/sent", cookies=cookies)).text()
@@ -154,7 +154,7 @@ async def test_who_may_only_see_how_notices_stand_reads_and_judges_nothing(there
     assert (await one.get("/mail-replies")).status == 200
     assert (await one.get("/mail-replies/1")).status == 403
     assert (await one.post("/mail-replies/1/judgement", {"judgement": "accepted-by-mail"})).status == 403
-    assert state(here, sent) is State.SENT
+    assert state(here, sent) is DeliveryState.SENT
 
 
 async def test_pages_of_many_lead_on(there: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +179,6 @@ async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
     happened = [
         each
         for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))
-        for each in webhook_events.of_entry(entry.act, sent, "330", ())
+        for each in webhook_events.list_entry_events(entry.act, sent, "330", ())
     ]
-    assert [each.event for each in happened].count(Event.STATE) >= 2  # it was sent, and a mail came
+    assert [each.event for each in happened].count(WebhookEvent.STATE) >= 2  # it was sent, and a mail came

@@ -12,8 +12,8 @@ from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryL
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.findings import Finding, Level
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import FindingLevel, HealthFinding
 from gateway.exchange import collect, mailbox
 from gateway.exchange.mailbox import KEPT_FOR
 from gateway.exchange.receive import receive_parcels
@@ -64,12 +64,12 @@ async def closed(*all_of_them: Authority) -> None:
 
 async def test_a_notice_waits_in_the_mailbox_and_its_receipt_comes_back(three: Three) -> None:
     sandwell, worcestershire, host = three
-    async with app.running(sandwell), app.running(host):
+    async with app.run_gateway(sandwell), app.run_gateway(host):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.SENT)
+        await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason == "waiting in their mailbox"
-        async with app.running(worcestershire):
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        async with app.run_gateway(worcestershire):
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         await until(lambda: not host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")))
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).sender == "333"
     acts = [entry.act for entry in host.store.look(lambda tx: list(audit_log.list_entries(tx)))]
@@ -82,7 +82,7 @@ async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
     carrier, address = at(sandwell, worcestershire)
     message = notice()
     [ready] = prepare_messages(sandwell, [message], "olive")
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         assert await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)]) == [
             HandedOver("waiting in their mailbox")
         ]
@@ -102,7 +102,7 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     [ready] = prepare_messages(sandwell, [notice()], "olive")
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
         as_owner = replace(address, us="885")  # Sandwell asks for what is not its own
         with pytest.raises(NotReached, match="403"):
@@ -134,7 +134,7 @@ async def test_what_was_fetched_and_not_finished_is_fetched_again(
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     theirs, own = at(worcestershire, worcestershire)
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(
             address, [Parcel(one.message_id, one.sealed) for one in prepare_messages(sandwell, [notice()], "olive")]
         )
@@ -146,7 +146,7 @@ async def test_two_routes_that_both_deliver_have_one_effect(three: Three) -> Non
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     [ready] = prepare_messages(sandwell, [notice()], "olive")
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
         [token] = await receive_parcels(worcestershire, [ready.sealed], "333")  # by another route, which was quicker
         _, own = at(worcestershire, worcestershire)
@@ -162,7 +162,7 @@ async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_l
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
     host.config = replace(host.config, hosting=HostingSettings("885", megabytes=1))
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         ready = prepare_messages(sandwell, [notice()], "olive")[0].sealed
         head, _, body = ready.decode().partition(".")
         bundles = [[Parcel("x", f"{head}.{body}{'ABC'[number] * 400_000}".encode())] for number in range(3)]
@@ -178,7 +178,7 @@ async def test_a_full_mailbox_and_one_that_is_not_held_here_are_reasons_to_try_l
 async def test_what_nobody_fetches_is_forgotten_and_noted(three: Three) -> None:
     sandwell, worcestershire, host = three
     carrier, address = at(sandwell, worcestershire)
-    async with app.running(replace(host, carriers={})):
+    async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(
             address, [Parcel(one.message_id, one.sealed) for one in prepare_messages(sandwell, [notice()], "olive")]
         )
@@ -203,8 +203,8 @@ async def test_a_gateway_that_waits_at_its_mailbox_stops_at_once(three: Three, m
     monkeypatch.setattr("gateway.partner_api.mailboxes.POLL_SECONDS", 60.0)
     _, worcestershire, host = three
     began = worcestershire.now()
-    async with app.running(host):
-        async with app.running(worcestershire):
+    async with app.run_gateway(host):
+        async with app.run_gateway(worcestershire):
             await until(lambda: True)
         assert (worcestershire.now() - began).total_seconds() < 10
     assert (worcestershire.now() - began).total_seconds() < 15
@@ -215,21 +215,21 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
     holder, clock = replace(host, carriers={}), worcestershire.now
     kept = holder.config
 
-    def findings() -> list[Finding]:
+    def findings() -> list[HealthFinding]:
         return [one for one in health.look(worcestershire).findings if one.name == "our mailbox route"]
 
     def failing() -> bool:
         found = worcestershire.store.look(partner_health.list_route_reach).get("885", [])
         return bool(found and found[0].failing_since)
 
-    async with app.running(holder):
+    async with app.run_gateway(holder):
         holder.config = replace(kept, hosting=HostingSettings(""))  # whoever runs the host took it out of the settings
-        async with app.running(worcestershire):
+        async with app.run_gateway(worcestershire):
             await until(failing)
             assert findings() == []  # a restart takes less
             worcestershire.now = lambda: clock() + timedelta(minutes=16)
             [finding] = findings()
-            assert finding.level is Level.FAIL
+            assert finding.level is FindingLevel.FAIL
             assert "404" in finding.sentence
             holder.config, worcestershire.now = kept, clock
             await until(lambda: not failing())

@@ -16,8 +16,8 @@ from sqlalchemy import update
 
 from gateway import app
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.inbox_state import WAITING, Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import WAITING, InboxState
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, known_children, respond
 from gateway.exchange.receive import receive_parcels
@@ -67,7 +67,7 @@ def extract(*rows: str, head: str = HEAD) -> io.BytesIO:
 
 
 def load(here: Authority, *rows: str) -> None:
-    children_index.load(here, extract(*rows, *OTHERS), "ines")
+    children_index.load_extract(here, extract(*rows, *OTHERS), "ines")
 
 
 def enquiry(**changed: object) -> Message:
@@ -80,7 +80,7 @@ async def come(pair: Pair, *messages: Message) -> list[str]:
     """Worcestershire keeps these of Sandwell's, and its loop has matched them."""
     sandwell, worcestershire = pair
     await receive_parcels(worcestershire, [seal(sandwell, one) for one in messages], "333")
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     return [one.header.message_id for one in messages]
 
 
@@ -103,7 +103,7 @@ async def test_an_officer_sees_who_may_be_the_child_and_why(pair: Pair) -> None:
     load(worcestershire, EVE)
     [came] = await come(pair, enquiry())
     assert found(worcestershire, came) is MatchState.MATCHED
-    item, message, _, [candidate] = match_incoming.read(worcestershire, came, "otto")
+    item, message, _, [candidate] = match_incoming.read_matches(worcestershire, came, "otto")
     assert (item.sender, message.kind) == ("333", "WhereaboutsEnquiry")
     assert candidate.said["forename"] == "Eve"
     assert {"upn", "dob", "surname", "forename"} <= {*candidate.reasons}
@@ -132,31 +132,31 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
     sandwell, worcestershire = pair
     load(worcestershire)
     unknown = notice(name="whereabouts-unknown-notice")
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         asked = [
             *await send_notices(sandwell, [enquiry(), enquiry()], by="olive"),
             *await send_notices(sandwell, [unknown], by="olive"),
         ]
-        await until(lambda: all(state(sandwell, one) is State.RECEIVED for one in asked))
+        await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in asked))
         await until(lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.NONE))[0] == 3)
         waiting = worcestershire.store.look(
             lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING, unmatched=False)
         )
         assert waiting == []
-        assert [one for one in reconcile.owed(worcestershire) if one.owed_by == "us"] == []
-        together = reconcile.unmatched(worcestershire)
+        assert [one for one in reconcile.list_owed(worcestershire) if one.owed_by == "us"] == []
+        together = reconcile.find_unmatched_duty(worcestershire)
         assert together is not None
         assert together.searches == 2  # a notice that is circulated is owed no answer
         assert match_incoming.answer_unmatched(worcestershire, "otto") == {
             "WhereaboutsEnquiry": 2,
             "WhereaboutsUnknownNotice": 1,
         }
-        await until(lambda: all(state(sandwell, one) is State.CONCLUDED for one in asked))
+        await until(lambda: all(state(sandwell, one) is DeliveryState.CONCLUDED for one in asked))
     assert match_incoming.answer_unmatched(worcestershire, "otto") == {
         "WhereaboutsEnquiry": 0,
         "WhereaboutsUnknownNotice": 0,
     }
-    assert reconcile.unmatched(worcestershire) is None
+    assert reconcile.find_unmatched_duty(worcestershire) is None
     assert whole(worcestershire).faults == ()
 
 
@@ -164,14 +164,14 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
     sandwell, worcestershire = pair
     load(worcestershire)
     by_machine(worcestershire)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [asked] = await send_notices(sandwell, [enquiry()], by="olive")
-        await until(lambda: state(sandwell, asked) is State.CONCLUDED)
+        await until(lambda: state(sandwell, asked) is DeliveryState.CONCLUDED)
         await until(lambda: found(worcestershire, asked) is MatchState.ANSWERED)
     [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
     body = respond.read_incoming(sandwell, reply.message_id, "olive")[1].body
     assert body == match_incoming.NO_TRACE_BY_MACHINE
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, asked)).state is Standing.CONCLUDED
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, asked)).state is InboxState.CONCLUDED
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: 
     fresh = replace(asked, header=notice(name="whereabouts-enquiry").header)
     [came] = await come(pair, fresh)
     assert found(worcestershire, came) is says
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.NEW
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is InboxState.NEW
 
 
 async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) -> None:
@@ -211,7 +211,7 @@ async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) ->
     details = [[json.loads(e.entry).get("detail") for e in some if e.act == "search.matched"] for some in entries]
     assert details[0] == details[1]
     assert match_incoming.answer_unmatched(worcestershire, "otto")["WhereaboutsEnquiry"] == 0
-    assert [match_incoming.read(worcestershire, one, "otto")[3] for one in ids] == [[], []]
+    assert [match_incoming.read_matches(worcestershire, one, "otto")[3] for one in ids] == [[], []]
     respond.answer_search(
         worcestershire, ids[0], WhereaboutsResponse(result="ring-me", answered_by="officer", ring=OFFICER), "otto"
     )
@@ -224,12 +224,12 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     clock = worcestershire.now
     worcestershire.now = lambda: clock() + timedelta(days=7, minutes=1)
     [came] = await come(pair, enquiry())
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.NEW
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is InboxState.NEW
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
     assert (check.result, "Too old" in check.detail) == ("warn", True)
     load(worcestershire)
-    await match_incoming.match_due(worcestershire)
-    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is Standing.CONCLUDED
+    await match_incoming.match_due_searches(worcestershire)
+    assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is InboxState.CONCLUDED
 
 
 async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
@@ -237,16 +237,16 @@ async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
     [came] = await come(pair, notice(name="whereabouts-unknown-notice"))
     assert found(worcestershire, came) is MatchState.NEW
     load(worcestershire)
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     assert found(worcestershire, came) is MatchState.NONE
     body = notice(name="whereabouts-unknown-notice").body
     assert isinstance(body, WhereaboutsUnknownNotice)
     who = body.child
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,,")
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     assert found(worcestershire, came) is MatchState.MATCHED
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")  # restricted since
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     assert (found(worcestershire, came), possible(worcestershire, came)) == (MatchState.PERSON, [])
 
 
@@ -281,7 +281,7 @@ async def test_matches_go_when_the_sender_searches_no_more(
 ) -> None:
     sandwell, worcestershire = pair
     load(worcestershire, EVE)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [asked] = await send_notices(sandwell, [enquiry()], by="olive")
         await until(
             lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.MATCHED))[0] == 1
@@ -302,7 +302,7 @@ async def test_a_withdrawal_that_overtook_its_search_ends_it(pair: Pair) -> None
     back = Message(head, Withdrawal(reason="sent-in-error", officer=OFFICER))
     await receive_parcels(worcestershire, [seal(sandwell, back)], "333")
     await receive_parcels(worcestershire, [ready.sealed], "333")
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     assert found(worcestershire, search.header.message_id) is MatchState.ENDED
 
 
@@ -321,7 +321,7 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
     for name, rows in (("first", [EVE, ",,,01/01/2012,F,,,", *OTHERS]), ("part", [EVE])):
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
-        await children_index.take_in(here, folder)
+        await children_index.take_in_extracts(here, folder)
     assert "The name is missing." in folders.text_of(here.config.home, "children")
     assert "may be missing" in folders.text_of(here.config.home, "children", "failed")
     counts = here.store.look(index.find_current_load)
@@ -347,11 +347,11 @@ def test_an_extract_that_is_broken_or_too_small_changes_nothing(tmp_path: Path, 
     load(here, EVE)
     before = here.store.look(index.find_current_load)
     with pytest.raises(Unusable) as caught:
-        children_index.load(here, io.BytesIO(text), "ines")
+        children_index.load_extract(here, io.BytesIO(text), "ines")
     assert caught.value.code == says
     assert here.store.look(index.find_current_load) == before
     if says == "children.too-few":
-        children_index.load(here, io.BytesIO(text), "ines", fewer=True)
+        children_index.load_extract(here, io.BytesIO(text), "ines", fewer=True)
         after = here.store.look(index.find_current_load)
         assert after is not None
         assert after.children == 29
@@ -443,6 +443,6 @@ async def test_one_that_does_not_open_holds_up_no_other(pair: Pair) -> None:
     await receive_parcels(worcestershire, [seal(pair[0], one) for one in (bad, good)], "333")
     broken = update(tables.inbox).where(tables.inbox.c.message_id == bad.header.message_id)
     worcestershire.store.run(lambda tx: tx.execute(broken.values(content=b"broken")))
-    await match_incoming.match_due(worcestershire)
+    await match_incoming.match_due_searches(worcestershire)
     assert found(worcestershire, bad.header.message_id) is MatchState.PERSON
     assert found(worcestershire, good.header.message_id) is MatchState.MATCHED

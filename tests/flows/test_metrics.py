@@ -12,7 +12,7 @@ import pytest
 
 from gateway import app
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, statements
@@ -70,9 +70,9 @@ async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask
     introduce(sandwell, birmingham)
     with_everything(sandwell, tmp_path)
     port = watched(sandwell)
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         await send_notices(sandwell, [notice(recipient="330")], by="olive")  # it is not running
         with scraping(tmp_path, port) as prometheus:
             await until_true(prometheus.up)
@@ -95,7 +95,7 @@ async def until_true(true: Callable[[], bool]) -> None:
 async def test_what_waits_for_a_partner_is_counted_with_its_age(pair: Pair) -> None:
     sandwell, _ = pair
     port = watched(sandwell)
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         await send_notices(sandwell, [notice(), notice()], by="olive")
         _, text = await scrape(port)
     assert 'cme_gateway_messages{state="queued"} 2.0' in text
@@ -122,13 +122,13 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
     sandwell, worcestershire = pair
     ports = [watched(here) for here in pair]
     message = notice()
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [message], by="olive")
         _, before = await scrape(ports[0])
         seen = [before, repr(health.look(sandwell))]
-        async with app.running(worcestershire):
+        async with app.run_gateway(worcestershire):
             amend.release_all(sandwell, "885", "olive")
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
             seen += [repr(health.look(here)) for here in pair]
     said = (words(asdict(message.body)) | {sent, message.header.conversation_id}) - {
@@ -154,7 +154,7 @@ async def test_an_eager_scraper_does_not_load_the_database(pair: Pair, monkeypat
         return look(here)
 
     monkeypatch.setattr(health, "look", counted)
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         answers = await asyncio.gather(*(scrape(port) for _ in range(30)))
     assert {status for status, _ in answers} == {200}
     assert looks == 1
@@ -163,7 +163,7 @@ async def test_an_eager_scraper_does_not_load_the_database(pair: Pair, monkeypat
 async def test_partners_find_no_metrics_and_prometheus_finds_nothing_else(pair: Pair) -> None:
     sandwell, _ = pair
     port = watched(sandwell)
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         listen = sandwell.config.listen
         async with aiohttp.ClientSession() as session:
             url = f"https://{listen.host}:{listen.port}/metrics"
@@ -177,9 +177,9 @@ async def test_without_a_port_nothing_listens_and_a_port_in_use_is_said(pair: Pa
     sandwell, worcestershire = pair
     port = watched(worcestershire)
     sandwell.config = replace(sandwell.config, metrics=MetricsSettings(port=port))
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         with pytest.raises(Unusable) as said:
-            async with app.running(sandwell):
+            async with app.run_gateway(sandwell):
                 pass
     assert said.value.code == "listen.unavailable"
 

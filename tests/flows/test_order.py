@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import inbox, outbox
@@ -38,12 +38,14 @@ async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pa
     first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     start = sandwell.now()
     [one] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, start, "885", 1))
-    again = outbox.SettledTry(one.message_id, State.QUEUED, "https", "later", "busy", start + timedelta(seconds=30))
+    again = outbox.SettledTry(
+        one.message_id, DeliveryState.QUEUED, "https", "later", "busy", start + timedelta(seconds=30)
+    )
     sandwell.store.run(lambda tx: outbox.settle_deliveries(tx, start, [again]))
     assert claimed(sandwell) == []
     sandwell.now = lambda: start + timedelta(seconds=31)
     assert claimed(sandwell, most=1) == [first]
-    sandwell.store.run(lambda tx: outbox.advance_delivery(tx, start, first, "885", State.RECEIVED))
+    sandwell.store.run(lambda tx: outbox.advance_delivery(tx, start, first, "885", DeliveryState.RECEIVED))
     assert claimed(sandwell) == [second]
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from gateway import home_folder
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.duties import Missing, Step
+from gateway.core.delivery import DeliveryState
+from gateway.core.duties import DutyStep, Missing
 from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -29,8 +29,8 @@ MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def made(home: Path, code: str, name: str, at: datetime) -> Authority:
     """A gateway that was made at that moment, which is its now."""
-    home_folder.create(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
-    return home_folder.open_authority(home, now=lambda: at)
+    home_folder.create_gateway(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
+    return home_folder.open_gateway(home, now=lambda: at)
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def pair(tmp_path: Path) -> tuple[Authority, Authority]:
 
 def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
     here.now = lambda: MONDAY + after
-    found = reconcile.owed(here)
-    return here.store.look(lambda tx: reconcile.pursued(tx, found))
+    found = reconcile.list_owed(here)
+    return here.store.look(lambda tx: reconcile.list_pursued(tx, found))
 
 
 async def exchanged(pair: tuple[Authority, Authority]) -> str:
@@ -55,7 +55,7 @@ async def exchanged(pair: tuple[Authority, Authority]) -> str:
     return ready.message_id
 
 
-def stands(here: Authority, message_id: str, state: State) -> None:
+def stands(here: Authority, message_id: str, state: DeliveryState) -> None:
     here.store.run(
         lambda tx: outbox.settle_deliveries(tx, here.now(), [SettledTry(message_id, state, "https", "receipted")])
     )
@@ -65,8 +65,8 @@ async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Aut
     sandwell, worcestershire = pair
     sent = await exchanged(pair)
     [one] = owed(sandwell)
-    assert (one.message_id, one.missing, one.owed_by, one.step) == (sent, Missing.RECEIPT, "them", Step.WAIT)
-    stands(sandwell, sent, State.RECEIVED)
+    assert (one.message_id, one.missing, one.owed_by, one.step) == (sent, Missing.RECEIPT, "them", DutyStep.WAIT)
+    stands(sandwell, sent, DeliveryState.RECEIVED)
     [one] = owed(sandwell)
     assert (one.missing, one.tried) == (Missing.ACKNOWLEDGEMENT, "https: receipted")
     [one] = owed(worcestershire)
@@ -82,20 +82,20 @@ async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Aut
 @pytest.mark.parametrize(
     ("state", "after", "step"),
     [
-        (State.QUEUED, timedelta(minutes=59), Step.WAIT),
-        (State.QUEUED, timedelta(minutes=61), Step.RING),
-        (State.QUEUED, timedelta(hours=3), Step.ESCALATE),
-        (State.RECEIVED, timedelta(days=1, hours=23), Step.WAIT),
-        (State.RECEIVED, timedelta(days=2, hours=1), Step.RING),
-        (State.RECEIVED, timedelta(days=4, hours=1), Step.ESCALATE),
+        (DeliveryState.QUEUED, timedelta(minutes=59), DutyStep.WAIT),
+        (DeliveryState.QUEUED, timedelta(minutes=61), DutyStep.RING),
+        (DeliveryState.QUEUED, timedelta(hours=3), DutyStep.ESCALATE),
+        (DeliveryState.RECEIVED, timedelta(days=1, hours=23), DutyStep.WAIT),
+        (DeliveryState.RECEIVED, timedelta(days=2, hours=1), DutyStep.RING),
+        (DeliveryState.RECEIVED, timedelta(days=4, hours=1), DutyStep.ESCALATE),
     ],
 )
 async def test_who_is_late_is_rung_and_then_the_service_manager_is_told(
-    pair: tuple[Authority, Authority], state: State, after: timedelta, step: Step
+    pair: tuple[Authority, Authority], state: DeliveryState, after: timedelta, step: DutyStep
 ) -> None:
     sandwell, _ = pair
     sent = await exchanged(pair)
-    if state is not State.QUEUED:
+    if state is not DeliveryState.QUEUED:
         stands(sandwell, sent, state)
     [one] = owed(sandwell, after)
     assert one.step is step
@@ -106,14 +106,14 @@ async def test_a_weekend_counts_for_nobody(pair: tuple[Authority, Authority]) ->
     sandwell, _ = pair
     sent = await exchanged(pair)
     sandwell.now = lambda: MONDAY + timedelta(days=4)  # Friday
-    stands(sandwell, sent, State.RECEIVED)
+    stands(sandwell, sent, DeliveryState.RECEIVED)
     [one] = owed(sandwell, timedelta(days=7))  # the Monday after
-    assert (one.step, one.working_days) == (Step.WAIT, 1)
+    assert (one.step, one.working_days) == (DutyStep.WAIT, 1)
 
 
 async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Authority, Authority]) -> None:
     sandwell, _ = pair
-    stands(sandwell, await exchanged(pair), State.CONCLUDED)
+    stands(sandwell, await exchanged(pair), DeliveryState.CONCLUDED)
     assert owed(sandwell, timedelta(days=99)) == []
 
 
@@ -190,4 +190,4 @@ async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Authority, Autho
     await exchanged(pair)
     [one] = owed(pair[0])
     birmingham, other_case = one._replace(partner="330"), one._replace(case="another", partner="330")
-    assert reconcile.by_case([one, other_case, birmingham]) == [[one, birmingham], [other_case]]
+    assert reconcile.group_by_case([one, other_case, birmingham]) == [[one, birmingham], [other_case]]

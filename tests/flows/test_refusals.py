@@ -55,7 +55,7 @@ async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted
         "bearer.other-audience": bearer.issue("330", ring=sandwell.ring, now=sandwell.now()),
     }
     forged = [jwt.encode(claims, "", algorithm="none"), jwt.encode(claims, public + b"-" * 32, algorithm="HS256")]
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         for code, token in tokens.items():
             status, problem = await post(worcestershire, b"x", token)
             assert (status, problem["type"]) == (401, f"urn:cme-exchange:problem:{code}")
@@ -74,7 +74,7 @@ async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
     monkeypatch.setattr("gateway.partner_api.exchange.MAX_BODY_BYTES", 1000)
     sandwell, worcestershire = pair
     token = good_token(sandwell, worcestershire)
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         assert (await post(worcestershire, b"x", token, "text/xml"))[0] == 415
         assert (await post(worcestershire, b"x\n" * 101, token))[0] == 413
         assert (await post(worcestershire, b"x" * 1001, token))[0] == 413
@@ -94,20 +94,20 @@ async def test_a_port_in_use_is_named(pair: Pair) -> None:
         taken.bind((sandwell.config.listen.host, sandwell.config.listen.port))
         taken.listen()
         with pytest.raises(Unusable, match=str(sandwell.config.listen.port)):
-            async with app.running(sandwell):
+            async with app.run_gateway(sandwell):
                 pass
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
-    home_folder.create(tmp_path / "333", code="333", name="Sandwell")
+    home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
     (tmp_path / "333" / "keys" / "ring.json").unlink()
     with expect_refusal(RefusalCode.RING_MISSING):
-        home_folder.open_authority(tmp_path / "333")
+        home_folder.open_gateway(tmp_path / "333")
 
 
 async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    home_folder.create(tmp_path / "333", code="333", name="Sandwell")
-    here = home_folder.open_authority(tmp_path / "333")
+    home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
+    here = home_folder.open_gateway(tmp_path / "333")
 
     def fill(tx: Connection) -> None:
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar()

@@ -6,8 +6,8 @@ import pytest
 
 from gateway import app
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.inbox_state import WAITING, Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import WAITING, InboxState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
@@ -29,15 +29,15 @@ async def arrived(sandwell: Authority, worcestershire: Authority, name: str) -> 
 
 async def test_an_enquiry_is_answered(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell), app.running(worcestershire):
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         respond.answer_search(worcestershire, sent, NO_TRACE, by="otto")
-        await until(lambda: state(sandwell, sent) is State.CONCLUDED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.CONCLUDED)
     waiting = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING))
     assert waiting == []
     [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
-    assert (reply.kind, reply.state) == ("WhereaboutsResponse", Standing.FILED)
+    assert (reply.kind, reply.state) == ("WhereaboutsResponse", InboxState.FILED)
 
 
 async def test_a_notice_is_no_enquiry(pair: Pair) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.context import Authority
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING
-from gateway.core.search_status import Answering
+from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
 from gateway.exchange import amend, enquire, respond
 from gateway.exchange.send import prepare_messages
@@ -60,14 +60,14 @@ def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: di
     case = asked(world, "885").case
     for number, day in enumerate((14, 28, 42)):  # over 28 March, when the clocks go forward
         on(world, day - 1)
-        assert [(one.due, one.overdue) for one in review.listed(sandwell)] == [(False, False)]
+        assert [(one.due, one.overdue) for one in review.list_reviews(sandwell)] == [(False, False)]
         on(world, day)
-        [one] = review.listed(sandwell)
+        [one] = review.list_reviews(sandwell)
         assert (one.case, one.due, one.overdue, one.reviews) == (case, True, False, number)
         on(world, day + 0.4)
-        done = review.done(sandwell, case, VISIT, by="tara")
+        done = review.do_review(sandwell, case, VISIT, by="tara")
         assert done.review_on == date(2027, 3, 16) + timedelta(days=day + 14)
-    [one] = review.listed(sandwell)
+    [one] = review.list_reviews(sandwell)
     assert (one.checked, one.checked_by, one.since) == ("home-visit=no-information", "tara", date(2027, 3, 16))
 
 
@@ -78,12 +78,12 @@ def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_firs
     on(world, 7)
     second = asked(world, "885").case
     on(world, 18)
-    assert [(one.case, one.due, one.review_on) for one in review.listed(sandwell)] == [
+    assert [(one.case, one.due, one.review_on) for one in review.list_reviews(sandwell)] == [
         (first, True, date(2027, 4, 3)),
         (second, False, date(2027, 4, 6)),
     ]
     on(world, 25)
-    assert [one.case for one in review.listed(sandwell) if one.overdue] == [first, second]
+    assert [one.case for one in review.list_reviews(sandwell) if one.overdue] == [first, second]
     [check] = [one for one in doctor.examine(sandwell) if one.name == "reviews of searches"]
     assert (check.result, check.detail) == ("warn", "2 overdue. Run `cme-gateway review list`.")
 
@@ -98,20 +98,22 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
     await answers(world, "885", first.asked["885"], LIVES_HERE)
     await answers(world, "330", first.asked["330"], NO_TRACE)
     on(world, 14)
-    done = review.done(sandwell, first.case, VISIT, by="tara", ask_again=True)
+    done = review.do_review(sandwell, first.case, VISIT, by="tara", ask_again=True)
     assert done.asked_again is not None
     assert sorted(done.asked_again.asked) == ["330", "332"]
-    stands = {one.authority: (one.standing, one.times) for one in search.look(sandwell, first.case, by="tara").asked}
+    stands = {
+        one.authority: (one.standing, one.times) for one in search.open_search(sandwell, first.case, by="tara").asked
+    }
     assert stands == {
-        "885": (Answering.FOUND, 1),
-        "330": (Answering.UNDER_WAY, 2),  # what it said before was about a fortnight ago
-        "332": (Answering.UNDER_WAY, 2),
+        "885": (AnswerState.FOUND, 1),
+        "330": (AnswerState.UNDER_WAY, 2),  # what it said before was about a fortnight ago
+        "332": (AnswerState.UNDER_WAY, 2),
     }
     for code in ("330", "332"):
         await hand_over(sandwell, world[code])
         open_ones = world[code].store.look(lambda tx: inbox.search_inbox(tx, TUESDAY + timedelta(99), states=WAITING))
         assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]  # one, not two
-    [one] = review.listed(sandwell)
+    [one] = review.list_reviews(sandwell)
     assert (one.asked_again, one.due) == (2, False)
     assert sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="review.done"))[0].actor == "tara"
 
@@ -122,10 +124,10 @@ async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict
     await hand_over(sandwell, world["885"])
     await answers(world, "885", first.asked["885"], LIVES_HERE)
     with pytest.raises(NotAllowed, match=r"enquire\.nobody"):
-        review.done(sandwell, first.case, VISIT, by="tara", ask_again=True)
+        review.do_review(sandwell, first.case, VISIT, by="tara", ask_again=True)
     with pytest.raises(NotAllowed, match=r"review\.nothing-checked"):
-        review.done(sandwell, first.case, [], by="tara")
-    [one] = review.listed(sandwell)
+        review.do_review(sandwell, first.case, [], by="tara")
+    [one] = review.list_reviews(sandwell)
     assert one.reviews == 0
 
 
@@ -134,13 +136,13 @@ async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_doe
     first = asked(world, "885", "330")
     await hand_over(sandwell, world["885"])
     await answers(world, "885", first.asked["885"], LIVES_HERE)
-    assert len(review.listed(sandwell)) == 1
+    assert len(review.list_reviews(sandwell)) == 1
     amend.stand_down_search(sandwell, first.case, FOUND_THEN, by="tara")
-    assert review.listed(sandwell) == []
+    assert review.list_reviews(sandwell) == []
     acts = sandwell.store.look(lambda tx: reviews.list_review_acts(tx, first.case))
     assert [(one.kind, one.reason) for one in acts] == [("began", None), ("ended", "in-education")]
     with pytest.raises(NotAllowed, match=r"review\.not-open"):
-        review.done(sandwell, first.case, VISIT, by="tara")
+        review.do_review(sandwell, first.case, VISIT, by="tara")
 
 
 FOUND_THEN = LocatedNotice(located_on=date(2027, 3, 16), way="in-education", ring=OFFICER)
@@ -154,11 +156,11 @@ async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_i
     for code in ("885", "330"):
         await hand_over(sandwell, world[code])
     with pytest.raises(NotAllowed) as caught:
-        review.end(sandwell, first.case, "manager-decision", by="tara")
+        review.end_review(sandwell, first.case, "manager-decision", by="tara")
     assert caught.value.code == "review.decided-by"
-    told = review.end(sandwell, first.case, "manager-decision", by="tara", decided_by="Mandy Invented")
+    told = review.end_review(sandwell, first.case, "manager-decision", by="tara", decided_by="Mandy Invented")
     assert len(told) == 2
-    assert review.listed(sandwell) == []
+    assert review.list_reviews(sandwell) == []
     [*_, ended] = sandwell.store.look(lambda tx: reviews.list_review_acts(tx, first.case))
     assert (ended.reason, ended.decided_by, ended.by) == ("manager-decision", "Mandy Invented", "tara")
     assert (
@@ -166,7 +168,7 @@ async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_i
         in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="case.stood-down"))[0].entry
     )
     sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, first.asked["885"]))
-    assert (sent.state, sent.reason) == (State.CONCLUDED, "the search has ended: manager's decision")
+    assert (sent.state, sent.reason) == (DeliveryState.CONCLUDED, "the search has ended: manager's decision")
 
 
 def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: dict[str, Authority]) -> None:
@@ -174,9 +176,9 @@ def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: di
     first = asked(world, "885", "330")
     wrong = Withdrawal(reason="wrong-child", officer=OFFICER)
     amend.withdraw_notice(sandwell, first.asked["885"], wrong, by="tara")
-    assert len(review.listed(sandwell)) == 1
+    assert len(review.list_reviews(sandwell)) == 1
     amend.withdraw_notice(sandwell, first.asked["330"], wrong, by="tara")
-    assert review.listed(sandwell) == []
+    assert review.list_reviews(sandwell) == []
 
 
 def plain(here: Authority, message: Message) -> str:
@@ -191,7 +193,7 @@ def test_what_is_sent_by_itself_is_under_review_where_it_is_a_search(
 ) -> None:
     sandwell = world["333"]
     case = plain(sandwell, notice(name=name, now=sandwell.now()))
-    assert [one.case for one in review.listed(sandwell)] == [case] * is_under
+    assert [one.case for one in review.list_reviews(sandwell)] == [case] * is_under
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway import app, home_folder
 from gateway.auditing import audit
-from gateway.auditing.audit import Verdict
+from gateway.auditing.audit import LogVerdict
 from gateway.context import Authority
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
@@ -12,13 +12,13 @@ from keys.trust import Trust
 from tests.conftest import make
 
 
-def verdict(here: Authority) -> Verdict:
-    return here.store.look(lambda tx: audit.verify(tx, Trust({here.code: here.own_card}), here.code))
+def verdict(here: Authority) -> LogVerdict:
+    return here.store.look(lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code))
 
 
 async def signed(here: Authority, times: int) -> None:
     for number in range(times):
-        await audit.checkpoint(here, AuditEntry("notice.read", f"olive {number}"))
+        await audit.sign_checkpoint(here, AuditEntry("notice.read", f"olive {number}"))
 
 
 async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_path: Path) -> None:
@@ -26,12 +26,12 @@ async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_pa
     await signed(before, 3)
     before.store.close()
     home_folder.rotate_keys(tmp_path / "333", by="ines", revoke=True)
-    after = home_folder.open_authority(tmp_path / "333")
+    after = home_folder.open_gateway(tmp_path / "333")
     found = verdict(after)
     assert found.faults == ()
     assert (found.checkpoints, found.revoked) == (1, 4)
     assert found.covered == found.size
-    exported = await audit.export(after, tmp_path / "export", "audrey")
+    exported = await audit.export_log(after, tmp_path / "export", "audrey")
     assert exported.faults == ()
     after.store.close()
 
@@ -41,9 +41,9 @@ async def test_a_gateway_that_went_on_under_the_old_key_is_signed_anew_when_it_s
     home_folder.rotate_keys(tmp_path / "333", by="ines", revoke=True)
     await signed(running, 2)  # by the process that was not restarted
     running.store.close()
-    after = home_folder.open_authority(tmp_path / "333")
+    after = home_folder.open_gateway(tmp_path / "333")
     assert verdict(after).covered < verdict(after).size
-    async with app.running(after):
+    async with app.run_gateway(after):
         assert verdict(after).covered == verdict(after).size
     assert verdict(after).faults == ()
     after.store.close()
@@ -55,10 +55,10 @@ async def test_an_entry_that_was_changed_under_a_revoked_checkpoint_is_still_fou
     entries = [kept.entry for kept in before.store.look(lambda tx: list(audit_log.list_entries(tx)))]
     before.store.close()
     home_folder.rotate_keys(tmp_path / "333", by="ines", revoke=True)
-    after = home_folder.open_authority(tmp_path / "333")
+    after = home_folder.open_gateway(tmp_path / "333")
     notes: list[str] = after.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
     entries[1] = entries[1].replace("olive", "oscar")
-    found = audit.check(entries, notes[:-1], Trust({"333": after.own_card}), "333")
+    found = audit.check_entries(entries, notes[:-1], Trust({"333": after.own_card}), "333")
     assert any("Entries 1 to 1" in fault for fault in found.faults)
     after.store.close()
 
@@ -67,7 +67,7 @@ def test_an_empty_log_and_one_without_a_checkpoint_are_not_whole(tmp_path: Path)
     here = make(tmp_path / "333", "333", "Sandwell")
     trust = Trust({"333": here.own_card})
     for entries in ([], ["{}"]):
-        [*_, last] = audit.check(entries, [], trust, "333").faults
+        [*_, last] = audit.check_entries(entries, [], trust, "333").faults
         assert "No checkpoint" in last
     here.store.close()
 
@@ -78,7 +78,7 @@ async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> 
     entries = [kept.entry for kept in here.store.look(lambda tx: list(audit_log.list_entries(tx)))]
     notes: list[str] = here.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
     del entries[5]
-    found = audit.check(entries, notes, Trust({"333": here.own_card}), "333")
+    found = audit.check_entries(entries, notes, Trust({"333": here.own_card}), "333")
     assert found.faults[0].startswith("Entry 5:")
     assert len(found.faults) == 4  # the gap; the first checkpoint that disagrees; how many more; one signed over more
     here.store.close()

@@ -33,7 +33,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write(f'[deadlines]\nservice_manager = "{MANAGER}"\n{servers.settings(OURS)}')
-    here = home_folder.open_authority(tmp_path / "333")
+    here = home_folder.open_gateway(tmp_path / "333")
     introduce(here, make(tmp_path / "885", "885", "Worcestershire"))
     yield here
     here.store.close()
@@ -45,7 +45,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Author
     real = sandwell.now
     sandwell.now = lambda: real() + timedelta(hours=3)  # no receipt came
     for _ in range(2):
-        await send_reminders.chase(sandwell)
+        await send_reminders.send_due_reminders(sandwell)
     for carrier in sandwell.carriers.values():
         await carrier.close()
     await until(lambda: len(servers.mails(MANAGER)) > 0)
@@ -69,9 +69,9 @@ async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Autho
     real, account = sandwell.now, sandwell.mail
     sandwell.now = lambda: real() + timedelta(hours=3)
     sandwell.mail = None
-    assert len((await send_reminders.chase(sandwell)).escalated) == 1
+    assert len((await send_reminders.send_due_reminders(sandwell)).escalated) == 1
     sandwell.mail = account
-    assert (await send_reminders.chase(sandwell)).escalated == ()
+    assert (await send_reminders.send_due_reminders(sandwell)).escalated == ()
     for carrier in sandwell.carriers.values():
         await carrier.close()
     await until(lambda: len(servers.mails(MANAGER)) == 1)

@@ -17,7 +17,7 @@ def test_a_lost_database_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None
     (tmp_path / "333" / "store.db").unlink()
     for _ in range(2):
         with pytest.raises(StoreUnavailable) as caught:
-            home_folder.open_authority(tmp_path / "333")
+            home_folder.open_gateway(tmp_path / "333")
         assert (caught.value.code, caught.value.exit_code) == ("store.missing", 1)
     assert not (tmp_path / "333" / "store.db").exists()
 
@@ -31,9 +31,9 @@ def test_an_attempt_that_failed_is_in_nobodys_way(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as disk:
         disk.setattr("gateway.home_folder.Store.migrate", fail)
         with pytest.raises(Unusable, match="No space left"):
-            home_folder.create(home, code="333", name="Sandwell")
+            home_folder.create_gateway(home, code="333", name="Sandwell")
     (home / ".init").mkdir()  # as an attempt that was killed leaves it
-    home_folder.create(home, code="333", name="Sandwell")
+    home_folder.create_gateway(home, code="333", name="Sandwell")
     assert sorted(path.name for path in home.iterdir()) == sorted(home_folder.PARTS)
 
 
@@ -42,7 +42,7 @@ def test_keys_without_settings_are_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "333" / "gateway.toml").unlink()
     ring = (tmp_path / "333" / "keys" / "ring.json").read_bytes()
     with pytest.raises(NotAllowed, match="keys"):
-        home_folder.create(tmp_path / "333", code="333", name="Sandwell")
+        home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
     assert (tmp_path / "333" / "keys" / "ring.json").read_bytes() == ring
 
 
@@ -50,19 +50,19 @@ def test_a_database_in_use_is_refused(tmp_path: Path, postgres: str) -> None:
     url = new_database(postgres)
     make(tmp_path / "333", "333", "Sandwell", url).store.close()
     with pytest.raises(NotAllowed) as caught:
-        home_folder.create(tmp_path / "885", code="885", name="Worcestershire", store_url=url)
+        home_folder.create_gateway(tmp_path / "885", code="885", name="Worcestershire", store_url=url)
     assert caught.value.code == "store.in-use"
 
 
 @pytest.mark.parametrize("name", ['St "Helens" \\ Test', "Bournemouth, Christchurch & Poole", "Ynys Môn"])
 def test_a_name_stands_in_the_settings_as_it_is(tmp_path: Path, name: str) -> None:
-    assert home_folder.create(tmp_path / "333", code="333", name=name).authority.name == name
+    assert home_folder.create_gateway(tmp_path / "333", code="333", name=name).authority.name == name
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "postgresql+psycopg://gateway@store:port/gateway"])
 def test_an_address_that_is_no_database_is_a_wrong_setting(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
-        home_folder.create(tmp_path / "333", code="333", name="Sandwell", store_url=url)
+        home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell", store_url=url)
     assert caught.value.code == "config.setting"
     assert not (tmp_path / "333" / "gateway.toml").exists()
 
@@ -87,7 +87,7 @@ def test_a_card_that_is_no_use_is_named(tmp_path: Path, harm: Callable[[Path], N
         make(tmp_path / other, other, name).store.close()
     harm(tmp_path / "333")
     with pytest.raises(GatewayError) as caught:
-        home_folder.open_authority(tmp_path / "333")
+        home_folder.open_gateway(tmp_path / "333")
     assert (caught.value.code, caught.value.exit_code) == (code, 78)
 
 

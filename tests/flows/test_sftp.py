@@ -13,7 +13,7 @@ from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parce
 from adapters.sftp import CLAIM_SECONDS, Sftp
 from gateway import app, home_folder
 from gateway.context import Authority
-from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, State
+from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, DeliveryState
 from gateway.errors import ConfigProblem
 from gateway.exchange import collect
 from gateway.exchange.collect import collect_from as visit
@@ -45,7 +45,7 @@ def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Itera
             settings.write(f'\n[logins.885]\nuser = "{server.user}"\nkey_file = "{server.private_key}"\n')
     home_folder.renew_card(tmp_path / "885", by="test")
     sandwell.store.close()
-    both = home_folder.open_authority(tmp_path / "333"), home_folder.open_authority(tmp_path / "885")
+    both = home_folder.open_gateway(tmp_path / "333"), home_folder.open_gateway(tmp_path / "885")
     introduce(*both)
     yield both
     for here in both:
@@ -58,12 +58,12 @@ def files(server: Sshd, folder: str) -> list[str]:
 
 async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_back(pair: Pair, server: Sshd) -> None:
     sandwell, worcestershire = pair
-    async with app.running(sandwell):  # nobody answers at Worcestershire's port
+    async with app.run_gateway(sandwell):  # nobody answers at Worcestershire's port
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.SENT)
+        await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         assert len(files(server, "in")) == 1
-        async with app.running(worcestershire):
-            await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        async with app.run_gateway(worcestershire):
+            await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         await until(lambda: not files(server, "out"))
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).sender == "333"
     assert (files(server, "in"), files(server, "out")) == ([], [])
@@ -185,7 +185,7 @@ async def test_a_receipt_that_is_no_receipt_changes_nothing(pair: Pair, server: 
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     (server.folder / "out" / f"333-{'b' * 64}.receipts").write_bytes(b"nonsense\n\xff\xfe\n" + ready.sealed)
     assert await visit(sandwell, "sftp", address) == 1
-    assert state(sandwell, ready.message_id) is State.QUEUED
+    assert state(sandwell, ready.message_id) is DeliveryState.QUEUED
     assert files(server, "out") == []
     await closed(sandwell)
 
@@ -263,15 +263,15 @@ async def test_a_server_that_goes_and_comes_back_is_found_again(pair: Pair, tmp_
 async def test_what_was_handed_over_and_never_receipted_is_delivered_again_and_given_up_in_the_end(pair: Pair) -> None:
     sandwell, _ = pair
     clock = sandwell.now
-    async with app.running(sandwell):
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: state(sandwell, sent) is State.SENT)
+        await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         before = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts
         sandwell.now = lambda: clock() + RECEIPT_WAIT + timedelta(minutes=1)
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts > before)
-        await until(lambda: state(sandwell, sent) is State.SENT)
+        await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         sandwell.now = lambda: clock() + PATIENCE + timedelta(minutes=1)
-        await until(lambda: state(sandwell, sent) is State.FAILED)
+        await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
     assert "no receipt" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
@@ -314,7 +314,7 @@ def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write('\n[logins.885]\nuser = "sandwell"\nkey_file = "no-such-key"\n')
     with pytest.raises(ConfigProblem, match="no-such-key"):
-        home_folder.open_authority(tmp_path / "333")
+        home_folder.open_gateway(tmp_path / "333")
 
 
 def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:

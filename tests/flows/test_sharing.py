@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.delivery import State
+from gateway.core.delivery import DeliveryState
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import outbox
 from tests.children import notice
@@ -60,7 +60,7 @@ def test_processes_that_share_an_outbox_deliver_each_notice_once(
             time.sleep(0.1)
 
     sent = sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=NOTICES + 1))
-    assert {one.state for one in sent} == {State.RECEIVED}
+    assert {one.state for one in sent} == {DeliveryState.RECEIVED}
     endings = [
         attempt["ending"]
         for one in sent

@@ -62,7 +62,7 @@ def connected(home: Path, issuer: str) -> Authority:
     with (home / "gateway.toml").open("a") as settings:
         settings.write(SETTINGS.format(issuer=issuer, group=OFFICERS_GROUP))
     (home / "client_secret").write_text(f"{SECRET}\n")
-    return home_folder.open_authority(home)
+    return home_folder.open_gateway(home)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def home(issuer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(home: Path) -> Iterator[Authority]:
     """The same gateway, started anew: it knows nothing of the provider yet."""
-    opened = home_folder.open_authority(home)
+    opened = home_folder.open_gateway(home)
     yield opened
     opened.store.close()
 

@@ -16,8 +16,8 @@ from adapters.route import Address, Answer, NotReached
 from gateway import app, home_folder
 from gateway.auditing import audit, witness
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.statement_diff import Differs
+from gateway.core.delivery import DeliveryState
+from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import respond, statements
 from gateway.exchange.send import send_notices
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference, compare_with
@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def exchanged(here: Authority, there: Authority) -> str:
     """A notice that was sent and received."""
     [sent] = await send_notices(here, [notice(here.code, there.code)], by="olive")
-    await until(lambda: state(here, sent) is State.RECEIVED)
+    await until(lambda: state(here, sent) is DeliveryState.RECEIVED)
     return sent
 
 
@@ -80,7 +80,7 @@ def set_sent(here: Authority, message_id: str, **values: object) -> None:
 
 async def test_accounts_that_agree_say_nothing(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await exchanged(sandwell, worcestershire)
         await exchanged(worcestershire, sandwell)
         assert await compared(sandwell, worcestershire) == {}
@@ -89,62 +89,62 @@ async def test_accounts_that_agree_say_nothing(pair: Pair) -> None:
 
 async def test_what_they_lost_is_sent_again(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await exchanged(sandwell, worcestershire)
         lose(worcestershire, sent)
         told = await compared(sandwell, worcestershire)
-        assert (told[sent].difference.differs, told[sent].done) == (Differs.MISSING_THERE, SENT_AGAIN)
-        await until(lambda: has(worcestershire, sent) and state(sandwell, sent) is State.RECEIVED)
+        assert (told[sent].difference.differs, told[sent].done) == (DifferenceKind.MISSING_THERE, SENT_AGAIN)
+        await until(lambda: has(worcestershire, sent) and state(sandwell, sent) is DeliveryState.RECEIVED)
         assert await compared(sandwell, worcestershire) == {}
 
 
 async def test_what_we_lost_is_asked_for_and_comes_again(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await exchanged(sandwell, worcestershire)
         lose(worcestershire, sent)
         told = await compared(worcestershire, sandwell)
-        assert (told[sent].difference.differs, told[sent].done) == (Differs.MISSING_HERE, ASKED_FOR)
+        assert (told[sent].difference.differs, told[sent].done) == (DifferenceKind.MISSING_HERE, ASKED_FOR)
         await until(lambda: has(worcestershire, sent))
 
 
 async def test_a_lost_receipt_is_had_by_delivering_again(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await exchanged(sandwell, worcestershire)
-        set_sent(sandwell, sent, state=State.FAILED)
+        set_sent(sandwell, sent, state=DeliveryState.FAILED)
         told = await compared(sandwell, worcestershire)
-        assert (told[sent].difference.differs, told[sent].done) == (Differs.RECEIPT_LOST, SENT_AGAIN)
-        await until(lambda: state(sandwell, sent) is State.RECEIVED)
+        assert (told[sent].difference.differs, told[sent].done) == (DifferenceKind.RECEIPT_LOST, SENT_AGAIN)
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
     receipts = sandwell.store.look(lambda tx: inbox.list_receipts(tx, sent, issuer=worcestershire.code))
     assert len({str(one["token"]) for one in receipts}) == 1
 
 
 async def test_what_is_too_old_to_be_sent_again_is_named_to_a_person_once(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await exchanged(sandwell, worcestershire)
         set_sent(sandwell, sent, queued_at=sandwell.now() - timedelta(days=20))
         lose(worcestershire, sent)
         for _ in range(2):
             [told] = await compare_with(sandwell, "885", sandwell.now() - timedelta(days=30))
-            assert (told.difference.differs, told.done) == (Differs.MISSING_THERE, FOR_A_PERSON)
+            assert (told.difference.differs, told.done) == (DifferenceKind.MISSING_THERE, FOR_A_PERSON)
     [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="statement.difference"))
     assert (entry.about, entry.partner) == (sent, "885")
 
 
 async def test_other_bytes_and_other_states_are_named_with_what_each_side_has(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         digest, standing = [await exchanged(sandwell, worcestershire) for _ in range(2)]
         set_sent(sandwell, digest, digest="0" * 64)
         long_ago = sandwell.now() - timedelta(hours=2)
-        set_sent(sandwell, standing, state=State.ACKNOWLEDGED, state_at=long_ago)
+        set_sent(sandwell, standing, state=DeliveryState.ACKNOWLEDGED, state_at=long_ago)
         worcestershire.store.run(lambda tx: tx.execute(update(inbox_table).values(state_at=long_ago)))
         told = await compared(sandwell, worcestershire)
     assert {one.difference.differs: one.done for one in told.values()} == {
-        Differs.DIGEST: FOR_A_PERSON,
-        Differs.STATE: FOR_A_PERSON,
+        DifferenceKind.DIGEST: FOR_A_PERSON,
+        DifferenceKind.STATE: FOR_A_PERSON,
     }
     details = [
         json.loads(e.entry)["detail"]
@@ -161,13 +161,13 @@ async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: 
     for module in ("gateway.exchange.statements", "gateway.store.statements"):
         monkeypatch.setattr(f"{module}.ROWS", 3)
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await send_notices(sandwell, [notice() for _ in range(10)], by="olive")
-        await until(lambda: {state(sandwell, one) for one in sent} == {State.RECEIVED})
+        await until(lambda: {state(sandwell, one) for one in sent} == {DeliveryState.RECEIVED})
         assert await compared(sandwell, worcestershire) == {}
         assert await compared(worcestershire, sandwell) == {}
         for one in sent:
-            set_sent(sandwell, one, state=State.FAILED)
+            set_sent(sandwell, one, state=DeliveryState.FAILED)
         told = await compared(sandwell, worcestershire)
         assert set(told) == set(sent)
 
@@ -182,7 +182,7 @@ class Tampers(Https):
 
 async def test_a_statement_that_is_not_theirs_changes_nothing(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = await exchanged(sandwell, worcestershire)
         lose(worcestershire, sent)
         honest = sandwell.carriers
@@ -191,13 +191,13 @@ async def test_a_statement_that_is_not_theirs_changes_nothing(pair: Pair) -> Non
             await compared(sandwell, worcestershire)
         await sandwell.carriers["https"].close()
         sandwell.carriers = honest
-        assert state(sandwell, sent) is State.RECEIVED
+        assert state(sandwell, sent) is DeliveryState.RECEIVED
 
 
 async def test_who_does_not_prove_who_they_are_gets_no_statement(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    asker, address = witness.way_to_ask(sandwell, "885")
-    async with app.running(worcestershire):
+    asker, address = witness.find_way_to_ask(sandwell, "885")
+    async with app.run_gateway(worcestershire):
         for path in ("/statements?since=1&until=2&page=0", "/statements/missing?since=1"):
             nobody = replace(address, bearer=lambda: "nobody")
             assert (await asker.ask(nobody, path, 999)).status == 401
@@ -235,8 +235,8 @@ def two(tmp_path: Path) -> Iterator[Pair]:
 async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp_path: Path) -> None:
     sandwell, worcestershire = two
     home, store = sandwell.config.home, sandwell.config.home / "store.db"
-    async with app.running(worcestershire):
-        async with app.running(sandwell):
+    async with app.run_gateway(worcestershire):
+        async with app.run_gateway(sandwell):
             before = await exchanged(sandwell, worcestershire)
             came_before = await exchanged(worcestershire, sandwell)
             with sqlite3.connect(store) as live, sqlite3.connect(tmp_path / "backup.db") as copy:
@@ -244,29 +244,31 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             live.close()
             copy.close()
             sent = [await exchanged(sandwell, worcestershire) for _ in range(4)]  # the day that will be lost
-            await audit.checkpoint(sandwell)
+            await audit.sign_checkpoint(sandwell)
             came = [await exchanged(worcestershire, sandwell) for _ in range(2)]
             respond.acknowledge_notice(
                 worcestershire, before, Acknowledgement(decision="accepted", officer=OFFICER), by="otto"
             )
-            await until(lambda: state(sandwell, before) is State.ACKNOWLEDGED)
+            await until(lambda: state(sandwell, before) is DeliveryState.ACKNOWLEDGED)
         sandwell.store.close()
         for left in home.glob("store.db*"):
             left.unlink()
         shutil.copy(tmp_path / "backup.db", store)
 
-        restored = home_folder.open_authority(home)
+        restored = home_folder.open_gateway(home)
         assert not any(has(restored, one) for one in came)
-        assert state(restored, before) is State.RECEIVED
-        async with app.running(restored):
+        assert state(restored, before) is DeliveryState.RECEIVED
+        async with app.run_gateway(restored):
             told = await compared(restored, worcestershire)
             assert {one: told[one].done for one in came} == dict.fromkeys(came, ASKED_FOR)
             await until(lambda: all(has(restored, one) for one in came))
-            await until(lambda: state(restored, before) is State.ACKNOWLEDGED)  # the officer's answer came again too
+            await until(
+                lambda: state(restored, before) is DeliveryState.ACKNOWLEDGED
+            )  # the officer's answer came again too
             assert has(restored, came_before)
 
             # What was sent is known again by its id, kind, case, digest and state there; what it said, only they have.
-            assert {told[one].difference.differs for one in sent} == {Differs.FORGOTTEN_HERE}
+            assert {told[one].difference.differs for one in sent} == {DifferenceKind.FORGOTTEN_HERE}
             there = [told[one].difference.there for one in sent]
             kept = [worcestershire.store.look(lambda tx, one=one: inbox.get_message(tx, one)) for one in sent]  # type: ignore[misc]
             assert [(row.case, row.sha256, row.kind, row.state) for row in there if row] == [
@@ -292,9 +294,9 @@ async def _alarmed(restored: Authority, worcestershire: Authority) -> None:
     assert before is not None
     while restored.store.look(audit_log.get_tree_head).size <= before.size:
         await exchanged(restored, worcestershire)
-    await audit.checkpoint(restored)
+    await audit.sign_checkpoint(restored)
     await exchanged(worcestershire, restored)
-    await witness.check(worcestershire, "333")
+    await witness.check_partner_log(worcestershire, "333")
     [alarm] = worcestershire.store.look(partner_checkpoints.list_alarms)
     assert alarm.authority == "333"
     [check] = [one for one in doctor.examine(worcestershire) if one.name == "audit log of 333"]

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from gateway.context import Authority
 from gateway.core.calendar import Span
-from gateway.core.periods import month
+from gateway.core.periods import get_month
 from gateway.paper import as_csv
 from gateway.paper.page import Cell, Page
 from gateway.reports import statistics
@@ -22,7 +22,7 @@ from tests.flows.reporting import MONDAY, acknowledge, at, conclude, exchange, p
 from tests.flows.test_command_line import cme_gateway
 from tests.needs import need
 
-NOVEMBER = month(2026, 11)
+NOVEMBER = get_month(2026, 11)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def said(page: Page, title: str) -> dict[Cell, tuple[Cell, ...]]:
 
 
 def whole(here: Authority, days: Span = NOVEMBER) -> Page:
-    return statistics.make(here, days, "sam", whole=True)
+    return statistics.make_statistics(here, days, "sam", whole=True)
 
 
 async def test_notices_are_counted_at_both_ends(pair: tuple[Authority, Authority]) -> None:
@@ -91,7 +91,7 @@ async def test_a_child_of_whom_nobody_knows_is_counted_by_the_time_since(pair: t
 async def test_what_is_outside_the_period_is_not_counted(pair: tuple[Authority, Authority]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
-    assert said(whole(sandwell, month(2026, 10)), "Notices by type")["All"] == (0, 0, 0)
+    assert said(whole(sandwell, get_month(2026, 10)), "Notices by type")["All"] == (0, 0, 0)
     assert said(whole(sandwell, Span(MONDAY.date(), MONDAY.date())), "Notices by type")["All"] == (1, 0, 1)
 
 
@@ -108,7 +108,7 @@ async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Authori
 async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Authority, Authority]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
-    page = statistics.make(sandwell, NOVEMBER, "sam")
+    page = statistics.make_statistics(sandwell, NOVEMBER, "sam")
     for table in page.tables:
         assert not {1, 2, 3, 4, 5} & {cell for _, *cells in table.rows for cell in cells}
     assert said(page, "Notices by type")["Transfer notice"] == ("c", 0, "c")

@@ -10,17 +10,17 @@ from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
 from gateway.core.duties import Missing
-from gateway.core.periods import month
+from gateway.core.periods import get_month
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.paper.page import Cell, Page
 from gateway.reconciliation import deadlines
 from gateway.reports import timeliness
-from gateway.reports.journeys import Leg, legs, past
+from gateway.reports.journeys import JourneyLeg, list_legs, read_period
 from tests.children import notice
 from tests.flows.reporting import MONDAY, acknowledge, at, conclude, exchange, pair_of, transfer
 from tests.flows.test_command_line import cme_gateway
 
-NOVEMBER = month(2026, 11)
+NOVEMBER = get_month(2026, 11)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -32,13 +32,13 @@ def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
         here.store.close()
 
 
-def judged(here: Authority) -> set[Leg]:
-    known = here.store.look(lambda tx: past(tx, NOVEMBER))
-    return set(legs(known, here.now(), deadlines.read(here.config)))
+def judged(here: Authority) -> set[JourneyLeg]:
+    known = here.store.look(lambda tx: read_period(tx, NOVEMBER))
+    return set(list_legs(known, here.now(), deadlines.read_terms(here.config)))
 
 
 def report(here: Authority, *, whole: bool = True) -> Page:
-    return timeliness.make(here, NOVEMBER, whole=whole)
+    return timeliness.make_timeliness(here, NOVEMBER, whole=whole)
 
 
 def row(page: Page, title: str, label: str = "All") -> tuple[Cell, ...]:
@@ -54,13 +54,13 @@ async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Authority
     at(MONDAY + 4 * DAY, *pair)
     await conclude(worcestershire, sandwell, sent)
     assert judged(sandwell) == {
-        Leg("sent", "885", Missing.RECEIPT, 0.0, False),
-        Leg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False),
-        Leg("sent", "885", Missing.OUTCOME, 3, False),
+        JourneyLeg("sent", "885", Missing.RECEIPT, 0.0, False),
+        JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False),
+        JourneyLeg("sent", "885", Missing.OUTCOME, 3, False),
     }
     assert judged(worcestershire) == {
-        Leg("received", "333", Missing.ACKNOWLEDGEMENT, 1, False),
-        Leg("received", "333", Missing.OUTCOME, 3, False),
+        JourneyLeg("received", "333", Missing.ACKNOWLEDGEMENT, 1, False),
+        JourneyLeg("received", "333", Missing.OUTCOME, 3, False),
     }
 
 
@@ -69,17 +69,17 @@ async def test_a_step_that_took_too_long_is_late(pair: tuple[Authority, Authorit
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     at(MONDAY + 3 * DAY, *pair)
     await acknowledge(worcestershire, sandwell, sent)
-    assert Leg("sent", "885", Missing.ACKNOWLEDGEMENT, 3, True) in judged(sandwell)
+    assert JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, 3, True) in judged(sandwell)
 
 
 async def test_what_has_not_come_is_judged_once_its_limit_has_passed(pair: tuple[Authority, Authority]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
-    receipt = Leg("sent", "885", Missing.RECEIPT, 0.0, False)
+    receipt = JourneyLeg("sent", "885", Missing.RECEIPT, 0.0, False)
     at(MONDAY + DAY, *pair)
     assert judged(sandwell) == {receipt}
     at(MONDAY + 3 * DAY, *pair)
-    assert judged(sandwell) == {receipt, Leg("sent", "885", Missing.ACKNOWLEDGEMENT, None, True)}
+    assert judged(sandwell) == {receipt, JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, None, True)}
 
 
 def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Authority, Authority]) -> None:
@@ -88,7 +88,7 @@ def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Authorit
     at(MONDAY + HOUR / 2, sandwell)
     assert judged(sandwell) == set()
     at(MONDAY + HOUR, sandwell)
-    assert judged(sandwell) == {Leg("sent", "885", Missing.RECEIPT, None, True)}
+    assert judged(sandwell) == {JourneyLeg("sent", "885", Missing.RECEIPT, None, True)}
 
 
 async def test_nobody_owes_more_than_the_receipt_to_a_notice_that_whereabouts_are_unknown(
@@ -106,15 +106,15 @@ async def test_a_handover_by_telephone_is_an_acknowledgement(pair: tuple[Authori
     sent = await exchange(*pair, transfer(MONDAY))
     at(MONDAY + DAY, *pair)
     by_hand.record_handover(sandwell, sent, PhoneCall("Otto Invented", MONDAY + DAY), "olive")
-    assert Leg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False) in judged(sandwell)
+    assert JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False) in judged(sandwell)
 
 
 async def test_an_enquiry_is_owed_its_answer(pair: tuple[Authority, Authority]) -> None:
     sandwell, worcestershire = pair
     await exchange(*pair, notice(name="whereabouts-enquiry", now=MONDAY))
     at(MONDAY + 7 * DAY, *pair)
-    assert Leg("sent", "885", Missing.ANSWER, None, True) in judged(sandwell)
-    assert judged(worcestershire) == {Leg("received", "333", Missing.ANSWER, None, True)}
+    assert JourneyLeg("sent", "885", Missing.ANSWER, None, True) in judged(sandwell)
+    assert judged(worcestershire) == {JourneyLeg("received", "333", Missing.ANSWER, None, True)}
 
 
 async def test_the_page_has_shares_and_percentiles_and_hides_them_where_few_are_counted(

@@ -21,7 +21,7 @@ from adapters.safe_addresses import may_be_called
 from gateway.case_systems import clients, webhooks
 from gateway.context import Authority
 from gateway.core.permissions import Scope
-from gateway.core.webhook_events import Event
+from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.deliver import deliver_now
@@ -104,10 +104,10 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
         one.store.close()
 
 
-def hooked(here: Authority, url: str, *events: Event) -> tuple[Webhook, str]:
+def hooked(here: Authority, url: str, *events: WebhookEvent) -> tuple[Webhook, str]:
     shown: list[str] = []
     hook = webhooks.make(
-        here, "one-test", "api:one-test", url, events or tuple(Event), also=lambda *told: shown.append(told[-1])
+        here, "one-test", "api:one-test", url, events or tuple(WebhookEvent), also=lambda *told: shown.append(told[-1])
     )
     return hook, shown[0]
 
@@ -148,7 +148,7 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
 
 async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> None:
     here, sandwell, receiver = told
-    hooked(here, receiver.url, Event.RECEIPT)
+    hooked(here, receiver.url, WebhookEvent.RECEIPT)
     await came(here, sandwell)
     await webhooks.tell_now(here)
     assert receiver.told == []
@@ -346,10 +346,10 @@ def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: 
     here, _ = pair
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
     clients.make(here, "one-test", "ONE", Scope, "agnes")
-    made, _ = hooked(here, "https://cases.example/hook", Event.RECEIVED)
+    made, _ = hooked(here, "https://cases.example/hook", WebhookEvent.RECEIVED)
     now = here.now()
     [hook] = here.store.look(lambda tx: kept.list_webhooks_due(tx, now))
-    assert (hook.id, hook.events, hook.next_entry) == (made.id, (Event.RECEIVED,), made.next_entry)
+    assert (hook.id, hook.events, hook.next_entry) == (made.id, (WebhookEvent.RECEIVED,), made.next_entry)
     until = now + timedelta(minutes=1)
     assert [here.store.run(lambda tx: kept.claim_webhook(tx, hook, now, until)) for _ in range(2)] == [True, False]
     assert here.store.look(lambda tx: kept.list_webhooks_due(tx, now)) == []

@@ -11,8 +11,8 @@ from adapters.route import Address, Answer, NotReached
 from gateway import app
 from gateway.auditing import audit, witness
 from gateway.context import SYSTEM, Authority
-from gateway.core.checkpoint_rules import GRACE, Alarm, Brought
-from gateway.core.delivery import State
+from gateway.core.checkpoint_rules import GRACE, BroughtCheckpoint, LogContradiction
+from gateway.core.delivery import DeliveryState
 from gateway.errors import NotFound
 from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
@@ -33,19 +33,19 @@ def summary(here: Authority, partner: str) -> CheckpointSummary:
     return found
 
 
-def alarms(here: Authority) -> list[Alarm]:
+def alarms(here: Authority) -> list[LogContradiction]:
     return [one.alarm for one in here.store.look(partner_checkpoints.list_alarms)]
 
 
 def see(here: Authority, there: Authority, *notes: str) -> None:
     """These checkpoints come in receipts that were made now."""
-    brought = [Brought(one, there.now()) for one in notes]
-    here.store.run(lambda tx: witness.witness(tx, here, there.code, brought))
+    brought = [BroughtCheckpoint(one, there.now()) for one in notes]
+    here.store.run(lambda tx: witness.witness_checkpoints(tx, here, there.code, brought))
 
 
 async def grown(there: Authority) -> str:
     """Their log has one entry more: its checkpoint."""
-    made = await audit.checkpoint(there, AuditEntry("gateway.started", SYSTEM))
+    made = await audit.sign_checkpoint(there, AuditEntry("gateway.started", SYSTEM))
     assert made is not None
     return made
 
@@ -56,14 +56,14 @@ def forged(there: Authority, size: int, root: bytes) -> str:
 
 async def test_what_only_grew_is_proved_step_by_step(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    async with app.running(worcestershire), app.running(sandwell):
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         for _ in range(3):
             [sent] = await send_notices(sandwell, [notice()], by="olive")
-            await until(lambda sent=sent: state(sandwell, sent) is State.RECEIVED)  # type: ignore[misc]
+            await until(lambda sent=sent: state(sandwell, sent) is DeliveryState.RECEIVED)  # type: ignore[misc]
             await grown(worcestershire)
         first = summary(sandwell, "885")
         assert first.checked < first.size
-        await witness.check(sandwell, "885")
+        await witness.check_partner_log(sandwell, "885")
     after = summary(sandwell, "885")
     assert after.checked == after.size > 0
     assert alarms(sandwell) == []
@@ -77,7 +77,7 @@ async def test_two_logs_of_one_length_are_an_alarm_at_once(pair: Pair) -> None:
     see(sandwell, worcestershire, honest)
     see(sandwell, worcestershire, other)
     [alarm] = sandwell.store.look(partner_checkpoints.list_alarms)
-    assert (alarm.alarm, alarm.note, alarm.against) == (Alarm.FORK, other, honest)
+    assert (alarm.alarm, alarm.note, alarm.against) == (LogContradiction.FORK, other, honest)
     [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="witness.alarm"))
     assert entry.partner == "885"
     assert json.loads(entry.entry)["detail"] == {"alarm": "fork", "before": size, "seen": size}
@@ -92,7 +92,7 @@ async def test_a_log_that_got_shorter_is_an_alarm_but_one_that_came_late_is_not(
     clock = worcestershire.now
     worcestershire.now = lambda: clock() + GRACE + timedelta(minutes=1)
     see(sandwell, worcestershire, short)
-    assert alarms(sandwell) == [Alarm.ROLLBACK]
+    assert alarms(sandwell) == [LogContradiction.ROLLBACK]
 
 
 async def test_a_log_whose_past_was_rewritten_cannot_prove_that_it_grew(pair: Pair) -> None:
@@ -101,9 +101,9 @@ async def test_a_log_whose_past_was_rewritten_cannot_prove_that_it_grew(pair: Pa
     size = worcestershire.store.look(audit_log.get_tree_head).size
     see(sandwell, worcestershire, forged(worcestershire, size, b"\1" * 32))  # what it showed us was another log
     see(sandwell, worcestershire, await grown(worcestershire))
-    async with app.running(worcestershire):
-        await witness.check(sandwell, "885")
-    assert alarms(sandwell) == [Alarm.NO_PROOF]
+    async with app.run_gateway(worcestershire):
+        await witness.check_partner_log(sandwell, "885")
+    assert alarms(sandwell) == [LogContradiction.NO_PROOF]
     await sandwell.carriers["https"].close()
 
 
@@ -111,9 +111,9 @@ async def test_a_log_that_is_shorter_than_it_said_cannot_prove_it(pair: Pair) ->
     sandwell, worcestershire = pair
     see(sandwell, worcestershire, await grown(worcestershire))
     see(sandwell, worcestershire, forged(worcestershire, 500, b"\1" * 32))
-    async with app.running(worcestershire):
-        await witness.check(sandwell, "885")
-    assert alarms(sandwell) == [Alarm.NO_PROOF]
+    async with app.run_gateway(worcestershire):
+        await witness.check_partner_log(sandwell, "885")
+    assert alarms(sandwell) == [LogContradiction.NO_PROOF]
     await sandwell.carriers["https"].close()
 
 
@@ -135,8 +135,8 @@ async def test_an_answer_that_proves_nothing_is_an_alarm(pair: Pair, body: bytes
     sandwell, worcestershire = pair
     see(sandwell, worcestershire, await grown(worcestershire), await grown(worcestershire))
     sandwell.carriers = {"https": Answers(200, body)}
-    await witness.check(sandwell, "885")
-    assert alarms(sandwell) == [Alarm.NO_PROOF]
+    await witness.check_partner_log(sandwell, "885")
+    assert alarms(sandwell) == [LogContradiction.NO_PROOF]
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])
@@ -145,7 +145,7 @@ async def test_a_partner_that_cannot_answer_now_is_asked_another_time(pair: Pair
     see(sandwell, worcestershire, await grown(worcestershire), await grown(worcestershire))
     sandwell.carriers = {"https": Answers(status, b"")}
     with pytest.raises(NotReached):
-        await witness.check(sandwell, "885")
+        await witness.check_partner_log(sandwell, "885")
     assert alarms(sandwell) == []
     assert summary(sandwell, "885").checked < summary(sandwell, "885").size
 
@@ -178,7 +178,7 @@ async def test_an_alarm_is_shown_with_whom_to_ring_until_a_person_accepts_it(pai
     assert (entry.actor, entry.partner) == ("ines", "885")
     see(sandwell, worcestershire, honest)  # in a receipt that was made before: it came late
     with pytest.raises(NotFound):
-        witness.accept(sandwell, "885", by="ines")
+        witness.accept_new_log(sandwell, "885", by="ines")
     clock = worcestershire.now
     worcestershire.now = lambda: clock() + timedelta(seconds=2)
     see(sandwell, worcestershire, honest)
@@ -188,8 +188,8 @@ async def test_an_alarm_is_shown_with_whom_to_ring_until_a_person_accepts_it(pai
 async def test_proofs_are_given_to_partners_only(pair: Pair) -> None:
     sandwell, worcestershire = pair
     await grown(worcestershire)
-    asker, address = witness.way_to_ask(sandwell, "885")
-    async with app.running(worcestershire):
+    asker, address = witness.find_way_to_ask(sandwell, "885")
+    async with app.run_gateway(worcestershire):
 
         async def status(question: str, to: Address = address) -> int:
             return (await asker.ask(to, f"/log/consistency{question}", 9999)).status
@@ -207,10 +207,10 @@ async def test_proofs_are_given_to_partners_only(pair: Pair) -> None:
 async def test_proofs_count_against_what_a_partner_may_send(pair: Pair) -> None:
     sandwell, worcestershire = pair
     await grown(worcestershire)
-    asker, address = witness.way_to_ask(sandwell, "885")
+    asker, address = witness.find_way_to_ask(sandwell, "885")
     limits = replace(worcestershire.config.limits, messages_per_minute=2)
     worcestershire.config = replace(worcestershire.config, limits=limits)
-    async with app.running(worcestershire):
+    async with app.run_gateway(worcestershire):
         answers = [await asker.ask(address, "/log/consistency?from=1&to=2", 9999) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     await sandwell.carriers["https"].close()

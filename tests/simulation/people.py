@@ -9,9 +9,9 @@ from gateway.auditing import witness
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.context import Authority
-from gateway.core.delivery import State
-from gateway.core.duties import Missing, Step
-from gateway.core.inbox_state import WAITING, Standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.duties import DutyStep, Missing
+from gateway.core.inbox_state import WAITING, InboxState
 from gateway.exchange import amend, respond
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, partner_checkpoints
@@ -60,7 +60,7 @@ def _answer(here: Authority, item: InboxItem, chance: Random, others: list[str])
         respond.answer_search(
             here, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto"
         )
-    elif item.state is Standing.ACKNOWLEDGED:
+    elif item.state is InboxState.ACKNOWLEDGED:
         body = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
         respond.send_outcome(here, item.message_id, body, "otto")
     else:
@@ -80,16 +80,16 @@ def follow_up(here: Authority, owed: Sequence[Owed], chance: Random, others: lis
     for one in owed:
         if one.missing is Missing.DECISION:
             went |= _decide(here, one, chance, others)
-        elif one.owed_by == "them" and one.step is Step.ESCALATE:
+        elif one.owed_by == "them" and one.step is DutyStep.ESCALATE:
             _ring(here, one)
     return went
 
 
 def _decide(here: Authority, one: Owed, chance: Random, others: list[str]) -> bool:
-    if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == State.FAILED:
+    if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == DeliveryState.FAILED:
         amend.release_all(here, one.partner, "olive")
         return True
-    if one.kind == "TransferNotice" and one.state == State.PASSED_ON:
+    if one.kind == "TransferNotice" and one.state == DeliveryState.PASSED_ON:
         to = chance.choice([code for code in others if code not in (here.code, one.partner)])
         amend.send_notice_on(here, one.message_id, to, "olive")
         return True
@@ -111,5 +111,5 @@ def clear_alarms(here: Authority) -> list[str]:
     """Ring whoever's log does not hold, and accept that it began anew: whose they were."""
     alarms = here.store.look(partner_checkpoints.list_alarms)
     for one in alarms:
-        witness.accept(here, one.authority, by="olive")
+        witness.accept_new_log(here, one.authority, by="olive")
     return [one.authority for one in alarms]

@@ -22,8 +22,8 @@ from adapters.route import NotReached
 from gateway.auditing import audit, witness
 from gateway.context import Authority
 from gateway.core.calendar import Calendar
-from gateway.core.delivery import State
-from gateway.core.duties import Missing, Step
+from gateway.core.delivery import DeliveryState
+from gateway.core.duties import DutyStep, Missing
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import send_notices
@@ -44,8 +44,8 @@ QUIET_WEEKS = 12  # at most, after the year, until all has ended
 NOTICES_A_DAY = 2
 BUSY = 30  # authorities that send; every one may receive
 RESTORED = (("302", 40), ("303", 120), ("304", 200))  # code, and after how many days
-ENDS = (State.CONCLUDED, State.CLOSED, State.WITHDRAWN)
-HAVE_IT = (State.RECEIVED, State.ACKNOWLEDGED, State.PASSED_ON)
+ENDS = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN)
+HAVE_IT = (DeliveryState.RECEIVED, DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)
 
 
 @dataclass
@@ -114,15 +114,15 @@ class Year:
         for code in self.codes if self.world.now.weekday() == 0 else self.codes[:BUSY]:
             here = self.house(code)
             if not self.rests(code, self.settled):
-                owed = reconcile.owed(here)
-                if any(one.step is not Step.WAIT or one.missing is Missing.DECISION for one in owed):
-                    done = await send_reminders.chase(here)
-                    went = people.follow_up(here, reconcile.owed(here), self.chance, self.codes)
+                owed = reconcile.list_owed(here)
+                if any(one.step is not DutyStep.WAIT or one.missing is Missing.DECISION for one in owed):
+                    done = await send_reminders.send_due_reminders(here)
+                    went = people.follow_up(here, reconcile.list_owed(here), self.chance, self.codes)
                     if went or done.reminded:
                         self.awake.add(code)
                 elif not owed:
                     self.settled[code] = self.world.now
-            await audit.checkpoint(here)
+            await audit.sign_checkpoint(here)
 
     def gateways_go_down(self, *, quiet: bool) -> None:
         down = self.world.wire.down
@@ -134,7 +134,7 @@ class Year:
         for code in sorted(self.awake):
             here = self.house(code)
             await deliver_now(here)
-            if not here.store.look(lambda tx: outbox.search_outbox(tx, states=(State.QUEUED,), limit=1)):
+            if not here.store.look(lambda tx: outbox.search_outbox(tx, states=(DeliveryState.QUEUED,), limit=1)):
                 self.awake.discard(code)
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -149,7 +149,7 @@ class Year:
                 here = self.house(code)
                 try:
                     await statements.compare_with(here, partner, here.now() - statements.DAYS)
-                    await witness.check(here, partner)
+                    await witness.check_partner_log(here, partner)
                 except NotReached:
                     continue
                 self.awake.add(code)
@@ -164,13 +164,13 @@ class Year:
         """Yesterday's backup is put back in the place of the database."""
         home = self.house(code).config.home
         self.world.wire.down.discard(code)
-        await audit.checkpoint(self.house(code))
+        await audit.sign_checkpoint(self.house(code))
         with sqlite3.connect(home / "store.db") as live, sqlite3.connect(home / "backup.db") as copy:
             live.backup(copy)
         for _ in range(4):
             await self.something_is_sent(code)
             await self.step(quiet=False)
-            await audit.checkpoint(self.house(code))  # the next receipt shows it to a partner
+            await audit.sign_checkpoint(self.house(code))  # the next receipt shows it to a partner
         before = standings(self.house(code))
         self.house(code).store.close()
         for leftover in ("store.db", "store.db-wal", "store.db-shm"):
@@ -210,7 +210,7 @@ class Year:
 
     def waits(self, code: str) -> list[Owed]:
         """What this authority still waits for, or has to decide, about notices of its own."""
-        owed = reconcile.owed(self.house(code))
+        owed = reconcile.list_owed(self.house(code))
         return [one for one in owed if one.owed_by == "them" or one.missing is Missing.DECISION]
 
 
@@ -262,14 +262,14 @@ async def test_after_a_school_year_every_notice_has_ended_and_what_is_reported_i
     assert len(notices) > 300
     assert {one.state for one in notices} == set(ENDS)
     replies = [one for those in sent.values() for one in those if one.kind not in OPENS_A_CASE]
-    assert {one.state for one in replies if one.kind != "Reminder"} == {State.RECEIVED}
+    assert {one.state for one in replies if one.kind != "Reminder"} == {DeliveryState.RECEIVED}
     assert {one.state for one in replies} <= {
-        State.RECEIVED,
-        State.FAILED,
+        DeliveryState.RECEIVED,
+        DeliveryState.FAILED,
     }  # to whom was down for long, nobody asks twice
     assert [duty for code in year.codes for duty in year.waits(code)] == []
     ended = {one.message_id for one in notices} | set().union(*year.forgotten.values())
-    owed_by_the_silent = {duty.message_id for code in year.codes for duty in reconcile.owed(year.house(code))}
+    owed_by_the_silent = {duty.message_id for code in year.codes for duty in reconcile.list_owed(year.house(code))}
     assert owed_by_the_silent <= ended  # their senders rang, and closed them, or forgot them
 
     here_too = {code: {(item.sender, item.message_id) for item in came(year.house(code))} for code in year.codes}
@@ -289,4 +289,6 @@ async def test_after_a_school_year_every_notice_has_ended_and_what_is_reported_i
         assert year.forgotten[code] <= reported[code]
     assert year.alarms == {code for code, _ in RESTORED}
     for code in year.codes:
-        assert year.house(code).store.look(partial(audit.verify, trust=year.world.trust, authority=code)).faults == ()
+        assert (
+            year.house(code).store.look(partial(audit.verify_log, trust=year.world.trust, authority=code)).faults == ()
+        )

@@ -12,7 +12,7 @@ from adapters.route import NotReached
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
 from gateway.cli.lazy_group import LazyGroup
-from gateway.core.audit_sentences import KINDS, SENTENCES, acts_of, title
+from gateway.core.audit_sentences import KINDS, SENTENCES, list_acts, name_act
 from gateway.core.labels_en import ACTS
 from gateway.errors import read_texts
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
@@ -89,8 +89,8 @@ def test_every_act_on_a_notice_is_a_word_in_its_history() -> None:
 
 def test_every_act_has_a_sentence_and_a_kind_by_which_it_is_found() -> None:
     assert acts() == SENTENCES.keys()
-    assert {act for kind in KINDS for act in acts_of(kind)} == SENTENCES.keys()
-    assert [act for act in SENTENCES if "{" in title(act) or "some." in title(act)] == []
+    assert {act for kind in KINDS for act in list_acts(kind)} == SENTENCES.keys()
+    assert [act for act in SENTENCES if "{" in name_act(act) or "some." in name_act(act)] == []
 
 
 def test_every_setting_is_explained_to_operators() -> None:

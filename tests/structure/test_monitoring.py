@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.core.health import Database, Disk, Health, LogHealth
+from gateway.core.health import DatabaseHealth, DiskHealth, Health, LogHealth
 from gateway.monitoring import metrics
 from tests.needs import need
 
@@ -20,8 +20,8 @@ EMPTY = Health(
     at=datetime(2026, 11, 24, tzinfo=UTC),
     partners=(),
     expiries=(),
-    disk=Disk(1, 1),
-    database=Database("", 1, current=True),
+    disk=DiskHealth(1, 1),
+    database=DatabaseHealth("", 1, current=True),
     folders=(),
     mailboxes=(),
     index=None,

@@ -4,13 +4,13 @@ import pytest
 
 from gateway.console.application import ROOMS
 from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, head
-from gateway.core.permissions import Act, Reach, Role, reach
+from gateway.core.permissions import Permission, Reach, Role, get_reach
 
 PATHS = [room.address for section in SECTIONS for room in section.rooms]
 
 
 def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
-    return head(lambda act: reach(roles, act) > Reach.NONE, path, counts or {})
+    return head(lambda act: get_reach(roles, act) > Reach.NONE, path, counts or {})
 
 
 def test_every_room_is_a_door_that_needs_the_same_act() -> None:
@@ -23,7 +23,7 @@ def test_every_room_is_a_door_that_needs_the_same_act() -> None:
 def test_nobody_has_more_than_six_sections_and_everybody_reaches_each_room_that_is_open_to_them(role: Role) -> None:
     sections = of("/", role).sections
     assert 1 <= len(sections) <= 6
-    open_to_them = {room.address for one in SECTIONS for room in one.rooms if reach([role], room.act) > Reach.NONE}
+    open_to_them = {room.address for one in SECTIONS for room in one.rooms if get_reach([role], room.act) > Reach.NONE}
     reached = {entry.href for entry in sections} | {
         room.href for entry in sections for room in of(entry.href, role).rooms
     }
@@ -89,4 +89,4 @@ def test_what_waits_is_counted_beside_its_room() -> None:
 
 
 def test_no_act_opens_nothing() -> None:
-    assert head(lambda act: act is Act.OWN_ACCOUNT, "/", {}).sections == []
+    assert head(lambda act: act is Permission.OWN_ACCOUNT, "/", {}).sections == []

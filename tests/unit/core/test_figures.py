@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core import figures
 from gateway.core.calendar import Span
-from gateway.core.periods import moments, month, month_before
+from gateway.core.periods import get_moments, get_month, get_month_before
 from schemas import codes
 
 
@@ -26,7 +26,7 @@ from schemas import codes
     ],
 )
 def test_a_duration_lies_in_one_of_dfes_bands(since: date | None, band: str) -> None:
-    assert figures.duration(since, date(2026, 11, 30)) == band
+    assert figures.find_duration_band(since, date(2026, 11, 30)) == band
 
 
 def test_the_bands_are_those_of_the_code_list() -> None:
@@ -36,17 +36,20 @@ def test_the_bands_are_those_of_the_code_list() -> None:
 
 @given(st.lists(st.integers(0, 1000), min_size=1), st.integers(0, 100))
 def test_a_percentile_is_one_of_the_values_and_not_exceeded_by_so_many(values: list[int], percent: int) -> None:
-    found = figures.percentile(values, percent)
+    found = figures.find_percentile(values, percent)
     assert found in values
     assert sum(value <= found for value in values) * 100 >= percent * len(values)
 
 
 def test_of_nothing_there_is_no_percentile() -> None:
-    assert figures.percentile([], 50) is None
-    assert figures.percentile([1, 2, 3, 4], 50) == 2
+    assert figures.find_percentile([], 50) is None
+    assert figures.find_percentile([1, 2, 3, 4], 50) == 2
 
 
 def test_a_month_begins_and_ends_at_midnight_in_london() -> None:
-    assert moments(month(2026, 6)) == (datetime(2026, 5, 31, 23, tzinfo=UTC), datetime(2026, 6, 30, 23, tzinfo=UTC))
-    assert month(2026, 12) == Span(date(2026, 12, 1), date(2026, 12, 31))
-    assert month_before(date(2026, 1, 20)) == month(2025, 12)
+    assert get_moments(get_month(2026, 6)) == (
+        datetime(2026, 5, 31, 23, tzinfo=UTC),
+        datetime(2026, 6, 30, 23, tzinfo=UTC),
+    )
+    assert get_month(2026, 12) == Span(date(2026, 12, 1), date(2026, 12, 31))
+    assert get_month_before(date(2026, 1, 20)) == get_month(2025, 12)

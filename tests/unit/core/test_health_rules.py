@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.delivery import State
-from gateway.core.findings import Finding, Level, ends, lasted
+from gateway.core.delivery import DeliveryState
+from gateway.core.findings import FindingLevel, HealthFinding, check_expiry, format_duration
 from gateway.core.health import (
-    Database,
-    Disk,
-    Folder,
+    DatabaseHealth,
+    DiskHealth,
+    FolderHealth,
     Health,
     IndexHealth,
     LogAlarm,
@@ -22,7 +22,7 @@ from gateway.core.health import (
     PartnerHealth,
     RouteHealth,
 )
-from gateway.core.health_rules import judge
+from gateway.core.health_rules import list_findings
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -32,8 +32,8 @@ WELL = Health(
     at=NOW,
     partners=(PartnerHealth("885", {}, None, (), (), None, NOW, NOW),),
     expiries=(),
-    disk=Disk(100 * GIB, 50 * GIB),
-    database=Database("", 1, current=True),
+    disk=DiskHealth(100 * GIB, 50 * GIB),
+    database=DatabaseHealth("", 1, current=True),
     folders=(),
     mailboxes=(),
     index=None,
@@ -56,19 +56,19 @@ def route(name: str, succeeded: timedelta | None, failed: timedelta | None, sinc
     return RouteHealth(name, worked, went_wrong, began, "nobody answers" if failed else None)
 
 
-def seen(**said: object) -> dict[str, Finding]:
+def seen(**said: object) -> dict[str, HealthFinding]:
     """What is not well, by name."""
     found = replace(WELL, **said)  # type: ignore[arg-type]
-    return {one.name: one for one in judge(found) if one.level is not Level.OK}
+    return {one.name: one for one in list_findings(found) if one.level is not FindingLevel.OK}
 
 
 def test_where_all_is_well_nothing_is_said() -> None:
     assert seen() == {}
 
 
-WAITS = {State.QUEUED: 2}
+WAITS = {DeliveryState.QUEUED: 2}
 CLOCKS = [partner(code, clock_ahead=timedelta(minutes=9)) for code in ("330", "885", "916")]
-FOLDER = Folder("ONE's folder", "/one", "", 1, NOW - DAY, None, 0)
+FOLDER = FolderHealth("ONE's folder", "/one", "", 1, NOW - DAY, None, 0)
 MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
 
 
@@ -77,8 +77,8 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
     [
         ({"partners": (partner(counts=WAITS, oldest_waiting=NOW - HOUR),)}, set()),
         ({"partners": (partner(counts=WAITS, oldest_waiting=NOW - HOUR - MINUTE),)}, {"undelivered notices"}),
-        ({"partners": (partner(counts={State.FAILED: 1}),)}, {"notices given up"}),
-        ({"partners": (partner(counts={State.REJECTED: 1}),)}, {"notices refused by partners"}),
+        ({"partners": (partner(counts={DeliveryState.FAILED: 1}),)}, {"notices given up"}),
+        ({"partners": (partner(counts={DeliveryState.REJECTED: 1}),)}, {"notices refused by partners"}),
         ({"partners": (partner(counts=WAITS, routes=(route("https", None, MINUTE, 15 * MINUTE),)),)}, set()),
         ({"partners": (partner(counts=WAITS, routes=(answered("refused.405", MINUTE),)),)}, {"delivery to 885"}),
         ({"partners": (partner(counts=WAITS, routes=(answered("answered.405", MINUTE),)),)}, set()),
@@ -115,10 +115,10 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"partners": (partner(compared_at=None, due_since=NOW - 9 * DAY),)}, {"statement of 885"}),
         ({"partners": (partner(compared_at=None, due_since=None),)}, set()),  # they are reached by no HTTPS
         ({"partners": ()}, {"partners"}),
-        ({"disk": Disk(100 * GIB, 9 * GIB)}, {"free space"}),
-        ({"disk": Disk(4 * GIB, GIB - 1)}, {"free space"}),
-        ({"database": Database("The disk is full.", 0, current=False)}, {"database"}),
-        ({"database": Database("", 0, current=False)}, {"database"}),
+        ({"disk": DiskHealth(100 * GIB, 9 * GIB)}, {"free space"}),
+        ({"disk": DiskHealth(4 * GIB, GIB - 1)}, {"free space"}),
+        ({"database": DatabaseHealth("The disk is full.", 0, current=False)}, {"database"}),
+        ({"database": DatabaseHealth("", 0, current=False)}, {"database"}),
         ({"loops": (LoopHealth("delivering", NOW - HOUR, NOW - MINUTE),)}, {"loop: delivering"}),
         ({"folders": (FOLDER,)}, set()),
         ({"folders": (replace(FOLDER, oldest=NOW - DAY - MINUTE),)}, {"ONE's folder"}),
@@ -140,16 +140,18 @@ def test_what_is_wrong_is_named_and_nothing_else(said: dict[str, object], names:
 
 
 def test_each_thing_that_is_wrong_says_what_to_do_next() -> None:
-    failing = partner(counts={**WAITS, State.FAILED: 1}, routes=(route("https", None, MINUTE, 2 * HOUR),))
-    found = seen(partners=(failing,), disk=Disk(1, 0), loops=(LoopHealth("chasing", NOW - DAY, NOW - HOUR),))
+    failing = partner(counts={**WAITS, DeliveryState.FAILED: 1}, routes=(route("https", None, MINUTE, 2 * HOUR),))
+    found = seen(partners=(failing,), disk=DiskHealth(1, 0), loops=(LoopHealth("chasing", NOW - DAY, NOW - HOUR),))
     assert len(found) > 3
     assert [one for one in found.values() if not (one.next_on_page and one.next_in_terminal)] == []
 
 
 @given(st.integers(-100, 400))
 def test_an_end_never_gets_better_as_it_comes_nearer(days: int) -> None:
-    levels = list(Level)
-    today, tomorrow = (ends("card", NOW + timedelta(days=left), NOW, "renew").level for left in (days, days - 1))
+    levels = list(FindingLevel)
+    today, tomorrow = (
+        check_expiry("card", NOW + timedelta(days=left), NOW, "renew").level for left in (days, days - 1)
+    )
     assert levels.index(tomorrow) >= levels.index(today)
 
 
@@ -157,4 +159,4 @@ def test_an_end_never_gets_better_as_it_comes_nearer(days: int) -> None:
     ("age", "words"), [(0, "less than a minute"), (1, "1 minute"), (119, "1 hour"), (120, "2 hours"), (2880, "2 days")]
 )
 def test_a_length_of_time_is_told_in_its_largest_unit(age: int, words: str) -> None:
-    assert lasted(timedelta(minutes=age)) == words
+    assert format_duration(timedelta(minutes=age)) == words

@@ -4,13 +4,13 @@ import pytest
 
 from gateway.core import labels, labels_en
 from gateway.core.audit_sentences import BEFORE, SENTENCES
-from gateway.core.delivery import State
-from gateway.core.duties import Missing, Step
-from gateway.core.inbox_state import Standing
-from gateway.core.mail_replies import Judgement, What
+from gateway.core.delivery import DeliveryState
+from gateway.core.duties import DutyStep, Missing
+from gateway.core.inbox_state import InboxState
+from gateway.core.mail_replies import Judgement, MailReplyKind
 from gateway.core.permissions import Role
 from gateway.core.replies import Misfit
-from gateway.core.search_status import Answering
+from gateway.core.search_status import AnswerState
 from schemas import codes
 from schemas.message import BODIES
 
@@ -20,22 +20,22 @@ KINDS = [body.__name__ for body in BODIES]
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_and_every_state_of_it_has_a_label(kind: str) -> None:
     assert labels.name_kind(kind) != kind or kind in ("Acknowledgement", "Outcome", "Withdrawal", "Reminder")
-    for state in State:
+    for state in DeliveryState:
         assert labels.build_status("sent", kind, state).tag in {text.tag for text in labels_en.STATUSES.values()}
-    for standing in Standing:
+    for standing in InboxState:
         assert labels.build_status("came", kind, standing).tag in {text.tag for text in labels_en.STATUSES.values()}
 
 
 def test_every_other_code_has_a_label() -> None:
     for missing in Missing:
         assert labels.name_missing(missing)
-    for step in Step:
+    for step in DutyStep:
         assert labels.name_step(step)
     for role in Role:
         assert labels.name_role(role) != role
-    for answering in Answering:
+    for answering in AnswerState:
         assert labels.build_answering(answering).tag
-    for what in (*What, *Judgement):
+    for what in (*MailReplyKind, *Judgement):
         assert labels.name_mail_reply(what)
     for misfit in Misfit:
         assert labels.explain_misfit(misfit)
@@ -90,7 +90,7 @@ def test_an_acknowledged_search_does_not_read_as_an_accepted_case() -> None:
 
 def test_every_colour_and_every_code_belongs_to_a_text() -> None:
     assert set(labels.COLOURS) <= set(labels_en.STATUSES)
-    assert set(labels.ANSWERING_COLOURS) <= set(labels_en.ANSWERING) == set(Answering)
+    assert set(labels.ANSWERING_COLOURS) <= set(labels_en.ANSWERING) == set(AnswerState)
     assert labels.name_decision("passed-on") == codes.labels("decisions")["passed-on"]
     assert labels.name_authority_in_full("333") == "Sandwell (333)"
 

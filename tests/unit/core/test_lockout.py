@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.lockout import LOCKED, TRIES, after_wrong, is_locked
+from gateway.core.lockout import LOCKED, TRIES, count_wrong_secret, is_locked
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -13,9 +13,9 @@ NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 def test_the_fifth_wrong_secret_in_a_row_locks_for_a_quarter_of_an_hour_and_the_count_begins_anew() -> None:
     failed, until = 0, None
     for number in range(1, TRIES):
-        failed, until = after_wrong(failed, NOW)
+        failed, until = count_wrong_secret(failed, NOW)
         assert (failed, until) == (number, None)
-    assert after_wrong(failed, NOW) == (0, NOW + timedelta(minutes=15))
+    assert count_wrong_secret(failed, NOW) == (0, NOW + timedelta(minutes=15))
 
 
 @given(st.timedeltas(min_value=-LOCKED, max_value=LOCKED * 2))

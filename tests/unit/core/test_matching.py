@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import blocking, matching
-from gateway.core.matching import REASONS, Described, Match
+from gateway.core.matching import REASONS, ChildMatch, ComparedChild
 from tests.population import KINDS, Search, Town
 
 SIZE, SEED = 10_000, 7
-ADA = Described(
+ADA = ComparedChild(
     surname="testchild example",
     forename="ada",
     other_surnames=(),
@@ -35,19 +35,19 @@ class Index:
         self.town = town
         self.by_key: dict[str, list[int]] = defaultdict(list)
         for number, child in enumerate(town.children):
-            for key in blocking.keys(child):
+            for key in blocking.filing_keys(child):
                 self.by_key[key].append(number)
 
-    def shown(self, search: Search) -> dict[int, Match]:
+    def shown(self, search: Search) -> dict[int, ChildMatch]:
         """What an officer is shown for this search."""
-        near = {n for key in blocking.asked(search.child) for n in self.by_key.get(key, ())}
+        near = {n for key in blocking.search_keys(search.child) for n in self.by_key.get(key, ())}
         found = {n: self._match(search.child, self.town.children[n]) for n in near}
-        least = matching.least(max((one.strength for one in found.values()), default=0))
+        least = matching.get_least_strength(max((one.strength for one in found.values()), default=0))
         return {n: one for n, one in found.items() if one.strength >= least}
 
-    def _match(self, sought: Described, ours: Described) -> Match:
-        namesakes = len(self.by_key[blocking.namesakes(ours)])
-        return matching.match(sought, ours, namesakes=namesakes, of=len(self.town.children))
+    def _match(self, sought: ComparedChild, ours: ComparedChild) -> ChildMatch:
+        namesakes = len(self.by_key[blocking.namesake_key(ours)])
+        return matching.match_child(sought, ours, namesakes=namesakes, of=len(self.town.children))
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def test_every_reason_that_is_given_has_its_sentence(index: Index) -> None:
     assert given_ <= REASONS.keys()
 
 
-def match(sought: Described, ours: Described = ADA) -> Match:
-    return matching.match(sought, ours, namesakes=1, of=100_000)
+def match(sought: ComparedChild, ours: ComparedChild = ADA) -> ChildMatch:
+    return matching.match_child(sought, ours, namesakes=1, of=100_000)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def match(sought: Described, ours: Described = ADA) -> Match:
         (replace(NO_UPN, forename="a", postcode=""), "forename-initial"),
     ],
 )
-def test_the_same_child_is_found_and_the_reason_said(sought: Described, reason: str) -> None:
+def test_the_same_child_is_found_and_the_reason_said(sought: ComparedChild, reason: str) -> None:
     found = match(sought)
     assert found.strength >= matching.MATCH
     assert reason in found.reasons
@@ -121,12 +121,12 @@ def test_a_child_of_another_name_born_on_the_same_day_is_nobody() -> None:
 
 def test_a_common_name_says_less_than_a_rare_one() -> None:
     sought = replace(NO_UPN, dob=date(2014, 3, 6), postcode="")
-    rare, common = (matching.match(sought, ADA, namesakes=n, of=100_000).strength for n in (1, 1000))
+    rare, common = (matching.match_child(sought, ADA, namesakes=n, of=100_000).strength for n in (1, 1000))
     assert common < matching.MATCH < rare
 
 
 @given(st.dates(date(2005, 1, 1), date(2026, 1, 1)), st.dates(date(2005, 1, 1), date(2026, 1, 1)), st.booleans())
 def test_dates_of_birth_compare_either_way_round(one: date, other: date, estimated: bool) -> None:
-    said = matching.how_near(one, other, estimated=estimated)
-    assert said == matching.how_near(other, one, estimated=estimated)
+    said = matching.compare_dobs(one, other, estimated=estimated)
+    assert said == matching.compare_dobs(other, one, estimated=estimated)
     assert said in REASONS

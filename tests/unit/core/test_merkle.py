@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import merkle
-from gateway.core.merkle import Frontier, leaf_hash, node_hash
+from gateway.core.merkle import Frontier, hash_leaf, hash_node
 
 # The inputs and roots of the Certificate Transparency reference implementations (merkle_tree_test).
 INPUTS = [
@@ -22,7 +22,7 @@ ROOTS = {
     7: "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     8: "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 }
-leaves_of = st.lists(st.binary(max_size=8).map(leaf_hash), min_size=1, max_size=70)
+leaves_of = st.lists(st.binary(max_size=8).map(hash_leaf), min_size=1, max_size=70)
 
 
 def by_definition(leaves: list[bytes]) -> bytes:
@@ -32,12 +32,12 @@ def by_definition(leaves: list[bytes]) -> bytes:
     half = 1
     while half * 2 < len(leaves):
         half *= 2
-    return node_hash(by_definition(leaves[:half]), by_definition(leaves[half:]))
+    return hash_node(by_definition(leaves[:half]), by_definition(leaves[half:]))
 
 
 @pytest.mark.parametrize("size", ROOTS)
 def test_the_published_roots(size: int) -> None:
-    assert merkle.root([leaf_hash(entry) for entry in INPUTS[:size]]).hex() == ROOTS[size]
+    assert merkle.root([hash_leaf(entry) for entry in INPUTS[:size]]).hex() == ROOTS[size]
 
 
 @given(leaves_of, st.integers(0, 70))
@@ -50,9 +50,9 @@ def test_appending_in_parts_gives_the_root_of_the_whole(leaves: list[bytes], cut
 @given(leaves_of, st.data())
 def test_every_leaf_is_shown_to_be_included_and_no_other_is(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path, root = merkle.inclusion(leaves, index), merkle.root(leaves)
-    assert merkle.included(leaves[index], index, len(leaves), path, root)
-    assert not merkle.included(leaf_hash(b"another entry, longer"), index, len(leaves), path, root)
+    path, root = merkle.build_inclusion_proof(leaves, index), merkle.root(leaves)
+    assert merkle.verify_inclusion(leaves[index], index, len(leaves), path, root)
+    assert not merkle.verify_inclusion(hash_leaf(b"another entry, longer"), index, len(leaves), path, root)
 
 
 # The inclusion proofs of the Certificate Transparency reference implementations (merkle_tree_test), over INPUTS; leaf, size.
@@ -78,10 +78,10 @@ PATHS = {
 
 @pytest.mark.parametrize(("leaf", "size"), PATHS)
 def test_the_published_inclusion_proofs(leaf: int, size: int) -> None:
-    leaves = [leaf_hash(entry) for entry in INPUTS[:size]]
-    path = merkle.inclusion(leaves, leaf)
+    leaves = [hash_leaf(entry) for entry in INPUTS[:size]]
+    path = merkle.build_inclusion_proof(leaves, leaf)
     assert [node.hex() for node in path] == PATHS[leaf, size]
-    assert merkle.included(leaves[leaf], leaf, size, path, merkle.root(leaves))
+    assert merkle.verify_inclusion(leaves[leaf], leaf, size, path, merkle.root(leaves))
 
 
 @given(leaves_of, st.data())
@@ -89,11 +89,11 @@ def test_an_older_tree_is_shown_to_be_the_beginning_and_a_rewritten_one_is_not(
     leaves: list[bytes], data: st.DataObject
 ) -> None:
     old = data.draw(st.integers(1, len(leaves)))
-    proof = merkle.consistency(leaves, old)
+    proof = merkle.build_consistency_proof(leaves, old)
     old_root, new_root = merkle.root(leaves[:old]), merkle.root(leaves)
-    assert merkle.consistent(old, old_root, len(leaves), new_root, proof)
-    rewritten = merkle.root([leaf_hash(b"another entry, longer"), *leaves[1:old]])
-    assert not merkle.consistent(old, rewritten, len(leaves), new_root, proof)
+    assert merkle.verify_consistency(old, old_root, len(leaves), new_root, proof)
+    rewritten = merkle.root([hash_leaf(b"another entry, longer"), *leaves[1:old]])
+    assert not merkle.verify_consistency(old, rewritten, len(leaves), new_root, proof)
 
 
 # The consistency proofs of the Certificate Transparency reference implementations (merkle_tree_test), over INPUTS.
@@ -118,29 +118,29 @@ PROOFS = {
 
 @pytest.mark.parametrize(("old", "new"), PROOFS)
 def test_the_published_proofs_of_consistency(old: int, new: int) -> None:
-    leaves = [leaf_hash(entry) for entry in INPUTS[:new]]
-    proof = merkle.consistency(leaves, old)
+    leaves = [hash_leaf(entry) for entry in INPUTS[:new]]
+    proof = merkle.build_consistency_proof(leaves, old)
     assert [one.hex() for one in proof] == PROOFS[old, new]
-    assert merkle.consistent(old, merkle.root(leaves[:old]), new, merkle.root(leaves), proof)
+    assert merkle.verify_consistency(old, merkle.root(leaves[:old]), new, merkle.root(leaves), proof)
 
 
 @given(leaves_of, st.data())
 def test_a_proof_of_consistency_that_was_tampered_with_is_found(leaves: list[bytes], data: st.DataObject) -> None:
     old, new = data.draw(st.integers(1, len(leaves))), len(leaves)
-    roots, proof = (merkle.root(leaves[:old]), merkle.root(leaves)), list(merkle.consistency(leaves, old))
-    wrong = leaf_hash(b"another entry, longer")
+    roots, proof = (merkle.root(leaves[:old]), merkle.root(leaves)), list(merkle.build_consistency_proof(leaves, old))
+    wrong = hash_leaf(b"another entry, longer")
     for at in range(len(proof)):
-        assert not merkle.consistent(old, roots[0], new, roots[1], [*proof[:at], wrong, *proof[at + 1 :]])
-        assert not merkle.consistent(old, roots[0], new, roots[1], [*proof[:at], *proof[at + 1 :]])
-    assert not merkle.consistent(old, roots[0], new, roots[1], [*proof, wrong])
-    assert not merkle.consistent(old, roots[0], new, wrong, proof)
-    assert not merkle.consistent(0, roots[0], new, roots[1], proof)
-    assert not merkle.consistent(new + 1, roots[0], new, roots[1], proof)
+        assert not merkle.verify_consistency(old, roots[0], new, roots[1], [*proof[:at], wrong, *proof[at + 1 :]])
+        assert not merkle.verify_consistency(old, roots[0], new, roots[1], [*proof[:at], *proof[at + 1 :]])
+    assert not merkle.verify_consistency(old, roots[0], new, roots[1], [*proof, wrong])
+    assert not merkle.verify_consistency(old, roots[0], new, wrong, proof)
+    assert not merkle.verify_consistency(0, roots[0], new, roots[1], proof)
+    assert not merkle.verify_consistency(new + 1, roots[0], new, roots[1], proof)
 
 
 @given(st.integers(1, 300), st.data())
 def test_the_subtrees_of_a_proof_lie_side_by_side(new: int, data: st.DataObject) -> None:
-    subtrees = sorted(merkle.consistency_subtrees(data.draw(st.integers(1, new)), new))
+    subtrees = sorted(merkle.list_consistency_subtrees(data.draw(st.integers(1, new)), new))
     assert all(end == start for (_, end), (start, _) in pairwise(subtrees))
     assert not subtrees or subtrees[-1][1] == new
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.calendar import LONDON
-from gateway.core.review import EVERY, Act, Kind, Review, day, standing
+from gateway.core.review import EVERY, Review, ReviewAct, ReviewActKind, find_review, to_london_day
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
 
 
-def act(kind: Kind, at: datetime) -> Act:
-    return Act("case", at, kind, "tara")
+def act(kind: ReviewActKind, at: datetime) -> ReviewAct:
+    return ReviewAct("case", at, kind, "tara")
 
 
-def under(*acts: Act) -> Review:
-    review = standing(acts)
+def under(*acts: ReviewAct) -> Review:
+    review = find_review(acts)
     assert review is not None
     return review
 
@@ -37,7 +37,7 @@ def under(*acts: Act) -> Review:
     ],
 )
 def test_the_first_review_is_fourteen_days_after_the_search_began(began: str, due: date) -> None:
-    review = under(act(Kind.BEGAN, datetime.fromisoformat(f"{began}+00:00")))
+    review = under(act(ReviewActKind.BEGAN, datetime.fromisoformat(f"{began}+00:00")))
     assert review.due_on == due
     assert not review.is_due(due - timedelta(days=1))
     assert review.is_due(due)
@@ -52,19 +52,19 @@ def test_the_next_is_fourteen_days_after_the_last_was_done_early_or_late(
     moments = [began]
     for wait in waits:
         moments.append(moments[-1] + wait)
-    review = under(act(Kind.BEGAN, began), *(act(Kind.DONE, at) for at in moments[1:]))
+    review = under(act(ReviewActKind.BEGAN, began), *(act(ReviewActKind.DONE, at) for at in moments[1:]))
     assert review.due_on - moments[-1].astimezone(LONDON).date() == EVERY
-    assert (review.done, review.since) == (len(waits), day(began))
+    assert (review.done, review.since) == (len(waits), to_london_day(began))
     assert (review.last.at if review.last else began) == moments[-1]
 
 
-@given(kinds=st.lists(st.sampled_from(Kind), max_size=12), began=MOMENTS)
-def test_it_is_under_review_from_a_beginning_to_the_next_end(kinds: list[Kind], began: datetime) -> None:
+@given(kinds=st.lists(st.sampled_from(ReviewActKind), max_size=12), began=MOMENTS)
+def test_it_is_under_review_from_a_beginning_to_the_next_end(kinds: list[ReviewActKind], began: datetime) -> None:
     acts = [act(kind, began + timedelta(days=number)) for number, kind in enumerate(kinds)]
-    review = standing(acts)
-    last_end = max((number for number, kind in enumerate(kinds) if kind is Kind.ENDED), default=-1)
-    since = [number for number, kind in enumerate(kinds) if kind is Kind.BEGAN and number > last_end]
+    review = find_review(acts)
+    last_end = max((number for number, kind in enumerate(kinds) if kind is ReviewActKind.ENDED), default=-1)
+    since = [number for number, kind in enumerate(kinds) if kind is ReviewActKind.BEGAN and number > last_end]
     assert (review is not None) == bool(since)
     if review:
-        assert review.since == day(acts[since[0]].at)
-        assert review.done == sum(kind is Kind.DONE for kind in kinds[since[0] :])
+        assert review.since == to_london_day(acts[since[0]].at)
+        assert review.done == sum(kind is ReviewActKind.DONE for kind in kinds[since[0] :])

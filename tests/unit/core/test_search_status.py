@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.delivery import State
-from gateway.core.search_status import ANSWERS, OUTCOMES, Answering, circulation, standing
+from gateway.core.delivery import DeliveryState
+from gateway.core.search_status import ANSWERS, OUTCOMES, AnswerState, find_answer_state, find_circulation
 from schemas import codes
 
 ENGLAND = frozenset(codes.labels("authorities_live"))
@@ -35,7 +35,7 @@ def test_england_is_a_hundred_and_fifty_three_authorities_in_nine_regions() -> N
     ],
 )
 def test_a_circulation_says_no_more_than_is_so(asked: set[str], code: str) -> None:
-    assert circulation(asked, "333") == code
+    assert find_circulation(asked, "333") == code
 
 
 def test_every_circulation_is_in_the_code_list() -> None:
@@ -43,10 +43,14 @@ def test_every_circulation_is_in_the_code_list() -> None:
 
 
 def test_an_answer_counts_for_more_than_how_far_the_notice_came() -> None:
-    for state in State:
+    for state in DeliveryState:
         for answer, stands in ANSWERS.items():
-            assert standing(state, answer, sealed=True) is stands
-        assert standing(state, None, sealed=True) not in (Answering.FOUND, Answering.RING, Answering.NO_TRACE)
+            assert find_answer_state(state, answer, sealed=True) is stands
+        assert find_answer_state(state, None, sealed=True) not in (
+            AnswerState.FOUND,
+            AnswerState.RING,
+            AnswerState.NO_TRACE,
+        )
 
 
 def test_the_answers_are_those_of_the_code_lists() -> None:
@@ -57,13 +61,15 @@ def test_the_answers_are_those_of_the_code_lists() -> None:
 @pytest.mark.parametrize(
     ("state", "sealed", "stands"),
     [
-        (State.SENT, True, Answering.UNDER_WAY),
-        (State.SENT, False, Answering.LETTER),  # a letter has no receipt
-        (State.RECEIVED, True, Answering.HAS_IT),
-        (State.ACKNOWLEDGED, True, Answering.HAS_IT),
-        (State.ACCEPTED_BY_MAIL, False, Answering.BY_MAIL),
-        (State.FAILED, True, Answering.GIVEN_UP),
+        (DeliveryState.SENT, True, AnswerState.UNDER_WAY),
+        (DeliveryState.SENT, False, AnswerState.LETTER),  # a letter has no receipt
+        (DeliveryState.RECEIVED, True, AnswerState.HAS_IT),
+        (DeliveryState.ACKNOWLEDGED, True, AnswerState.HAS_IT),
+        (DeliveryState.ACCEPTED_BY_MAIL, False, AnswerState.BY_MAIL),
+        (DeliveryState.FAILED, True, AnswerState.GIVEN_UP),
     ],
 )
-def test_without_an_answer_it_is_said_how_far_the_notice_came(state: State, sealed: bool, stands: Answering) -> None:
-    assert standing(state, None, sealed=sealed) is stands
+def test_without_an_answer_it_is_said_how_far_the_notice_came(
+    state: DeliveryState, sealed: bool, stands: AnswerState
+) -> None:
+    assert find_answer_state(state, None, sealed=sealed) is stands

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.names import normal
-from gateway.core.search_terms import MOST_TYPED, Term, terms, understood
+from gateway.core.names import normalise_name
+from gateway.core.search_terms import MOST_TYPED, Term, list_terms, parse_query
 from gateway.errors import Unusable
 from schemas.message import Child, Message, Restriction, Sibling, TransferNotice
 from tests.children import notice
@@ -21,7 +21,7 @@ BODY: TransferNotice = NOTICE.body
 PHONE_ONLY = replace(BODY, restriction=Restriction(level="phone-only"))
 LETTERS = st.characters(categories=("Lu", "Ll"), max_codepoint=0x17F)
 WORD = st.text(LETTERS, min_size=2, max_size=12).filter(
-    lambda word: len(normal(word)) > 1 and " " not in normal(word)
+    lambda word: len(normalise_name(word)) > 1 and " " not in normalise_name(word)
 )  # Ŀ is two of our words
 NAME = st.lists(WORD, min_size=1, max_size=3)
 DAY = st.dates(date(1969, 1, 1), date(2068, 12, 31))
@@ -35,8 +35,8 @@ def about(**said: object) -> Message:
 
 def finds(typed: str, message: Message, *, alike: bool = False) -> bool:
     """Does what was typed find this message?"""
-    its = terms(message)
-    return all(part & its for part in understood(typed, alike=alike).parts)
+    its = list_terms(message)
+    return all(part & its for part in parse_query(typed, alike=alike).parts)
 
 
 def dressed(draw: st.DrawFn, words: list[str]) -> str:
@@ -61,9 +61,9 @@ def test_what_is_written_is_found_whatever_case_and_order(
 @given(*[st.lists(st.text("abcdeABCDE", min_size=2, max_size=3), min_size=1, max_size=3)] * 2)
 def test_another_name_is_not_found(name: list[str], other: list[str]) -> None:
     typed = " ".join(other)
-    theirs = {Term("surname", normal(word).replace(" ", "")) for word in other}
+    theirs = {Term("surname", normalise_name(word).replace(" ", "")) for word in other}
     message = about(surname=" ".join(name))
-    assert finds(typed, message) == (theirs <= terms(message))
+    assert finds(typed, message) == (theirs <= list_terms(message))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_ways_to_write_a_name(written: str, typed: str) -> None:
     ],
 )
 def test_ways_to_write_a_date(typed: str) -> None:
-    assert understood(typed).parts == (frozenset({Term("dob", "2015-09-03")}),)
+    assert parse_query(typed).parts == (frozenset({Term("dob", "2015-09-03")}),)
     assert finds(f"testchild {typed}", about(dob=date(2015, 9, 3)))
     assert not finds(typed, about(dob=date(2015, 3, 9)))
     assert finds(typed, about(dob=date(2015, 3, 9)), alike=True)
@@ -163,7 +163,7 @@ def test_a_reference_finds_what_names_no_child_too(typed: str) -> None:
 
 
 def test_of_a_phone_only_child_nothing_is_found_but_the_reference() -> None:
-    assert {one.kind for one in terms(Message(NOTICE.header, PHONE_ONLY))} == {"reference"}
+    assert {one.kind for one in list_terms(Message(NOTICE.header, PHONE_ONLY))} == {"reference"}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_of_a_phone_only_child_nothing_is_found_but_the_reference() -> None:
 )
 def test_what_cannot_be_meant_is_refused_without_repeating_it(typed: str, code: str) -> None:
     with pytest.raises(Unusable) as why:
-        understood(typed)
+        parse_query(typed)
     assert why.value.code == code
     assert len(typed.strip()) < 2 or typed.strip() not in f"{why.value.sentence} {why.value.next_on_page}"
 
@@ -199,7 +199,7 @@ def test_what_cannot_be_meant_is_refused_without_repeating_it(typed: str, code: 
 @given(st.text(max_size=MOST_TYPED + 20), st.booleans())
 def test_whatever_is_typed_is_understood_or_refused_with_a_sentence(typed: str, alike: bool) -> None:
     try:
-        sought = understood(typed, alike=alike)
+        sought = parse_query(typed, alike=alike)
     except Unusable:
         return
     assert sought.parts

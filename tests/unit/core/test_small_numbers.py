@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.small_numbers import SMALL, Cell, Grid, hidden, with_totals
+from gateway.core.small_numbers import SMALL, Cell, Grid, add_totals, find_hidden_cells
 
 counts = st.one_of(st.just(0), st.integers(1, 6), st.integers(0, 60))
 grids = st.integers(1, 4).flatmap(
@@ -59,22 +59,25 @@ def given_away(grid: Grid, cells: frozenset[Cell]) -> set[int]:
 
 
 def test_the_attack_of_these_tests_finds_what_is_hidden_alone() -> None:
-    grid = with_totals([[3, 20], [10, 12]])
+    grid = add_totals([[3, 20], [10, 12]])
     assert given_away(grid, frozenset({(0, 0)})) == {0}
     assert given_away(grid, frozenset({(0, 0), (0, 1), (1, 0), (1, 1)})) == set()
 
 
 @given(grids)
 def test_every_small_count_is_hidden_and_none_can_be_worked_out(rows: list[list[int]]) -> None:
-    grid = with_totals(rows)
-    found = hidden(grid)
+    grid = add_totals(rows)
+    found = find_hidden_cells(grid)
     assert {(r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL} <= found
     assert given_away(grid, found) == set()
 
 
 @given(grids)
 def test_where_nothing_is_small_nothing_is_hidden(rows: list[list[int]]) -> None:
-    assert hidden(with_totals([[0 if count in SMALL else count for count in row] for row in rows])) == frozenset()
+    assert (
+        find_hidden_cells(add_totals([[0 if count in SMALL else count for count in row] for row in rows]))
+        == frozenset()
+    )
 
 
 @given(st.data())
@@ -84,11 +87,11 @@ def test_nor_from_two_tables_that_share_their_totals(data: st.DataObject) -> Non
     reasons = data.draw(pairs)  # of transfer notices: sent, received
     others = data.draw(st.lists(st.tuples(counts, counts), min_size=1, max_size=2))
     transfers = [sum(one[n] for one in reasons) for n in (0, 1)]
-    kinds, by_reason = with_totals([transfers, *others]), with_totals(reasons)
-    in_kinds = hidden(kinds)
+    kinds, by_reason = add_totals([transfers, *others]), add_totals(reasons)
+    in_kinds = find_hidden_cells(kinds)
     last = len(by_reason) - 1
     shared = {(last, c): (0, c) in in_kinds for c in range(3)}
-    in_reasons = hidden(
+    in_reasons = find_hidden_cells(
         by_reason,
         given=[cell for cell, is_hidden in shared.items() if is_hidden],
         shown=[c for c in shared if not shared[c]],
@@ -106,9 +109,9 @@ def test_nor_from_two_tables_that_share_their_totals(data: st.DataObject) -> Non
 
 
 def test_a_nought_is_hidden_only_where_nothing_else_serves() -> None:
-    assert hidden(with_totals([[3, 0, 8], [40, 0, 9], [20, 30, 10]])).isdisjoint({(0, 1), (1, 1)})
+    assert find_hidden_cells(add_totals([[3, 0, 8], [40, 0, 9], [20, 30, 10]])).isdisjoint({(0, 1), (1, 1)})
 
 
 def test_a_table_that_must_show_what_gives_it_away_is_refused() -> None:
     with pytest.raises(ValueError, match="gives a hidden count away"):
-        hidden([[3, 3], [3, 3]], shown=[(0, 1), (1, 0), (1, 1)])
+        find_hidden_cells([[3, 3], [3, 3]], shown=[(0, 1), (1, 0), (1, 1)])

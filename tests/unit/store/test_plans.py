@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from gateway.core.delivery import State
-from gateway.core.inbox_state import Standing
-from gateway.core.mail_replies import Judgement, Stage, What
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
+from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.store import (
@@ -89,7 +89,9 @@ def queued(number: int) -> QueuedNotice:
 
 def mailed(number: int) -> NewMailReply:
     name = f"m{number}"
-    return NewMailReply(name, NOW, What.REPLY, "b.example", True, False, False, number, Stage.WAITING, b"k", b"c")
+    return NewMailReply(
+        name, NOW, MailReplyKind.REPLY, "b.example", True, False, False, number, MailReplyStage.WAITING, b"k", b"c"
+    )
 
 
 SEARCH = ReceivedSearch("885", "m1", "WhereaboutsEnquiry", NOW, MatchState.NEW, NOW)
@@ -98,7 +100,9 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "queue": lambda tx: outbox.add_deliveries(tx, NOW, [queued(3), queued(4)]),
     "which partners": lambda tx: outbox.list_partners_due(tx, NOW),
     "claim": lambda tx: outbox.claim_deliveries(tx, NOW, "885", 100),
-    "settle": lambda tx: outbox.settle_deliveries(tx, NOW, [SettledTry("m1", State.RECEIVED, "https", "receipted")]),
+    "settle": lambda tx: outbox.settle_deliveries(
+        tx, NOW, [SettledTry("m1", DeliveryState.RECEIVED, "https", "receipted")]
+    ),
     "postpone": lambda tx: outbox.postpone_deliveries(tx, "885", NOW),
     "who owes receipts": lambda tx: outbox.list_partners_awaited(tx),
     "what is overdue": lambda tx: outbox.has_overdue(tx, NOW),
@@ -141,7 +145,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         mailboxes.list_oldest_bundles(tx, "885", "messages", 4),
         mailboxes.sum_mailbox_bytes(tx, "885"),
     ),
-    "advance": lambda tx: outbox.advance_delivery(tx, NOW, "m1", "885", State.ACKNOWLEDGED),
+    "advance": lambda tx: outbox.advance_delivery(tx, NOW, "m1", "885", DeliveryState.ACKNOWLEDGED),
     "next in the case": lambda tx: outbox.get_next_sequence(tx, "c1", "885"),
     "one sent": lambda tx: (
         outbox.get_delivery(tx, "m1"),
@@ -159,7 +163,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.search_inbox(tx, NOW, limit=50),
     ),
     "what is owed": lambda tx: (
-        outbox.list_owed_deliveries(tx, tuple(State)),
+        outbox.list_owed_deliveries(tx, tuple(DeliveryState)),
         inbox.list_owed_messages(tx, NOW),
         inbox.count_tasks(tx, NOW, 100),
     ),
@@ -190,9 +194,11 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.list_case_messages(tx, {"c1", "c2"}),
     ),
     "a newer word": lambda tx: inbox.has_later_word(tx, "885", "m1", "m2", NOW, 1),
-    "a reply that does not fit": lambda tx: inbox.set_misfit(tx, NOW, "885", "m1", Standing.DOES_NOT_FIT, Misfit.LATE),
+    "a reply that does not fit": lambda tx: inbox.set_misfit(
+        tx, NOW, "885", "m1", InboxState.DOES_NOT_FIT, Misfit.LATE
+    ),
     "replies about nothing": inbox.count_replies_about_nothing,
-    "mark": lambda tx: inbox.set_state(tx, NOW, "885", "m1", Standing.ACKNOWLEDGED),
+    "mark": lambda tx: inbox.set_state(tx, NOW, "885", "m1", InboxState.ACKNOWLEDGED),
     "one received": lambda tx: (
         inbox.find_message_names(tx, "m1"),
         inbox.is_predecessor_missing(tx, inbox.get_message(tx, MessageName("885", "m1"))),
@@ -235,7 +241,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "clear away old keys": lambda tx: children.delete_child_keys(tx, 1, 3),
     "clear away old children": lambda tx: (children.list_old_loads(tx, 2), children.delete_children(tx, 1, 100)),
     "health of every partner": lambda tx: (
-        outbox.count_by_state(tx, tuple(State)[:4]),
+        outbox.count_by_state(tx, tuple(DeliveryState)[:4]),
         partner_health.list_route_reach(tx),
     ),
     "how a batch went": lambda tx: partner_health.note_route_endings(tx, NOW, "885", [("https", "later", "why", None)]),
