@@ -366,7 +366,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
                 raise RuntimeError("a fault that nobody foresaw")
             return await sound(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(collect, "receive", stumble)
+        monkeypatch.setattr(collect, "receive_parcels", stumble)
         done = await collect.collect_from(here, "sftp", world.own_address)
         assert done == 2
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]

@@ -550,7 +550,7 @@ def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch:
         compose.save_composition(sandwell, replace(now, to={"to": "885"}), "percy")
         return prepare_one(*args, **more)
 
-    monkeypatch.setattr(compose, "prepare", meanwhile)
+    monkeypatch.setattr(compose, "prepare_messages", meanwhile)
     with pytest.raises(NotAllowed, match=r"composition\.stale"):
         compose.send_composition(sandwell, name, [], "olive", was=now.kept.changes)
     assert sent_by(sandwell) == []

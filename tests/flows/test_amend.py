@@ -87,11 +87,11 @@ async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkey
     sent, sealing = message.header.message_id, prepare_messages
 
     def while_the_other_answers(*given: object, **more: object) -> object:
-        monkeypatch.setattr(respond, "prepare", sealing)
+        monkeypatch.setattr(respond, "prepare_messages", sealing)
         respond.acknowledge_notice(worcestershire, sent, ACCEPTED, by="otto")
         return sealing(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(respond, "prepare", while_the_other_answers)
+    monkeypatch.setattr(respond, "prepare_messages", while_the_other_answers)
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(NotAllowed) as caught:
         respond.acknowledge_notice(worcestershire, sent, rejected, by="petra")

@@ -345,7 +345,7 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
             raise RuntimeError("a fault that nobody foresaw")
         return prepare_messages(here, notices, by, known=more["known"])
 
-    monkeypatch.setattr(leaver_batches, "prepare", stumble)
+    monkeypatch.setattr(leaver_batches, "prepare_messages", stumble)
     put(tmp_path, ADA, BY_POSTCODE)
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     first, second = report(tmp_path)

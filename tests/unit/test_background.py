@@ -41,7 +41,7 @@ async def test_a_loop_outlives_what_its_work_raises_and_says_the_same_trouble_on
     gateway: Authority, monkeypatch: pytest.MonkeyPatch, waits_first: bool
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(background, "failed", lambda name, why: logged.append(f"{name}: {why}"))
+    monkeypatch.setattr(background, "log_failure", lambda name, why: logged.append(f"{name}: {why}"))
     raises = [ValueError("a"), ValueError("a"), None, ValueError("a"), OSError("b"), OSError("b")]
     turns = 0
 
