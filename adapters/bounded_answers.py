@@ -21,7 +21,7 @@ PACKED = ("gzip", "x-gzip", "deflate")
 PLAIN = {"Accept-Encoding": "identity"}  # what is asked for; what comes may be otherwise
 
 
-class TooLong(NotReached):
+class AnswerTooLong(NotReached):
     """The answer is longer than it may be."""
 
     def __init__(self, most: int) -> None:
@@ -42,7 +42,7 @@ async def read_answer(answer: aiohttp.ClientResponse, most: int) -> bytes:
     async for part in answer.content.iter_chunked(PART_BYTES):
         body += part
         if len(body) > most:  # packed, it is no longer than that either, but for what cannot be packed
-            raise TooLong(most)
+            raise AnswerTooLong(most)
     if packing == "identity" or not body:
         return bytes(body)
     return await asyncio.to_thread(_unpack, bytes(body), most)  # a large one takes the better part of a second
@@ -58,7 +58,7 @@ def _unpack(packed: bytes, most: int) -> bytes:
         except zlib.error:
             raise NotReached("the answer cannot be unpacked") from None
         if len(body) > most:
-            raise TooLong(most)
+            raise AnswerTooLong(most)
         if not unpacker.eof:
             raise NotReached("the answer broke off")
         packed = unpacker.unused_data

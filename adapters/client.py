@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
-from adapters.route import Address, Answer, NotReached
+from adapters.route import NotReached, PartnerAnswer, RouteAddress
 from adapters.safe_addresses import CarefulResolver, is_name_or_may_be_called
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)
@@ -23,8 +23,8 @@ class Client:
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def request(
-        self, method: str, address: Address, path: str, *, body: bytes = b"", kind: str = "", most: int
-    ) -> Answer:
+        self, method: str, address: RouteAddress, path: str, *, body: bytes = b"", kind: str = "", most: int
+    ) -> PartnerAnswer:
         """One request and its answer, read to its end. Raises NotReached, also where it is longer than `most` bytes."""
         if trouble := _not_to_be_called(address):
             raise NotReached(trouble)
@@ -38,7 +38,7 @@ class Client:
                 ssl=self._trusted(address.pin),
                 allow_redirects=False,
             ) as answer:
-                return Answer(answer.status, await read_answer(answer, most), dict(answer.headers))
+                return PartnerAnswer(answer.status, await read_answer(answer, most), dict(answer.headers))
         except TimeoutError:
             raise NotReached("the partner's gateway did not answer in time") from None
         except (aiohttp.ClientError, OSError) as why:
@@ -67,7 +67,7 @@ class Client:
         return self._contexts[pinned]
 
 
-def _not_to_be_called(address: Address) -> str | None:
+def _not_to_be_called(address: RouteAddress) -> str | None:
     """Why a partner's card names nothing that is called; a card from before its routes were checked may say anything."""
     try:
         parts = urlsplit(address.url)

@@ -19,7 +19,7 @@ LAST_AGAIN = 3600.0  # seconds: once an hour, for as long as it lies there
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _DeferredThing:
     why: str
     tries: int
     again_at: float  # by the monotonic clock
@@ -30,7 +30,7 @@ class PutOff(Generic[Key]):
 
     def __init__(self) -> None:
         """Nothing is put off yet."""
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[Key, _DeferredThing] = {}
 
     def __contains__(self, key: Key) -> bool:
         """Say whether it was put off before."""
@@ -40,7 +40,7 @@ class PutOff(Generic[Key]):
         """Put it off, for longer than the last time."""
         tries = self._known[key].tries if key in self._known else 0
         wait = min(FIRST_AGAIN * SLOWER ** min(tries, 10), LAST_AGAIN)
-        self._known[key] = _Known(why, tries + 1, time.monotonic() + wait)
+        self._known[key] = _DeferredThing(why, tries + 1, time.monotonic() + wait)
 
     def is_due(self, key: Key) -> bool:
         """Say whether it may be tried now."""

@@ -18,12 +18,12 @@ import aiosmtplib
 from adapters import mail
 from adapters.https import in_halves
 from adapters.imap import Inbox
-from adapters.mail_process import Reader, TooLong
+from adapters.mail_process import MailTooLong, Reader
 from adapters.route import (
-    Address,
     Attempt,
     Bundle,
     Changed,
+    EmailReply,
     Found,
     HandedOver,
     Left,
@@ -34,8 +34,8 @@ from adapters.route import (
     NotReached,
     Parcel,
     Refused,
-    Reply,
     Returned,
+    RouteAddress,
     Strange,
     TryLater,
 )
@@ -62,7 +62,7 @@ class Email:
         self._tokens = Tokens()
         self._reader = Reader()
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Send the parcels in one mail; in halves where a server finds it too large."""
         if address.mail is None:
             return [TryLater(NO_ACCOUNT)] * len(parcels)
@@ -74,14 +74,14 @@ class Email:
             attempt = TryLater(attempt.reason)
         return [attempt] * len(parcels)
 
-    async def post(self, address: Address, letter: Letter) -> Attempt:
+    async def post(self, address: RouteAddress, letter: Letter) -> Attempt:
         """Send one letter to a person."""
         if address.mail is None:
             return TryLater(NO_ACCOUNT)
         raw = mail.letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
         return await self._send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
 
-    async def collect(self, address: Address) -> Sequence[Found]:
+    async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Read our own mailbox; nothing of ours lies at a partner's. Where nothing has come, wait a little."""
         if address.us != address.authority:
             return []
@@ -91,7 +91,7 @@ class Email:
         return found
 
     async def finish(
-        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Send the receipts to the sender's mailbox; remove the mail, or put aside what a person or a server wrote."""
         assert not isinstance(found, Strange | Left)  # noqa: S101 - they are left alone
@@ -105,9 +105,9 @@ class Email:
         inbox, uid = await self._inbox(account), int(found.name)
         await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
 
-    async def put_off(self, address: Address, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
         """Leave it for a while."""
-        if isinstance(found, Bundle | Reply | Returned):
+        if isinstance(found, Bundle | EmailReply | Returned):
             (await self._inbox(_account(address))).put_off(int(found.name), why)
 
     async def close(self) -> None:
@@ -117,13 +117,13 @@ class Email:
             await asyncio.to_thread(inbox.close)
         await self._reader.close()
 
-    async def _look(self, address: Address) -> list[Found]:
+    async def _look(self, address: RouteAddress) -> list[Found]:
         inbox = await self._inbox(_account(address))
         found: list[Found] = []
         for uid, raw in await asyncio.to_thread(inbox.look):
             try:
                 what = await self._reader.read(raw, str(uid))
-            except TooLong:
+            except MailTooLong:
                 inbox.put_off(uid, TOO_LONG)
                 continue
             match what:
@@ -149,7 +149,7 @@ class Email:
     async def _token(self, account: MailAccount) -> str | None:
         return await self._tokens.get(account.tokens, account.authorities) if account.tokens else None
 
-    async def _send_sealed(self, account: MailAccount, to: Address, kind: str, content: bytes) -> Attempt:
+    async def _send_sealed(self, account: MailAccount, to: RouteAddress, kind: str, content: bytes) -> Attempt:
         ticket, raw = mail.sealed(to.us, kind, content, sender=account.address, to=_to(to), now=datetime.now(UTC))
         return await self._send(account, _to(to), raw, ticket)
 
@@ -202,13 +202,13 @@ def try_servers(account: MailAccount) -> list[tuple[str, str | None]]:
         return apart.submit(asyncio.run, work()).result()
 
 
-def _account(address: Address) -> MailAccount:
+def _account(address: RouteAddress) -> MailAccount:
     if address.mail is None:
         raise NotReached(NO_ACCOUNT)
     return address.mail
 
 
-def _to(address: Address) -> str:
+def _to(address: RouteAddress) -> str:
     return unquote(urlsplit(address.url).path)  # RFC 6068
 
 

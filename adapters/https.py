@@ -10,7 +10,7 @@ Content-Type: application/vnd.cme-exchange.messages        one sealed message a 
 from collections.abc import Sequence
 
 from adapters.client import Client
-from adapters.route import Address, Answer, Attempt, Carrier, NotReached, Parcel, Receipted, TryLater
+from adapters.route import Attempt, Carrier, NotReached, Parcel, PartnerAnswer, Receipted, RouteAddress, TryLater
 from adapters.statuses import Means, meaning, not_taken
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
@@ -25,7 +25,7 @@ class Https:
         """Nothing is opened before the first delivery."""
         self._client = Client()
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Post the parcels; in halves where the partner finds them too many, or too large together.
 
         One ending serves for all where the request as a whole had one.
@@ -49,7 +49,7 @@ class Https:
         said = answer.answered_at
         return [Receipted(receipt, said) for receipt in receipts]
 
-    async def ask(self, address: Address, question: str, most: int) -> Answer:
+    async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         """GET it."""
         return await self._client.request("GET", address, question, most=most)
 
@@ -63,7 +63,7 @@ def carrier() -> Https:
     return Https()
 
 
-async def in_halves(carrier: Carrier, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+async def in_halves(carrier: Carrier, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
     """Deliver to one who finds so many too many, or too large together."""
     half = len(parcels) // 2
     return [*await carrier.deliver(address, parcels[:half]), *await carrier.deliver(address, parcels[half:])]

@@ -24,7 +24,7 @@ from adapters.mail_machines import one_line
 from adapters.mail_names import HOLDS, find_tickets
 from adapters.mail_parts import find_parts, get_file_name, get_header, parse_mail, read_text
 from adapters.mail_sealed import SUBJECTS
-from adapters.route import Bundle, Changed, Letter, MailText, Reply, Returned
+from adapters.route import Bundle, Changed, EmailReply, Letter, MailText, Returned
 
 __all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
 
@@ -43,7 +43,7 @@ LONGEST_LINE = 65_536  # of them; a mail's lines have 998 characters at most (RF
 LONGEST_DOMAIN = 253  # RFC 1035, 2.3.4
 LONGEST_SIGNED = 1_048_576  # of what a person signed
 
-Mail = Bundle | Changed | Reply | Returned | Literal["automatic", "strange"]
+Mail = Bundle | Changed | EmailReply | Returned | Literal["automatic", "strange"]
 
 
 def sealed(us: str, kind: str, content: bytes, *, sender: str, to: str, now: datetime) -> tuple[str, bytes]:
@@ -134,14 +134,14 @@ def _tickets(parts: Sequence[Message]) -> Iterator[str]:
         yield from find_tickets(place)
 
 
-def _reply(mail: EmailMessage, parts: Sequence[Message], name: str, ticket: str, raw: bytes) -> Reply:
+def _reply(mail: EmailMessage, parts: Sequence[Message], name: str, ticket: str, raw: bytes) -> EmailReply:
     """What a person wrote, perhaps: whatever names a mail of ours, and is no report that it did not arrive."""
     addresses = [address for _, address in getaddresses([get_header(mail, "From")]) if address]
     domain = addresses[0].rpartition("@")[2].lower() if len(addresses) == 1 else ""
     signature = _signature(mail, raw)
     if signature and len(signature[0] or b"") + len(signature[1]) > LONGEST_SIGNED:
         signature = None
-    return Reply(
+    return EmailReply(
         name,
         ticket,
         one_line(domain) if len(domain) <= LONGEST_DOMAIN else "",

@@ -20,7 +20,7 @@ from typing import Any
 
 from adapters import mail
 from adapters.mail import Mail
-from adapters.route import Bundle, Changed, MailText, Reply, Returned
+from adapters.route import Bundle, Changed, EmailReply, MailText, Returned
 
 SECONDS = 30.0  # for one mail: ours take milliseconds, and a machine may be busy
 MAX_MEMORY = 2**30  # bytes: a mail of 16 MiB takes some hundred
@@ -30,7 +30,7 @@ ROOT = str(Path(__file__).parents[1])  # where our own code lies, and not whatev
 ASKED, ANSWERED = struct.Struct("!I"), struct.Struct("!II")
 
 
-class TooLong(Exception):  # noqa: N818 - a mail may be anything
+class MailTooLong(Exception):  # noqa: N818 - a mail may be anything
     """Reading this mail took too long, or too much memory; nothing else was held up."""
 
 
@@ -50,7 +50,7 @@ class Reader:
                     line, rest = await self._ask(raw)
             except (TimeoutError, EOFError, OSError, ValueError):
                 await self.close()
-                raise TooLong from None
+                raise MailTooLong from None
             except BaseException:  # told to stop: half an answer is no answer to the next mail
                 await self.close()
                 raise
@@ -101,7 +101,7 @@ def _pack(what: Mail) -> tuple[bytes, bytes]:
             return _line("changed", sender), b""
         case Returned(_, ticket, reason, text):
             return _line("returned", ticket, reason), _text(text)
-        case Reply(_, ticket, domain, signature, text, by_machine, is_task):
+        case EmailReply(_, ticket, domain, signature, text, by_machine, is_task):
             content, der = signature or (None, b"")
             said = _text(text)
             sizes = (len(said), None if content is None else len(content), len(der))
@@ -129,7 +129,7 @@ def _unpack(line: bytes, rest: bytes, name: str) -> Mail:
         case ["reply", str(ticket), str(domain), bool(by_machine), bool(is_task), int(size), content, int(signed)]:
             text, rest = _read_text(rest[:size]), rest[size:]
             signature = None if not signed else (None if content is None else rest[:content], rest[content or 0 :])
-            return Reply(name, ticket, domain, signature, text, by_machine=by_machine, is_task=is_task)
+            return EmailReply(name, ticket, domain, signature, text, by_machine=by_machine, is_task=is_task)
         case ["automatic"]:
             return "automatic"
     return "strange"

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from adapters.client import Client
 from adapters.deferred import PutOff
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
-from adapters.route import Address, Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, TryLater
+from adapters.route import Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, RouteAddress, TryLater
 from adapters.statuses import Means, is_of_exchange, meaning, not_taken
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
@@ -41,7 +41,7 @@ class Mailbox:
         self._client = Client()
         self._put_off: defaultdict[str, PutOff[str]] = defaultdict(PutOff)  # by address
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one bundle; in halves where the host finds them too many, or too large together."""
         body = b"\n".join(parcel.sealed for parcel in parcels)
         try:
@@ -60,7 +60,7 @@ class Mailbox:
             return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
         return [not_taken(answer, "the mailbox's host")] * len(parcels)
 
-    async def collect(self, address: Address) -> Sequence[Found]:
+    async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
         ours = address.us == address.authority
         what: Literal["messages", "receipts"] = "messages" if ours else "receipts"
@@ -81,7 +81,7 @@ class Mailbox:
         return [*due, *([Left(NOT_AGREED, bad)] if bad else []), *put_off.left()]
 
     async def finish(
-        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Leave the receipts and let the host forget the bundle; or say that we have the receipts."""
         assert isinstance(found, Bundle)  # noqa: S101 - `collect` gives nothing else
@@ -95,7 +95,7 @@ class Mailbox:
             raise NotDone(f"the mailbox's host answered {answer.status}")
         self._put_off[address.url].forget(found.name)
 
-    async def put_off(self, address: Address, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
         """Leave it for a while: the host still counts it among the first that it hands out."""
         if isinstance(found, Bundle):
             self._put_off[address.url].add(found.name, why)

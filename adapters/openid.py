@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
-from adapters.bounded_answers import PLAIN, TooLong, read_answer
+from adapters.bounded_answers import PLAIN, AnswerTooLong, read_answer
 from adapters.route import NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)  # a person waits
@@ -123,7 +123,7 @@ class IdentityProvider:
                 if answer.status >= 500 or answer.status == 429:
                     raise NotReached(f"the identity provider is not able to answer now ({answer.status})")
                 return answer.status, _object(await read_answer(answer, MAX_BYTES))
-        except TooLong:
+        except AnswerTooLong:
             raise NotAsAgreed("the identity provider's answer is too large") from None
         except TimeoutError:
             raise NotReached("the identity provider did not answer in time") from None

@@ -69,7 +69,7 @@ class MailAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RouteAddress:
     """Where a route leads: whose it is, and who comes there.
 
     `pin` is what the card says the server must show: a certificate (DER in base64), or a host key as OpenSSH writes it.
@@ -168,7 +168,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class EmailReply:
     """A mail that names what we handed over under this ticket.
 
     Whether a person wrote it, and what it means, a person says.
@@ -216,7 +216,7 @@ class Left:
     count: int
 
 
-Found = Bundle | Returned | Reply | Strange | Left
+Found = Bundle | Returned | EmailReply | Strange | Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class Letter:
 class Carrier(Protocol):
     """A carrier of one kind of route. An entry point gives it when it is called without arguments."""
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Carry these parcels, in this order, and return what became of each: as many endings as parcels.
 
         What a server does wrong is not raised: where it does not answer, the parcels that it did not take are TryLater.
@@ -255,14 +255,14 @@ class Carrier(Protocol):
 class Collector(Protocol):
     """A carrier with which parcels are left and fetched."""
 
-    async def collect(self, address: Address) -> Sequence[Found]:
+    async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch what lies there for us, and leave it where it lies until `finish` or `put_off` is called for it.
 
         Fetch it at our own address or, as receipts, at a partner's. Raises NotReached.
         """
 
     async def finish(
-        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Take away what is durable here now, and leave the receipts for its sender.
 
@@ -277,7 +277,7 @@ class Collector(Protocol):
             NotDone: it answers, and did not do this one thing. All else may go on.
         """
 
-    async def put_off(self, address: Address, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
         """Leave it for a while, as it could not be handled here: what lies behind it comes first.
 
         `why` is one sentence for whoever runs the gateway. May raise NotReached.
@@ -288,7 +288,7 @@ class Collector(Protocol):
 class Post(Protocol):
     """A carrier that takes letters to people."""
 
-    async def post(self, address: Address, letter: Letter) -> Attempt:
+    async def post(self, address: RouteAddress, letter: Letter) -> Attempt:
         """Carry one letter, and return what became of it. What a server does wrong is not raised."""
 
 
@@ -296,7 +296,7 @@ class Post(Protocol):
 class Asker(Protocol):
     """A carrier by which a partner's gateway can be asked something, and answers at once."""
 
-    async def ask(self, address: Address, question: str, most: int) -> "Answer":
+    async def ask(self, address: RouteAddress, question: str, most: int) -> "PartnerAnswer":
         """Ask, and return the answer, of which at most `most` bytes are read.
 
         `question` is a path and a query (RFC 3986, 3.3 and 3.4), relative to the address. Raises NotReached.
@@ -304,7 +304,7 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PartnerAnswer:
     """What came back."""
 
     status: int

@@ -26,7 +26,6 @@ import asyncssh
 from adapters import ssh
 from adapters.deferred import PutOff
 from adapters.route import (
-    Address,
     Attempt,
     Bundle,
     Found,
@@ -35,6 +34,7 @@ from adapters.route import (
     NotDone,
     NotReached,
     Parcel,
+    RouteAddress,
     Strange,
     TryLater,
 )
@@ -82,7 +82,7 @@ class Sftp:
         self._ways: dict[str, int] = {}
         self._open: dict[_Key, tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one file."""
         bundle = b"\n".join(parcel.sealed for parcel in parcels)
         try:
@@ -92,7 +92,7 @@ class Sftp:
             return [TryLater(str(why))] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
 
-    async def collect(self, address: Address) -> Sequence[Found]:
+    async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our folder."""
         ours = address.us == address.authority
         put_off = self._put_off[address.url, ours]
@@ -113,7 +113,7 @@ class Sftp:
         return [*found, *([Strange(strange)] if strange else []), *put_off.left()]
 
     async def finish(
-        self, address: Address, found: Found, receipts: Sequence[str] = (), back: Address | None = None
+        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Leave the receipts, then remove what they are for."""
         assert isinstance(found, Bundle)  # noqa: S101 - what is strange is left alone
@@ -136,7 +136,7 @@ class Sftp:
                 raise NotDone(explain(why)) from why
         put_off.forget(_stem(found.name))
 
-    async def put_off(self, address: Address, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
         """Leave it for a while."""
         if isinstance(found, Bundle):
             self._put_off[address.url, found.holds == "messages"].add(_stem(found.name), why)
@@ -150,12 +150,12 @@ class Sftp:
             await connection.wait_closed()
 
     async def _leave(
-        self, server: asyncssh.SFTPClient, address: Address, folder: str, name: str, content: bytes
+        self, server: asyncssh.SFTPClient, address: RouteAddress, folder: str, name: str, content: bytes
     ) -> None:
         self._ways[address.url] = await leave(server, folder, name, content, way=self._ways.get(address.url, 0))
 
     @asynccontextmanager
-    async def _visit(self, address: Address) -> AsyncIterator[tuple[asyncssh.SFTPClient, str]]:
+    async def _visit(self, address: RouteAddress) -> AsyncIterator[tuple[asyncssh.SFTPClient, str]]:
         try:
             async with asyncio.timeout(VISIT_SECONDS):
                 async with self._connecting:
@@ -166,12 +166,12 @@ class Sftp:
                 await self._forget(address)
             raise NotReached(_sentence(why)) from why
 
-    async def _forget(self, address: Address) -> None:
+    async def _forget(self, address: RouteAddress) -> None:
         if opened := self._open.pop(_key(address), None):
             opened[0].abort()
             await opened[0].wait_closed()
 
-    async def _server(self, address: Address) -> asyncssh.SFTPClient:
+    async def _server(self, address: RouteAddress) -> asyncssh.SFTPClient:
         key = _key(address)
         if key not in self._open:
             place, login = urlsplit(address.url), address.login
@@ -185,7 +185,7 @@ class Sftp:
         return self._open[key][1]
 
 
-def _key(address: Address) -> _Key:
+def _key(address: RouteAddress) -> _Key:
     """By what a connection is known: a newer card may pin another host key."""
     return address.url, address.login, address.pin
 
@@ -195,7 +195,7 @@ def carrier() -> Sftp:
     return Sftp()
 
 
-async def _leads_to(address: Address, host: str) -> str:
+async def _leads_to(address: RouteAddress, host: str) -> str:
     """Where a server's name leads: to nothing inside, unless it is our own server, or our own gateway is on this machine too.
 
     What is connected to is what was judged; the host key that is pinned is the server's, under whatever name.

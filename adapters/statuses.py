@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.route import Answer, TryLater
+from adapters.route import PartnerAnswer, TryLater
 
 PROBLEM = "urn:cme-exchange:problem:"  # how the type of a problem of the exchange begins (RFC 9457)
 
@@ -22,7 +22,7 @@ class Means(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatusRow:
     """Answers that mean the same."""
 
     statuses: tuple[int, ...]  # none: all others
@@ -31,9 +31,9 @@ class Row:
 
 
 TABLE = (
-    Row((413,), "413 for more than one message", Means.HALVES),
-    Row((400, 405, 415), "400, 405 or 415 with a problem of the exchange", Means.AT_ONCE),
-    Row((), "anything else, whoever answers it", Means.LATER),
+    StatusRow((413,), "413 for more than one message", Means.HALVES),
+    StatusRow((400, 405, 415), "400, 405 or 415 with a problem of the exchange", Means.AT_ONCE),
+    StatusRow((), "anything else, whoever answers it", Means.LATER),
 )
 
 
@@ -46,7 +46,7 @@ def meaning(status: int, *, of_exchange: bool, messages: int) -> Means:
     raise AssertionError("the last row fits every answer")
 
 
-def is_of_exchange(answer: Answer) -> bool:
+def is_of_exchange(answer: PartnerAnswer) -> bool:
     """Did a gateway say it, and no proxy before it? Then the body is a problem of the exchange."""
     try:
         said = json.loads(answer.body)
@@ -55,7 +55,7 @@ def is_of_exchange(answer: Answer) -> bool:
     return isinstance(said, dict) and str(said.get("type", "")).startswith(PROBLEM)
 
 
-def not_taken(answer: Answer, whom: str = "the partner's gateway") -> TryLater:
+def not_taken(answer: PartnerAnswer, whom: str = "the partner's gateway") -> TryLater:
     """Turn an answer without receipts into a try that is repeated. Its code says who answered: `refused.`, a gateway; `answered.`, anything."""
     of_exchange = is_of_exchange(answer)
     code = f"{'refused' if of_exchange else 'answered'}.{answer.status}"

@@ -31,7 +31,7 @@ from gateway import home_folder
 from gateway.app import COLLECT_AFTER, reduce_garbage_collection
 from gateway.auditing import audit
 from gateway.authorities.partners import add
-from gateway.console.application import ROOMS, application
+from gateway.console.application import ROOMS, build_application
 from gateway.console.endpoints import Door
 from gateway.context import Authority
 from gateway.core.permissions import Reach, Role, get_reach
@@ -151,7 +151,9 @@ def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
 async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title: str) -> Table:
     """Every page, the slowest first."""
     chance = Random(4)  # noqa: S311
-    client = TestClient(TestServer(application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True))
+    client = TestClient(
+        TestServer(build_application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True)
+    )
     await client.start_server()
     gc.set_threshold(*COLLECT_AFTER)  # as `serve` does
     reduce_garbage_collection()

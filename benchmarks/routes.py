@@ -29,7 +29,7 @@ from sqlalchemy import func, select
 from adapters import email, mail
 from adapters.client import Client
 from adapters.imap import Inbox
-from adapters.route import Address
+from adapters.route import RouteAddress
 from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import collect
@@ -98,7 +98,7 @@ async def bare_https(folder: Path, body: bytes, batches: int, world: World) -> f
 
 async def bare_sftp(folder: Path, body: bytes, batches: int, world: World) -> float:
     """Write, rename, read and remove the files that a batch needs, there and back."""
-    address: Address = world.address
+    address: RouteAddress = world.address
     place, login = urlsplit(address.url), address.login
     assert login is not None
     assert address.pin is not None

@@ -143,7 +143,7 @@ async def _run_loops(here: Authority, stop: asyncio.Event) -> AsyncIterator[None
 
 def build_console_site(here: Authority) -> web.Application:
     """Build what the console's port serves: the console, and under its prefix the API."""
-    pages = console.application(here)
+    pages = console.build_application(here)
     pages.add_subapp(PREFIX, api.application(here))
     return pages
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from adapters.openid import IdentityProvider
-from adapters.route import Address, Carrier, Login, MailAccount, NotReached
+from adapters.route import Carrier, Login, MailAccount, NotReached, RouteAddress
 from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
 from gateway.errors import ConfigProblem
@@ -114,9 +114,9 @@ class Authority:
         contacts = self.trust.card(authority).contacts
         return next((f"{contact.name}, {contact.telephone}" for contact in contacts if contact.telephone), "")
 
-    def address(self, authority: str, route: Route) -> Address:
+    def address(self, authority: str, route: Route) -> RouteAddress:
         """Return where a route leads, with what its card pins, and how we sign in there."""
-        return Address(
+        return RouteAddress(
             self.code,
             authority,
             route.url,

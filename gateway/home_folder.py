@@ -23,7 +23,7 @@ from gateway.store import audit_log, owner
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Store
 from keys import card, note, tls
-from keys.card import Card, Contact, Route
+from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
 from keys.ring import Ring
 from keys.trust import Trust
@@ -225,7 +225,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
         routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
-        contacts=(Contact("cme_officer", who.officer, who.telephone, who.email),),
+        contacts=(CardContact("cme_officer", who.officer, who.telephone, who.email),),
         mash=None,
         schema_versions=("1",),
     )

@@ -94,7 +94,7 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
     jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())  # (3)
     try:
         issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.API_TOKEN_MALFORMED) from None
     if (issuer, meant_for) != (ring.authority, audience):  # (4)
         raise build_refusal(RefusalCode.API_TOKEN_OTHER_AUDIENCE)
@@ -110,7 +110,7 @@ def _claims(claims: dict[str, Any]) -> tuple[str, str, Granted, datetime, dateti
     shape.name(claims["jti"])
     client = shape.name(claims["sub"])
     if claims["client_id"] != client:
-        raise jose.Unreadable("client_id")
+        raise jose.UnreadableToken("client_id")
     granted = Granted(client, tuple(shape.line(claims["scope"]).split()))
     issued_at, expires_at = jose.moment(claims["iat"]), jose.moment(claims["exp"])
     return shape.name(claims["iss"]), shape.line(claims["aud"]), granted, issued_at, expires_at

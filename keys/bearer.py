@@ -62,7 +62,7 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     signed = jose.read(KIND, token)  # (1)
     try:
         caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.BEARER_MALFORMED) from None
     if meant_for not in (audience, owner):  # (2)
         raise build_refusal(RefusalCode.BEARER_OTHER_AUDIENCE)

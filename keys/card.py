@@ -78,7 +78,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class CardContact:
     """Somebody to ring."""
 
     role: str
@@ -100,8 +100,8 @@ class Card:
     identity: bytes
     keys: tuple[CardKey, ...]
     routes: tuple[Route, ...]
-    contacts: tuple[Contact, ...]
-    mash: Contact | None
+    contacts: tuple[CardContact, ...]
+    mash: CardContact | None
     schema_versions: tuple[str, ...]
 
 
@@ -222,7 +222,7 @@ def _card(claims: dict[str, Any]) -> Card:
     shape.members(claims, "iss name serial iat exp identity keys routes contacts mash schema_versions")
     keys = tuple(_key(row) for row in shape.rows(claims["keys"], MAX_ROWS))
     if len({key.kid for key in keys}) != len(keys):
-        raise jose.Unreadable("two keys with one id")
+        raise jose.UnreadableToken("two keys with one id")
     mash = claims["mash"]
     return Card(
         shape.name(claims["iss"]),
@@ -243,7 +243,7 @@ def _identity(jwk: object) -> bytes:
     row = shape.members(jwk, "kty crv x")
     # RFC 8037, 2.
     if (row["kty"], row["crv"]) != ("OKP", "Ed25519"):
-        raise jose.Unreadable("identity")
+        raise jose.UnreadableToken("identity")
     return jose.decode(shape.line(row["x"]))
 
 
@@ -261,13 +261,13 @@ def _key(claims: object) -> CardKey:
 
 def _check_signing(alg: str, public: bytes) -> None:
     if alg != SIGNING:
-        raise jose.Unreadable("algorithm")
+        raise jose.UnreadableToken("algorithm")
     Ed25519PublicKey.from_public_bytes(public)
 
 
 def _check_sealing(alg: str, public: bytes) -> None:
     if alg not in KEMS:
-        raise jose.Unreadable("algorithm")
+        raise jose.UnreadableToken("algorithm")
     kem = KEMS[alg]
     # A key of low order only shows itself in use (RFC 7748, 6.1).
     kem.suite.encrypt(b"", kem.public(public))
@@ -284,6 +284,6 @@ def _route(claims: object) -> Route:
     )
 
 
-def _contact(claims: object) -> Contact:
+def _contact(claims: object) -> CardContact:
     row = shape.members(claims, "role name telephone email")
-    return Contact(*(shape.line(row[member], or_empty=True) for member in ("role", "name", "telephone", "email")))
+    return CardContact(*(shape.line(row[member], or_empty=True) for member in ("role", "name", "telephone", "email")))

@@ -52,7 +52,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class EnvelopeHeader:
     """What stands outside on a sealed message. Nobody has vouched for it."""
 
     suite: str
@@ -117,7 +117,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
     return sealed
 
 
-def peek(sealed: bytes) -> Header:
+def peek(sealed: bytes) -> EnvelopeHeader:
     """Read the outside of a sealed message. It proves nothing. Raises EnvelopeRefused where it cannot be read."""
     return _read_header(_halves(sealed)[0])
 
@@ -167,12 +167,12 @@ def _halves(sealed: bytes) -> tuple[bytes, bytes]:
     return head, body
 
 
-def _read_header(head: bytes) -> Header:
+def _read_header(head: bytes) -> EnvelopeHeader:
     try:
         claims = shape.members(jose.read_object(jose.decode(head)), "v suite kid iss aud jti iat")
         if shape.count(claims["v"]) != 1:
-            raise jose.Unreadable("version")
-        return Header(
+            raise jose.UnreadableToken("version")
+        return EnvelopeHeader(
             shape.line(claims["suite"]),
             shape.line(claims["kid"]),
             shape.name(claims["iss"]),
@@ -180,7 +180,7 @@ def _read_header(head: bytes) -> Header:
             shape.name(claims["jti"]),
             jose.moment(claims["iat"]),
         )
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
 
 
@@ -188,7 +188,7 @@ def _check_names(names: Names) -> None:
     try:
         for one in (names.message_id, names.sender, names.recipient):
             shape.name(one)
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
 
 
@@ -202,7 +202,7 @@ def _check_age(issued_at: datetime, now: datetime) -> None:
 def _open(ours: SealingPrivate, head: bytes, body: bytes) -> bytes:
     try:
         return ours.kem.suite.decrypt(jose.decode(body), ours.private, _info(head))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
     except (InvalidTag, ValueError):
         raise build_refusal(RefusalCode.ENVELOPE_DOES_NOT_DECRYPT) from None

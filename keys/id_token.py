@@ -147,7 +147,7 @@ def _in_time(claims: Mapping[str, Any], now: datetime) -> None:
     try:
         issued, ends = jose.moment(claims.get("iat")), jose.moment(claims.get("exp"))
         begins = jose.moment(claims.get("nbf", claims["iat"]))
-    except (jose.Unreadable, KeyError):
+    except (jose.UnreadableToken, KeyError):
         raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "time") from None
     if max(issued, begins) > now + LEEWAY:
         raise build_refusal(RefusalCode.ID_TOKEN_FROM_THE_FUTURE)

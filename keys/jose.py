@@ -31,7 +31,7 @@ MAX_SECONDS = 253_402_300_799
 _jws = PyJWS(algorithms=SIGNATURE_ALGORITHMS)
 
 
-class Unreadable(ValueError):  # noqa: N818 - it is not a fault of ours
+class UnreadableToken(ValueError):  # noqa: N818 - it is not a fault of ours
     """Text that is not the one right spelling of anything; it never leaves `keys`."""
 
 
@@ -72,15 +72,15 @@ def decode(text: bytes | str) -> bytes:
     ascii_text = text.encode("ascii", "replace") if isinstance(text, str) else text
     # The reader takes these for - and _ too.
     if b"+" in ascii_text or b"/" in ascii_text or b"=" in ascii_text:
-        raise Unreadable("base64url")
+        raise UnreadableToken("base64url")
     try:
         raw = pybase64.b64decode(ascii_text + b"=" * (-len(ascii_text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
-        raise Unreadable("base64url") from None
+        raise UnreadableToken("base64url") from None
     # Only the last characters can carry stray bits.
     over = len(ascii_text) % 4
     if over and encode(raw[1 - over :]).encode() != ascii_text[-over:]:
-        raise Unreadable("base64url")
+        raise UnreadableToken("base64url")
     return raw
 
 
@@ -92,27 +92,27 @@ def read_object(text: bytes) -> dict[str, Any]:
     try:
         value = _strict_json.decode(text.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise Unreadable("JSON") from None
+        raise UnreadableToken("JSON") from None
     if not isinstance(value, dict):
-        raise Unreadable("JSON")
+        raise UnreadableToken("JSON")
     return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Unreadable("duplicate member")
+        raise UnreadableToken("duplicate member")
     return members
 
 
 def _short_integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise Unreadable("number")
+        raise UnreadableToken("number")
     return int(digits)
 
 
 def _refuse_number(_: str) -> NoReturn:
-    raise Unreadable("number")
+    raise UnreadableToken("number")
 
 
 _strict_json = json.JSONDecoder(
@@ -132,7 +132,7 @@ def write_object(members: Mapping[str, object]) -> bytes:
 def moment(seconds: object) -> datetime:
     """Read a NumericDate (RFC 7519, 2) in whole seconds, as a time in UTC. Raises Unreadable."""
     if type(seconds) is not int or not 0 <= seconds <= MAX_SECONDS:
-        raise Unreadable("date")
+        raise UnreadableToken("date")
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -180,14 +180,14 @@ def read(kind: Kind, token: bytes | str) -> Unverified:
         raise build_refusal(kind.malformed, "header")
     try:
         return Unverified(alg, kid, decode(body), raw[: len(head) + 1 + len(body)], decode(tail))
-    except Unreadable:
+    except UnreadableToken:
         raise build_refusal(kind.malformed) from None
 
 
 def _text(header: dict[str, Any], name: str) -> str:
     value = header.get(name, "")
     if not isinstance(value, str):
-        raise Unreadable("header")
+        raise UnreadableToken("header")
     return value
 
 

@@ -95,7 +95,7 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
         if version > VERSION:
             raise build_refusal(RefusalCode.RING_NEWER)
         if version < 1:
-            raise jose.Unreadable("version")
+            raise jose.UnreadableToken("version")
         document = shape.members(whole, "v authority kdf keys")
         kek = _key_from(passphrase, *_cost(document["kdf"]))
         authority = shape.name(document["authority"])
@@ -113,7 +113,7 @@ def _cost(claims: object) -> tuple[bytes, dict[str, int]]:
     kdf = shape.members(claims, "name salt n r p")
     cost = {name: shape.count(kdf[name]) for name in ("n", "r", "p")}
     if kdf["name"] != "scrypt" or cost["n"] > MAX_SCRYPT_N or cost["r"] * cost["p"] > 16:
-        raise jose.Unreadable("cost")
+        raise jose.UnreadableToken("cost")
     return b64decode(shape.line(kdf["salt"]), validate=True), cost
 
 
@@ -173,13 +173,13 @@ def _unlocked(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
         kid, alg = shape.name(row["kid"]), shape.line(row["alg"])
         use = cast("RingUse", shape.one_of(row["use"], "sig enc rest root id"))
         if alg not in {SIGNING, AT_REST, ROOT, ROOT_OF_0_1, *KEMS}:
-            raise jose.Unreadable("algorithm")
+            raise jose.UnreadableToken("algorithm")
         locked = b64decode(shape.line(row["private"]), validate=True)
         try:
             secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
         except InvalidTag:
             raise build_refusal(RefusalCode.RING_PASSPHRASE) from None
         if not _is_own_kid(kid, authority, use, alg, secret):
-            raise jose.Unreadable("key id")
+            raise jose.UnreadableToken("key id")
         status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
         yield OwnKey(kid, use, alg, jose.moment(row["nbf"]), jose.moment(row["exp"]), status, secret)

@@ -89,7 +89,7 @@ def issue(
     try:
         # A receipt that a partner would refuse does not leave the house.
         _receipt(claims)
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
@@ -111,7 +111,7 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     signed = jose.read(KIND, token)  # (1)
     try:
         receipt = _receipt(jose.read_object(signed.payload))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     if (receipt.issuer, receipt.audience) != (issuer, audience):  # (2)
         raise build_refusal(RefusalCode.RECEIPT_OTHER_PARTY)
@@ -128,7 +128,7 @@ def claimed(token: str) -> Receipt:
     """Return what a receipt says. It proves nothing. Raises ReceiptRefused where it cannot be read."""
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
@@ -139,7 +139,7 @@ def claimed_digest(token: str) -> str:
     """
     try:
         return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
@@ -148,7 +148,7 @@ def _receipt(claims: dict[str, Any]) -> Receipt:
     codes = tuple(shape.name(code) for code in shape.rows(claims["codes"], MAX_CODES))
     result = cast("Result", shape.one_of(claims["result"], "accepted rejected"))
     if (result == "rejected") != bool(codes):
-        raise jose.Unreadable("result")
+        raise jose.UnreadableToken("result")
     return Receipt(
         shape.name(claims["iss"]),
         shape.name(claims["aud"]),

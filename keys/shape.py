@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from keys.jose import Unreadable
+from keys.jose import UnreadableToken
 
 _NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,79})", re.ASCII)
 
@@ -11,54 +11,54 @@ _NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,79})", re.ASCII)
 def members(value: object, names: str) -> dict[str, Any]:
     """Return an object with these members (their names in one text), all of them, and no other."""
     if not isinstance(value, dict) or value.keys() != set(names.split()):
-        raise Unreadable("members")
+        raise UnreadableToken("members")
     return value
 
 
 def name(value: object) -> str:
     """Return an id, a code or a digest: letters, digits, `.`, `_`, `-`; nothing that could be a path or a header."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise Unreadable("name")
+        raise UnreadableToken("name")
     return value
 
 
 def line(value: object, *, at_most: int = 200, or_empty: bool = False) -> str:
     """Return one line that can be printed: no control characters, no direction marks, no half of a surrogate pair."""
     if not isinstance(value, str) or len(value) > at_most or not value.isprintable() or not (value or or_empty):
-        raise Unreadable("text")
+        raise UnreadableToken("text")
     return value
 
 
 def count(value: object) -> int:
     """Return a whole number from nought."""
     if type(value) is not int or value < 0:
-        raise Unreadable("number")
+        raise UnreadableToken("number")
     return value
 
 
 def rows(value: object, at_most: int) -> list[Any]:
     """Return a list that is not too long."""
     if not isinstance(value, list) or len(value) > at_most:
-        raise Unreadable("list")
+        raise UnreadableToken("list")
     return value
 
 
 def one_of(value: object, words: str) -> str:
     """Return one of a few words, which stand in one text."""
     if not isinstance(value, str) or value not in words.split():
-        raise Unreadable("word")
+        raise UnreadableToken("word")
     return value
 
 
 def digest(value: object) -> str:
     """Return a SHA-256 in lower-case hex."""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value, re.ASCII):
-        raise Unreadable("digest")
+        raise UnreadableToken("digest")
     return value
 
 
 def text(value: object, at_most: int) -> str:
     """Return lines that can be printed, of `at_most` characters."""
     if not isinstance(value, str) or len(value) > at_most or not all(row.isprintable() for row in value.split("\n")):
-        raise Unreadable("text")
+        raise UnreadableToken("text")
     return value

@@ -33,7 +33,7 @@ KIND = jose.Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatementRow:
     """One message as it stands with the issuer: `at` is when it came into this state."""
 
     message_id: str
@@ -62,8 +62,8 @@ class Statement:
     issued_at: datetime
     window: Window
     following: int | None
-    sent: tuple[Row, ...]
-    received: tuple[Row, ...]
+    sent: tuple[StatementRow, ...]
+    received: tuple[StatementRow, ...]
     checkpoint: str | None
 
 
@@ -72,8 +72,8 @@ def issue(
     audience: str,
     window: Window,
     following: int | None,
-    sent: Sequence[Row],
-    received: Sequence[Row],
+    sent: Sequence[StatementRow],
+    received: Sequence[StatementRow],
     checkpoint: str | None,
     ring: Ring,
     now: datetime,
@@ -108,7 +108,7 @@ def issue(
     try:
         # A statement that a partner would refuse does not leave the house.
         _statement(claims)
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     ours = ring.signing
     return jose.sign(KIND, json.dumps(claims).encode(), kid=ours.kid, alg=ours.alg, key=ours.private)
@@ -129,7 +129,7 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     signed = jose.read(KIND, token)  # (1)
     try:
         statement = _statement(jose.read_object(signed.payload))
-    except jose.Unreadable:
+    except jose.UnreadableToken:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     if (statement.issuer, statement.audience) != (issuer, audience):  # (2)
         raise build_refusal(RefusalCode.STATEMENT_OTHER_PARTY)
@@ -142,23 +142,23 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     return statement
 
 
-def _written(row: Row) -> list[str | int]:
+def _written(row: StatementRow) -> list[str | int]:
     return [row.message_id, row.kind, row.case, row.sha256, row.state, jose.seconds(row.at)]
 
 
-def _row(value: object) -> Row:
+def _row(value: object) -> StatementRow:
     if not isinstance(value, list) or len(value) != 6:
-        raise jose.Unreadable("row")
+        raise jose.UnreadableToken("row")
     message_id, kind, case, digest, state, at = value
     names = (shape.name(message_id), shape.name(kind), shape.name(case))
-    return Row(*names, shape.digest(digest), shape.name(state), jose.moment(at))
+    return StatementRow(*names, shape.digest(digest), shape.name(state), jose.moment(at))
 
 
 def _statement(claims: dict[str, Any]) -> Statement:
     shape.members(claims, "iss aud iat since until page following sent received checkpoint")
     page, following = shape.count(claims["page"]), claims["following"]
     if following is not None and shape.count(following) != page + 1:
-        raise jose.Unreadable("following")
+        raise jose.UnreadableToken("following")
     return Statement(
         shape.name(claims["iss"]),
         shape.name(claims["aud"]),

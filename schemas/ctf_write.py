@@ -52,7 +52,7 @@ class NotCarried(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenCtf:
     """A file's bytes, and the elements in which it says less than the notice."""
 
     text: bytes
@@ -67,7 +67,7 @@ def file_name(source: str, destination: tuple[str, str], number: int) -> str:
     return f"{source}{AUTHORITY}_CTF_{''.join(destination)}_{(number - 1) % NUMBERS + 1:03}.xml"
 
 
-def write(message: Message, destination: tuple[str, str], written_at: datetime) -> Written:
+def write(message: Message, destination: tuple[str, str], written_at: datetime) -> WrittenCtf:
     """Return the Common Transfer File of a notice about a child, and the elements in which it says less.
 
     `written_at` is the time of the clock on the wall, without a zone, which also says the version. Raises NotCarried.
@@ -80,7 +80,7 @@ def write(message: Message, destination: tuple[str, str], written_at: datetime) 
     _header(root, message, destination, written_at)
     pupil.write(etree.SubElement(etree.SubElement(root, "CTFpupilData"), "Pupil"), body, body.child)
     text = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
-    return Written(text, tuple(dict.fromkeys(pupil.shortened)))
+    return WrittenCtf(text, tuple(dict.fromkeys(pupil.shortened)))
 
 
 def shorten(text: str, longest: int) -> str:

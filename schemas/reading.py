@@ -97,7 +97,7 @@ def rows(value: object, depth: int = 0) -> Iterator[Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReadingSection:
     """A part of a message as a page shows it: names with their values, or a table where there are several alike."""
 
     title: str
@@ -106,16 +106,16 @@ class Section:
     table: Sequence[Sequence[str]] = ()
 
 
-def sections(body: object) -> Iterator[Section]:
+def sections(body: object) -> Iterator[ReadingSection]:
     """List what a body says, in parts, without the codes: first its own values, then each of its parts.
 
     Addresses are on one line.
     """
-    yield Section("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
+    yield ReadingSection("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
     for slot in _slots(body):
         if is_ours(slot.kind) and (inner := getattr(body, slot.field)):
             title = words(slot.element)
-            yield _table(title, inner) if slot.repeated else Section(title, _pairs(inner, _slots(inner)))
+            yield _table(title, inner) if slot.repeated else ReadingSection(title, _pairs(inner, _slots(inner)))
 
 
 def _pairs(value: object, wanted: Sequence[Slot]) -> list[tuple[str, str]]:
@@ -123,10 +123,10 @@ def _pairs(value: object, wanted: Sequence[Slot]) -> list[tuple[str, str]]:
     return [(name, said) for name, said in found if said]
 
 
-def _table(title: str, values: Sequence[object]) -> Section:
+def _table(title: str, values: Sequence[object]) -> ReadingSection:
     wanted = [slot for slot in _slots(values[0]) if any(getattr(one, slot.field) for one in values)]
     rows_ = [[_on_one_line(slot, getattr(one, slot.field)) for slot in wanted] for one in values]
-    return Section(title, columns=[words(slot.element) for slot in wanted], table=rows_)
+    return ReadingSection(title, columns=[words(slot.element) for slot in wanted], table=rows_)
 
 
 def _on_one_line(slot: Slot, inner: object) -> str:

@@ -1,7 +1,7 @@
 """Letters to an authority that has no gateway, and what comes back by mail, without a mail server."""
 
 from adapters import mail
-from adapters.route import HandedOver, Reply, Returned
+from adapters.route import EmailReply, HandedOver, Returned
 from gateway.context import Authority
 from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
@@ -40,7 +40,7 @@ def hand_over(here: Authority) -> None:
 def come(here: Authority, raw: bytes) -> None:
     """This mail comes."""
     found = mail.read(raw, "1")
-    if isinstance(found, Reply | Returned):
+    if isinstance(found, EmailReply | Returned):
         here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, insert
 
-from adapters.route import Address, Answer, Attempt, NotReached, Parcel, Receipted, TryLater
+from adapters.route import Attempt, NotReached, Parcel, PartnerAnswer, Receipted, RouteAddress, TryLater
 from gateway import home_folder
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.authorities.partners import add
@@ -45,7 +45,7 @@ class Wire:
     went: dict[tuple[str, str], datetime] = field(default_factory=dict)  # from whom to whom, and when last
     stirred: dict[str, datetime] = field(default_factory=dict)  # when last something came to, or left, an authority
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         if {address.authority, address.us} & self.down or self.chance.random() < self.lost:
             return [TryLater("lost on its way")] * len(parcels)
         there = self.world.houses[address.authority]
@@ -56,7 +56,7 @@ class Wire:
             return [TryLater("the answer did not come")] * len(parcels)
         return [Receipted(receipt) for receipt in receipts]
 
-    async def ask(self, address: Address, question: str, most: int) -> Answer:
+    async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         """As `gateway.partner_api.questions` answers."""
         if {address.authority, address.us} & self.down:
             raise NotReached("it is down")
@@ -66,20 +66,20 @@ class Wire:
         if path == "/statements":
             window = Window(_moment(said["since"]), _moment(said["until"]), said["page"])
             token = await there.store.read(lambda tx: statements.issue_statement(tx, there, address.us, window))
-            return Answer(200, token.encode(), {})
+            return PartnerAnswer(200, token.encode(), {})
         if path == "/statements/missing":
             there.asked[address.us] = _moment(said["since"])
-            return Answer(202, b"", {})
+            return PartnerAnswer(202, b"", {})
         if path == "/log/seen":
             held = await there.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, address.us))
-            return Answer(200, json.dumps({"checkpoint": held.note if held else None}).encode(), {})
+            return PartnerAnswer(200, json.dumps({"checkpoint": held.note if held else None}).encode(), {})
         old, new = said["from"], said["to"]
         head = await there.store.read(audit_log.get_tree_head)
         if new > head.size:
-            return Answer(404, NO_SUCH_SIZE.encode(), {})
+            return PartnerAnswer(404, NO_SUCH_SIZE.encode(), {})
         proof = await there.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
         rows = [b64encode(one).decode() for one in proof]
-        return Answer(200, json.dumps({"from": old, "to": new, "proof": rows}).encode(), {})
+        return PartnerAnswer(200, json.dumps({"from": old, "to": new, "proof": rows}).encode(), {})
 
     async def close(self) -> None: ...
 

@@ -15,8 +15,8 @@ from zxcvbn import zxcvbn
 from gateway.access import devices
 from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
 from gateway.access.sessions import ON_THE_WAY, Session, Stage, at_stage, begin_again, digest_of, open_for
+from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.access.single_sign_on import Pending
-from gateway.access.single_sign_on import Person as Known
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
 from gateway.core import lockout

@@ -50,7 +50,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DirectoryPerson:
     """Who signed in. `subject` is theirs for ever; name and email are for people to read, and prove nothing."""
 
     subject: str
@@ -81,7 +81,7 @@ async def begin(here: Authority, redirect_uri: str) -> tuple[Pending, str]:
     return pending, f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
 
 
-async def finish(here: Authority, pending: Pending, answer: Mapping[str, str], redirect_uri: str) -> Person:
+async def finish(here: Authority, pending: Pending, answer: Mapping[str, str], redirect_uri: str) -> DirectoryPerson:
     """Who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
     provider = _provider(here)
     _belongs(answer, pending, here.now())
@@ -152,11 +152,11 @@ def _unusable(why: Exception) -> Unusable:
     return Unusable("sign-in.not-as-agreed", reason=why)
 
 
-def _person(here: Authority, claims: Mapping[str, Any]) -> Person:
+def _person(here: Authority, claims: Mapping[str, Any]) -> DirectoryPerson:
     roles = _roles(here, claims)
     email = _text(claims, "email") or _text(claims, "preferred_username")
     name = _text(claims, "name") or email or claims["sub"]
-    return Person(claims["sub"], name, email, roles)
+    return DirectoryPerson(claims["sub"], name, email, roles)
 
 
 def _roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:

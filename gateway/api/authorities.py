@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gateway.api.call import Call, Reply, given
+from gateway.api.call import ApiResponse, Call, given
 from gateway.api.guard import Operation
 from gateway.api.shapes import Authorities, Known
 from gateway.context import Authority
@@ -10,7 +10,7 @@ from gateway.core.permissions import Permission
 from schemas import codes
 
 
-def listed(call: Call) -> Reply:
+def listed(call: Call) -> ApiResponse:
     """Every authority that there is, and how it is reached from here."""
     here = call.here
     live = codes.labels("authorities_live") | codes.labels("authorities_wales")

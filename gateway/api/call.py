@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gateway.case_systems import clients
-from gateway.case_systems.idempotency import Answer, Claim
+from gateway.case_systems.idempotency import Claim, StoredAnswer
 from gateway.context import Authority
 from gateway.errors import GatewayError
 from gateway.store.clients import ApiClient
@@ -27,7 +27,7 @@ class NotAcceptable(GatewayError):  # noqa: N818 - a refusal is an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiResponse:
     """What is answered."""
 
     status: int
@@ -61,14 +61,14 @@ class Call:
         return self.claim
 
 
-def given(value: object, status: int = 200, place: str | None = None) -> Reply:
+def given(value: object, status: int = 200, place: str | None = None) -> ApiResponse:
     """One of the shapes, as JSON."""
-    return Reply(status, text_of(value), place=place)
+    return ApiResponse(status, text_of(value), place=place)
 
 
-def answered(answer: Answer) -> Reply:
+def answered(answer: StoredAnswer) -> ApiResponse:
     """What was answered, now or before."""
-    return Reply(answer.status, answer.body, place=answer.place)
+    return ApiResponse(answer.status, answer.body, place=answer.place)
 
 
 def text_of(shape: object) -> bytes:

@@ -14,17 +14,17 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.api.call import HERE, JSON, Call, Malformed, Reply, answered
+from gateway.api.call import HERE, JSON, ApiResponse, Call, Malformed, answered
 from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.case_systems import clients, idempotency
-from gateway.case_systems.idempotency import Answer
+from gateway.case_systems.idempotency import StoredAnswer
 from gateway.context import Authority
 from gateway.core.permissions import Permission, Scope, is_allowed
 from gateway.partner_api.callers import READ_SECONDS, Budget
 from gateway.store.clients import ApiClient
 from schemas.xml import MAX_BYTES
 
-Answers = Callable[[Call], Reply]
+Answers = Callable[[Call], ApiResponse]
 BUDGETS = web.AppKey("budgets", dict[str, Budget])
 PARTS = {  # of addresses, and what they look like
     "notice": "(?:[0-9]{3}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
@@ -161,14 +161,14 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
     begun = await asyncio.to_thread(idempotency.begin, call.here, call.client.id, key.strip('"'), said)
-    if isinstance(begun, Answer):
+    if isinstance(begun, StoredAnswer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
-    await asyncio.to_thread(idempotency.settle, call.here, begun, Answer(reply.status, reply.body, reply.place))
+    await asyncio.to_thread(idempotency.settle, call.here, begun, StoredAnswer(reply.status, reply.body, reply.place))
     return response(reply, headers)
 
 
-def _tried(operation: Operation, call: Call) -> tuple[Reply, dict[str, str]]:
+def _tried(operation: Operation, call: Call) -> tuple[ApiResponse, dict[str, str]]:
     try:
         return operation.answer(call), {}
     except Exception as why:  # noqa: BLE001 - a refusal is an answer too, and is kept

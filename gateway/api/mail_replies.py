@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given
+from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given
 from gateway.api.guard import Operation, Parameter
 from gateway.api.notices import mailed, taken
 from gateway.api.shapes import Judged, MailRead, Mails, Taken
@@ -22,7 +22,7 @@ QUERY = (
 )
 
 
-def listed(call: Call) -> Reply:
+def listed(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
     found = call.here.store.look(
@@ -38,7 +38,7 @@ def listed(call: Call) -> Reply:
     return given(Mails(tuple(map(mailed, found[:PAGE])), more))
 
 
-def read(call: Call) -> Reply:
+def read(call: Call) -> ApiResponse:
     """What one says; that it was read is an entry of the audit log."""
     reply, _, text = by_mail.read_mail_reply(call.here, int(call.parts["reply"]), call.by)
     if text is None:
@@ -46,7 +46,7 @@ def read(call: Call) -> Reply:
     return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
 
 
-def judge(call: Call) -> Reply:
+def judge(call: Call) -> ApiResponse:
     """What an officer read in it."""
     said = json.loaded(call.body)
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):

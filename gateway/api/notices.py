@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.api.call import JSON, JWT, PREFIX, XML, Call, Malformed, Reply, answered, chosen, given, text_of
+from gateway.api.call import JSON, JWT, PREFIX, XML, ApiResponse, Call, Malformed, answered, chosen, given, text_of
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
-from gateway.case_systems.idempotency import Answer
+from gateway.case_systems.idempotency import StoredAnswer
 from gateway.context import Authority
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
@@ -61,7 +61,7 @@ IN_FULL = (
 )
 
 
-def take(call: Call) -> Reply:
+def take(call: Call) -> ApiResponse:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
@@ -83,13 +83,13 @@ def _confirmed(said: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
     return json.of_object(said), tuple(codes)
 
 
-def taken(message_id: str) -> Answer:
+def taken(message_id: str) -> StoredAnswer:
     """It is durable: which message, and where to see how it goes on."""
     place = f"{PREFIX}/notices/{message_id}/status"
-    return Answer(202, text_of(Taken(message_id, place)), place)
+    return StoredAnswer(202, text_of(Taken(message_id, place)), place)
 
 
-def listed(call: Call) -> Reply:
+def listed(call: Call) -> ApiResponse:
     """One page of what was sent, or of what came."""
     asked, limit = call.query, int(call.query.get("limit", PAGE))
     found = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
@@ -204,14 +204,14 @@ def _wrong(name: str) -> Malformed:
     return Malformed("request.malformed", "cursor", name=name)
 
 
-def read(call: Call) -> Reply:
+def read(call: Call) -> ApiResponse:
     """What a notice says; that it was read is an entry of the audit log.
 
     What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is asked for.
     """
     form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
     message = _opened(call, message_id, in_full=call.query.get("in_full") == "yes")
-    return Reply(200, xml.write(message) if form == XML else json.write(message), form)
+    return ApiResponse(200, xml.write(message) if form == XML else json.write(message), form)
 
 
 def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
@@ -221,14 +221,14 @@ def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
     return respond.read_incoming(call.here, name, call.by, in_full=in_full)[1]
 
 
-def status(call: Call) -> Reply:
+def status(call: Call) -> ApiResponse:
     """How a notice stands, what was tried, and who signed for it."""
     here = call.here
     name = here.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
     return _status_of_theirs(here, name) if name.sender else _status_of_ours(here, name.message_id)
 
 
-def _status_of_theirs(here: Authority, name: MessageName) -> Reply:
+def _status_of_theirs(here: Authority, name: MessageName) -> ApiResponse:
     item = here.store.look(lambda tx: inbox.get_message(tx, name))
     signed = here.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=here.code, digest=item.digest))
     check = CHECK if _must_be_checked(here, name) else None
@@ -242,7 +242,7 @@ def _must_be_checked(here: Authority, name: MessageName) -> bool:
         return False
 
 
-def _status_of_ours(here: Authority, message_id: str) -> Reply:
+def _status_of_ours(here: Authority, message_id: str) -> ApiResponse:
     one, tries = here.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
     signed = here.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
@@ -273,10 +273,10 @@ def _signed(one: Mapping[str, object]) -> Signed:
     return Signed(f"{PREFIX}/receipts/{one['number']}", str(one["issuer"]), str(one["result"]), at)
 
 
-def receipt(call: Call) -> Reply:
+def receipt(call: Call) -> ApiResponse:
     """The signed text of one receipt."""
     token = call.here.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
-    return Reply(200, token.encode(), JWT)
+    return ApiResponse(200, token.encode(), JWT)
 
 
 OPERATIONS = (

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from gateway.api.call import HERE, Reply, text_of
+from gateway.api.call import HERE, ApiResponse, text_of
 from gateway.api.shapes import Fault, Problem
 from gateway.case_systems.clients import NotLetIn
 from gateway.errors import (
@@ -64,7 +64,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response(*told(why, request.app[HERE].config.console_url))
 
 
-def response(reply: Reply, headers: Mapping[str, str] | None = None) -> web.Response:
+def response(reply: ApiResponse, headers: Mapping[str, str] | None = None) -> web.Response:
     """As aiohttp has it."""
     more = dict(headers or {}) | ({"Location": reply.place} if reply.place else {})
     if reply.status == 204:
@@ -73,12 +73,12 @@ def response(reply: Reply, headers: Mapping[str, str] | None = None) -> web.Resp
     return web.Response(status=reply.status, body=reply.body, content_type=kind, headers=more)
 
 
-def problem(status: int, code: str, sentence: str, next_step: str = "", errors: Iterable[Fault] = ()) -> Reply:
+def problem(status: int, code: str, sentence: str, next_step: str = "", errors: Iterable[Fault] = ()) -> ApiResponse:
     """One problem."""
-    return Reply(status, text_of(Problem(TYPE + code, status, sentence, code, next_step, tuple(errors))), PROBLEM)
+    return ApiResponse(status, text_of(Problem(TYPE + code, status, sentence, code, next_step, tuple(errors))), PROBLEM)
 
 
-def told(why: Exception, realm: str = "") -> tuple[Reply, dict[str, str]]:
+def told(why: Exception, realm: str = "") -> tuple[ApiResponse, dict[str, str]]:
     """What a flow or a guard raised, as a problem, and the headers that belong to it."""
     match why:
         case NotLetIn():
@@ -113,13 +113,13 @@ def _later() -> dict[str, str]:
     return {"Retry-After": str(RETRY_SECONDS)}
 
 
-def _of_http(why: web.HTTPException) -> Reply:
+def _of_http(why: web.HTTPException) -> ApiResponse:
     if why.status in OF_HTTP:
         return _of_error(GatewayError(OF_HTTP[why.status]))
     return problem(why.status, f"http.{why.status}", why.reason, "See /api/v1/openapi.json for what is accepted.")
 
 
-def _of_error(why: GatewayError, findings: Iterable[Finding] = ()) -> Reply:
+def _of_error(why: GatewayError, findings: Iterable[Finding] = ()) -> ApiResponse:
     """One error as a problem. What was found wrong with a notice is listed beside the sentence, not in it."""
     match why:
         case Unfit():

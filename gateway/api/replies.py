@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.api.call import Call, Reply, answered
+from gateway.api.call import ApiResponse, Call, answered
 from gateway.api.guard import Operation
 from gateway.api.notices import CONFIRMING, confirmed_in, taken
 from gateway.api.shapes import Taken
@@ -16,7 +16,7 @@ from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 
 
-def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> Reply:
+def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> ApiResponse:
     """Read the body, and let the flow do it: what it refuses is refused here. `doubted`: doubts about it may be confirmed."""
     body: Any = json.read_body(cls, call.body)
     kept: Also = idempotency.also(call.here, call.tried, taken)

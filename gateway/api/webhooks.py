@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from gateway.api.call import PREFIX, Call, Malformed, Reply, answered, given, text_of
+from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
 from gateway.case_systems import idempotency
 from gateway.case_systems import webhooks as flow
-from gateway.case_systems.idempotency import Answer
+from gateway.case_systems.idempotency import StoredAnswer
 from gateway.core.permissions import Permission
 from gateway.core.webhook_events import WebhookEvent
 from gateway.store import webhooks
@@ -17,14 +17,14 @@ from schemas import json
 MOST_EVENTS = 10  # in one request
 
 
-def make(call: Call) -> Reply:
+def make(call: Call) -> ApiResponse:
     """A webhook; its secret is in this answer, and in no other."""
     url, events = _wanted(json.loaded(call.body))
-    told: list[Answer] = []
+    told: list[StoredAnswer] = []
 
-    def answer(hook: Webhook, secret: str) -> Answer:
+    def answer(hook: Webhook, secret: str) -> StoredAnswer:
         shape = NewHook(hook.id, hook.url, hook.events, secret)
-        told.append(Answer(201, text_of(shape), f"{PREFIX}/webhooks"))
+        told.append(StoredAnswer(201, text_of(shape), f"{PREFIX}/webhooks"))
         return told[-1]
 
     flow.make(
@@ -47,7 +47,7 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
     return str(url), {WebhookEvent(one) for one in events or ()}
 
 
-def listed(call: Call) -> Reply:
+def listed(call: Call) -> ApiResponse:
     """Those of this client; no secret is shown again."""
     found = call.here.store.look(lambda tx: webhooks.list_client_webhooks(tx, call.client.id))
     return given(Hooks(tuple(map(_shown, found))))
@@ -57,10 +57,10 @@ def _shown(hook: Webhook) -> Hook:
     return Hook(hook.id, hook.url, hook.events, hook.active, hook.made_at, hook.failing_since, hook.failed_as)
 
 
-def remove(call: Call) -> Reply:
+def remove(call: Call) -> ApiResponse:
     """Nothing is told there any more."""
     flow.remove(call.here, call.client.id, call.by, call.parts["webhook"])
-    return Reply(204, b"")
+    return ApiResponse(204, b"")
 
 
 OPERATIONS = (

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from adapters.route import Address, Asker, NotReached
+from adapters.route import Asker, NotReached, RouteAddress
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
 from gateway.core import labels
@@ -127,7 +127,7 @@ async def _fetch_proof(here: Authority, partner: str, old: int, new: int) -> tup
     return hashes if all(len(text) == HASH_BYTES for text in hashes) else None
 
 
-def find_way_to_ask(here: Authority, partner: str) -> tuple[Asker, Address]:
+def find_way_to_ask(here: Authority, partner: str) -> tuple[Asker, RouteAddress]:
     """Return the route by which a partner's gateway answers questions. Raises NotReached where its card lists none."""
     with suppress(Refusal):
         for route in here.trust.current_card(partner, here.now()).routes:

@@ -31,7 +31,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPartner:
     """What we know of a partner."""
 
     confirmed: Partner
@@ -41,29 +41,29 @@ class Known:
     about_nothing: int = 0  # its replies to what we do not know
 
 
-def known(here: Authority) -> list[Known]:
+def known(here: Authority) -> list[KnownPartner]:
     """All partners, by authority."""
 
-    def look(tx: Connection) -> list[Known]:
+    def look(tx: Connection) -> list[KnownPartner]:
         last = audit_search.list_last_acts(tx, IN_TOUCH)
         return [_known(one, last.get(one.authority)) for one in partners.list_partners(tx)]
 
     return here.store.look(look)
 
 
-def one(here: Authority, authority: str) -> Known:
+def one(here: Authority, authority: str) -> KnownPartner:
     """One partner. Raises NotFound."""
 
-    def look(tx: Connection) -> Known:
+    def look(tx: Connection) -> KnownPartner:
         found = _known(partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority))
         return replace(found, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return here.store.look(look)
 
 
-def _known(confirmed: Partner, last: datetime | None) -> Known:
+def _known(confirmed: Partner, last: datetime | None) -> KnownPartner:
     theirs = card.read(confirmed.card)
-    return Known(confirmed, theirs, sorted(_ends(theirs), key=lambda end: end.at), last)
+    return KnownPartner(confirmed, theirs, sorted(_ends(theirs), key=lambda end: end.at), last)
 
 
 def _ends(theirs: Card) -> Iterator[End]:

@@ -30,7 +30,7 @@ class OtherRequest(NotAllowed):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredAnswer:
     """What a client is answered: JSON, and perhaps where to look further."""
 
     status: int
@@ -47,7 +47,7 @@ class Claim:
     token: str
 
 
-def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Claim | Answer:
+def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Claim | StoredAnswer:
     """Begin a request; or what was answered to it before. Raises NotAllowed where it is under way, OtherRequest."""
     digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
     claim = Claim(client, key, token_hex(16))
@@ -76,7 +76,7 @@ def _under_way() -> NotAllowed:
     return NotAllowed("once.under-way")
 
 
-def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:
+def keep(tx: Connection, here: Authority, claim: Claim, answer: StoredAnswer) -> None:
     """In the transaction of the effect: this is its answer. Raises NotAllowed where another try took this one's place."""
     locked = at_rest.lock(answer.body, about=_about(claim.client, claim.key), ring=here.ring)
     ended = RepeatableRequest(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
@@ -84,7 +84,7 @@ def keep(tx: Connection, here: Authority, claim: Claim, answer: Answer) -> None:
         raise _under_way()
 
 
-def settle(here: Authority, claim: Claim, answer: Answer) -> None:
+def settle(here: Authority, claim: Claim, answer: StoredAnswer) -> None:
     """Afterwards: what was refused is kept too, and what failed on our side is forgotten."""
 
     def write(tx: Connection) -> None:
@@ -99,16 +99,16 @@ def settle(here: Authority, claim: Claim, answer: Answer) -> None:
     here.store.run(write)
 
 
-def also(here: Authority, claim: Claim, told: Callable[[str], Answer]) -> Callable[[Connection, str], None]:
+def also(here: Authority, claim: Claim, told: Callable[[str], StoredAnswer]) -> Callable[[Connection, str], None]:
     """What a flow writes in its own transaction: the answer that tells of the message that it made."""
     return lambda tx, made: keep(tx, here, claim, told(made))
 
 
-def _opened(here: Authority, kept: RepeatableRequest) -> Answer:
+def _opened(here: Authority, kept: RepeatableRequest) -> StoredAnswer:
     assert kept.content is not None  # noqa: S101 - it has its answer
     assert kept.status is not None  # noqa: S101
     body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_about(kept.client, kept.key), ring=here.ring)
-    return Answer(kept.status, body, kept.place)
+    return StoredAnswer(kept.status, body, kept.place)
 
 
 def _about(client: str, key: str) -> str:

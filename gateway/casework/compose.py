@@ -31,7 +31,7 @@ from gateway.exchange.send import (
     queue_messages,
 )
 from gateway.one import drafts, leaver_rules
-from gateway.one.leaver_rules import Leaver
+from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, compositions, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.compositions import Composition, CompositionState
@@ -379,7 +379,7 @@ def _build_ending(
     return end_records
 
 
-def _read_leaver(here: Authority, draft_id: str, by: str) -> Leaver:
+def _read_leaver(here: Authority, draft_id: str, by: str) -> LeaverRow:
     _, row = drafts.read(here, draft_id, by)
     return drafts.leaver(row, here.officer(by))
 

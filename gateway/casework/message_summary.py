@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.core.labels import Status, build_status
+from gateway.core.labels import StatusLabel, build_status
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.store.blind_index import Lies
@@ -38,7 +38,7 @@ class MessageSummary:
         return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
 
     @property
-    def status(self) -> Status:
+    def status(self) -> StatusLabel:
         """Return where it stands, for a person."""
         return build_status(
             self.lies, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner

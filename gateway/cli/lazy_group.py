@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CommandRow:
     """One command, or one group of commands, of the top level."""
 
     name: str
@@ -34,7 +34,7 @@ class Row:
 class LazyGroup(TyperGroup):
     """Lists the commands of `rows` without importing them. A subclass sets `rows`."""
 
-    rows: ClassVar[Sequence[Row]] = ()
+    rows: ClassVar[Sequence[CommandRow]] = ()
 
     def __init__(self, **settings: Any) -> None:
         """Take what Typer passes to any group."""

@@ -14,7 +14,7 @@ from gateway.errors import Unusable
 from gateway.one import share
 from gateway.paper import as_csv, as_html, as_pdf, bars
 from gateway.paper.bars import Bars
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 
 OWNER_ONLY = 0o600
 STDOUT = Path("-")
@@ -29,7 +29,7 @@ Ageing = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenFile:
     """Which files were written, and whether the standard output is taken."""
 
     files: tuple[str, ...]
@@ -49,7 +49,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedFile:
     """The files that were asked for."""
 
     csv: Path | None
@@ -75,7 +75,7 @@ class Wanted:
         """Does the CSV go to the standard output?"""
         return self.csv == STDOUT
 
-    def write(self, page: Page, listing: Page | None = None, *, picture: Bars | None = None) -> Written:
+    def write(self, page: ReportPage, listing: ReportPage | None = None, *, picture: Bars | None = None) -> WrittenFile:
         """Write them; `listing` is the page for spreadsheets. All are made before the first is written. Raises Unusable."""
         made = list(self._made(page, listing or page, picture))
         for path, text in made:
@@ -84,9 +84,9 @@ class Wanted:
                 sys.stdout.flush()
             else:
                 _put(path, text)
-        return Written(tuple(map(str, self.files)), self.csv == STDOUT, self.as_json)
+        return WrittenFile(tuple(map(str, self.files)), self.csv == STDOUT, self.as_json)
 
-    def _made(self, page: Page, listing: Page, picture: Bars | None) -> Iterator[tuple[Path, bytes]]:
+    def _made(self, page: ReportPage, listing: ReportPage, picture: Bars | None) -> Iterator[tuple[Path, bytes]]:
         if self.csv:
             yield self.csv, as_csv.write(listing)
         if self.html:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, count_of, err, lines, opened, table, when
-from gateway.cli.paper import Ageing, Csv, Html, Pdf, Wanted
+from gateway.cli.paper import Ageing, Csv, Html, Pdf, WantedFile
 from gateway.core import labels
 from gateway.core.duties import DutyStep, Missing
 from gateway.reconciliation import reconcile
@@ -33,7 +33,7 @@ def reconcile_command(
     as_json: AsJson = False,
 ) -> None:
     """List outstanding replies and decisions. Exit code 3 if any is overdue."""
-    wanted = Wanted(csv, html, pdf, ageing, as_json=as_json)
+    wanted = WantedFile(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as here:
         duties = reconcile.list_owed(here)
         found = here.store.look(lambda tx: reconcile.list_pursued(tx, duties))

@@ -9,12 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
-from gateway.cli.paper import Csv, Html, Pdf, Wanted
+from gateway.cli.paper import Csv, Html, Pdf, WantedFile
 from gateway.context import Authority
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_month, get_month_before
 from gateway.errors import NotAllowed
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 from gateway.reports import inspection, statistics, timeliness
 
 commands = typer.Typer(no_args_is_help=True, help="Statistics, timeliness, and the inspection list.")
@@ -45,7 +45,7 @@ def report_statistics(
     as_json: AsJson = False,
 ) -> None:
     """Count notices by type, authority, reason, outcome and more."""
-    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    wanted = WantedFile(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
         page = statistics.make_statistics(here, _days(here, first, last, in_month), by, whole=for_the_team)
     _give(page, wanted)
@@ -64,7 +64,7 @@ def report_timeliness(
     as_json: AsJson = False,
 ) -> None:
     """Show how quickly notices were delivered, acknowledged and resolved."""
-    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    wanted = WantedFile(csv, html, pdf, as_json=as_json)
     with opened(home) as here:
         days = _days(here, first, last, in_month)
         page = timeliness.make_timeliness(here, days, whole=for_the_team)
@@ -90,7 +90,7 @@ def report_inspection(
     as_json: AsJson = False,
 ) -> None:
     """Create the inspection list. Each record is logged as viewed."""
-    wanted = Wanted(csv, html, pdf, as_json=as_json)
+    wanted = WantedFile(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")
     with opened(home) as here:
@@ -121,12 +121,12 @@ def _checked(first: date | None, last: date) -> Span:
     return Span(first, last)
 
 
-def _give(page: Page, wanted: Wanted) -> None:
+def _give(page: ReportPage, wanted: WantedFile) -> None:
     written = wanted.write(page)
     written.answer(_value(page) | written.value(), lambda: _shown(page))
 
 
-def _value(page: Page) -> dict[str, object]:
+def _value(page: ReportPage) -> dict[str, object]:
     """The page for programs."""
     tables = [
         {
@@ -145,7 +145,7 @@ def _value(page: Page) -> dict[str, object]:
     }
 
 
-def _shown(page: Page) -> Group:
+def _shown(page: ReportPage) -> Group:
     """The page for a terminal."""
     head = f"[bold]{escape(page.title)}[/bold]: {escape(page.authority)}, {escape(page.about)}"
     parts: list[Table | str] = [head, *(f"[dim]{escape(note)}[/dim]" for note in page.notes)]

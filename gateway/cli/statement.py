@@ -14,7 +14,7 @@ from gateway.core.statement_diff import DifferenceKind
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference
-from keys.statement import Row
+from keys.statement import StatementRow
 
 DIFFERENCES = {
     DifferenceKind.MISSING_THERE: "They do not have it",
@@ -80,7 +80,7 @@ def _states(one: HealedDifference) -> tuple[str | None, str | None]:
     return _say_state(here), _say_state(there)
 
 
-def _say_state(row: Row | None) -> str | None:
+def _say_state(row: StatementRow | None) -> str | None:
     return row.state.replace("-", " ").capitalize() if row else None
 
 

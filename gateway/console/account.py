@@ -9,8 +9,8 @@ import segno
 from aiohttp import web
 
 from gateway.access import sessions, sign_in
-from gateway.console.console_request import SESSION_COOKIE, Visit, goto
-from gateway.console.endpoints import SIGN_IN, Door, signed_in
+from gateway.console.console_request import SESSION_COOKIE, Visit, redirect_to
+from gateway.console.endpoints import SIGN_IN, Door, get_session
 from gateway.console.sign_in import CHECKING
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
@@ -18,48 +18,48 @@ from gateway.store import people
 from keys import one_time_code
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """The account, and where else one is signed in."""
+async def show_account(visit: Visit) -> web.StreamResponse:
+    """Show the account, and where else one is signed in."""
     sessions = await visit.here.store.read(lambda tx: people.list_sessions(tx, visit.by))
     return visit.page("account.html", sessions=sessions, done=visit.request.query.get("done", ""))
 
 
 async def ask_password(visit: Visit) -> web.StreamResponse:
-    """The form for another password."""
+    """Show the form for another password."""
     return visit.page("account-password.html", wrong=None)
 
 
 async def change_password(visit: Visit) -> web.StreamResponse:
-    """Another password."""
+    """Change the password."""
     old, new, again = (str(visit.form.get(name, "")) for name in ("old", "new", "again"))
     try:
         if new != again:
             raise NotAllowed("password.again")
-        work = partial(sign_in.change_password, visit.here, signed_in(visit), old, new)
+        work = partial(sign_in.change_password, visit.here, get_session(visit), old, new)
         await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return visit.page("account-password.html", status=422, wrong=why)
-    return goto("/account?done=password")
+    return redirect_to("/account?done=password")
 
 
 async def ask_code(visit: Visit) -> web.StreamResponse:
-    """A secret for the app, as a picture and as text."""
+    """Show a secret for the app, as a picture and as text."""
     return _code_page(visit, one_time_code.new_secret(), None)
 
 
 async def set_code(visit: Visit) -> web.StreamResponse:
-    """The first code of the app, which shows that it has the secret."""
+    """Check the first code of the app, which shows that it has the secret."""
     try:
         secret = urlsafe_b64decode(visit.typed("secret"))
     except (Error, ValueError):
-        return goto("/account/code")
+        return redirect_to("/account/code")
     if len(secret) != one_time_code.SECRET_BYTES:
-        return goto("/account/code")
+        return redirect_to("/account/code")
     try:
-        await asyncio.to_thread(sign_in.set_code, visit.here, signed_in(visit), secret, visit.typed("code"))
+        await asyncio.to_thread(sign_in.set_code, visit.here, get_session(visit), secret, visit.typed("code"))
     except NotAllowed as why:
         return _code_page(visit, secret, why)
-    return goto("/account?done=code")
+    return redirect_to("/account?done=code")
 
 
 def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Response:
@@ -75,19 +75,19 @@ def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Res
     )
 
 
-async def end_everywhere(visit: Visit) -> web.StreamResponse:
+async def sign_out_everywhere(visit: Visit) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
-    await asyncio.to_thread(lambda: sessions.sign_out(visit.here, signed_in(visit), everywhere=True))
-    answer = goto(SIGN_IN)
+    await asyncio.to_thread(lambda: sessions.sign_out(visit.here, get_session(visit), everywhere=True))
+    answer = redirect_to(SIGN_IN)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 
 
 DOORS = (
-    Door("GET", "/account", Permission.OWN_ACCOUNT, look, of_assigned=True),
+    Door("GET", "/account", Permission.OWN_ACCOUNT, show_account, of_assigned=True),
     Door("GET", "/account/password", Permission.OWN_ACCOUNT, ask_password),
     Door("POST", "/account/password", Permission.OWN_ACCOUNT, change_password),
     Door("GET", "/account/code", Permission.OWN_ACCOUNT, ask_code),
     Door("POST", "/account/code", Permission.OWN_ACCOUNT, set_code),
-    Door("POST", "/account/end", Permission.OWN_ACCOUNT, end_everywhere),
+    Door("POST", "/account/end", Permission.OWN_ACCOUNT, sign_out_everywhere),
 )

@@ -33,7 +33,7 @@ from gateway.console import (
 )
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.console_request import HERE
-from gateway.console.endpoints import hang
+from gateway.console.endpoints import add_doors
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
 from gateway.console.throttle import TRIES
@@ -83,14 +83,14 @@ STRICT_TRANSPORT = "max-age=31536000"
 STATIC = "/static/"
 
 
-def application(here: Authority) -> web.Application:
-    """The console of one authority."""
-    app = web.Application(middlewares=[_guard_answers, _explain], client_max_size=MAX_FORM_BYTES)
+def build_application(here: Authority) -> web.Application:
+    """Build the console of one authority."""
+    app = web.Application(middlewares=[_guard_answers, _explain_errors], client_max_size=MAX_FORM_BYTES)
     app[HERE], app[PAGES], app[CHECKS] = here, Pages(), VerifyRuns()
     app[CHECKING], app[TRIES] = SlowChecks(here), Tries()
     app.on_cleanup.append(_end_checks)
     for doors in ROOMS:
-        hang(app, doors)
+        add_doors(app, doors)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))
     return app
 
@@ -101,9 +101,9 @@ async def _end_checks(app: web.Application) -> None:
 
 @web.middleware
 async def _guard_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Only our own hosts; every answer with its headers; no answer but an asset is kept by anybody."""
+    """Answer our own hosts only; every answer with its headers; no answer but an asset is kept by anybody."""
     config = request.app[HERE].config
-    if request.host not in _hosts(config.console_url, config.console.host, config.console.port):
+    if request.host not in _list_hosts(config.console_url, config.console.host, config.console.port):
         answer: web.StreamResponse = web.Response(status=421, text="This is not the host that you asked for.\n")
     else:
         answer = await handler(request)
@@ -115,25 +115,25 @@ async def _guard_answers(request: web.Request, handler: Handler) -> web.StreamRe
     return answer
 
 
-def _hosts(url: str, host: str, port: int) -> set[str]:
-    """What browsers may call us: a page of somebody else whose name leads here is not answered (DNS rebinding)."""
+def _list_hosts(url: str, host: str, port: int) -> set[str]:
+    """List what browsers may call us: a page of somebody else whose name leads here is not answered (DNS rebinding)."""
     return {url.split("://")[1], f"{host}:{port}", f"localhost:{port}", f"127.0.0.1:{port}"}
 
 
 @web.middleware
-async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What a room raises, as a page that says what happened and what to do next."""
+async def _explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Show what a room raises, as a page that says what happened and what to do next."""
     try:
         return await handler(request)
     except web.HTTPException as why:
         if why.status < 400:
             raise
-        return await problems.refused(request, why)
+        return await problems.explain_http_error(request, why)
     except (StoreUnavailable, ConfigProblem) as why:
-        return await problems.fault(request, why)
+        return await problems.explain_fault(request, why)
     except Busy as why:
-        return await problems.busy(request, why)
+        return await problems.explain_busy(request, why)
     except (GatewayError, Refusal) as why:
-        return await problems.said_no(request, why)
+        return await problems.explain_refusal(request, why)
     except Exception as why:  # noqa: BLE001 - the last line before a person
-        return await problems.fault(request, why)
+        return await problems.explain_fault(request, why)

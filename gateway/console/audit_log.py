@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway.auditing import browse
 from gateway.auditing.browse import AuditQuestion
 from gateway.console import forms
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.core import audit_sentences
@@ -31,16 +31,16 @@ REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}"
 TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
-def _kinds() -> Sequence[tuple[str, str]]:
+def _list_kinds() -> Sequence[tuple[str, str]]:
     acts = sorted(((act, audit_sentences.name_act(act)) for act in audit_sentences.SENTENCES), key=lambda one: one[1])
     return (*((kind, label) for kind, (label, _) in audit_sentences.KINDS.items()), *acts)
 
 
-def _questions(visit: Visit) -> Sequence[Question]:
+def _list_questions(visit: Visit) -> Sequence[Question]:
     known = {*visit.here.trust.authorities(), *visit.here.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
-        Question("kind", "Activity", "select", options=_kinds, optional=True),
+        Question("kind", "Activity", "select", options=_list_kinds, optional=True),
         Question("person", "User", optional=True),
         Question("partner", "Authority", "select", options=lambda: named, optional=True),
         Question("reference", "Reference (notice, leaver or case)", optional=True),
@@ -49,46 +49,46 @@ def _questions(visit: Visit) -> Sequence[Question]:
     )
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """The newest entries that meet what the address asks for."""
-    typed = _typed(visit.request.query)
-    answers = _read(visit, typed)
+async def show_audit_log(visit: Visit) -> web.StreamResponse:
+    """Show the newest entries that meet what the address asks for."""
+    typed = _read_address(visit.request.query)
+    answers = _read_answers(visit, typed)
     before = visit.request.query.get("before", "")
     number = int(before) if before.isascii() and before.isdecimal() and len(before) <= 15 else None
     if not answers.wrong:
         try:
-            asked = _asked(answers)
-            found = await asyncio.to_thread(browse.list_audit_page, visit.here, asked, number, visit.by)
-            return await _page(visit, answers, typed, found=found, asked=asked, number=number)
+            search = _build_search(answers)
+            entries = await asyncio.to_thread(browse.list_audit_page, visit.here, search, number, visit.by)
+            return await _render_audit_log(visit, answers, typed, found=entries, asked=search, number=number)
         except NotFound as why:
-            answers = _not_found(answers, why)
-    return await _page(visit, answers, typed)
+            answers = _add_not_found(answers, why)
+    return await _render_audit_log(visit, answers, typed)
 
 
-async def seek(visit: Visit) -> web.StreamResponse:
-    """What was typed becomes an address, once it is known to name people and references of ours."""
+async def search_audit_log(visit: Visit) -> web.StreamResponse:
+    """Turn what was typed into an address, once it is known to name people and references of ours."""
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = _read(visit, typed)
+    answers = _read_answers(visit, typed)
     if not answers.wrong:
         try:
-            await asyncio.to_thread(browse.check_question, visit.here, _asked(answers))
-            return goto(_address(answers))
+            await asyncio.to_thread(browse.check_question, visit.here, _build_search(answers))
+            return redirect_to(_build_address(answers))
         except NotFound as why:
-            answers = _not_found(answers, why)
-    return await _page(visit, answers, typed)
+            answers = _add_not_found(answers, why)
+    return await _render_audit_log(visit, answers, typed)
 
 
-def _typed(query: Mapping[str, str]) -> dict[str, str]:
-    """The address, as the form would have it."""
+def _read_address(query: Mapping[str, str]) -> dict[str, str]:
+    """Read the address, as the form would have it."""
     typed = {name: query.get(name, "") for name in TEXTS}
     for name in DAYS:
         parts = query.get(name, "").split("-")
-        typed |= {f"{name}-{part}": said for part, said in zip(("year", "month", "day"), parts, strict=False)}
+        typed |= {f"{name}-{part}": value for part, value in zip(("year", "month", "day"), parts, strict=False)}
     return typed
 
 
-def _read(visit: Visit, typed: Mapping[str, str]) -> Answers:
-    answers = forms.read(_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
+def _read_answers(visit: Visit, typed: Mapping[str, str]) -> Answers:
+    answers = forms.read_answers(_list_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
         wrong["reference"] = "Enter a full reference or its last 12 characters, for example 4c1f09a2b3d4"
@@ -98,11 +98,11 @@ def _read(visit: Visit, typed: Mapping[str, str]) -> Answers:
     return Answers({**answers.values, "reference": reference}, wrong)
 
 
-def _not_found(answers: Answers, why: NotFound) -> Answers:
+def _add_not_found(answers: Answers, why: NotFound) -> Answers:
     return Answers(answers.values, {"person" if why.code == "audit.no-person" else "reference": why.sentence})
 
 
-def _asked(answers: Answers) -> AuditQuestion:
+def _build_search(answers: Answers) -> AuditQuestion:
     first, last = answers.values.get("since"), answers.values.get("until")
     since: datetime | None = get_moments(Span(first, first))[0] if isinstance(first, date) else None
     until: datetime | None = get_moments(Span(last, last))[1] if isinstance(last, date) else None
@@ -110,14 +110,14 @@ def _asked(answers: Answers) -> AuditQuestion:
     return AuditQuestion(kind, person, partner, reference, since, until)
 
 
-def _address(answers: Answers, **more: str | int) -> str:
-    said: dict[str, object] = {name: answers.text(name) for name in TEXTS}
-    said |= {name: answers.values.get(name) for name in DAYS}
-    query = urlencode({name: str(value) for name, value in (said | more).items() if value})
+def _build_address(answers: Answers, **more: str | int) -> str:
+    parameters: dict[str, object] = {name: answers.text(name) for name in TEXTS}
+    parameters |= {name: answers.values.get(name) for name in DAYS}
+    query = urlencode({name: str(value) for name, value in (parameters | more).items() if value})
     return f"/audit?{query}" if query else "/audit"
 
 
-async def _page(
+async def _render_audit_log(
     visit: Visit,
     answers: Answers,
     typed: Mapping[str, str],
@@ -127,56 +127,56 @@ async def _page(
     number: int | None = None,
 ) -> web.Response:
     staff = await visit.here.store.read(people.list_people)
-    older = _address(answers, before=found.below) if found and found.below is not None else ""
+    older = _build_address(answers, before=found.below) if found and found.below is not None else ""
     return visit.page(
         "audit.html",
         status=422 if answers.wrong else 200,
         found=found,
         asked=asked,
-        about=await _in_words(visit, answers) if asked else (),
+        about=await _describe_search(visit, answers) if asked else (),
         readings=bool(asked and set(audit_sentences.list_acts(asked.kind)) == set(READINGS)),
         older=older,
-        newest=_address(answers) if number is not None else "",
-        questions={one.name: one for one in _questions(visit)},
-        asked_questions=_questions(visit),
+        newest=_build_address(answers) if number is not None else "",
+        questions={question.name: question for question in _list_questions(visit)},
+        asked_questions=_list_questions(visit),
         answers=answers,
         typed=typed,
         staff=staff,
     )
 
 
-async def _in_words(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]:
-    """What is looked for, in words."""
-    said = []
-    for question in _questions(visit):
+async def _describe_search(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]:
+    """Describe what is looked for, in words."""
+    descriptions = []
+    for question in _list_questions(visit):
         value = answers.values.get(question.name)
         if isinstance(value, date):
-            said.append((question.label, f"{value.day} {value:%B %Y}"))
+            descriptions.append((question.label, f"{value.day} {value:%B %Y}"))
         elif value:
-            said.append(
+            descriptions.append(
                 (
                     question.label,
                     dict(question.options()).get(str(value), str(value)) if question.options else str(value),
                 )
             )
-    return said
+    return descriptions
 
 
-async def entry(visit: Visit) -> web.StreamResponse:
-    """One entry as it stands in the log."""
+async def show_entry(visit: Visit) -> web.StreamResponse:
+    """Show one entry as it stands in the log."""
     placed = await asyncio.to_thread(browse.read_entry, visit.here, int(visit.part("number")), visit.by)
     return visit.page("audit-entry.html", placed=placed)
 
 
-async def proof(visit: Visit) -> web.StreamResponse:
-    """Its place in the signed log."""
-    made = await asyncio.to_thread(browse.prove_entry, visit.here, int(visit.part("number")))
-    return visit.page("audit-proof.html", proof=made)
+async def show_proof(visit: Visit) -> web.StreamResponse:
+    """Show its place in the signed log."""
+    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.here, int(visit.part("number")))
+    return visit.page("audit-proof.html", proof=entry_proof)
 
 
 DOORS = (
-    Door("GET", "/audit", Permission.AUDIT, look),
-    Door("POST", "/audit", Permission.AUDIT, seek),
-    Door("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, entry),
-    Door("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, proof),
+    Door("GET", "/audit", Permission.AUDIT, show_audit_log),
+    Door("POST", "/audit", Permission.AUDIT, search_audit_log),
+    Door("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, show_entry),
+    Door("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, show_proof),
 )

@@ -9,7 +9,7 @@ from gateway.auditing import audit, browse, witness
 from gateway.auditing.browse import AuditQuestion
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import files
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
@@ -19,50 +19,50 @@ CHECKS = web.AppKey("checks", VerifyRuns)
 SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
 
 
-async def check(visit: Visit) -> web.StreamResponse:
-    """The check that runs, or how the last one ended."""
+async def show_check(visit: Visit) -> web.StreamResponse:
+    """Show the check that runs, or how the last one ended."""
     return visit.page("audit-check.html", check=visit.request.app[CHECKS].last, shown_faults=SHOWN_FAULTS)
 
 
-async def begin(visit: Visit) -> web.StreamResponse:
+async def begin_check(visit: Visit) -> web.StreamResponse:
     """Check the log, in a thread; who waits for it looks at the page again. Where a check runs, there is no second."""
     checks = visit.request.app[CHECKS]
     try:
         checks.begin(visit.here, visit.by)
     except NotAllowed:
-        return goto("/audit/check")
+        return redirect_to("/audit/check")
     asyncio.get_running_loop().run_in_executor(None, checks.run, visit.here)
-    return goto("/audit/check")
+    return redirect_to("/audit/check")
 
 
-async def ask(visit: Visit) -> web.StreamResponse:
-    """What is in the archive, and how it is checked."""
+async def ask_export(visit: Visit) -> web.StreamResponse:
+    """Show what is in the archive, and how it is checked."""
     return visit.page("audit-export.html")
 
 
-async def export(visit: Visit) -> web.StreamResponse:
-    """The archive. It is written beside first, so that a long log takes no memory, and then sent piece by piece."""
+async def export_log(visit: Visit) -> web.StreamResponse:
+    """Send the archive. It is written beside first, so a long log takes no memory, and then sent piece by piece."""
     await audit.sign_checkpoint(visit.here, AuditEntry("audit.exported", visit.by))
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
     await asyncio.to_thread(audit.export_zip, visit.here, file)
     file.seek(0)
     name = f"audit-log-{visit.here.code}-{visit.here.now():%Y-%m-%d}.zip"
-    return web.Response(body=file, headers=files.headers(name, "application/zip"))
+    return web.Response(body=file, headers=files.build_file_headers(name, "application/zip"))
 
 
-async def others(visit: Visit) -> web.StreamResponse:
-    """How far partners' logs are known, what alarms stand, and where their statements differ from our account."""
-    found, alarms = await asyncio.to_thread(witness.list_witnessed, visit.here)
+async def show_partner_logs(visit: Visit) -> web.StreamResponse:
+    """Show how far partners' logs are known, what alarms stand, and where their statements differ from our account."""
+    partner_logs, alarms = await asyncio.to_thread(witness.list_witnessed, visit.here)
     differ = await asyncio.to_thread(
         browse.list_audit_page, visit.here, AuditQuestion(kind="statement.difference"), None, visit.by
     )
-    return visit.page("audit-partners.html", found=found, alarms=alarms, differ=differ)
+    return visit.page("audit-partners.html", found=partner_logs, alarms=alarms, differ=differ)
 
 
 DOORS = (
-    Door("GET", "/audit/check", Permission.AUDIT, check),
-    Door("POST", "/audit/check", Permission.AUDIT, begin),
-    Door("GET", "/audit/export", Permission.AUDIT, ask),
-    Door("POST", "/audit/export", Permission.AUDIT, export),
-    Door("GET", "/audit/partners", Permission.AUDIT, others),
+    Door("GET", "/audit/check", Permission.AUDIT, show_check),
+    Door("POST", "/audit/check", Permission.AUDIT, begin_check),
+    Door("GET", "/audit/export", Permission.AUDIT, ask_export),
+    Door("POST", "/audit/export", Permission.AUDIT, export_log),
+    Door("GET", "/audit/partners", Permission.AUDIT, show_partner_logs),
 )

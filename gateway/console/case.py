@@ -6,8 +6,8 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case
-from gateway.console.case_actions import FORMS, about
-from gateway.console.console_request import Visit, goto
+from gateway.console.case_actions import FORMS, read_subject
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission, Role
@@ -21,58 +21,65 @@ DONE = {
 }  # by pages that are no form of one notice
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """The whole of it. That it was read is an entry of the audit log."""
-    found = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
+async def show_case(visit: Visit) -> web.StreamResponse:
+    """Show the whole of a case. That it was read is an entry of the audit log."""
+    opened_case = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
     others = await visit.here.store.read(kept.list_people) if visit.may(Permission.ASSIGN) else []
-    outreach = [one for one in others if Role.OUTREACH in one.roles and one.active]
+    outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
     return visit.page(
-        "case.html", case=found, forms=open_forms, outreach=outreach, searched=SEARCHES, banner=_banner(visit, found)
+        "case.html",
+        case=opened_case,
+        forms=open_forms,
+        outreach=outreach,
+        searched=SEARCHES,
+        banner=_describe_last_act(visit, opened_case),
     )
 
 
-def _banner(visit: Visit, found: case.Case) -> str:
+def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
     """Return what is said of the act that led here; nothing where none did."""
     done, name = visit.request.query.get("done", ""), visit.request.query.get("notice", "")
     if done in DONE:
         return DONE[done]
-    notice = next((one for one in found.notices if str(one.name) == name), None)
+    notice = next((case_notice for case_notice in opened_case.notices if str(case_notice.name) == name), None)
     return FORMS[CaseAction(done)].worded(notice).done if notice and done in FORMS else ""
 
 
-async def assign(visit: Visit) -> web.StreamResponse:
-    """The case is somebody's too, or no longer."""
+async def change_assignment(visit: Visit) -> web.StreamResponse:
+    """Assign the case to a person too, or take it away from them."""
     name, whole = visit.part("case"), visit.typed("person")
     act = people.unassign if visit.typed("away") else people.assign
     await asyncio.to_thread(act, visit.here, name, whole, visit.by)
-    return goto(f"/cases/{name}")
+    return redirect_to(f"/cases/{name}")
 
 
 async def ask_in_full(visit: Visit) -> web.StreamResponse:
-    """Was the restriction checked with the sender?"""
-    found = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
-    notice = next((one for one in found.notices if str(one.name) == visit.part("notice")), None)
+    """Ask whether the restriction was checked with the sender."""
+    opened_case = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
+    notice = next(
+        (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.part("notice")), None
+    )
     if notice is None or not notice.must_be_checked:
-        return goto(f"/cases/{visit.part('case')}")
-    whom = await about(visit, visit.part("notice"))
+        return redirect_to(f"/cases/{visit.part('case')}")
+    whom = await read_subject(visit, visit.part("notice"))
     ring = notice.ring or notice.partner_name
     return visit.page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
 
 
-async def in_full(visit: Visit) -> web.StreamResponse:
-    """All that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
+async def show_in_full(visit: Visit) -> web.StreamResponse:
+    """Show all that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
     name = visit.part("notice")
     if not await asyncio.to_thread(respond.needs_restriction_check, visit.here, name):
-        return goto(f"/cases/{visit.part('case')}")
-    whom = await about(visit, name)
+        return redirect_to(f"/cases/{visit.part('case')}")
+    whom = await read_subject(visit, name)
     _, message = await asyncio.to_thread(respond.read_incoming, visit.here, name, visit.by, in_full=True)
     return visit.page("in-full.html", about=whom, body=message.body)
 
 
 DOORS = (
     Door("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, ask_in_full),
-    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, in_full),
-    Door("GET", f"/cases/{CASE}", Permission.READ_CHILD, look),
-    Door("POST", f"/cases/{CASE}/assign", Permission.ASSIGN, assign),
+    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, show_in_full),
+    Door("GET", f"/cases/{CASE}", Permission.READ_CHILD, show_case),
+    Door("POST", f"/cases/{CASE}/assign", Permission.ASSIGN, change_assignment),
 )

@@ -16,7 +16,7 @@ from gateway.casework import by_hand, case, compose
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.case import CaseNotice
 from gateway.console import forms
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.console.forms import Answers, Question
 from gateway.core import labels
@@ -87,12 +87,12 @@ class Form:
         return Wording(*(text.format_map(names) for text in (self.title, self.button, self.lead, self.done)))
 
 
-def _codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
-    """The codes of a list, but for those that would need what may not be said."""
-    return lambda: tuple(one for one in codes.labels(name).items() if one[0] not in without)
+def _list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
+    """List the codes of a list, but for those that would need what may not be said."""
+    return lambda: tuple(entry for entry in codes.labels(name).items() if entry[0] not in without)
 
 
-def _authorities() -> Sequence[tuple[str, str]]:
+def _list_authorities() -> Sequence[tuple[str, str]]:
     live = codes.labels("authorities_live") | codes.labels("authorities_wales")
     return sorted(live.items(), key=lambda one: one[1])
 
@@ -116,7 +116,7 @@ LOCATED = (
         "way",
         "Why is the search ending?",
         "radios",
-        options=_codes("located_ways"),
+        options=_list_codes("located_ways"),
         missing="Select why the search is ending",
     ),
     Question("on", "Date this was confirmed or decided", "day", missing="Enter the date"),
@@ -131,89 +131,91 @@ LOCATED = (
 
 
 def _note_of_call(notice: CaseNotice) -> Sequence[Question]:
-    """Of a child about whom nothing may be sent, nothing is kept either."""
+    """Ask for a note of the call; of a child about whom nothing may be sent, nothing is kept either."""
     if notice.restriction == "phone-only":
         return ()
     hint = f"Stored encrypted. Not sent to {notice.partner_name}."
     return (Question("note", "What was said", "note", hint, optional=True),)
 
 
-def _note_to(notice: CaseNotice) -> Question:
+def _build_note_question(notice: CaseNotice) -> Question:
     return replace(_NOTE, label=f"Note to {notice.partner_name}")
 
 
-def _no_note_if_restricted(notice: CaseNotice, *rest: Question) -> Sequence[Question]:
-    return rest if notice.restriction != "none" else (*rest, _note_to(notice))
+def _add_note_question(notice: CaseNotice, *rest: Question) -> Sequence[Question]:
+    return rest if notice.restriction != "none" else (*rest, _build_note_question(notice))
 
 
-def _nothing(_: CaseNotice) -> Sequence[Question]:
+def _ask_nothing(_: CaseNotice) -> Sequence[Question]:
     return ()
 
 
-def _call(visit: Visit, answers: Answers) -> PhoneCall:
-    at = forms.moment(answers.day("on"), answers.text("time"))
+def _read_call(visit: Visit, answers: Answers) -> PhoneCall:
+    at = forms.build_moment(answers.day("on"), answers.text("time"))
     return PhoneCall(answers.text("spoken_to"), at, answers.line("note"))
 
 
-def _acknowledge(decision: str, visit: Visit, notice: CaseNotice, said: Answers) -> None:
+def _acknowledge_notice(decision: str, visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
-        reason=said.line("reason"),
-        passed_to=said.line("passed_to"),
+        reason=answers.line("reason"),
+        passed_to=answers.line("passed_to"),
         officer=visit.here.officer(visit.by),
-        note=said.line("note"),
+        note=answers.line("note"),
     )
     respond.acknowledge_notice(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
-def _answer(visit: Visit, notice: CaseNotice, said: Answers) -> None:
+def _answer_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     ring = visit.here.officer(visit.by)
-    body = WhereaboutsResponse(result=said.text("result"), answered_by="officer", ring=ring, note=said.line("note"))
-    respond.answer_search(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=confirmed(visit))
+    body = WhereaboutsResponse(
+        result=answers.text("result"), answered_by="officer", ring=ring, note=answers.line("note")
+    )
+    respond.answer_search(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
 
 
-def _conclude(visit: Visit, notice: CaseNotice, said: Answers) -> None:
+def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Outcome(
-        result=said.text("result"),
-        confirmed_on=said.day("on"),
-        moved_to=said.line("moved_to"),
+        result=answers.text("result"),
+        confirmed_on=answers.day("on"),
+        moved_to=answers.line("moved_to"),
         officer=visit.here.officer(visit.by),
-        note=said.line("note"),
+        note=answers.line("note"),
     )
     respond.send_outcome(visit.here, notice.name, body, visit.by, was=notice.state)
 
 
-def _hand_over(visit: Visit, notice: CaseNotice, said: Answers) -> None:
-    by_hand.record_handover(visit.here, notice.message_id, _call(visit, said), visit.by)
+def _record_handover(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+    by_hand.record_handover(visit.here, notice.message_id, _read_call(visit, answers), visit.by)
 
 
-def _told(visit: Visit, notice: CaseNotice, said: Answers) -> None:
-    by_hand.record_outcome(visit.here, notice.message_id, said.text("result"), _call(visit, said), visit.by)
+def _record_phone_result(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+    by_hand.record_outcome(visit.here, notice.message_id, answers.text("result"), _read_call(visit, answers), visit.by)
 
 
-def _withdraw(visit: Visit, notice: CaseNotice, said: Answers) -> None:
-    body = Withdrawal(reason=said.text("reason"), officer=visit.here.officer(visit.by))
+def _withdraw_notice(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+    body = Withdrawal(reason=answers.text("reason"), officer=visit.here.officer(visit.by))
     amend.withdraw_notice(visit.here, notice.message_id, body, visit.by)
 
 
-def _correct(visit: Visit, notice: CaseNotice, _: Answers) -> str:
+def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
     return f"/compositions/{compose.begin_correction(visit.here, notice.message_id, visit.by)}"
 
 
-def _located(visit: Visit, notice: CaseNotice, said: Answers) -> None:
-    body = LocatedNotice(located_on=said.day("on"), way=said.text("way"), ring=visit.here.officer(visit.by))
-    amend.stand_down_search(visit.here, notice.message_id, body, visit.by, decided_by=said.line("decided_by"))
+def _end_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.here.officer(visit.by))
+    amend.stand_down_search(visit.here, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
 
 
-def _remind(visit: Visit, notice: CaseNotice, _: Answers) -> None:
+def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
     send_reminders.remind_partner(visit.here, notice.message_id, visit.by)
 
 
-def _send_on(visit: Visit, notice: CaseNotice, said: Answers) -> None:
-    amend.send_notice_on(visit.here, notice.message_id, said.text("to"), visit.by, confirmed=confirmed(visit))
+def _send_notice_on(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+    amend.send_notice_on(visit.here, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
 
 
-def _answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
+def _list_answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
     """Return what may be answered to an enquiry, as the officer says it who answers."""
     return (
         ("found", "Yes, the child is known to us"),
@@ -229,17 +231,17 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
         "Which authority has the child moved to?",
         "select",
         "Only if the child has moved to another authority.",
-        options=_authorities,
+        options=_list_authorities,
         optional=True,
         sometimes=True,
     )
-    return _no_note_if_restricted(
+    return _add_note_question(
         notice,
         Question(
             "result",
             "What is the outcome?",
             "radios",
-            options=_codes("outcomes", *(("moved-on",) if phone_only else ())),
+            options=_list_codes("outcomes", *(("moved-on",) if phone_only else ())),
             missing="Select an outcome",
         ),
         Question(
@@ -260,10 +262,10 @@ def _rejection_questions(notice: CaseNotice) -> Sequence[Question]:
             "reason",
             "Why are you rejecting it?",
             "radios",
-            options=_codes("rejection_reasons", *(("other",) if restricted else ())),
+            options=_list_codes("rejection_reasons", *(("other",) if restricted else ())),
             missing="Select why you are rejecting it",
         ),
-        *(() if restricted else (replace(_NOTE_OF_REJECTION, label=_note_to(notice).label),)),
+        *(() if restricted else (replace(_NOTE_OF_REJECTION, label=_build_note_question(notice).label),)),
     )
 
 
@@ -274,19 +276,19 @@ def _passing_questions(notice: CaseNotice) -> Sequence[Question]:
         "passed_to",
         f"Which authority should {notice.partner_name} contact?",
         "select",
-        options=_authorities,
+        options=_list_authorities,
         missing="Select an authority",
     )
-    return _no_note_if_restricted(notice, which)
+    return _add_note_question(notice, which)
 
 
-def _told_questions(notice: CaseNotice) -> Sequence[Question]:
+def _phone_result_questions(notice: CaseNotice) -> Sequence[Question]:
     return (
         Question(
             "result",
             f"What did {notice.partner_name} tell you?",
             "radios",
-            options=_codes(by_hand.TOLD[notice.kind]),
+            options=_list_codes(by_hand.TOLD[notice.kind]),
             missing="Select what you were told",
         ),
         *_SPOKEN,
@@ -301,8 +303,8 @@ FORMS: Mapping[CaseAction, Form] = {
         "Accept notice",
         "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
         "Notice accepted. The gateway is telling {partner}.",
-        _no_note_if_restricted,
-        partial(_acknowledge, "accepted"),
+        _add_note_question,
+        partial(_acknowledge_notice, "accepted"),
     ),
     CaseAction.ANSWER: Form(
         Permission.ANSWER,
@@ -310,17 +312,17 @@ FORMS: Mapping[CaseAction, Form] = {
         "Send answer",
         "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will call you.",
         "Your answer is being sent to {partner}.",
-        lambda notice: _no_note_if_restricted(
+        lambda notice: _add_note_question(
             notice,
             Question(
                 "result",
                 "Is this child known to you?",
                 "radios",
-                options=partial(_answers, notice),
+                options=partial(_list_answers, notice),
                 missing="Select whether the child is known to you",
             ),
         ),
-        _answer,
+        _answer_search,
     ),
     CaseAction.CONCLUDE: Form(
         Permission.ANSWER,
@@ -329,7 +331,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "This closes the case for you and {partner}, even if the child was not found. You cannot change it.",
         "The outcome is being sent to {partner}. This case is closed.",
         _outcome_questions,
-        _conclude,
+        _send_outcome,
     ),
     CaseAction.REJECT: Form(
         Permission.ANSWER,
@@ -338,7 +340,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "{partner} stays responsible for the case and will be told why.",
         "Notice rejected. The gateway is telling {partner} why.",
         _rejection_questions,
-        partial(_acknowledge, "rejected"),
+        partial(_acknowledge_notice, "rejected"),
         weighty=True,
     ),
     CaseAction.PASS_ON: Form(
@@ -348,7 +350,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "You'll tell {partner} which authority to try. Nothing is sent to that authority.",
         "Referred back to {partner}. Nothing is sent to {authority}.",
         _passing_questions,
-        partial(_acknowledge, "passed-on"),
+        partial(_acknowledge_notice, "passed-on"),
     ),
     CaseAction.HAND_OVER: Form(
         Permission.WRITE_DOWN,
@@ -357,7 +359,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
         "Phone handover recorded.",
         lambda notice: (*_SPOKEN, *_note_of_call(notice)),
-        _hand_over,
+        _record_handover,
     ),
     CaseAction.TOLD: Form(
         Permission.WRITE_DOWN,
@@ -365,8 +367,8 @@ FORMS: Mapping[CaseAction, Form] = {
         "{record}",
         "Use this if {partner} has given you the result by phone.{closes}",
         "{recorded}",
-        _told_questions,
-        _told,
+        _phone_result_questions,
+        _record_phone_result,
     ),
     CaseAction.CLOSE: Form(
         Permission.WRITE_DOWN,
@@ -374,7 +376,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "Close case",
         "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
         "Case closed without an outcome.",
-        _nothing,
+        _ask_nothing,
         lambda visit, notice, _: by_hand.close_notice(visit.here, notice.message_id, visit.by),
         weighty=True,
     ),
@@ -384,8 +386,8 @@ FORMS: Mapping[CaseAction, Form] = {
         "Send reminder",
         "{partner} will see that you are waiting. The gateway also sends one reminder when a reply is overdue.",
         "The reminder is being sent to {partner}.",
-        _nothing,
-        _remind,
+        _ask_nothing,
+        _send_reminder,
     ),
     CaseAction.SEND_ON: Form(
         Permission.SEND,
@@ -398,11 +400,11 @@ FORMS: Mapping[CaseAction, Form] = {
                 "to",
                 "Which authority should get the notice?",
                 "select",
-                options=_authorities,
+                options=_list_authorities,
                 missing="Select an authority",
             ),
         ),
-        _send_on,
+        _send_notice_on,
     ),
     CaseAction.LOCATED: Form(
         Permission.SEARCH,
@@ -411,7 +413,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "Everyone you asked will be told to stop looking. They will not be told where the child is.",
         "Search ended. The gateway is telling everyone you asked.",
         lambda _: LOCATED,
-        _located,
+        _end_search,
         weighty=True,
     ),
     CaseAction.CORRECT: Form(
@@ -420,8 +422,8 @@ FORMS: Mapping[CaseAction, Form] = {
         "Start correction",
         "You can change the {notice} and send it again. The new version replaces this one when you send it.",
         "Correction started.",
-        _nothing,
-        _correct,
+        _ask_nothing,
+        _begin_correction,
     ),
     CaseAction.PUT_ASIDE: Form(
         Permission.ANSWER,
@@ -429,7 +431,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "Mark as checked",
         "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
         "Reply marked as checked. It has no effect on the case.",
-        _nothing,
+        _ask_nothing,
         lambda visit, notice, _: respond.put_reply_aside(visit.here, notice.name, visit.by, was=notice.state),
     ),
     CaseAction.WITHDRAW: Form(
@@ -443,48 +445,48 @@ FORMS: Mapping[CaseAction, Form] = {
                 "reason",
                 "Why are you withdrawing it?",
                 "radios",
-                options=_codes("withdrawal_reasons"),
+                options=_list_codes("withdrawal_reasons"),
                 missing="Select why you are withdrawing it",
             ),
         ),
-        _withdraw,
+        _withdraw_notice,
         weighty=True,
     ),
 }
 
 
-async def ask(choice: CaseAction, visit: Visit) -> web.StreamResponse:
-    """The form."""
+async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
+    """Show the form."""
     notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices:
-        return await _overtaken(visit, choice, notice)
-    return await _form(visit, choice, notice, Answers({}, {}))
+        return await _render_overtaken(visit, choice, notice)
+    return await _render_form(visit, choice, notice, Answers({}, {}))
 
 
-async def do(choice: CaseAction, visit: Visit) -> web.StreamResponse:
-    """What the form says."""
+async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
+    """Do what the form says."""
     notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
-        return await _overtaken(visit, choice, notice)
+        return await _render_overtaken(visit, choice, notice)
     form = FORMS[choice]
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = forms.read(_asked(visit, choice, notice), typed, visit.here.now().date())
+    answers = forms.read_answers(_list_questions(visit, choice, notice), typed, visit.here.now().date())
     if answers.wrong:
-        return await _form(visit, choice, notice, answers)
+        return await _render_form(visit, choice, notice, answers)
     try:
         then = await asyncio.to_thread(form.do, visit, notice, answers)
     except Unconfirmed as why:
-        return await _form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
+        return await _render_form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
             now = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), str(notice.name))
-            return await _overtaken(visit, choice, now)
-        return await _form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
+            return await _render_overtaken(visit, choice, now)
+        return await _render_form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.here.due.set()
-    return goto(then or f"/cases/{visit.part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}")
+    return redirect_to(then or f"/cases/{visit.part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}")
 
 
-async def _form(
+async def _render_form(
     visit: Visit, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
     return visit.page(
@@ -494,56 +496,60 @@ async def _form(
         form=FORMS[choice],
         words=FORMS[choice].worded(notice),
         notice=notice,
-        about=await about(visit, str(notice.name)),
-        asked=_asked(visit, choice, notice),
+        about=await read_subject(visit, str(notice.name)),
+        asked=_list_questions(visit, choice, notice),
         answers=answers,
         doubts=doubts,
     )
 
 
-async def about(visit: Visit, name: str | None = None) -> case.CaseSubject:
-    """Whom the page is about on which one acts."""
+async def read_subject(visit: Visit, name: str | None = None) -> case.CaseSubject:
+    """Return whom the page is about on which one acts."""
     return await asyncio.to_thread(case.read_case_subject, visit.here, visit.part("case"), visit.by, name)
 
 
-async def _overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
+async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
     return visit.page(
         "overtaken.html",
         status=409,
         notice=notice,
         case=visit.part("case"),
-        about=await about(visit, str(notice.name)),
-        typed=kept_text(visit, FORMS[choice].questions(replace(notice, restriction="none"))),
+        about=await read_subject(visit, str(notice.name)),
+        typed=list_typed_text(visit, FORMS[choice].questions(replace(notice, restriction="none"))),
     )
 
 
-def kept_text(visit: Visit, asked: Sequence[Question]) -> list[tuple[str, str]]:
-    """What somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
-    written = {one.name: one.label for one in asked if one.kind in ("text", "note", "lines")}
+def list_typed_text(visit: Visit, asked: Sequence[Question]) -> list[tuple[str, str]]:
+    """List what somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
+    written = {question.name: question.label for question in asked if question.kind in ("text", "note", "lines")}
     return [(label, visit.typed(name)) for name, label in written.items() if visit.typed(name)]
 
 
-def confirmed(visit: Visit) -> Sequence[str]:
-    """The codes of the doubts that were shown on a page, where the officer said there that it is right as it stands."""
+def list_confirmed(visit: Visit) -> Sequence[str]:
+    """List the codes of the doubts shown on a page, where the officer said there that it is right as it stands."""
     return visit.typed("codes").split() if visit.typed("weighed") else ()
 
 
-def _asked(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
-    """The questions; where an authority is asked for that should have it, without us, and without who has it already."""
+def _list_questions(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
+    """List the questions; where one asks who should have it, without us, and without who has it already."""
     without = {visit.here.code, notice.partner} if choice in OTHERS else {visit.here.code}
     return [
-        replace(one, options=_without(without)) if one.options is _authorities else one
-        for one in FORMS[choice].questions(notice)
+        replace(question, options=_leave_out_authorities(without))
+        if question.options is _list_authorities
+        else question
+        for question in FORMS[choice].questions(notice)
     ]
 
 
-def _without(codes_: Collection[str]) -> Callable[[], Sequence[tuple[str, str]]]:
-    return lambda: [one for one in _authorities() if one[0] not in codes_]
+def _leave_out_authorities(codes_: Collection[str]) -> Callable[[], Sequence[tuple[str, str]]]:
+    return lambda: [entry for entry in _list_authorities() if entry[0] not in codes_]
 
 
-def _doors(choice: CaseAction, form: Form) -> tuple[Door, Door]:
+def _build_doors(choice: CaseAction, form: Form) -> tuple[Door, Door]:
     address = f"/cases/{CASE}/notices/{NOTICE}/{choice}"
-    return Door("GET", address, form.act, partial(ask, choice)), Door("POST", address, form.act, partial(do, choice))
+    return Door("GET", address, form.act, partial(show_form, choice)), Door(
+        "POST", address, form.act, partial(submit_form, choice)
+    )
 
 
-DOORS = tuple(door for choice, form in FORMS.items() for door in _doors(choice, form))
+DOORS = tuple(door for choice, form in FORMS.items() for door in _build_doors(choice, form))

@@ -8,12 +8,28 @@ from aiohttp import web
 
 from gateway.casework import compose, expire_compositions
 from gateway.casework.compose import OpenComposition
-from gateway.console.compose_pages import answer, answer_one, ask, ask_one, opened, remove_one
-from gateway.console.compose_whom import ask_whom, whom
-from gateway.console.console_request import Visit, goto
+from gateway.console.compose_pages import (
+    read_composition,
+    remove_item,
+    save_item,
+    save_section,
+    show_item,
+    show_section,
+)
+from gateway.console.compose_whom import ask_whom, save_whom
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.drafts import DRAFT
 from gateway.console.endpoints import Door
-from gateway.console.tasks import CONTRADICTED, INCOMPLETE, WHOM, address, answers, asked, place, tasks
+from gateway.console.tasks import (
+    CONTRADICTED,
+    INCOMPLETE,
+    WHOM,
+    build_address,
+    describe_answers,
+    find_place,
+    list_asked,
+    list_tasks,
+)
 from gateway.core import composition
 from gateway.core.delivery import PATIENCE
 from gateway.core.permissions import Permission
@@ -29,50 +45,52 @@ COMPOSITION, SECTION, AT = "{composition:[0-9a-f-]{36}}", "{section:[a-z-]+}", "
 ONE = f"/compositions/{COMPOSITION}"
 
 
-async def begin(visit: Visit) -> web.StreamResponse:
-    """What is being written, and what may be begun."""
-    return await _begin(visit, "")
+async def show_compositions(visit: Visit) -> web.StreamResponse:
+    """Show what is being written, and what may be begun."""
+    return await _render_compositions(visit, "")
 
 
-async def _begin(visit: Visit, wrong: str) -> web.Response:
-    found = await visit.here.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
+async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
+    unfinished = await visit.here.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
-    return visit.page("compositions.html", status=status, found=found, wrong=wrong, ends_on=ends_on)
+    return visit.page("compositions.html", status=status, found=unfinished, wrong=wrong, ends_on=ends_on)
 
 
-async def begun(visit: Visit) -> web.StreamResponse:
-    """A new one."""
+async def begin_composition(visit: Visit) -> web.StreamResponse:
+    """Begin a new one."""
     if visit.typed("kind") not in OPENS_A_CASE:
-        return await _begin(visit, "Select the type of notice")
-    return goto(
+        return await _render_compositions(visit, "Select the type of notice")
+    return redirect_to(
         f"/compositions/{await asyncio.to_thread(compose.begin_composition, visit.here, visit.typed('kind'), visit.by)}"
     )
 
 
-async def from_draft(visit: Visit) -> web.StreamResponse:
-    """What a row of an extract says is written on."""
+async def begin_from_draft(visit: Visit) -> web.StreamResponse:
+    """Begin a notice from what a row of an extract says."""
     kind = visit.typed("kind") if visit.typed("kind") in OPENS_A_CASE else "TransferNotice"
     draft, correcting = visit.part("draft"), visit.typed("correcting") == "yes"
-    begin = partial(compose.begin_from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
-    name = await asyncio.to_thread(begin)
-    return goto(f"/compositions/{name}")
+    work = partial(compose.begin_from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
+    name = await asyncio.to_thread(work)
+    return redirect_to(f"/compositions/{name}")
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """The list of tasks."""
+async def show_composition(visit: Visit) -> web.StreamResponse:
+    """Show the list of tasks."""
     try:
-        now = await opened(visit)
+        now = await read_composition(visit)
     except NotAllowed:
-        return goto(f"/compositions/{visit.part('composition')}/sent")
+        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
-    ready = not checked.lacking and not any(one.level == "error" for one in checked.findings)
+    ready = not checked.lacking and not any(finding.level == "error" for finding in checked.findings)
     level = composition.find_level(now.body)
-    undecided = level not in ("", "none") and any(one.code in (INCOMPLETE, CONTRADICTED) for one in checked.findings)
-    listed = tasks(now, checked)
+    undecided = level not in ("", "none") and any(
+        finding.code in (INCOMPLETE, CONTRADICTED) for finding in checked.findings
+    )
+    task_list = list_tasks(now, checked)
     return visit.page(
         "compose.html",
         now=now,
-        tasks=listed,
+        tasks=task_list,
         ready=ready,
         level=level,
         undecided=undecided,
@@ -80,39 +98,39 @@ async def look(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def check(visit: Visit) -> web.StreamResponse:
-    """Check your answers."""
+async def show_answers(visit: Visit) -> web.StreamResponse:
+    """Show the page "Check your answers"."""
     try:
-        now = await opened(visit)
+        now = await read_composition(visit)
     except NotAllowed:
-        return goto(f"/compositions/{visit.part('composition')}/sent")
-    return await _check(visit, now, [])
+        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
+    return await _render_answers(visit, now, [])
 
 
-async def _check(visit: Visit, now: OpenComposition, wrong: Sequence[tuple[str, str]]) -> web.Response:
+async def _render_answers(visit: Visit, now: OpenComposition, wrong: Sequence[tuple[str, str]]) -> web.Response:
     checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     if checked.lacking:
-        return goto(address(now))
+        return redirect_to(build_address(now))
     kind = now.kept.kind
-    errors = [(one.sentence, _page_of(now, one)) for one in checked.findings if one.level == "error"]
+    errors = [(finding.sentence, _find_page(now, finding)) for finding in checked.findings if finding.level == "error"]
     return visit.page(
         "compose-check.html",
         status=422 if wrong else 200,
         now=now,
-        answers=answers(kind, now.body, asked(now)),
-        to=_to_in_words(now),
+        answers=describe_answers(kind, now.body, list_asked(now)),
+        to=_describe_recipients(now),
         errors=errors,
-        warnings=[(one.sentence, _page_of(now, one)) for one in checked.warnings],
-        codes=" ".join(sorted({one.code for one in checked.warnings})),
+        warnings=[(finding.sentence, _find_page(now, finding)) for finding in checked.warnings],
+        codes=" ".join(sorted({finding.code for finding in checked.warnings})),
         wrong=wrong,
     )
 
 
-def _page_of(now: OpenComposition, finding: Finding) -> str:
-    return f"{address(now)}/{place(now, finding)[0]}".rstrip("/")
+def _find_page(now: OpenComposition, finding: Finding) -> str:
+    return f"{build_address(now)}/{find_place(now, finding)[0]}".rstrip("/")
 
 
-def _to_in_words(now: OpenComposition) -> str:
+def _describe_recipients(now: OpenComposition) -> str:
     if isinstance(now.to.get("to"), str):
         return f"{codes.authority_name(now.to['to'])}, {codes.labels('roles')[now.to.get('role') or 'cme_officer']}"
     some = ["All authorities in England"] if now.to.get("everyone") else []
@@ -120,8 +138,8 @@ def _to_in_words(now: OpenComposition) -> str:
     return ", ".join([*some, *(codes.authority_name(code) or code for code in now.to.get("to") or ())])
 
 
-async def send(visit: Visit) -> web.StreamResponse:
-    """It is sent, once: whoever presses again sees what became of it."""
+async def send_composition(visit: Visit) -> web.StreamResponse:
+    """Send it, once: whoever presses again sees what became of it."""
     name = visit.part("composition")
     weighed = visit.typed("codes").split() if visit.typed("weighed") else []
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
@@ -131,45 +149,45 @@ async def send(visit: Visit) -> web.StreamResponse:
         if isinstance(why, NotFound) or why.code == "composition.ended":
             raise
         href = "#weighed" if why.code in ("composition.unweighed", "notice.unconfirmed") else ""
-        return await _check(visit, await opened(visit), [(why.sentence, href)])
-    return goto(f"/compositions/{name}/sent")
+        return await _render_answers(visit, await read_composition(visit), [(why.sentence, href)])
+    return redirect_to(f"/compositions/{name}/sent")
 
 
-async def sent(visit: Visit) -> web.StreamResponse:
-    """What became of it."""
-    told = await asyncio.to_thread(compose.find_sent_result, visit.here, visit.part("composition"))
-    return visit.page("compose-sent.html", told=told, patience=PATIENCE)
+async def show_sent_result(visit: Visit) -> web.StreamResponse:
+    """Show what became of it."""
+    result = await asyncio.to_thread(compose.find_sent_result, visit.here, visit.part("composition"))
+    return visit.page("compose-sent.html", told=result, patience=PATIENCE)
 
 
 async def ask_give_up(visit: Visit) -> web.StreamResponse:
-    """Is it to be deleted?"""
+    """Ask whether it is to be deleted."""
     try:
-        return visit.page("compose-delete.html", now=await opened(visit))
+        return visit.page("compose-delete.html", now=await read_composition(visit))
     except NotAllowed:
-        return goto(f"/compositions/{visit.part('composition')}/sent")
+        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
 
 
 async def give_up(visit: Visit) -> web.StreamResponse:
-    """Nothing is sent."""
+    """Delete what was written: nothing is sent."""
     await asyncio.to_thread(compose.give_up_composition, visit.here, visit.part("composition"), visit.by)
-    return goto("/compositions")
+    return redirect_to("/compositions")
 
 
 DOORS = (
-    Door("GET", "/compositions", Permission.SEND, begin),
-    Door("POST", "/compositions", Permission.SEND, begun),
-    Door("POST", f"/drafts/{DRAFT}/write", Permission.SEND, from_draft),
-    Door("GET", ONE, Permission.SEND, look),
+    Door("GET", "/compositions", Permission.SEND, show_compositions),
+    Door("POST", "/compositions", Permission.SEND, begin_composition),
+    Door("POST", f"/drafts/{DRAFT}/write", Permission.SEND, begin_from_draft),
+    Door("GET", ONE, Permission.SEND, show_composition),
     Door("GET", f"{ONE}/{WHOM}", Permission.SEND, ask_whom),
-    Door("POST", f"{ONE}/{WHOM}", Permission.SEND, whom),
-    Door("GET", f"{ONE}/check", Permission.SEND, check),
-    Door("POST", f"{ONE}/send", Permission.SEND, send),
-    Door("GET", f"{ONE}/sent", Permission.SEND, sent),
+    Door("POST", f"{ONE}/{WHOM}", Permission.SEND, save_whom),
+    Door("GET", f"{ONE}/check", Permission.SEND, show_answers),
+    Door("POST", f"{ONE}/send", Permission.SEND, send_composition),
+    Door("GET", f"{ONE}/sent", Permission.SEND, show_sent_result),
     Door("GET", f"{ONE}/give-up", Permission.SEND, ask_give_up),
     Door("POST", f"{ONE}/give-up", Permission.SEND, give_up),
-    Door("GET", f"{ONE}/{SECTION}", Permission.SEND, ask),
-    Door("POST", f"{ONE}/{SECTION}", Permission.SEND, answer),
-    Door("GET", f"{ONE}/{SECTION}/{AT}", Permission.SEND, ask_one),
-    Door("POST", f"{ONE}/{SECTION}/{AT}", Permission.SEND, answer_one),
-    Door("POST", f"{ONE}/{SECTION}/{AT}/remove", Permission.SEND, remove_one),
+    Door("GET", f"{ONE}/{SECTION}", Permission.SEND, show_section),
+    Door("POST", f"{ONE}/{SECTION}", Permission.SEND, save_section),
+    Door("GET", f"{ONE}/{SECTION}/{AT}", Permission.SEND, show_item),
+    Door("POST", f"{ONE}/{SECTION}/{AT}", Permission.SEND, save_item),
+    Door("POST", f"{ONE}/{SECTION}/{AT}/remove", Permission.SEND, remove_item),
 )

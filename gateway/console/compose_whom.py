@@ -9,21 +9,23 @@ from aiohttp import web
 from gateway.casework import compose
 from gateway.casework.compose import OpenComposition
 from gateway.console import notice_questions
-from gateway.console.compose_pages import keep, opened
-from gateway.console.console_request import Visit, goto
+from gateway.console.compose_pages import read_composition, save_typed
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.forms import Answers
-from gateway.console.searches import choice
-from gateway.console.tasks import WHOM, address, place
+from gateway.console.searches import list_regions
+from gateway.console.tasks import WHOM, build_address, find_place
 from gateway.core.composition import Said
 from schemas import codes
 
 
 async def ask_whom(visit: Visit) -> web.StreamResponse:
-    """To whom it goes; of a search, whom to ask."""
-    return await _whom(visit, await opened(visit), {})
+    """Ask to whom it goes; of a search, whom to ask."""
+    return await _render_whom(visit, await read_composition(visit), {})
 
 
-async def _whom(visit: Visit, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None) -> web.Response:
+async def _render_whom(
+    visit: Visit, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None
+) -> web.Response:
     suggested = await asyncio.to_thread(compose.suggest_authority, visit.here, now)
     checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
     return visit.page(
@@ -31,29 +33,29 @@ async def _whom(visit: Visit, now: OpenComposition, wrong: dict[str, str], typed
         status=422 if wrong else 200,
         now=now,
         suggested=suggested,
-        choice=choice(visit.here.code),
-        authorities=[one for one in notice_questions.authorities() if one[0] != visit.here.code],
+        choice=list_regions(visit.here.code),
+        authorities=[one for one in notice_questions.list_authorities() if one[0] != visit.here.code],
         roles=codes.labels("roles").items(),
         answers=Answers({}, wrong),
-        weigh=[one for one in checked.warnings if place(now, one)[0] == WHOM],
-        chosen=_Chosen(now.to if typed is None else typed),
+        weigh=[one for one in checked.warnings if find_place(now, one)[0] == WHOM],
+        chosen=_ChosenRecipients(now.to if typed is None else typed),
     )
 
 
-class _Chosen(dict[str, Any]):
+class _ChosenRecipients(dict[str, Any]):
     """What was chosen, as a form would give it."""
 
     def getall(self, name: str, default: object) -> object:
-        """Every value under this name."""
+        """Return every value under this name."""
         return self.get(name) or default
 
 
-async def whom(visit: Visit) -> web.StreamResponse:
-    """It goes there."""
-    now = await opened(visit)
+async def save_whom(visit: Visit) -> web.StreamResponse:
+    """Save to whom it goes."""
+    now = await read_composition(visit)
     if now.kept.corrects:
-        return goto(address(now))
-    known = dict(notice_questions.authorities())
+        return redirect_to(build_address(now))
+    known = dict(notice_questions.list_authorities())
     if now.is_search:
         to: Said = {name: [str(one) for one in visit.form.getall(name, [])] for name in ("to", "region")}
         to["everyone"] = "yes" if visit.typed("everyone") else ""
@@ -62,15 +64,17 @@ async def whom(visit: Visit) -> web.StreamResponse:
         to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
         fits = to["to"] in known and to["to"] != visit.here.code and to["role"] in codes.labels("roles")
     if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
-        return await _whom(
+        return await _render_whom(
             visit,
             now,
             {"everyone" if now.is_search else "to": "Select who to ask" if now.is_search else "Select an authority"},
             to,
         )
     new = replace(now, to=to)
-    if wrong := await keep(visit, new):
-        return await _whom(visit, now, wrong, to)
+    if wrong := await save_typed(visit, new):
+        return await _render_whom(visit, now, wrong, to)
     checked = await asyncio.to_thread(compose.check_composition, visit.here, new)
-    unseen = {one.code for one in checked.warnings if place(new, one)[0] == WHOM} - set(visit.typed("weighed").split())
-    return goto(f"{address(now)}/{WHOM}" if unseen else address(now))
+    unseen = {one.code for one in checked.warnings if find_place(new, one)[0] == WHOM} - set(
+        visit.typed("weighed").split()
+    )
+    return redirect_to(f"{build_address(now)}/{WHOM}" if unseen else build_address(now))

@@ -31,40 +31,40 @@ class Visit:
 
     @property
     def by(self) -> str:
-        """The name under which they signed in, as the audit log has it."""
+        """Return the name under which they signed in, as the audit log has it."""
         assert self.session is not None  # noqa: S101 - a door with an act lets nobody in without one
         return self.session.person.name
 
     def may(self, act: Permission) -> bool:
-        """Is this act open to them, at least in some cases?"""
+        """Return whether this act is open to them, at least in some cases."""
         return self.session is not None and get_reach(self.session.roles, act) > Reach.NONE
 
     def part(self, name: str) -> str:
-        """A part of the address."""
+        """Return a part of the address."""
         return self.request.match_info[name]
 
     def typed(self, name: str) -> str:
-        """What was typed into a field, without spaces around it."""
+        """Return what was typed into a field, without spaces around it."""
         return str(self.form.get(name, "")).strip()
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
-        """A page of the console."""
-        said: Mapping[str, Any] = {
+        """Render a page of the console."""
+        context: Mapping[str, Any] = {
             "visit": self,
             "here": self.here,
             "session": self.session,
-            "head": navigation.head(self.may, self.request.path, self.counts),
+            "head": navigation.build_head(self.may, self.request.path, self.counts),
             **values,
         }
         pages: Pages = self.request.app[PAGES]
-        return web.Response(text=pages.render(template, said), content_type="text/html", status=status)
+        return web.Response(text=pages.render(template, context), content_type="text/html", status=status)
 
 
-def goto(address: str) -> web.Response:
-    """See another page, by GET. `address` is ours: nothing that was typed becomes one."""
+def redirect_to(address: str) -> web.Response:
+    """Redirect to another page, by GET. `address` is ours: nothing that was typed becomes one."""
     return web.Response(status=303, headers={"Location": address})
 
 
-def nothing_typed() -> MultiDictProxy[str]:
-    """The form of a request that has none."""
+def build_empty_form() -> MultiDictProxy[str]:
+    """Return the form of a request that has none."""
     return MultiDictProxy(MultiDict())

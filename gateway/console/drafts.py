@@ -7,10 +7,10 @@ from aiohttp import web
 
 from gateway.casework.case import TAIL, CaseSubject
 from gateway.console import forms, notice_questions
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
-from gateway.console.tasks import answers
+from gateway.console.tasks import describe_answers
 from gateway.core import composition
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
@@ -31,33 +31,33 @@ REASON = Question(
 )
 
 
-async def listed(visit: Visit) -> web.StreamResponse:
-    """The drafts that wait, the oldest first. No child is described."""
+async def show_drafts(visit: Visit) -> web.StreamResponse:
+    """Show the drafts that wait, the oldest first. No child is described."""
     state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
-    found = await visit.here.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
+    listed_drafts = await visit.here.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
     files = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
-    more, open_ones = len(found) > SHOWN, state is DraftState.OPEN
-    return visit.page("drafts.html", drafts=found[:SHOWN], more=more, waiting=open_ones, files=len(files))
+    more, open_ones = len(listed_drafts) > SHOWN, state is DraftState.OPEN
+    return visit.page("drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files))
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """One draft in full. That it was read is an entry of the audit log."""
+async def show_draft(visit: Visit) -> web.StreamResponse:
+    """Show one draft in full. That it was read is an entry of the audit log."""
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
     notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
     kind = type(notice).__name__
-    pages = [one for one in notice_questions.sections(kind) if one.name not in NOT_IN_A_ROW]
-    said = answers(kind, composition.to_text_fields(notice), pages)
+    pages = [section for section in notice_questions.list_sections(kind) if section.name not in NOT_IN_A_ROW]
+    described = describe_answers(kind, composition.to_text_fields(notice), pages)
     return visit.page(
-        "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=said, State=DraftState
+        "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=described, State=DraftState
     )
 
 
 async def ask_discard(visit: Visit) -> web.StreamResponse:
-    """Why is nothing to be sent?"""
-    return await _discard(visit, Answers({}, {}))
+    """Ask why nothing is to be sent."""
+    return await _render_discard(visit, Answers({}, {}))
 
 
-async def _discard(visit: Visit, answers: Answers) -> web.Response:
+async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
     draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
     about = CaseSubject(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
     status = 422 if answers.wrong else 200
@@ -66,24 +66,24 @@ async def _discard(visit: Visit, answers: Answers) -> web.Response:
     )
 
 
-async def discard(visit: Visit) -> web.StreamResponse:
-    """Nothing is to be sent."""
-    answers = forms.read((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
+async def discard_draft(visit: Visit) -> web.StreamResponse:
+    """Discard the draft: nothing is to be sent."""
+    answers = forms.read_answers((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
     if answers.wrong:
-        return await _discard(visit, answers)
+        return await _render_discard(visit, answers)
     try:
         end = partial(drafts.discard, was=visit.typed("was"))
         await asyncio.to_thread(end, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
     except NotAllowed as why:
         if why.code == "draft.stale":
-            return await _discard(visit, Answers(answers.values, {"": why.sentence}))
-        return goto(f"/drafts/{visit.part('draft')}")  # it has ended already; there it says how
-    return goto("/drafts?done=discarded")
+            return await _render_discard(visit, Answers(answers.values, {"": why.sentence}))
+        return redirect_to(f"/drafts/{visit.part('draft')}")  # it has ended already; there it says how
+    return redirect_to("/drafts?done=discarded")
 
 
 DOORS = (
-    Door("GET", "/drafts", Permission.SEND, listed),
-    Door("GET", f"/drafts/{DRAFT}", Permission.SEND, look),
+    Door("GET", "/drafts", Permission.SEND, show_drafts),
+    Door("GET", f"/drafts/{DRAFT}", Permission.SEND, show_draft),
     Door("GET", f"/drafts/{DRAFT}/discard", Permission.SEND, ask_discard),
-    Door("POST", f"/drafts/{DRAFT}/discard", Permission.SEND, discard),
+    Door("POST", f"/drafts/{DRAFT}/discard", Permission.SEND, discard_draft),
 )

@@ -17,7 +17,7 @@ from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
 from gateway.casework import case
 from gateway.console import navigation, return_to
-from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, goto, nothing_typed
+from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form, redirect_to
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
@@ -44,44 +44,44 @@ class Door:
     of_assigned: bool = False
 
 
-def hang(app: web.Application, doors: tuple[Door, ...]) -> None:
+def add_doors(app: web.Application, doors: tuple[Door, ...]) -> None:
     """Open these doors in the application."""
     for door in doors:
-        app.router.add_route(door.method, door.path, guarded(door))
+        app.router.add_route(door.method, door.path, guard_door(door))
 
 
-def guarded(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The room, for those who may come in."""
+def guard_door(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the room, for those who may come in."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         here, secret = request.app[HERE], request.cookies.get(SESSION_COOKIE, "")
         session = await asyncio.to_thread(sessions.session, here, secret) if secret else None
         if door.act is not None and (session is None or session.stage is not Stage.IN):
-            return _to_sign_in(request)
+            return _redirect_to_sign_in(request)
         how_far = Reach.ALL if door.act is None else get_reach(session.roles if session else (), door.act)
-        visit = Visit(request, here, session, secret, how_far, await _form(request))
+        visit = Visit(request, here, session, secret, how_far, await _read_form(request))
         _check_act(door, how_far)
         await asyncio.to_thread(_check_case, door, visit)
         if request.method == "POST":
             _check_form(visit)
         if how_far is Reach.ALL and door.path in _WITH_COUNTS:
-            visit = replace(visit, counts=await asyncio.to_thread(navigation.counts, here))
+            visit = replace(visit, counts=await asyncio.to_thread(navigation.count_waiting, here))
         return await door.answer(visit)
 
     answer.door = door  # type: ignore[attr-defined]  # for the test that walks through all
     return answer
 
 
-def _to_sign_in(request: web.Request) -> web.Response:
-    """Whoever was signed in and is no more is told so; then they come back to this page."""
-    answer = goto(f"{SIGN_IN}?ended" if SESSION_COOKIE in request.cookies else SIGN_IN)
-    return_to.remember(request, answer)
+def _redirect_to_sign_in(request: web.Request) -> web.Response:
+    """Redirect to the sign-in, which tells whoever was signed in and is no more; then they come back to this page."""
+    answer = redirect_to(f"{SIGN_IN}?ended" if SESSION_COOKIE in request.cookies else SIGN_IN)
+    return_to.remember_page(request, answer)
     return answer
 
 
-async def _form(request: web.Request) -> MultiDictProxy[str]:
+async def _read_form(request: web.Request) -> MultiDictProxy[str]:
     if request.method != "POST":
-        return nothing_typed()
+        return build_empty_form()
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
     try:
@@ -100,7 +100,7 @@ def _check_act(door: Door, how_far: Reach) -> None:
 
 
 def _check_case(door: Door, visit: Visit) -> None:
-    """The case of the address is open to them, and the notice is one of it."""
+    """Check that the case of the address is open to them, and that the notice is one of it."""
     if "{case" not in door.path:
         return
     name = visit.part("case")
@@ -113,20 +113,20 @@ def _check_case(door: Door, visit: Visit) -> None:
 
 
 def _check_form(visit: Visit) -> None:
-    """The form came from a page that we made for this very session (a synchroniser token; RFC 6454 for the origin)."""
+    """Check that the form came from a page made for this session (a synchroniser token; RFC 6454 for the origin)."""
     origin = visit.request.headers.get("Origin")
     if origin is not None and origin != own_origin(visit.request):
-        raise _not_from_us()
+        raise _build_foreign_form_error()
     if visit.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise _not_from_us()
+        raise _build_foreign_form_error()
     if visit.session is not None and not compare_digest(
         visit.typed("form_token").encode(), visit.session.form_token.encode()
     ):
-        raise _not_from_us()
+        raise _build_foreign_form_error()
 
 
 def own_origin(request: web.Request) -> str:
-    """Ours, as browsers write it. `application` answers to no other host."""
+    """Return our origin, as browsers write it. `application` answers to no other host."""
     return request.app[HERE].config.console_url if _is_public(request) else f"{request.scheme}://{request.host}"
 
 
@@ -134,11 +134,11 @@ def _is_public(request: web.Request) -> bool:
     return request.app[HERE].config.console_url.split("://")[1] == request.host
 
 
-def _not_from_us() -> NotAllowed:
+def _build_foreign_form_error() -> NotAllowed:
     return NotAllowed("form.not-ours")
 
 
-def signed_in(visit: Visit) -> Session:
-    """The session of somebody who came through a door with an act."""
+def get_session(visit: Visit) -> Session:
+    """Return the session of somebody who came through a door with an act."""
     assert visit.session is not None  # noqa: S101 - see `guarded`
     return visit.session

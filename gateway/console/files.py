@@ -3,11 +3,11 @@
 from aiohttp import web
 
 
-def csv_file(text: bytes, name: str) -> web.Response:
-    """A spreadsheet."""
-    return web.Response(body=text, headers=headers(f"{name}.csv", "text/csv; charset=utf-8"))
+def build_csv_file(text: bytes, name: str) -> web.Response:
+    """Build a spreadsheet."""
+    return web.Response(body=text, headers=build_file_headers(f"{name}.csv", "text/csv; charset=utf-8"))
 
 
-def headers(name: str, kind: str) -> dict[str, str]:
-    """What makes an answer a file to be kept."""
+def build_file_headers(name: str, kind: str) -> dict[str, str]:
+    """Build the headers that make an answer a file to be kept."""
     return {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}

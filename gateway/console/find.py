@@ -15,24 +15,24 @@ SHOWN = 50
 MAX_DIGITS = 18
 
 
-async def ask(visit: Visit) -> web.StreamResponse:
-    """The form."""
+async def show_find_form(visit: Visit) -> web.StreamResponse:
+    """Show the form."""
     return visit.page("find.html", typed="", alike=False, found=None, wrong=None)
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """What was found; that it was looked for is an entry of the audit log."""
+async def show_found_notices(visit: Visit) -> web.StreamResponse:
+    """Show what was found; that it was looked for is an entry of the audit log."""
     typed, alike, before = visit.typed("typed"), bool(visit.typed("alike")), visit.typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
     search = partial(find.find_notices, visit.here, typed, visit.by, alike=alike, limit=SHOWN, before=older)
     try:
-        found = await asyncio.to_thread(search)
+        notices = await asyncio.to_thread(search)
     except Unusable as why:
         return visit.page("find.html", status=422, typed=typed, alike=alike, found=None, wrong=why)
-    return visit.page("find.html", typed=typed, alike=alike, found=found, wrong=None)
+    return visit.page("find.html", typed=typed, alike=alike, found=notices, wrong=None)
 
 
 DOORS = (
-    Door("GET", "/find", Permission.FIND, ask),
-    Door("POST", "/find", Permission.FIND, look),
+    Door("GET", "/find", Permission.FIND, show_find_form),
+    Door("POST", "/find", Permission.FIND, show_found_notices),
 )

@@ -43,7 +43,7 @@ class Question:
 
     @property
     def subject(self) -> str:
-        """What a sentence about a wrong answer begins with."""
+        """Return what a sentence about a wrong answer begins with."""
         return self.noun or self.label.rstrip("?")
 
 
@@ -55,72 +55,72 @@ class Answers:
     wrong: Mapping[str, str]
 
     def text(self, name: str) -> str:
-        """A text, or a code; empty where there is none."""
+        """Return a text, or a code; empty where there is none."""
         return str(self.values.get(name) or "")
 
     def line(self, name: str) -> str | None:
-        """A text, or None."""
+        """Return a text, or None."""
         return self.text(name) or None
 
     def day(self, name: str) -> date:
-        """A day that was checked."""
-        found = self.values[name]
-        assert isinstance(found, date)  # noqa: S101 - `read` made it
-        return found
+        """Return a day that was checked."""
+        value = self.values[name]
+        assert isinstance(value, date)  # noqa: S101 - `read` made it
+        return value
 
 
-def read(questions: Sequence[Question], typed: Mapping[str, str], today: date) -> Answers:
+def read_answers(questions: Sequence[Question], typed: Mapping[str, str], today: date) -> Answers:
     """Check what was typed."""
     values: dict[str, object] = {}
     wrong: dict[str, str] = {}
     for question in questions:
         try:
-            values[question.name] = _read(question, typed, today)
+            values[question.name] = _read_answer(question, typed, today)
         except ValueError as why:
             wrong[question.name] = str(why)
     return Answers(values, wrong)
 
 
-def _read(question: Question, typed: Mapping[str, str], today: date) -> object:
+def _read_answer(question: Question, typed: Mapping[str, str], today: date) -> object:
     if question.kind == "day":
-        return _day(question, typed, today)
-    said = " ".join(typed.get(question.name, "").split())
-    if not said:
+        return _parse_day(question, typed, today)
+    text = " ".join(typed.get(question.name, "").split())
+    if not text:
         if question.optional:
             return None
         raise ValueError(question.missing or f"{_ASKS[question.kind]}: {question.label}")
     most = MAX_NOTE if question.kind == "note" else MAX_LINE
-    if len(said) > most:
+    if len(text) > most:
         raise ValueError(f"{question.subject} must be {most:,} characters or fewer")
-    if sign := find_hidden(said):
+    if sign := find_hidden(text):
         raise ValueError(say_hidden(sign))
-    if question.options and said not in dict(question.options()):
+    if question.options and text not in dict(question.options()):
         raise ValueError("Select an option from the list")
     if question.kind == "time":
-        return _time(question, said)
-    return said
+        return _parse_time(question, text)
+    return text
 
 
-def _day(question: Question, typed: Mapping[str, str], today: date) -> date | None:
+def _parse_day(question: Question, typed: Mapping[str, str], today: date) -> date | None:
     parts = [typed.get(f"{question.name}-{part}", "").strip() for part in ("day", "month", "year")]
     if not any(parts):
         if question.optional:
             return None
         raise ValueError(question.missing or f"Enter the date: {question.label}")
     try:
-        found = read_day(parts)
+        parsed_day = read_day(parts)
     except ValueError:
         raise ValueError(f"{question.subject} must be a real date, for example 27 3 2026") from None
-    if found > today:
+    if parsed_day > today:
         raise ValueError(f"{question.subject} must be today or in the past")
-    if found < EARLIEST:
+    if parsed_day < EARLIEST:
         raise ValueError(f"{question.subject} must be after {EARLIEST.year - 1}")
-    return found
+    return parsed_day
 
 
-def _time(question: Question, said: str) -> str:
+def _parse_time(question: Question, text: str) -> str:
     """Return a time of day such as 14:30, 2.30pm or 2pm as 14:30."""
-    plain = said.replace(".", ":").replace(" ", "").lower()
+    plain = text.replace(".", ":").replace(" ", "").lower()
     for form in ("%H:%M", "%I:%M%p", "%I%p"):
         try:
             return datetime.strptime(plain, form).strftime("%H:%M")  # noqa: DTZ007 - a time alone
@@ -129,6 +129,6 @@ def _time(question: Question, said: str) -> str:
     raise ValueError(f"{question.subject} must be a time, for example 2:30pm or 14:30")
 
 
-def moment(day: date, time: str) -> datetime:
-    """The moment that a day and a time of ours name."""
+def build_moment(day: date, time: str) -> datetime:
+    """Return the moment that a day and a time of ours name."""
     return datetime.combine(day, datetime.strptime(time, "%H:%M").time(), LONDON)  # noqa: DTZ007 - the zone follows

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import NOTICE, Door
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
@@ -20,26 +20,26 @@ LEVELS = {  # in words and colours
 }
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """All of it, what is wrong first."""
-    found = await asyncio.to_thread(health.look, visit.here)
+async def show_health(visit: Visit) -> web.StreamResponse:
+    """Show all of it, what is wrong first."""
+    report = await asyncio.to_thread(health.look, visit.here)
     stuck = await visit.here.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
     wrong = sorted(
-        (one for one in found.findings if one.level is not FindingLevel.OK),
-        key=lambda one: list(LEVELS).index(one.level),
+        (finding for finding in report.findings if finding.level is not FindingLevel.OK),
+        key=lambda finding: list(LEVELS).index(finding.level),
     )
-    well = [one for one in found.findings if one.level is FindingLevel.OK]
-    return visit.page("health.html", health=found, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
+    well = [finding for finding in report.findings if finding.level is FindingLevel.OK]
+    return visit.page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
-async def retry(visit: Visit) -> web.StreamResponse:
+async def retry_delivery(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
     await asyncio.to_thread(amend.release_notice, visit.here, visit.part("notice"), visit.by)
     visit.here.due.set()
-    return goto("/health")
+    return redirect_to("/health")
 
 
 DOORS = (
-    Door("GET", "/health", Permission.SEE_HEALTH, look),
-    Door("POST", f"/health/retry/{NOTICE}", Permission.REPLAY, retry),
+    Door("GET", "/health", Permission.SEE_HEALTH, show_health),
+    Door("POST", f"/health/retry/{NOTICE}", Permission.REPLAY, retry_delivery),
 )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.casework import by_mail
 from gateway.console import forms
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers, Question
 from gateway.core.mail_replies import SAYS, Judgement, MailReplyKind, describe_mail_reply
@@ -28,15 +28,15 @@ JUDGEMENT = Question(
 )
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """What it says. That it was read is an entry of the audit log."""
-    return await asyncio.to_thread(_page, visit, Answers({}, {}))
+async def show_mail_reply(visit: Visit) -> web.StreamResponse:
+    """Show what it says. That it was read is an entry of the audit log."""
+    return await asyncio.to_thread(_render_mail_reply, visit, Answers({}, {}))
 
 
-def _page(visit: Visit, answers: Answers) -> web.Response:
-    _check(visit)
-    reply, sent, text = by_mail.read_mail_reply(visit.here, _number(visit), visit.by)
-    child = _child(visit, sent.message_id)
+def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
+    _get_case_reply(visit)
+    reply, sent, text = by_mail.read_mail_reply(visit.here, _parse_number(visit), visit.by)
+    child = _find_child(visit, sent.message_id)
     return visit.page(
         "mail-reply.html",
         status=422 if answers.wrong else 200,
@@ -48,12 +48,12 @@ def _page(visit: Visit, answers: Answers) -> web.Response:
         worth=by_mail.describe_worth(reply),
         asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may(Permission.ANSWER) else (),
         answers=answers,
-        was=_stands(reply),
+        was=_format_state(reply),
     )
 
 
-def _child(visit: Visit, message_id: str) -> Child | None:
-    """Whom the notice is about, so that nobody judges a reply about another child; nobody where none is named."""
+def _find_child(visit: Visit, message_id: str) -> Child | None:
+    """Return whom the notice is about, so that nobody judges a reply about another child; None if it names nobody."""
     try:
         message = respond.read_outgoing(visit.here, message_id, visit.by)
     except Destroyed:
@@ -62,27 +62,29 @@ def _child(visit: Visit, message_id: str) -> Child | None:
     return child
 
 
-async def judge(visit: Visit) -> web.StreamResponse:
-    """What an officer read in it."""
-    return await asyncio.to_thread(_judge, visit)
+async def judge_mail_reply(visit: Visit) -> web.StreamResponse:
+    """Record what an officer read in it."""
+    return await asyncio.to_thread(_check_judgement, visit)
 
 
-def _judge(visit: Visit) -> web.Response:
-    reply = _check(visit)
-    answers = forms.read((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.here.now().date())
-    if visit.typed("was") != _stands(reply):
+def _check_judgement(visit: Visit) -> web.Response:
+    reply = _get_case_reply(visit)
+    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.here.now().date())
+    if visit.typed("was") != _format_state(reply):
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:
         try:
             by_mail.judge_mail_reply(visit.here, reply.number, Judgement(answers.text("judgement")), visit.by)
         except NotAllowed as why:
             answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
-    return _page(visit, answers) if answers.wrong else goto(f"/cases/{visit.part('case')}?done=reply")
+    return (
+        _render_mail_reply(visit, answers) if answers.wrong else redirect_to(f"/cases/{visit.part('case')}?done=reply")
+    )
 
 
-def _check(visit: Visit) -> MailReply:
-    """It is one of this case. Raises NotFound."""
-    reply = visit.here.store.look(lambda tx: mail_replies.get_mail_reply(tx, _number(visit)))
+def _get_case_reply(visit: Visit) -> MailReply:
+    """Return the reply, if it is one of this case. Raises NotFound."""
+    reply = visit.here.store.look(lambda tx: mail_replies.get_mail_reply(tx, _parse_number(visit)))
     if visit.here.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id)).conversation_id != visit.part(
         "case"
     ):
@@ -90,15 +92,15 @@ def _check(visit: Visit) -> MailReply:
     return reply
 
 
-def _number(visit: Visit) -> int:
+def _parse_number(visit: Visit) -> int:
     return int(visit.part("number"))
 
 
-def _stands(reply: MailReply) -> str:
+def _format_state(reply: MailReply) -> str:
     return f"{reply.stage}/{reply.judgement or ''}"
 
 
 DOORS = (
-    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Permission.READ_CHILD, look),
-    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Permission.ANSWER, judge),
+    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Permission.READ_CHILD, show_mail_reply),
+    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Permission.ANSWER, judge_mail_reply),
 )

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.casework import case
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Authority
 from gateway.core import labels
@@ -39,35 +39,35 @@ SAID = (  # what an extract says of a child, in words
 )
 
 
-def strength(in_hundred: int) -> str:
-    """How strong a match is, in words."""
+def describe_strength(in_hundred: int) -> str:
+    """Describe how strong a match is, in words."""
     return next(words for least, words in STRENGTHS if in_hundred >= least)
 
 
-async def listed(visit: Visit) -> web.StreamResponse:
-    """The searches at which an officer must look, who has waited longest first. No child is described."""
+async def show_matches(visit: Visit) -> web.StreamResponse:
+    """Show the searches at which an officer must look, who has waited longest first. No child is described."""
     here = visit.here
-    found = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
-    strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, found))
-    items = here.store.look(lambda tx: {one.name: inbox.get_message(tx, one.name) for one in found})
+    waiting = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
+    strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, waiting))
+    items = here.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name) for search in waiting})
     counts = here.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
     return visit.page(
         "matches.html",
-        found=found[:SHOWN],
-        more=len(found) > SHOWN,
+        found=waiting[:SHOWN],
+        more=len(waiting) > SHOWN,
         items=items,
         strengths=strengths,
-        strength=strength,
+        strength=describe_strength,
         counts=counts,
         near_nobody=len(here.store.look(inbox.list_unmatched_searches)),
         indexed=here.store.look(children.find_current_load) is not None,
-        banner=_banner(visit),
+        banner=_describe_replies_sent(visit),
     )
 
 
-def _banner(visit: Visit) -> str:
+def _describe_replies_sent(visit: Visit) -> str:
     """Return what is said of the replies that led here; nothing where none did."""
-    answered, name = (visit.request.query.get(one, "") for one in ("answered", "done"))
+    answered, name = (visit.request.query.get(parameter, "") for parameter in ("answered", "done"))
     if answered.isdecimal() and len(answered) <= MOST_DIGITS:
         return "1 reply is being sent." if answered == "1" else f"{answered} replies are being sent."
     if not name:
@@ -79,10 +79,10 @@ def _banner(visit: Visit) -> str:
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """One search beside our children. That they were read is an entry of the audit log."""
+async def show_match(visit: Visit) -> web.StreamResponse:
+    """Show one search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
-    item, message, search, found = await asyncio.to_thread(
+    item, message, search, candidates = await asyncio.to_thread(
         match_incoming.read_matches, visit.here, visit.part("notice"), visit.by
     )
     return visit.page(
@@ -91,11 +91,11 @@ async def look(visit: Visit) -> web.StreamResponse:
         about=case.CaseSubject(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
         body=message.body,
         search=search,
-        found=found,
+        found=candidates,
         rows=rows,
         said=SAID,
         reasons=REASONS,
-        strength=strength,
+        strength=describe_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
     )
 
@@ -107,24 +107,24 @@ def _check_search(visit: Visit) -> None:
 
 
 async def none_of_these(visit: Visit) -> web.StreamResponse:
-    """None of them is the child: the search is answered "no trace"."""
+    """Answer the search "no trace": none of them is the child."""
     _check_search(visit)
     try:
-        await asyncio.to_thread(_say_none, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
+        await asyncio.to_thread(_answer_no_trace, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
     except NotAllowed as why:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
-        return goto(f"/cases/{visit.part('case')}")
-    return goto(f"/matches?{urlencode({'done': visit.part('notice')})}")
+        return redirect_to(f"/cases/{visit.part('case')}")
+    return redirect_to(f"/matches?{urlencode({'done': visit.part('notice')})}")
 
 
-def _say_none(here: Authority, message_id: str, by: str, was: str) -> None:
+def _answer_no_trace(here: Authority, message_id: str, by: str, was: str) -> None:
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=here.officer(by))
     respond.answer_search(here, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
-    """Shall all be answered to which nobody is near?"""
+    """Ask whether all are to be answered to which nobody is near."""
     return visit.page("matches-none.html", searches=len(visit.here.store.look(inbox.list_unmatched_searches)))
 
 
@@ -133,12 +133,12 @@ async def answer_all(visit: Visit) -> web.StreamResponse:
     if visit.typed("was") != str(len(visit.here.store.look(inbox.list_unmatched_searches))):
         return await ask_all(visit)
     answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
-    return goto(f"/matches?answered={sum(answered.values())}")
+    return redirect_to(f"/matches?answered={sum(answered.values())}")
 
 
 DOORS = (
-    Door("GET", "/matches", Permission.ANSWER, listed),
-    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Permission.ANSWER, look),
+    Door("GET", "/matches", Permission.ANSWER, show_matches),
+    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Permission.ANSWER, show_match),
     Door("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Permission.ANSWER, none_of_these),
     Door("GET", "/matches/none", Permission.ANSWER, ask_all),
     Door("POST", "/matches/none", Permission.ANSWER, answer_all),

@@ -25,7 +25,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class NavigationSection:
     """Rooms that belong together. `also`: what is reached through them, and has no name of its own in the head."""
 
     text: str
@@ -33,9 +33,9 @@ class Section:
     also: Sequence[str] = ()
 
     def holds(self, path: str) -> bool:
-        """Is this page one of its pages?"""
+        """Return whether this page is one of its pages."""
         addresses = (*(room.address for room in self.rooms), *self.also)
-        return any(path == one or path.startswith(f"{one}/") for one in addresses)
+        return any(path == address or path.startswith(f"{address}/") for address in addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Head:
 
 
 SECTIONS = (
-    Section(
+    NavigationSection(
         "Casework",
         (
             Room(Permission.SEE_WORK, "/inbox", "Inbox"),
@@ -70,10 +70,10 @@ SECTIONS = (
         ),
         also=("/cases",),
     ),
-    Section("Find a notice", (Room(Permission.FIND, "/find", "Find a notice"),)),
-    Section("Send a notice", (Room(Permission.SEND, "/compositions", "Send a notice"),)),
-    Section("Reports", (Room(Permission.REPORT, "/reports", "Reports"),)),
-    Section(
+    NavigationSection("Find a notice", (Room(Permission.FIND, "/find", "Find a notice"),)),
+    NavigationSection("Send a notice", (Room(Permission.SEND, "/compositions", "Send a notice"),)),
+    NavigationSection("Reports", (Room(Permission.REPORT, "/reports", "Reports"),)),
+    NavigationSection(
         "Audit log",
         (
             Room(Permission.AUDIT, "/audit", "Entries"),
@@ -82,7 +82,7 @@ SECTIONS = (
             Room(Permission.AUDIT, "/audit/partners", "Partner log checks"),
         ),
     ),
-    Section(
+    NavigationSection(
         "Administration",
         (
             Room(Permission.SEE_PARTNERS, "/partners", "Partner authorities"),
@@ -95,31 +95,31 @@ SECTIONS = (
 WORK = SECTIONS[0]
 
 
-def head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int]) -> Head:
-    """The head of this page, for who may do this."""
-    mine = [replace(one, rooms=[room for room in one.rooms if may(room.act)]) for one in SECTIONS]
-    mine = [one for one in mine if one.rooms]
+def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int]) -> Head:
+    """Build the head of this page, for who may do this."""
+    mine = [replace(section, rooms=[room for room in section.rooms if may(room.act)]) for section in SECTIONS]
+    mine = [section for section in mine if section.rooms]
     if len(mine) == 1:
-        return Head(_rooms(mine[0], path, counts), "", ())
-    here = next((one for one in mine if one.holds(path)), None)
+        return Head(_list_room_entries(mine[0], path, counts), "", ())
+    here = next((section for section in mine if section.holds(path)), None)
     among = here is not None and len(here.rooms) > 1 and path in [room.address for room in here.rooms]
     return Head(
-        [_section(one, path) for one in mine],
+        [_build_entry(section, path) for section in mine],
         here.text if here else "",
-        _rooms(here, path, counts) if here and among else (),
+        _list_room_entries(here, path, counts) if here and among else (),
     )
 
 
-def _section(section: Section, path: str) -> Entry:
+def _build_entry(section: NavigationSection, path: str) -> Entry:
     text = section.text if len(section.rooms) > 1 else section.rooms[0].text
     first = section.rooms[0].address
     return Entry(text, first, len(section.rooms) == 1 and path == first, section.holds(path))
 
 
-def _rooms(section: Section, path: str, counts: Mapping[str, int]) -> list[Entry]:
+def _list_room_entries(section: NavigationSection, path: str, counts: Mapping[str, int]) -> list[Entry]:
     return [
         Entry(
-            room.text + _counted(counts.get(room.address, 0)),
+            room.text + _format_count(counts.get(room.address, 0)),
             room.address,
             path == room.address,
             path.startswith(f"{room.address}/"),
@@ -128,14 +128,14 @@ def _rooms(section: Section, path: str, counts: Mapping[str, int]) -> list[Entry
     ]
 
 
-def _counted(number: int) -> str:
+def _format_count(number: int) -> str:
     if not number:
         return ""
     return f" ({number})" if number <= MOST_COUNTED else f" ({MOST_COUNTED}+)"
 
 
-def counts(here: Authority) -> dict[str, int]:
-    """How much waits in the rooms of work, for who sees all of it."""
+def count_waiting(here: Authority) -> dict[str, int]:
+    """Count how much waits in the rooms of work, for who sees all of it."""
     most, now = MOST_COUNTED + 1, here.now()
     return here.store.look(
         lambda tx: {

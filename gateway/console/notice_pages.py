@@ -11,7 +11,7 @@ from gateway.core.safeguards import WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class NoticeSection:
     """A page: where its fields lie in the body, and which they are. `many`: the place is a list, and each of it has the page."""
 
     name: str  # in the address
@@ -24,7 +24,7 @@ class Section:
 
     @property
     def withheld(self) -> bool:
-        """May nothing of it be sent where the address is withheld?"""
+        """Return whether nothing of it may be sent where the address is withheld."""
         return self.place.split(".")[0] in WITHHELD
 
 
@@ -39,7 +39,7 @@ CHILD, MOVE, BEFORE, FAMILY, NEEDS, DONE = (
 ADDRESS = ("address_line", "post_code", "country")
 SCHOOL = ("school_name", "lea", "estab", "entry_date", "leaving_date", "last_attended")
 OFFICER = ("name", "role", "phone_no", "email")
-RESTRICTION = Section(
+RESTRICTION = NoticeSection(
     "restriction",
     "Start here",
     "Restrictions on sharing",
@@ -47,26 +47,28 @@ RESTRICTION = Section(
     ("level", "reason", "decided_by", "decided_on", "review_on"),
     "Decide this first. A restricted child must not be traced through this notice.",
 )
-RING = Section("ring", DONE, "Contact for this notice", "ring", OFFICER)
+RING = NoticeSection("ring", DONE, "Contact for this notice", "ring", OFFICER)
 SECTIONS = (
     RESTRICTION,
-    Section(
+    NoticeSection(
         "names",
         CHILD,
         "Name",
         "child",
         ("surname", "forename", "middle_names", "preferred_surname", "preferred_forename", "former_surname"),
     ),
-    Section("birth", CHILD, "Date of birth, sex and language", "child", ("dob", "dob_estimated", "sex", "language")),
-    Section(
+    NoticeSection(
+        "birth", CHILD, "Date of birth, sex and language", "child", ("dob", "dob_estimated", "sex", "language")
+    ),
+    NoticeSection(
         "numbers",
         CHILD,
         "UPN and National curriculum year",
         "child",
         ("upn", "upn_unknown", "former_upn", "unique_learner_number", "nc_year_actual"),
     ),
-    Section("move", MOVE, "Date and certainty of the move", "", ("moved_on", "certainty")),
-    Section(
+    NoticeSection("move", MOVE, "Date and certainty of the move", "", ("moved_on", "certainty")),
+    NoticeSection(
         "new-address",
         MOVE,
         "New address",
@@ -74,20 +76,22 @@ SECTIONS = (
         ADDRESS,
         "Enter as much of the address as you know.",
     ),
-    Section("new-school", MOVE, "New school, if known", "destination_school", SCHOOL[:4]),
-    Section("seen", BEFORE, "Last seen and reply date", "", ("last_seen_on", "reply_by")),
-    Section("unknown", BEFORE, "When whereabouts became unknown", "", ("unknown_since", "enquiries_completed_on")),
-    Section("old-address", BEFORE, "Previous address", "previous_address", ADDRESS),
-    Section("schools", BEFORE, "Schools", "school", SCHOOL, "Start with the most recent school.", many=True),
-    Section(
+    NoticeSection("new-school", MOVE, "New school, if known", "destination_school", SCHOOL[:4]),
+    NoticeSection("seen", BEFORE, "Last seen and reply date", "", ("last_seen_on", "reply_by")),
+    NoticeSection(
+        "unknown", BEFORE, "When whereabouts became unknown", "", ("unknown_since", "enquiries_completed_on")
+    ),
+    NoticeSection("old-address", BEFORE, "Previous address", "previous_address", ADDRESS),
+    NoticeSection("schools", BEFORE, "Schools", "school", SCHOOL, "Start with the most recent school.", many=True),
+    NoticeSection(
         "ground",
         BEFORE,
         "Ground for deletion from the admission register",
         "ground_for_deletion",
         ("letter", "regulations"),
     ),
-    Section("siblings", FAMILY, "Siblings", "sibling", ("surname", "forename", "dob", "upn"), many=True),
-    Section(
+    NoticeSection("siblings", FAMILY, "Siblings", "sibling", ("surname", "forename", "dob", "upn"), many=True),
+    NoticeSection(
         "contacts",
         FAMILY,
         "Parents, carers and other contacts",
@@ -95,19 +99,23 @@ SECTIONS = (
         ("surname", "forename", "relationship", "phone_no", "email", "lives_with_child"),
         many=True,
     ),
-    Section(
+    NoticeSection(
         "reasons",
         NEEDS,
         "Reason and current provision",
         "",
         ("cme_reason", "provision_status", "hours_per_week", "exclusion_type", "alternative_provision_start"),
     ),
-    Section("needs", NEEDS, "SEND and risk factors", "needs", ("sen_provision", "ehcp", "risk_group", "mash_referral")),
-    Section("care", NEEDS, "Looked-after status", "needs.looked_after", ("in_care", "care_authority")),
-    Section("lead", NEEDS, "Lead professional", "needs.lead_professional", OFFICER),
-    Section("social-worker", NEEDS, "Social worker", "needs.social_worker", OFFICER),
-    Section("legal", NEEDS, "Attendance orders and legal action", "needs.legal_action", ("kind", "status"), many=True),
-    Section(
+    NoticeSection(
+        "needs", NEEDS, "SEND and risk factors", "needs", ("sen_provision", "ehcp", "risk_group", "mash_referral")
+    ),
+    NoticeSection("care", NEEDS, "Looked-after status", "needs.looked_after", ("in_care", "care_authority")),
+    NoticeSection("lead", NEEDS, "Lead professional", "needs.lead_professional", OFFICER),
+    NoticeSection("social-worker", NEEDS, "Social worker", "needs.social_worker", OFFICER),
+    NoticeSection(
+        "legal", NEEDS, "Attendance orders and legal action", "needs.legal_action", ("kind", "status"), many=True
+    ),
+    NoticeSection(
         "enquiries",
         DONE,
         "Reasonable enquiries made",
@@ -117,7 +125,7 @@ SECTIONS = (
         many=True,
     ),
     RING,
-    Section("note", DONE, "Note", "", ("note",)),
+    NoticeSection("note", DONE, "Note", "", ("note",)),
 )
 SOMETIMES = frozenset(  # fields that may be left out, unless an answer above makes them needed
     (

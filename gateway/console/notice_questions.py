@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from functools import cache
 
 from gateway.console.forms import Kind, Question
-from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, Section
+from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, NoticeSection
 from gateway.core.composition import KINDS, SERVICE_ROLES, has_default
 from schemas import codes
 from schemas.layout import Slot, slots
@@ -24,87 +24,87 @@ _NOTE = (
 
 
 @cache
-def sections(kind: str) -> tuple[Section, ...]:
-    """The pages of this kind of notice, each with those of its fields that it has."""
-    found = []
+def list_sections(kind: str) -> tuple[NoticeSection, ...]:
+    """List the pages of this kind of notice, each with those of its fields that it has."""
+    pages = []
     for section in SECTIONS:
-        cls = _cls(kind, section)
+        cls = _find_class(kind, section)
         there = tuple(name for name in section.fields if cls and name in {slot.field for slot in slots(cls)})
         if there:
-            found.append(replace(section, fields=there))
-    return tuple(found)
+            pages.append(replace(section, fields=there))
+    return tuple(pages)
 
 
-def asked(kind: str, level: str) -> tuple[Section, ...]:
-    """The pages that are asked where the child's data are restricted so far: of a child who is phone-only, nothing at all."""
+def list_asked_sections(kind: str, level: str) -> tuple[NoticeSection, ...]:
+    """List the pages asked where the child's data are restricted so far: of a phone-only child, nothing at all."""
     if level == "phone-only":
         return RESTRICTION, RING
-    return tuple(one for one in sections(kind) if level in ("", "none") or not one.withheld)
+    return tuple(page for page in list_sections(kind) if level in ("", "none") or not page.withheld)
 
 
-def section(kind: str, name: str) -> Section | None:
-    """The page of this name."""
-    return next((one for one in sections(kind) if one.name == name), None)
+def find_section(kind: str, name: str) -> NoticeSection | None:
+    """Return the page of this name."""
+    return next((page for page in list_sections(kind) if page.name == name), None)
 
 
-def _cls(kind: str, section: Section) -> type | None:
+def _find_class(kind: str, section: NoticeSection) -> type | None:
     cls: type = KINDS[kind]
     for step in filter(None, section.place.split(".")):
-        slot = next((one for one in slots(cls) if one.field == step), None)
+        slot = next((candidate for candidate in slots(cls) if candidate.field == step), None)
         if slot is None:
             return None
         cls = slot.kind
     return cls
 
 
-def most(kind: str, section: Section) -> int:
-    """How many may stand in a list."""
+def get_list_limit(kind: str, section: NoticeSection) -> int:
+    """Return how many may stand in a list."""
     *path, last = section.place.split(".")
     cls: type = KINDS[kind]
     for step in path:
-        cls = next(one for one in slots(cls) if one.field == step).kind
-    return next(one for one in slots(cls) if one.field == last).most
+        cls = next(slot for slot in slots(cls) if slot.field == step).kind
+    return next(slot for slot in slots(cls) if slot.field == last).most
 
 
-def fields_of(kind: str, section: Section) -> Mapping[str, Slot]:
-    """The fields of a page, in its order."""
-    cls = _cls(kind, section)
+def fields_of(kind: str, section: NoticeSection) -> Mapping[str, Slot]:
+    """Return the fields of a page, in its order."""
+    cls = _find_class(kind, section)
     assert cls is not None  # noqa: S101 - `sections` left it out
     by_name = {slot.field: slot for slot in slots(cls)}
     return {name: by_name[name] for name in section.fields}
 
 
-def elements(kind: str, section: Section) -> Mapping[str, str]:
-    """The path of the element of each field, as findings name it."""
+def get_element_paths(kind: str, section: NoticeSection) -> Mapping[str, str]:
+    """Return the path of the element of each field, as findings name it."""
     cls: type = KINDS[kind]
     path = f"Message/{kind}"
     for step in filter(None, section.place.split(".")):
-        slot = next(one for one in slots(cls) if one.field == step)
+        slot = next(candidate for candidate in slots(cls) if candidate.field == step)
         cls, path = slot.kind, f"{path}/{slot.element}"
     return {name: f"{path}/{slot.element}" for name, slot in fields_of(kind, section).items()}
 
 
 @cache
-def questions(kind: str, section: Section) -> tuple[Question, ...]:
-    """What the page asks."""
-    cls = _cls(kind, section)
+def list_questions(kind: str, section: NoticeSection) -> tuple[Question, ...]:
+    """List what the page asks."""
+    cls = _find_class(kind, section)
     assert cls is not None  # noqa: S101 - `sections` left it out
-    by_name = {one.name: one for one in fields(cls)}
+    by_name = {field.name: field for field in fields(cls)}
     return tuple(
-        _question(cls.__name__, slot, optional=has_default(by_name[name]) or slot.repeated)
+        _build_question(cls.__name__, slot, optional=has_default(by_name[name]) or slot.repeated)
         for name, slot in fields_of(kind, section).items()
     )
 
 
-def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
+def _build_question(cls: str, slot: Slot, *, optional: bool) -> Question:
     label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (words(slot.element), "")))
-    kind = _kind(slot)
+    kind = _choose_kind(slot)
     return Question(
         slot.field,
         label,
         kind,
         hint,
-        options=lambda: (*_options(slot), *((("", "Not answered"),) if optional and kind == "radios" else ())),
+        options=lambda: (*_list_options(slot), *((("", "Not answered"),) if optional and kind == "radios" else ())),
         optional=optional,
         sometimes=(cls, slot.field) in SOMETIMES,
         missing=MISSING.get((cls, slot.field), ""),
@@ -113,40 +113,40 @@ def _question(cls: str, slot: Slot, *, optional: bool) -> Question:
     )
 
 
-def _kind(slot: Slot) -> Kind:
+def _choose_kind(slot: Slot) -> Kind:
     shape = slot.shape
     if slot.repeated:
         return "checkboxes" if isinstance(shape, CodeList) else "lines"
     if slot.kind is bool:
         return "radios"
     if isinstance(shape, CodeList):
-        return "radios" if len(_options(slot)) <= MOST_RADIOS else "select"
+        return "radios" if len(_list_options(slot)) <= MOST_RADIOS else "select"
     if isinstance(shape, Text):
         return "select" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
     return "text" if isinstance(shape, Number) else "day"
 
 
-def _options(slot: Slot) -> Sequence[tuple[str, str]]:
+def _list_options(slot: Slot) -> Sequence[tuple[str, str]]:
     if slot.kind is bool:
         return ("yes", "Yes"), ("no", "No")
     if isinstance(slot.shape, CodeList):
         others = SERVICE_ROLES if slot.shape.name == "roles" else {}
         return tuple((codes.labels(slot.shape.name) | others).items())
-    return *authorities(), *(
+    return *list_authorities(), *(
         (code, f"{name} (no longer exists)") for code, name in codes.labels("authorities_ended").items()
     )
 
 
 @cache
-def authorities() -> tuple[tuple[str, str], ...]:
-    """Every authority to which a notice may go, by name."""
+def list_authorities() -> tuple[tuple[str, str], ...]:
+    """List every authority to which a notice may go, by name."""
     live = codes.labels("authorities_live") | codes.labels("authorities_wales")
     return tuple(sorted(live.items(), key=lambda one: one[1]))
 
 
-def normal(slot: Slot, text: str) -> str:
-    """What was typed, in one spelling: one space between words; UPN and postcode in capitals."""
-    said = " ".join(text.split())
+def normalise_text(slot: Slot, text: str) -> str:
+    """Return what was typed, in one spelling: one space between words; UPN and postcode in capitals."""
+    spaced = " ".join(text.split())
     if slot.field in ("upn", "former_upn", "unique_learner_number", "nc_year_actual", "letter"):
-        return re.sub(r"\s", "", said).upper()
-    return said.upper() if slot.field == "post_code" else said
+        return re.sub(r"\s", "", spaced).upper()
+    return spaced.upper() if slot.field == "post_code" else spaced

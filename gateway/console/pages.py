@@ -12,7 +12,7 @@ from gateway.access.sessions import IDLE
 from gateway.casework.message_summary import summarise_message
 from gateway.core import labels
 from gateway.core.calendar import LONDON
-from gateway.core.labels import Status
+from gateway.core.labels import StatusLabel
 from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
@@ -28,82 +28,82 @@ class Pages:
     """The templates, read once."""
 
     def __init__(self) -> None:
-        """Of this package, and of `govuk_frontend_jinja`."""
+        """Load the templates of this package and of `govuk_frontend_jinja`."""
         macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
         loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
         self._environment = Environment(
             autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.seen
         )
         self._environment.filters |= {
-            "day": day,
-            "iso_day": iso_day,
-            "moment": moment,
-            "second": second,
+            "day": format_day,
+            "iso_day": format_iso_day,
+            "moment": format_moment,
+            "second": format_second,
             "kind": labels.name_kind,
-            "status": status,
+            "status": get_status,
             "missing": labels.name_missing,
             "restriction": labels.name_restriction,
             "role": labels.name_role,
             "route": labels.name_route,
             "answering": labels.build_answering,
             "authority": labels.name_authority,
-            "tail": tail,
+            "tail": shorten_id,
         }
         self._environment.globals |= {
             "Act": Permission,
             "sections": sections,
-            "drawn": drawn,
+            "drawn": draw_bars,
             "labels": codes.labels,
             "mail_says": describe_mail_reply,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
-        """A whole page."""
+        """Render a whole page."""
         return self._environment.get_template(template).render(values)
 
 
 PAGES = web.AppKey("pages", Pages)
 
 
-def moment(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """Return a moment as a page has it, in UK time: "25 November 2026 at 4:12am"."""
-    return f"{day(at)} at {clock(at)}"
+    return f"{format_day(at)} at {format_clock(at)}"
 
 
-def clock(at: datetime) -> str:
+def format_clock(at: datetime) -> str:
     """Return a time of day as a page has it, in UK time: "4:12am"."""
     local = at.astimezone(LONDON)
     return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
 
 
-def second(at: datetime) -> str:
+def format_second(at: datetime) -> str:
     """Return a moment to the second, as a log has it: "25 Nov 2026 04:12:31"."""
     local = at.astimezone(LONDON)
     return f"{local.day} {local:%b %Y %H:%M:%S}"
 
 
-def day(on: date | datetime) -> str:
+def format_day(on: date | datetime) -> str:
     """Return a day as a page has it: "25 November 2026"."""
     local = on.astimezone(LONDON) if isinstance(on, datetime) else on
     return f"{local.day} {local:%B %Y}"
 
 
-def iso_day(text: str) -> str:
+def format_iso_day(text: str) -> str:
     """Write a day that was kept as text."""
-    return day(date.fromisoformat(text))
+    return format_day(date.fromisoformat(text))
 
 
-def status(message: Delivery | InboxItem) -> Status:
+def get_status(message: Delivery | InboxItem) -> StatusLabel:
     """Return where a message stands, for a person."""
     return summarise_message(message).status
 
 
-def tail(message_id: str) -> str:
-    """The last twelve characters of an id: enough to tell it apart, and to find it again."""
+def shorten_id(message_id: str) -> str:
+    """Return the last twelve characters of an id: enough to tell it apart, and to find it again."""
     return message_id[-12:]
 
 
-def drawn(picture: bars.Bars) -> Markup:
-    """A picture as SVG."""
+def draw_bars(picture: bars.Bars) -> Markup:
+    """Draw a picture as SVG."""
     return Markup(bars.svg(picture))  # noqa: S704 - every text in it is escaped there

@@ -20,13 +20,13 @@ class Paged(Generic[T]):
     whole: int
 
     def links(self, address: Callable[[int], str]) -> Mapping[str, object]:
-        """What GOV.UK's pagination is made of; `address` is where a page lies."""
+        """Return what GOV.UK's pagination is made of; `address` is where a page lies."""
         around = {"previous": self.number - 1, "next": self.number + 1}
         named = {what: {"href": address(page)} for what, page in around.items() if 1 <= page <= self.pages}
         return {"items": list(self._items(address)), **named}
 
     def _items(self, address: Callable[[int], str]) -> Iterator[Mapping[str, object]]:
-        """The first, the last, and those around this one; an ellipsis stands for two or more."""
+        """Yield the first, the last, and those around this one; an ellipsis stands for two or more."""
         near = range(self.number - BESIDE, self.number + BESIDE + 1)
         before = 0
         for page in sorted({1, self.pages, *near} & set(range(1, self.pages + 1))):
@@ -37,8 +37,8 @@ class Paged(Generic[T]):
             before = page
 
 
-def paged(rows: Sequence[T], asked: str, size: int) -> Paged[T]:
-    """The page that was asked for; the first where that is no number, the last where there are not so many."""
+def paginate_rows(rows: Sequence[T], asked: str, size: int) -> Paged[T]:
+    """Return the page asked for; the first where that is no number, the last where there are not so many."""
     pages = max(1, -(-len(rows) // size))
     wanted = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= DIGITS else 1
     number = min(max(wanted, 1), pages)

@@ -25,27 +25,27 @@ COLOURS = {
 }
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """All of them, with what ends first."""
-    found = await asyncio.to_thread(partners.known, visit.here)
+async def show_partners(visit: Visit) -> web.StreamResponse:
+    """Show all of them, with what ends first."""
+    known_partners = await asyncio.to_thread(partners.known, visit.here)
     letters = sorted(visit.here.correspondents.values(), key=lambda one: one.authority)
-    return _page(visit, "partners.html", partners=found, letters=letters)
+    return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
 
 
-async def one(visit: Visit) -> web.StreamResponse:
-    """One partner."""
-    found = await asyncio.to_thread(partners.one, visit.here, visit.part("authority"))
-    return _page(visit, "partner.html", partner=found)
+async def show_partner(visit: Visit) -> web.StreamResponse:
+    """Show one partner."""
+    partner = await asyncio.to_thread(partners.one, visit.here, visit.part("authority"))
+    return _render_endings(visit, "partner.html", partner=partner)
 
 
-def _page(visit: Visit, template: str, **values: object) -> web.Response:
-    """A page that says of things when they end."""
+def _render_endings(visit: Visit, template: str, **values: object) -> web.Response:
+    """Render a page that says of things when they end."""
     now = visit.here.now()
     how = {"ending": expiry, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
     return visit.page(template, status=200, **how, **values)
 
 
 DOORS = (
-    Door("GET", "/partners", Permission.SEE_PARTNERS, look),
-    Door("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, one),
+    Door("GET", "/partners", Permission.SEE_PARTNERS, show_partners),
+    Door("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
 )

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from gateway.access import people
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.sign_in import CHECKING
 from gateway.core import labels
@@ -28,91 +28,93 @@ HINTS = {
 ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """Everybody."""
+async def show_people(visit: Visit) -> web.StreamResponse:
+    """Show everybody."""
     everybody = await visit.here.store.read(kept.list_people)
     return visit.page("people.html", people=everybody, roles=ROLES, now=visit.here.now())
 
 
-async def ask(visit: Visit) -> web.StreamResponse:
-    """The form for somebody new."""
-    return _new_form(visit, "", "", [], None)
+async def ask_new_person(visit: Visit) -> web.StreamResponse:
+    """Show the form for somebody new."""
+    return _render_new_person(visit, "", "", [], None)
 
 
-async def add(visit: Visit) -> web.StreamResponse:
-    """Somebody new, and the password that is shown once."""
-    name, called, roles = visit.typed("name"), visit.typed("called"), _roles(visit)
+async def add_person(visit: Visit) -> web.StreamResponse:
+    """Add somebody new, and show the password, this once."""
+    name, called, roles = visit.typed("name"), visit.typed("called"), _read_roles(visit)
     try:
         work = partial(people.make, visit.here, name, called, roles, visit.by)
         password = await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
-        return _new_form(visit, name, called, roles, why)
+        return _render_new_person(visit, name, called, roles, why)
     return visit.page("people-password.html", name=name.casefold(), password=password)
 
 
-def _new_form(visit: Visit, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None) -> web.Response:
-    said = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
-    return visit.page("people-add.html", status=422 if wrong else 200, **said)
+def _render_new_person(
+    visit: Visit, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None
+) -> web.Response:
+    values = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
+    return visit.page("people-add.html", status=422 if wrong else 200, **values)
 
 
-async def one(visit: Visit) -> web.StreamResponse:
-    """One person, and what may be changed."""
+async def show_person(visit: Visit) -> web.StreamResponse:
+    """Show one person, and what may be changed."""
     person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
     return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.here.now())
 
 
 async def set_roles(visit: Visit) -> web.StreamResponse:
-    """Other roles."""
-    return await _change(visit, partial(people.set_roles, roles=_roles(visit)))
+    """Set other roles."""
+    return await _change_person(visit, partial(people.set_roles, roles=_read_roles(visit)))
 
 
 async def ask_end(visit: Visit) -> web.StreamResponse:
-    """Is the account to be deactivated?"""
+    """Ask whether the account is to be deactivated."""
     person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
     return visit.page("person-end.html", person=person)
 
 
-async def end(visit: Visit) -> web.StreamResponse:
-    """They leave."""
-    return await _change(visit, partial(people.set_active, active=False))
+async def deactivate_person(visit: Visit) -> web.StreamResponse:
+    """Deactivate the account: they leave."""
+    return await _change_person(visit, partial(people.set_active, active=False))
 
 
-async def back(visit: Visit) -> web.StreamResponse:
-    """They are back."""
-    return await _change(visit, partial(people.set_active, active=True))
+async def reactivate_person(visit: Visit) -> web.StreamResponse:
+    """Activate the account again: they are back."""
+    return await _change_person(visit, partial(people.set_active, active=True))
 
 
-async def _change(visit: Visit, act: partial[None]) -> web.StreamResponse:
+async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse:
     name = visit.part("name")
     try:
         await asyncio.to_thread(partial(act, visit.here, name, by=visit.by))
     except NotAllowed as why:
         person = await visit.here.store.read(lambda tx: kept.get_person(tx, name))
         return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.here.now())
-    return goto("/people")
+    return redirect_to("/people")
 
 
-async def reset(visit: Visit) -> web.StreamResponse:
-    """A new one-time password."""
+async def reset_password(visit: Visit) -> web.StreamResponse:
+    """Make a new one-time password."""
     name = visit.part("name")
     work = partial(people.reset, visit.here, name, visit.by)
     password = await visit.request.app[CHECKING].run(work, visit.by)
     return visit.page("people-password.html", name=name, password=password)
 
 
-def _roles(visit: Visit) -> list[Role]:
-    said = [str(one) for one in visit.form.getall("roles", [])]
-    return [role for role in Role if role in said]
+def _read_roles(visit: Visit) -> list[Role]:
+    values = [str(value) for value in visit.form.getall("roles", [])]
+    return [role for role in Role if role in values]
 
 
 DOORS = (
-    Door("GET", "/people", Permission.MANAGE_PEOPLE, look),
-    Door("GET", "/people/add", Permission.MANAGE_PEOPLE, ask),
-    Door("POST", "/people/add", Permission.MANAGE_PEOPLE, add),
-    Door("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, one),
+    Door("GET", "/people", Permission.MANAGE_PEOPLE, show_people),
+    Door("GET", "/people/add", Permission.MANAGE_PEOPLE, ask_new_person),
+    Door("POST", "/people/add", Permission.MANAGE_PEOPLE, add_person),
+    Door("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, show_person),
     Door("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
     Door("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
-    Door("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, end),
-    Door("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, back),
-    Door("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset),
+    Door("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, deactivate_person),
+    Door("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, reactivate_person),
+    Door("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset_password),
 )

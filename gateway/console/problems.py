@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.access import sessions
 from gateway.access.sessions import Session, Stage
-from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, nothing_typed
+from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
 from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
@@ -27,7 +27,7 @@ LONG_TEXT = 15  # characters: shorter ones are typed again in a moment
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProblemPage:
     """What a person is told: the status, the code to look up, what happened, what to do next, and a reference of the log."""
 
     status: int
@@ -38,10 +38,10 @@ class Problem:
 
 
 STATUSES: Mapping[type[Exception], int] = {NotFound: 404, Ambiguous: 409, GatewayError: 403}  # the first that fits
-OF_HTTP: Mapping[int, Problem] = {
+OF_HTTP: Mapping[int, ProblemPage] = {
     problem.status: problem
     for problem in (
-        Problem(
+        ProblemPage(
             404,
             "page.none",
             "Page not found",
@@ -50,19 +50,19 @@ OF_HTTP: Mapping[int, Problem] = {
                 "If you pasted the web address, check that you copied all of it.",
             ),
         ),
-        Problem(
+        ProblemPage(
             405,
             "page.form-only",
             "This page opens from a form only",
             ("Go back to the page with the form, and press its button again.",),
         ),
-        Problem(
+        ProblemPage(
             413,
             "form.too-large",
             "What you sent is too large",
             ("Nothing of it was kept. Go back, shorten what you wrote, and send it again.",),
         ),
-        Problem(
+        ProblemPage(
             429,
             "page.too-often",
             "You have asked too often",
@@ -70,16 +70,16 @@ OF_HTTP: Mapping[int, Problem] = {
         ),
     )
 }
-UNREADABLE = Problem(
+UNREADABLE = ProblemPage(
     400, "page.unreadable", "This request cannot be answered", ("Go back to the page where you were, and try again.",)
 )
-UNAVAILABLE = Problem(
+UNAVAILABLE = ProblemPage(
     503,
     "store.busy",  # whichever it is is told of the error itself
     "Sorry, the service is unavailable",
     ("Nothing can be read or kept now. Try again in a minute: what was kept before is safe.",),
 )
-INTERNAL = Problem(
+INTERNAL = ProblemPage(
     500,
     "console.internal",
     "Sorry, there is a problem with the service",
@@ -87,29 +87,29 @@ INTERNAL = Problem(
 )
 
 
-async def refused(request: web.Request, why: web.HTTPException) -> web.Response:
-    """An address, a method or a body that no room takes."""
+async def explain_http_error(request: web.Request, why: web.HTTPException) -> web.Response:
+    """Explain an address, a method or a body that no room takes."""
     if why.status >= 500:
-        return await fault(request, why)
-    return await page(request, OF_HTTP.get(why.status, replace(UNREADABLE, status=why.status)))
+        return await explain_fault(request, why)
+    return await render_problem(request, OF_HTTP.get(why.status, replace(UNREADABLE, status=why.status)))
 
 
-async def busy(request: web.Request, why: Busy) -> web.Response:
-    """What is too much for now, in its own words."""
-    answer = await page(request, Problem(503, why.code, why.sentence, (why.next_on_page,)))
+async def explain_busy(request: web.Request, why: Busy) -> web.Response:
+    """Explain what is too much for now, in its own words."""
+    answer = await render_problem(request, ProblemPage(503, why.code, why.sentence, (why.next_on_page,)))
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
-async def said_no(request: web.Request, why: GatewayError | Refusal) -> web.Response:
-    """What a flow does not do, in its own words."""
+async def explain_refusal(request: web.Request, why: GatewayError | Refusal) -> web.Response:
+    """Explain what a flow does not do, in its own words."""
     status = next((status for kind, status in STATUSES.items() if isinstance(why, kind)), 409)
-    written = await _written(request) if why.code == "form.not-ours" else ()
-    return await page(request, Problem(status, why.code, why.sentence, (why.next_on_page,)), written)
+    written = await _list_written(request) if why.code == "form.not-ours" else ()
+    return await render_problem(request, ProblemPage(status, why.code, why.sentence, (why.next_on_page,)), written)
 
 
-async def _written(request: web.Request) -> Sequence[tuple[str, str]]:
-    """The long texts of a form about a child that came from a session of before; of no other form, for it may hold a secret."""
+async def _list_written(request: web.Request) -> Sequence[tuple[str, str]]:
+    """List the long texts of a form about a child from a session of before; of no other form: it may hold a secret."""
     if not request.path.startswith(("/cases/", "/compositions/")) or request.headers.get("Origin") != own_origin(
         request
     ):
@@ -119,14 +119,14 @@ async def _written(request: web.Request) -> Sequence[tuple[str, str]]:
     return [("What you wrote", text) for text in texts if len(text) >= LONG_TEXT]
 
 
-async def fault(request: web.Request, why: Exception) -> web.Response:
-    """Something went wrong here: it stands in the log, under the reference that the page names."""
+async def explain_fault(request: web.Request, why: Exception) -> web.Response:
+    """Explain that something went wrong here: it stands in the log, under the reference that the page names."""
     reference = token_hex(REFERENCE_BYTES)
     log_failure("page", why, reference=reference)
-    return await page(request, replace(_of_fault(why), reference=reference))
+    return await render_problem(request, replace(_choose_problem(why), reference=reference))
 
 
-def _of_fault(why: Exception) -> Problem:
+def _choose_problem(why: Exception) -> ProblemPage:
     if isinstance(why, StoreUnavailable):
         return replace(UNAVAILABLE, code=why.code)
     if isinstance(why, ConfigProblem):
@@ -134,15 +134,17 @@ def _of_fault(why: Exception) -> Problem:
     return INTERNAL
 
 
-async def page(request: web.Request, problem: Problem, written: Sequence[tuple[str, str]] = ()) -> web.Response:
-    """The page of a problem. `written`: what somebody typed, to be copied."""
-    session = await asyncio.to_thread(_whose, request)
-    visit = Visit(request, request.app[HERE], session, "", Reach.NONE, nothing_typed())
+async def render_problem(
+    request: web.Request, problem: ProblemPage, written: Sequence[tuple[str, str]] = ()
+) -> web.Response:
+    """Render the page of a problem. `written`: what somebody typed, to be copied."""
+    session = await asyncio.to_thread(_find_session, request)
+    visit = Visit(request, request.app[HERE], session, "", Reach.NONE, build_empty_form())
     return visit.page("problem.html", status=problem.status, problem=problem, written=written)
 
 
-def _whose(request: web.Request) -> Session | None:
-    """Who is signed in, where it can be known."""
+def _find_session(request: web.Request) -> Session | None:
+    """Return who is signed in, where it can be known."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     try:
         session = sessions.glance(request.app[HERE], secret) if secret else None

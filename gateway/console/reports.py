@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.console import files, forms
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.context import Authority
@@ -17,7 +17,7 @@ from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_month_before, list_half_terms
 from gateway.core.permissions import Permission
 from gateway.paper import as_csv, as_html, as_pdf
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 from gateway.reconciliation import deadlines
 from gateway.reports import inspection, statistics, timeliness, wording
 
@@ -33,22 +33,24 @@ LONGEST = 366  # days
 OTHER = "other"
 
 
-async def choose(visit: Visit) -> web.StreamResponse:
-    """Which report, and of which days."""
-    newest = await asyncio.to_thread(_periods, visit.here)
-    return await asyncio.to_thread(_form, visit, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]})
+async def choose_report(visit: Visit) -> web.StreamResponse:
+    """Ask which report, and of which days."""
+    newest = await asyncio.to_thread(_list_periods, visit.here)
+    return await asyncio.to_thread(
+        _render_choice, visit, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]}
+    )
 
 
-def _form(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response:
-    asked, status = _questions(visit), 422 if answers.wrong else 200
+def _render_choice(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response:
+    asked, status = _list_questions(visit), 422 if answers.wrong else 200
     return visit.page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
 
 
-def _questions(visit: Visit) -> Sequence[Question]:
+def _list_questions(visit: Visit) -> Sequence[Question]:
     open_to_them = [
         (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Permission.INSPECT)
     ]
-    periods = _periods(visit.here)
+    periods = _list_periods(visit.here)
     return (
         Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
         Question("period", "Period", "select", options=lambda: periods, missing="Select a period"),
@@ -57,45 +59,45 @@ def _questions(visit: Visit) -> Sequence[Question]:
     )
 
 
-def _periods(here: Authority) -> Sequence[tuple[str, str]]:
-    """The months that have ended, the half-terms that have begun, and whatever else."""
+def _list_periods(here: Authority) -> Sequence[tuple[str, str]]:
+    """List the months that have ended, the half-terms that have begun, and whatever else."""
     today = here.now().astimezone(LONDON).date()
     months = [get_month_before(today)]
     while len(months) < MONTHS:
         months.append(get_month_before(months[-1].first))
     halves = [
-        one for one in list_half_terms(deadlines.read_terms(here.config).calendar(here.code)) if one.first <= today
+        span for span in list_half_terms(deadlines.read_terms(here.config).calendar(here.code)) if span.first <= today
     ]
-    said = [(_code(one), f"{one.first:%B %Y}") for one in months]
-    said += [(_code(one), f"Half-term, {wording.format_period(one)}") for one in reversed(halves)]
-    return [*said, (OTHER, "Other dates")]
+    periods = [(_format_code(span), f"{span.first:%B %Y}") for span in months]
+    periods += [(_format_code(span), f"Half-term, {wording.format_period(span)}") for span in reversed(halves)]
+    return [*periods, (OTHER, "Other dates")]
 
 
-def _code(days: Span) -> str:
+def _format_code(days: Span) -> str:
     return f"{days.first.isoformat()}/{days.last.isoformat()}"
 
 
-async def chosen(visit: Visit) -> web.StreamResponse:
-    """See the report; or the question whether the list is really wanted."""
-    return await asyncio.to_thread(_chosen, visit)
+async def submit_choice(visit: Visit) -> web.StreamResponse:
+    """Redirect to the report; or to the question whether the list is really wanted."""
+    return await asyncio.to_thread(_check_choice, visit)
 
 
-def _chosen(visit: Visit) -> web.Response:
+def _check_choice(visit: Visit) -> web.Response:
     typed = {name: str(value) for name, value in visit.form.items()}
     today = visit.here.now().astimezone(LONDON).date()
-    answers = forms.read(_questions(visit), typed, today)
-    days, wrong = _days(answers)
+    answers = forms.read_answers(_list_questions(visit), typed, today)
+    days, wrong = _read_days(answers)
     if answers.wrong or days is None:
-        return _form(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
+        return _render_choice(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
     team = {"team": "yes"} if typed.get("team") and visit.may(Permission.INSPECT) else {}
     query = urlencode({"from": days.first.isoformat(), "to": days.last.isoformat()} | team)
-    return goto(f"/reports/{answers.text('report')}?{query}")
+    return redirect_to(f"/reports/{answers.text('report')}?{query}")
 
 
-def _days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
-    """The days that were chosen, or what is wrong with them."""
+def _read_days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
+    """Return the days that were chosen, or what is wrong with them."""
     if answers.text("period") != OTHER:
-        return _span(*answers.text("period").partition("/")[::2]), {}
+        return _parse_span(*answers.text("period").partition("/")[::2]), {}
     first, last = answers.values.get("first"), answers.values.get("last")
     if not isinstance(first, date):
         return None, {"first": "Enter a start date"}
@@ -108,7 +110,7 @@ def _days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
     return Span(first, last), {}
 
 
-def _span(first: str, last: str) -> Span | None:
+def _parse_span(first: str, last: str) -> Span | None:
     try:
         days = Span(date.fromisoformat(first), date.fromisoformat(last))
     except ValueError:
@@ -116,59 +118,61 @@ def _span(first: str, last: str) -> Span | None:
     return days if 0 <= (days.last - days.first).days <= LONGEST else None
 
 
-def _asked(visit: Visit) -> Span | None:
-    return _span(visit.request.query.get("from", ""), visit.request.query.get("to", ""))
+def _read_span(visit: Visit) -> Span | None:
+    return _parse_span(visit.request.query.get("from", ""), visit.request.query.get("to", ""))
 
 
-async def show(visit: Visit) -> web.StreamResponse:
-    """The report as a page, or as a file."""
-    days, name = _asked(visit), visit.part("report")
+async def show_report(visit: Visit) -> web.StreamResponse:
+    """Show the report as a page, or give it as a file."""
+    days, name = _read_span(visit), visit.part("report")
     if days is None:
-        return goto("/reports")
+        return redirect_to("/reports")
     team = visit.request.query.get("team") == "yes" and visit.may(Permission.INSPECT)
-    page = await asyncio.to_thread(_made, visit, name, days, team)
+    page = await asyncio.to_thread(_make_report, visit, name, days, team)
     form = visit.request.query.get("as", "")
     if form in ("csv", "pdf"):
-        return await asyncio.to_thread(_file, page, form, f"{name}-{days.first}-{days.last}")
+        return await asyncio.to_thread(_build_file, page, form, f"{name}-{days.first}-{days.last}")
     query = urlencode({name: value for name, value in visit.request.query.items() if name in ("from", "to", "team")})
     return visit.page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
 
 
-def _made(visit: Visit, name: str, days: Span, team: bool) -> Page:
+def _make_report(visit: Visit, name: str, days: Span, team: bool) -> ReportPage:
     if name == STATISTICS:
         return statistics.make_statistics(visit.here, days, visit.by, whole=team)
     return timeliness.make_timeliness(visit.here, days, whole=team)
 
 
-def _file(page: Page, form: str, name: str) -> web.Response:
+def _build_file(page: ReportPage, form: str, name: str) -> web.Response:
     if form == "csv":
-        return files.csv_file(as_csv.write(page), name)
+        return files.build_csv_file(as_csv.write(page), name)
     if form == "html":
-        return web.Response(body=as_html.write(page), headers=files.headers(f"{name}.html", "text/html; charset=utf-8"))
-    return web.Response(body=as_pdf.write(page), headers=files.headers(f"{name}.pdf", "application/pdf"))
+        return web.Response(
+            body=as_html.write(page), headers=files.build_file_headers(f"{name}.html", "text/html; charset=utf-8")
+        )
+    return web.Response(body=as_pdf.write(page), headers=files.build_file_headers(f"{name}.pdf", "application/pdf"))
 
 
-async def confirm(visit: Visit) -> web.StreamResponse:
-    """The list names children, and reads their records: is it really wanted?"""
-    days = _asked(visit)
+async def confirm_inspection(visit: Visit) -> web.StreamResponse:
+    """Ask whether the list is really wanted: it names children, and reads their records."""
+    days = _read_span(visit)
     if days is None:
-        return goto("/reports")
+        return redirect_to("/reports")
     return visit.page("report-inspection.html", days=days, said=wording.format_period(days), pdf=as_pdf.is_installed())
 
 
-async def listed(visit: Visit) -> web.StreamResponse:
-    """The list, as a file: it is never shown where others look on."""
-    days, form = _span(visit.typed("from"), visit.typed("to")), visit.typed("as")
+async def download_inspection(visit: Visit) -> web.StreamResponse:
+    """Give the list as a file: it is never shown where others look on."""
+    days, form = _parse_span(visit.typed("from"), visit.typed("to")), visit.typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
-        return goto("/reports")
+        return redirect_to("/reports")
     page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.here, days, visit.by))
-    return await asyncio.to_thread(_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
+    return await asyncio.to_thread(_build_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
 
 
 DOORS = (
-    Door("GET", "/reports", Permission.REPORT, choose),
-    Door("POST", "/reports", Permission.REPORT, chosen),
-    Door("GET", f"/reports/{REPORT}", Permission.REPORT, show),
-    Door("GET", "/reports/inspection", Permission.INSPECT, confirm),
-    Door("POST", "/reports/inspection", Permission.INSPECT, listed),
+    Door("GET", "/reports", Permission.REPORT, choose_report),
+    Door("POST", "/reports", Permission.REPORT, submit_choice),
+    Door("GET", f"/reports/{REPORT}", Permission.REPORT, show_report),
+    Door("GET", "/reports/inspection", Permission.INSPECT, confirm_inspection),
+    Door("POST", "/reports/inspection", Permission.INSPECT, download_inspection),
 )

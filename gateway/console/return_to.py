@@ -15,15 +15,15 @@ OURS = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_./?=&%@+:-]*")  # the second characte
 NOT_A_PLACE = frozenset({"/session", "/sign-out"})  # of a script; of a button
 
 
-def remember(request: web.Request, answer: web.Response) -> None:
-    """That somebody wanted to be here."""
+def remember_page(request: web.Request, answer: web.Response) -> None:
+    """Remember that somebody wanted to be here."""
     wanted = request.path_qs if request.method in ("GET", "HEAD") else _page_of_form(request)
     if _is_place(wanted):
         answer.set_cookie(COOKIE, wanted, path="/", secure=True, httponly=True, samesite="Lax", max_age=KEPT_SECONDS)
 
 
-def take(request: web.Request, answer: web.Response) -> str:
-    """Where somebody wanted to be; "/" where that is nowhere. It is forgotten."""
+def take_page(request: web.Request, answer: web.Response) -> str:
+    """Return where somebody wanted to be, and forget it; "/" where that is nowhere."""
     if COOKIE not in request.cookies:
         return "/"
     answer.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")

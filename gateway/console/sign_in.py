@@ -12,9 +12,9 @@ from gateway.access.people import LOCAL
 from gateway.access.sessions import Stage
 from gateway.access.slow_checks import SlowChecks
 from gateway.console import problems, return_to
-from gateway.console.console_request import SESSION_COOKIE, Visit, goto
-from gateway.console.endpoints import SIGN_IN, Door, signed_in
-from gateway.console.problems import Problem
+from gateway.console.console_request import SESSION_COOKIE, Visit, redirect_to
+from gateway.console.endpoints import SIGN_IN, Door, get_session
+from gateway.console.problems import ProblemPage
 from gateway.console.throttle import TRIES, address_of
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed
@@ -29,69 +29,69 @@ ENDED = (
 NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
 
-async def ask(visit: Visit) -> web.StreamResponse:
-    """The form; for who is in, where they begin."""
+async def show_sign_in(visit: Visit) -> web.StreamResponse:
+    """Show the form; to who is in, where they begin."""
     if visit.session is not None and visit.session.stage is Stage.IN:
-        return goto("/")
+        return redirect_to("/")
     ended = ENDED if visit.request.query else ""
     return visit.page("sign-in.html", ended=ended, name="", wrong=None)
 
 
-async def come_in(visit: Visit) -> web.StreamResponse:
-    """The name and the password."""
-    name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _device(visit)
+async def submit_password(visit: Visit) -> web.StreamResponse:
+    """Check the name and the password."""
+    name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _read_device(visit)
     tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console)
     wait = tries.wait(address, time.monotonic())
     if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
-        return await _wait(visit, wait)
+        return await _tell_to_wait(visit, wait)
     try:
         work = partial(sign_in.begin, visit.here, name, password, device, address)
         secret = await visit.request.app[CHECKING].run(work, address)
     except NotAllowed as why:
         tries.wrong(address, time.monotonic())
         return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
-    return await _on(visit, secret)
+    return await _go_on(visit, secret)
 
 
-async def _wait(visit: Visit, seconds: int) -> web.Response:
-    problem = Problem(
+async def _tell_to_wait(visit: Visit, seconds: int) -> web.Response:
+    problem = ProblemPage(
         429,
         "sign-in.wait",
         "Too many passwords were wrong from where you are, so none is looked at for now",
         (f"Try again in {-(-seconds // 60)} minutes, or in a browser in which you have signed in before.",),
     )
-    answer = await problems.page(visit.request, problem)
+    answer = await problems.render_problem(visit.request, problem)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
-def _device(visit: Visit) -> str:
+def _read_device(visit: Visit) -> str:
     return visit.request.cookies.get(DEVICE_COOKIE, "")
 
 
-async def to_directory(visit: Visit) -> web.StreamResponse:
-    """To the council's directory. A link, not a form: browsers hold a form to this console's own address (CSP form-action)."""
+async def go_to_directory(visit: Visit) -> web.StreamResponse:
+    """Go to the council's directory. A link, not a form: browsers hold a form to this console (CSP form-action)."""
     pending, address = await single_sign_on.begin(visit.here, _answer_address(visit))
-    answer = goto(address)
-    keep(answer, await asyncio.to_thread(sign_in.to_directory, visit.here, pending))
+    answer = redirect_to(address)
+    set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, visit.here, pending))
     return answer
 
 
-async def from_directory(visit: Visit) -> web.StreamResponse:
-    """Back from it, with an answer in the address."""
+async def return_from_directory(visit: Visit) -> web.StreamResponse:
+    """Take the answer of the directory, which stands in the address."""
     try:
         pending = await asyncio.to_thread(sign_in.take_pending, visit.here, visit.secret)
     except NotAllowed as why:  # nothing was begun: whoever sends a link here changes nothing
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
-        known = await single_sign_on.finish(visit.here, pending, visit.request.query, _answer_address(visit))
-        secret = await asyncio.to_thread(sign_in.from_directory, visit.here, known)
+        identity = await single_sign_on.finish(visit.here, pending, visit.request.query, _answer_address(visit))
+        secret = await asyncio.to_thread(sign_in.from_directory, visit.here, identity)
     except (GatewayError, Refusal) as why:
         await asyncio.to_thread(
             sign_in.note_refused, visit.here, why.code, address_of(visit.request, visit.here.config.console)
         )
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
-    return await _on(visit, secret)
+    return await _go_on(visit, secret)
 
 
 def _answer_address(visit: Visit) -> str:
@@ -99,36 +99,36 @@ def _answer_address(visit: Visit) -> str:
 
 
 async def ask_code(visit: Visit) -> web.StreamResponse:
-    """The form for the second factor."""
+    """Show the form for the second factor."""
     if visit.session is None or visit.session.stage is not Stage.CODE:
-        return goto(SIGN_IN)
+        return redirect_to(SIGN_IN)
     return visit.page("sign-in-code.html", wrong=None)
 
 
 async def give_code(visit: Visit) -> web.StreamResponse:
-    """The second factor."""
+    """Check the second factor."""
     try:
         secret = await asyncio.to_thread(
-            sign_in.give_code, visit.here, visit.secret, visit.typed("code"), _device(visit)
+            sign_in.give_code, visit.here, visit.secret, visit.typed("code"), _read_device(visit)
         )
     except NotAllowed as why:
         return (
-            goto(SIGN_IN)
+            redirect_to(SIGN_IN)
             if why.code == "sign-in.begin-again"
             else visit.page("sign-in-code.html", status=422, wrong=why)
         )
-    return await _on(visit, secret)
+    return await _go_on(visit, secret)
 
 
 async def ask_password(visit: Visit) -> web.StreamResponse:
-    """The form for a new password."""
+    """Show the form for a new password."""
     if visit.session is None or visit.session.stage is not Stage.NEW_PASSWORD:
-        return goto(SIGN_IN)
+        return redirect_to(SIGN_IN)
     return visit.page("sign-in-password.html", wrong=None)
 
 
 async def give_password(visit: Visit) -> web.StreamResponse:
-    """A new password in the place of the one-time one."""
+    """Set a new password in the place of the one-time one."""
     new, again = (str(visit.form.get(name, "")) for name in ("new", "again"))
     try:
         if new != again:
@@ -137,59 +137,59 @@ async def give_password(visit: Visit) -> web.StreamResponse:
         secret = await visit.request.app[CHECKING].run(work, visit.secret)
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
-            return goto(SIGN_IN)
+            return redirect_to(SIGN_IN)
         return visit.page("sign-in-password.html", status=422, wrong=why)
-    return await _on(visit, secret)
+    return await _go_on(visit, secret)
 
 
-async def _on(visit: Visit, secret: str) -> web.Response:
-    """To the next step, with the secret of the new session."""
+async def _go_on(visit: Visit, secret: str) -> web.Response:
+    """Go to the next step, with the secret of the new session."""
     session = await asyncio.to_thread(sessions.session, visit.here, secret)
-    answer = goto(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
+    answer = redirect_to(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
     if session and session.stage is Stage.IN:
-        answer.headers["Location"] = return_to.take(visit.request, answer)
-    keep(answer, secret)
+        answer.headers["Location"] = return_to.take_page(visit.request, answer)
+    set_session_cookie(answer, secret)
     if session and session.stage is Stage.IN and session.person.through == LOCAL:
-        device = await asyncio.to_thread(devices.remember, visit.here, _device(visit), session.person.name)
+        device = await asyncio.to_thread(devices.remember, visit.here, _read_device(visit), session.person.name)
         life = int(devices.LIFE.total_seconds())
         answer.set_cookie(DEVICE_COOKIE, device, path="/", max_age=life, secure=True, httponly=True, samesite="Strict")
     return answer
 
 
-def keep(answer: web.Response, secret: str) -> None:
-    """The browser keeps the secret until it is closed; no script sees it, and no other site sends it."""
+def set_session_cookie(answer: web.Response, secret: str) -> None:
+    """Set the secret in the browser until it is closed; no script sees it, and no other site sends it."""
     answer.set_cookie(SESSION_COOKIE, secret, path="/", secure=True, httponly=True, samesite="Lax")
 
 
-async def go(visit: Visit) -> web.StreamResponse:
+async def sign_out_here(visit: Visit) -> web.StreamResponse:
     """Sign out."""
-    await asyncio.to_thread(sessions.sign_out, visit.here, signed_in(visit))
+    await asyncio.to_thread(sessions.sign_out, visit.here, get_session(visit))
     answer = visit.page("signed-out.html", session=None)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 
 
-async def stay(visit: Visit) -> web.StreamResponse:
-    """To ask is to use the session. A page that stood open while somebody signed in again gets the token for its forms."""
-    session = signed_in(visit)
+async def refresh_session(visit: Visit) -> web.StreamResponse:
+    """Use the session by asking. A page that stood open while somebody signed in again gets the token for its forms."""
+    session = get_session(visit)
     return web.json_response({"person": session.person.name, "form_token": session.form_token})
 
 
-async def accessibility(visit: Visit) -> web.StreamResponse:
-    """How far everybody can use the console."""
+async def show_accessibility(visit: Visit) -> web.StreamResponse:
+    """Show how far everybody can use the console."""
     return visit.page("accessibility.html")
 
 
 DOORS = (
-    Door("GET", SIGN_IN, None, ask),
-    Door("POST", SIGN_IN, None, come_in),
+    Door("GET", SIGN_IN, None, show_sign_in),
+    Door("POST", SIGN_IN, None, submit_password),
     Door("GET", f"{SIGN_IN}/code", None, ask_code),
     Door("POST", f"{SIGN_IN}/code", None, give_code),
     Door("GET", f"{SIGN_IN}/password", None, ask_password),
     Door("POST", f"{SIGN_IN}/password", None, give_password),
-    Door("GET", f"{SIGN_IN}/directory", None, to_directory),
-    Door("GET", f"{SIGN_IN}/answer", None, from_directory),
-    Door("GET", "/session", Permission.OWN_ACCOUNT, stay),
-    Door("POST", "/sign-out", Permission.OWN_ACCOUNT, go),
-    Door("GET", "/accessibility", None, accessibility),
+    Door("GET", f"{SIGN_IN}/directory", None, go_to_directory),
+    Door("GET", f"{SIGN_IN}/answer", None, return_from_directory),
+    Door("GET", "/session", Permission.OWN_ACCOUNT, refresh_session),
+    Door("POST", "/sign-out", Permission.OWN_ACCOUNT, sign_out_here),
+    Door("GET", "/accessibility", None, show_accessibility),
 )

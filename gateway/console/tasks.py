@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.casework.compose import CheckedComposition, OpenComposition
 from gateway.console import form_values, notice_pages, notice_questions
-from gateway.console.notice_pages import RESTRICTION, Section
+from gateway.console.notice_pages import RESTRICTION, NoticeSection
 from gateway.core import composition
 from gateway.core.composition import Said
 from schemas.findings import Finding
@@ -36,107 +36,120 @@ class Task:
     hint: str = ""
 
 
-def address(now: OpenComposition) -> str:
-    """Where its list of tasks lies."""
+def build_address(now: OpenComposition) -> str:
+    """Return where its list of tasks lies."""
     return f"/compositions/{now.kept.composition_id}"
 
 
-def asked(now: OpenComposition) -> Sequence[Section]:
-    """The pages that are asked."""
-    return notice_questions.asked(now.kept.kind, composition.find_level(now.body))
+def list_asked(now: OpenComposition) -> Sequence[NoticeSection]:
+    """List the pages that are asked."""
+    return notice_questions.list_asked_sections(now.kept.kind, composition.find_level(now.body))
 
 
-def tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
-    """The list of tasks, and how each stands."""
-    wrong = {place(now, one)[0] for one in checked.findings if one.level == "error" and one.code != INCOMPLETE}
-    incomplete = any(one.code == INCOMPLETE for one in checked.findings)
-    found = [] if now.kept.corrects else [_whom_task(now, checked, wrong)]
-    for section in asked(now):
-        said = said_on(now, section)
-        lacking = any(path in checked.lacking for path in _paths(section)) or (
-            section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not said
+def list_tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
+    """List the tasks, and how each stands."""
+    wrong = {
+        find_place(now, finding)[0]
+        for finding in checked.findings
+        if finding.level == "error" and finding.code != INCOMPLETE
+    }
+    incomplete = any(finding.code == INCOMPLETE for finding in checked.findings)
+    task_list = [] if now.kept.corrects else [_whom_task(now, checked, wrong)]
+    for section in list_asked(now):
+        values = get_values_on(now, section)
+        lacking = any(path in checked.lacking for path in _list_paths(section)) or (
+            section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not values
         )
         if section.name == RESTRICTION.name and section.name not in wrong and (lacking or incomplete):
-            said = {}  # however much of it is answered: until it is complete it is still to do
+            values = {}  # however much of it is answered: until it is complete it is still to do
             lacking = True
-        group = found[0].group if found and section is asked(now)[0] else section.group
-        found.append(
-            Task(section.name, section.title, group, *_status(said, lacking=lacking, wrong=section.name in wrong))
+        group = task_list[0].group if task_list and section is list_asked(now)[0] else section.group
+        task_list.append(
+            Task(
+                section.name,
+                section.title,
+                group,
+                *_describe_status(values, lacking=lacking, wrong=section.name in wrong),
+            )
         )
-    return found
+    return task_list
 
 
 def _whom_task(now: OpenComposition, checked: CheckedComposition, wrong: set[str]) -> Task:
-    status, colour = _status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
+    status, colour = _describe_status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
     return Task(
         WHOM, "Who to send it to" if not now.is_search else "Who to ask", notice_pages.SECTIONS[0].group, status, colour
     )
 
 
-def _status(said: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
-    if (wrong or lacking) and composition.is_empty(said):
+def _describe_status(values: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
+    if (wrong or lacking) and composition.is_empty(values):
         return "Not yet started", "blue"
     if wrong or lacking:
         return ("There is a problem", "red") if wrong else ("In progress", "blue")
-    if isinstance(said, list) and said:
-        return f"{len(said)} added", ""
-    return ("Completed", "") if not composition.is_empty(said) else ("Optional", "")
+    if isinstance(values, list) and values:
+        return f"{len(values)} added", ""
+    return ("Completed", "") if not composition.is_empty(values) else ("Optional", "")
 
 
-def _paths(section: Section) -> list[str]:
+def _list_paths(section: NoticeSection) -> list[str]:
     return [f"{section.place}.{name}".lstrip(".") for name in section.fields]
 
 
-def said_on(now: OpenComposition, section: Section) -> Any:
-    """What was typed on this page so far: fields, or for one with many, a list of them."""
-    return said_in(now.body, section)
+def get_values_on(now: OpenComposition, section: NoticeSection) -> Any:
+    """Return what was typed on this page so far: fields, or for one with many, a list of them."""
+    return get_values_in(now.body, section)
 
 
-def answers(kind: str, body: Said, pages: Sequence[Section]) -> list[tuple[Section, list[list[tuple[str, str]]]]]:
-    """What was answered on these pages, in words; of a page that stands many times, each time."""
-    found = []
-    for one in pages:
-        said = said_in(body, one)
-        found.append((one, [form_values.rows(kind, one, item) for item in (said if one.many else [said])]))
-    return found
+def describe_answers(
+    kind: str, body: Said, pages: Sequence[NoticeSection]
+) -> list[tuple[NoticeSection, list[list[tuple[str, str]]]]]:
+    """Describe what was answered on these pages, in words; of a page that stands many times, each time."""
+    described = []
+    for page in pages:
+        values = get_values_in(body, page)
+        described.append(
+            (page, [form_values.describe_section(kind, page, item) for item in (values if page.many else [values])])
+        )
+    return described
 
 
-def said_in(body: Said, section: Section) -> Any:
-    """What stands in the place of this page."""
-    found: Any = body
+def get_values_in(body: Said, section: NoticeSection) -> Any:
+    """Return what stands in the place of this page."""
+    values: Any = body
     for step in filter(None, section.place.split(".")):
-        found = (found or {}).get(step)
+        values = (values or {}).get(step)
     if section.many:
-        return found or []
-    return {name: found[name] for name in section.fields if found and name in found}
+        return values or []
+    return {name: values[name] for name in section.fields if values and name in values}
 
 
-def with_said(now: OpenComposition, section: Section, said: Any) -> OpenComposition:
-    """The same, but that this page says so. What lies at its place and is not asked on it stays."""
+def replace_values(now: OpenComposition, section: NoticeSection, values: Any) -> OpenComposition:
+    """Return the same, but that this page says so. What lies at its place and is not asked on it stays."""
     steps = [step for step in section.place.split(".") if step]
-    return replace(now, body=_put(now.body, steps, said, whole=section.many))
+    return replace(now, body=_put_values(now.body, steps, values, whole=section.many))
 
 
-def _put(body: Said, steps: Sequence[str], said: Any, *, whole: bool) -> Said:
+def _put_values(body: Said, steps: Sequence[str], values: Any, *, whole: bool) -> Said:
     if not steps:
-        return {**body, **said}
+        return {**body, **values}
     first, *rest = steps
     if whole and not rest:
-        return {**body, first: said}
-    return {**body, first: _put(body.get(first) or {}, rest, said, whole=whole)}
+        return {**body, first: values}
+    return {**body, first: _put_values(body.get(first) or {}, rest, values, whole=whole)}
 
 
-def place(now: OpenComposition, finding: Finding) -> tuple[str, str]:
-    """The page and the field at which a finding stands."""
+def find_place(now: OpenComposition, finding: Finding) -> tuple[str, str]:
+    """Return the page and the field at which a finding stands."""
     if finding.code in PLACES:
         return PLACES[finding.code]
-    for section in notice_questions.sections(now.kept.kind):
-        elements = notice_questions.elements(now.kept.kind, section)
+    for section in notice_questions.list_sections(now.kept.kind):
+        elements = notice_questions.get_element_paths(now.kept.kind, section)
         for name, element in elements.items():
             if element == finding.element:
                 return section.name, name
-    for section in notice_questions.sections(now.kept.kind):
-        at = next(iter(notice_questions.elements(now.kept.kind, section).values())).rsplit("/", 1)[0]
+    for section in notice_questions.list_sections(now.kept.kind):
+        at = next(iter(notice_questions.get_element_paths(now.kept.kind, section).values())).rsplit("/", 1)[0]
         about_enquiries = finding.code.startswith("unknown.") and section.name == "enquiries"
         if about_enquiries or (section.place and at == finding.element):
             return section.name, ""

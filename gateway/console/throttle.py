@@ -13,5 +13,5 @@ TRIES = web.AppKey("wrong passwords by address", Tries)
 
 
 def address_of(request: web.Request, ours: ConsoleSettings) -> str:
-    """Who asks, as it is counted."""
+    """Return who asks, as it is counted."""
     return who_asks(request, ours.address_header, ours.proxies)

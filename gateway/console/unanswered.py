@@ -14,8 +14,8 @@ from aiohttp import web
 from gateway.casework import case
 from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
-from gateway.console.files import csv_file
-from gateway.console.paging import paged
+from gateway.console.files import build_csv_file
+from gateway.console.paging import paginate_rows
 from gateway.core.duties import DutyStep
 from gateway.core.permissions import Permission, Reach
 from gateway.paper import as_csv
@@ -36,82 +36,82 @@ class Narrowed:
     late: bool
     partner: str
 
-    def has(self, one: Owed) -> bool:
-        """Is this duty among them?"""
-        late = not self.late or one.step is not DutyStep.WAIT
-        return late and self.side in ("", one.owed_by) and self.partner in ("", one.partner)
+    def has(self, duty: Owed) -> bool:
+        """Return whether this duty is among them."""
+        late = not self.late or duty.step is not DutyStep.WAIT
+        return late and self.side in ("", duty.owed_by) and self.partner in ("", duty.partner)
 
     @property
     def query(self) -> str:
-        """The end of the address that asks for them."""
-        said = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
-        return urlencode({name: value for name, value in said.items() if value})
+        """Return the end of the address that asks for them."""
+        parameters = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
+        return urlencode({name: value for name, value in parameters.items() if value})
 
     def page(self, number: int) -> str:
-        """Where this page of them lies."""
+        """Return where this page of them lies."""
         return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
 
 
-def _narrowed(visit: Visit) -> Narrowed:
+def _read_narrowed(visit: Visit) -> Narrowed:
     query = visit.request.query
     side = query.get("side", "")
     return Narrowed(side if side in SIDES else "", query.get("late") == "yes", query.get("partner", ""))
 
 
-def _owed(visit: Visit) -> list[Owed]:
-    """What this person may see of what is owed."""
-    found = reconcile.list_owed(visit.here)
+def _list_owed(visit: Visit) -> list[Owed]:
+    """List what this person may see of what is owed."""
+    duties = reconcile.list_owed(visit.here)
     if visit.reach is Reach.ALL:
-        return found
+        return duties
     mine = visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
-    return [one for one in found if one.case in mine]
+    return [duty for duty in duties if duty.case in mine]
 
 
-def _pursued(visit: Visit, found: Sequence[Owed]) -> list[Owed]:
-    return visit.here.store.look(lambda tx: reconcile.list_pursued(tx, found))
+def _list_pursued(visit: Visit, duties: Sequence[Owed]) -> list[Owed]:
+    return visit.here.store.look(lambda tx: reconcile.list_pursued(tx, duties))
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """The page."""
-    return await asyncio.to_thread(_look, visit)
+async def show_unanswered(visit: Visit) -> web.StreamResponse:
+    """Show the page."""
+    return await asyncio.to_thread(_render_unanswered, visit)
 
 
-def _look(visit: Visit) -> web.Response:
-    every, narrowed = _owed(visit), _narrowed(visit)
-    found = [one for one in every if narrowed.has(one)]
-    page = paged(reconcile.group_by_case(found), visit.request.query.get("page", ""), SHOWN)
+def _render_unanswered(visit: Visit) -> web.Response:
+    every, narrowed = _list_owed(visit), _read_narrowed(visit)
+    duties = [duty for duty in every if narrowed.has(duty)]
+    page = paginate_rows(reconcile.group_by_case(duties), visit.request.query.get("page", ""), SHOWN)
     return visit.page(
         "unanswered.html",
         page=page,
         links=page.links(narrowed.page),
-        rows=reconcile.group_by_case(_pursued(visit, [one for group in page.rows for one in group])),
+        rows=reconcile.group_by_case(_list_pursued(visit, [duty for group in page.rows for duty in group])),
         names=case.list_child_names(visit.here, [group[0] for group in page.rows], visit.by),
-        count=len(found),
-        late=_late(found),
-        ageing=owed.build_ageing_table(found),
+        count=len(duties),
+        late=_count_late(duties),
+        ageing=owed.build_ageing_table(duties),
         narrowed=narrowed,
         sides=SIDES,
-        partners=sorted({one.partner for one in every}),
+        partners=sorted({duty.partner for duty in every}),
         unmatched=reconcile.find_unmatched_duty(visit.here) if visit.reach is Reach.ALL else None,
     )
 
 
-def _late(found: Sequence[Owed]) -> int:
-    return sum(one.step is not DutyStep.WAIT for one in found)
+def _count_late(duties: Sequence[Owed]) -> int:
+    return sum(duty.step is not DutyStep.WAIT for duty in duties)
 
 
-async def spreadsheet(visit: Visit) -> web.StreamResponse:
-    """The same duties, each in a row of its own."""
-    return await asyncio.to_thread(_spreadsheet, visit)
+async def download_unanswered(visit: Visit) -> web.StreamResponse:
+    """Give the same duties as a file, each in a row of its own."""
+    return await asyncio.to_thread(_build_spreadsheet, visit)
 
 
-def _spreadsheet(visit: Visit) -> web.Response:
-    narrowed = _narrowed(visit)
-    found = _pursued(visit, [one for one in _owed(visit) if narrowed.has(one)])
-    return csv_file(as_csv.write(owed.build_owed_listing(visit.here, found)), "unanswered")
+def _build_spreadsheet(visit: Visit) -> web.Response:
+    narrowed = _read_narrowed(visit)
+    duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has(duty)])
+    return build_csv_file(as_csv.write(owed.build_owed_listing(visit.here, duties)), "unanswered")
 
 
 DOORS = (
-    Door("GET", "/unanswered", Permission.SEE_WORK, look, of_assigned=True),
-    Door("GET", "/unanswered/list.csv", Permission.SEE_WORK, spreadsheet, of_assigned=True),
+    Door("GET", "/unanswered", Permission.SEE_WORK, show_unanswered, of_assigned=True),
+    Door("GET", "/unanswered/list.csv", Permission.SEE_WORK, download_unanswered, of_assigned=True),
 )

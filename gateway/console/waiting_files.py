@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.console.console_request import Visit, goto
+from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Permission
 from gateway.errors import NotFound
@@ -14,36 +14,36 @@ FILE = "{file:[0-9]{8}-[0-9]{6}-[0-9a-f]{8}}"
 KINDS = {"leavers": "Leavers", "children": "Pupil index"}
 
 
-async def listed(visit: Visit) -> web.StreamResponse:
-    """The files that wait, the oldest first. No child is described."""
-    found = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
-    return visit.page("waiting-files.html", files=found, kinds=KINDS)
+async def show_waiting_files(visit: Visit) -> web.StreamResponse:
+    """Show the files that wait, the oldest first. No child is described."""
+    files = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
+    return visit.page("waiting-files.html", files=files, kinds=KINDS)
 
 
-async def look(visit: Visit) -> web.StreamResponse:
-    """One of them, and what may be done about it."""
+async def show_waiting_file(visit: Visit) -> web.StreamResponse:
+    """Show one of them, and what may be done about it."""
     try:
-        found = await asyncio.to_thread(held_files.get, visit.here.config.home, visit.part("file"))
+        waiting_file = await asyncio.to_thread(held_files.get, visit.here.config.home, visit.part("file"))
     except NotFound:
-        return goto("/drafts/files")  # somebody else has decided
-    return visit.page("waiting-file.html", file=found, kinds=KINDS)
+        return redirect_to("/drafts/files")  # somebody else has decided
+    return visit.page("waiting-file.html", file=waiting_file, kinds=KINDS)
 
 
-async def accept(visit: Visit) -> web.StreamResponse:
-    """It is taken in as it is."""
+async def accept_waiting_file(visit: Visit) -> web.StreamResponse:
+    """Accept the file: it is taken in as it is."""
     await asyncio.to_thread(held_files.accept, visit.here, visit.part("file"), visit.by)
-    return goto("/drafts/files?done=accepted")
+    return redirect_to("/drafts/files?done=accepted")
 
 
-async def put_aside(visit: Visit) -> web.StreamResponse:
-    """Nothing comes of it."""
+async def put_waiting_file_aside(visit: Visit) -> web.StreamResponse:
+    """Put the file aside: nothing comes of it."""
     await asyncio.to_thread(held_files.put_aside, visit.here, visit.part("file"), visit.by)
-    return goto("/drafts/files?done=put-aside")
+    return redirect_to("/drafts/files?done=put-aside")
 
 
 DOORS = (
-    Door("GET", "/drafts/files", Permission.SEND, listed),
-    Door("GET", f"/drafts/files/{FILE}", Permission.SEND, look),
-    Door("POST", f"/drafts/files/{FILE}/accept", Permission.SEND, accept),
-    Door("POST", f"/drafts/files/{FILE}/put-aside", Permission.SEND, put_aside),
+    Door("GET", "/drafts/files", Permission.SEND, show_waiting_files),
+    Door("GET", f"/drafts/files/{FILE}", Permission.SEND, show_waiting_file),
+    Door("POST", f"/drafts/files/{FILE}/accept", Permission.SEND, accept_waiting_file),
+    Door("POST", f"/drafts/files/{FILE}/put-aside", Permission.SEND, put_waiting_file_aside),
 )

@@ -6,8 +6,8 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework import case
-from gateway.console.console_request import Visit, goto
-from gateway.console.endpoints import Door, signed_in
+from gateway.console.console_request import Visit, redirect_to
+from gateway.console.endpoints import Door, get_session
 from gateway.core.inbox_state import TASKS
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Permission, Reach
@@ -27,84 +27,96 @@ FIRST_PAGES = (  # where somebody begins: the first that is open to them
 )
 
 
-async def begin(visit: Visit) -> web.StreamResponse:
-    """Where this person begins."""
-    return goto(next(address for act, address in FIRST_PAGES if visit.may(act)))
+async def redirect_to_start(visit: Visit) -> web.StreamResponse:
+    """Redirect to where this person begins."""
+    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may(act)))
 
 
-async def came(visit: Visit) -> web.StreamResponse:
-    """What waits for us, the oldest first; or all that came, the newest first."""
-    return await asyncio.to_thread(_came, visit, "all" in visit.request.query)
+async def show_inbox(visit: Visit) -> web.StreamResponse:
+    """Show what waits for us, the oldest first; or all that came, the newest first."""
+    return await asyncio.to_thread(_render_inbox, visit, "all" in visit.request.query)
 
 
-def _came(visit: Visit, whole: bool) -> web.Response:
-    here, mine = visit.here, _assigned(visit)
-    last = here.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"])) if _goes_on(visit) else None
+def _render_inbox(visit: Visit, whole: bool) -> web.Response:
+    here, mine = visit.here, _list_assigned(visit)
+    last = (
+        here.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"]))
+        if _is_later_page(visit)
+        else None
+    )
     beyond = (last.received_at, last.message_id) if last else None
     search = partial(
         inbox.search_inbox, now=here.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
     )
     if mine is None:
-        found = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
+        messages = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
     else:
-        found = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
-        found.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
-    items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
+        messages = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
+        messages.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
+    items, more = messages[:SHOWN] if mine is None else messages, mine is None and len(messages) > SHOWN
     duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(here, items)}
     names = case.list_child_names(here, items, visit.by)
-    mails = () if whole or _goes_on(visit) else _mails(visit, mine)
+    mails = () if whole or _is_later_page(visit) else _list_mail_replies(visit, mine)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
-def _mails(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
-    """The replies by mail that nobody has read, the oldest first, with the notice that each is about, and the child's name."""
+def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
+    """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
     here = visit.here
     waiting = here.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
     about = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
     notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
-    found = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
-    names = case.list_child_names(visit.here, [sent for _, sent in found], visit.by)
-    return [(one, sent, name) for (one, sent), name in zip(found, names, strict=True)]
+    pairs = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
+    names = case.list_child_names(visit.here, [sent for _, sent in pairs], visit.by)
+    return [(one, sent, name) for (one, sent), name in zip(pairs, names, strict=True)]
 
 
-async def sent(visit: Visit) -> web.StreamResponse:
-    """The notices that we sent, the newest first, and how each stands; with what we answered where it is asked for."""
-    return await asyncio.to_thread(_sent, visit, "all" in visit.request.query)
+async def show_sent(visit: Visit) -> web.StreamResponse:
+    """Show the notices that we sent, the newest first, and how each stands; with our answers if asked for."""
+    return await asyncio.to_thread(_render_sent, visit, "all" in visit.request.query)
 
 
-def _sent(visit: Visit, whole: bool) -> web.Response:
-    here, mine = visit.here, _assigned(visit)
+def _render_sent(visit: Visit, whole: bool) -> web.Response:
+    here, mine = visit.here, _list_assigned(visit)
     last = (
-        here.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"])) if _goes_on(visit) else None
+        here.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"]))
+        if _is_later_page(visit)
+        else None
     )
     kinds = () if whole else OPENS_A_CASE
     if mine is None:
         before = (last.queued_at, last.message_id) if last else None
-        found = here.store.look(lambda tx: outbox.list_delivery_page(tx, kinds=kinds, before=before, limit=SHOWN + 1))
+        deliveries = here.store.look(
+            lambda tx: outbox.list_delivery_page(tx, kinds=kinds, before=before, limit=SHOWN + 1)
+        )
     else:
-        found = [one for name in mine for one in here.store.look(partial(outbox.search_outbox, conversation_id=name))]
-        found = [one for one in found if whole or one.kind in kinds]
-        found.sort(key=lambda one: (one.queued_at, one.message_id), reverse=True)
-    items, more = found[:SHOWN] if mine is None else found, mine is None and len(found) > SHOWN
+        deliveries = [
+            delivery
+            for name in mine
+            for delivery in here.store.look(partial(outbox.search_outbox, conversation_id=name))
+        ]
+        deliveries = [delivery for delivery in deliveries if whole or delivery.kind in kinds]
+        deliveries.sort(key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
+    items, more = deliveries[:SHOWN] if mine is None else deliveries, mine is None and len(deliveries) > SHOWN
     return visit.page(
         "sent.html", items=items, names=case.list_child_names(here, items, visit.by), whole=whole, more=more
     )
 
 
-def _goes_on(visit: Visit) -> bool:
+def _is_later_page(visit: Visit) -> bool:
     return bool(visit.request.query.get("after"))
 
 
-def _assigned(visit: Visit) -> frozenset[str] | None:
-    """The cases that they may see; None: all."""
+def _list_assigned(visit: Visit) -> frozenset[str] | None:
+    """List the cases that they may see; None: all."""
     if visit.reach is Reach.ALL:
         return None
-    name = signed_in(visit).person.name
+    name = get_session(visit).person.name
     return visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
 
 
 DOORS = (
-    Door("GET", "/", Permission.OWN_ACCOUNT, begin),
-    Door("GET", "/inbox", Permission.SEE_WORK, came, of_assigned=True),
-    Door("GET", "/sent", Permission.SEE_WORK, sent, of_assigned=True),
+    Door("GET", "/", Permission.OWN_ACCOUNT, redirect_to_start),
+    Door("GET", "/inbox", Permission.SEE_WORK, show_inbox, of_assigned=True),
+    Door("GET", "/sent", Permission.SEE_WORK, show_sent, of_assigned=True),
 )

@@ -62,7 +62,7 @@ _RESULTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusLabel:
     """Where a message stands, for a person: a tag with its colour, and a line that says whose move it is."""
 
     tag: str
@@ -72,7 +72,7 @@ class Status:
 
 def build_status(
     side: Side, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
-) -> Status:
+) -> StatusLabel:
     """Return how a message stands, in words.
 
     Args:
@@ -87,14 +87,14 @@ def build_status(
     addresses = list(_addresses(f"{side}/{state}", kind, word, code, sealed=sealed))
     text = next((texts.STATUSES[one] for one in addresses if one in texts.STATUSES), None)
     if text is None:
-        return Status(state.replace("-", " ").capitalize(), "grey")
+        return StatusLabel(state.replace("-", " ").capitalize(), "grey")
     colour: Colour = next((COLOURS[one] for one in addresses if one in COLOURS), "grey")
     names = {
         "partner": name_authority(partner) if partner else "the other authority",
         "authority": name_authority(code) if code else "another authority",
         "result": _name_result(word, code),
     }
-    return Status(text.tag, colour, _capitalise(text.line.format_map(names)))
+    return StatusLabel(text.tag, colour, _capitalise(text.line.format_map(names)))
 
 
 def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
@@ -132,10 +132,10 @@ def _capitalise(line: str) -> str:
     return line[:1].upper() + line[1:]
 
 
-def build_answering(answering: str) -> Status:
+def build_answering(answering: str) -> StatusLabel:
     """Return how one authority stands in a search (`search_status.Answering`)."""
     text = texts.ANSWERING[answering]
-    return Status(text.tag, ANSWERING_COLOURS.get(answering, "grey"), text.line)
+    return StatusLabel(text.tag, ANSWERING_COLOURS.get(answering, "grey"), text.line)
 
 
 def name_kind(kind: str) -> str:

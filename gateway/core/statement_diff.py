@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
-from keys.statement import Row
+from keys.statement import StatementRow
 
 HAS_IT = (
     DeliveryState.RECEIVED,
@@ -42,8 +42,8 @@ class DifferenceKind(StrEnum):
 class ExchangeAccount:
     """What one side sent to the other, and has from it, by message id."""
 
-    sent: Mapping[str, Row]
-    received: Mapping[str, Row]
+    sent: Mapping[str, StatementRow]
+    received: Mapping[str, StatementRow]
     unreceipted: Collection[str] = ()  # of what was sent, that for which we hold no receipt
 
 
@@ -53,8 +53,8 @@ class StatementDifference:
 
     differs: DifferenceKind
     message_id: str
-    here: Row | None
-    there: Row | None
+    here: StatementRow | None
+    there: StatementRow | None
 
 
 def compare_accounts(
@@ -88,11 +88,13 @@ def compare_accounts(
             yield StatementDifference(differs, message_id, got, there)
 
 
-def _is_overdue(sent: Row, now: datetime) -> bool:
+def _is_overdue(sent: StatementRow, now: datetime) -> bool:
     return sent.state == DeliveryState.SENT and now - sent.at >= RECEIPT_WAIT
 
 
-def _compare_rows(here: Row, there: Row, sent: Row, received: Row, now: datetime) -> DifferenceKind | None:
+def _compare_rows(
+    here: StatementRow, there: StatementRow, sent: StatementRow, received: StatementRow, now: datetime
+) -> DifferenceKind | None:
     if here.sha256 != there.sha256:
         return DifferenceKind.DIGEST
     if sent.state == DeliveryState.FAILED or _is_overdue(sent, now):
@@ -102,5 +104,5 @@ def _compare_rows(here: Row, there: Row, sent: Row, received: Row, now: datetime
     return DifferenceKind.STATE if known and _is_settled(here, there, now) and stands != received.state else None
 
 
-def _is_settled(here: Row, there: Row, now: datetime) -> bool:
+def _is_settled(here: StatementRow, there: StatementRow, now: datetime) -> bool:
     return now - max(here.at, there.at) >= RECEIPT_WAIT

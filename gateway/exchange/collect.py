@@ -13,15 +13,15 @@ from functools import partial
 from sqlalchemy import Connection
 
 from adapters.route import (
-    Address,
     Bundle,
     Collector,
+    EmailReply,
     Left,
     NotDone,
     NotReached,
     Receipted,
-    Reply,
     Returned,
+    RouteAddress,
     Strange,
 )
 from gateway.background import run_every
@@ -73,7 +73,7 @@ async def _forget_left(here: Authority, visited: set[tuple[str, str]]) -> None:
         here.left_at = visited
 
 
-async def collect_from(here: Authority, kind: str, address: Address) -> int:
+async def collect_from(here: Authority, kind: str, address: RouteAddress) -> int:
     """Fetch what lies at one address now; return how many things of ours. Raises NotReached, StoreUnavailable."""
     carrier = here.carriers[kind]
     assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
@@ -101,7 +101,7 @@ async def collect_from(here: Authority, kind: str, address: Address) -> int:
 
 
 async def _handle_collected(
-    here: Authority, kind: str, address: Address, carrier: Collector, collected: Bundle | Reply | Returned
+    here: Authority, kind: str, address: RouteAddress, carrier: Collector, collected: Bundle | EmailReply | Returned
 ) -> None:
     match collected:
         case Bundle(
@@ -114,12 +114,12 @@ async def _handle_collected(
         case Bundle():
             await _settle_by_receipts(here, kind, collected)
             await carrier.finish(address, collected)
-        case Reply() | Returned():
+        case EmailReply() | Returned():
             await here.store.write(partial(receive_mail, here=here, kind=kind, mail=collected))
             await carrier.finish(address, collected)
 
 
-async def _note_left_behind(here: Authority, kind: str, address: Address, left: Counter[str]) -> None:
+async def _note_left_behind(here: Authority, kind: str, address: RouteAddress, left: Counter[str]) -> None:
     """Keep how many things lie there that are not handled, by reason, for Health; written where it changed."""
     where = kind, address.authority
     counts = {why: count for why, count in left.items() if count > 0}
@@ -132,7 +132,7 @@ async def _note_left_behind(here: Authority, kind: str, address: Address, left: 
         here.left[where] = counts
 
 
-def _find_return_address(here: Authority, kind: str, sender: str) -> Address | None:
+def _find_return_address(here: Authority, kind: str, sender: str) -> RouteAddress | None:
     with suppress(Refusal):
         for route in here.trust.card(sender).routes:
             if route.kind == kind:
@@ -140,7 +140,7 @@ def _find_return_address(here: Authority, kind: str, sender: str) -> Address | N
     return None
 
 
-async def _log_strange_things(here: Authority, kind: str, address: Address, count: int) -> None:
+async def _log_strange_things(here: Authority, kind: str, address: RouteAddress, count: int) -> None:
     """Log once that something there is nothing of ours; again when the number changes, each minute at most."""
     where = kind, address.authority
     if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
@@ -150,7 +150,7 @@ async def _log_strange_things(here: Authority, kind: str, address: Address, coun
         here.strange[where] = count
 
 
-async def _visit_address(here: Authority, kind: str, address: Address, away: set[str]) -> None:
+async def _visit_address(here: Authority, kind: str, address: RouteAddress, away: set[str]) -> None:
     """Fetch until nothing lies there. A server that is away is said once, when it went; of our own route Health tells it."""
     trouble = None
     try:
@@ -177,7 +177,7 @@ def _note_own_route(tx: Connection, here: Authority, kind: str, trouble: str | N
         partner_health.note_route_failure(tx, here.now(), here.code, kind, trouble)
 
 
-def _list_places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, Address]]:
+def _list_places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
     """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
     for route in _list_collected_routes(here, here.own_card.routes):
         yield route.kind, here.address(here.code, route)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection
 
-from adapters.route import MailText, Reply, Returned
+from adapters.route import EmailReply, MailText, Returned
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
 from gateway.core.delivery import DeliveryState, may_move
@@ -25,13 +25,15 @@ from keys import at_rest, blind, smime
 MOST_KEPT = 50  # mails about one notice: what is more comes from a machine that has lost its way, and is counted only
 
 
-def receive_mail(tx: Connection, here: Authority, kind: str, mail: Reply | Returned) -> None:
+def receive_mail(tx: Connection, here: Authority, kind: str, mail: EmailReply | Returned) -> None:
     """Keep a mail with what it is about, in the caller's transaction; note one that is about nothing of ours."""
     deliveries = outbox.list_handed_over(tx, mail.ticket)
     if isinstance(mail, Returned):
         _handle_returned(tx, here, kind, deliveries, mail)
     letters = [delivery for delivery in deliveries if delivery.protection != "sealed"]
-    some = letters or (deliveries[:1] if isinstance(mail, Reply) else [])  # of a bundle, one shows what somebody wrote
+    some = letters or (
+        deliveries[:1] if isinstance(mail, EmailReply) else []
+    )  # of a bundle, one shows what somebody wrote
     kept = [_store_mail(tx, here, delivery, mail) for delivery in some]
     if not deliveries or (kept and not any(kept)):
         bursts.write_burst_in(tx, here, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
@@ -68,7 +70,7 @@ def _undo_acceptance(tx: Connection, here: Authority, delivery: Delivery, why: s
         _log_notice(tx, here, "notice.came-back", delivery, {"reason": why})
 
 
-def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply | Returned) -> bool:
+def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: EmailReply | Returned) -> bool:
     """Keep it, locked, with the notice that it is about; return False where there are too many already."""
     notice = _find_notice(tx, letter)
     what = _classify_mail(mail)
@@ -79,7 +81,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
     copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=here.ring)
     [mark] = blind.marks([("mail", text.decode())], here.ring)
     to = here.correspondents.get(letter.recipient)
-    domain = mail.domain if isinstance(mail, Reply) else ""
+    domain = mail.domain if isinstance(mail, EmailReply) else ""
     came = NewMailReply(
         message_id=notice.message_id,
         came_at=here.now(),
@@ -87,7 +89,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
         domain=domain,
         from_there=to is not None and domain == to.domain,
         signed=_is_signed_by_them(mail, to.certificate if to else None),
-        by_machine=not isinstance(mail, Reply) or mail.by_machine,
+        by_machine=not isinstance(mail, EmailReply) or mail.by_machine,
         mark=mark,
         stage=MailReplyStage.WAITING if waits else MailReplyStage.NOTED,
         data_key=copy.data_key,
@@ -98,7 +100,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: Reply |
     return True
 
 
-def _classify_mail(mail: Reply | Returned) -> MailReplyKind:
+def _classify_mail(mail: EmailReply | Returned) -> MailReplyKind:
     if isinstance(mail, Returned):
         return MailReplyKind.REPORT
     return MailReplyKind.REPLY if mail.is_task else MailReplyKind.AUTOMATIC
@@ -112,8 +114,8 @@ def _find_notice(tx: Connection, letter: Delivery) -> Delivery:
     return next((notice for notice in reminded if notice.recipient == letter.recipient), letter)
 
 
-def _is_signed_by_them(mail: Reply | Returned, certificate: str | None) -> bool:
-    if not isinstance(mail, Reply) or not mail.signature or not certificate:
+def _is_signed_by_them(mail: EmailReply | Returned, certificate: str | None) -> bool:
+    if not isinstance(mail, EmailReply) or not mail.signature or not certificate:
         return False
     return smime.is_signed_by(*mail.signature, certificate.encode())
 

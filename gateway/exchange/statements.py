@@ -14,7 +14,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from adapters.route import Answer, NotReached
+from adapters.route import NotReached, PartnerAnswer
 from gateway.auditing.witness import find_way_to_ask, witness_checkpoints
 from gateway.background import run_every
 from gateway.context import SYSTEM, Authority
@@ -28,7 +28,7 @@ from keys import statement
 from keys.envelope import MAX_AGE
 from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
-from keys.statement import ROWS, Row, Statement, Window
+from keys.statement import ROWS, Statement, StatementRow, Window
 
 DAYS = timedelta(days=8)  # that are compared each day: a backup may be a week old
 EVERY = 86_400.0  # seconds
@@ -97,7 +97,7 @@ async def compare_with(here: Authority, partner: str, since: datetime) -> list[H
     return outcomes
 
 
-def _rows_by_id(rows: Iterable[Row]) -> dict[str, Row]:
+def _rows_by_id(rows: Iterable[StatementRow]) -> dict[str, StatementRow]:
     return {row.message_id: row for row in rows}
 
 
@@ -132,7 +132,7 @@ async def _fetch_statement(
     raise NotReached("the partner's statement does not end; compare fewer days")
 
 
-def _check_answer(answer: Answer) -> Answer:
+def _check_answer(answer: PartnerAnswer) -> PartnerAnswer:
     if answer.status not in (200, 202):
         raise NotReached(f"the partner's gateway answered {answer.status}")
     return answer

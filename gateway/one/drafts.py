@@ -24,7 +24,7 @@ from gateway.exchange.send import (
 )
 from gateway.one import leaver_rules
 from gateway.one.extracts import EMPTY, Row
-from gateway.one.leaver_rules import Leaver
+from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, drafts, intake, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.drafts import Draft, DraftState, NewDraft
@@ -43,7 +43,7 @@ def digest(here: Authority, *said: str) -> str:
     return here.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
 
 
-def leaving(here: Authority, read: Leaver, what: str) -> str:
+def leaving(here: Authority, read: LeaverRow, what: str) -> str:
     """By which it is remembered that something was done about this child's leaving: whom, when, and what, or where to."""
     return digest(here, *read.child, read.left_on.isoformat() if read.left_on else "", what)
 
@@ -59,13 +59,13 @@ def seems_same(one: str | None, other: str | None) -> bool:
     return not one or not other or one[:HALF] == other[:HALF] or one[HALF:] == other[HALF:]
 
 
-def carried(here: Authority, read: Leaver) -> str:
+def carried(here: Authority, read: LeaverRow) -> str:
     """What a notice of the row carries, but for whom to ring: a digest by which a mended row is told from the same one."""
     said = {name: value for name, value in composition.to_text_fields(read.notice).items() if name != "ring"}
     return digest(here, json.dumps(said, sort_keys=True))
 
 
-def sent_as(here: Authority, read: Leaver, what: str, message_id: str) -> SentRow:
+def sent_as(here: Authority, read: LeaverRow, what: str, message_id: str) -> SentRow:
     """What is remembered of a row that became this message."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     person = person_of(here, read.notice.child)
@@ -80,7 +80,7 @@ def text(row: Row) -> str:
 def make(
     here: Authority,
     row: Row,
-    read: Leaver,
+    read: LeaverRow,
     name: str,
     reason: str,
     file: str,
@@ -155,10 +155,10 @@ def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
     return found, _row(here, draft_id, locked)
 
 
-def leaver(row: Row, ring: Officer) -> Leaver:
+def leaver(row: Row, ring: Officer) -> LeaverRow:
     """Who left, as the row of a draft says it."""
     found = leaver_rules.leaver(row, ring)
-    assert isinstance(found, Leaver)  # noqa: S101 - only what could be read became a draft
+    assert isinstance(found, LeaverRow)  # noqa: S101 - only what could be read became a draft
     return found
 
 
@@ -198,7 +198,9 @@ def send(
     return ready.message_id
 
 
-def _decided(here: Authority, draft_id: str, restriction: Restriction | None, by: str) -> tuple[Leaver, TransferNotice]:
+def _decided(
+    here: Authority, draft_id: str, restriction: Restriction | None, by: str
+) -> tuple[LeaverRow, TransferNotice]:
     """Who left, and the notice as an officer decides. Raises NotFound, or NotAllowed where the restriction is not decided."""
     locked = here.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
     who = leaver(_row(here, draft_id, locked), here.officer(by))

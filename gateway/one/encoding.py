@@ -28,14 +28,14 @@ class NotText(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenText:
     """How a file is written. `guessed`: nothing says so."""
 
     encoding: str
     guessed: bool = False
 
 
-def find(stream: BinaryIO) -> Written:
+def find(stream: BinaryIO) -> WrittenText:
     """Say how the text is written; the stream is where it begins then. Raises NotText where it is none, with the line."""
     head = stream.read(4)
     stream.seek(0)
@@ -48,7 +48,7 @@ def find(stream: BinaryIO) -> Written:
         stream.seek(0)
 
 
-def _read_through(stream: BinaryIO, marked: str | None) -> Written:
+def _read_through(stream: BinaryIO, marked: str | None) -> WrittenText:
     decoder = codecs.getincrementaldecoder(marked or "utf-8")()
     lines, whole, accents = 1, True, False
     for chunk in iter(lambda: stream.read(CHUNK), b""):
@@ -61,8 +61,8 @@ def _read_through(stream: BinaryIO, marked: str | None) -> Written:
         whole = whole and _decodes(decoder, chunk, marked, lines)
         lines += chunk.count(b"\n")
     if whole and _decodes(decoder, b"", marked, lines, final=True):
-        return Written(marked or "utf-8")
-    return Written("utf-8") if accents else Written("cp1252", guessed=True)
+        return WrittenText(marked or "utf-8")
+    return WrittenText("utf-8") if accents else WrittenText("cp1252", guessed=True)
 
 
 def _decodes(
@@ -78,7 +78,7 @@ def _decodes(
     return True
 
 
-class _Text(io.TextIOWrapper):
+class _TextReader(io.TextIOWrapper):
     """Text of a stream that is its opener's to close."""
 
     def close(self) -> None:
@@ -87,6 +87,6 @@ class _Text(io.TextIOWrapper):
             self.detach()
 
 
-def open_text(stream: BinaryIO, written: Written) -> io.TextIOWrapper:
+def open_text(stream: BinaryIO, written: WrittenText) -> io.TextIOWrapper:
     """Read the stream as text, lines as they end; bytes that are none stand as halves of a pair (`cells.clean` marks them)."""
-    return _Text(stream, written.encoding, errors="surrogateescape", newline="")
+    return _TextReader(stream, written.encoding, errors="surrogateescape", newline="")

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from gateway.errors import Unusable
 from gateway.one import cells, table
-from gateway.one.table import MAX_ROWS, Cells, Headings, NotATable, Table, Unread
+from gateway.one.table import MAX_ROWS, Cells, ExtractTable, Headings, NotATable, Unread
 from gateway.settings.sections import OneColumnsSettings
 from schemas import ctf
 from schemas.days import could_be_either, is_month_first
@@ -110,7 +110,7 @@ def _of_ctf(stream: BinaryIO, name: str, today: date) -> Rows:
         raise Unusable(why.code, problem=why.problems[0].sentence) from None
 
 
-def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> Table:
+def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> ExtractTable:
     return table.read(
         stream,
         asdict(columns),
@@ -139,7 +139,7 @@ def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool, mo
         raise _no_table(str(why)) from None
 
 
-def _doubted(row: dict[str, str], found: Table | None = None) -> Row:
+def _doubted(row: dict[str, str], found: ExtractTable | None = None) -> Row:
     """The row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
     names = [row[name] for name in NAMES]
     others = [row[name] for name in MAY_BE_NOTHING if row[name]]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from gateway.context import SYSTEM, Authority
 from gateway.one import table, watched_folder
 from gateway.one.table import Cells, NotATable, Unread
-from gateway.one.watched_folder import Outcome, Taken, Watched
+from gateway.one.watched_folder import FileOutcome, TakenFile, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import audit_log, transfer_files
 from gateway.store.audit_log import AuditEntry
@@ -31,7 +31,7 @@ HEADINGS = ("Row", "Result", "MessageId", "Reason")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ResultLine:
     """What became of a row."""
 
     row: int
@@ -50,15 +50,15 @@ async def take_in(here: Authority, folder: Path) -> int:
     return await watched_folder.take_in(here, folder, WATCHED)
 
 
-async def _work(here: Authority, taken: Taken) -> Outcome:
+async def _work(here: Authority, taken: TakenFile) -> FileOutcome:
     try:
         # is it whole?
         await asyncio.to_thread(lambda: deque(_read(taken.path, here.config.one_answers), maxlen=0))
         lines = await _rows(here, _read(taken.path, here.config.one_answers))
     except NotATable as why:
-        lines = [Line(0, "refused", reason=f"The file cannot be read: {why}.")]
+        lines = [ResultLine(0, "refused", reason=f"The file cannot be read: {why}.")]
     rows = [dict(zip(HEADINGS, (one.row or "", one.result, one.message_id, one.reason), strict=True)) for one in lines]
-    return Outcome(rows, bool(lines) and all(line.result == "refused" for line in lines))
+    return FileOutcome(rows, bool(lines) and all(line.result == "refused" for line in lines))
 
 
 def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
@@ -67,10 +67,10 @@ def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
         yield from table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES).rows
 
 
-async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
+async def _rows(here: Authority, rows: table.Rows) -> list[ResultLine]:
     said = asdict(here.config.one_answers)
     words = {said[answer.value].casefold(): answer for answer in ANSWERS}
-    lines: list[Line] = []
+    lines: list[ResultLine] = []
     while some := await asyncio.to_thread(lambda: list(islice(rows, TOGETHER))):
         lines += await here.store.write(partial(_together, here=here, words=words, rows=some))
     return lines
@@ -78,26 +78,28 @@ async def _rows(here: Authority, rows: table.Rows) -> list[Line]:
 
 def _together(
     tx: Connection, here: Authority, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
-) -> list[Line]:
+) -> list[ResultLine]:
     return [_row(tx, here, words, line, row) for line, row in rows]
 
 
-def _row(tx: Connection, here: Authority, words: Mapping[str, TransferStage], line: int, row: Cells | Unread) -> Line:
+def _row(
+    tx: Connection, here: Authority, words: Mapping[str, TransferStage], line: int, row: Cells | Unread
+) -> ResultLine:
     if isinstance(row, Unread):
-        return Line(line, "refused", reason=row.reason)
+        return ResultLine(line, "refused", reason=row.reason)
     written = transfer_files.find_file_by_name(tx, PureWindowsPath(row["file"]).name)
     if written is None or written.sender == here.code:
-        return Line(line, "refused", reason="No file has this name.")
+        return ResultLine(line, "refused", reason="No file has this name.")
     answer = words.get(row["result"].casefold())
     if answer is None:
         reason = "The result is not one of the words in [one_answers]. Check this file in ONE."
-        return Line(line, "refused", written.message_id, reason)
+        return ResultLine(line, "refused", written.message_id, reason)
     if written.state is answer:
-        return Line(line, "before", written.message_id)
+        return ResultLine(line, "before", written.message_id)
     transfer_files.set_file_answer(tx, here.now(), written, answer)
     entry = AuditEntry("one.answered", SYSTEM, written.message_id, written.sender, detail={"result": answer.value})
     audit_log.append_entries(tx, here.now(), [entry])
-    return Line(line, "taken", written.message_id)
+    return ResultLine(line, "taken", written.message_id)
 
 
 WATCHED = Watched("answers", "taking in answers", (".csv",), HEADINGS, _work)

@@ -38,7 +38,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.transfer_files import TransferStage
 from keys.errors import Destroyed
 from schemas import ctf_write
-from schemas.ctf_write import Written
+from schemas.ctf_write import WrittenCtf
 
 LOOK_EVERY = 1.0  # seconds
 LOCK = "import.lock"  # in our home: whoever holds it writes into the folder
@@ -117,7 +117,7 @@ def hidden_name(sender: str, message_id: str) -> str:
 
 
 def _name(
-    tx: Connection, here: Authority, sender: str, message_id: str, made: Written, lying: Sequence[str]
+    tx: Connection, here: Authority, sender: str, message_id: str, made: WrittenCtf, lying: Sequence[str]
 ) -> str | None:
     """The name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.is_file_due(tx, sender, message_id):
@@ -134,7 +134,7 @@ def set_written(
     sender: str,
     message_id: str,
     destination: tuple[str, str],
-    made: Written,
+    made: WrittenCtf,
     lying: Sequence[str],
     by: str = SYSTEM,
 ) -> str:

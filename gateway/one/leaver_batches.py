@@ -26,7 +26,7 @@ from gateway.exchange.send import TOGETHER, build_first_header, new_case_id, pre
 from gateway.logs import log_failure
 from gateway.one import drafts, leaver_rules
 from gateway.one.extracts import Ignored, Row
-from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, Leaver, Transfer
+from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, LeaverRow, Transfer
 from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
 from gateway.store import intake
@@ -53,7 +53,7 @@ Numbered = tuple[int, Row | Unread | Ignored]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LeaverLine:
     """What became of a row."""
 
     row: int
@@ -70,11 +70,11 @@ class _Found:
 
     number: int
     row: Row
-    read: Leaver
+    read: LeaverRow
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _JudgedRow:
     """A row, what is to be done about it, and what was done before."""
 
     found: _Found
@@ -89,16 +89,16 @@ class _Judged:
     corrects: str | None = None  # a notice of before in whose place it may go
 
     @property
-    def done(self) -> Line | None:
+    def done(self) -> LeaverLine | None:
         """What there is to say where nothing is left to do."""
         number, kept = self.found.number, self.kept
         match self.decision:
             case Ignore(reason):
-                return Line(number, "ignored", reason=reason)
+                return LeaverLine(number, "ignored", reason=reason)
             case Transfer(to) if self.before:
-                return Line(number, "before", to, self.before.message_id)
+                return LeaverLine(number, "before", to, self.before.message_id)
             case Enquire() if self.before:
-                return Line(number, "before", message_id=self.before.message_id)
+                return LeaverLine(number, "before", message_id=self.before.message_id)
             case Hold(reason) if kept and (
                 kept.state is not DraftState.OPEN
                 or (kept.said, kept.reason, kept.digest) == (self.said, reason, self.draft)
@@ -107,11 +107,13 @@ class _Judged:
         return None
 
 
-_Going = tuple[_Judged, list[QueuedNotice]]
-_Held = tuple[_Judged, str]  # with why
+_Going = tuple[_JudgedRow, list[QueuedNotice]]
+_Held = tuple[_JudgedRow, str]  # with why
 
 
-async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str) -> list[Line]:
+async def step(
+    here: Authority, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str
+) -> list[LeaverLine]:
     """Do what is to be done about a few rows of this file, and say what became of each. `seen`: in which row a child stood."""
     found, lines = _read(rows, ring)
     judged = await here.store.read(partial(_judge, here=here, found=found, seen=seen)) if found else []
@@ -135,23 +137,23 @@ async def step(here: Authority, rows: Sequence[Numbered], ring: Officer, seen: d
     return sorted(lines, key=lambda line: line.row)
 
 
-def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[Line]]:
+def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[LeaverLine]]:
     """Who left; and what there is to say of the rows that nobody left in, or that cannot be read."""
     found: list[_Found] = []
-    lines: list[Line] = []
+    lines: list[LeaverLine] = []
     for number, row in rows:
         if isinstance(row, Ignored):
-            lines.append(Line(number, "ignored", reason=row.reason))
+            lines.append(LeaverLine(number, "ignored", reason=row.reason))
             continue
         read = row if isinstance(row, Unread) else leaver_rules.leaver(row, ring)
-        if isinstance(read, Leaver) and not isinstance(row, Unread):
+        if isinstance(read, LeaverRow) and not isinstance(row, Unread):
             found.append(_Found(number, row, read))
         elif isinstance(read, Unread):
-            lines.append(Line(number, "refused", reason=read.reason))
+            lines.append(LeaverLine(number, "refused", reason=read.reason))
     return found, lines
 
 
-def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_Judged]:
+def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
     """What is to be done about each row, and what was done about it before: few questions for all of them."""
     unplaced = {postcodes.normal(one.read.postcode) for one in found if not one.read.destination}
     lies_in = places.find_postcode_authorities(tx, unplaced)
@@ -171,7 +173,7 @@ def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[
     return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
 
 
-def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _Judged:
+def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _JudgedRow:
     """What is to be done about a row by itself, and beside those before it in the file."""
     decision = leaver_rules.decide(
         one.read, lies_in, here.code, here.config.one, here.config.one_closures, here.now().date()
@@ -190,12 +192,12 @@ def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, 
             name, alone = said, False
         for key in (said, child, person):
             seen.setdefault(key, one.number)
-    return _Judged(one, decision, what, as_sent, name, said, alone)
+    return _JudgedRow(one, decision, what, as_sent, name, said, alone)
 
 
 def _compared(
-    tx: Connection, here: Authority, one: _Judged, same: SentRow | None, of_child: Sequence[SentRow]
-) -> _Judged:
+    tx: Connection, here: Authority, one: _JudgedRow, same: SentRow | None, of_child: Sequence[SentRow]
+) -> _JudgedRow:
     """Was the same said before, or something else of this child, or of another child with its UPN?"""
     match one.decision:
         case Ignore():
@@ -229,12 +231,12 @@ def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None
     return drafts.person_of(here, child) if child else None
 
 
-def _again(here: Authority, one: _Judged) -> str:
+def _again(here: Authority, one: _JudgedRow) -> str:
     """The name of a draft of a row that says other things than one that has ended, or of another child with its UPN."""
     return drafts.digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
 
 
-def _drafted(one: _Judged, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _Judged:
+def _drafted(one: _JudgedRow, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _JudgedRow:
     """The row with the draft that it has, or whose place it takes, or would have if it cannot go: one open draft for each child."""
     kept, corrects = drafted.get(one.draft), one.corrects
     if not one.alone or (kept and _is_same(kept, one)):
@@ -247,7 +249,7 @@ def _drafted(one: _Judged, again: str, drafted: Mapping[str, Draft], waiting: Se
     return replace(one, draft=name, kept=drafted.get(name) or open_one, corrects=corrects)
 
 
-def _is_same(kept: Draft, one: _Judged) -> bool:
+def _is_same(kept: Draft, one: _JudgedRow) -> bool:
     """Is it the draft of this row: still open, and of the same child; or ended, and nothing else is said by now?"""
     if kept.person not in (None, one.as_sent.person):
         return False
@@ -256,18 +258,18 @@ def _is_same(kept: Draft, one: _Judged) -> bool:
     return isinstance(one.decision, Hold) and kept.carried in (None, one.as_sent.said)
 
 
-def _waiting(number: int, kept: Draft, reason: str) -> Line:
+def _waiting(number: int, kept: Draft, reason: str) -> LeaverLine:
     match kept.state:
         case DraftState.SENT:
-            return Line(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
+            return LeaverLine(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
         case DraftState.DISCARDED:
-            return Line(number, "before", reason="An officer discarded the leaver record.", draft=kept.draft_id)
+            return LeaverLine(number, "before", reason="An officer discarded the leaver record.", draft=kept.draft_id)
         case DraftState.OPEN:
-            return Line(number, "held", reason=reason, draft=kept.draft_id)
+            return LeaverLine(number, "held", reason=reason, draft=kept.draft_id)
 
 
 def _sealed(
-    here: Authority, fresh: Sequence[tuple[_Judged, Sequence[Message]]], known: Mapping[str, KnownFacts]
+    here: Authority, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[str, KnownFacts]
 ) -> tuple[list[_Going], list[_Held]]:
     """The sealed messages of each row; and those about which an officer must look, with why."""
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
@@ -283,7 +285,7 @@ def _sealed(
 
 def _sealed_alone(
     here: Authority,
-    going: Sequence[tuple[_Judged, Sequence[Message]]],
+    going: Sequence[tuple[_JudgedRow, Sequence[Message]]],
     held: list[_Held],
     known: Mapping[str, KnownFacts],
 ) -> tuple[list[_Going], list[_Held]]:
@@ -305,7 +307,7 @@ def _sealed_alone(
     return ready, held
 
 
-def _recipients(one: _Judged) -> tuple[str, ...]:
+def _recipients(one: _JudgedRow) -> tuple[str, ...]:
     match one.decision:
         case Transfer(to):
             return (to,)
@@ -314,7 +316,7 @@ def _recipients(one: _Judged) -> tuple[str, ...]:
     return ()
 
 
-def _messages(here: Authority, one: _Judged) -> list[Message]:
+def _messages(here: Authority, one: _JudgedRow) -> list[Message]:
     """What goes out about a leaver, in one case."""
     notice = one.found.read.notice
     body: Body = notice
@@ -324,7 +326,7 @@ def _messages(here: Authority, one: _Judged) -> list[Message]:
     return [Message(build_first_header(here, case, to), body) for to in _recipients(one)]
 
 
-def _draft(here: Authority, one: _Judged, reason: str, file: str) -> NewDraft:
+def _draft(here: Authority, one: _JudgedRow, reason: str, file: str) -> NewDraft:
     found = one.found
     at = one.kept if one.kept and one.kept.state is DraftState.OPEN else None
     return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
@@ -345,9 +347,9 @@ def _keep(
     return before, drafts.keep(tx, here, made)
 
 
-def _sent(one: _Judged, messages: Sequence[QueuedNotice], before: Mapping[str, SentRow]) -> Line:
+def _sent(one: _JudgedRow, messages: Sequence[QueuedNotice], before: Mapping[str, SentRow]) -> LeaverLine:
     earlier = before.get(one.as_sent.digest)
     to = " ".join(message.recipient for message in messages)
     if earlier:
-        return Line(one.found.number, "before", to, earlier.message_id)
-    return Line(one.found.number, "sent", to, messages[0].message_id)
+        return LeaverLine(one.found.number, "before", to, earlier.message_id)
+    return LeaverLine(one.found.number, "sent", to, messages[0].message_id)

@@ -40,7 +40,7 @@ ASKED = "The checklist for removal from the register is complete. No one who was
 
 
 @dataclass(frozen=True, slots=True)
-class Leaver:
+class LeaverRow:
     """A row that can be read: who moved, and where to as far as the row says."""
 
     child: tuple[str, ...]  # what tells one child from another
@@ -87,7 +87,7 @@ Decision = Transfer | Enquire | Hold | Ignore
 
 
 def decide(
-    read: Leaver, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str], today: date
+    read: LeaverRow, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str], today: date
 ) -> Decision:
     """What is done about a leaver whose new postcode lies in that authority. Restricted children wait for an officer.
 
@@ -119,7 +119,7 @@ def decide(
     return Transfer(there)
 
 
-def _implausible(read: Leaver, today: date) -> str:
+def _implausible(read: LeaverRow, today: date) -> str:
     """Why a day cannot be right: databases and spreadsheets write 1900, 1970 or 9999 where there is none."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     born = read.notice.child.dob
@@ -130,7 +130,7 @@ def _implausible(read: Leaver, today: date) -> str:
     return ""
 
 
-def _search(read: Leaver, neighbours: tuple[str, ...]) -> Decision:
+def _search(read: LeaverRow, neighbours: tuple[str, ...]) -> Decision:
     unknown = "The new authority is not known. The file does not name it, and the postcode is not in the directory"
     if not read.checked:
         return Hold(
@@ -183,7 +183,7 @@ def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNoti
     )
 
 
-def leaver(row: Row, ring: Officer) -> Leaver | Unread:
+def leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
     """What a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
         return Unread("The surname is missing.")
@@ -220,7 +220,7 @@ def leaver(row: Row, ring: Officer) -> Leaver | Unread:
         ring=ring,
     )
     who = (upn,) if upn else (row["surname"].casefold(), row["forename"].casefold(), born.isoformat())
-    return Leaver(
+    return LeaverRow(
         child=who,
         destination=row["destination_la"],
         postcode=row["new_postcode"],

@@ -15,8 +15,8 @@ from typing import get_args
 
 from gateway.context import SYSTEM, Authority
 from gateway.one import extracts, headings, leaver_batches, watched_folder
-from gateway.one.leaver_batches import Line, Result
-from gateway.one.watched_folder import Outcome, Row, Taken, Watched
+from gateway.one.leaver_batches import LeaverLine, Result
+from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 
@@ -37,7 +37,7 @@ async def take_in(here: Authority, folder: Path) -> int:
     return await watched_folder.take_in(here, folder, WATCHED)
 
 
-async def _work(here: Authority, taken: Taken) -> Outcome:
+async def _work(here: Authority, taken: TakenFile) -> FileOutcome:
     try:
         noted = await asyncio.to_thread(_check_headings, here, taken)
         digest, month_first = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
@@ -50,10 +50,10 @@ async def _work(here: Authority, taken: Taken) -> Outcome:
     await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
     notes = [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
     notes += [{"Result": "headings", "Reason": noted}] if noted else []
-    return Outcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))
+    return FileOutcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))
 
 
-def _check_headings(here: Authority, taken: Taken) -> str:
+def _check_headings(here: Authority, taken: TakenFile) -> str:
     """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
     columns = here.config.one_columns
     with taken.path.open("rb") as stream:
@@ -68,18 +68,18 @@ def _check_headings(here: Authority, taken: Taken) -> str:
     return ""
 
 
-def _row(line: Line) -> Row:
+def _row(line: LeaverLine) -> Row:
     values = (line.row or "", line.result, line.to, line.message_id, line.draft, line.reason)
     return dict(zip(HEADINGS, values, strict=True))
 
 
-def _read(here: Authority, taken: Taken, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
+def _read(here: Authority, taken: TakenFile, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
     columns, today = here.config.one_columns, here.now().date()
     with taken.path.open("rb") as stream:
         yield from extracts.read(stream, taken.name, columns, today, judged=judged, month_first=month_first)
 
 
-def _whole(here: Authority, taken: Taken) -> tuple[str, bool]:
+def _whole(here: Authority, taken: TakenFile) -> tuple[str, bool]:
     """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day. Raises Unusable."""
     month_first = False
     for _, row in _read(here, taken, judged=False):
@@ -88,10 +88,10 @@ def _whole(here: Authority, taken: Taken) -> tuple[str, bool]:
         return file_digest(stream, "sha256").hexdigest(), month_first
 
 
-async def _rows(here: Authority, taken: Taken, digest: str, *, month_first: bool) -> list[Line]:
+async def _rows(here: Authority, taken: TakenFile, digest: str, *, month_first: bool) -> list[LeaverLine]:
     ring = here.officer(here.config.authority.officer)
     seen: dict[str, int] = {}
-    lines: list[Line] = []
+    lines: list[LeaverLine] = []
     rows = _read(here, taken, month_first=month_first)
     while step := await asyncio.to_thread(lambda: list(islice(rows, leaver_batches.STEP))):
         lines += await leaver_batches.step(here, step, ring, seen, digest)

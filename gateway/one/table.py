@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from gateway.one import cells, encoding
-from gateway.one.encoding import NotText, Written
+from gateway.one.encoding import NotText, WrittenText
 
 if TYPE_CHECKING:
     import _csv
@@ -59,7 +59,7 @@ class Headings:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExtractTable:
     """A table that is open: its headings, and the rows, once. `guessed`: nothing says how it is written.
 
     `doubted`: it was guessed, and the names show that it is written otherwise.
@@ -79,7 +79,7 @@ def read(
     section: str,
     at_most: int,
     names: Sequence[str] = (),
-) -> Table:
+) -> ExtractTable:
     """Open a table. `section` says how columns are called; `names` are those in which the encoding shows.
 
     Raises NotATable: at once where the headings do not serve or there are more bytes than `at_most`, at the latest at the end.
@@ -91,7 +91,7 @@ def read(
         written = encoding.find(stream)
     except NotText as why:
         raise NotATable(str(why)) from None
-    wanted = _Wanted(columns, needed, section)
+    wanted = _WantedColumns(columns, needed, section)
     headings, rows = _open(stream, written, wanted)
     doubted = False
     if written.guessed:
@@ -99,7 +99,7 @@ def read(
         stream.seek(0)
         headings, rows = _open(stream, written, wanted)
     clean = ((line, row if isinstance(row, Unread) else _clean(row)) for line, row in rows)
-    return Table(headings, written.guessed, doubted, clean)
+    return ExtractTable(headings, written.guessed, doubted, clean)
 
 
 def _shows_other_encoding(rows: Rows, names: Sequence[str]) -> bool:
@@ -119,7 +119,7 @@ def _clean(row: Cells) -> Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _WantedColumns:
     """Which columns are looked for."""
 
     columns: Mapping[str, str]
@@ -146,7 +146,7 @@ def key(heading: str) -> str:
     return "".join(sign for sign in whole if sign.isalnum())
 
 
-def _open(stream: BinaryIO, written: Written, wanted: _Wanted) -> tuple[Headings, Rows]:
+def _open(stream: BinaryIO, written: WrittenText, wanted: _WantedColumns) -> tuple[Headings, Rows]:
     text = encoding.open_text(stream, written)
     raw = iter(lambda: text.readline(MAX_ROW + 1), "")
     head = [MARKS.sub("", line) for line in islice(raw, MAX_TITLE + 1)]
@@ -171,7 +171,7 @@ def _width(headings: Sequence[str]) -> int:
     return max((n for n, one in enumerate(headings, 1) if key(one)), default=0)
 
 
-def _find_headings(head: Sequence[str], wanted: _Wanted) -> tuple[int, str]:
+def _find_headings(head: Sequence[str], wanted: _WantedColumns) -> tuple[int, str]:
     """Find the line with which the headings begin, and what separates them. Raises NotATable."""
     given = ""
     lacking: list[str] = []

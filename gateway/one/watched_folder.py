@@ -58,7 +58,7 @@ class Grown(Exception):  # noqa: N818 - not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of the rows of a file, under the report's headings."""
 
     rows: Sequence[Row]
@@ -67,7 +67,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenFile:
     """A file that is worked on: our copy, and what it was called, which is for reading only and never part of a path."""
 
     path: Path
@@ -85,7 +85,7 @@ class Watched:
     what: str  # as the log and Health call it
     endings: tuple[str, ...]
     headings: tuple[str, ...]  # of the report
-    work: Callable[[Authority, Taken], Awaitable[Outcome]]
+    work: Callable[[Authority, TakenFile], Awaitable[FileOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class _Source:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class _FileClaim:
     """A file of which we have a copy."""
 
     place: Path
@@ -135,7 +135,7 @@ class _Memory:
         known = self.files.get(source.key)
         return known is not None and known[:2] == (version.size, version.modified)
 
-    def add(self, claim: _Claim) -> None:
+    def add(self, claim: _FileClaim) -> None:
         since = datetime.now(UTC).isoformat()
         self.files[claim.source.key] = (claim.version.size, claim.version.modified, since)
         self.write()
@@ -174,10 +174,10 @@ async def take_in(here: Authority, folder: Path, watched: Watched) -> int:
     return taken
 
 
-async def _take(here: Authority, folder: Path, watched: Watched, claim: _Claim) -> bool:
+async def _take(here: Authority, folder: Path, watched: Watched, claim: _FileClaim) -> bool:
     """Work on one file, and put it away; False where it grew, and is left."""
     check = partial(_check_whole, folder, claim)
-    taken = Taken(claim.file, claim.source.name, check, claim.accepted, claim.accepted_by)
+    taken = TakenFile(claim.file, claim.source.name, check, claim.accepted, claim.accepted_by)
     try:
         await asyncio.to_thread(check)
         outcome = await _work(here, watched, taken)
@@ -189,12 +189,12 @@ async def _take(here: Authority, folder: Path, watched: Watched, claim: _Claim) 
     return True
 
 
-async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
+async def _work(here: Authority, watched: Watched, taken: TakenFile) -> FileOutcome:
     try:
         return await watched.work(here, taken)
     except Doubted as why:
         reason = f"{why.sentence} {why.next_in_terminal}"
-        return Outcome([{"Result": "waiting", "Reason": reason}], doubted=why)
+        return FileOutcome([{"Result": "waiting", "Reason": reason}], doubted=why)
     except Unusable as why:
         reason = f"{why.sentence} {why.next_in_terminal}"
     except (GatewayError, Grown):
@@ -202,7 +202,7 @@ async def _work(here: Authority, watched: Watched, taken: Taken) -> Outcome:
     except Exception as why:  # noqa: BLE001 - or it would hold up every other file
         log_failure(watched.what, why)
         reason = UNFORESEEN
-    return Outcome([{"Result": "refused", "Reason": reason}], nothing_good=True)
+    return FileOutcome([{"Result": "refused", "Reason": reason}], nothing_good=True)
 
 
 def place_of(home: Path, watched: Watched) -> Path:
@@ -228,7 +228,7 @@ def _make(home: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _claims(working: Path) -> list[_Claim]:
+def _claims(working: Path) -> list[_FileClaim]:
     """What a process that died, or a database that was away, has left; half a copy is none."""
     found = []
     for place in sorted(working.iterdir()):
@@ -240,7 +240,7 @@ def _claims(working: Path) -> list[_Claim]:
         source = _Source(said["name"], said["inner"])
         version = Version(said["size"], said["modified"])
         accepted = frozenset(said.get("accepted", ()))
-        found.append(_Claim(place, source, version, said["number"], accepted, said.get("accepted_by", "")))
+        found.append(_FileClaim(place, source, version, said["number"], accepted, said.get("accepted_by", "")))
     return found
 
 
@@ -270,7 +270,7 @@ def _at(folder: Path, source: _Source) -> Iterator[int]:
             yield inner
 
 
-def _claim(home: Path, folder: Path, source: _Source) -> _Claim | None:
+def _claim(home: Path, folder: Path, source: _Source) -> _FileClaim | None:
     """Copy a file that is whole into the home; None where it is not, was taken before, or is nothing to take."""
     with (
         suppress(NotTaken, FileNotFoundError),
@@ -284,10 +284,10 @@ def _claim(home: Path, folder: Path, source: _Source) -> _Claim | None:
     return None
 
 
-def _copy(home: Path, source: _Source, file: int, version: Version, number: int) -> _Claim | None:
+def _copy(home: Path, source: _Source, file: int, version: Version, number: int) -> _FileClaim | None:
     place = home / WORKING / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(4)}"
     place.mkdir(mode=0o700)
-    claim = _Claim(place, source, version, number)
+    claim = _FileClaim(place, source, version, number)
     try:
         with open(claim.file, "xb", opener=partial(os.open, mode=0o600)) as copy:
             left = version.size
@@ -318,7 +318,7 @@ def _read(file: int, size: int) -> bytes:
         raise NotTaken(share.UNREADABLE) from None
 
 
-def _check_whole(folder: Path, claim: _Claim) -> None:
+def _check_whole(folder: Path, claim: _FileClaim) -> None:
     """Raises Grown where the file itself, and not another under its name, is not as we copied it."""
     if claim.accepted:
         return  # a person looked at our copy
@@ -328,7 +328,7 @@ def _check_whole(folder: Path, claim: _Claim) -> None:
             raise Grown
 
 
-def _put_away(folder: Path, watched: Watched, claim: _Claim, outcome: Outcome) -> None:
+def _put_away(folder: Path, watched: Watched, claim: _FileClaim, outcome: FileOutcome) -> None:
     """Write the report, take the file from the share or remember it, and only then let go of the claim."""
     report = _report(watched.headings, claim.source.name, outcome.rows).encode("utf-8-sig")
     with open(claim.place / REPORT, "wb", opener=partial(os.open, mode=0o600)) as stream:

@@ -7,14 +7,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from gateway.paper.page import Cell, Page, Table
+from gateway.paper.page import Cell, ReportPage, ReportTable
 from schemas.hidden_signs import show_hidden
 
 FORMULA = frozenset("=+-@\t\r")
 BOM = "\ufeff"
 
 
-def write(page: Page) -> bytes:
+def write(page: ReportPage) -> bytes:
     """One table as it is; of several one value a line: the table, the row, the column, the value."""
     text = io.StringIO(BOM, newline="")
     text.seek(len(BOM))
@@ -30,12 +30,12 @@ def defused(cell: Cell) -> str:
     return f"'{said}" if said[:1] in FORMULA else said
 
 
-def _as_it_is(table: Table) -> Iterator[Sequence[Cell]]:
+def _as_it_is(table: ReportTable) -> Iterator[Sequence[Cell]]:
     yield [column.heading for column in table.columns]
     yield from table.rows
 
 
-def _long(tables: Sequence[Table]) -> Iterator[Sequence[Cell]]:
+def _long(tables: Sequence[ReportTable]) -> Iterator[Sequence[Cell]]:
     yield ("Table", "Row", "Column", "Value")
     for table in tables:
         for name, *cells in table.rows:

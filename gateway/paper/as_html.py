@@ -7,11 +7,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from gateway.paper import bars
-from gateway.paper.page import MARKING, Page
+from gateway.paper.page import MARKING, ReportPage
 from schemas.hidden_signs import show_hidden
 
 
-def write(page: Page) -> bytes:
+def write(page: ReportPage) -> bytes:
     """The whole file. Everything in it but our own drawings is escaped."""
     style = (files("gateway.paper") / "templates" / "page.css").read_text("utf-8")
     foot = {"marking": MARKING, "style": Markup(style)}  # noqa: S704 - a file of ours

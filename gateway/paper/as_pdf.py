@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from gateway.errors import Unusable
 from gateway.paper import as_html
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 
 
 def is_installed() -> bool:
@@ -13,7 +13,7 @@ def is_installed() -> bool:
     return find_spec("weasyprint") is not None
 
 
-def write(page: Page) -> bytes:
+def write(page: ReportPage) -> bytes:
     """The whole file. Raises Unusable where WeasyPrint, or the libraries that it needs, are not installed."""
     try:
         import weasyprint  # here, because it is optional, and its load takes a second

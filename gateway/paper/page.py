@@ -25,7 +25,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Rows under their headings. The first cell of each row names the row. `total`: the last row sums the others up."""
 
     title: str
@@ -38,11 +38,11 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportPage:
     """What is printed on one page or many."""
 
     title: str
     authority: str  # whose page it is
     about: str  # the period, or the moment
     notes: Sequence[str]
-    tables: Sequence[Table]
+    tables: Sequence[ReportTable]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.small_numbers import SIGN, SMALL, Cell, Grid, add_totals, find_hidden_cells
-from gateway.paper.page import Column, Table
+from gateway.paper.page import Column, ReportTable
 
 DIRECTIONS = ("sent", "received")
 COLUMNS = (Column("Sent", True), Column("Received", True), Column("Total", True, "Together"))
@@ -48,7 +48,7 @@ def build_counts(
     return CountTable(title, heading, tuple(labels.values()), grid, part_of, note, key)
 
 
-def build_count_tables(first: CountTable, others: Sequence[CountTable], *, whole: bool) -> Iterator[Table]:
+def build_count_tables(first: CountTable, others: Sequence[CountTable], *, whole: bool) -> Iterator[ReportTable]:
     """Build all as tables. Unless they are `whole`, small numbers are hidden so that no table gives away another's."""
     grid = add_totals(first.grid)
     gone = frozenset[Cell]() if whole else find_hidden_cells(grid)
@@ -79,7 +79,7 @@ def _small_cells(grid: Grid) -> frozenset[Cell]:
     return frozenset((r, c) for r, row in enumerate(grid) for c, count in enumerate(row) if count in SMALL)
 
 
-def _build_table(counts: CountTable, grid: Grid, gone: Collection[Cell]) -> Table:
+def _build_table(counts: CountTable, grid: Grid, gone: Collection[Cell]) -> ReportTable:
     adds_up = len(grid) > len(counts.grid)
     labels = (*counts.labels, ALL) if adds_up else counts.labels
     rows = [
@@ -87,4 +87,4 @@ def _build_table(counts: CountTable, grid: Grid, gone: Collection[Cell]) -> Tabl
         for r, (label, row) in enumerate(zip(labels, grid, strict=True))
     ]
     columns = [Column(counts.heading, key=counts.key), *COLUMNS[: 3 if adds_up else 2]]
-    return Table(counts.title, columns, rows if counts.labels else (), counts.note, total=adds_up)
+    return ReportTable(counts.title, columns, rows if counts.labels else (), counts.note, total=adds_up)

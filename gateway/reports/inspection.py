@@ -15,7 +15,7 @@ from gateway.copies import Copy, Machine
 from gateway.core import labels
 from gateway.core.calendar import Span
 from gateway.core.periods import get_moments
-from gateway.paper.page import Column, Page, Table
+from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import format_authority, format_day, format_moment, format_own_authority, format_period
@@ -49,7 +49,7 @@ class InspectionNotices:
     copies: Mapping[str, Copy]
 
 
-def make_inspection_list(here: Authority, days: Span, by: str) -> Page:
+def make_inspection_list(here: Authority, days: Span, by: str) -> ReportPage:
     """Make the list, for a file and never a screen that others see."""
     owed: dict[str, list[Owed]] = {}
     for duty in reconcile.list_owed(here):
@@ -62,12 +62,12 @@ def make_inspection_list(here: Authority, days: Span, by: str) -> Page:
     ]
     creation = f"Created by {by}, {format_moment(here.now())}."
     note = "One row for each case, from its latest transfer notice. Restricted children appear by reference only."
-    return Page(
+    return ReportPage(
         title="Children missing education: inspection list",
         authority=format_own_authority(here),
         about=format_period(days),
         notes=(f"{len(rows)} children. {creation} Every record included was logged as viewed.", note),
-        tables=(Table("Children", COLUMNS, rows),),
+        tables=(ReportTable("Children", COLUMNS, rows),),
     )
 
 

@@ -10,7 +10,7 @@ from gateway.core.ageing import count_ages
 from gateway.core.calendar import LONDON
 from gateway.core.duties import DutyStep, Missing
 from gateway.paper.bars import Bar, Bars
-from gateway.paper.page import Column, Page, Table
+from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import format_authority, format_moment, format_own_authority
 
@@ -24,10 +24,10 @@ NUMBERS = ("Working days",)
 MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
 
 
-def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> Page:
+def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> ReportPage:
     """Build both tables, for print."""
     late = sum(duty.step is not DutyStep.WAIT for duty in owed_duties)
-    return Page(
+    return ReportPage(
         title=TITLE,
         authority=format_own_authority(here),
         about=f"Correct at {format_moment(here.now())}",
@@ -39,12 +39,12 @@ def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> Page:
     )
 
 
-def build_owed_listing(here: Authority, owed_duties: Sequence[Owed]) -> Page:
+def build_owed_listing(here: Authority, owed_duties: Sequence[Owed]) -> ReportPage:
     """Build the duties alone, for a spreadsheet."""
-    return Page(TITLE, format_own_authority(here), "", (), (build_duty_table(owed_duties),))
+    return ReportPage(TITLE, format_own_authority(here), "", (), (build_duty_table(owed_duties),))
 
 
-def build_ageing_table(owed_duties: Iterable[Owed]) -> Table:
+def build_ageing_table(owed_duties: Iterable[Owed]) -> ReportTable:
     """Build a table of unacknowledged notices, by how long they have waited: a picture, and the same figures."""
     waited = [
         (one.working_days, one.step is not DutyStep.WAIT)
@@ -61,14 +61,14 @@ def build_ageing_table(owed_duties: Iterable[Owed]) -> Table:
     rows = [(one.band, one.in_time, one.late, one.in_time + one.late) for one in bands]
     rows.append(("All", len(waited) - late, late, len(waited)))
     columns = (Column("Working days"), Column("On time", True), Column("Overdue", True), Column("Total", True))
-    return Table(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
+    return ReportTable(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
-def build_duty_table(owed_duties: Sequence[Owed]) -> Table:
+def build_duty_table(owed_duties: Sequence[Owed]) -> ReportTable:
     """Build a table with every duty in a row."""
     late = frozenset(number for number, duty in enumerate(owed_duties) if duty.step is not DutyStep.WAIT)
     columns = [Column(name, number=name in NUMBERS) for name in COLUMNS]
-    return Table(
+    return ReportTable(
         "All outstanding replies and decisions, oldest first",
         columns,
         [_duty_row(duty) for duty in owed_duties],

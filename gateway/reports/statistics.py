@@ -18,7 +18,7 @@ from gateway.core import figures, labels
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.periods import get_moments
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 from gateway.reports import counts
 from gateway.reports.counts import CountTable, build_counts
 from gateway.reports.wording import format_authority, format_own_authority, format_period
@@ -47,7 +47,7 @@ class StatisticsRecords:
     outcomes: Mapping[str, Copy]
 
 
-def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False) -> Page:
+def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False) -> ReportPage:
     """Make the report. `whole`: small numbers are shown, for the team."""
     records = here.store.run(lambda tx: _read_records(tx, here, days, by))
     bodies = {name: message.body for name, message in copies.open_held(here, records.copies)}
@@ -60,7 +60,7 @@ def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False
         _count_unknown(records, bodies, until),
     ]
     others.insert(4, _count_outcomes(records, results))
-    return Page(
+    return ReportPage(
         title="Statistics",
         authority=format_own_authority(here),
         about=format_period(days),

@@ -8,7 +8,7 @@ from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import find_percentile
 from gateway.core.small_numbers import SIGN, SMALL, Cell, add_totals, find_hidden_cells
-from gateway.paper.page import Column, Page, Table
+from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import deadlines
 from gateway.reports import counts
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
@@ -38,12 +38,12 @@ class TimelinessPart:
     unit: str
 
 
-def make_timeliness(here: Authority, days: Span, *, whole: bool = False) -> Page:
+def make_timeliness(here: Authority, days: Span, *, whole: bool = False) -> ReportPage:
     """Make the report. `whole`: small numbers are shown, for the team."""
     terms = deadlines.read_terms(here.config)
     known = here.store.look(lambda tx: read_period(tx, days))
     judged = list(list_legs(known, here.now(), terms))
-    return Page(
+    return ReportPage(
         title="Timeliness",
         authority=format_own_authority(here),
         about=format_period(days),
@@ -111,7 +111,7 @@ def _list_parts(deadlines: Deadlines) -> Iterable[TimelinessPart]:
     )
 
 
-def _build_part_table(part: TimelinessPart, judged: Iterable[JourneyLeg], *, whole: bool) -> Table:
+def _build_part_table(part: TimelinessPart, judged: Iterable[JourneyLeg], *, whole: bool) -> ReportTable:
     mine = [leg for leg in judged if leg.direction == part.direction and leg.missing in part.missing]
     partners = sorted({leg.partner for leg in mine})
     groups = [[leg for leg in mine if leg.partner == code] for code in partners]
@@ -128,7 +128,7 @@ def _build_part_table(part: TimelinessPart, judged: Iterable[JourneyLeg], *, who
         *(Column(name, number=True, key=key) for name, key in COLUMNS),
     )
     note = f"Limit: {part.limit}, unless another limit is agreed. Median and 90th percentile in {part.unit}."
-    return Table(part.title, columns, rows, note, total=True)
+    return ReportTable(part.title, columns, rows, note, total=True)
 
 
 def _partner_row(

@@ -27,8 +27,8 @@ from gateway.exchange.known_children import child_context, digest_keys
 from gateway.one import cells, extracts, headings, table, watched_folder
 from gateway.one.extracts import DOUBT
 from gateway.one.leaver_rules import OLDEST, UPN_FORM
-from gateway.one.table import NotATable, Table, Unread
-from gateway.one.watched_folder import Outcome, Row, Taken, Watched
+from gateway.one.table import ExtractTable, NotATable, Unread
+from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
 from gateway.store import audit_log, children
 from gateway.store.audit_log import AuditEntry
 from gateway.store.children import LockedChild
@@ -95,15 +95,15 @@ async def take_in_extracts(here: Authority, folder: Path) -> int:
     return await watched_folder.take_in(here, folder, WATCHED)
 
 
-async def _process_extract(here: Authority, taken: Taken) -> Outcome:
+async def _process_extract(here: Authority, taken: TakenFile) -> FileOutcome:
     done = await asyncio.to_thread(_load_file, here, taken)
     rows: list[Row] = [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
     rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
     rows += [{"Result": "headings", "Reason": done.noted}] if done.noted else []
-    return Outcome(rows)
+    return FileOutcome(rows)
 
 
-def _load_file(here: Authority, taken: Taken) -> LoadResult:
+def _load_file(here: Authority, taken: TakenFile) -> LoadResult:
     with taken.path.open("rb") as stream:
         return load_extract(
             here,
@@ -203,7 +203,7 @@ def _check_counts(readable: int, unread: int, before: int) -> None:
         raise Unusable("children.too-few", children=readable, before=before)
 
 
-def _open_table(here: Authority, stream: BinaryIO) -> Table:
+def _open_table(here: Authority, stream: BinaryIO) -> ExtractTable:
     columns = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
     needed = ("surname", "forename", "dob")
     try:
@@ -240,7 +240,9 @@ def _not_a_table_error(why: NotATable) -> Unusable:
     return Unusable("children.not-a-table", why=why)
 
 
-def _read_row(row: Mapping[str, str], table_read: Table, oldest: date, today: date) -> Mapping[str, str] | Unread:
+def _read_row(
+    row: Mapping[str, str], table_read: ExtractTable, oldest: date, today: date
+) -> Mapping[str, str] | Unread:
     names = [row.get(name, "") for name in NAMES]
     doubt = cells.find_doubt(names, guessed=table_read.guessed)
     if table_read.doubted and not all(map(str.isascii, names)):

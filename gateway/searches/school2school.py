@@ -14,11 +14,11 @@ from gateway.exchange import respond
 from gateway.one import imports, share
 from gateway.store import outbox, transfer_files
 from schemas import ctf_write
-from schemas.ctf_write import Written
+from schemas.ctf_write import WrittenCtf
 from schemas.message import SEARCHES
 
 
-def write_lost_pupil_file(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path, Written]:
+def write_lost_pupil_file(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
     """Write the file of a child for whom we search; return where it lies, and what was shortened in it.
 
     Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be written.

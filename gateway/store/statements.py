@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Select, Table, exists, func, insert, select, 
 
 from gateway.core.delivery import LOST, DeliveryState
 from gateway.store.tables import inbox, outbox, receipts, statements
-from keys.statement import ROWS, Row, Window
+from keys.statement import ROWS, StatementRow, Window
 
 
-def list_sent_rows(tx: Connection, partner: str, window: Window) -> list[Row]:
+def list_sent_rows(tx: Connection, partner: str, window: Window) -> list[StatementRow]:
     """List a page of what we queued for a partner in these days, and one row more where there is another page."""
     mine = outbox.c.recipient == partner, outbox.c.protection == "sealed"
     days = outbox.c.queued_at >= window.since, outbox.c.queued_at < window.until
@@ -23,14 +23,14 @@ def list_sent_rows(tx: Connection, partner: str, window: Window) -> list[Row]:
     )
 
 
-def list_received_rows(tx: Connection, partner: str, window: Window) -> list[Row]:
+def list_received_rows(tx: Connection, partner: str, window: Window) -> list[StatementRow]:
     """List a page of what came from a partner in these days, and one row more where there is another page."""
     days = inbox.c.received_at >= window.since, inbox.c.received_at < window.until
     mine = _select_rows(inbox).where(inbox.c.sender == partner, *days)
     return _read_rows(tx, _limit_to_page(mine.order_by(inbox.c.received_at, inbox.c.message_id), window))
 
 
-def find_sent_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
+def find_sent_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, StatementRow]:
     """Return those of these messages that we sent to the partner, whenever it was, by id."""
     query = _select_rows(outbox).where(outbox.c.recipient == partner)
     parts = [_read_rows(tx, query.where(outbox.c.message_id.in_(some))) for some in _split_ids(ids)]
@@ -48,7 +48,7 @@ def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[st
     }
 
 
-def find_received_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, Row]:
+def find_received_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, StatementRow]:
     """Return those of these messages that came from the partner, whenever they came, by id."""
     parts = [
         _read_rows(tx, _select_rows(inbox).where(inbox.c.message_id.in_(some), inbox.c.sender == partner))
@@ -79,8 +79,8 @@ def _limit_to_page(query: Select[Any], window: Window) -> Select[Any]:
     return query.limit(ROWS + 1).offset(window.page * ROWS)
 
 
-def _read_rows(tx: Connection, query: Select[Any]) -> list[Row]:
-    return [Row(*row) for row in tx.execute(query)]
+def _read_rows(tx: Connection, query: Select[Any]) -> list[StatementRow]:
+    return [StatementRow(*row) for row in tx.execute(query)]
 
 
 def _split_ids(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from adapters import sftp
 from adapters.client import Client
-from adapters.route import Address, Login, NotReached
+from adapters.route import Login, NotReached, RouteAddress
 from adapters.safe_addresses import may_be_called
 from gateway import home_folder
 from gateway.authorities import partners
@@ -182,7 +182,7 @@ async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewh
     client = Client()
     for host in (*INSIDE, *NEVER):
         for loopback in (False, True) if host in NEVER else (False,):
-            address = Address("333", "885", f"https://{host}:{port}/x", None, lambda: "token", loopback=loopback)
+            address = RouteAddress("333", "885", f"https://{host}:{port}/x", None, lambda: "token", loopback=loopback)
             with pytest.raises(NotReached):
                 await asyncio.wait_for(client.request("GET", address, "/y", most=10), 20)
     for url in (
@@ -193,7 +193,9 @@ async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewh
         "https://[/",
     ):
         with pytest.raises(NotReached):
-            await client.request("GET", Address("333", "885", url, None, lambda: "t", loopback=True), "/y", most=10)
+            await client.request(
+                "GET", RouteAddress("333", "885", url, None, lambda: "t", loopback=True), "/y", most=10
+            )
     assert called == []
     await client.close()
     server.close()
@@ -213,7 +215,7 @@ async def test_no_sftp_server_inside_is_signed_in_to(host: str) -> None:
     port = server.sockets[0].getsockname()[1]
     ours = sftp.carrier()
     with pytest.raises(NotReached):
-        await ours.collect(Address("333", "885", f"sftp://{host}:{port}/box", pin, lambda: "", login))
+        await ours.collect(RouteAddress("333", "885", f"sftp://{host}:{port}/box", pin, lambda: "", login))
     assert called == []
     await ours.close()
     server.close()
@@ -232,7 +234,7 @@ async def test_a_name_that_leads_inside_is_not_called(monkeypatch: pytest.Monkey
             return [(kind, socket.SOCK_STREAM, 6, "", (at, port) if ":" not in at else (at, port, 0, 0))]
 
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
-        address = Address("333", "885", f"https://inside-{chance.random()}.example/x", None, lambda: "token")
+        address = RouteAddress("333", "885", f"https://inside-{chance.random()}.example/x", None, lambda: "token")
         with pytest.raises(NotReached):
             await client.request("GET", address, "/y", most=10)
     assert len(asked) == 10

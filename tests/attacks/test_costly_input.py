@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from adapters import email, mail, mail_process
 from adapters.email import Email
-from adapters.mail_process import Reader, TooLong
-from adapters.route import Address, Left, MailAccount
+from adapters.mail_process import MailTooLong, Reader
+from adapters.route import Left, MailAccount, RouteAddress
 from gateway.authorities import postcodes
 from gateway.cli.output import _Terminal, in_ascii, show_whole
 from gateway.errors import Unusable
@@ -122,11 +122,11 @@ class Lying:
         return [Left(email.TOO_LONG, self.held)] if self.held else []
 
 
-def collecting(some: list[bytes]) -> tuple[Email, Address, Lying]:
+def collecting(some: list[bytes]) -> tuple[Email, RouteAddress, Lying]:
     account, carrier = MailAccount("a@b.example", "", "", None), Email()
     lying = Lying(some)
     carrier._inboxes[account] = lying  # type: ignore[assignment]
-    return carrier, Address("333", "333", "mailto:a@b.example", None, lambda: "", None, account), lying
+    return carrier, RouteAddress("333", "333", "mailto:a@b.example", None, lambda: "", None, account), lying
 
 
 async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ async def test_the_process_that_reads_is_killed_and_begun_anew(monkeypatch: pyte
     process = reader._process
     assert process
     monkeypatch.setattr(mail_process, "SECONDS", 0.0)
-    with pytest.raises(TooLong):
+    with pytest.raises(MailTooLong):
         await reader.read(good, "2")
     assert process.returncode is not None
     monkeypatch.undo()
@@ -330,7 +330,7 @@ def test_a_signature_of_many_values_is_not_parsed(chance: random.Random) -> None
 )
 def test_no_json_costs_more_than_its_length(text: bytes) -> None:
     def read() -> None:
-        with pytest.raises(jose.Unreadable):
+        with pytest.raises(jose.UnreadableToken):
             jose.read_object(text)
 
     assert calls(read) < max(MOST_CALLS, len(text))

@@ -28,7 +28,7 @@ from gateway.exchange.receive import REFUSED_SINGLY, receive_parcels
 from gateway.exchange.statements import MOST_DIFFERENCES
 from gateway.partner_api.exchange import application
 from gateway.store import audit_log
-from keys.statement import Row
+from keys.statement import StatementRow
 from tests.attacks.served import SEED, served
 from tests.conftest import make
 from tests.consoles import house, session
@@ -163,7 +163,9 @@ def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_pa
     here = world.settle("885", "Worcestershire")
     count, written = CHANCE.randint(MOST_DIFFERENCES + 1, 400), []
     for turn in range(3):
-        there = [Row(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)]
+        there = [
+            StatementRow(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)
+        ]
         found = [StatementDifference(DifferenceKind.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
         here.store.run(
             lambda tx, found=found: statements._heal_differences(tx, here, "333", found, [], ["a statement"])  # type: ignore[misc]

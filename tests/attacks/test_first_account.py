@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people as flow
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Role
@@ -24,7 +24,7 @@ Client = TestClient[web.Request, web.Application]
 async def fresh(tmp_path: Path) -> AsyncIterator[Client]:
     """A console to which nobody has an account."""
     here = house(tmp_path / "333", "333", "Sandwell", ())
-    client: Client = TestClient(TestServer(application(here), port=here.config.console.port))
+    client: Client = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await client.start_server()
     yield client
     await client.close()

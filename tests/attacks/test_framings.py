@@ -16,10 +16,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from adapters.bounded_answers import TooLong, read_answer
+from adapters.bounded_answers import AnswerTooLong, read_answer
 from adapters.client import Client
 from adapters.https import Https
-from adapters.route import Address, NotReached, Parcel, Receipted
+from adapters.route import NotReached, Parcel, Receipted, RouteAddress
 from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.exchange.send import send_notices
@@ -77,7 +77,7 @@ def frame(body: bytes, chance: random.Random) -> bytes:
 
 
 @asynccontextmanager
-async def answering(folder: Path, answers: Iterator[bytes], chance: random.Random) -> AsyncIterator[Address]:
+async def answering(folder: Path, answers: Iterator[bytes], chance: random.Random) -> AsyncIterator[RouteAddress]:
     """A server that writes these bytes as answers, in parts of any size, and then closes."""
     key, certificate = tls.self_signed("127.0.0.1", now=datetime.now(UTC), days=1)
     (folder / "both.pem").write_bytes(key + certificate)
@@ -100,7 +100,7 @@ async def answering(folder: Path, answers: Iterator[bytes], chance: random.Rando
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield Address(
+        yield RouteAddress(
             "333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token", loopback=True
         )
     finally:
@@ -139,7 +139,7 @@ async def test_no_answer_is_longer_than_its_bound_however_it_is_packed(tmp_path:
     client = Client()
     async with answering(tmp_path, iter([*long, head + packed]), chance) as address:
         for _ in range(len(long) + 1):
-            with pytest.raises(TooLong):
+            with pytest.raises(AnswerTooLong):
                 await client.request("GET", address, "/x", most=MOST)
         await client.close()
 

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from sqlalchemy import select
 
-from adapters.route import Address, Attempt, Parcel
+from adapters.route import Attempt, Parcel, RouteAddress
 from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.delivery import DeliveryState
@@ -40,7 +40,7 @@ class OneWay(Wire):
 
     deaf: bool = True
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         self.unanswered = 1.0 if self.deaf and address.us == "333" else 0.0
         return await super().deliver(address, parcels)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.bounded_answers import read_answer
 from adapters.https import MESSAGES_TYPE
 from adapters.mailbox import MAX_LIST_BYTES, MOST_PARTS, Mailbox, _list_in
-from adapters.route import Address, Bundle, HandedOver, Left, NotReached, Parcel, TryLater
+from adapters.route import Bundle, HandedOver, Left, NotReached, Parcel, RouteAddress, TryLater
 from gateway import app, home_folder
 from gateway.authorities import partners
 from gateway.context import Authority
@@ -270,4 +270,4 @@ async def test_what_a_hostile_host_hands_out_holds_up_nothing_and_is_counted(tmp
         await ours.close()
     assert [one.name for one in found if isinstance(one, Bundle)] == [good["name"]]
     assert sum(one.count for one in found if isinstance(one, Left)) == len(rows) - 1
-    assert isinstance(address, Address)
+    assert isinstance(address, RouteAddress)

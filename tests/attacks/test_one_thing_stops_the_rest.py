@@ -16,17 +16,7 @@ import pytest
 from adapters import deferred, imap
 from adapters.deferred import PutOff
 from adapters.imap import HANDLED, NOT_GIVEN, NOT_MOVED, Inbox
-from adapters.route import (
-    Address,
-    Bundle,
-    Left,
-    Login,
-    MailAccount,
-    NotDone,
-    NotReached,
-    Parcel,
-    Strange,
-)
+from adapters.route import Bundle, Left, Login, MailAccount, NotDone, NotReached, Parcel, RouteAddress, Strange
 from adapters.sftp import NOT_FINISHED, NOT_READ, Sftp
 from gateway.exchange import collect
 from gateway.exchange.receive import receive_parcels
@@ -282,7 +272,7 @@ class Open(asyncssh.SSHServer):
 
 
 @pytest.fixture
-async def quirky(tmp_path: Path) -> AsyncIterator[tuple[Address, Path]]:
+async def quirky(tmp_path: Path) -> AsyncIterator[tuple[RouteAddress, Path]]:
     for name in ("in", "out"):
         (tmp_path / "box" / name).mkdir(parents=True)
     Quirky.root = os.fsencode(tmp_path)
@@ -290,7 +280,7 @@ async def quirky(tmp_path: Path) -> AsyncIterator[tuple[Address, Path]]:
     server = await asyncssh.create_server(Open, "127.0.0.1", port, server_host_keys=[key], sftp_factory=Quirky)
     pin = " ".join(key.export_public_key().decode().split()[:2])
     login = Login("gateway", password="x")
-    yield Address("885", "885", f"sftp://127.0.0.1:{port}/box", pin, lambda: "", login), tmp_path / "box"
+    yield RouteAddress("885", "885", f"sftp://127.0.0.1:{port}/box", pin, lambda: "", login), tmp_path / "box"
     server.close()
 
 
@@ -311,7 +301,7 @@ SFTP_MODES = {
 
 @pytest.mark.parametrize("mode", SFTP_MODES)
 async def test_a_file_over_which_a_server_stumbles_holds_up_no_other(
-    quirky: tuple[Address, Path], chance: random.Random, monkeypatch: pytest.MonkeyPatch, mode: str
+    quirky: tuple[RouteAddress, Path], chance: random.Random, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     address, box = quirky
     monkeypatch.setattr("tests.attacks.test_one_thing_stops_the_rest.MODE", mode)

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import slow_checks
 from gateway.access.slow_checks import MOST_OF_ONE, MOST_WAITING, SlowChecks
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Role
@@ -102,7 +102,7 @@ async def test_a_check_that_hangs_does_not_keep_the_process_from_ending(tmp_path
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Client]:
     here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
-    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()

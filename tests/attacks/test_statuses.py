@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, Answer, Attempt, Parcel, Receipted, Refused, TryLater
+from adapters.route import Attempt, Parcel, PartnerAnswer, Receipted, Refused, RouteAddress, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
 from gateway.context import Authority
 from gateway.core.delivery import PATIENCE, DeliveryState
@@ -41,7 +41,7 @@ Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def test_every_status_has_a_meaning_and_only_halves_and_a_finding_at_once_differ(
     status: int, body: str, messages: int
 ) -> None:
-    answer = Answer(status, body.encode(), {})
+    answer = PartnerAnswer(status, body.encode(), {})
     of_exchange = is_of_exchange(answer)
     assert of_exchange == (body == OF_EXCHANGE)
     expected = Means.LATER
@@ -97,7 +97,7 @@ class Answers(Https):
         super().__init__()
         self.attempt = attempt
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         return [self.attempt] * len(parcels)
 
 
@@ -203,10 +203,10 @@ async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_o
 class _At:
     """The carrier itself, with another address than the card's."""
 
-    def __init__(self, carrier: Https, address: Address) -> None:
+    def __init__(self, carrier: Https, address: RouteAddress) -> None:
         self._carrier, self._address = carrier, address
 
-    async def deliver(self, _: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, _: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         return await self._carrier.deliver(self._address, parcels)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from adapters.route import Address, HandedOver, Login, Parcel, TryLater
+from adapters.route import HandedOver, Login, Parcel, RouteAddress, TryLater
 from adapters.sftp import carrier
 
 CUTTABLE = ["chacha20-poly1305@openssh.com"]
@@ -43,7 +43,7 @@ async def test_a_server_is_spoken_to_only_in_what_cannot_be_cut(
     try:
         url, pin = f"sftp://127.0.0.1:{server.get_port()}/", key.export_public_key().decode().strip()
         signs_in = Login("sandwell", login.export_private_key())
-        address = Address("333", "885", url, pin, lambda: "", signs_in, None, loopback=True)
+        address = RouteAddress("333", "885", url, pin, lambda: "", signs_in, None, loopback=True)
         [attempt] = await asyncio.wait_for(ours.deliver(address, [Parcel("x", b"sealed")]), 30)
         assert isinstance(attempt, HandedOver if spoken else TryLater)
         assert [file.read_bytes() for file in (tmp_path / "in").iterdir()] == ([b"sealed"] if spoken else [])

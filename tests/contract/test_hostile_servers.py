@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout, web
 from adapters import client
 from adapters.https import Https
 from adapters.mailbox import Mailbox
-from adapters.route import Address, HandedOver, Left, NotReached, Parcel, Receipted, TryLater
+from adapters.route import HandedOver, Left, NotReached, Parcel, Receipted, RouteAddress, TryLater
 from keys import tls
 
 PARCELS = [Parcel("one", b"sealed"), Parcel("two", b"sealed")]
@@ -21,7 +21,7 @@ Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def server(folder: Path, behaviour: Behaviour) -> AsyncIterator[Address]:
+async def server(folder: Path, behaviour: Behaviour) -> AsyncIterator[RouteAddress]:
     """Whatever is asked of it, it behaves like this."""
     key, certificate = tls.self_signed("127.0.0.1", now=datetime.now(UTC), days=1)
     (folder / "both.pem").write_bytes(key + certificate)
@@ -35,7 +35,7 @@ async def server(folder: Path, behaviour: Behaviour) -> AsyncIterator[Address]:
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield Address(
+        yield RouteAddress(
             "333", "885", f"https://127.0.0.1:{port}", tls.der_base64(certificate), lambda: "token", loopback=True
         )
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.route import Address, Carrier
+from adapters.route import Carrier, RouteAddress
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
@@ -38,12 +38,12 @@ class World:
         return self.sandwell.carriers[self.kind]
 
     @property
-    def address(self) -> Address:
+    def address(self) -> RouteAddress:
         """Worcestershire's, as Sandwell finds it."""
         return self._at(self.sandwell)
 
     @property
-    def own_address(self) -> Address:
+    def own_address(self) -> RouteAddress:
         """Worcestershire's, as it finds it itself."""
         return self._at(self.worcestershire)
 
@@ -54,7 +54,7 @@ class World:
         return urlsplit(address.mail.smtp if self.kind == "email" and address.mail else address.url).port or 0
 
     @property
-    def elsewhere(self) -> Address:
+    def elsewhere(self) -> RouteAddress:
         """The same address, where the server is not the one that is pinned."""
         address = self.address
         if self.kind == "email":
@@ -80,7 +80,7 @@ class World:
             here.store.close()
         self.tidy()
 
-    def _at(self, here: Authority) -> Address:
+    def _at(self, here: Authority) -> RouteAddress:
         routes = {route.kind: route for route in self.worcestershire.own_card.routes}
         return here.address("885", routes[self.kind])
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.one import cells, extracts, leaver_rules
-from gateway.one.leaver_rules import Enquire, Hold, Leaver, Transfer
+from gateway.one.leaver_rules import Enquire, Hold, LeaverRow, Transfer
 from gateway.settings.sections import OneSettings
 from schemas.days import ENGLISH, WELSH, read_day
 from schemas.message import Officer
@@ -18,11 +18,11 @@ OFFICER = Officer(name="CME Officer", role="cme_officer", phone_no="01632 960101
 SETTINGS = OneSettings(enquire_of="330", unsaid="send")
 
 
-def judged(**said: str) -> tuple[Leaver, object]:
+def judged(**said: str) -> tuple[LeaverRow, object]:
     """A leaver with these cells, and what is done about it."""
     row = extracts._doubted(extracts.EMPTY | {"surname": "Testchild-Example", "dob": "2016-03-31"} | said)
     read = leaver_rules.leaver(row, OFFICER)
-    assert isinstance(read, Leaver), read
+    assert isinstance(read, LeaverRow), read
     return read, leaver_rules.decide(read, None, "333", SETTINGS, {}, TODAY)
 
 

@@ -143,7 +143,7 @@ def test_a_month_may_be_typed_by_its_name(parts: tuple[str, str, str], value: da
         return
     assert read_day(parts) == value
     typed = dict(zip(("on-day", "on-month", "on-year"), parts, strict=True))
-    answers = forms.read((Question("on", "On which day?", "day"),), typed, date(2026, 12, 31))
+    answers = forms.read_answers((Question("on", "On which day?", "day"),), typed, date(2026, 12, 31))
     assert answers.values == {"on": value}
 
 

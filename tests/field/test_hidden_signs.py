@@ -26,7 +26,7 @@ from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.send import prepare_messages, send_notice
 from gateway.paper import as_csv, as_html
-from gateway.paper.page import Column, Page, Table
+from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.settings.file import load, parse
 from schemas import json as message_json
 from schemas import xml
@@ -161,8 +161,10 @@ def of_a_page(said: str) -> str:
     return str(template.render(said=said)).replace("&#39;", "'")
 
 
-def page_of(said: str) -> Page:
-    return Page("Title", "Sandwell", "today", [], [Table("Table", [Column("Name"), Column("Other")], [[said, "x"]])])
+def page_of(said: str) -> ReportPage:
+    return ReportPage(
+        "Title", "Sandwell", "today", [], [ReportTable("Table", [Column("Name"), Column("Other")], [[said, "x"]])]
+    )
 
 
 def of_paper(said: str) -> str:
@@ -213,7 +215,7 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: A
     bad, code = BAD[why], f"U+{ord(HIDING[why]):04X}"
     with pytest.raises(ValueError, match=rf"cannot be seen \({code.replace('+', '[+]')}\)"):
         composition.parse_value(SURNAME, bad)
-    said = forms.read((Question("note", "Note", "note"),), {"note": bad}, sandwell.now().date())
+    said = forms.read_answers((Question("note", "Note", "note"),), {"note": bad}, sandwell.now().date())
     assert said.wrong or not any(sign in str(said.values["note"]) for sign in HIDING.values())
     assert not is_line(bad)
     message = with_surname(bad)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters import mail
 from adapters.mail_names import find_tickets
-from adapters.route import Reply, Returned
+from adapters.route import EmailReply, Returned
 from gateway.auditing import audit
 from gateway.casework import by_hand, by_mail
 from gateway.context import Authority
@@ -90,7 +90,7 @@ def kind(raw: bytes) -> str:
         case Returned(_, ticket):
             assert ticket == REFERENCE
             return FAILED
-        case Reply(_, ticket):
+        case EmailReply(_, ticket):
             assert ticket == REFERENCE
             return NO_TASK if not found.is_task else MACHINE if found.by_machine else TASK
     return "nothing of ours" if found == "strange" else str(found)
@@ -326,7 +326,7 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, m
     for number in range(9):
         raw = (FOLDER / "ooo-lotus-notes.eml").read_bytes().replace(REFERENCE.encode(), called.encode())
         found = mail.read(raw.replace(b"Text.", b"Text %d." % number), "1")
-        assert isinstance(found, Reply)
+        assert isinstance(found, EmailReply)
         here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
     assert len(kept(here, sent)) == 3
     come(here, called, "dsn-headers.eml")  # and a report still counts
@@ -435,7 +435,7 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority
         head += [f"Return-Path: {pick['path']}"] if pick["path"] else []
         raw = "\r\n".join([*filter(None, head), "", pick["text"], f"> {called}"]).encode()
         found = mail.read(raw, "1")
-        assert isinstance(found, Reply | Returned)
+        assert isinstance(found, EmailReply | Returned)
         here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
         assert state(here, sent) in (DeliveryState.SENT, DeliveryState.FAILED)
     assert all(one.judgement is None for one in kept(here, sent))

@@ -696,9 +696,9 @@ async def test_a_social_worker_has_the_role_that_is_true(visitor: Visitor, role:
 
 @pytest.mark.parametrize("page", ["lead", "social-worker", "ring"])
 def test_each_page_of_a_person_offers_roles_of_other_services(page: str) -> None:
-    section = notice_questions.section("TransferNotice", page)
+    section = notice_questions.find_section("TransferNotice", page)
     assert section
-    [role] = [one for one in notice_questions.questions("TransferNotice", section) if one.name == "role"]
+    [role] = [one for one in notice_questions.list_questions("TransferNotice", section) if one.name == "role"]
     assert role.options
     assert {"cme_officer", "social_worker", "no_role"} <= dict(role.options()).keys()
 

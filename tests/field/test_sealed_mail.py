@@ -26,7 +26,7 @@ from adapters import email, imap, mail
 from adapters.email import CHANGED, Email
 from adapters.imap import Inbox
 from adapters.mail_parts import decode_text
-from adapters.route import Address, Bundle, Changed, HandedOver, Left, Returned, Strange
+from adapters.route import Bundle, Changed, HandedOver, Left, Returned, RouteAddress, Strange
 from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import hear_mail
@@ -418,7 +418,7 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
         servers.drop(OURS, raw)
         async with between(servers, answer) as port:
             carrier, ours = Email(), account(servers, port)
-            address = Address("333", "333", f"mailto:{OURS}", None, lambda: "", None, ours)
+            address = RouteAddress("333", "333", f"mailto:{OURS}", None, lambda: "", None, ours)
             first = await carrier.collect(address)
             assert [one for one in first if not isinstance(one, Strange | Left)] == []
             assert len(servers.mails(OURS)) == given == 1

@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from adapters import sftp, sftp_files
-from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
+from adapters.route import Bundle, HandedOver, Login, NotReached, Parcel, RouteAddress, TryLater
 from adapters.sftp import Sftp
 from adapters.sftp_files import split_lines
 from tests.conftest import free_port
@@ -149,7 +149,7 @@ class Door(asyncssh.SSHServer):
 
 
 @asynccontextmanager
-async def serving(folder: Path, quirk: Quirk = Quirk(), **options: Any) -> AsyncIterator[Address]:
+async def serving(folder: Path, quirk: Quirk = Quirk(), **options: Any) -> AsyncIterator[RouteAddress]:
     """A server with a quirk: Worcestershire's folder, as Sandwell finds it."""
     for name in ("in", "out"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -158,15 +158,15 @@ async def serving(folder: Path, quirk: Quirk = Quirk(), **options: Any) -> Async
     server = await asyncssh.create_server(Door, "127.0.0.1", 0, **given)
     try:
         url = f"sftp://127.0.0.1:{server.get_port()}/"
-        yield Address("333", "885", url, pin_of(HOST_KEY), lambda: "", LOGIN, None, loopback=True)
+        yield RouteAddress("333", "885", url, pin_of(HOST_KEY), lambda: "", LOGIN, None, loopback=True)
     finally:
         server.close()
         await server.wait_closed()
 
 
-def owned(address: Address) -> Address:
+def owned(address: RouteAddress) -> RouteAddress:
     """The same folder, as its owner finds it."""
-    return Address("885", "885", address.url, address.pin, address.bearer, LOGIN, None, loopback=True)
+    return RouteAddress("885", "885", address.url, address.pin, address.bearer, LOGIN, None, loopback=True)
 
 
 PARCELS = [Parcel(str(n), line) for n, line in enumerate(LINES)]
@@ -198,7 +198,7 @@ ARRIVES: dict[str, tuple[Quirk, str]] = {  # a server, and the row of the log, o
 }
 
 
-async def fetch(carrier: Sftp, address: Address) -> list[Bundle]:
+async def fetch(carrier: Sftp, address: RouteAddress) -> list[Bundle]:
     return [one for one in await carrier.collect(address) if isinstance(one, Bundle)]
 
 
@@ -357,7 +357,7 @@ async def test_what_an_old_server_lacks_is_named(tmp_path: Path, name: str) -> N
     carrier = Sftp()
     keys = options.get("server_host_keys", [HOST_KEY])
     async with serving(tmp_path, **options) as address:
-        there = Address("333", "885", address.url, pin_of(keys[0]), address.bearer, LOGIN, None, loopback=True)
+        there = RouteAddress("333", "885", address.url, pin_of(keys[0]), address.bearer, LOGIN, None, loopback=True)
         [attempt, _] = await carrier.deliver(there, PARCELS)
         await carrier.close()
     if says is None:
@@ -402,7 +402,7 @@ async def test_what_an_old_openssh_lacks_is_named(tmp_path: Path, name: str) -> 
     with sshd(tmp_path / "sshd", free_port(), settings=settings) as server:
         pin = pin_of(RSA_KEY) if "a signature" in name else server.host_key
         login = Login(server.user, RSA_KEY.export_private_key() if "login" in name else server.private_key.read_bytes())
-        there = Address("333", "885", server.url, pin, lambda: "", login, None, loopback=True)
+        there = RouteAddress("333", "885", server.url, pin, lambda: "", login, None, loopback=True)
         [attempt, _] = await carrier.deliver(there, PARCELS)
     await carrier.close()
     assert isinstance(attempt, TryLater)
@@ -435,9 +435,9 @@ async def test_a_host_key_is_read_in_whatever_form_it_is_pinned(tmp_path: Path, 
     carrier = Sftp()
     async with serving(tmp_path) as address:
         pin = PINS[form](pin_of(HOST_KEY))
-        there = Address("333", "885", address.url, pin, address.bearer, LOGIN, None, loopback=True)
+        there = RouteAddress("333", "885", address.url, pin, address.bearer, LOGIN, None, loopback=True)
         assert isinstance((await carrier.deliver(there, PARCELS))[0], HandedOver)
-        other = Address("333", "885", address.url, "SHA256:abc", address.bearer, LOGIN, None, loopback=True)
+        other = RouteAddress("333", "885", address.url, "SHA256:abc", address.bearer, LOGIN, None, loopback=True)
         assert await carrier.deliver(other, PARCELS) == [TryLater(UNREADABLE_PIN)] * 2
         await carrier.close()
 
@@ -462,7 +462,7 @@ async def test_what_is_wrong_with_our_login_is_named(tmp_path: Path, name: str) 
     login, says = LOGINS[name]
     carrier = Sftp()
     async with serving(tmp_path) as address:
-        there = Address("333", "885", address.url, address.pin, address.bearer, login, None, loopback=True)
+        there = RouteAddress("333", "885", address.url, address.pin, address.bearer, login, None, loopback=True)
         [attempt, _] = await carrier.deliver(there, PARCELS)
         await carrier.close()
     assert isinstance(attempt, TryLater)
@@ -487,7 +487,7 @@ async def test_what_is_no_ssh_server_is_named(behaves: object, says: str) -> Non
     server = await asyncio.start_server(behaves, "127.0.0.1", 0)  # type: ignore[arg-type]
     carrier = Sftp()
     url = f"sftp://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    there = Address("333", "885", url, pin_of(HOST_KEY), lambda: "", LOGIN, None, loopback=True)
+    there = RouteAddress("333", "885", url, pin_of(HOST_KEY), lambda: "", LOGIN, None, loopback=True)
     [attempt, _] = await carrier.deliver(there, PARCELS)
     assert isinstance(attempt, TryLater)
     assert says in attempt.reason

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.monitoring import doctor
@@ -42,7 +42,7 @@ async def sandwell(tmp_path: Path) -> AsyncIterator[Authority]:
 
 @pytest.fixture
 async def client(sandwell: Authority) -> AsyncIterator[Client]:
-    made = TestClient(TestServer(application(sandwell), port=sandwell.config.console.port))
+    made = TestClient(TestServer(build_application(sandwell), port=sandwell.config.console.port))
     await made.start_server()
     yield made
     await made.close()

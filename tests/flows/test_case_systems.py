@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.case_systems import clients, overview, webhooks
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE
 from gateway.context import Authority
 from gateway.core.permissions import Role, Scope
@@ -32,7 +32,7 @@ async def console(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console, which may tell one host."""
     here = house(tmp_path / "885", "885", "Worcestershire", (Role.ADMIN, Role.OPERATOR))
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example 127.0.0.1:8443"))
-    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()

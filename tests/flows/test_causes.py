@@ -9,7 +9,7 @@ from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.message_summary import summarise_message
 from gateway.context import Authority
-from gateway.core.labels import Status
+from gateway.core.labels import StatusLabel
 from gateway.exchange import amend, respond
 from gateway.exchange.send import send_notices
 from gateway.store import inbox, outbox
@@ -35,11 +35,11 @@ async def sent(world: World, name: str) -> str:
     return message_id
 
 
-def ours(here: Authority, message_id: str) -> Status:
+def ours(here: Authority, message_id: str) -> StatusLabel:
     return summarise_message(here.store.look(lambda tx: outbox.get_delivery(tx, message_id))).status
 
 
-def theirs(here: Authority, message_id: str) -> Status:
+def theirs(here: Authority, message_id: str) -> StatusLabel:
     return summarise_message(here.store.look(lambda tx: inbox.get_message(tx, message_id))).status
 
 

@@ -20,7 +20,7 @@ import pytest
 from gateway import home_folder
 from gateway.authorities.partners import add
 from gateway.case_systems import idempotency
-from gateway.case_systems.idempotency import Answer
+from gateway.case_systems.idempotency import StoredAnswer
 from gateway.casework import case, find
 from gateway.context import Authority
 from gateway.core.findings import FindingLevel
@@ -99,7 +99,7 @@ def new_home(tmp_path: Path) -> Path:
     read_leavers(here)
     claim = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
     assert isinstance(claim, idempotency.Claim)
-    idempotency.settle(here, claim, Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
+    idempotency.settle(here, claim, StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
     children_index.load_extract(here, io.BytesIO(INDEX), "ines")
     [sent] = here.store.look(outbox.search_outbox)
     (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, here.ring))
@@ -153,7 +153,7 @@ def test_a_notice_is_found(here: Authority) -> None:
 
 def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -> None:
     again = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
-    assert again == Answer(202, b'{"id":"as it was"}', "/api/v1/notices/1")
+    assert again == StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1")
     with pytest.raises(idempotency.OtherRequest):
         idempotency.begin(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
 

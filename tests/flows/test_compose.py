@@ -305,7 +305,7 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     assert isinstance(message.body, TransferNotice)
     assert message.body.child
     slot = next(one for one in slots(Child) if one.field == "surname")
-    text = notice_questions.normal(slot, typed)
+    text = notice_questions.normalise_text(slot, typed)
     try:
         composition.parse_value(slot, text)
     except ValueError:

@@ -16,7 +16,7 @@ from yarl import URL
 from gateway.access import people
 from gateway.access.sessions import IDLE
 from gateway.console import forms
-from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT, application
+from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT, build_application
 from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.console.forms import Question
 from gateway.core.permissions import Role
@@ -32,7 +32,7 @@ ROLES = (Role.ADMIN, Role.CME_OFFICER)
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console."""
     here = house(tmp_path / "885", "885", "Worcestershire", ROLES)
-    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()
@@ -186,9 +186,9 @@ FIELDS = ("line", "on-day", "on-month", "on-year", "time", "note", "way", "anoth
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=300)))
 def test_whatever_is_typed_into_a_form_is_read_or_gets_a_sentence(typed: dict[str, str]) -> None:
-    answers = forms.read(ASKED, typed, MONDAY.date())
+    answers = forms.read_answers(ASKED, typed, MONDAY.date())
     assert set(answers.values) | set(answers.wrong) == {question.name for question in ASKED}
     assert not set(answers.values) & set(answers.wrong)
     assert all(sentence for sentence in answers.wrong.values())
     if not answers.wrong:
-        assert forms.moment(answers.day("on"), answers.text("time")).tzinfo is not None
+        assert forms.build_moment(answers.day("on"), answers.text("time")).tzinfo is not None

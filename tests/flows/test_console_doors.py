@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE
 from gateway.console.endpoints import Door
 from gateway.core.permissions import TABLE, Permission, Reach, Role, get_reach
@@ -42,7 +42,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     people.make(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
     sent = notice()
     await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
-    client = TestClient(TestServer(application(here), port=here.config.console.port))
+    client = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await client.start_server()
     head = sent.header
     parts = {

@@ -17,7 +17,7 @@ from gateway.access import people
 from gateway.auditing import audit
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.authorities import partners
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.unanswered import SHOWN
 from gateway.context import Authority
 from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
@@ -61,7 +61,7 @@ class Visitor:
 async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
     here, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
     introduce(here, there)
-    client = TestClient(TestServer(application(here), port=here.config.console.port))
+    client = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await client.start_server()
     yield Visitor(here, there, client)
     await client.close()

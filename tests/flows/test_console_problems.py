@@ -13,7 +13,7 @@ from sqlalchemy import text as sql
 
 from gateway import logs
 from gateway.access.sessions import digest_of
-from gateway.console.application import MAX_FORM_BYTES, application
+from gateway.console.application import MAX_FORM_BYTES, build_application
 from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, StoreUnavailable
@@ -40,7 +40,7 @@ FAULTS = {
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console, with rooms in which something goes wrong."""
     here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OPERATOR))
-    app = application(here)
+    app = build_application(here)
     for path, (why, _, _) in FAULTS.items():
         app.router.add_get(path, _raises(why))
     app.router.add_get("/too-often", _raises(web.HTTPTooManyRequests()))

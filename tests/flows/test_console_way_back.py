@@ -12,7 +12,7 @@ from yarl import URL
 
 from gateway.access.sessions import IDLE
 from gateway.console import return_to
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
 from tests.consoles import PASSWORD, house, session, sign_in_name
@@ -26,7 +26,7 @@ TYPED = {"name": sign_in_name(Role.CME_OFFICER), "password": PASSWORD}
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console."""
     here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
-    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from adapters.https import Https
-from adapters.route import Address, Attempt, Parcel
+from adapters.route import Attempt, Parcel, RouteAddress
 from gateway import app
 from gateway.auditing import audit
 from gateway.context import Authority
@@ -229,7 +229,7 @@ class Watched(Https):
         self.batches: list[int] = []
         self.gate = asyncio.Event()
 
-    async def deliver(self, address: Address, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
+    async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         self.batches.append(len(parcels))
         await self.gate.wait()
         return await super().deliver(address, parcels)

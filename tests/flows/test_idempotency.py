@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from gateway.case_systems import idempotency
-from gateway.case_systems.idempotency import Answer, Claim, OtherRequest
+from gateway.case_systems.idempotency import Claim, OtherRequest, StoredAnswer
 from gateway.context import Authority
 from gateway.errors import NotAllowed
 from gateway.exchange import send
@@ -100,7 +100,7 @@ def begun(here: Authority) -> Claim:
 def do(here: Authority, claim: Claim, said: Message) -> str:
     """As the API does it."""
     return send.send_notice(
-        here, said, "api:one-test", also=idempotency.also(here, claim, lambda made: Answer(202, made.encode()))
+        here, said, "api:one-test", also=idempotency.also(here, claim, lambda made: StoredAnswer(202, made.encode()))
     )
 
 
@@ -128,7 +128,7 @@ def test_a_try_that_was_overtaken_is_undone_whole(pair: Pair) -> None:
     with pytest.raises(NotAllowed, match=r"once\.under-way"):
         do(here, slow, notice())
     assert queued(here) == [sent]
-    assert idempotency.begin(here, "one-test", "k", SAID) == Answer(202, sent.encode())
+    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(202, sent.encode())
 
 
 def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pair) -> None:
@@ -136,7 +136,7 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
     claim, said = begun(here), notice()
 
     def crash(tx: Connection, made: str) -> None:
-        idempotency.keep(tx, here, claim, Answer(202, made.encode()))
+        idempotency.keep(tx, here, claim, StoredAnswer(202, made.encode()))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -144,14 +144,14 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
     assert queued(here) == []
     later(here, idempotency.UNDER_WAY)
     assert do(here, begun(here), said) == said.header.message_id  # the very same request goes through
-    assert idempotency.begin(here, "one-test", "k", SAID) == Answer(202, said.header.message_id.encode())
+    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(202, said.header.message_id.encode())
 
 
 def test_what_failed_on_our_side_may_be_tried_at_once(pair: Pair) -> None:
     here, _ = pair
-    idempotency.settle(here, begun(here), Answer(503, b"{}"))
-    idempotency.settle(here, begun(here), Answer(409, b"{}"))
-    assert idempotency.begin(here, "one-test", "k", SAID) == Answer(409, b"{}")
+    idempotency.settle(here, begun(here), StoredAnswer(503, b"{}"))
+    idempotency.settle(here, begun(here), StoredAnswer(409, b"{}"))
+    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(409, b"{}")
 
 
 def test_an_answer_lies_locked_and_is_forgotten_after_a_day(pair: Pair) -> None:

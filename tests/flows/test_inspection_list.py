@@ -12,7 +12,7 @@ from sqlalchemy import update
 from gateway.context import Authority
 from gateway.core.periods import get_month
 from gateway.paper import as_csv
-from gateway.paper.page import Page
+from gateway.paper.page import ReportPage
 from gateway.reports import inspection
 from gateway.store import audit_log
 from gateway.store.tables import outbox_contents
@@ -36,7 +36,7 @@ def listed(here: Authority) -> list[dict[str, str]]:
     return rows_of(as_csv.write(page_of(here)))
 
 
-def page_of(here: Authority) -> Page:
+def page_of(here: Authority) -> ReportPage:
     return inspection.make_inspection_list(here, NOVEMBER, "ines")
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import devices, people, sessions
-from gateway.console.application import application
+from gateway.console.application import build_application
 from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.console.sign_in import DEVICE_COOKIE
 from gateway.core import lockout
@@ -27,7 +27,7 @@ OLIVE, AGNES = sign_in_name(Role.CME_OFFICER), sign_in_name(Role.ADMIN)
 async def console(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console, with two people."""
     here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.ADMIN))
-    made = TestClient(TestServer(application(here), port=here.config.console.port))
+    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
     await made.start_server()
     yield made
     await made.close()

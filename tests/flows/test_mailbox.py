@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.mailbox import Mailbox
-from adapters.route import Address, Bundle, HandedOver, NotReached, Parcel, TryLater
+from adapters.route import Bundle, HandedOver, NotReached, Parcel, RouteAddress, TryLater
 from gateway import app, home_folder
 from gateway.authorities.partners import add
 from gateway.context import Authority
@@ -48,7 +48,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
         here.store.close()
 
 
-def at(here: Authority, worcestershire: Authority) -> tuple[Mailbox, Address]:
+def at(here: Authority, worcestershire: Authority) -> tuple[Mailbox, RouteAddress]:
     """A carrier, and Worcestershire's mailbox as this authority finds it."""
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "mailbox"]
     carrier = here.carriers["mailbox"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from adapters.route import Address, Bundle, HandedOver, Login, NotReached, Parcel, TryLater
+from adapters.route import Bundle, HandedOver, Login, NotReached, Parcel, RouteAddress, TryLater
 from adapters.sftp import CLAIM_SECONDS, Sftp
 from gateway import app, home_folder
 from gateway.context import Authority
@@ -69,7 +69,7 @@ async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_b
     assert (files(server, "in"), files(server, "out")) == ([], [])
 
 
-def carry(sandwell: Authority) -> tuple[Sftp, Address]:
+def carry(sandwell: Authority) -> tuple[Sftp, RouteAddress]:
     """Sandwell's carrier, and Worcestershire's folder as Sandwell finds it."""
     carrier = sandwell.carriers["sftp"]
     assert isinstance(carrier, Sftp)
@@ -77,7 +77,7 @@ def carry(sandwell: Authority) -> tuple[Sftp, Address]:
     return carrier, sandwell.address("885", route)
 
 
-def own(worcestershire: Authority) -> Address:
+def own(worcestershire: Authority) -> RouteAddress:
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "sftp"]
     return worcestershire.address("885", route)
 

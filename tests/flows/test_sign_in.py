@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from gateway.access import devices, people, sessions, sign_in
 from gateway.access.sessions import Session, Stage
-from gateway.access.single_sign_on import Person as Known
+from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.context import Authority
 from gateway.core import lockout
 from gateway.core.permissions import Role

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.openid import IdentityProvider
 from gateway import home_folder
-from gateway.access.single_sign_on import Pending, Person, begin, finish
+from gateway.access.single_sign_on import DirectoryPerson, Pending, begin, finish
 from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -93,13 +93,13 @@ async def come_back(here: Authority, who: str, *, cancel: bool = False) -> tuple
     return pending, await browse(address, who, cancel=cancel)
 
 
-async def sign_in(here: Authority, who: str) -> Person:
+async def sign_in(here: Authority, who: str) -> DirectoryPerson:
     pending, answer = await come_back(here, who)
     return await finish(here, pending, answer, ANSWER)
 
 
 async def test_an_officer_signs_in_and_has_the_roles_that_the_directory_says(here: Authority) -> None:
-    assert await sign_in(here, "ottoline") == Person(
+    assert await sign_in(here, "ottoline") == DirectoryPerson(
         "ottoline",
         "Ottoline Testperson",
         "ottoline.testperson@sandwell.example",

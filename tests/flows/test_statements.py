@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, delete, update
 
 from adapters.https import Https
-from adapters.route import Address, Answer, NotReached
+from adapters.route import NotReached, PartnerAnswer, RouteAddress
 from gateway import app, home_folder
 from gateway.auditing import audit, witness
 from gateway.context import Authority
@@ -175,7 +175,7 @@ async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: 
 class Tampers(Https):
     """The carrier itself, but a word of what is answered is another."""
 
-    async def ask(self, address: Address, question: str, most: int) -> Answer:
+    async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         answer = await super().ask(address, question, most)
         return replace(answer, body=answer.body[:-8] + b"AAAAAAAA")
 

@@ -12,7 +12,7 @@ from gateway.context import Authority
 from gateway.core.calendar import Span
 from gateway.core.periods import get_month
 from gateway.paper import as_csv
-from gateway.paper.page import Cell, Page
+from gateway.paper.page import Cell, ReportPage
 from gateway.reports import statistics
 from gateway.store import audit_log
 from gateway.store.tables import outbox_contents
@@ -33,12 +33,12 @@ def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
         here.store.close()
 
 
-def said(page: Page, title: str) -> dict[Cell, tuple[Cell, ...]]:
+def said(page: ReportPage, title: str) -> dict[Cell, tuple[Cell, ...]]:
     [table] = [one for one in page.tables if one.title == title]
     return {name: tuple(cells) for name, *cells in table.rows}
 
 
-def whole(here: Authority, days: Span = NOVEMBER) -> Page:
+def whole(here: Authority, days: Span = NOVEMBER) -> ReportPage:
     return statistics.make_statistics(here, days, "sam", whole=True)
 
 

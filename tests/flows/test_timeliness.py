@@ -12,7 +12,7 @@ from gateway.context import Authority
 from gateway.core.duties import Missing
 from gateway.core.periods import get_month
 from gateway.exchange.send import prepare_messages, queue_messages
-from gateway.paper.page import Cell, Page
+from gateway.paper.page import Cell, ReportPage
 from gateway.reconciliation import deadlines
 from gateway.reports import timeliness
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
@@ -37,11 +37,11 @@ def judged(here: Authority) -> set[JourneyLeg]:
     return set(list_legs(known, here.now(), deadlines.read_terms(here.config)))
 
 
-def report(here: Authority, *, whole: bool = True) -> Page:
+def report(here: Authority, *, whole: bool = True) -> ReportPage:
     return timeliness.make_timeliness(here, NOVEMBER, whole=whole)
 
 
-def row(page: Page, title: str, label: str = "All") -> tuple[Cell, ...]:
+def row(page: ReportPage, title: str, label: str = "All") -> tuple[Cell, ...]:
     [table] = [one for one in page.tables if one.title == title]
     return next((tuple(cells) for name, *cells in table.rows if name == label), ())
 

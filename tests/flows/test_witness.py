@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.https import Https
-from adapters.route import Address, Answer, NotReached
+from adapters.route import NotReached, PartnerAnswer, RouteAddress
 from gateway import app
 from gateway.auditing import audit, witness
 from gateway.context import SYSTEM, Authority
@@ -122,9 +122,9 @@ class Answers(Https):
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__()
-        self.answer = Answer(status, body, {})
+        self.answer = PartnerAnswer(status, body, {})
 
-    async def ask(self, address: Address, question: str, most: int) -> Answer:
+    async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         return self.answer
 
 
@@ -191,7 +191,7 @@ async def test_proofs_are_given_to_partners_only(pair: Pair) -> None:
     asker, address = witness.find_way_to_ask(sandwell, "885")
     async with app.run_gateway(worcestershire):
 
-        async def status(question: str, to: Address = address) -> int:
+        async def status(question: str, to: RouteAddress = address) -> int:
             return (await asker.ask(to, f"/log/consistency{question}", 9999)).status
 
         assert await status("?from=1&to=2") == 200

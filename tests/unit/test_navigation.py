@@ -3,14 +3,14 @@
 import pytest
 
 from gateway.console.application import ROOMS
-from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, head
+from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, build_head
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 
 PATHS = [room.address for section in SECTIONS for room in section.rooms]
 
 
 def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
-    return head(lambda act: get_reach(roles, act) > Reach.NONE, path, counts or {})
+    return build_head(lambda act: get_reach(roles, act) > Reach.NONE, path, counts or {})
 
 
 def test_every_room_is_a_door_that_needs_the_same_act() -> None:
@@ -89,4 +89,4 @@ def test_what_waits_is_counted_beside_its_room() -> None:
 
 
 def test_no_act_opens_nothing() -> None:
-    assert head(lambda act: act is Permission.OWN_ACCOUNT, "/", {}).sections == []
+    assert build_head(lambda act: act is Permission.OWN_ACCOUNT, "/", {}).sections == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import mail
-from adapters.route import Bundle, Changed, Letter, Reply, Returned
+from adapters.route import Bundle, Changed, EmailReply, Letter, Returned
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 OURS, THEIRS = "gateway@sandwell.example", "gateway@worcestershire.example"
@@ -54,7 +54,7 @@ def test_whatever_lies_in_the_mailbox_is_read_without_harm(raw: bytes) -> None:
 @settings(deadline=None)
 def test_a_report_that_is_damaged_harms_nobody(at: int, noise: bytes) -> None:
     report = REPORT[:at] + noise + REPORT[at + len(noise) :]
-    assert isinstance(mail.read(report, "7"), Returned | Reply | str)
+    assert isinstance(mail.read(report, "7"), Returned | EmailReply | str)
 
 
 REPORT = f"""\
@@ -98,7 +98,7 @@ def test_a_report_names_the_letter_and_the_servers_reason() -> None:
 @pytest.mark.parametrize("action", [b"delayed", b"delivered", b"relayed", b"expanded"])
 def test_a_report_that_is_no_failure_is_kept_and_no_task(action: bytes) -> None:
     found = mail.read(REPORT.replace(b"Action: failed", b"Action: " + action), "7")
-    assert isinstance(found, Reply)
+    assert isinstance(found, EmailReply)
     assert (found.ticket, found.by_machine, found.is_task) == (CALLED, True, False)
 
 
@@ -113,10 +113,10 @@ def test_a_receipt_that_a_mail_program_gives_is_no_answer() -> None:
         b"Action: failed", b"Disposition: displayed"
     )
     found = mail.read(shown, "7")
-    assert isinstance(found, Reply)
+    assert isinstance(found, EmailReply)
     assert (found.by_machine, found.is_task) == (True, False)
     deleted = mail.read(shown.replace(b"Disposition: displayed", b"Disposition: manual-action; deleted"), "7")
-    assert isinstance(deleted, Reply)
+    assert isinstance(deleted, EmailReply)
     assert deleted.is_task  # nobody has read our letter: somebody here has to know
 
 
@@ -127,12 +127,12 @@ def test_a_reply_is_known_by_its_reference_wherever_it_stands(where: str) -> Non
     if where != "body":
         answer[where] = f"RE: {CALLED}" if where == "Subject" else f"<{CALLED}@sandwell.example>"
     answer.set_content(f"We have it.\n\n> Reference {CALLED}\n" if where == "body" else "We have it.\n")
-    assert mail.read(answer.as_bytes(), "7") == Reply("7", CALLED, "birmingham.example")
+    assert mail.read(answer.as_bytes(), "7") == EmailReply("7", CALLED, "birmingham.example")
 
 
 def test_a_reply_from_two_people_at_once_is_from_nowhere_that_is_clear() -> None:
     raw = f"From: a@birmingham.example, b@elsewhere.example\r\nSubject: {CALLED}\r\n\r\nyes\r\n"
-    assert mail.read(raw.encode(), "7") == Reply("7", CALLED, "")
+    assert mail.read(raw.encode(), "7") == EmailReply("7", CALLED, "")
 
 
 @pytest.mark.parametrize("smuggled", ["subject\r\nBcc: somebody@elsewhere.example", "subject\nX: y"])

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import card
 from keys.algorithms import DEFAULT_KEM, SIGNING
-from keys.card import Card, CardKey, Contact, Route
+from keys.card import Card, CardContact, CardKey, Route
 from keys.key_file import AT_REST, ROOT, OwnKey
 from keys.ring import Ring
 from keys.trust import Trust
@@ -58,8 +58,8 @@ def _card(authority: str, keys: tuple[CardKey, ...], identity: Ed25519PrivateKey
         identity=identity.public_key().public_bytes_raw(),
         keys=keys,
         routes=(Route("https", f"https://cme.{authority}.example/exchange/v1", "sealed"),),
-        contacts=(Contact("cme-officer", "Test Officer", "020 7946 0000", f"cme@{authority}.example"),),
-        mash=Contact("mash", "Test MASH", "020 7946 0999", ""),
+        contacts=(CardContact("cme-officer", "Test Officer", "020 7946 0000", f"cme@{authority}.example"),),
+        mash=CardContact("mash", "Test MASH", "020 7946 0999", ""),
         schema_versions=("1",),
     )
 

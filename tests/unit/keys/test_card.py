@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keys import card, errors
-from keys.card import Contact, Route
+from keys.card import CardContact, Route
 from keys.errors import RefusalCode
 from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party
@@ -18,7 +18,7 @@ def test_what_was_written_is_read(sandwell: Party) -> None:
         sandwell.card,
         name="Bro Morgannwg / Y Fêl Ynys",
         routes=(Route("https", "https://cme.example/", "sealed", "MIIB"), Route("email", "a@b.example", "notify-only")),
-        contacts=(Contact("cme-officer", "Zoë", "", ""),) * 3,
+        contacts=(CardContact("cme-officer", "Zoë", "", ""),) * 3,
         mash=None,
         schema_versions=("1", "1.1"),
     )

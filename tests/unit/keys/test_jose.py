@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys import jose
-from keys.jose import Unreadable
+from keys.jose import UnreadableToken
 
 
 @given(st.binary(max_size=200))
@@ -20,14 +20,14 @@ def test_what_is_written_is_read(raw: bytes) -> None:
 def test_what_is_read_is_what_would_be_written(text: bytes) -> None:
     try:
         raw = jose.decode(text)
-    except Unreadable:
+    except UnreadableToken:
         return
     assert base64.urlsafe_b64encode(raw).rstrip(b"=") == text
 
 
 @pytest.mark.parametrize("text", ["AB", "AA==", "A", "AAA\n", "AA A", "++++", "é", "AAAA="])
 def test_other_spellings_are_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableToken):
         jose.decode(text)
 
 
@@ -51,19 +51,19 @@ def test_other_spellings_are_refused(text: str) -> None:
     ids=range(13),
 )
 def test_json_that_two_readers_may_understand_in_two_ways_is_refused(text: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableToken):
         jose.read_object(text)
 
 
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_are_an_object_or_refused(text: bytes) -> None:
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(UnreadableToken):
         assert isinstance(jose.read_object(text), dict)
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", None, -1, jose.MAX_SECONDS + 1])
 def test_date_is_a_whole_number_of_seconds(value: object) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableToken):
         jose.moment(value)
 
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from keys import bearer, errors, jose, statement
 from keys.errors import RefusalCode
-from keys.statement import Row, Statement, Window
+from keys.statement import Statement, StatementRow, Window
 from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW, Party, party, trust_in
 
 WORCESTERSHIRE = party("885")
 TRUST = trust_in(WORCESTERSHIRE)
 DAYS = Window(NOW - timedelta(days=8), NOW, 0)
-ROW = Row("m-1", "TransferNotice", "c-1", sha256(b"sealed").hexdigest(), "received", NOW)
+ROW = StatementRow("m-1", "TransferNotice", "c-1", sha256(b"sealed").hexdigest(), "received", NOW)
 
 
 def issued(by: Party = WORCESTERSHIRE, *, audience: str = "333", following: int | None = None) -> str:

@@ -16,12 +16,12 @@ from pypdf import PdfReader
 
 from gateway.paper import as_csv, as_html, as_pdf, bars
 from gateway.paper.bars import Bar, Bars
-from gateway.paper.page import Column, Page, Table
+from gateway.paper.page import Column, ReportPage, ReportTable
 from schemas.hidden_signs import show_hidden
 from tests.needs import need
 
 PICTURE = Bars("How long", "Seven wait.", [Bar("0 days", 3, 0), Bar("1 day", 2, 2), Bar("more", 0, 0)])
-TABLE = Table(
+TABLE = ReportTable(
     "Waiting",
     (Column("Days"), Column("Late", number=True)),
     (("0 days", 0), ("1 day", 2), ("All", 2)),
@@ -30,7 +30,7 @@ TABLE = Table(
     picture=PICTURE,
     marked=frozenset({1}),
 )
-PAGE = Page("What waits", "Sandwell (333)", "On 23 November 2026", ("A note.",), (TABLE,))
+PAGE = ReportPage("What waits", "Sandwell (333)", "On 23 November 2026", ("A note.",), (TABLE,))
 HOSTILE = "=cmd|'/c calc'!A1 <script>alert(1)</script>"
 
 
@@ -58,7 +58,7 @@ def test_several_tables_are_one_value_a_line() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
 def test_no_cell_of_a_csv_is_a_formula_and_none_is_lost(said: str) -> None:
-    [_, [cell]] = rows_of(as_csv.write(replace(PAGE, tables=(Table("T", (Column("C"),), ((said,),)),))))
+    [_, [cell]] = rows_of(as_csv.write(replace(PAGE, tables=(ReportTable("T", (Column("C"),), ((said,),)),))))
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert cell in (show_hidden(said), f"'{show_hidden(said)}")
 
@@ -82,7 +82,9 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
 
 
 def test_what_others_wrote_is_text_and_never_markup() -> None:
-    page = replace(PAGE, title=HOSTILE, notes=(HOSTILE,), tables=(Table(HOSTILE, (Column(HOSTILE),), ((HOSTILE,),)),))
+    page = replace(
+        PAGE, title=HOSTILE, notes=(HOSTILE,), tables=(ReportTable(HOSTILE, (Column(HOSTILE),), ((HOSTILE,),)),)
+    )
     found = html.document_fromstring(as_html.write(page))
     assert not found.xpath("//script")
     assert found.findtext(".//tbody//th") == HOSTILE
