@@ -360,7 +360,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         done = await collect.collect_from(here, "sftp", world.own_address)
         assert done == 2
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
-        assert finding.sentence == f"1 since {here.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}"
+        assert finding.sentence == f"1 since {here.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}."
         since = finding.sentence
         await collect.collect_from(here, "sftp", world.own_address)
         [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]

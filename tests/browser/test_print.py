@@ -110,4 +110,4 @@ async def test_the_list_for_an_inspection_is_printed_with_its_marking_on_each_pa
         assert all(
             "OFFICIAL-SENSITIVE" in page and f"page {n} of {len(pages)}" in page for n, page in enumerate(pages, 1)
         )
-        assert "Made for service.manager@council.example" in pages[0]
+        assert "Created by service.manager@council.example" in pages[0]

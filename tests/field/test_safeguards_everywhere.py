@@ -381,7 +381,7 @@ async def test_show_hides_the_place_until_it_was_checked(pair: Pair) -> None:
     await receive_parcels(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
     home, name = str(worcestershire.config.home), message.header.message_id
     said = run_command("show", name, "--home", home).stdout
-    assert "check the restriction with the sender" in " ".join(said.split())
+    assert "Check the restriction with the sender" in " ".join(said.split())
     assert "Placeholder" not in said
     assert "Placeholder" not in run_command("show", name, "--home", home, "--json").stdout
     assert "44 Placeholder Road" in run_command("show", name, "--home", home, "--in-full").stdout
@@ -486,7 +486,7 @@ async def test_a_restriction_that_is_not_complete_is_to_do_and_can_be_completed(
     again = (
         await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), level="address-withheld")
     ).decode()
-    assert task(await visitor.get(OFFICER, place), "restriction").endswith("To do")
+    assert task(await visitor.get(OFFICER, place), "restriction").endswith("Not yet started")
     whole = {"level": "address-withheld", "reason": "refuge", "decided_by": "Mona", "review_on-day": "1", "review_on-month": "5", "review_on-year": "2031"}  # fmt: skip
     await visitor.post(OFFICER, f"{place}/restriction", 303, was=changes(again), **whole)
     assert task(await visitor.get(OFFICER, place), "restriction").endswith("Completed")
@@ -503,15 +503,15 @@ async def test_a_looser_answer_that_is_refused_does_not_take_the_place_of_a_stri
 async def test_what_is_needed_is_not_called_optional(visitor: Visitor) -> None:  # noqa: F811
     place = await begin(visitor)
     for page, labels in (
-        ("restriction", ("Why are they restricted?", "Who decided it?", "When is it looked at again?")),
+        ("restriction", ("Reason for the restriction", "Decided by", "Review date")),
         ("numbers", ("Why is there no UPN?",)),
-        ("care", ("By which authority?",)),
+        ("care", ("Responsible authority",)),
     ):
         shown = await visitor.get(OFFICER, f"{place}/{page}")
         for label in labels:
             assert label in shown
             assert f"{label} (optional)" not in shown
-    assert "School year (optional)" in await visitor.get(OFFICER, f"{place}/numbers")
+    assert "National curriculum year (optional)" in await visitor.get(OFFICER, f"{place}/numbers")
 
 
 async def test_the_note_of_f3_is_asked_about_and_then_sent(visitor: Visitor) -> None:  # noqa: F811

@@ -68,12 +68,12 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
 ) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     _, page = await call(client, sandwell, "GET", "/drafts")
-    assert "1 file from ONE is waiting" in page
+    assert "1 file from ONE to check" in page
     _, page = await call(client, sandwell, "GET", "/drafts/files")
     [address] = re.findall(r'href="(/drafts/files/[0-9a-f-]+)"', page)
     _, page = await call(client, sandwell, "GET", address)
     assert "Unique Number" in page
-    assert "Accept the file as it is" in page
+    assert "Accept file as it is" in page
     assert "Testchild" not in page
     status, page = await call(client, sandwell, "POST", f"{address}/accept")
     assert (status, "File accepted" in page) == (200, True)
@@ -91,8 +91,8 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     [one] = held_files.find_all(sandwell.config.home)
     _, page = await call(client, sandwell, "POST", f"/drafts/files/{one.file_id}/put-aside")
-    assert "File put aside" in page
-    assert "No files are waiting" in page
+    assert "File not used. Nothing was sent from it." in page
+    assert "There are no files to check." in page
     assert len(folders.places(sandwell.config.home, "leavers", "failed")) == 1
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
@@ -117,7 +117,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
     [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.OPEN, 10))
     _, page = await call(client, sandwell, "GET", f"/drafts/{draft.draft_id}")
-    assert "Correct the notice that was sent" in page
+    assert "Correct the notice already sent" in page
     _, page = await call(client, sandwell, "POST", f"/drafts/{draft.draft_id}/write", correcting="yes")
     [name] = set(re.findall(r"/compositions/([0-9a-f-]{36})/check", page))
     _, page = await call(client, sandwell, "GET", f"/compositions/{name}/check")

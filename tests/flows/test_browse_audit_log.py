@@ -148,13 +148,13 @@ async def test_an_entry_that_was_changed_is_not_proved_and_says_so(alone: Author
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ("DELETE FROM audit_mentions WHERE about = 'm2'", "Entry 2: it is not found by the notices"),
-        ("INSERT INTO audit_mentions VALUES ('m3', 3)", "Entry 3: it is not found by the notices"),
+        ("DELETE FROM audit_mentions WHERE about = 'm2'", "Entry 2: it cannot be found by the notices"),
+        ("INSERT INTO audit_mentions VALUES ('m3', 3)", "Entry 3: it cannot be found by the notices"),
         (
             "UPDATE audit_entries SET at = '2020-01-01 00:00:00.000000' WHERE number = 3",
-            "Entry 3: its columns do not say",
+            "Entry 3: its columns do not match",
         ),
-        ("UPDATE audit_entries SET actor = 'nobody' WHERE number = 2", "Entry 2: its columns do not say"),
+        ("UPDATE audit_entries SET actor = 'nobody' WHERE number = 2", "Entry 2: its columns do not match"),
     ],
 )
 async def test_a_reading_that_is_hidden_from_a_search_is_named(alone: Authority, change: str, fault: str) -> None:

@@ -430,8 +430,14 @@ def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Authority) -
     assert sandwell.mail.login is not None
     sandwell.mail = replace(sandwell.mail, login=replace(sandwell.mail.login, password="another"))
     found = {one.name: one for one in doctor.examine(sandwell)}
-    assert (found["mail server"].result, found["mail server"].detail) == ("fail", "our mail server refused us (535)")
-    assert found["mailbox's server"].detail == "our mailbox refused our login"
+    assert (found["mail server"].result, found["mail server"].detail) == (
+        "fail",
+        "The sign-in failed: our mail server refused us (535). Check the server, and [email] in gateway.toml.",
+    )
+    assert (
+        found["mailbox's server"].detail
+        == "The sign-in failed: our mailbox refused our login. Check the server, and [email] in gateway.toml."
+    )
 
 
 def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Authority) -> None:

@@ -16,6 +16,7 @@ from adapters.https import MESSAGES_TYPE
 from gateway import app, home_folder
 from gateway.cli import main
 from gateway.context import Authority
+from gateway.core import labels
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -211,5 +212,5 @@ def test_a_list_fits_on_eighty_columns_and_shows_ids_whole(
     assert max(len(row) for row in shown.splitlines()) <= 80
     line[3:4] = ["show", message.header.message_id]
     shown = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    assert "Transfer notice queued" in shown
+    assert labels.describe_act("notice.queued", "TransferNotice") in shown
     assert "Sandwell (333)" in shown
