@@ -184,7 +184,7 @@ class Email:
 
 
 def carrier() -> Email:
-    """The entry point."""
+    """Return the entry point."""
     return Email()
 
 

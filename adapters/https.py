@@ -59,7 +59,7 @@ class Https:
 
 
 def carrier() -> Https:
-    """The entry point."""
+    """Return the entry point."""
     return Https()
 
 

@@ -73,7 +73,7 @@ class Inbox:
         self._token = token
 
     def look(self) -> list[tuple[int, bytes]]:
-        """The oldest mails that were not looked at, each with its number. Raises NotReached."""
+        """Return the oldest mails that were not looked at, each with its number. Raises NotReached."""
         with self._connected() as client:
             client.noop()  # lets the server say what has come
             lie = set(client.search(["UNDELETED"]))
@@ -168,12 +168,12 @@ class Inbox:
         self._put_off.add(uid, why)
 
     def left(self) -> list[Left]:
-        """What is put off, and what may be ours and is left."""
+        """Return what is put off, and what may be ours and is left."""
         counts = Counter(seen.why for seen in self._strange.values() if seen.why)
         return [*self._put_off.left(), *(Left(why, count) for why, count in sorted(counts.items()))]
 
     def strangers(self) -> int:
-        """How many such mails lie there."""
+        """Return how many such mails lie there."""
         with self._connected() as client:
             lie = set(client.search(["UNDELETED"])) if self._strange else set()
             return sum(seen.why is None for uid, seen in self._strange.items() if uid in lie)

@@ -47,7 +47,7 @@ Mail = Bundle | Changed | EmailReply | Returned | Literal["automatic", "strange"
 
 
 def sealed(us: str, kind: str, content: bytes, *, sender: str, to: str, now: datetime) -> tuple[str, bytes]:
-    """A mail with sealed messages or receipts attached, and its ticket. The same content has the same ticket."""
+    """Return a mail with sealed messages or receipts attached, and its ticket. The same content has the same ticket."""
     ticket = f"{us}-{sha256(content).hexdigest()}.{kind}"
     mail = EmailMessage(policy.SMTP)
     mail["Subject"] = SUBJECTS[kind].format(us)
@@ -63,7 +63,7 @@ def _file_name(ticket: str) -> str:
 
 
 def letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
-    """A mail that a person reads: our headers before those of the entity."""
+    """Return a mail that a person reads: our headers before those of the entity."""
     mail = EmailMessage(policy.SMTP)
     mail["Subject"] = what.subject
     _address(mail, what.reference, sender, to, now)
@@ -71,7 +71,7 @@ def letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
 
 
 def entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
-    """A text, and an XML file with its name, as a MIME entity without the headers of a mail."""
+    """Return a text, and an XML file with its name, as a MIME entity without the headers of a mail."""
     mail = EmailMessage(PLAIN)
     mail.set_content(text)
     if attached:
@@ -135,7 +135,7 @@ def _tickets(parts: Sequence[Message]) -> Iterator[str]:
 
 
 def _reply(mail: EmailMessage, parts: Sequence[Message], name: str, ticket: str, raw: bytes) -> EmailReply:
-    """What a person wrote, perhaps: whatever names a mail of ours, and is no report that it did not arrive."""
+    """Return what a person wrote, perhaps: whatever names a mail of ours, and is no report that it did not arrive."""
     addresses = [address for _, address in getaddresses([get_header(mail, "From")]) if address]
     domain = addresses[0].rpartition("@")[2].lower() if len(addresses) == 1 else ""
     signature = _signature(mail, raw)
@@ -153,7 +153,7 @@ def _reply(mail: EmailMessage, parts: Sequence[Message], name: str, ticket: str,
 
 
 def _text(parts: Sequence[Message]) -> MailText:
-    """What an officer is shown of a mail: its plain text, or that of its HTML, and the names of files."""
+    """Return what an officer is shown of a mail: its plain text, or that of its HTML, and the names of files."""
     mail = parts[0]
     texts = [(part.get_content_type(), read_text(part)) for part in parts if not get_file_name(part)]
     plain = [text for kind, text in texts if kind != "text/html" and text.strip()]

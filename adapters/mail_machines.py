@@ -179,5 +179,5 @@ def _is_disposition(part: Message) -> bool:
 
 
 def one_line(said: str) -> str:
-    """What a server said, as it may stand in our own records."""
+    """Return what a server said, as it may stand in our own records."""
     return "".join(letter if letter.isprintable() else " " for letter in " ".join(said.split()))[:LONGEST_REASON]

@@ -106,7 +106,7 @@ class Mailbox:
 
 
 def carrier() -> Mailbox:
-    """The entry point."""
+    """Return the entry point."""
     return Mailbox()
 
 

@@ -144,7 +144,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
-    """What the provider says of itself. It must call itself what the settings call it (Discovery 1.0, 4.3)."""
+    """Return what the provider says of itself. It must call itself what the settings call it (Discovery 1.0, 4.3)."""
     if said.get("issuer") != issuer:
         raise NotAsAgreed("the identity provider calls itself something else than [sign_in] issuer")
     authorization, token, keys = (

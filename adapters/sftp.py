@@ -191,7 +191,7 @@ def _key(address: RouteAddress) -> _Key:
 
 
 def carrier() -> Sftp:
-    """The entry point."""
+    """Return the entry point."""
     return Sftp()
 
 

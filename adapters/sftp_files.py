@@ -74,7 +74,7 @@ def explain(why: asyncssh.SFTPError) -> str:
 
 
 def digest(bundle: bytes) -> str:
-    """The digest by which a bundle is named."""
+    """Return the digest by which a bundle is named."""
     return sha256(bundle).hexdigest()
 
 
@@ -168,7 +168,7 @@ async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, 
 
 
 def split_lines(content: bytes) -> Sequence[bytes]:
-    """The lines of a bundle, without what a server in text mode makes of their ends."""
+    """Return the lines of a bundle, without what a server in text mode makes of their ends."""
     lines = content.replace(b"\r", b"\n").split(b"\n", 2 * MOST_LINES)
     return tuple(line for one in lines[: 2 * MOST_LINES] if (line := one.strip(AROUND)))[:MOST_LINES]
 

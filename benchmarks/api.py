@@ -130,7 +130,7 @@ def _bare(here: Authority) -> TestClient[web.Request, web.Application]:
 
     async def give(request: web.Request) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
-        await asyncio.to_thread(clients.of_token, here, token)
+        await asyncio.to_thread(clients.get_token_client, here, token)
         await request.read()
         return web.Response(body=bytes(int(request.match_info["size"])))
 
@@ -152,8 +152,8 @@ async def one_store(here: Authority, there: Authority, messages: int, title: str
             connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
     OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
     here.config = replace(here.config, api=replace(here.config.api, requests_per_minute=1_000_000))
-    secret = clients.make(here, NAME, "An invented case system", Scope, "bench")
-    token, _ = clients.let_in(here, NAME, secret, ())
+    secret = clients.add_client(here, NAME, "An invented case system", Scope, "bench")
+    token, _ = clients.issue_client_token(here, NAME, secret, ())
     asked = calls(newest, [one.header.message_id for one in sent], secret, messages)
     OUT.print(await measure(here, asked, token, title))
 

@@ -25,7 +25,7 @@ from rich.table import Table
 from sqlalchemy import func, select, text
 
 from gateway import app, home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import amend, enquire
@@ -54,7 +54,7 @@ def introduce(folder: Path, authorities: Sequence[str]) -> None:
     for code in authorities:
         there = home_folder.open_gateway(folder / code)
         for here, card in ((ours, folder / code), (there, folder / OURS)):
-            add(here, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+            add_partner(here, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
         there.store.close()
     ours.store.close()
 

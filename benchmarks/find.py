@@ -26,7 +26,7 @@ from sqlalchemy import Connection, insert
 
 from benchmarks.limit import median_us
 from gateway import home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.casework import find
 from gateway.context import Authority
 from gateway.core.matching import ComparedChild
@@ -199,7 +199,7 @@ async def main(messages: int) -> None:
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
             here = make(folder / title, "333", "Sandwell", store_url)
-            add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+            add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
             here.refresh_trust()
             began = time.perf_counter()
             fill(here, children, messages)

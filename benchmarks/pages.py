@@ -30,7 +30,7 @@ from sqlalchemy import Connection, insert
 from gateway import home_folder
 from gateway.app import COLLECT_AFTER, reduce_garbage_collection
 from gateway.auditing import audit
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.console.application import ROOMS, build_application
 from gateway.console.endpoints import Door
 from gateway.context import Authority
@@ -193,7 +193,7 @@ async def main(messages: int) -> None:
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
             here = house(folder / title, "333", "Sandwell", store_url=store_url)
-            add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+            add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
             here.refresh_trust()
             began = time.perf_counter()
             newest = fill(here, messages)

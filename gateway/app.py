@@ -35,7 +35,7 @@ from gateway.logs import log_failure, log_serving
 from gateway.one import import_results, imports, leavers_folder
 from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
-from gateway.partner_api.exchange import application
+from gateway.partner_api.exchange import build_exchange_application
 from gateway.reconciliation import send_reminders
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
@@ -120,7 +120,7 @@ async def _run_loops(here: Authority, stop: asyncio.Event) -> AsyncIterator[None
             send_reminders.remind_forever,
             find.index_forever,
             expire_compositions.expire_forever,
-            webhooks.tell_forever,
+            webhooks.send_events_forever,
             bursts.write_bursts_forever,
             _sign_checkpoints,
             _expire_mailboxes,
@@ -155,7 +155,13 @@ async def _open_ports(here: Authority) -> list[Port]:
     """Open the port for partners, and those for browsers and Prometheus where set. Raises Unusable; then none is."""
     config = here.config
     wanted: list[tuple[web.Application, Place, ssl.SSLContext | None, float, list[str]]] = [
-        (application(here), config.listen, _load_server_tls(config), EXCHANGE_SHARE, _list_proxies(config.listen))
+        (
+            build_exchange_application(here),
+            config.listen,
+            _load_server_tls(config),
+            EXCHANGE_SHARE,
+            _list_proxies(config.listen),
+        )
     ]
     if config.console.port:
         wanted.append(
@@ -168,7 +174,7 @@ async def _open_ports(here: Authority) -> list[Port]:
             )
         )
     if config.metrics.port:
-        wanted.append((metrics.application(here), config.metrics, None, METRICS_SHARE, []))
+        wanted.append((metrics.build_metrics_application(here), config.metrics, None, METRICS_SHARE, []))
     opened: list[Port] = []
     for app, place, tls, share, proxies in wanted:
         port = Port(app, connections.places(share), proxies, shutdown_seconds=STOP_SECONDS)

@@ -187,7 +187,7 @@ def _holds(info: cms.SignerInfo, content: bytes, certificate: x509.Certificate) 
 
 
 def _with_crlf(signed: bytes, entity: bytes) -> bytes:
-    """The signed entity with CR LF throughout, as mail wants it, and what was signed unchanged within."""
+    """Return the signed entity with CR LF throughout, as mail wants it, and what was signed unchanged within."""
     before, _, after = signed.partition(entity)
     return _crlf(before) + entity + _crlf(after)
 
@@ -296,7 +296,7 @@ def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extensio
 
 
 def _public_key(certificate: x509.Certificate) -> object:
-    """Its key; None where it is of a kind that we do not know."""
+    """Return its key; None where it is of a kind that we do not know."""
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):

@@ -103,19 +103,19 @@ class _Bounded:
     """The bytes of a file, so many for one pupil: all of a pupil is held at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._left = stream, MAX_PUPIL
+        self._stream, self._get_seconds_left = stream, MAX_PUPIL
 
     def read(self, size: int = -1) -> bytes:
         """Read on. Raises ValueError where a pupil does not end."""
         data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
+        self._get_seconds_left -= len(data)
+        if self._get_seconds_left < 0:
             raise ValueError("a pupil that does not end")
         return data
 
     def begin_pupil(self) -> None:
         """Begin another pupil."""
-        self._left = MAX_PUPIL
+        self._get_seconds_left = MAX_PUPIL
 
 
 def _elements(stream: "BinaryIO | _Bounded", event: Event, tag: str | tuple[str, ...]) -> Iterator[etree._Element]:
@@ -225,7 +225,7 @@ def _school(element: etree._Element, at: str = "") -> tuple[str, str, str]:
 
 
 def _address(pupil: etree._Element, name: str) -> tuple[str, str]:
-    """The lines with commas between them, and the postcode."""
+    """Return the lines with commas between them, and the postcode."""
     lines = [*pupil.iterfind(f"{name}/AddressLines/*"), *pupil.iterfind(f"{name}/BS7666Address/*")]
     kept = (one for one in lines if one.tag != "UniquePropertyReferenceNumber")
     said = (" ".join((one.text or "").split()) for one in kept)

@@ -107,7 +107,7 @@ _strict = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_no_numb
 
 
 def _whole(cls: type, said: object, path: str, found: list[Finding]) -> Any:
-    """The value of this class; None where something was found wrong with it."""
+    """Return the value of this class; None where something was found wrong with it."""
     name = path.rsplit("/", 1)[-1]
     if not isinstance(said, dict):
         found.append(_wrong(path, "must be an object."))

@@ -49,7 +49,7 @@ def _slot(name: str, hint: object) -> Slot:
 
 
 def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:
-    """The innermost type of an annotation, with the marks met on the way."""
+    """Return the innermost type of an annotation, with the marks met on the way."""
     marks: list[object] = []
     optional = repeated = False
     while True:

@@ -139,7 +139,7 @@ def _flat(value: object) -> str:
 
 
 def _slots(value: object) -> Sequence[Slot]:
-    """Those that are shown: the role of somebody of another service stands after the name."""
+    """Return those that are shown: the role of somebody of another service stands after the name."""
     cls: type = type(value)
     if officers.is_of_other_service(value):
         return [slot for slot in slots(cls) if slot.field != "role"]

@@ -47,7 +47,7 @@ KINDS: dict[type, str] = {
 
 
 def _places() -> dict[str, Slot]:
-    """Every element that a message may have, by its path from the root."""
+    """Return every element that a message may have, by its path from the root."""
     found: dict[str, Slot] = {}
     todo = [(f"Message/{cls.__name__}", Slot("", cls.__name__, cls, None, False, 1)) for cls in (Header, *BODIES)]
     while todo:
@@ -133,7 +133,7 @@ def _inside(parent: etree._Element) -> tuple[str, tuple[Slot, ...]]:
 
 
 def _absent(parent: etree._Element) -> str | None:
-    """The first element that must stand here and does not."""
+    """Return the first element that must stand here and does not."""
     there = {_name(child) for child in parent}
     return next((one.element for one in _inside(parent)[1] if not one.optional and one.element not in there), None)
 

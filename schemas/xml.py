@@ -226,7 +226,7 @@ def _elements(cls: type) -> tuple[tuple[str, str, Callable[..., str] | None, boo
 
 
 def _uncarried(lines: list[str]) -> str:
-    """The element whose text XML cannot carry (XML 1.0, 2.2)."""
+    """Return the element whose text XML cannot carry (XML 1.0, 2.2)."""
     return next((line.split(">")[0].strip(" <") for line in lines if NOT_CARRIED.search(line)), "The message")
 
 

@@ -22,7 +22,7 @@ from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 from gateway import home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.store.database import Store
 from keys import key_file, passwords
@@ -134,7 +134,7 @@ def free_port() -> int:
 def introduce(one: Authority, other: Authority) -> None:
     """Each confirms the other's card."""
     for here, there in ((one, other), (other, one)):
-        add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
+        add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
 def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:

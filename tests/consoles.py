@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway import home_folder
 from gateway.access import sessions
 from gateway.access.people import LOCAL
-from gateway.access.sessions import Stage
+from gateway.access.sessions import SignInStage
 from gateway.app import run_gateway
 from gateway.console.console_request import SESSION_COOKIE
 from gateway.context import Authority
@@ -167,7 +167,7 @@ async def desk(browser: Browser, here: Authority, role: Role | None, **options: 
 def session(here: Authority, role: Role) -> tuple[dict[str, str], str]:
     """A session of this person, made in the store: its cookie, and the token of its forms."""
     secret, token, now = token_urlsafe(32), token_urlsafe(32), here.now()
-    kept = StoredSession(sessions.digest_of(secret), sign_in_name(role), Stage.IN, token, now, now)
+    kept = StoredSession(sessions.compute_secret_digest(secret), sign_in_name(role), SignInStage.IN, token, now, now)
     here.store.run(lambda tx: store.add_session(tx, kept))
     return {SESSION_COOKIE: secret}, token
 

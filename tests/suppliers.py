@@ -63,6 +63,6 @@ async def token(http: Http, name: str, secret: str, **more: str) -> ClientRespon
 async def supplier(http: Http, here: Authority, scopes: Iterable[Scope] = tuple(Scope), name: str = "") -> Supplier:
     """A new client of this gateway, let in."""
     name = name or f"one-{token_hex(4)}"
-    secret = clients.make(here, name, "An invented case system", scopes, "agnes")
+    secret = clients.add_client(here, name, "An invented case system", scopes, "agnes")
     got = await token(http, name, secret)
     return Supplier(http, (await got.json())["access_token"])

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert
 from adapters.route import Attempt, NotReached, Parcel, PartnerAnswer, Receipted, RouteAddress, TryLater
 from gateway import home_folder
 from gateway.auditing.witness import NO_SUCH_SIZE
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
@@ -155,7 +155,7 @@ class World:
 
 def introduce(here: Authority, there: Authority) -> None:
     """`here` confirms the card of `there`."""
-    add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
+    add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
 def _put_all(known: Sequence[Partner], tx: Connection) -> None:

@@ -9,7 +9,7 @@ from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 
-from gateway.access.sessions import digest_of
+from gateway.access.sessions import compute_secret_digest
 from gateway.context import Authority
 from gateway.store import devices
 from gateway.store.devices import Device
@@ -17,25 +17,25 @@ from gateway.store.devices import Device
 LIFE = timedelta(days=180)  # since they came in from there last
 
 
-def known(tx: Connection, here: Authority, secret: str, name: str) -> Device | None:
-    """The browser with this secret, if this person came in from it before."""
-    found = devices.find_device(tx, digest_of(secret), name) if secret else None
+def find_known_device(tx: Connection, here: Authority, secret: str, name: str) -> Device | None:
+    """Return the browser with this secret, if this person came in from it before."""
+    found = devices.find_device(tx, compute_secret_digest(secret), name) if secret else None
     return found if found and here.now() - found.seen_at < LIFE else None
 
 
-def is_known(here: Authority, secret: str, name: str) -> bool:
-    """Did this person come in from this browser before?"""
-    return here.store.look(lambda tx: known(tx, here, secret, name.strip().casefold())) is not None
+def is_device_known(here: Authority, secret: str, name: str) -> bool:
+    """Tell whether this person came in from this browser before."""
+    return here.store.look(lambda tx: find_known_device(tx, here, secret, name.strip().casefold())) is not None
 
 
-def remember(here: Authority, secret: str, name: str) -> str:
-    """They came in from this browser: the secret that it keeps. One secret serves everybody who shares the browser."""
+def remember_device(here: Authority, secret: str, name: str) -> str:
+    """Keep the browser from which they came in, and return its secret. One secret serves all who share the browser."""
 
     def write(tx: Connection) -> str:
         now = here.now()
         devices.delete_unseen_devices(tx, now - LIFE)
-        kept = secret if secret and devices.is_known_device(tx, digest_of(secret)) else token_urlsafe(32)
-        devices.replace_device(tx, Device(digest_of(kept), name, now))
+        kept = secret if secret and devices.is_known_device(tx, compute_secret_digest(secret)) else token_urlsafe(32)
+        devices.replace_device(tx, Device(compute_secret_digest(kept), name, now))
         return kept
 
     return here.store.run(write)

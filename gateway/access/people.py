@@ -26,15 +26,15 @@ MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"
 
 
-def make(here: Authority, name: str, called: str, roles: Iterable[Role], by: str) -> str:
-    """An account; the one-time password with which its owner signs in first. Raises NotAllowed."""
+def add_account(here: Authority, name: str, called: str, roles: Iterable[Role], by: str) -> str:
+    """Add an account, and return the one-time password with which its owner signs in first. Raises NotAllowed."""
     name, called = name.strip().casefold(), " ".join(called.split())
-    _check(name, called)
+    _check_names(name, called)
     password, now = passwords.one_time(), here.now()
     person = Person(
         name=name,
         called=called,
-        roles=_some(roles),
+        roles=_require_roles(roles),
         active=True,
         through=LOCAL,
         made_at=now,
@@ -45,68 +45,68 @@ def make(here: Authority, name: str, called: str, roles: Iterable[Role], by: str
 
     def write(tx: Connection) -> None:
         people.add_person(tx, person)
-        _note(tx, here, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
+        _log_account_act(tx, here, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
 
     here.store.run(write)
     return password
 
 
-def _check(name: str, called: str) -> None:
+def _check_names(name: str, called: str) -> None:
     if not NAME.fullmatch(name):
         raise NotAllowed("people.name")
     if not (0 < len(called) <= MAX_CALLED and is_line(called)):
         raise NotAllowed("people.called")
 
 
-def _some(roles: Iterable[Role]) -> frozenset[Role]:
-    if not (found := frozenset(roles)):
+def _require_roles(roles: Iterable[Role]) -> frozenset[Role]:
+    if not (wanted := frozenset(roles)):
         raise NotAllowed("people.no-role", roles=", ".join(Role))
-    return found
+    return wanted
 
 
 def set_roles(here: Authority, name: str, roles: Iterable[Role], by: str) -> None:
-    """Other roles, from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
-    wanted = _some(roles)
+    """Give other roles from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
+    wanted = _require_roles(roles)
 
     def write(tx: Connection) -> None:
         person = people.get_person(tx, name)
-        _put(tx, replace(person, roles=wanted))
+        _update_person(tx, replace(person, roles=wanted))
         people.delete_sessions(tx, name)
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
-        _note(tx, here, "person.roles", by, name, detail)
+        _log_account_act(tx, here, "person.roles", by, name, detail)
 
     here.store.run(write)
 
 
 def set_active(here: Authority, name: str, active: bool, by: str) -> None:
-    """Somebody leaves, or is back: who is not active has no session. Raises NotFound or NotAllowed."""
+    """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed."""
 
     def write(tx: Connection) -> None:
-        _put(tx, replace(people.get_person(tx, name), active=active, failed=0, locked_until=None))
+        _update_person(tx, replace(people.get_person(tx, name), active=active, failed=0, locked_until=None))
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
         if active:
-            _note(tx, here, "person.back", by, name)
+            _log_account_act(tx, here, "person.back", by, name)
         else:
-            _note(tx, here, "person.ended", by, name)
+            _log_account_act(tx, here, "person.ended", by, name)
 
     here.store.run(write)
 
 
 def _has_admin(tx: Connection) -> bool:
-    return any(one.active and Role.ADMIN in one.roles for one in people.list_people(tx))
+    return any(person.active and Role.ADMIN in person.roles for person in people.list_people(tx))
 
 
-def _put(tx: Connection, person: Person) -> None:
-    """The person as they are now; who manages people is not taken away with the last of them."""
+def _update_person(tx: Connection, person: Person) -> None:
+    """Update the person; who manages people is not taken away with the last of them."""
     had = _has_admin(tx)
     people.update_person(tx, person)
     if had and not _has_admin(tx):
         raise NotAllowed("people.last-admin")
 
 
-def reset(here: Authority, name: str, by: str) -> str:
-    """A new one-time password, without a second factor, for somebody who is locked out. Raises NotFound or NotAllowed."""
+def reset_password(here: Authority, name: str, by: str) -> str:
+    """Give a new one-time password, without a second factor, to who is locked out. Raises NotFound or NotAllowed."""
     password = passwords.one_time()
     kept = passwords.hashed(password)
 
@@ -127,14 +127,14 @@ def reset(here: Authority, name: str, by: str) -> str:
         people.update_person(tx, fresh)
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
-        _note(tx, here, "person.reset", by, name)
+        _log_account_act(tx, here, "person.reset", by, name)
 
     here.store.run(write)
     return password
 
 
-def assign(here: Authority, case: str, name: str, by: str) -> None:
-    """The case is theirs too. Raises NotFound."""
+def assign_case(here: Authority, case: str, name: str, by: str) -> None:
+    """Assign the case to one person more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         people.get_person(tx, name)
@@ -144,8 +144,8 @@ def assign(here: Authority, case: str, name: str, by: str) -> None:
     here.store.run(write)
 
 
-def unassign(here: Authority, case: str, name: str, by: str) -> None:
-    """The case is no longer theirs."""
+def unassign_case(here: Authority, case: str, name: str, by: str) -> None:
+    """Take the case from a person to whom it was assigned."""
 
     def write(tx: Connection) -> None:
         if assignments.unassign_case(tx, case, name):
@@ -154,5 +154,7 @@ def unassign(here: Authority, case: str, name: str, by: str) -> None:
     here.store.run(write)
 
 
-def _note(tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:
+def _log_account_act(
+    tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None
+) -> None:
     audit_log.append_entries(tx, here.now(), [AuditEntry(act, by, name, detail=detail or {})])

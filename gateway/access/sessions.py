@@ -25,7 +25,7 @@ ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
 TOUCH_EVERY = timedelta(minutes=1)  # when it was used last is kept no finer, which spares a write for each page
 
 
-class Stage(StrEnum):
+class SignInStage(StrEnum):
     """How far somebody has come."""
 
     CODE = "code"  # the password was right; the second factor is missing
@@ -39,27 +39,27 @@ class Session:
     """Somebody who is signed in, or on the way."""
 
     person: Person
-    stage: Stage
+    stage: SignInStage
     digest: str
     form_token: str = field(repr=False)
     begun_at: datetime
 
     @property
     def roles(self) -> frozenset[Role]:
-        """What they may do; nothing before they are in."""
-        return self.person.roles if self.stage is Stage.IN else frozenset()
+        """Return what they may do; nothing before they are in."""
+        return self.person.roles if self.stage is SignInStage.IN else frozenset()
 
 
-def digest_of(secret: str) -> str:
-    """The digest under which the store keeps a session."""
+def compute_secret_digest(secret: str) -> str:
+    """Return the digest under which the store keeps a session."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> str:
-    """A new session, and its secret; whoever is in by it has signed in."""
+def begin_session(tx: Connection, here: Authority, person: Person, stage: SignInStage) -> str:
+    """Begin a session, and return its secret; whoever is in by it has signed in."""
     secret, now = token_urlsafe(32), here.now()
     people.delete_old_sessions(tx, now - ABSOLUTE)
-    if stage is Stage.IN:
+    if stage is SignInStage.IN:
         # a lock that holds now holds on for other browsers than this one
         locked = person.locked_until if lockout.is_locked(person.locked_until, now) else None
         person = replace(person, seen_at=now, failed=0, locked_until=locked)
@@ -67,13 +67,15 @@ def open_for(tx: Connection, here: Authority, person: Person, stage: Stage) -> s
             tx, now, [AuditEntry("person.signed-in", person.name, person.name, detail={"through": person.through})]
         )
     people.update_person(tx, person)
-    people.add_session(tx, StoredSession(digest_of(secret), person.name, stage, token_urlsafe(32), now, now))
+    people.add_session(
+        tx, StoredSession(compute_secret_digest(secret), person.name, stage, token_urlsafe(32), now, now)
+    )
     return secret
 
 
-def session(here: Authority, secret: str) -> Session | None:
-    """Whose session this is, if it counts still. It is marked as used."""
-    found = here.store.look(lambda tx: _live(tx, here, secret))
+def use_session(here: Authority, secret: str) -> Session | None:
+    """Return the session of this secret, if it counts still, and mark it as used."""
+    found = here.store.look(lambda tx: _find_live_session(tx, here, secret))
     if found is None:
         return None
     session, seen_at = found
@@ -85,41 +87,41 @@ def session(here: Authority, secret: str) -> Session | None:
     return session
 
 
-def glance(here: Authority, secret: str) -> Session | None:
-    """Whose session this is, without marking it as used."""
-    found = here.store.look(lambda tx: _live(tx, here, secret))
+def peek_session(here: Authority, secret: str) -> Session | None:
+    """Return the session of this secret, if it counts still, without marking it as used."""
+    found = here.store.look(lambda tx: _find_live_session(tx, here, secret))
     return found[0] if found else None
 
 
-def _live(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
-    kept, now = people.find_session(tx, digest_of(secret)), here.now()
-    if kept is None:
+def _find_live_session(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
+    stored, now = people.find_session(tx, compute_secret_digest(secret)), here.now()
+    if stored is None:
         return None
-    stage = Stage(kept.stage)
-    longest = ABSOLUTE if stage is Stage.IN else ON_THE_WAY
-    if now - kept.seen_at >= IDLE or now - kept.begun_at >= longest:
+    stage = SignInStage(stored.stage)
+    longest = ABSOLUTE if stage is SignInStage.IN else ON_THE_WAY
+    if now - stored.seen_at >= IDLE or now - stored.begun_at >= longest:
         return None
-    person = people.find_person(tx, kept.person)
+    person = people.find_person(tx, stored.person)
     if person is None or not person.active:
         return None
-    return Session(person, stage, kept.digest, kept.form_token, kept.begun_at), kept.seen_at
+    return Session(person, stage, stored.digest, stored.form_token, stored.begun_at), stored.seen_at
 
 
-def at_stage(tx: Connection, here: Authority, secret: str, stage: Stage) -> Session:
-    """The session of this secret, which must stand at this stage. Raises NotAllowed."""
-    found = _live(tx, here, secret)
+def get_session_at_stage(tx: Connection, here: Authority, secret: str, stage: SignInStage) -> Session:
+    """Return the session of this secret, which must stand at this stage. Raises NotAllowed."""
+    found = _find_live_session(tx, here, secret)
     if found is None or found[0].stage is not stage:
-        raise begin_again()
+        raise build_begin_again_error()
     return found[0]
 
 
-def begin_again() -> NotAllowed:
-    """Of a step that came too late, or twice."""
+def build_begin_again_error() -> NotAllowed:
+    """Build the refusal of a step that came too late, or twice."""
     return NotAllowed("sign-in.begin-again")
 
 
 def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:
-    """The session ends; or all of theirs."""
+    """End the session; or all of theirs."""
     name = session.person.name
 
     def write(tx: Connection) -> None:

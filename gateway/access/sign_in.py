@@ -14,9 +14,17 @@ from zxcvbn import zxcvbn
 
 from gateway.access import devices
 from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
-from gateway.access.sessions import ON_THE_WAY, Session, Stage, at_stage, begin_again, digest_of, open_for
+from gateway.access.sessions import (
+    ON_THE_WAY,
+    Session,
+    SignInStage,
+    begin_session,
+    build_begin_again_error,
+    compute_secret_digest,
+    get_session_at_stage,
+)
 from gateway.access.single_sign_on import DirectoryPerson as Known
-from gateway.access.single_sign_on import Pending
+from gateway.access.single_sign_on import PendingSignIn
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
 from gateway.core import lockout
@@ -36,7 +44,7 @@ STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
 
 
 def begin(here: Authority, name: str, password: str, device: str = "", address: str = "") -> str:
-    """The first step: the secret of a session at the stage that comes next. Raises NotAllowed.
+    """Return the first step: the secret of a session at the stage that comes next. Raises NotAllowed.
 
     `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from where.
     """
@@ -45,12 +53,18 @@ def begin(here: Authority, name: str, password: str, device: str = "", address: 
     right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
 
     def write(tx: Connection) -> str | None:
-        person, browser = people.find_person(tx, name), devices.known(tx, here, device, name)
+        person, browser = people.find_person(tx, name), devices.find_known_device(tx, here, device, name)
         if person is None or (why := _refused(person, browser, right, before, here.now())):
             _refuse(tx, here, person, why if person else "unknown", browser, address)
             return None
-        stage = Stage.CODE if person.code_secret else Stage.NEW_PASSWORD if person.password_until else Stage.IN
-        return open_for(tx, here, person, stage)
+        stage = (
+            SignInStage.CODE
+            if person.code_secret
+            else SignInStage.NEW_PASSWORD
+            if person.password_until
+            else SignInStage.IN
+        )
+        return begin_session(tx, here, person, stage)
 
     secret = here.store.run(write)
     if secret is None:
@@ -59,7 +73,7 @@ def begin(here: Authority, name: str, password: str, device: str = "", address: 
 
 
 def _refused(person: Person, browser: Device | None, right: bool, before: Person | None, now: datetime) -> str:
-    """Why this person does not come in; empty where they do."""
+    """Return why this person does not come in; empty where they do."""
     if not person.active:
         return "ended"
     if lockout.is_locked((browser or person).locked_until, now):
@@ -100,7 +114,7 @@ def _refuse(
 
 def _take_as_long(tx: Connection, here: Authority) -> None:
     """Write something that is gone at once, so that nobody is told by the time who has an account."""
-    row = StoredSession(digest_of(token_urlsafe(32)), "", Stage.DIRECTORY, "", here.now(), here.now())
+    row = StoredSession(compute_secret_digest(token_urlsafe(32)), "", SignInStage.DIRECTORY, "", here.now(), here.now())
     people.add_session(tx, row)
     people.delete_session(tx, row.digest)
 
@@ -113,9 +127,9 @@ def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
     """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
 
     def write(tx: Connection) -> str | None:
-        session = at_stage(tx, here, secret, Stage.CODE)
+        session = get_session_at_stage(tx, here, secret, SignInStage.CODE)
         person = session.person
-        browser = devices.known(tx, here, device, person.name)
+        browser = devices.find_known_device(tx, here, device, person.name)
         if lockout.is_locked((browser or person).locked_until, here.now()):
             _refuse(tx, here, person, "locked")
             return None
@@ -125,7 +139,7 @@ def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
             return None
         people.delete_session(tx, session.digest)
         fresh = replace(person, code_step=step)
-        return open_for(tx, here, fresh, Stage.NEW_PASSWORD if person.password_until else Stage.IN)
+        return begin_session(tx, here, fresh, SignInStage.NEW_PASSWORD if person.password_until else SignInStage.IN)
 
     found = here.store.run(write)
     if found is None:
@@ -134,17 +148,17 @@ def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
 
 
 def give_new_password(here: Authority, secret: str, password: str) -> str:
-    """The last step, for who signs in with a one-time password. Raises NotAllowed."""
-    person = here.store.look(lambda tx: at_stage(tx, here, secret, Stage.NEW_PASSWORD)).person
+    """Return the last step, for who signs in with a one-time password. Raises NotAllowed."""
+    person = here.store.look(lambda tx: get_session_at_stage(tx, here, secret, SignInStage.NEW_PASSWORD)).person
     _check_password(here, person, password)
     kept = passwords.hashed(password)
 
     def write(tx: Connection) -> str:
-        session = at_stage(tx, here, secret, Stage.NEW_PASSWORD)
+        session = get_session_at_stage(tx, here, secret, SignInStage.NEW_PASSWORD)
         fresh = replace(session.person, password=kept, password_until=None)
         people.delete_sessions(tx, fresh.name)
         audit_log.append_entries(tx, here.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
-        return open_for(tx, here, fresh, Stage.IN)
+        return begin_session(tx, here, fresh, SignInStage.IN)
 
     return here.store.run(write)
 
@@ -181,7 +195,7 @@ def _check_password(here: Authority, person: Person, password: str) -> None:
 
 
 def _without(password: str, known: Sequence[str]) -> str:
-    """The password without the words that anybody here would try first."""
+    """Return the password without the words that anybody here would try first."""
     left = password.casefold()
     for word in sorted(known, key=len, reverse=True):
         left = left.replace(word.casefold(), "")
@@ -213,34 +227,36 @@ def _about(name: str) -> str:
     return f"second factor/{name}"
 
 
-def to_directory(here: Authority, pending: Pending) -> str:
+def to_directory(here: Authority, pending: PendingSignIn) -> str:
     """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
     secret, now = token_urlsafe(32), here.now()
     said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
-    kept = StoredSession(digest_of(secret), "", Stage.DIRECTORY, token_urlsafe(32), now, now, said)
+    kept = StoredSession(compute_secret_digest(secret), "", SignInStage.DIRECTORY, token_urlsafe(32), now, now, said)
 
     def write(tx: Connection) -> None:
-        people.delete_pending_sessions(tx, Stage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
+        people.delete_pending_sessions(tx, SignInStage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
         people.add_session(tx, kept)
 
     here.store.run(write)
     return secret
 
 
-def take_pending(here: Authority, secret: str) -> Pending:
+def take_pending(here: Authority, secret: str) -> PendingSignIn:
     """What must have come back; an answer counts once. Raises NotAllowed, and then nothing has changed: no session ends."""
 
     def write(tx: Connection) -> StoredSession | None:
-        kept = people.find_session(tx, digest_of(secret))
+        kept = people.find_session(tx, compute_secret_digest(secret))
         if kept is not None and kept.pending is not None:
             people.delete_session(tx, kept.digest)
         return kept
 
-    is_under_way = here.store.look(lambda tx: people.find_session(tx, digest_of(secret))) if secret else None
+    is_under_way = (
+        here.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
+    )
     kept = here.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
     if kept is None or kept.pending is None:
-        raise begin_again()
-    return Pending(**json.loads(kept.pending), begun_at=kept.begun_at)
+        raise build_begin_again_error()
+    return PendingSignIn(**json.loads(kept.pending), begun_at=kept.begun_at)
 
 
 def from_directory(here: Authority, known: Known) -> str:
@@ -268,7 +284,9 @@ def from_directory(here: Authority, known: Known) -> str:
             people.delete_sessions(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
             audit_log.append_entries(tx, here.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
-        return open_for(tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), Stage.IN)
+        return begin_session(
+            tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), SignInStage.IN
+        )
 
     found = here.store.run(write)
     if found is None:
@@ -286,7 +304,7 @@ def _newcomer(here: Authority, known: Known) -> Person:
     name = (
         known.email.casefold()
         if NAME.fullmatch(known.email.casefold())
-        else f"directory-{digest_of(known.subject)[:12]}"
+        else f"directory-{compute_secret_digest(known.subject)[:12]}"
     )
     return Person(
         name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, here.now(), SYSTEM, subject=known.subject

@@ -40,7 +40,7 @@ OURS_TO_MEND = ("invalid_client", "unauthorized_client")  # and of no use to try
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingSignIn:
     """A sign-in that has begun: what must come back, and what must not leave the server."""
 
     state: str = field(repr=False)
@@ -60,131 +60,133 @@ class DirectoryPerson:
     through: Literal["oidc"] = "oidc"
 
 
-async def begin(here: Authority, redirect_uri: str) -> tuple[Pending, str]:
-    """A new sign-in, and the address to which the browser is sent. Raises NotAllowed, Unusable."""
-    provider = _provider(here)
-    pending = Pending(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), here.now())
+async def begin_directory_sign_in(here: Authority, redirect_uri: str) -> tuple[PendingSignIn, str]:
+    """Begin a sign-in, and return it with the address to which the browser is sent. Raises NotAllowed, Unusable."""
+    provider = _get_provider(here)
+    pending = PendingSignIn(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), here.now())
     try:
         address = (await provider.endpoints()).authorization
     except (NotReached, NotAsAgreed) as why:
-        raise _unusable(why) from None
-    asked = {
+        raise _build_unusable(why) from None
+    query = {
         "response_type": "code",
         "client_id": provider.registration.client_id,
         "redirect_uri": redirect_uri,
         "scope": SCOPE,
         "state": pending.state,
         "nonce": pending.nonce,
-        "code_challenge": _challenge(pending.verifier),
+        "code_challenge": _compute_challenge(pending.verifier),
         "code_challenge_method": "S256",
     }
-    return pending, f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+    return pending, f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
 
-async def finish(here: Authority, pending: Pending, answer: Mapping[str, str], redirect_uri: str) -> DirectoryPerson:
-    """Who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
-    provider = _provider(here)
-    _belongs(answer, pending, here.now())
+async def finish_directory_sign_in(
+    here: Authority, pending: PendingSignIn, answer: Mapping[str, str], redirect_uri: str
+) -> DirectoryPerson:
+    """Return who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
+    provider = _get_provider(here)
+    _check_answer(answer, pending, here.now())
     try:
         names_itself = (await provider.endpoints()).names_itself
-        code = _code(answer, provider.registration.issuer, names_itself)
+        code = _get_code(answer, provider.registration.issuer, names_itself)
         token = await provider.redeem(code, verifier=pending.verifier, redirect_uri=redirect_uri)
         keys = await provider.keys(id_token.key_id(token))
     except (NotReached, NotAsAgreed) as why:
-        raise _unusable(why) from None
+        raise _build_unusable(why) from None
     except CodeRefused as why:
-        raise _refused(str(why)) from None
+        raise _build_refusal(str(why)) from None
     expected = id_token.Expected(provider.registration.issuer, provider.registration.client_id, pending.nonce)
-    return _person(here, id_token.verify(token, keys, expected=expected, now=here.now()))
+    return _read_person(here, id_token.verify(token, keys, expected=expected, now=here.now()))
 
 
-def _provider(here: Authority) -> IdentityProvider:
+def _get_provider(here: Authority) -> IdentityProvider:
     if here.identity_provider is None:
         raise NotAllowed("sign-in.not-set")
     return here.identity_provider
 
 
-def _challenge(verifier: str) -> str:
-    """RFC 7636, 4.2."""
+def _compute_challenge(verifier: str) -> str:
+    """Compute the code challenge (RFC 7636, 4.2)."""
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def _belongs(answer: Mapping[str, str], pending: Pending, now: datetime) -> None:
-    """Is it the answer to this sign-in, and in time?"""
+def _check_answer(answer: Mapping[str, str], pending: PendingSignIn, now: datetime) -> None:
+    """Check that it is the answer to this sign-in, and in time. Raises NotAllowed."""
     if now >= pending.begun_at + PENDING:
         raise NotAllowed("sign-in.too-late", minutes=PENDING // timedelta(minutes=1))
-    if not _same(answer.get("state", ""), pending.state):
+    if not _is_same_secret(answer.get("state", ""), pending.state):
         raise NotAllowed("sign-in.other-state")
 
 
-def _code(answer: Mapping[str, str], issuer: str, names_itself: bool) -> str:
-    """The code, in an answer from our provider."""
+def _get_code(answer: Mapping[str, str], issuer: str, names_itself: bool) -> str:
+    """Return the code, in an answer from our provider."""
     named = answer.get("iss", "" if names_itself else issuer)  # RFC 9207, 2.4: also of an error
-    if not _same(named, issuer):
+    if not _is_same_secret(named, issuer):
         raise NotAllowed("sign-in.other-issuer")
     if "error" in answer:
-        raise _refused(answer["error"])
+        raise _build_refusal(answer["error"])
     code = answer.get("code", "")
     if not (0 < len(code) <= MAX_ANSWER and code.isascii() and code.isprintable()):
         raise NotAllowed("sign-in.malformed")
     return code
 
 
-def _same(one: str, other: str) -> bool:
-    return compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+def _is_same_secret(given: str, expected: str) -> bool:
+    return compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))
 
 
-def _refused(word: str) -> NotAllowed | Unusable:
-    """What the provider's word for its refusal means, to a person. Words that are none are not repeated."""
+def _build_refusal(word: str) -> NotAllowed | Unusable:
+    """Build what the provider's word for its refusal means to a person. Words that are none are not repeated."""
     if word == "access_denied":
         return NotAllowed("sign-in.denied")
     if word == "invalid_grant":
         return NotAllowed("sign-in.code")
     if word in OURS_TO_MEND:
         return Unusable("sign-in.client")
-    said = word if WORD.fullmatch(word) else "in no word that is known"
-    return NotAllowed("sign-in.failed", reason=said)
+    reason = word if WORD.fullmatch(word) else "in no word that is known"
+    return NotAllowed("sign-in.failed", reason=reason)
 
 
-def _unusable(why: Exception) -> Unusable:
+def _build_unusable(why: Exception) -> Unusable:
     if isinstance(why, NotReached):
         return Unusable("sign-in.not-reached", reason=why)
     return Unusable("sign-in.not-as-agreed", reason=why)
 
 
-def _person(here: Authority, claims: Mapping[str, Any]) -> DirectoryPerson:
-    roles = _roles(here, claims)
-    email = _text(claims, "email") or _text(claims, "preferred_username")
-    name = _text(claims, "name") or email or claims["sub"]
+def _read_person(here: Authority, claims: Mapping[str, Any]) -> DirectoryPerson:
+    roles = _read_roles(here, claims)
+    email = _read_claim_text(claims, "email") or _read_claim_text(claims, "preferred_username")
+    name = _read_claim_text(claims, "name") or email or claims["sub"]
     return DirectoryPerson(claims["sub"], name, email, roles)
 
 
-def _roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:
-    """By app roles; by groups where they give none. Nobody gets in without any."""
+def _read_roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:
+    """Return the roles by app roles; by groups where they give none. Nobody gets in without any."""
     settings, known = here.config.sign_in, here.config.sign_in_roles
     for claim in (settings.roles_claim, GROUPS):
-        if roles := frozenset(known[value] for value in _values(claims, claim) if value in known):
+        if roles := frozenset(known[value] for value in _list_claim_values(claims, claim) if value in known):
             return roles
-    if _too_many_groups(claims):
+    if _has_too_many_groups(claims):
         raise NotAllowed("sign-in.too-many-groups", whom_to_ask=settings.whom_to_ask)
     raise NotAllowed("sign-in.no-role", whom_to_ask=settings.whom_to_ask)
 
 
-def _too_many_groups(claims: Mapping[str, Any]) -> bool:
-    """Entra leaves them out, and says where they could be asked for."""
+def _has_too_many_groups(claims: Mapping[str, Any]) -> bool:
+    """Tell whether groups were left out for their number; Entra then says where they could be asked for."""
     elsewhere = claims.get("_claim_names")
     return bool(claims.get("hasgroups")) or (isinstance(elsewhere, Mapping) and GROUPS in elsewhere)
 
 
-def _values(claims: Mapping[str, Any], claim: str) -> list[str]:
-    """One value may stand alone, as ADFS writes it."""
-    said = claims.get(claim)
-    values = said if isinstance(said, list) else [said]
+def _list_claim_values(claims: Mapping[str, Any], claim: str) -> list[str]:
+    """List the values of a claim. One value may stand alone, as ADFS writes it."""
+    claimed = claims.get(claim)
+    values = claimed if isinstance(claimed, list) else [claimed]
     return [value for value in values if isinstance(value, str)]
 
 
-def _text(claims: Mapping[str, Any], claim: str) -> str:
-    """One line, whatever is in it."""
-    said = claims.get(claim)
-    line = replace_hidden(said, lambda _: " ") if isinstance(said, str) else ""
+def _read_claim_text(claims: Mapping[str, Any], claim: str) -> str:
+    """Return the claim as one line, whatever is in it."""
+    claimed = claims.get(claim)
+    line = replace_hidden(claimed, lambda _: " ") if isinstance(claimed, str) else ""
     return " ".join(line.split())[:MAX_NAME]

@@ -34,7 +34,7 @@ class SlowChecks:
     """The checks of one gateway, and the thread that makes them."""
 
     def __init__(self, here: Authority) -> None:
-        """The thread begins with the first check."""
+        """Start no thread yet: it begins with the first check."""
         self._here = here
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -52,10 +52,10 @@ class SlowChecks:
         self._waiting[asker] += 1
         job = asyncio.wrap_future(self._put(work))
         try:
-            while not (await asyncio.wait((job,), timeout=self._left()))[0]:
-                if self._left() <= 0:
-                    raise self._late()
-            self._in_time()
+            while not (await asyncio.wait((job,), timeout=self._get_seconds_left()))[0]:
+                if self._get_seconds_left() <= 0:
+                    raise self._note_late_check()
+            self._forget_late_check()
             return job.result()
         finally:
             job.cancel()
@@ -69,13 +69,13 @@ class SlowChecks:
 
     def _put(self, work: Callable[[], T]) -> "Future[T]":
         if self._thread is None:
-            self._thread = Thread(target=self._make_all, name="passwords", daemon=True)
+            self._thread = Thread(target=self._make_checks, name="passwords", daemon=True)
             self._thread.start()
         future: Future[T] = Future()
         self._jobs.put((work, future))
         return future
 
-    def _make_all(self) -> None:
+    def _make_checks(self) -> None:
         while job := self._jobs.get():
             work, future = job
             if not future.set_running_or_notify_cancel():  # nobody waits for it any more
@@ -87,12 +87,12 @@ class SlowChecks:
                 future.set_exception(why)
             self._begun = None
 
-    def _left(self) -> float:
-        """The seconds that the check which is being made may still take."""
+    def _get_seconds_left(self) -> float:
+        """Return the seconds that the check which is being made may still take."""
         begun = self._begun
         return MOST_SECONDS if begun is None else max(0.0, begun + MOST_SECONDS - time.monotonic())
 
-    def _late(self) -> Busy:
+    def _note_late_check(self) -> Busy:
         why = Busy("sign-in.late", seconds=f"{MOST_SECONDS:.0f}")
         if PASSWORDS not in self._here.looked:  # once for each time that it hangs
             log_failure("password check", why)
@@ -101,7 +101,7 @@ class SlowChecks:
         self._late_at = time.monotonic()
         return why
 
-    def _in_time(self) -> None:
+    def _forget_late_check(self) -> None:
         if self._late_at is not None and time.monotonic() > self._late_at + SHOWN_SECONDS:
             self._late_at = None
             self._here.looked.pop(PASSWORDS, None)

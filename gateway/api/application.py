@@ -11,7 +11,7 @@ from gateway.api.guard import BUDGETS, Operation, hang
 from gateway.api.problems import explain
 from gateway.api.token import WRONG, give
 from gateway.context import Authority
-from gateway.partner_api.throttle import Tries
+from gateway.partner_api.throttle import WrongTries
 
 ROOMS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,
@@ -31,7 +31,7 @@ def operations() -> tuple[Operation, ...]:
 def application(here: Authority) -> web.Application:
     """The API of one authority."""
     app = web.Application(middlewares=[explain])
-    app[HERE], app[BUDGETS], app[WRONG] = here, {}, Tries()
+    app[HERE], app[BUDGETS], app[WRONG] = here, {}, WrongTries()
     app[DESCRIPTION] = json.dumps(described(operations()), ensure_ascii=False).encode()
     app.router.add_post("/token", give)
     app.router.add_get("/openapi.json", describe, allow_head=False)

@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gateway.case_systems import clients
-from gateway.case_systems.idempotency import Claim, StoredAnswer
+from gateway.case_systems.idempotency import RequestClaim, StoredAnswer
 from gateway.context import Authority
 from gateway.errors import GatewayError
 from gateway.store.clients import ApiClient
@@ -47,15 +47,15 @@ class Call:
     accept: str = ""
     kind: str = ""
     body: bytes = field(default=b"", repr=False)
-    claim: Claim | None = None
+    claim: RequestClaim | None = None
 
     @property
     def by(self) -> str:
         """Who acts, as the audit log has it."""
-        return clients.actor(self.client)
+        return clients.name_actor(self.client)
 
     @property
-    def tried(self) -> Claim:
+    def tried(self) -> RequestClaim:
         """The claim of a request that changes something."""
         assert self.claim is not None  # noqa: S101 - `guard` makes one for every POST
         return self.claim

@@ -20,12 +20,12 @@ from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.context import Authority
 from gateway.core.permissions import Permission, Scope, is_allowed
-from gateway.partner_api.callers import READ_SECONDS, Budget
+from gateway.partner_api.callers import READ_SECONDS, MessageBudget
 from gateway.store.clients import ApiClient
 from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], ApiResponse]
-BUDGETS = web.AppKey("budgets", dict[str, Budget])
+BUDGETS = web.AppKey("budgets", dict[str, MessageBudget])
 PARTS = {  # of addresses, and what they look like
     "notice": "(?:[0-9]{3}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "receipt": "[0-9]{1,15}",
@@ -89,7 +89,7 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
 async def _caller(request: web.Request, here: Authority, operation: Operation) -> ApiClient:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     client, scopes = await asyncio.to_thread(
-        clients.of_token, here, token.strip() if scheme.lower() == "bearer" else ""
+        clients.get_token_client, here, token.strip() if scheme.lower() == "bearer" else ""
     )
     _check_act(operation, scopes)
     take(request, client.id)
@@ -104,7 +104,7 @@ def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
 def take(request: web.Request, name: str) -> None:
     """Take one request from what this client may ask for. Raises TooFast."""
     per_minute = request.app[HERE].config.api.requests_per_minute
-    budget = request.app[BUDGETS].setdefault(name, Budget(per_minute))
+    budget = request.app[BUDGETS].setdefault(name, MessageBudget(per_minute))
     if wait := budget.take(1, time.monotonic()):
         raise TooFast(int(wait) + 1)
 
@@ -160,11 +160,13 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
         raise Malformed("once.no-key")
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
-    begun = await asyncio.to_thread(idempotency.begin, call.here, call.client.id, key.strip('"'), said)
+    begun = await asyncio.to_thread(idempotency.begin_request, call.here, call.client.id, key.strip('"'), said)
     if isinstance(begun, StoredAnswer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
-    await asyncio.to_thread(idempotency.settle, call.here, begun, StoredAnswer(reply.status, reply.body, reply.place))
+    await asyncio.to_thread(
+        idempotency.settle_request, call.here, begun, StoredAnswer(reply.status, reply.body, reply.place)
+    )
     return response(reply, headers)
 
 

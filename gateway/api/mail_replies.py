@@ -51,7 +51,7 @@ def judge(call: Call) -> ApiResponse:
     said = json.loaded(call.body)
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
         raise Malformed("request.malformed", what="a judgement is one of three")
-    kept = idempotency.also(call.here, call.tried, taken)
+    kept = idempotency.build_answer_writer(call.here, call.tried, taken)
     reply = by_mail.judge_mail_reply(
         call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
     )

@@ -65,7 +65,7 @@ def take(call: Call) -> ApiResponse:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
-    made = idempotency.also(call.here, call.tried, taken)
+    made = idempotency.build_answer_writer(call.here, call.tried, taken)
     return answered(taken(send.send_notice(call.here, notice, call.by, confirmed=confirmed, also=made)))
 
 

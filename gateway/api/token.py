@@ -14,13 +14,13 @@ from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
 from gateway.errors import GatewayError, NotAllowed
-from gateway.partner_api.addresses import who_asks
-from gateway.partner_api.throttle import Tries
+from gateway.partner_api.addresses import get_caller_address
+from gateway.partner_api.throttle import WrongTries
 from keys.api_token import LIFE
 
 MAX_FORM = 4_096  # bytes
 FIELDS = 10
-WRONG = web.AppKey("wrong secrets by address", Tries)
+WRONG = web.AppKey("wrong secrets by address", WrongTries)
 
 
 async def give(request: web.Request) -> web.Response:
@@ -31,8 +31,8 @@ async def give(request: web.Request) -> web.Response:
     form = _fields(await read(request, MAX_FORM))
     name, secret = _shown(request, form)
     ours = here.config.console
-    address = who_asks(request, ours.address_header, ours.proxies)
-    if await asyncio.to_thread(clients.knows, here, name, secret):
+    address = get_caller_address(request, ours.address_header, ours.proxies)
+    if await asyncio.to_thread(clients.is_client_secret, here, name, secret):
         take(request, name)  # nobody else can take it from what this client may ask for
     else:
         _count(request, address)
@@ -41,10 +41,10 @@ async def give(request: web.Request) -> web.Response:
         return _no(GatewayError("token.grant-type"), word)
     try:
         token, scopes = await asyncio.to_thread(
-            clients.let_in, here, name, secret, form.get("scope", "").split(), address
+            clients.issue_client_token, here, name, secret, form.get("scope", "").split(), address
         )
     except NotLetIn as why:
-        challenge = {"WWW-Authenticate": f'Basic realm="{clients.audience(here)}"'}
+        challenge = {"WWW-Authenticate": f'Basic realm="{clients.get_token_audience(here)}"'}
         return _no(why, "invalid_client", challenge)
     except NotAllowed as why:
         return _no(why, "invalid_scope", status=400)

@@ -27,13 +27,13 @@ def make(call: Call) -> ApiResponse:
         told.append(StoredAnswer(201, text_of(shape), f"{PREFIX}/webhooks"))
         return told[-1]
 
-    flow.make(
+    flow.add_webhook(
         call.here,
         call.client.id,
         call.by,
         url,
         events,
-        also=lambda tx, hook, secret: idempotency.keep(tx, call.here, call.tried, answer(hook, secret)),
+        also=lambda tx, hook, secret: idempotency.keep_answer(tx, call.here, call.tried, answer(hook, secret)),
     )
     return answered(told[-1])
 
@@ -59,7 +59,7 @@ def _shown(hook: Webhook) -> Hook:
 
 def remove(call: Call) -> ApiResponse:
     """Nothing is told there any more."""
-    flow.remove(call.here, call.client.id, call.by, call.parts["webhook"])
+    flow.delete_webhook(call.here, call.client.id, call.by, call.parts["webhook"])
     return ApiResponse(204, b"")
 
 

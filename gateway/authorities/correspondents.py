@@ -23,14 +23,14 @@ TELEPHONE = re.compile(r"[+0-9][0-9 ()]{6,38}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class EnteredCorrespondent:
     """Whom we write to from now on, and whether their file held what they must keep to themselves."""
 
     correspondent: Correspondent
     private_key_was_in_file: bool
 
 
-def enter(
+def enter_correspondent(
     here: Authority,
     authority: str,
     address: str,
@@ -39,12 +39,12 @@ def enter(
     telephone: str,
     certificate: bytes | str | None = None,
     by: str,
-) -> Entered:
+) -> EnteredCorrespondent:
     """Write to this mailbox from now on. Raises NotAllowed, ConfigProblem, or SmimeRefused for the certificate.
 
     `certificate`: the file that the authority sent, in any form. Of it, the one certificate is kept that is used.
     """
-    _check(here, authority, address, how, telephone)
+    _check_correspondent(here, authority, address, how, telephone)
     picked = _pick_certificate(here, address, certificate or b"") if how == "person-smime" else None
     pem = picked.certificate_pem if picked else None
     kept = Correspondent(authority, address, how, pem, telephone, here.now(), by)
@@ -59,7 +59,7 @@ def enter(
 
     here.store.run(write)
     here.refresh_trust()
-    return Entered(kept, exposed)
+    return EnteredCorrespondent(kept, exposed)
 
 
 def _pick_certificate(here: Authority, address: str, certificate: bytes | str) -> smime.Recipient:
@@ -68,8 +68,8 @@ def _pick_certificate(here: Authority, address: str, certificate: bytes | str) -
     return smime.pick_recipient(file, address=address, now=here.now())
 
 
-def remove(here: Authority, authority: str, by: str) -> None:
-    """Write there no more; what waits for it is given up. Raises NotFound."""
+def delete_correspondent(here: Authority, authority: str, by: str) -> None:
+    """Delete a correspondent: write there no more; what waits for it is given up. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         if not correspondents.delete_correspondent(tx, authority):
@@ -80,7 +80,7 @@ def remove(here: Authority, authority: str, by: str) -> None:
     here.refresh_trust()
 
 
-def _check(here: Authority, authority: str, address: str, how: Protection, telephone: str) -> None:
+def _check_correspondent(here: Authority, authority: str, address: str, how: Protection, telephone: str) -> None:
     if authority == here.code or codes.authority_name(authority) is None:
         raise NotAllowed("correspondent.authority", authority=authority)
     if here.trust.knows(authority):

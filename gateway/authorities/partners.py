@@ -23,7 +23,7 @@ IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")  # ac
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class PartnerEnd:
     """Something of a partner that ends: its card, its keys of one use, or the certificate of a route."""
 
     what: str
@@ -36,48 +36,50 @@ class KnownPartner:
 
     confirmed: Partner
     card: Card
-    ends: Sequence[End]  # the first to end first
+    ends: Sequence[PartnerEnd]  # the first to end first
     last_contact: datetime | None
     about_nothing: int = 0  # its replies to what we do not know
 
 
-def known(here: Authority) -> list[KnownPartner]:
-    """All partners, by authority."""
+def list_known_partners(here: Authority) -> list[KnownPartner]:
+    """List all partners, by authority."""
 
     def look(tx: Connection) -> list[KnownPartner]:
         last = audit_search.list_last_acts(tx, IN_TOUCH)
-        return [_known(one, last.get(one.authority)) for one in partners.list_partners(tx)]
+        return [_build_known_partner(one, last.get(one.authority)) for one in partners.list_partners(tx)]
 
     return here.store.look(look)
 
 
-def one(here: Authority, authority: str) -> KnownPartner:
-    """One partner. Raises NotFound."""
+def get_known_partner(here: Authority, authority: str) -> KnownPartner:
+    """Return one partner. Raises NotFound."""
 
     def look(tx: Connection) -> KnownPartner:
-        found = _known(partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority))
+        found = _build_known_partner(
+            partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority)
+        )
         return replace(found, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return here.store.look(look)
 
 
-def _known(confirmed: Partner, last: datetime | None) -> KnownPartner:
+def _build_known_partner(confirmed: Partner, last: datetime | None) -> KnownPartner:
     theirs = card.read(confirmed.card)
-    return KnownPartner(confirmed, theirs, sorted(_ends(theirs), key=lambda end: end.at), last)
+    return KnownPartner(confirmed, theirs, sorted(_list_ends(theirs), key=lambda end: end.at), last)
 
 
-def _ends(theirs: Card) -> Iterator[End]:
-    """Of keys of one use, the last counts: as long as one is left, they can be written to, and believed."""
-    yield End("card", theirs.expires_at)
+def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
+    """List what ends, and when. Of keys of one use the last counts: with one left, they can be written to, and believed."""
+    yield PartnerEnd("card", theirs.expires_at)
     for use, what in (("enc", "encryption key"), ("sig", "signing key")):
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
-            yield End(what, max(left))
+            yield PartnerEnd(what, max(left))
     for route in theirs.routes:
         if route.certificate and (at := tls.pinned_ends(route.certificate)):
-            yield End(f"certificate of the {labels.name_route(route.kind)} route", at)
+            yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
 
 
-def examine(here: Authority, token: str) -> Card:
+def check_partner_card(here: Authority, token: str) -> Card:
     """Read a card that somebody sent, and refuse it where it may not take the place of the one we hold.
 
     Raises a keys.errors.Refusal, or NotAllowed for our own card.
@@ -99,35 +101,35 @@ def examine(here: Authority, token: str) -> Card:
 def _check_own_door(here: Authority, new: Card) -> None:
     """Refuse a card that names another authority's gateway as its own: tokens for the one would be made for the other."""
     doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
-    others = [here.own_card, *(card.read(one.card) for one in here.store.look(partners.list_partners))]
+    others = [here.own_card, *(card.read(partner.card) for partner in here.store.look(partners.list_partners))]
     for other in others:
         if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
             raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 
-def changed_routes(here: Authority, new: Card) -> list[str]:
-    """What a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
+def list_changed_routes(here: Authority, new: Card) -> list[str]:
+    """List what a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
     try:
         held = card.read(here.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
         return []
-    before, after = ({_in_words(route) for route in one.routes} for one in (held, new))
+    before, after = ({_describe_route(route) for route in one.routes} for one in (held, new))
     gone = [f"no longer: {route}" for route in sorted(before - after)]
     return [*gone, *(f"from now on: {route}" for route in sorted(after - before))]
 
 
-def _in_words(route: Route) -> str:
+def _describe_route(route: Route) -> str:
     shows = sha256(route.certificate.encode()).hexdigest()[:16] if route.certificate else ""
     return f"{route.kind} {route.url}" + (f", which shows {shows}" if shows else "")
 
 
-def is_held(here: Authority, token: str) -> bool:
-    """Do we hold this very card?"""
+def is_card_held(here: Authority, token: str) -> bool:
+    """Tell whether we hold this very card."""
     return any(held.card == token.strip() for held in here.store.look(partners.list_partners))
 
 
-def is_known(here: Authority, new: Card) -> bool:
-    """Was this card's fingerprint confirmed before, with an older card of the same authority?"""
+def is_fingerprint_known(here: Authority, new: Card) -> bool:
+    """Tell whether this card's fingerprint was confirmed before, with an older card of the same authority."""
     try:
         held = here.store.look(lambda tx: partners.get_partner(tx, new.authority))
     except NotFound:
@@ -135,9 +137,9 @@ def is_known(here: Authority, new: Card) -> bool:
     return held.fingerprint == card.fingerprint(new)
 
 
-def add(here: Authority, token: str, *, by: str) -> Card:
+def add_partner(here: Authority, token: str, *, by: str) -> Card:
     """Keep a card whose fingerprint `by` has confirmed."""
-    new, now = examine(here, token), here.now()
+    new, now = check_partner_card(here, token), here.now()
     kept = Partner(new.authority, new.serial, card.fingerprint(new), token.strip(), now, by)
 
     def write(tx: Connection) -> None:

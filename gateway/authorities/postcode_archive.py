@@ -37,7 +37,7 @@ class Damaged(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 def is_archive(file: Path) -> bool:
-    """Is it a ZIP archive, or what is left of one? Raises NoTable where it is an archive of another kind, or OSError."""
+    """Tell whether it is a ZIP archive, or what is left of one. Raises NoTable where it is another archive, or OSError."""
     with file.open("rb") as stream:
         head = stream.read(4)
     if other := next((name for mark, name in OTHERS.items() if head.startswith(mark)), None):
@@ -46,78 +46,80 @@ def is_archive(file: Path) -> bool:
 
 
 @contextmanager
-def opened(file: Path, is_directory: Callable[[str], bool]) -> Iterator[tuple[BinaryIO, int]]:
-    """The directory in it as bytes, and how many. Raises NoTable, Damaged, or OSError, before any of it is given."""
-    archive = _open(file)
+def open_archive(file: Path, is_directory: Callable[[str], bool]) -> Iterator[tuple[BinaryIO, int]]:
+    """Yield the directory in it as bytes, and how many. Raises NoTable, Damaged, or OSError, before any of it is given."""
+    archive = _open_zip(file)
     with archive:
         try:
-            chosen = _choose(archive, is_directory)
+            chosen = _choose_tables(archive, is_directory)
             _read_through(archive, chosen)
         except BROKEN:
             raise Damaged("what it holds cannot be unpacked") from None
         except (RuntimeError, NotImplementedError):
             raise NoTable("the archive is locked with a password, or packed in a way that is not read here") from None
-        yield io.BufferedReader(_Joined(archive, chosen), CHUNK), sum(one.file_size for one in chosen)
+        yield io.BufferedReader(_Joined(archive, chosen), CHUNK), sum(entry.file_size for entry in chosen)
 
 
-def _open(file: Path) -> ZipFile:
+def _open_zip(file: Path) -> ZipFile:
     try:
         return ZipFile(file)
     except BROKEN:
         raise Damaged("it breaks off, or its list of files is missing") from None
 
 
-def _choose(archive: ZipFile, is_directory: Callable[[str], bool]) -> list[ZipInfo]:
-    """The tables that make the directory."""
-    there = [
-        one for one in archive.infolist() if not one.is_dir() and not PurePosixPath(one.filename).name.startswith(".")
+def _choose_tables(archive: ZipFile, is_directory: Callable[[str], bool]) -> list[ZipInfo]:
+    """Choose the tables that make the directory."""
+    entries = [
+        entry
+        for entry in archive.infolist()
+        if not entry.is_dir() and not PurePosixPath(entry.filename).name.startswith(".")
     ]
-    tables = [one for one in there if one.filename.lower().endswith((".csv", ".txt"))]
+    tables = [entry for entry in entries if entry.filename.lower().endswith((".csv", ".txt"))]
     if len(tables) > MAX_TABLES:
         raise NoTable(f"the archive holds more than {MAX_TABLES} tables")
-    heads = {one.filename: _head(archive, one) for one in tables}
-    found = [one for one in tables if is_directory(heads[one.filename])]
-    if not found:
-        within = any(one.filename.lower().endswith((".zip", ".7z", ".gz")) for one in there)
+    heads = {entry.filename: _read_head(archive, entry) for entry in tables}
+    chosen = [entry for entry in tables if is_directory(heads[entry.filename])]
+    if not chosen:
+        within = any(entry.filename.lower().endswith((".zip", ".7z", ".gz")) for entry in entries)
         more = "; it holds another archive, which is unpacked first" if within else ""
         raise NoTable(f"the archive holds no CSV file with a directory{more}")
-    found = _without_parts(found, heads)
-    releases = {match[0].upper() for one in found if (match := RELEASE.search(PurePosixPath(one.filename).name))}
+    chosen = _drop_parts(chosen, heads)
+    releases = {match[0].upper() for entry in chosen if (match := RELEASE.search(PurePosixPath(entry.filename).name))}
     if len(releases) > 1:
         raise NoTable(f"the archive holds more than one release ({', '.join(sorted(releases))})")
-    if len({heads[one.filename].strip().lower() for one in found}) > 1:
+    if len({heads[entry.filename].strip().lower() for entry in chosen}) > 1:
         raise NoTable("its parts do not have the same columns")
-    if sum(one.file_size for one in found) > MAX_BYTES or any(
-        one.file_size > MOST_SWELLING * max(one.compress_size, 1) for one in found
+    if sum(entry.file_size for entry in chosen) > MAX_BYTES or any(
+        entry.file_size > MOST_SWELLING * max(entry.compress_size, 1) for entry in chosen
     ):
         raise NoTable("the archive swells to more than a directory holds")
-    return found
+    return chosen
 
 
-def _head(archive: ZipFile, one: ZipInfo) -> str:
-    with archive.open(one) as stream:
+def _read_head(archive: ZipFile, entry: ZipInfo) -> str:
+    with archive.open(entry) as stream:
         return stream.readline(MAX_HEAD).decode("latin-1")
 
 
-def _without_parts(found: Sequence[ZipInfo], heads: dict[str, str]) -> list[ZipInfo]:
-    """The whole table alone, where it lies in another folder than the parts and has as many bytes of rows as all of them."""
-    size = {one.filename: one.file_size - len(heads[one.filename]) for one in found}
-    largest = max(found, key=lambda one: size[one.filename])
-    others = [one for one in found if one is not largest]
-    apart = all(_folder(one) != _folder(largest) for one in others)
-    if apart and size[largest.filename] >= WHOLE * sum(size[one.filename] for one in others):
+def _drop_parts(tables: Sequence[ZipInfo], heads: dict[str, str]) -> list[ZipInfo]:
+    """Return the whole table alone, where it lies in another folder than the parts and has as many bytes of rows as all."""
+    size = {entry.filename: entry.file_size - len(heads[entry.filename]) for entry in tables}
+    largest = max(tables, key=lambda entry: size[entry.filename])
+    others = [entry for entry in tables if entry is not largest]
+    apart = all(_get_folder(entry) != _get_folder(largest) for entry in others)
+    if apart and size[largest.filename] >= WHOLE * sum(size[entry.filename] for entry in others):
         return [largest]
-    return sorted(found, key=lambda one: one.filename)
+    return sorted(tables, key=lambda entry: entry.filename)
 
 
-def _folder(one: ZipInfo) -> PurePosixPath:
-    return PurePosixPath(one.filename).parent
+def _get_folder(entry: ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename).parent
 
 
 def _read_through(archive: ZipFile, chosen: Sequence[ZipInfo]) -> None:
-    """Raises BadZipFile where what it holds is not what was packed."""
-    for one in chosen:
-        with archive.open(one) as stream:
+    """Read all of it once. Raises BadZipFile where what it holds is not what was packed."""
+    for entry in chosen:
+        with archive.open(entry) as stream:
             while stream.read(CHUNK):
                 pass
 
@@ -126,7 +128,7 @@ class _Joined(io.RawIOBase):
     """The tables one after the other, under the headings of the first."""
 
     def __init__(self, archive: ZipFile, chosen: Sequence[ZipInfo]) -> None:
-        self._pieces = _pieces(archive, chosen)
+        self._pieces = _iterate_pieces(archive, chosen)
         self._rest = b""
 
     def readable(self) -> bool:
@@ -144,9 +146,9 @@ class _Joined(io.RawIOBase):
         return count
 
 
-def _pieces(archive: ZipFile, chosen: Sequence[ZipInfo]) -> Iterator[bytes]:
-    for number, one in enumerate(chosen):
-        with archive.open(one) as stream:
+def _iterate_pieces(archive: ZipFile, chosen: Sequence[ZipInfo]) -> Iterator[bytes]:
+    for number, entry in enumerate(chosen):
+        with archive.open(entry) as stream:
             head = stream.readline(MAX_HEAD)
             if not number:
                 yield head

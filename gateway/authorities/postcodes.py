@@ -47,7 +47,7 @@ LEAST = 0.5  # of what we had: a directory with less is not whole, and takes not
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedDirectory:
     """What became of the rows of a directory."""
 
     postcodes: int  # in England or Wales, kept
@@ -59,18 +59,18 @@ class Imported:
     )  # codes of England and Wales that are not known, and of how many
 
 
-def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
-    """Take in a directory, in the place of the one before. Raises Unusable where it is none, or less than half of that one."""
+def import_directory(here: Authority, stream: BinaryIO, by: str) -> ImportedDirectory:
+    """Import a directory in the place of the one before. Raises Unusable where it is none, or less than half of that."""
     release = here.store.look(postcodes.get_newest_release) + 1
     kept = elsewhere = malformed = 0
     unknown: Counter[str] = Counter()
     areas: set[str] = set()
-    table = rows(stream, unknown)
+    table = iterate_directory(stream, unknown)
     while step := list(islice(table, STEP)):
         placed = {postcode: code for postcode, code in step if postcode and code}
         here.store.run(partial(postcodes.replace_postcodes, release=release, placed=placed))
         kept += len(placed)
-        areas |= {_area(postcode) for postcode in placed}
+        areas |= {_get_area(postcode) for postcode in placed}
         malformed += sum(not postcode for postcode, _ in step)
         elsewhere += sum(bool(postcode) and not code for postcode, code in step)
     _check_whole(here, release, kept, areas)
@@ -82,35 +82,35 @@ def import_directory(here: Authority, stream: BinaryIO, by: str) -> Imported:
         return detail["gone"]
 
     gone = here.store.run(end)
-    return Imported(kept, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
+    return ImportedDirectory(kept, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
 
 
 def _check_whole(here: Authority, release: int, kept: int, areas: set[str]) -> None:
-    """Raises Unusable where the directory is a part only; what it held is known then, and nothing is taken away."""
+    """Check that the directory is whole. Raises Unusable: what it held is known then, and nothing is taken away."""
     before = here.store.look(lambda tx: postcodes.count_old_postcodes(tx, before=release))
     if not kept or kept < LEAST * (before + kept):
         raise Unusable("postcodes.too-few", found=kept, before=before)
-    left = Counter(map(_area, here.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
+    left = Counter(map(_get_area, here.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
     if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
         raise Unusable("postcodes.too-few", "areas", areas=", ".join(lacking))
 
 
-def _area(postcode: str) -> str:
-    found = AREA.match(postcode)
-    return found[0] if found else ""
+def _get_area(postcode: str) -> str:
+    match = AREA.match(postcode)
+    return match[0] if match else ""
 
 
-def authority_of(here: Authority, postcode: str) -> str | None:
-    """The DfE code of the authority in which it lies; None where that is not known."""
-    return here.store.look(lambda tx: postcodes.find_postcode_authority(tx, normal(postcode)))
+def find_authority_of_postcode(here: Authority, postcode: str) -> str | None:
+    """Return the DfE code of the authority in which it lies; None where that is not known."""
+    return here.store.look(lambda tx: postcodes.find_postcode_authority(tx, normalise_postcode(postcode)))
 
 
-def astray(here: Authority, notice: Message) -> str | None:
-    """A sentence where the address to which a child moves lies in another authority than the one that is told."""
+def describe_other_authority(here: Authority, notice: Message) -> str | None:
+    """Return a sentence where the address to which a child moves lies in another authority than the one that is told."""
     destination = getattr(notice.body, "destination_address", None)
     if not isinstance(destination, Address) or not destination.post_code:
         return None
-    lies_in, goes_to = authority_of(here, destination.post_code), notice.header.recipient.authority
+    lies_in, goes_to = find_authority_of_postcode(here, destination.post_code), notice.header.recipient.authority
     if lies_in in (None, goes_to):
         return None
     return (
@@ -119,14 +119,14 @@ def astray(here: Authority, notice: Message) -> str | None:
     )
 
 
-def normal(postcode: str) -> str:
-    """A postcode without spaces, in capitals."""
+def normalise_postcode(postcode: str) -> str:
+    """Return a postcode without spaces, in capitals."""
     return "".join(postcode.split()).upper()
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """The directory as bytes, and how many: a CSV file, or what there is of one in the ZIP archive that ONS publishes.
+def open_directory(file: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Yield the directory as bytes, and how many: a CSV file, or what there is of one in the ZIP archive of ONS.
 
     Raises Unusable, also where the archive is damaged: nothing of it was taken in then.
     """
@@ -135,31 +135,31 @@ def opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
             with file.open("rb") as stream:
                 yield stream, file.stat().st_size
             return
-        with postcode_archive.opened(file, _is_directory) as found:
-            yield found
+        with postcode_archive.open_archive(file, _is_directory) as directory:
+            yield directory
     except OSError as why:
         raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     except NoTable as why:
-        raise _not_one(str(why)) from None
+        raise _build_no_directory_error(str(why)) from None
     except Damaged as why:
         raise Unusable("postcodes.damaged", why=why) from None
 
 
 def _is_directory(head: str) -> bool:
-    """Are these the headings of a directory?"""
+    """Tell whether these are the headings of a directory."""
     try:
-        _columns(next(csv.reader([head], delimiter=_separator(head)), []))
+        _find_columns(next(csv.reader([head], delimiter=_guess_separator(head)), []))
     except (Unusable, csv.Error):
         return False
     return True
 
 
-def _separator(head: str) -> str:
+def _guess_separator(head: str) -> str:
     return max(SEPARATORS, key=head.count)
 
 
-def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tuple[str, str | None]]:
-    """Postcode and authority of each row; an empty postcode where it holds none. Raises Unusable where it is no directory.
+def iterate_directory(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tuple[str, str | None]]:
+    """Yield postcode and authority of each row; the postcode is empty where it holds none. Raises Unusable.
 
     `unknown` counts the codes of England and Wales that are not known.
     """
@@ -167,46 +167,46 @@ def rows(stream: BinaryIO, unknown: Counter[str] | None = None) -> Iterator[tupl
     text = io.TextIOWrapper(stream, "latin-1", newline="")
     try:
         head = text.readline(MAX_HEAD)
-        table = csv.reader(text, delimiter=_separator(head))
-        at = _columns(next(csv.reader([head], delimiter=_separator(head)), []))
+        table = csv.reader(text, delimiter=_guess_separator(head))
+        at = _find_columns(next(csv.reader([head], delimiter=_guess_separator(head)), []))
         most = max(at)
         for row in table:
             if len(row) <= most:
                 yield "", None
                 continue
             postcode, county, district = (row[column].strip() for column in at)
-            short = normal(postcode)
+            short = normalise_postcode(postcode)
             short = short if POSTCODE.fullmatch(short) else ""
             code = codes.authority_of(county) or codes.authority_of(district)
-            if short and not code and unknown is not None and (new := _unknown(county, district)):
+            if short and not code and unknown is not None and (new := _find_unknown_code(county, district)):
                 unknown[new] += 1
             yield short, code
     except csv.Error:
-        raise _not_one("it is not a CSV table") from None
+        raise _build_no_directory_error("it is not a CSV table") from None
     finally:
         text.detach()  # the stream is its opener's to close
 
 
-def _unknown(county: str, district: str) -> str:
-    """The code that is not known, of what lies in England or Wales; empty where it lies elsewhere."""
+def _find_unknown_code(county: str, district: str) -> str:
+    """Return the code that is not known, of what lies in England or Wales; empty where it lies elsewhere."""
     for code in (district, county):
         if code[:1] in ("E", "W") and not code.endswith(NO_AREA):
             return code
     return ""
 
 
-def _columns(head: Iterable[str]) -> list[int]:
+def _find_columns(head: Iterable[str]) -> list[int]:
     names = [name.strip().lower().removeprefix("ï»¿") for name in head]  # a byte order mark, read as Latin-1
-    return [_column(names, what, patterns) for what, patterns in COLUMNS.items()]
+    return [_get_column(names, what, patterns) for what, patterns in COLUMNS.items()]
 
 
-def _column(names: list[str], what: str, patterns: Iterable[str]) -> int:
+def _get_column(names: list[str], what: str, patterns: Iterable[str]) -> int:
     for pattern in patterns:
-        found = [(match, at) for at, name in enumerate(names) if (match := re.fullmatch(pattern, name))]
-        if found:
-            return max(found, key=lambda one: one[0].groupdict().get("year") or "")[1]
-    raise _not_one(f"it has no column for the {what}")
+        matches = [(match, at) for at, name in enumerate(names) if (match := re.fullmatch(pattern, name))]
+        if matches:
+            return max(matches, key=lambda matched: matched[0].groupdict().get("year") or "")[1]
+    raise _build_no_directory_error(f"it has no column for the {what}")
 
 
-def _not_one(why: str) -> Unusable:
+def _build_no_directory_error(why: str) -> Unusable:
     return Unusable("postcodes.not-a-directory", why=why)

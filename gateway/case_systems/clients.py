@@ -31,20 +31,20 @@ class NotLetIn(NotAllowed):
     """The client is not known, has ended, or its secret or token is wrong."""
 
 
-def actor(client: ApiClient) -> str:
-    """Who acts, as the audit log has it."""
+def name_actor(client: ApiClient) -> str:
+    """Return who acts, as the audit log has it."""
     return f"{ACTOR}{client.id}"
 
 
-def audience(here: Authority) -> str:
-    """For whom tokens are: this API, and no other gateway's."""
+def get_token_audience(here: Authority) -> str:
+    """Return for whom tokens are: this API, and no other gateway's."""
     return f"{here.config.console_url}/api/v1"
 
 
-def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
-    """A client; its secret, which nobody can be shown again. Raises NotAllowed."""
+def add_client(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
+    """Add a client, and return its secret, which nobody can be shown again. Raises NotAllowed."""
     called, wanted = " ".join(called.split()), frozenset(scopes)
-    _check(name, called)
+    _check_client(name, called)
     if not wanted:
         raise NotAllowed("client.no-scope", scopes=", ".join(Scope))
     secret = api_token.new_secret()
@@ -52,33 +52,33 @@ def make(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: s
 
     def write(tx: Connection) -> None:
         clients.add_client(tx, client)
-        _note(tx, here, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
+        _log_client_act(tx, here, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
 
     here.store.run(write)
     return secret
 
 
-def _check(name: str, called: str) -> None:
+def _check_client(name: str, called: str) -> None:
     if not ID.fullmatch(name):
         raise NotAllowed("client.id")
     if not (0 < len(called) <= MAX_NAME and is_line(called)):
         raise NotAllowed("client.name", most=MAX_NAME)
 
 
-def end(here: Authority, name: str, by: str) -> None:
-    """It is let in no more, and its tokens count no more. Raises NotFound."""
+def end_client(here: Authority, name: str, by: str) -> None:
+    """End a client: it is let in no more, and its tokens count no more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         client = clients.get_client(tx, name)
         if client.active:  # it ends once
             clients.update_client(tx, replace(client, active=False))
-            _note(tx, here, AuditEntry("client.ended", by, name))
+            _log_client_act(tx, here, AuditEntry("client.ended", by, name))
 
     here.store.run(write)
 
 
-def renew(here: Authority, name: str, by: str) -> str:
-    """Another secret in the place of one that was lost or seen, which counts no more. Raises NotFound or NotAllowed.
+def renew_secret(here: Authority, name: str, by: str) -> str:
+    """Replace a secret that was lost or seen, which counts no more. Raises NotFound or NotAllowed.
 
     Tokens that were given for the old one end by themselves, within ten minutes.
     """
@@ -87,28 +87,28 @@ def renew(here: Authority, name: str, by: str) -> str:
     def write(tx: Connection) -> None:
         client = clients.get_client(tx, name)
         if not client.active:
-            raise _ended()
+            raise _build_ended_error()
         clients.update_client(tx, replace(client, secret=api_token.digest(secret)))
-        _note(tx, here, AuditEntry("client.new-secret", by, name))
+        _log_client_act(tx, here, AuditEntry("client.new-secret", by, name))
 
     here.store.run(write)
     return secret
 
 
-def _ended() -> NotLetIn:
+def _build_ended_error() -> NotLetIn:
     return NotLetIn("client.ended")
 
 
-def knows(here: Authority, name: str, secret: str) -> bool:
-    """Is this the secret of a client that may call? It takes as long for an id that nobody has."""
+def is_client_secret(here: Authority, name: str, secret: str) -> bool:
+    """Tell whether this is the secret of a client that may call. It takes as long for an id that nobody has."""
     client = here.store.look(lambda tx: clients.find_client(tx, name))
     return api_token.matches(secret, client.secret if client else None) and client is not None and client.active
 
 
-def let_in(
+def issue_client_token(
     here: Authority, name: str, secret: str, wanted: Iterable[str], address: str = ""
 ) -> tuple[str, tuple[Scope, ...]]:
-    """A token for who shows its secret, and what it grants: the scopes that are wanted, or all that it has. Raises NotAllowed.
+    """Issue a token to who shows its secret; return it and the scopes granted: the wanted, or all. Raises NotAllowed.
 
     `address`: from where. Whatever is refused, it is refused in the same words, and noted in the same way.
     """
@@ -122,35 +122,35 @@ def let_in(
             bursts.write_burst_in(tx, here, entry, address)
             return None
         clients.update_client(tx, replace(client, seen_at=here.now()))
-        entry = AuditEntry("client.let-in", actor(client), client.id, detail={"through": "secret"})
+        entry = AuditEntry("client.let-in", name_actor(client), client.id, detail={"through": "secret"})
         audit_log.append_entries(tx, here.now(), bursts.count_entry(here, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
     found = here.store.run(write)
     if found is None:
         raise NotLetIn("client.refused")
-    scopes = _granted(found, frozenset(wanted))
-    token = api_token.issue(found.id, scopes, audience=audience(here), ring=here.ring, now=here.now())
+    scopes = _grant_scopes(found, frozenset(wanted))
+    token = api_token.issue(found.id, scopes, audience=get_token_audience(here), ring=here.ring, now=here.now())
     return token, scopes
 
 
-def _granted(client: ApiClient, wanted: frozenset[str]) -> tuple[Scope, ...]:
+def _grant_scopes(client: ApiClient, wanted: frozenset[str]) -> tuple[Scope, ...]:
     if wanted - client.scopes:
         raise NotAllowed("client.scope")
-    return tuple(sorted(one for one in client.scopes if not wanted or one in wanted))
+    return tuple(sorted(scope for scope in client.scopes if not wanted or scope in wanted))
 
 
-def of_token(here: Authority, token: str) -> tuple[ApiClient, tuple[Scope, ...]]:
-    """Whose token this is, and what it may do now. Raises NotLetIn."""
+def get_token_client(here: Authority, token: str) -> tuple[ApiClient, tuple[Scope, ...]]:
+    """Return whose token this is, and what it may do now. Raises NotLetIn."""
     try:
-        granted = api_token.verify(token, audience=audience(here), ring=here.ring, now=here.now())
+        granted = api_token.verify(token, audience=get_token_audience(here), ring=here.ring, now=here.now())
     except Refusal as why:
         raise NotLetIn("client.refused").with_words_of(why) from None
     client = here.store.look(lambda tx: clients.find_client(tx, granted.client))
     if client is None or not client.active:
-        raise _ended()
-    return client, tuple(one for one in Scope if one in client.scopes and one in granted.scopes)
+        raise _build_ended_error()
+    return client, tuple(scope for scope in Scope if scope in client.scopes and scope in granted.scopes)
 
 
-def _note(tx: Connection, here: Authority, entry: AuditEntry) -> None:
+def _log_client_act(tx: Connection, here: Authority, entry: AuditEntry) -> None:
     audit_log.append_entries(tx, here.now(), [entry])

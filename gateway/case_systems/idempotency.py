@@ -39,7 +39,7 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RequestClaim:
     """One try of one request: no other is under way, and none was answered."""
 
     client: str
@@ -47,10 +47,10 @@ class Claim:
     token: str
 
 
-def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Claim | StoredAnswer:
-    """Begin a request; or what was answered to it before. Raises NotAllowed where it is under way, OtherRequest."""
+def begin_request(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> RequestClaim | StoredAnswer:
+    """Begin a request, or return what was answered to it. Raises NotAllowed where it is under way, OtherRequest."""
     digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
-    claim = Claim(client, key, token_hex(16))
+    claim = RequestClaim(client, key, token_hex(16))
 
     def write(tx: Connection) -> RepeatableRequest | None:
         now = here.now()
@@ -59,33 +59,33 @@ def begin(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> Cl
         if old is None:
             if idempotency.add_request(tx, RepeatableRequest(client, key, digest, claim.token, now)):
                 return None
-            raise _under_way()
+            raise _build_under_way_error()
         if not compare_digest(old.said, digest):
             raise OtherRequest("once.other-request")
         if old.status is not None:
             return old
         if now - old.begun_at < UNDER_WAY or not idempotency.take_over_request(tx, old, claim.token, now):
-            raise _under_way()
+            raise _build_under_way_error()
         return None
 
     kept = here.store.run(write)
-    return claim if kept is None else _opened(here, kept)
+    return claim if kept is None else _unlock_answer(here, kept)
 
 
-def _under_way() -> NotAllowed:
+def _build_under_way_error() -> NotAllowed:
     return NotAllowed("once.under-way")
 
 
-def keep(tx: Connection, here: Authority, claim: Claim, answer: StoredAnswer) -> None:
-    """In the transaction of the effect: this is its answer. Raises NotAllowed where another try took this one's place."""
-    locked = at_rest.lock(answer.body, about=_about(claim.client, claim.key), ring=here.ring)
+def keep_answer(tx: Connection, here: Authority, claim: RequestClaim, answer: StoredAnswer) -> None:
+    """Keep the answer, in the transaction of the effect. Raises NotAllowed where another try took this one's place."""
+    locked = at_rest.lock(answer.body, about=_name_answer(claim.client, claim.key), ring=here.ring)
     ended = RepeatableRequest(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
     if not idempotency.set_request_answer(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
-        raise _under_way()
+        raise _build_under_way_error()
 
 
-def settle(here: Authority, claim: Claim, answer: StoredAnswer) -> None:
-    """Afterwards: what was refused is kept too, and what failed on our side is forgotten."""
+def settle_request(here: Authority, claim: RequestClaim, answer: StoredAnswer) -> None:
+    """Keep afterwards what was refused too, and forget what failed on our side."""
 
     def write(tx: Connection) -> None:
         kept = idempotency.find_request(tx, claim.client, claim.key)
@@ -94,22 +94,26 @@ def settle(here: Authority, claim: Claim, answer: StoredAnswer) -> None:
         if answer.status >= 500:
             idempotency.delete_claim(tx, claim.client, claim.key, claim.token)
         else:
-            keep(tx, here, claim, answer)
+            keep_answer(tx, here, claim, answer)
 
     here.store.run(write)
 
 
-def also(here: Authority, claim: Claim, told: Callable[[str], StoredAnswer]) -> Callable[[Connection, str], None]:
-    """What a flow writes in its own transaction: the answer that tells of the message that it made."""
-    return lambda tx, made: keep(tx, here, claim, told(made))
+def build_answer_writer(
+    here: Authority, claim: RequestClaim, build_answer: Callable[[str], StoredAnswer]
+) -> Callable[[Connection, str], None]:
+    """Build what a flow writes in its own transaction: the answer that tells of the message that it made."""
+    return lambda tx, made: keep_answer(tx, here, claim, build_answer(made))
 
 
-def _opened(here: Authority, kept: RepeatableRequest) -> StoredAnswer:
+def _unlock_answer(here: Authority, kept: RepeatableRequest) -> StoredAnswer:
     assert kept.content is not None  # noqa: S101 - it has its answer
     assert kept.status is not None  # noqa: S101
-    body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_about(kept.client, kept.key), ring=here.ring)
+    body = at_rest.unlock(
+        Locked(kept.data_key, kept.content), about=_name_answer(kept.client, kept.key), ring=here.ring
+    )
     return StoredAnswer(kept.status, body, kept.place)
 
 
-def _about(client: str, key: str) -> str:
+def _name_answer(client: str, key: str) -> str:
     return f"answer/{client}/{key}"

@@ -13,7 +13,7 @@ from gateway.store.webhooks import Webhook
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WebhookProgress:
     """One webhook, and how it stands."""
 
     hook: Webhook
@@ -23,15 +23,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class CaseSystem:
     """One case system."""
 
     client: ApiClient
-    told: tuple[Told, ...]
+    told: tuple[WebhookProgress, ...]
 
 
-def every(here: Authority) -> list[tuple[ApiClient, list[Webhook]]]:
-    """All, those that may call first; each with its webhooks."""
+def list_case_systems(here: Authority) -> list[tuple[ApiClient, list[Webhook]]]:
+    """List all, those that may call first; each with its webhooks."""
 
     def read(tx: Connection) -> tuple[list[ApiClient], list[Webhook]]:
         return clients.list_clients(tx), webhooks.list_webhooks(tx)
@@ -41,19 +41,19 @@ def every(here: Authority) -> list[tuple[ApiClient, list[Webhook]]]:
     return [(one, [hook for hook in hooks if hook.client == one.id]) for one in by_use]
 
 
-def look(here: Authority, name: str) -> System:
-    """One of them. Raises NotFound."""
+def get_case_system(here: Authority, name: str) -> CaseSystem:
+    """Return one of them. Raises NotFound."""
 
-    def read(tx: Connection) -> System:
+    def read(tx: Connection) -> CaseSystem:
         client = clients.get_client(tx, name)
-        return System(client, tuple(_told(tx, hook) for hook in webhooks.list_client_webhooks(tx, name)))
+        return CaseSystem(client, tuple(_read_progress(tx, hook) for hook in webhooks.list_client_webhooks(tx, name)))
 
     return here.store.look(read)
 
 
-def _told(tx: Connection, hook: Webhook) -> Told:
+def _read_progress(tx: Connection, hook: Webhook) -> WebhookProgress:
     before = audit_log.list_entries_from(tx, hook.next_entry - 1, 1) if hook.next_entry else []
-    entries = flow.ahead(tx, hook)
+    entries = flow.list_events_ahead(tx, hook)
     waiting = sum(one.event in hook.events for _, happened in entries for one in happened)
     until = before[0].at if before and before[0].at >= hook.made_at else None
-    return Told(hook, until, waiting, more=len(entries) >= flow.AT_ONCE)
+    return WebhookProgress(hook, until, waiting, more=len(entries) >= flow.AT_ONCE)

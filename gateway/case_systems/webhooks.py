@@ -42,11 +42,13 @@ MOST = 10  # webhooks of one client
 ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
 
 
-def make(here: Authority, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also) -> Webhook:
-    """A webhook that is told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
-    _check(here, url, events)
+def add_webhook(
+    here: Authority, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also
+) -> Webhook:
+    """Add a webhook, told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
+    _check_webhook(here, url, events)
     name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), here.now()
-    locked = at_rest.lock(secret, about=_about(name), ring=here.ring)
+    locked = at_rest.lock(secret, about=_name_secret(name), ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     wanted = tuple(one for one in WebhookEvent if one in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
@@ -66,8 +68,8 @@ def make(here: Authority, client: str, by: str, url: str, events: Collection[Web
     return here.store.run(write)
 
 
-def _check(here: Authority, url: str, events: Collection[WebhookEvent]) -> None:
-    if not carrier.allowed(url, _hosts(here)):
+def _check_webhook(here: Authority, url: str, events: Collection[WebhookEvent]) -> None:
+    if not carrier.allowed(url, _list_hosts(here)):
         raise NotAllowed("webhook.host")
     if not events:
         raise NotAllowed("webhook.no-event", events=", ".join(WebhookEvent))
@@ -78,8 +80,8 @@ def _check_scope(client: ApiClient) -> None:
         raise NotAllowed("webhook.no-scope", scope=Scope.WEBHOOKS)
 
 
-def remove(here: Authority, client: str, by: str, name: str) -> None:
-    """Nothing is told there any more. Raises NotFound."""
+def delete_webhook(here: Authority, client: str, by: str, name: str) -> None:
+    """Delete a webhook: nothing is told there any more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         webhooks.delete_webhook(tx, client, name)
@@ -88,8 +90,8 @@ def remove(here: Authority, client: str, by: str, name: str) -> None:
     here.store.run(write)
 
 
-def resume(here: Authority, name: str, by: str) -> None:
-    """One that was given up goes on where it stood. Raises NotFound."""
+def resume_webhook(here: Authority, name: str, by: str) -> None:
+    """Resume one that was given up, where it stood. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         webhooks.resume_webhook(tx, name, here.now())
@@ -98,55 +100,66 @@ def resume(here: Authority, name: str, by: str) -> None:
     here.store.run(write)
 
 
-async def tell_forever(here: Authority, stop: asyncio.Event) -> None:
-    """Tell what there is, until told to stop."""
+async def send_events_forever(here: Authority, stop: asyncio.Event) -> None:
+    """Send what events there are, until told to stop."""
     if here.config.api.webhook_hosts:
-        await run_every(here, stop, "webhooks", partial(tell_now, here), seconds=LOOK_SECONDS)
+        await run_every(here, stop, "webhooks", partial(send_events_due, here), seconds=LOOK_SECONDS)
 
 
-async def tell_now(here: Authority) -> None:
-    """Tell every webhook that is due what it was not told yet; one that is slow holds up no other."""
+async def send_events_due(here: Authority) -> None:
+    """Send every webhook that is due what it was not told yet; one that is slow holds up no other."""
     found = await here.store.read(lambda tx: webhooks.list_webhooks_due(tx, here.now()))
-    for ended in await asyncio.gather(*(_tell(here, hook) for hook in found), return_exceptions=True):
+    for ended in await asyncio.gather(*(_send_events(here, hook) for hook in found), return_exceptions=True):
         if isinstance(ended, Exception):  # of one, which must not keep the others from being told
             log_failure("webhook", ended)
 
 
-async def _tell(here: Authority, hook: Webhook) -> None:
-    entries = await here.store.read(lambda tx: ahead(tx, hook))
+async def _send_events(here: Authority, hook: Webhook) -> None:
+    entries = await here.store.read(lambda tx: list_events_ahead(tx, hook))
     if not entries:
         return
     now = here.now()
     if not await here.store.write(lambda tx: webhooks.claim_webhook(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
-        told = entry.leaf.hex()[
+        event_id = entry.leaf.hex()[
             :ID_CHARACTERS
         ]  # not its number, which comes again after a restore and names another entry
-        wanted = [(f"{told}-{at}", one) for at, one in enumerate(happened) if one.event in hook.events]
-        for name, one in wanted:
-            if why := await _post(here, hook, name, entry.at, one):
-                await here.store.write(partial(_not_taken, here=here, hook=hook, why=why))
+        wanted = [
+            (f"{event_id}-{at}", event_told)
+            for at, event_told in enumerate(happened)
+            if event_told.event in hook.events
+        ]
+        for name, event_told in wanted:
+            if why := await _post_event(here, hook, name, entry.at, event_told):
+                await here.store.write(partial(_note_not_taken, here=here, hook=hook, why=why))
                 return
         if wanted:
-            hook = await here.store.write(partial(_moved, here=here, hook=hook, to=entry.number + 1, wait=CLAIM))
-    await here.store.write(partial(_moved, here=here, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0)))
+            hook = await here.store.write(
+                partial(_move_webhook_on, here=here, hook=hook, to=entry.number + 1, wait=CLAIM)
+            )
+    await here.store.write(
+        partial(_move_webhook_on, here=here, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0))
+    )
 
 
-def _moved(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timedelta) -> Webhook:
+def _move_webhook_on(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timedelta) -> Webhook:
     return webhooks.set_webhook_told(tx, hook, to, here.now() + wait)
 
 
-def ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
-    """The next entries of the log, each with what it tells of; so many as are read at once."""
-    return [(one, _happened(tx, one)) for one in audit_log.list_entries_from(tx, hook.next_entry, AT_ONCE)]
+def list_events_ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
+    """List the next entries of the log, each with what it tells of; so many as are read at once."""
+    return [
+        (entry, _list_entry_happenings(tx, entry))
+        for entry in audit_log.list_entries_from(tx, hook.next_entry, AT_ONCE)
+    ]
 
 
-def _happened(tx: Connection, one: LoggedEntry) -> list[Happening]:
-    """What an entry tells of; one on which our own code fails tells nothing, and what comes after it is told."""
+def _list_entry_happenings(tx: Connection, entry: LoggedEntry) -> list[Happening]:
+    """List what an entry tells of: nothing where our own code fails on it, and what comes after it is told."""
     try:
-        changed = webhooks.list_changed_messages(tx, one.act, one.about, one.partner)
-        return webhook_events.list_entry_events(one.act, one.about, one.partner, changed)
+        changed = webhooks.list_changed_messages(tx, entry.act, entry.about, entry.partner)
+        return webhook_events.list_entry_events(entry.act, entry.about, entry.partner, changed)
     except StoreUnavailable:
         raise
     except (ValueError, TypeError, LookupError, AttributeError) as why:
@@ -154,26 +167,26 @@ def _happened(tx: Connection, one: LoggedEntry) -> list[Happening]:
         return []
 
 
-async def _post(here: Authority, hook: Webhook, name: str, at: datetime, one: Happening) -> str | None:
-    """None, or why it was not taken. The name is the same at each try, so that whoever is told twice knows it."""
+async def _post_event(here: Authority, hook: Webhook, name: str, at: datetime, happening: Happening) -> str | None:
+    """Post an event; return None, or why it was not taken. At each try its id is the same, so that repeats are known."""
     seconds = int(here.now().timestamp())
-    said = {
-        "type": one.event,
+    content = {
+        "type": happening.event,
         "timestamp": TO_TEXT[datetime](at),
-        "data": {"id": one.message_id, "sender": one.sender or here.code},
+        "data": {"id": happening.message_id, "sender": happening.sender or here.code},
     }
-    body = json.dumps(said).encode()
-    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_about(hook.id), ring=here.ring)
+    body = json.dumps(content).encode()
+    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_name_secret(hook.id), ring=here.ring)
     headers = {
         "Content-Type": "application/json",
         "webhook-id": name,
         "webhook-timestamp": str(seconds),
         "webhook-signature": webhook.sign(secret, name, seconds, body),
     }
-    return await carrier.post(hook.url, body, headers, hosts=_hosts(here), ca=here.config.webhook_ca())
+    return await carrier.post(hook.url, body, headers, hosts=_list_hosts(here), ca=here.config.webhook_ca())
 
 
-def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None:
+def _note_not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None:
     now = here.now()
     since = hook.failing_since or now
     again = get_next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
@@ -183,9 +196,9 @@ def _not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None
     webhooks.set_webhook_failed(tx, hook, now, again, why)
 
 
-def _hosts(here: Authority) -> frozenset[str]:
+def _list_hosts(here: Authority) -> frozenset[str]:
     return frozenset(here.config.api.webhook_hosts.split())
 
 
-def _about(name: str) -> str:
+def _name_secret(name: str) -> str:
     return f"webhook/{name}"

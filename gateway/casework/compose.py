@@ -205,7 +205,7 @@ def give_up_composition(here: Authority, name: str, by: str) -> None:
 def suggest_authority(here: Authority, now: OpenComposition) -> str | None:
     """Return the authority in which the new postcode lies; None where there is none, or it is not known."""
     postcode = (now.body.get("destination_address") or {}).get("post_code")
-    return postcodes.authority_of(here, postcode) if postcode else None
+    return postcodes.find_authority_of_postcode(here, postcode) if postcode else None
 
 
 def check_composition(here: Authority, now: OpenComposition) -> CheckedComposition:
@@ -220,7 +220,7 @@ def check_composition(here: Authority, now: OpenComposition) -> CheckedCompositi
     today = here.now().date()
     slips = safeguards.find_slips(message, today=today, known=_look_up_known(here, now, message))
     findings = [*rules.check(message, today=today), *slips]
-    if not now.is_search and now.to.get("to") and (astray := postcodes.astray(here, message)):
+    if not now.is_search and now.to.get("to") and (astray := postcodes.describe_other_authority(here, message)):
         element = f"Message/{message.kind}/DestinationAddress/PostCode"
         findings.append(Finding("address.astray", "warning", element, astray))
     return CheckedComposition(message, lacking, findings)
@@ -374,7 +374,7 @@ def _build_ending(
             )
         audit_log.append_entries(tx, here.now(), [AuditEntry("composition.sent", by, name, detail={"case": done.case})])
         if draft_id and who:
-            drafts.end_as_sent(tx, here, draft_id, drafts.sent_as(here, who, what, message_id), by)
+            drafts.end_as_sent(tx, here, draft_id, drafts.build_sent_row(here, who, what, message_id), by)
 
     return end_records
 

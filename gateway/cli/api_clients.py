@@ -44,8 +44,8 @@ def api_add(
 ) -> None:
     """Add a connected system and show its secret once."""
     with opened(home) as here:
-        secret = clients.make(here, name, called, scope, by)
-        address = clients.audience(here)
+        secret = clients.add_client(here, name, called, scope, by)
+        address = clients.get_token_audience(here)
     said = (
         f"System added. Token address: {escape(address)}/token\n"
         f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
@@ -58,7 +58,7 @@ def api_add(
 def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Replace a system's secret and show it once."""
     with opened(home) as here:
-        secret = clients.renew(here, name, by)
+        secret = clients.renew_secret(here, name, by)
     said = (
         f"Secret replaced. client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
         "The old secret no longer works. The new one is not shown again."
@@ -71,7 +71,7 @@ def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_jso
 def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Remove a connected system. It loses access immediately."""
     with opened(home) as here:
-        clients.end(here, name, by)
+        clients.end_client(here, name, by)
     answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} removed. It has lost access.")
 
 
@@ -119,5 +119,5 @@ def api_resume(
 ) -> None:
     """Restart stopped notifications. Nothing is skipped."""
     with opened(home) as here:
-        webhooks.resume(here, name, by)
+        webhooks.resume_webhook(here, name, by)
     answer(as_json, {"webhook": name, "active": True}, lambda: f"Notifications to {escape(name)} restarted.")

@@ -29,7 +29,7 @@ commands = typer.Typer(no_args_is_help=True, help="Search, export and check the 
 
 
 def _watched(doing: str) -> audit.Watch:
-    """A progress bar, where a person looks on and there is something to wait for."""
+    """Return a progress bar, where a person looks on and there is something to wait for."""
 
     def watch(entries: Iterable[audit_log.LoggedEntry], total: int) -> Iterable[audit_log.LoggedEntry]:
         return track(entries, doing, total=total, console=err, disable=total < LONG or not err.is_terminal)
@@ -111,7 +111,7 @@ def _whose(card_file: Path | None, home: Path) -> Card:
 
 
 def said(verdict: audit.LogVerdict) -> str:
-    """A verdict for a person: the first faults, or that the log is whole and how far that is signed."""
+    """Return a verdict for a person: the first faults, or that the log is whole and how far that is signed."""
     if verdict.faults:
         first, more = "\n".join(verdict.faults[:SHOWN_FAULTS]), len(verdict.faults) - SHOWN_FAULTS
         return f"[red]{escape(first)}[/red]" + (f"\n... and {more} more. To show all: --json" if more > 0 else "")

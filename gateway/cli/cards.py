@@ -41,15 +41,15 @@ def partner_add(
         new = card.read(token)
         shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
-        if partners.is_held(here, token):
+        if partners.is_card_held(here, token):
             done = f"You already have this card of {whose}."
         else:
-            partners.examine(here, token)
-            changed = partners.changed_routes(here, new)
+            partners.check_partner_card(here, token)
+            changed = partners.list_changed_routes(here, new)
             if changed:
                 err.print(escape("Its routes change:\n  " + "\n  ".join(changed)))
-            _confirm(partners.is_known(here, new), whose, shown, fingerprint)
-            partners.add(here, token, by=by)
+            _confirm(partners.is_fingerprint_known(here, new), whose, shown, fingerprint)
+            partners.add_partner(here, token, by=by)
     answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 
@@ -89,7 +89,9 @@ def partner_email(
         )
     with opened(home) as here:
         file = read_bytes(certificate) if certificate else None
-        entered = correspondents.enter(here, authority, address, how, telephone=telephone, certificate=file, by=by)
+        entered = correspondents.enter_correspondent(
+            here, authority, address, how, telephone=telephone, certificate=file, by=by
+        )
     value = {"authority": authority, "address": address, "protection": how, "telephone": telephone}
     done = f"[green]Notices to {labels.name_authority_in_full(authority)} now go to {escape(address)}.[/green]\n{labels.name_protection(how)}."
     if entered.private_key_was_in_file:
@@ -102,7 +104,7 @@ def partner_email(
 def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Remove an authority's email address."""
     with opened(home) as here:
-        correspondents.remove(here, authority, by)
+        correspondents.delete_correspondent(here, authority, by)
     answer(
         as_json,
         {"removed": authority},

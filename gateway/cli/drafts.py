@@ -66,7 +66,7 @@ def _say_none(state: DraftState) -> str:
 
 
 def _value(draft: Draft) -> dict[str, object]:
-    """A draft without the digests by which only the gateway knows it again."""
+    """Return a draft without the digests by which only the gateway knows it again."""
     return {
         name: value
         for name, value in asdict(draft).items()

@@ -54,7 +54,7 @@ def _rest(found: find.FoundNotices) -> dict[str, object]:
 
 
 def _asked() -> str:
-    """What a person types, or a program writes: one line, and no more of it than can be meant."""
+    """Return what a person types, or a program writes: one line, and no more of it than can be meant."""
     if sys.stdin.isatty():
         err.print("Name, date of birth, UPN or reference: ", end="")
     return sys.stdin.buffer.readline(MOST_TYPED * 4).decode(sys.stdin.encoding, "surrogateescape")

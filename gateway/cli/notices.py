@@ -59,7 +59,7 @@ commands = typer.Typer()
 
 
 def message_in(file: Path) -> Message:
-    """The message in this file. Raises Unusable."""
+    """Return the message in this file. Raises Unusable."""
     try:
         return xml.read(read_bytes(file))
     except xml.Unreadable as why:
@@ -90,7 +90,7 @@ def send(
         known = look_up_known_children(here, messages)
         for message in track(messages, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
             ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
-            doubts[ready[-1].message_id] = postcodes.astray(here, message)
+            doubts[ready[-1].message_id] = postcodes.describe_other_authority(here, message)
         here.store.run(lambda tx: queue_notices(tx, here, ready))
     value = [
         {

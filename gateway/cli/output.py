@@ -86,7 +86,7 @@ def _name(said: str | None) -> str | None:
 
 
 def _doubts(said: list[str] | None) -> list[str]:
-    """Each is the code of a doubt, so that a slip of the pen is told at once."""
+    """Return each is the code of a doubt, so that a slip of the pen is told at once."""
     from gateway.core.safeguards import SAFEGUARDS
 
     known = [one.code for one in SAFEGUARDS if one.level == "warning"]
@@ -111,7 +111,7 @@ Limit = Annotated[int, typer.Option(min=1, help="The most to show, newest first.
 
 
 def who() -> str:
-    """The name under which this person is signed in here."""
+    """Return the name under which this person is signed in here."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -120,7 +120,7 @@ def who() -> str:
 
 @contextmanager
 def opened(home: Path) -> "Iterator[Authority]":
-    """The gateway in this folder, for as long as a command takes."""
+    """Yield the gateway in this folder, for as long as a command takes."""
     # Only here, so that help, and what needs no gateway, comes at once.
     from gateway import home_folder, logs
 
@@ -177,7 +177,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
 
 def on_day(here: "Authority", on: datetime | None) -> date:
-    """The day that was named, or today."""
+    """Return the day that was named, or today."""
     return on.date() if on else here.now().date()
 
 
@@ -225,7 +225,7 @@ def note_text(file: Path | None) -> str | None:
 
 
 def read_bytes(file: Path) -> bytes:
-    """A file, up to what any message or card may hold. Raises Unusable."""
+    """Return a file, up to what any message or card may hold. Raises Unusable."""
     try:
         with file.open("rb") as stream:
             return stream.read(MAX_FILE_BYTES + 1)
@@ -236,7 +236,7 @@ def read_bytes(file: Path) -> bytes:
 
 
 def _one_of(name: str) -> Callable[[str | None], str | None]:
-    """A check that a word is a code of this list."""
+    """Return a check that a word is a code of this list."""
 
     def check(code: str | None) -> str | None:
         if code is not None and code not in codes.labels(name):
@@ -247,5 +247,5 @@ def _one_of(name: str) -> Callable[[str | None], str | None]:
 
 
 def coded(kind: Callable[..., object], name: str, what: str) -> object:
-    """An argument or an option that is a code of this list."""
+    """Return an argument or an option that is a code of this list."""
     return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.labels(name))}.")

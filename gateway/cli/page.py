@@ -35,7 +35,7 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
 def draft_page(
     draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[LoggedEntry]
 ) -> str:
-    """A draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
+    """Return a draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
     lines = [f"[bold]Leaver[/bold] {draft_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
     lines += ["", "[bold]What the notice would say[/bold]"]
@@ -69,7 +69,7 @@ BESIDE: tuple[
 
 
 def matches_page(message: Message, search: ReceivedSearch | None, found: Sequence[MatchCandidate]) -> str:
-    """A search beside each of our children who may be the one, element by element, with the reasons."""
+    """Return a search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
     lines = [
         f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}",

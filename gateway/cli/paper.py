@@ -37,7 +37,7 @@ class WrittenFile:
     as_json: bool
 
     def value(self) -> dict[str, object]:
-        """What `--json` adds."""
+        """Return what `--json` adds."""
         return {"written": self.files} if self.files else {}
 
     def answer(self, value: object, text: Callable[[], object]) -> None:
@@ -67,7 +67,7 @@ class WantedFile:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that was asked for."""
+        """Return every file that was asked for."""
         return tuple(one for one in (self.csv, self.html, self.pdf, self.ageing) if one and one != STDOUT)
 
     @property

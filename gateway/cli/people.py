@@ -55,7 +55,7 @@ def people_add(
 ) -> None:
     """Add a user and show a one-time password, valid for 3 days."""
     with opened(home) as here:
-        password = people.make(here, name, called, role, by)
+        password = people.add_account(here, name, called, role, by)
         address = here.config.console_url
     _shown(as_json, name, password, address)
 
@@ -64,7 +64,7 @@ def people_add(
 def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Give a user a one-time password. Removes their authenticator app."""
     with opened(home) as here:
-        password = people.reset(here, name, by)
+        password = people.reset_password(here, name, by)
         address = here.config.console_url
     _shown(as_json, name, password, address)
 

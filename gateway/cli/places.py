@@ -24,7 +24,7 @@ def postcodes_import(
     """Import the ONS Postcode Directory. This takes some minutes."""
     with (
         opened(home) as here,
-        postcodes.opened(file) as (stream, size),
+        postcodes.open_directory(file) as (stream, size),
         wrap_file(stream, size, description="Reading", console=err, disable=not err.is_terminal) as watched,
     ):
         done = postcodes.import_directory(here, watched, by)
@@ -54,7 +54,7 @@ def postcodes_import(
 def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show which authority a postcode is in."""
     with opened(home) as here:
-        found = postcodes.authority_of(here, postcode)
+        found = postcodes.find_authority_of_postcode(here, postcode)
     if found is None:
         raise NotFound("postcodes.not-found")
     name = codes.authority_name(found)

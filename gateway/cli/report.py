@@ -127,7 +127,7 @@ def _give(page: ReportPage, wanted: WantedFile) -> None:
 
 
 def _value(page: ReportPage) -> dict[str, object]:
-    """The page for programs."""
+    """Return the page for programs."""
     tables = [
         {
             "title": one.title,
@@ -146,7 +146,7 @@ def _value(page: ReportPage) -> dict[str, object]:
 
 
 def _shown(page: ReportPage) -> Group:
-    """The page for a terminal."""
+    """Return the page for a terminal."""
     head = f"[bold]{escape(page.title)}[/bold]: {escape(page.authority)}, {escape(page.about)}"
     parts: list[Table | str] = [head, *(f"[dim]{escape(note)}[/dim]" for note in page.notes)]
     for one in page.tables:

@@ -37,7 +37,7 @@ commands = typer.Typer()
 
 
 def _fits(shape: object, what: str) -> Callable[[str], str]:
-    """A check that a word has the shape that a message or a card asks of it."""
+    """Return a check that a word has the shape that a message or a card asks of it."""
     text = next(mark for mark in get_args(shape) if isinstance(mark, Text))
 
     def check(word: str) -> str:

@@ -39,7 +39,7 @@ from gateway.console.sign_in import CHECKING
 from gateway.console.throttle import TRIES
 from gateway.context import Authority
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
-from gateway.partner_api.throttle import Tries
+from gateway.partner_api.throttle import WrongTries
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,7 +87,7 @@ def build_application(here: Authority) -> web.Application:
     """Build the console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain_errors], client_max_size=MAX_FORM_BYTES)
     app[HERE], app[PAGES], app[CHECKS] = here, Pages(), VerifyRuns()
-    app[CHECKING], app[TRIES] = SlowChecks(here), Tries()
+    app[CHECKING], app[TRIES] = SlowChecks(here), WrongTries()
     app.on_cleanup.append(_end_checks)
     for doors in ROOMS:
         add_doors(app, doors)

@@ -49,7 +49,7 @@ def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
 async def change_assignment(visit: Visit) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
     name, whole = visit.part("case"), visit.typed("person")
-    act = people.unassign if visit.typed("away") else people.assign
+    act = people.unassign_case if visit.typed("away") else people.assign_case
     await asyncio.to_thread(act, visit.here, name, whole, visit.by)
     return redirect_to(f"/cases/{name}")
 

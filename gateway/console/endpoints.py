@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from gateway.access import sessions
-from gateway.access.sessions import Session, Stage
+from gateway.access.sessions import Session, SignInStage
 from gateway.casework import case
 from gateway.console import navigation, return_to
 from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form, redirect_to
@@ -55,8 +55,8 @@ def guard_door(door: Door) -> Callable[[web.Request], Awaitable[web.StreamRespon
 
     async def answer(request: web.Request) -> web.StreamResponse:
         here, secret = request.app[HERE], request.cookies.get(SESSION_COOKIE, "")
-        session = await asyncio.to_thread(sessions.session, here, secret) if secret else None
-        if door.act is not None and (session is None or session.stage is not Stage.IN):
+        session = await asyncio.to_thread(sessions.use_session, here, secret) if secret else None
+        if door.act is not None and (session is None or session.stage is not SignInStage.IN):
             return _redirect_to_sign_in(request)
         how_far = Reach.ALL if door.act is None else get_reach(session.roles if session else (), door.act)
         visit = Visit(request, here, session, secret, how_far, await _read_form(request))

@@ -27,14 +27,14 @@ COLOURS = {
 
 async def show_partners(visit: Visit) -> web.StreamResponse:
     """Show all of them, with what ends first."""
-    known_partners = await asyncio.to_thread(partners.known, visit.here)
+    known_partners = await asyncio.to_thread(partners.list_known_partners, visit.here)
     letters = sorted(visit.here.correspondents.values(), key=lambda one: one.authority)
     return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
 
 
 async def show_partner(visit: Visit) -> web.StreamResponse:
     """Show one partner."""
-    partner = await asyncio.to_thread(partners.one, visit.here, visit.part("authority"))
+    partner = await asyncio.to_thread(partners.get_known_partner, visit.here, visit.part("authority"))
     return _render_endings(visit, "partner.html", partner=partner)
 
 

@@ -43,7 +43,7 @@ async def add_person(visit: Visit) -> web.StreamResponse:
     """Add somebody new, and show the password, this once."""
     name, called, roles = visit.typed("name"), visit.typed("called"), _read_roles(visit)
     try:
-        work = partial(people.make, visit.here, name, called, roles, visit.by)
+        work = partial(people.add_account, visit.here, name, called, roles, visit.by)
         password = await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return _render_new_person(visit, name, called, roles, why)
@@ -97,7 +97,7 @@ async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse
 async def reset_password(visit: Visit) -> web.StreamResponse:
     """Make a new one-time password."""
     name = visit.part("name")
-    work = partial(people.reset, visit.here, name, visit.by)
+    work = partial(people.reset_password, visit.here, name, visit.by)
     password = await visit.request.app[CHECKING].run(work, visit.by)
     return visit.page("people-password.html", name=name, password=password)
 

@@ -13,7 +13,7 @@ from secrets import token_hex
 from aiohttp import web
 
 from gateway.access import sessions
-from gateway.access.sessions import Session, Stage
+from gateway.access.sessions import Session, SignInStage
 from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
@@ -147,7 +147,7 @@ def _find_session(request: web.Request) -> Session | None:
     """Return who is signed in, where it can be known."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     try:
-        session = sessions.glance(request.app[HERE], secret) if secret else None
+        session = sessions.peek_session(request.app[HERE], secret) if secret else None
     except Exception:  # noqa: BLE001 - a page about a problem must not fail of the same problem
         return None
-    return session if session and session.stage is Stage.IN else None
+    return session if session and session.stage is SignInStage.IN else None

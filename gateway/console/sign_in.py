@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.access import devices, sessions, sign_in, single_sign_on
 from gateway.access.people import LOCAL
-from gateway.access.sessions import Stage
+from gateway.access.sessions import SignInStage
 from gateway.access.slow_checks import SlowChecks
 from gateway.console import problems, return_to
 from gateway.console.console_request import SESSION_COOKIE, Visit, redirect_to
@@ -26,12 +26,12 @@ ENDED = (
     f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to your page. "
     "Anything you had sent is safe."
 )
-NEXT = {Stage.CODE: f"{SIGN_IN}/code", Stage.NEW_PASSWORD: f"{SIGN_IN}/password"}
+NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
 
 async def show_sign_in(visit: Visit) -> web.StreamResponse:
     """Show the form; to who is in, where they begin."""
-    if visit.session is not None and visit.session.stage is Stage.IN:
+    if visit.session is not None and visit.session.stage is SignInStage.IN:
         return redirect_to("/")
     ended = ENDED if visit.request.query else ""
     return visit.page("sign-in.html", ended=ended, name="", wrong=None)
@@ -42,7 +42,7 @@ async def submit_password(visit: Visit) -> web.StreamResponse:
     name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _read_device(visit)
     tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console)
     wait = tries.wait(address, time.monotonic())
-    if wait and not await asyncio.to_thread(devices.is_known, visit.here, device, name):
+    if wait and not await asyncio.to_thread(devices.is_device_known, visit.here, device, name):
         return await _tell_to_wait(visit, wait)
     try:
         work = partial(sign_in.begin, visit.here, name, password, device, address)
@@ -71,7 +71,7 @@ def _read_device(visit: Visit) -> str:
 
 async def go_to_directory(visit: Visit) -> web.StreamResponse:
     """Go to the council's directory. A link, not a form: browsers hold a form to this console (CSP form-action)."""
-    pending, address = await single_sign_on.begin(visit.here, _answer_address(visit))
+    pending, address = await single_sign_on.begin_directory_sign_in(visit.here, _answer_address(visit))
     answer = redirect_to(address)
     set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, visit.here, pending))
     return answer
@@ -84,7 +84,9 @@ async def return_from_directory(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:  # nothing was begun: whoever sends a link here changes nothing
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
-        identity = await single_sign_on.finish(visit.here, pending, visit.request.query, _answer_address(visit))
+        identity = await single_sign_on.finish_directory_sign_in(
+            visit.here, pending, visit.request.query, _answer_address(visit)
+        )
         secret = await asyncio.to_thread(sign_in.from_directory, visit.here, identity)
     except (GatewayError, Refusal) as why:
         await asyncio.to_thread(
@@ -100,7 +102,7 @@ def _answer_address(visit: Visit) -> str:
 
 async def ask_code(visit: Visit) -> web.StreamResponse:
     """Show the form for the second factor."""
-    if visit.session is None or visit.session.stage is not Stage.CODE:
+    if visit.session is None or visit.session.stage is not SignInStage.CODE:
         return redirect_to(SIGN_IN)
     return visit.page("sign-in-code.html", wrong=None)
 
@@ -122,7 +124,7 @@ async def give_code(visit: Visit) -> web.StreamResponse:
 
 async def ask_password(visit: Visit) -> web.StreamResponse:
     """Show the form for a new password."""
-    if visit.session is None or visit.session.stage is not Stage.NEW_PASSWORD:
+    if visit.session is None or visit.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
     return visit.page("sign-in-password.html", wrong=None)
 
@@ -144,13 +146,13 @@ async def give_password(visit: Visit) -> web.StreamResponse:
 
 async def _go_on(visit: Visit, secret: str) -> web.Response:
     """Go to the next step, with the secret of the new session."""
-    session = await asyncio.to_thread(sessions.session, visit.here, secret)
+    session = await asyncio.to_thread(sessions.use_session, visit.here, secret)
     answer = redirect_to(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
-    if session and session.stage is Stage.IN:
+    if session and session.stage is SignInStage.IN:
         answer.headers["Location"] = return_to.take_page(visit.request, answer)
     set_session_cookie(answer, secret)
-    if session and session.stage is Stage.IN and session.person.through == LOCAL:
-        device = await asyncio.to_thread(devices.remember, visit.here, _read_device(visit), session.person.name)
+    if session and session.stage is SignInStage.IN and session.person.through == LOCAL:
+        device = await asyncio.to_thread(devices.remember_device, visit.here, _read_device(visit), session.person.name)
         life = int(devices.LIFE.total_seconds())
         answer.set_cookie(DEVICE_COOKIE, device, path="/", max_age=life, secure=True, httponly=True, samesite="Strict")
     return answer

@@ -5,13 +5,13 @@ The lock of each account stands behind it. A browser from which somebody has com
 
 from aiohttp import web
 
-from gateway.partner_api.addresses import who_asks
-from gateway.partner_api.throttle import Tries
+from gateway.partner_api.addresses import get_caller_address
+from gateway.partner_api.throttle import WrongTries
 from gateway.settings.sections import ConsoleSettings
 
-TRIES = web.AppKey("wrong passwords by address", Tries)
+TRIES = web.AppKey("wrong passwords by address", WrongTries)
 
 
 def address_of(request: web.Request, ours: ConsoleSettings) -> str:
     """Return who asks, as it is counted."""
-    return who_asks(request, ours.address_header, ours.proxies)
+    return get_caller_address(request, ours.address_header, ours.proxies)

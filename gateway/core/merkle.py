@@ -73,7 +73,7 @@ def _split_size(size: int) -> int:
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """The root of these leaf hashes."""
+    """Return the root of these leaf hashes."""
     return Frontier().append(leaves).root()
 
 

@@ -47,7 +47,7 @@ class Servers:
         return self.home / "tls.pem"
 
     def mails(self, address: str) -> list[bytes]:
-        """Every mail that lies in a mailbox, oldest first."""
+        """Return every mail that lies in a mailbox, oldest first."""
         name, _, domain = address.partition("@")
         mails = []
         for folder in ("new", "cur"):
@@ -68,7 +68,7 @@ class Servers:
         fresh.rename(maildir / "new" / fresh.name)
 
     def settings(self, address: str, more: str = "") -> str:
-        """What stands in gateway.toml of the gateway whose mailbox this is."""
+        """Return what stands in gateway.toml of the gateway whose mailbox this is."""
         password = self.home / "password"
         return (
             f'\n[email]\naddress = "{address}"\nsmtp = "smtp://127.0.0.1:{self.smtp}"\n'
@@ -78,7 +78,7 @@ class Servers:
 
 
 def wanting() -> str | None:
-    """What they need and do not find; None where they can be started."""
+    """Return what they need and do not find; None where they can be started."""
     needs = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     return " and ".join([*needs, *(["root"] if os.geteuid() != 0 else [])]) or None
 
@@ -93,7 +93,7 @@ def stop(home: Path) -> None:
 
 
 def new_home() -> Path:
-    """A place for their files, where their own user may enter."""
+    """Return a place for their files, where their own user may enter."""
     made = Path(mkdtemp(prefix="cme-demo-mail-"))
     made.chmod(0o711)
     return made
@@ -101,7 +101,7 @@ def new_home() -> Path:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A folder for them that their own users may enter, which pytest's are not."""
+    """Yield a folder for them that their own users may enter, which pytest's are not."""
     with TemporaryDirectory(prefix="cme-mail-") as name:
         Path(name).chmod(0o711)
         yield Path(name)

@@ -58,7 +58,7 @@ def take(imports: Path, answers: Path, students: Sequence[Student], today: date)
 
 
 def judge(name: str, text: bytes, students: Sequence[Student], today: date) -> str:
-    """What it makes of one file: one of its three words, or its error."""
+    """Return what it makes of one file: one of its three words, or its error."""
     if not NAME.fullmatch(name):
         return "The file name does not have the form of a CTF's, or has a space."
     root = etree.fromstring(text)

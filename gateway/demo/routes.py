@@ -84,7 +84,7 @@ def settings(folder: Path, port: int, *, its_own: bool) -> str:
 
 @asynccontextmanager
 async def sftp_server(folder: Path, port: int) -> AsyncIterator[None]:
-    """The SFTP server, for as long as inside."""
+    """Yield the SFTP server, for as long as inside."""
     root = folder / "files"
     for name in ("in", "out"):
         (root / FOLDER / name).mkdir(parents=True, exist_ok=True)

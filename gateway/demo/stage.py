@@ -44,7 +44,7 @@ class Plan:
 
 
 def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
-    """What was decided for this folder; now, where nothing was. Raises NotAllowed, Unusable."""
+    """Return what was decided for this folder; now, where nothing was. Raises NotAllowed, Unusable."""
     path = folder / "demo.json"
     if (folder / FILE).exists():
         raise NotAllowed("demo.real", folder=folder)
@@ -118,7 +118,7 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
         text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
     if code == "885":
         here, host = home_folder.open_gateway(home), home.with_name("330")
-        partners.add(here, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
+        partners.add_partner(here, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
         here.store.close()
         text += '\n[mailbox]\nhost = "330"\n'
     (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
@@ -127,7 +127,7 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
 
 @asynccontextmanager
 async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
-    """The servers, and the wires by which Worcestershire is reached, by the route that each carries."""
+    """Yield the servers, and the wires by which Worcestershire is reached, by the route that each carries."""
     ports = plan.ports
     wires = {
         "https": Wire(ports["885 wire"], ports["885"]),
@@ -150,12 +150,12 @@ def exchange_cards(one: Authority, other: Authority) -> None:
     """Each confirms the other's card, unless it has it."""
     for here, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
-            partners.add(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
+            partners.add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
 
 
 @asynccontextmanager
 async def serving(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    """A gateway process for each home, for as long as inside."""
+    """Yield a gateway process for each home, for as long as inside."""
     processes = [await _start(home) for home in homes]
     try:
         yield processes

@@ -142,9 +142,9 @@ def _open_consoles(both: tuple[Authority, Authority], out: Console) -> None:
     for here in both:
         name = f"olive@{here.own_card.name.lower()}.example"
         if here.store.look(lambda tx, name=name: kept.find_person(tx, name)):  # type: ignore[misc]
-            password = people.reset(here, name, "demo")
+            password = people.reset_password(here, name, "demo")
         else:
-            password = people.make(here, name, "Olive Invented", Role, "demo")
+            password = people.add_account(here, name, "Olive Invented", Role, "demo")
         out.print(f"  {here.config.console_url}  {name}  [green]{password}[/green]", soft_wrap=True)
 
 
@@ -243,7 +243,7 @@ async def _leaver(sandwell: Authority, extract: str) -> str:
     folder = sandwell.config.home / sandwell.config.one.folder
 
     def reports() -> list[dict[str, str]]:
-        """What became of it, in the report that lies beside it by now."""
+        """Return what became of it, in the report that lies beside it by now."""
         texts = [file.read_text("utf-8-sig") for file in folder.glob(f"*{REPORT_ENDING}")]
         return [row for text in texts for row in csv.DictReader(text.splitlines()) if row["File"] == f"{extract}.csv"]
 

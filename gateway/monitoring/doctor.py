@@ -38,7 +38,7 @@ class Check:
 
 
 def examine(here: Authority) -> list[Check]:
-    """Every check, in the order in which an operator would mend things. That it opened at all is the first."""
+    """Return every check, in the order in which an operator would mend things. That it opened at all is the first."""
     different = here.store.look(schema_check.list_schema_differences)
     tables = _tables(different)
     if any(one.harm is DifferenceHarm.BREAKS for one in different):  # all else would ask for what is not there
@@ -70,7 +70,7 @@ def _shown(one: HealthFinding) -> Check:
 
 
 def probe(here: Authority) -> Iterator[HealthFinding]:
-    """What a look does not do."""
+    """Yield what a look does not do."""
     yield _answers(here)
     if here.mail is not None:
         for server, why in email.try_servers(here.mail):  # nothing is sent

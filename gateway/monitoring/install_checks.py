@@ -20,7 +20,7 @@ ADD_LOGIN = "Complete [logins.{code}] in gateway.toml."
 
 
 def installed(here: Authority) -> Iterator[HealthFinding]:
-    """Every check of what is ours, in the order in which an operator would mend things."""
+    """Yield every check of what is ours, in the order in which an operator would mend things."""
     yield pass_check("settings, keys, database", "Can be read")
     yield _calendars(here)
     if here.config.calendars:

@@ -25,19 +25,19 @@ class _Once(Collector):
         self._found = found
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric."""
+        """Yield every metric."""
         yield from families(self._found)
 
 
 def exposed(found: Health) -> bytes:
-    """The text of one scrape."""
+    """Return the text of one scrape."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Once(found))
     return generate_latest(registry)
 
 
 def families(found: Health) -> Iterator[Metric]:
-    """Every metric, in the order of docs/reference/metrics.md. What is not known has no sample."""
+    """Yield every metric, in the order of docs/reference/metrics.md. What is not known has no sample."""
     yield from _queue(found)
     yield from _partners(found.partners, found.at)
     yield from _expiries(found)

@@ -29,7 +29,7 @@ from keys.jose import CLOCK_SKEW
 
 
 def waiting(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
-    """Every check of what waits on our side."""
+    """Yield every check of what waits on our side."""
     if here.config.one.import_folder:
         yield from _imports(tx, here)
     if here.config.one.folder:
@@ -64,7 +64,7 @@ def _cards(here: Authority) -> Iterator[HealthFinding]:
 
 
 def _own_routes(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
-    """A server at which partners leave things for us, and into which we cannot look."""
+    """Yield a server at which partners leave things for us, and into which we cannot look."""
     kinds = {route.kind for route in here.own_card.routes}
     for one in partner_health.list_route_reach(tx).get(here.code, []):
         if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
@@ -73,7 +73,7 @@ def _own_routes(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
 
 
 def _left(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
-    """What lies at our routes and at partners', and is not handled; it holds up nothing else."""
+    """Yield what lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for one in left_behind.list_left_behind(tx):
         place = "our" if one.authority == here.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
@@ -91,7 +91,7 @@ def _replies(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
 
 
 def _ahead(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
-    """Our clock ran fast, or runs slow now."""
+    """Yield our clock ran fast, or runs slow now."""
     if count := outbox.count_queued_ahead(tx, here.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")

@@ -90,17 +90,17 @@ SIGN = (
 
 
 def is_yes(text: str) -> bool:
-    """Is it a word that means yes, and no other?"""
+    """Tell whether it is a word that means yes, and no other."""
     return text.casefold() in YES
 
 
 def may_be_yes(text: str) -> bool:
-    """Is it anything but empty or no?"""
+    """Tell whether it is anything but empty or no."""
     return text.casefold() not in NO
 
 
-def clean(text: str) -> str:
-    """Say what a cell holds, in one spelling: without what cannot be seen around it; what is no text is marked as STRANGE."""
+def clean_cell(text: str) -> str:
+    """Return what a cell holds, in one spelling: trimmed also of invisible characters; what is no text is marked as STRANGE."""
     if text.isprintable():  # so its only white space are blanks, and nothing in it cannot be seen
         text = text.strip()
         return " ".join(text.split()) if "  " in text else text
@@ -108,22 +108,22 @@ def clean(text: str) -> str:
 
 
 def is_nothing(text: str) -> bool:
-    """Is it how a machine writes that there is nothing?"""
+    """Tell whether it is how a machine writes that there is nothing."""
     return text.casefold() in NOTHING
 
 
 def is_error(text: str) -> bool:
-    """Is it how a spreadsheet or a report writes that something has failed?"""
+    """Tell whether it is how a spreadsheet or a report writes that something has failed."""
     return text[:1] in ("#", "E", "e") and bool(ERROR.fullmatch(text))
 
 
-def or_empty(text: str) -> str:
-    """Say what a cell holds that is not a name; empty where a machine wrote that there is nothing, or that something failed."""
+def blank_if_machine_written(text: str) -> str:
+    """Return what a cell holds that is not a name; empty where a machine wrote that there is nothing, or that something failed."""
     return "" if is_nothing(text) or is_error(text) else text
 
 
 def find_doubt(names: Sequence[str], others: Iterable[str] = (), *, guessed: bool = False) -> str:
-    """Say why the names of a child, the surname first, or what else is said in words must be looked at; empty where nothing is strange.
+    """Return why the names of a child, the surname first, or its other words must be looked at; empty where nothing is strange.
 
     `guessed`: nothing says how the file is written.
     """
@@ -133,16 +133,16 @@ def find_doubt(names: Sequence[str], others: Iterable[str] = (), *, guessed: boo
         return WRITTEN
     if guessed and any(MAYBE_OTHER.search(name) or seems_of_other_encoding(name) for name in names):
         return WRITTEN
-    if any(map(is_error, others)) or any(map(is_of_a_machine, names)):
+    if any(map(is_error, others)) or any(map(is_machine_written, names)):
         return MACHINE
-    said = [name for name in names if name]
-    if said and all(map(is_nothing, said)):
+    given_names = [name for name in names if name]
+    if given_names and all(map(is_nothing, given_names)):
         return MACHINE
     return SIGN if any(map(_has_strange_sign, names)) else ""
 
 
-def is_of_a_machine(name: str) -> bool:
-    """Is it no name, but what a machine, or a person in its place, writes where there is none? A child may be called Null."""
+def is_machine_written(name: str) -> bool:
+    """Tell whether it is no name, but what a machine, or a person in its place, writes for none. A child may be called Null."""
     small = name.casefold()
     if is_error(name):
         return bool(name)
@@ -166,5 +166,5 @@ def _has_strange_sign(name: str) -> bool:
 
 
 def seems_of_other_encoding(name: str) -> bool:
-    """Does a name that was read as Windows-1252 show that its file was written otherwise?"""
+    """Tell whether a name that was read as Windows-1252 shows that its file was written otherwise."""
     return not name.isascii() and bool(OTHER_ENCODING.search(name) or STRANGE in name or _has_strange_sign(name))

@@ -38,46 +38,52 @@ from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 HALF = 32  # of the digits of a digest
 
 
-def digest(here: Authority, *said: str) -> str:
-    """A digest under our own key, for a child could be guessed from another."""
+def compute_leaver_digest(here: Authority, *said: str) -> str:
+    """Compute a digest under our own key, for a child could be guessed from another."""
     return here.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
 
 
-def leaving(here: Authority, read: LeaverRow, what: str) -> str:
-    """By which it is remembered that something was done about this child's leaving: whom, when, and what, or where to."""
-    return digest(here, *read.child, read.left_on.isoformat() if read.left_on else "", what)
+def compute_leaving_digest(here: Authority, read: LeaverRow, what: str) -> str:
+    """Compute the digest by which something done about a leaving is remembered: whom, when, and what, or where to."""
+    return compute_leaver_digest(here, *read.child, read.left_on.isoformat() if read.left_on else "", what)
 
 
-def person_of(here: Authority, child: Child) -> str:
-    """Who a child is, whatever its UPN: a digest of the name, and one of the date of birth, a half each."""
-    name = digest(here, "name", child.surname.casefold(), (child.forename or "").casefold())
-    return name[:HALF] + digest(here, "born", child.dob.isoformat())[:HALF]
+def compute_person_digest(here: Authority, child: Child) -> str:
+    """Compute who a child is, whatever its UPN: a digest of the name, and one of the date of birth, a half each."""
+    name = compute_leaver_digest(here, "name", child.surname.casefold(), (child.forename or "").casefold())
+    return name[:HALF] + compute_leaver_digest(here, "born", child.dob.isoformat())[:HALF]
 
 
-def seems_same(one: str | None, other: str | None) -> bool:
-    """May these two be one person, of whom the name or the date of birth was mended? Of a version before nothing is known."""
-    return not one or not other or one[:HALF] == other[:HALF] or one[HALF:] == other[HALF:]
+def may_be_same_person(first: str | None, other: str | None) -> bool:
+    """Tell whether the two may be one person, whose name or date of birth was corrected; true where one is not known."""
+    return not first or not other or first[:HALF] == other[:HALF] or first[HALF:] == other[HALF:]
 
 
-def carried(here: Authority, read: LeaverRow) -> str:
-    """What a notice of the row carries, but for whom to ring: a digest by which a mended row is told from the same one."""
-    said = {name: value for name, value in composition.to_text_fields(read.notice).items() if name != "ring"}
-    return digest(here, json.dumps(said, sort_keys=True))
+def compute_notice_digest(here: Authority, read: LeaverRow) -> str:
+    """Compute a digest of the notice of the row, without whom to ring: it tells a corrected row from the same one."""
+    fields = {name: value for name, value in composition.to_text_fields(read.notice).items() if name != "ring"}
+    return compute_leaver_digest(here, json.dumps(fields, sort_keys=True))
 
 
-def sent_as(here: Authority, read: LeaverRow, what: str, message_id: str) -> SentRow:
-    """What is remembered of a row that became this message."""
+def build_sent_row(here: Authority, read: LeaverRow, what: str, message_id: str) -> SentRow:
+    """Build what is remembered of a row that became this message."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
-    person = person_of(here, read.notice.child)
-    return SentRow(leaving(here, read, what), message_id, digest(here, *read.child), person, carried(here, read))
+    person = compute_person_digest(here, read.notice.child)
+    return SentRow(
+        compute_leaving_digest(here, read, what),
+        message_id,
+        compute_leaver_digest(here, *read.child),
+        person,
+        compute_notice_digest(here, read),
+    )
 
 
-def text(row: Row) -> str:
-    """What a row says, in one spelling."""
+def format_row(row: Row) -> str:
+    """Format what a row says, in one spelling."""
     return json.dumps({name: value for name, value in row.items() if value}, sort_keys=True)
 
 
-def make(
+def build_draft(
     here: Authority,
     row: Row,
     read: LeaverRow,
@@ -88,56 +94,58 @@ def make(
     at: Draft | None,
     corrects: str | None = None,
 ) -> NewDraft:
-    """The draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
+    """Build the draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
     draft_id = at.draft_id if at else uuid7(here.now(), token_bytes(10))
-    said = text(row)
-    locked = at_rest.lock(said.encode(), about=draft_id, ring=here.ring)
+    row_text = format_row(row)
+    locked = at_rest.lock(row_text.encode(), about=draft_id, ring=here.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     return NewDraft(
         draft_id=draft_id,
         digest=name,
-        child=digest(here, *read.child),
-        said=digest(here, said),
+        child=compute_leaver_digest(here, *read.child),
+        said=compute_leaver_digest(here, row_text),
         reason=reason,
         file=file,
         row=number,
         data_key=locked.data_key,
         content=locked.content,
-        person=person_of(here, read.notice.child),
-        carried=carried(here, read),
+        person=compute_person_digest(here, read.notice.child),
+        carried=compute_notice_digest(here, read),
         corrects=corrects,
     )
 
 
-def keep(tx: Connection, here: Authority, made: Sequence[NewDraft]) -> dict[str, Draft]:
-    """Keep these drafts, new or in the place of what they said; by digest as they stand then."""
-    before = drafts.find_drafts_by_digest(tx, [one.digest for one in made])
-    by_id = {one.draft_id: one for one in drafts.list_open_drafts(tx, [one.child for one in made])}
-    fresh = [one for one in made if one.digest not in before and one.draft_id not in by_id]
+def write_drafts(tx: Connection, here: Authority, new_drafts: Sequence[NewDraft]) -> dict[str, Draft]:
+    """Write these drafts, new or in the place of what they said; return them by digest as they stand then."""
+    before = drafts.find_drafts_by_digest(tx, [draft.digest for draft in new_drafts])
+    by_id = {draft.draft_id: draft for draft in drafts.list_open_drafts(tx, [draft.child for draft in new_drafts])}
+    fresh = [draft for draft in new_drafts if draft.digest not in before and draft.draft_id not in by_id]
     again = [
-        one for one in made if (old := before.get(one.digest) or by_id.get(one.draft_id)) and _says_otherwise(old, one)
+        draft
+        for draft in new_drafts
+        if (old := before.get(draft.digest) or by_id.get(draft.draft_id)) and _says_otherwise(old, draft)
     ]
     drafts.add_drafts(tx, here.now(), fresh)
-    for one in again:
-        drafts.update_draft(tx, one)
-    entries = [AuditEntry("draft.made", SYSTEM, one.draft_id, digest=one.file) for one in fresh]
-    entries += [AuditEntry("draft.renewed", SYSTEM, one.draft_id, digest=one.file) for one in again]
+    for draft in again:
+        drafts.update_draft(tx, draft)
+    entries = [AuditEntry("draft.made", SYSTEM, draft.draft_id, digest=draft.file) for draft in fresh]
+    entries += [AuditEntry("draft.renewed", SYSTEM, draft.draft_id, digest=draft.file) for draft in again]
     audit_log.append_entries(tx, here.now(), entries)
-    return drafts.find_drafts_by_digest(tx, [one.digest for one in made])
+    return drafts.find_drafts_by_digest(tx, [draft.digest for draft in new_drafts])
 
 
 def _says_otherwise(old: Draft, new: NewDraft) -> bool:
     return old.state is DraftState.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
 
 
-def answered(tx: Connection, here: Authority, told: Sequence[SentRow]) -> None:
+def end_answered_drafts(tx: Connection, here: Authority, sent_rows: Sequence[SentRow]) -> None:
     """End the open drafts about these children, whose rows came again whole; not those of another child with the same UPN."""
     entries = []
-    by_child = {one.child: one for one in told if one.child}
+    by_child = {one.child: one for one in sent_rows if one.child}
     for one in drafts.list_open_drafts(tx, list(by_child)):
         sent = by_child[one.child]
-        if seems_same(one.person, sent.person):
+        if may_be_same_person(one.person, sent.person):
             drafts.end_draft(tx, here.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
             entries.append(AuditEntry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
     audit_log.append_entries(tx, here.now(), entries)
@@ -156,7 +164,7 @@ def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
 
 
 def leaver(row: Row, ring: Officer) -> LeaverRow:
-    """Who left, as the row of a draft says it."""
+    """Return who left, as the row of a draft says it."""
     found = leaver_rules.leaver(row, ring)
     assert isinstance(found, LeaverRow)  # noqa: S101 - only what could be read became a draft
     return found
@@ -187,7 +195,7 @@ def send(
     message = Message(build_first_header(here, new_case_id(here), to), notice)
     known = look_up_known_children(here, [message], of_rows=True)
     [ready] = prepare_messages(here, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
-    remembered = sent_as(here, who, to, ready.message_id)
+    remembered = build_sent_row(here, who, to, ready.message_id)
 
     def write(tx: Connection) -> None:
         end_as_sent(tx, here, draft_id, remembered, by)
@@ -231,7 +239,7 @@ def correct(
     if sent is None or sent.kind != TransferNotice.__name__:
         raise NotAllowed("draft.corrects-nothing")
     who, notice = _decided(here, draft_id, restriction, by)
-    remembered = sent_as(here, who, sent.recipient, sent.message_id)
+    remembered = build_sent_row(here, who, sent.recipient, sent.message_id)
     message = Message(build_first_header(here, new_case_id(here), sent.recipient), notice)
     return amend.correct_notice(
         here,
@@ -249,7 +257,7 @@ def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: SentRow, b
     before = intake.find_sent_by_digest(tx, [sent.digest]).get(sent.digest)
     if before is None:
         intake.add_sent_rows(tx, here.now(), [sent])
-    elif before.message_id == sent.message_id or seems_same(before.person, sent.person):
+    elif before.message_id == sent.message_id or may_be_same_person(before.person, sent.person):
         intake.update_sent_row(tx, sent)
     audit_log.append_entries(
         tx, here.now(), [AuditEntry("draft.sent", by, draft_id, detail={"message": sent.message_id})]

@@ -58,7 +58,7 @@ def read(
     judged: bool = True,
     month_first: bool = False,
 ) -> Rows:
-    """The rows of the file with this name: of a table with their lines, of a CTF with the number of the pupil.
+    """Return the rows of the file with this name: of a table with their lines, of a CTF with the number of the pupil.
 
     `judged`: with what an officer must look at; without, it is only whether the file is whole that is asked.
     `month_first`: some row of it writes the month before the day (`writes_month_first`).
@@ -103,7 +103,7 @@ def _is_xml(stream: BinaryIO) -> bool:
 def _of_ctf(stream: BinaryIO, name: str, today: date) -> Rows:
     try:
         for one in ctf.read(stream, name, today=today):
-            said = {name: cells.clean(str(value)) for name, value in asdict(one).items() if name in EMPTY}
+            said = {name: cells.clean_cell(str(value)) for name, value in asdict(one).items() if name in EMPTY}
             row = EMPTY | said | {UNSAID: "y"}
             yield one.number, Ignored(JOINED) if one.joiner else _doubted(row)
     except Unreadable as why:
@@ -140,13 +140,13 @@ def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool, mo
 
 
 def _doubted(row: dict[str, str], found: ExtractTable | None = None) -> Row:
-    """The row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
+    """Return the row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
     names = [row[name] for name in NAMES]
     others = [row[name] for name in MAY_BE_NOTHING if row[name]]
     doubt = cells.find_doubt(names, others, guessed=found is not None and found.guessed)
     if found is not None and found.doubted and not all(text.isascii() for text in (*names, *others)):
         doubt = cells.WRITTEN
-    said = {name: cells.or_empty(row[name]) for name in MAY_BE_NOTHING}
+    said = {name: cells.blank_if_machine_written(row[name]) for name in MAY_BE_NOTHING}
     return row | said | ({DOUBT: doubt} if doubt else {})
 
 

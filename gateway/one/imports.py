@@ -90,7 +90,7 @@ def lock_of(here: Authority) -> Path:
 
 
 def unusable(folder: Path, why: OSError) -> Unusable:
-    """What a person is told of a folder that cannot be written."""
+    """Return what a person is told of a folder that cannot be written."""
     return Unusable("one.folder", folder=folder, why=why.strerror)
 
 
@@ -119,7 +119,7 @@ def hidden_name(sender: str, message_id: str) -> str:
 def _name(
     tx: Connection, here: Authority, sender: str, message_id: str, made: WrittenCtf, lying: Sequence[str]
 ) -> str | None:
-    """The name of the file, from now on; None where it is not to be written any more, or by another process."""
+    """Return the name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.is_file_due(tx, sender, message_id):
         return None
     if inbox.get_state(tx, sender, message_id) in LET_GO:
@@ -156,12 +156,12 @@ def set_written(
 
 
 def names_in(folder: int) -> Sequence[str]:
-    """What lies there, in small letters, as ONE's machine may not tell small from capital ones."""
+    """Return what lies there, in small letters, as ONE's machine may not tell small from capital ones."""
     return [name.casefold() for name in os.listdir(folder)]
 
 
 def on_the_wall(now: datetime) -> datetime:
-    """The time as a clock in England shows it."""
+    """Return the time as a clock in England shows it."""
     return now.astimezone(WALL_CLOCK)
 
 

@@ -90,7 +90,7 @@ class _JudgedRow:
 
     @property
     def done(self) -> LeaverLine | None:
-        """What there is to say where nothing is left to do."""
+        """Return what there is to say where nothing is left to do."""
         number, kept = self.found.number, self.kept
         match self.decision:
             case Ignore(reason):
@@ -138,7 +138,7 @@ async def step(
 
 
 def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[LeaverLine]]:
-    """Who left; and what there is to say of the rows that nobody left in, or that cannot be read."""
+    """Return who left; and what there is to say of the rows that nobody left in, or that cannot be read."""
     found: list[_Found] = []
     lines: list[LeaverLine] = []
     for number, row in rows:
@@ -154,10 +154,10 @@ def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[L
 
 
 def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
-    """What is to be done about each row, and what was done about it before: few questions for all of them."""
-    unplaced = {postcodes.normal(one.read.postcode) for one in found if not one.read.destination}
+    """Return what is to be done about each row, and what was done about it before: few questions for all of them."""
+    unplaced = {postcodes.normalise_postcode(one.read.postcode) for one in found if not one.read.destination}
     lies_in = places.find_postcode_authorities(tx, unplaced)
-    judged = [_decided(here, one, lies_in.get(postcodes.normal(one.read.postcode)), seen) for one in found]
+    judged = [_decided(here, one, lies_in.get(postcodes.normalise_postcode(one.read.postcode)), seen) for one in found]
     same = intake.find_sent_by_digest(tx, [one.as_sent.digest for one in judged])
     of_child = intake.find_sent_by_child(tx, {one.as_sent.child or "" for one in judged})
     judged = [
@@ -174,14 +174,14 @@ def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[
 
 
 def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _JudgedRow:
-    """What is to be done about a row by itself, and beside those before it in the file."""
+    """Return what is to be done about a row by itself, and beside those before it in the file."""
     decision = leaver_rules.decide(
         one.read, lies_in, here.code, here.config.one, here.config.one_closures, here.now().date()
     )
-    said = drafts.digest(here, drafts.text(one.row))
-    name, alone = drafts.leaving(here, one.read, "draft"), True
+    said = drafts.compute_leaver_digest(here, drafts.format_row(one.row))
+    name, alone = drafts.compute_leaving_digest(here, one.read, "draft"), True
     what = decision.to if isinstance(decision, Transfer) else "enquiry" if isinstance(decision, Enquire) else ""
-    as_sent = drafts.sent_as(here, one.read, what, "")
+    as_sent = drafts.build_sent_row(here, one.read, what, "")
     child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
@@ -217,7 +217,7 @@ def _compared(
     if same is None and not (others and all(sent.person != one.as_sent.person for sent in others)):
         return one
     told = same or others[-1]
-    why = MENDED if drafts.seems_same(told.person, one.as_sent.person) else ANOTHER
+    why = MENDED if drafts.may_be_same_person(told.person, one.as_sent.person) else ANOTHER
     return replace(one, decision=Hold(why), corrects=told.message_id)
 
 
@@ -228,12 +228,12 @@ def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None
         return None
     body = copies.open_copy(here, copy).body
     child = body.child if isinstance(body, TransferNotice | WhereaboutsEnquiry) else None
-    return drafts.person_of(here, child) if child else None
+    return drafts.compute_person_digest(here, child) if child else None
 
 
 def _again(here: Authority, one: _JudgedRow) -> str:
     """The name of a draft of a row that says other things than one that has ended, or of another child with its UPN."""
-    return drafts.digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
+    return drafts.compute_leaver_digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
 
 
 def _drafted(one: _JudgedRow, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _JudgedRow:
@@ -241,7 +241,7 @@ def _drafted(one: _JudgedRow, again: str, drafted: Mapping[str, Draft], waiting:
     kept, corrects = drafted.get(one.draft), one.corrects
     if not one.alone or (kept and _is_same(kept, one)):
         return replace(one, kept=kept)
-    if kept and kept.state is DraftState.SENT and drafts.seems_same(kept.person, one.as_sent.person):
+    if kept and kept.state is DraftState.SENT and drafts.may_be_same_person(kept.person, one.as_sent.person):
         corrects = corrects or kept.message_id
     name = again if kept else one.draft
     whose = (one.as_sent.child, one.as_sent.person)
@@ -271,7 +271,7 @@ def _waiting(number: int, kept: Draft, reason: str) -> LeaverLine:
 def _sealed(
     here: Authority, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[str, KnownFacts]
 ) -> tuple[list[_Going], list[_Held]]:
-    """The sealed messages of each row; and those about which an officer must look, with why."""
+    """Return the sealed messages of each row; and those about which an officer must look, with why."""
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
     going = [(one, messages) for one, messages in fresh if not isinstance(one.decision, Hold)]
     try:
@@ -317,7 +317,7 @@ def _recipients(one: _JudgedRow) -> tuple[str, ...]:
 
 
 def _messages(here: Authority, one: _JudgedRow) -> list[Message]:
-    """What goes out about a leaver, in one case."""
+    """Return what goes out about a leaver, in one case."""
     notice = one.found.read.notice
     body: Body = notice
     if isinstance(one.decision, Enquire):
@@ -329,7 +329,7 @@ def _messages(here: Authority, one: _JudgedRow) -> list[Message]:
 def _draft(here: Authority, one: _JudgedRow, reason: str, file: str) -> NewDraft:
     found = one.found
     at = one.kept if one.kept and one.kept.state is DraftState.OPEN else None
-    return drafts.make(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
+    return drafts.build_draft(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
 
 
 def _keep(
@@ -343,8 +343,8 @@ def _keep(
         sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
         intake.add_sent_rows(tx, here.now(), sent)
         queue_messages(tx, here, [message for _, messages in fresh for message in messages])
-        drafts.answered(tx, here, sent)
-    return before, drafts.keep(tx, here, made)
+        drafts.end_answered_drafts(tx, here, sent)
+    return before, drafts.write_drafts(tx, here, made)
 
 
 def _sent(one: _JudgedRow, messages: Sequence[QueuedNotice], before: Mapping[str, SentRow]) -> LeaverLine:

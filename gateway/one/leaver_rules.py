@@ -120,7 +120,7 @@ def decide(
 
 
 def _implausible(read: LeaverRow, today: date) -> str:
-    """Why a day cannot be right: databases and spreadsheets write 1900, 1970 or 9999 where there is none."""
+    """Return why a day cannot be right: databases and spreadsheets write 1900, 1970 or 9999 where there is none."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     born = read.notice.child.dob
     if not today - OLDEST <= born <= today:
@@ -184,7 +184,7 @@ def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNoti
 
 
 def leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
-    """What a row says, with the officer whom the other authority is to ring."""
+    """Return what a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
         return Unread("The surname is missing.")
     born, left = read_day(row["dob"]), read_day(row["left_on"])
@@ -263,7 +263,7 @@ def _destination_school(row: Row) -> School | None:
 
 
 def _ground(text: str, left: date | None) -> GroundForDeletion | None:
-    """The letter, as the regulations in force on that day have it; what is no letter is not guessed at."""
+    """Return the letter, as the regulations in force on that day have it; what is no letter is not guessed at."""
     letter = re.fullmatch("[A-O]", text.strip("() ").upper())
     if not letter:
         return None

@@ -115,7 +115,7 @@ def _shows_other_encoding(rows: Rows, names: Sequence[str]) -> bool:
 
 
 def _clean(row: Cells) -> Cells:
-    return {name: cells.clean(text) for name, text in row.items()}
+    return {name: cells.clean_cell(text) for name, text in row.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _shown(heading: str) -> str:
 
 
 def _width(headings: Sequence[str]) -> int:
-    """How many cells a row has: those of headings that say nothing, at the end, are left out."""
+    """Return how many cells a row has: those of headings that say nothing, at the end, are left out."""
     return max((n for n, one in enumerate(headings, 1) if key(one)), default=0)
 
 
@@ -202,7 +202,7 @@ def _check_titles(lines: Sequence[str], separator: str, width: int) -> None:
 
 
 def _read_first(lines: Sequence[str], separator: str) -> list[str]:
-    """The first row; empty where it is none."""
+    """Return the first row; empty where it is none."""
     if len(lines[0]) > MAX_HEADINGS:
         return []
     try:
@@ -212,7 +212,7 @@ def _read_first(lines: Sequence[str], separator: str) -> list[str]:
 
 
 def _without_end(lines: Iterator[str]) -> Iterator[str]:
-    """The lines without the sign by which DOS ended a text, at the very end."""
+    """Yield the lines without the sign by which DOS ended a text, at the very end."""
     kept = next(lines, None)
     while kept is not None:
         following = next(lines, None)
@@ -229,7 +229,7 @@ class _Lines:
     """The lines of a table, bounded: a row is made of them at once, whatever it holds, and nothing else runs meanwhile."""
 
     def __init__(self, lines: Iterator[str], before: int) -> None:
-        self._lines, self._left = lines, MAX_ROW
+        self._lines, self._get_seconds_left = lines, MAX_ROW
         self.count = before  # of lines read so far
         self.began = before + 1  # the line in which this row began
         self.ended = True  # the last line ended as lines do
@@ -239,9 +239,9 @@ class _Lines:
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self._left -= len(line)
+        self._get_seconds_left -= len(line)
         self.count += 1
-        if self._left < 0:
+        if self._get_seconds_left < 0:
             raise NotATable(
                 f"it is not complete, or the row that begins in line {self.began} has more than {MAX_ROW:,} characters"
                 f" ({NOT_WRITTEN_TWICE})"
@@ -253,7 +253,7 @@ class _Lines:
 
     def end_row(self) -> None:
         """What follows is another row."""
-        self._left = MAX_ROW
+        self._get_seconds_left = MAX_ROW
         self.began = self.count + 1
 
 
@@ -276,7 +276,7 @@ def _rows(table: "_csv.Reader", lines: _Lines, width: int, at: Mapping[str, int]
 
 
 def _next(table: "_csv.Reader", lines: _Lines) -> list[str]:
-    """The next row; empty at the end."""
+    """Return the next row; empty at the end."""
     try:
         for row in table:
             lines.end_row()

@@ -229,7 +229,7 @@ def _make(home: Path, folder: Path) -> None:
 
 
 def _claims(working: Path) -> list[_FileClaim]:
-    """What a process that died, or a database that was away, has left; half a copy is none."""
+    """Return what a process that died, or a database that was away, has left; half a copy is none."""
     found = []
     for place in sorted(working.iterdir()):
         try:
@@ -403,7 +403,7 @@ def find_left(home: Path, folder: Path, watched: Watched) -> list[LeftBehindHeal
 
 
 def _why_left(folder: int, source: _Source, memory: _Memory) -> str:
-    """Why it is not taken; empty where it will be."""
+    """Return why it is not taken; empty where it will be."""
     try:
         with share.open_file(folder, source.name) as file:
             version, _ = share.version_of(file)

@@ -25,7 +25,7 @@ def write(page: ReportPage) -> bytes:
 
 
 def defused(cell: Cell) -> str:
-    """The cell as text that no spreadsheet reckons with, and in which nothing is hidden."""
+    """Return the cell as text that no spreadsheet reckons with, and in which nothing is hidden."""
     said = show_hidden(str(cell))
     return f"'{said}" if said[:1] in FORMULA else said
 

@@ -12,7 +12,7 @@ from schemas.hidden_signs import show_hidden
 
 
 def write(page: ReportPage) -> bytes:
-    """The whole file. Everything in it but our own drawings is escaped."""
+    """Return the whole file. Everything in it but our own drawings is escaped."""
     style = (files("gateway.paper") / "templates" / "page.css").read_text("utf-8")
     foot = {"marking": MARKING, "style": Markup(style)}  # noqa: S704 - a file of ours
     return _template().render(page=page, svg=_drawn, **foot).encode()

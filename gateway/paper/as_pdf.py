@@ -14,7 +14,7 @@ def is_installed() -> bool:
 
 
 def write(page: ReportPage) -> bytes:
-    """The whole file. Raises Unusable where WeasyPrint, or the libraries that it needs, are not installed."""
+    """Return the whole file. Raises Unusable where WeasyPrint, or the libraries that it needs, are not installed."""
     try:
         import weasyprint  # here, because it is optional, and its load takes a second
     except (ImportError, OSError):

@@ -32,7 +32,7 @@ class Bars:
 
 
 def svg(picture: Bars) -> str:
-    """The picture as one SVG element."""
+    """Return the picture as one SVG element."""
     height = TOP + ROW * len(picture.bars) + 8
     parts = [*_head(picture, height), *_legend()]
     longest = max((bar.in_time + bar.late for bar in picture.bars), default=0) or 1

@@ -9,36 +9,36 @@ from aiohttp import web
 HOME = 64  # bits of an IPv6 address that a household or an office has for itself
 
 
-def first_of(*texts: str) -> str:
-    """The first that is an address, as it is counted; empty where none is."""
+def find_first_address(*texts: str) -> str:
+    """Return the first that is an address, as it is counted; empty where none is."""
     for text in texts:
         with suppress(ValueError):
-            return _counted(ip_address(text))
+            return _format_counted_address(ip_address(text))
     return ""
 
 
-def who_asks(request: web.Request, header: str, proxies: str) -> str:
-    """The peer, or whom the last proxy names in the header that the settings name. In no other header is it believed.
+def get_caller_address(request: web.Request, header: str, proxies: str) -> str:
+    """Return the peer, or whom the last proxy names in the header of the settings. No other header is believed.
 
     Where the settings name the proxies too, their word counts and nobody else's.
     """
     peer = request.remote or ""
-    if not header or (proxies and not is_one_of(peer, proxies.split())):
-        return first_of(peer)
-    said = request.headers.getall(header, [""])[-1]
-    return first_of(said.rpartition(",")[2].strip(), peer)
+    if not header or (proxies and not is_known_peer(peer, proxies.split())):
+        return find_first_address(peer)
+    forwarded = request.headers.getall(header, [""])[-1]
+    return find_first_address(forwarded.rpartition(",")[2].strip(), peer)
 
 
-def is_one_of(peer: str, known: Iterable[str]) -> bool:
-    """Is this peer one of these addresses, or in one of these networks?"""
+def is_known_peer(peer: str, known: Iterable[str]) -> bool:
+    """Tell whether this peer is one of these addresses, or in one of these networks."""
     with suppress(ValueError):
         address = ip_address(peer)
         plain = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
-        return any(plain in ip_network(one, strict=False) for one in known)
+        return any(plain in ip_network(network, strict=False) for network in known)
     return False
 
 
-def _counted(address: IPv4Address | IPv6Address) -> str:
+def _format_counted_address(address: IPv4Address | IPv6Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(address.ipv4_mapped or IPv6Network((address.packed, HOME), strict=False))

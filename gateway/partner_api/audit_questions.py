@@ -12,8 +12,8 @@ from aiohttp import web
 
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.exchange.statements import MAX_PAGES, issue_statement
-from gateway.partner_api.callers import HERE, caller, too_much
-from gateway.partner_api.problems import problem
+from gateway.partner_api.callers import HERE, identify_caller, refuse_too_many
+from gateway.partner_api.problems import build_problem
 from gateway.store import audit_log, partner_checkpoints
 from keys.jose import MAX_SECONDS
 from keys.statement import Window
@@ -27,77 +27,79 @@ STATEMENT_TYPE = "application/vnd.cme-exchange.statement"
 ONE_AT_A_TIME = web.AppKey("one proof at a time", asyncio.Lock)
 
 
-def add_to(app: web.Application) -> None:
+def add_audit_routes(app: web.Application) -> None:
     """Answer these questions in this application."""
     app[ONE_AT_A_TIME] = asyncio.Lock()  # one reader is always left for others
-    app.router.add_get("/exchange/v1/log/consistency", consistency)
-    app.router.add_get("/exchange/v1/log/seen", seen)
-    app.router.add_get("/exchange/v1/statements", statement_page)
-    app.router.add_get("/exchange/v1/statements/missing", something_is_missing)
+    app.router.add_get("/exchange/v1/log/consistency", answer_consistency)
+    app.router.add_get("/exchange/v1/log/seen", answer_seen_checkpoint)
+    app.router.add_get("/exchange/v1/statements", answer_statement_page)
+    app.router.add_get("/exchange/v1/statements/missing", note_missing_report)
 
 
-async def consistency(request: web.Request) -> web.Response:
+async def answer_consistency(request: web.Request) -> web.Response:
     """Prove that our log of `to` entries continues that of `from` entries."""
     here = request.app[HERE]
-    partner = await caller(request)
-    if refused := too_much(request, partner, 1):
+    partner = await identify_caller(request)
+    if refused := refuse_too_many(request, partner, 1):
         return refused
-    old, new = (_size(request.query.get(name, "")) for name in ("from", "to"))
+    old, new = (_parse_size(request.query.get(name, "")) for name in ("from", "to"))
     price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
-    if refused := too_much(request, partner, price):
+    if refused := refuse_too_many(request, partner, price):
         return refused
     head = await here.store.read(audit_log.get_tree_head)
     if not 0 < old <= new <= head.size:
-        return problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
+        return build_problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
     async with request.app[ONE_AT_A_TIME]:
         proof = await here.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
-    rows = [b64encode(one).decode() for one in proof]
+    rows = [b64encode(digest).decode() for digest in proof]
     return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
 
 
-async def seen(request: web.Request) -> web.Response:
-    """The newest checkpoint of the asking partner's own log that we hold: what it signed, and nothing of ours."""
+async def answer_seen_checkpoint(request: web.Request) -> web.Response:
+    """Answer with the newest checkpoint of the asking partner's own log that we hold, and nothing of ours."""
     here = request.app[HERE]
-    partner = await caller(request)
-    if refused := too_much(request, partner, 1):
+    partner = await identify_caller(request)
+    if refused := refuse_too_many(request, partner, 1):
         return refused
     held = await here.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
-    said = {"checkpoint": held.note if held else None}
-    return web.Response(text=json.dumps(said), content_type="application/json")
+    content = {"checkpoint": held.note if held else None}
+    return web.Response(text=json.dumps(content), content_type="application/json")
 
 
-async def statement_page(request: web.Request) -> web.Response:
-    """One page of our signed statement for the partner that asks."""
+async def answer_statement_page(request: web.Request) -> web.Response:
+    """Answer with one page of our signed statement for the partner that asks."""
     here = request.app[HERE]
-    partner = await caller(request)
-    if refused := too_much(request, partner, min(PAGE_PRICE, here.config.limits.messages_per_request)):
+    partner = await identify_caller(request)
+    if refused := refuse_too_many(request, partner, min(PAGE_PRICE, here.config.limits.messages_per_request)):
         return refused
-    window = Window(_moment(request, "since"), _moment(request, "until"), _size(request.query.get("page", "")))
+    window = Window(
+        _parse_moment(request, "since"), _parse_moment(request, "until"), _parse_size(request.query.get("page", ""))
+    )
     if window.page >= MAX_PAGES:
         raise web.HTTPBadRequest
     token = await here.store.read(lambda tx: issue_statement(tx, here, partner, window))
     return web.Response(text=token, content_type=STATEMENT_TYPE)
 
 
-async def something_is_missing(request: web.Request) -> web.Response:
-    """A partner misses something that we say it has: we shall compare with its statement, soon."""
+async def note_missing_report(request: web.Request) -> web.Response:
+    """Note that a partner misses something that we say it has: we compare with its statement soon."""
     here = request.app[HERE]
-    partner = await caller(request)
-    if refused := too_much(request, partner, 1):
+    partner = await identify_caller(request)
+    if refused := refuse_too_many(request, partner, 1):
         return refused
-    since = _moment(request, "since")
+    since = _parse_moment(request, "since")
     here.asked[partner] = min(since, here.asked.get(partner, since))
     return web.Response(status=202)
 
 
-def _moment(request: web.Request, name: str) -> datetime:
-    seconds = _size(request.query.get(name, ""))
+def _parse_moment(request: web.Request, name: str) -> datetime:
+    seconds = _parse_size(request.query.get(name, ""))
     if seconds > MAX_SECONDS:
         raise web.HTTPBadRequest
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _size(text: str) -> int:
+def _parse_size(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise web.HTTPBadRequest
     return int(text)

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Authority
-from gateway.partner_api.addresses import who_asks
-from gateway.partner_api.problems import Stop, problem
+from gateway.partner_api.addresses import get_caller_address
+from gateway.partner_api.problems import BodyRefused, build_problem
 from gateway.store.audit_log import AuditEntry
 from keys import bearer
 from keys.errors import Refusal
@@ -30,7 +30,7 @@ RETRY_SECONDS = 5
 
 
 @dataclass(slots=True)
-class Budget:
+class MessageBudget:
     """What one partner may still send: a bucket that fills up again by the minute."""
 
     per_minute: int
@@ -38,7 +38,7 @@ class Budget:
     at: float = 0.0
 
     def __post_init__(self) -> None:
-        """It starts full."""
+        """Fill the bucket: it starts full."""
         self.left = self.per_minute
 
     def take(self, messages: int, now: float) -> float:
@@ -57,11 +57,11 @@ class Budget:
 
 
 HERE = web.AppKey("here", Authority)
-BUDGETS = web.AppKey("budgets", dict[str, Budget])
+BUDGETS = web.AppKey("budgets", dict[str, MessageBudget])
 
 
 @dataclass(slots=True)
-class Bodies:
+class HeldBodies:
     """The bodies that are read and dealt with now: who sends them, and how many bytes are held."""
 
     turns: dict[str, asyncio.Semaphore] = field(default_factory=dict)
@@ -69,11 +69,11 @@ class Bodies:
     held: int = 0
 
 
-BODIES = web.AppKey("bodies", Bodies)
+BODIES = web.AppKey("bodies", HeldBodies)
 
 
-async def caller(request: web.Request, *, owner: str | None = None) -> str:
-    """The authority that calls, by its token for us. Raises HTTPUnauthorized; that somebody tried is noted.
+async def identify_caller(request: web.Request, *, owner: str | None = None) -> str:
+    """Return the authority that calls, by its token for us. Raises HTTPUnauthorized; that somebody tried is noted.
 
     `owner`: of the mailbox that is called.
     """
@@ -85,16 +85,18 @@ async def caller(request: web.Request, *, owner: str | None = None) -> str:
     except Refusal as why:
         ours = here.config.listen
         entry = AuditEntry("caller.refused", SYSTEM, detail={"code": why.code})
-        await bursts.write_burst(here, entry, who_asks(request, ours.address_header, ours.proxies))
+        await bursts.write_burst(here, entry, get_caller_address(request, ours.address_header, ours.proxies))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 
 @asynccontextmanager
-async def body_of(request: web.Request, authority: str) -> AsyncIterator[bytes]:
-    """The body, from one who sends it in time, while it is dealt with. Raises TimeoutError, HTTPRequestEntityTooLarge, Stop."""
+async def read_body(request: web.Request, authority: str) -> AsyncIterator[bytes]:
+    """Yield the body, if it comes in time, and hold it. Raises TimeoutError, HTTPRequestEntityTooLarge, Stop."""
     bodies = request.app[BODIES]
     if bodies.callers[authority] >= AT_ONCE + WAITING:
-        raise Stop(problem(429, "exchange.too-fast", "Too many requests at once; wait a little.", retry=RETRY_SECONDS))
+        raise BodyRefused(
+            build_problem(429, "exchange.too-fast", "Too many requests at once; wait a little.", retry=RETRY_SECONDS)
+        )
     bodies.callers[authority] += 1
     size = 0
     try:
@@ -107,7 +109,7 @@ async def body_of(request: web.Request, authority: str) -> AsyncIterator[bytes]:
                         _check_size(request, bodies, size)
                         parts.append(part)
             except BaseException:
-                charge(request, authority, price(size))
+                charge_caller(request, authority, compute_price(size))
                 raise
             yield b"".join(parts)
     finally:
@@ -118,51 +120,55 @@ async def body_of(request: web.Request, authority: str) -> AsyncIterator[bytes]:
             bodies.turns.pop(authority, None)
 
 
-def _check_size(request: web.Request, bodies: Bodies, size: int) -> None:
+def _check_size(request: web.Request, bodies: HeldBodies, size: int) -> None:
     if size > request.client_max_size:
         raise web.HTTPRequestEntityTooLarge(max_size=request.client_max_size, actual_size=size)
     if bodies.held > MOST_HELD:
-        raise Stop(problem(503, "exchange.too-fast", "Too much is sent at once; wait a little.", retry=RETRY_SECONDS))
+        raise BodyRefused(
+            build_problem(503, "exchange.too-fast", "Too much is sent at once; wait a little.", retry=RETRY_SECONDS)
+        )
 
 
-def price(size: int) -> int:
-    """What a body of so many bytes costs, in messages."""
+def compute_price(size: int) -> int:
+    """Return what a body of so many bytes costs, in messages."""
     return -(-size // MESSAGE_WORTH)
 
 
-def lines_of(body: bytes, most: int) -> list[bytes]:
-    """The lines of a body, each ended by LF or CR LF; one more than `most` where there are more, however many."""
+def split_lines(body: bytes, most: int) -> list[bytes]:
+    """Split a body into lines, each ended by LF or CR LF; one more than `most` where there are more, however many."""
     return [line.removesuffix(b"\r") for line in body.removesuffix(b"\n").split(b"\n", most)]
 
 
-def charge(request: web.Request, authority: str, messages: int) -> None:
+def charge_caller(request: web.Request, authority: str, messages: int) -> None:
     """Take from the budget of whoever sent what is refused."""
-    _budget(request, authority).charge(messages, time.monotonic())
+    _get_budget(request, authority).charge(messages, time.monotonic())
 
 
-def too_much(request: web.Request, authority: str, messages: int) -> web.Response | None:
-    """The answer where so many messages are too many, at once or for now; None where they may come."""
+def refuse_too_many(request: web.Request, authority: str, messages: int) -> web.Response | None:
+    """Return the answer where so many messages are too many, at once or for now; None where they may come."""
     most = request.app[HERE].config.limits.messages_per_request
     if messages > most:
-        charge(request, authority, most)
-        return problem(413, "exchange.too-many", f"At most {most} messages in one request.")
-    return _too_fast(request, authority, messages)
+        charge_caller(request, authority, most)
+        return build_problem(413, "exchange.too-many", f"At most {most} messages in one request.")
+    return _refuse_too_fast(request, authority, messages)
 
 
-def too_much_within(request: web.Request, authority: str, body: bytes, lines: int) -> web.Response | None:
-    """The same of a body that was read, for the first message of which has been paid."""
+def refuse_too_many_within(request: web.Request, authority: str, body: bytes, lines: int) -> web.Response | None:
+    """Return the same of a body that was read, for the first message of which has been paid."""
     most = request.app[HERE].config.limits.messages_per_request
     if lines > most:
-        return too_much(request, authority, lines)
-    return _too_fast(request, authority, max(lines, min(price(len(body)), most)) - 1)
+        return refuse_too_many(request, authority, lines)
+    return _refuse_too_fast(request, authority, max(lines, min(compute_price(len(body)), most)) - 1)
 
 
-def _too_fast(request: web.Request, authority: str, messages: int) -> web.Response | None:
-    if wait := _budget(request, authority).take(messages, time.monotonic()):
-        return problem(429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1)
+def _refuse_too_fast(request: web.Request, authority: str, messages: int) -> web.Response | None:
+    if wait := _get_budget(request, authority).take(messages, time.monotonic()):
+        return build_problem(
+            429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1
+        )
     return None
 
 
-def _budget(request: web.Request, authority: str) -> Budget:
+def _get_budget(request: web.Request, authority: str) -> MessageBudget:
     per_minute = request.app[HERE].config.limits.messages_per_minute
-    return request.app[BUDGETS].setdefault(authority, Budget(per_minute))
+    return request.app[BUDGETS].setdefault(authority, MessageBudget(per_minute))

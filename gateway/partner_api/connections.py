@@ -22,7 +22,7 @@ from aiohttp import web, web_response
 from aiohttp.abc import AbstractAccessLogger
 
 from gateway.logs import log_seldom
-from gateway.partner_api.addresses import first_of, is_one_of
+from gateway.partner_api.addresses import find_first_address, is_known_peer
 
 HEADER_SECONDS = 15.0  # from accept to the end of the first headers, TLS among it: a slow line needs three
 IDLE_SECONDS = 30.0  # between two requests: twice what our own gateways keep a connection for
@@ -44,7 +44,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def places(share: float) -> int:
-    """How many connections a port may hold that has this share of the descriptors which the process may have."""
+    """Return how many connections a port may hold that has this share of the descriptors which the process may have."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MOST
@@ -131,7 +131,7 @@ class Held(asyncio.Protocol):
 
 
 def held(request: web.BaseRequest) -> Held | None:
-    """The connection on which a request came, where a Port accepted it."""
+    """Return the connection on which a request came, where a Port accepted it."""
     found = request.transport.get_protocol() if request.transport is not None else None
     return found if isinstance(found, Held) else None
 
@@ -163,7 +163,7 @@ class Port:
         )
 
     def handler(self) -> web.RequestHandler:
-        """What speaks HTTP on one connection."""
+        """Return what speaks HTTP on one connection."""
         assert self._runner.server is not None  # noqa: S101 - `open` made it
         return self._runner.server()
 
@@ -218,7 +218,7 @@ class Port:
                 await asyncio.sleep(0)  # whoever is being answered has a turn between any two who come
 
     def _take(self, taken: socket.socket, peer: str, tls: ssl.SSLContext | None) -> None:
-        one = Held(self, first_of(peer), proxy=is_one_of(peer, self._proxies))
+        one = Held(self, find_first_address(peer), proxy=is_known_peer(peer, self._proxies))
         if not self._has_room(one):
             one.forgotten()
             taken.close()
@@ -267,7 +267,7 @@ class Port:
 
 
 def _begun(handler: Handler) -> Handler:
-    """The application, told to the connection when it is called: that is when the headers are whole."""
+    """Return the application, told to the connection when it is called: that is when the headers are whole."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         if (found := held(request)) is not None:

@@ -10,54 +10,54 @@ from gateway.partner_api.callers import (
     BODIES,
     BUDGETS,
     HERE,
-    Bodies,
-    body_of,
-    caller,
-    lines_of,
-    too_much,
-    too_much_within,
+    HeldBodies,
+    identify_caller,
+    read_body,
+    refuse_too_many,
+    refuse_too_many_within,
+    split_lines,
 )
-from gateway.partner_api.problems import one_error_page, problem
+from gateway.partner_api.problems import build_problem, turn_errors_into_problems
 from gateway.store import audit_log
 from keys.envelope import MAX_SEALED_BYTES
 
 MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES  # a batch of ordinary notices is a megabyte; sixteen of the largest also fit
 
 
-def application(here: Authority) -> web.Application:
-    """The exchange endpoint of one authority, the mailboxes that it hosts, and its health pages."""
-    app = web.Application(middlewares=[one_error_page], client_max_size=MAX_BODY_BYTES)
-    app[HERE], app[BUDGETS], app[BODIES] = here, {}, Bodies()
+def build_exchange_application(here: Authority) -> web.Application:
+    """Build the exchange endpoint of one authority, the mailboxes that it hosts, and its health pages."""
+    app = web.Application(middlewares=[turn_errors_into_problems], client_max_size=MAX_BODY_BYTES)
+    app[HERE], app[BUDGETS], app[BODIES] = here, {}, HeldBodies()
     app.router.add_post("/exchange/v1/messages", take_messages)
-    mailboxes.add_to(app)
-    audit_questions.add_to(app)
-    app.router.add_get("/healthz", healthy)
-    app.router.add_get("/readyz", ready)
+    mailboxes.add_mailbox_routes(app)
+    audit_questions.add_audit_routes(app)
+    app.router.add_get("/healthz", answer_healthy)
+    app.router.add_get("/readyz", answer_ready)
     return app
 
 
 async def take_messages(request: web.Request) -> web.Response:
     """Take one or many sealed messages, one a line; answer with one receipt a line, in the same order."""
     here = request.app[HERE]
-    sender = await caller(request)
-    if refused := too_much(request, sender, 1):
+    sender = await identify_caller(request)
+    if refused := refuse_too_many(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
-        return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
-    async with body_of(request, sender) as body:
-        parcels = lines_of(body, here.config.limits.messages_per_request)
-        if refused := too_much_within(request, sender, body, len(parcels)):
+        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
+    async with read_body(request, sender) as body:
+        parcels = split_lines(body, here.config.limits.messages_per_request)
+        if refused := refuse_too_many_within(request, sender, body, len(parcels)):
             return refused
         receipts = await receive_parcels(here, parcels, sender)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)
 
 
-async def healthy(_: web.Request) -> web.Response:
-    """The process runs."""
+async def answer_healthy(_: web.Request) -> web.Response:
+    """Answer that the process runs."""
     return web.Response(text="ok\n")
 
 
-async def ready(request: web.Request) -> web.Response:
-    """The database answers and the keys are unlocked."""
+async def answer_ready(request: web.Request) -> web.Response:
+    """Answer once the database has answered; the keys are unlocked then."""
     await request.app[HERE].store.read(audit_log.get_tree_head)
     return web.Response(text="ready\n")

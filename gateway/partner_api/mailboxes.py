@@ -14,8 +14,17 @@ from adapters.https import MESSAGES_TYPE
 from gateway.core.resting import Resting
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
-from gateway.partner_api.callers import HERE, body_of, caller, charge, lines_of, price, too_much, too_much_within
-from gateway.partner_api.problems import problem
+from gateway.partner_api.callers import (
+    HERE,
+    charge_caller,
+    compute_price,
+    identify_caller,
+    read_body,
+    refuse_too_many,
+    refuse_too_many_within,
+    split_lines,
+)
+from gateway.partner_api.problems import build_problem
 from gateway.store.mailboxes import MailboxBundle
 
 POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
@@ -31,7 +40,7 @@ POLLS = web.AppKey("polls", Counter[str])
 RESTING = web.AppKey("resting", Resting)
 
 
-def add_to(app: web.Application) -> None:
+def add_mailbox_routes(app: web.Application) -> None:
     """Serve the mailboxes in this application."""
     app[STOPPING], app[POLLS], app[RESTING] = asyncio.Event(), Counter(), Resting()
 
@@ -39,53 +48,53 @@ def add_to(app: web.Application) -> None:
         app[STOPPING].set()
 
     app.on_shutdown.append(stop)
-    app.router.add_post(f"{BASE}/messages", leave)
-    app.router.add_get(f"{BASE}/messages", fetch)
-    app.router.add_post(f"{BASE}/messages/{NAME}", answer)
+    app.router.add_post(f"{BASE}/messages", take_mailbox_messages)
+    app.router.add_get(f"{BASE}/messages", fetch_messages)
+    app.router.add_post(f"{BASE}/messages/{NAME}", take_receipts)
     app.router.add_get(f"{BASE}/receipts", fetch_receipts)
     app.router.add_delete(f"{BASE}/receipts/{NAME}", forget_receipts)
 
 
-async def leave(request: web.Request) -> web.Response:
-    """A sender leaves sealed messages, one a line: 202 once they are durable."""
-    here, owner = request.app[HERE], _owner(request)
-    sender = await caller(request, owner=owner)
-    if refused := too_much(request, sender, 1):
+async def take_mailbox_messages(request: web.Request) -> web.Response:
+    """Take the sealed messages that a sender leaves, one a line: 202 once they are durable."""
+    here, owner = request.app[HERE], _get_owner(request)
+    sender = await identify_caller(request, owner=owner)
+    if refused := refuse_too_many(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
-        return problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
-    async with body_of(request, sender) as body:
+        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
+    async with read_body(request, sender) as body:
         _check_body(request, sender, body)
-        lines = lines_of(body, here.config.limits.messages_per_request)
-        if refused := too_much_within(request, sender, body, len(lines)):
+        lines = split_lines(body, here.config.limits.messages_per_request)
+        if refused := refuse_too_many_within(request, sender, body, len(lines)):
             return refused
         try:
             mailbox.check_messages(owner, sender, lines)
             content = b"\n".join(lines)
             await here.store.write(lambda tx: mailbox.take_in_bundle(tx, here, owner, sender, content))
         except Unusable as why:
-            return problem(400, why.code, why.sentence)
+            return build_problem(400, why.code, why.sentence)
         except NotAllowed as why:
-            return problem(507, why.code, why.sentence)
+            return build_problem(507, why.code, why.sentence)
         return web.Response(status=202)
 
 
-async def fetch(request: web.Request) -> web.Response:
-    """The owner fetches what lies there; an empty mailbox answers when something has come, or after a while."""
-    owner, polls = await _by_owner(request), request.app[POLLS]
-    if refused := too_much(request, owner, 1):
+async def fetch_messages(request: web.Request) -> web.Response:
+    """Answer the owner with what lies there, or, of an empty mailbox, when something has come or after a while."""
+    owner, polls = await _require_owner(request), request.app[POLLS]
+    if refused := refuse_too_many(request, owner, 1):
         return refused
     if polls[owner] >= MOST_POLLS:
-        return problem(429, "exchange.too-fast", "The mailbox is being looked into already.", retry=POLL_SECONDS)
+        return build_problem(429, "exchange.too-fast", "The mailbox is being looked into already.", retry=POLL_SECONDS)
     polls[owner] += 1
     try:
-        return _listed(await _waited_for(request, owner))
+        return _build_bundle_list(await _wait_for_messages(request, owner))
     finally:
         polls[owner] -= 1
 
 
-async def _waited_for(request: web.Request, owner: str) -> Sequence[MailboxBundle]:
-    """What lies in the mailbox, once something does, or nothing has come for a while."""
+async def _wait_for_messages(request: web.Request, owner: str) -> Sequence[MailboxBundle]:
+    """Return what lies in the mailbox, once something does, or nothing has come for a while."""
     here, stopping, until = request.app[HERE], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     resting, place = request.app[RESTING], (owner, "messages")
     while True:
@@ -98,78 +107,81 @@ async def _waited_for(request: web.Request, owner: str) -> Sequence[MailboxBundl
             await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
 
 
-async def answer(request: web.Request) -> web.Response:
-    """The owner has a bundle, and leaves the receipts for its sender."""
-    here, owner = request.app[HERE], await _by_owner(request)
-    if refused := too_much(request, owner, 1):
+async def take_receipts(request: web.Request) -> web.Response:
+    """Take the receipts that the owner, who has a bundle, leaves for its sender."""
+    here, owner = request.app[HERE], await _require_owner(request)
+    if refused := refuse_too_many(request, owner, 1):
         return refused
     name = request.match_info["name"]
-    async with body_of(request, owner) as receipts:
+    async with read_body(request, owner) as receipts:
         _check_body(request, owner, receipts)
-        lines = lines_of(receipts, MOST_RECEIPTS)
+        lines = split_lines(receipts, MOST_RECEIPTS)
         if len(lines) > MOST_RECEIPTS:
-            return problem(413, "exchange.too-many", f"At most {MOST_RECEIPTS} receipts for one bundle.")
+            return build_problem(413, "exchange.too-many", f"At most {MOST_RECEIPTS} receipts for one bundle.")
         try:
             mailbox.check_receipts(owner, lines)
             content = b"\n".join(lines)
             await here.store.write(lambda tx: mailbox.finish_messages(tx, here, owner, name, content))
         except Unusable as why:
-            return problem(400, why.code, why.sentence)
+            return build_problem(400, why.code, why.sentence)
         except NotFound as why:
-            return problem(404, why.code, why.sentence)
+            return build_problem(404, why.code, why.sentence)
         finally:
             request.app[RESTING].forget((owner, "messages"), name)
         return web.Response(text="done\n")
 
 
 async def fetch_receipts(request: web.Request) -> web.Response:
-    """A sender fetches the receipts that were left for it."""
-    here, owner = request.app[HERE], _owner(request)
-    sender = await caller(request, owner=owner)
-    if refused := too_much(request, sender, 1):
+    """Answer a sender with the receipts that were left for it."""
+    here, owner = request.app[HERE], _get_owner(request)
+    sender = await identify_caller(request, owner=owner)
+    if refused := refuse_too_many(request, sender, 1):
         return refused
     resting, place = request.app[RESTING], (owner, "receipts", sender)
     names = resting.names(place, time.monotonic())
-    found = await here.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
-    resting.handed_out(place, [one.name for one in found], time.monotonic())
-    return _listed(found)
+    bundles = await here.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
+    resting.handed_out(place, [bundle.name for bundle in bundles], time.monotonic())
+    return _build_bundle_list(bundles)
 
 
 async def forget_receipts(request: web.Request) -> web.Response:
-    """A sender has its receipts."""
-    here, owner = request.app[HERE], _owner(request)
-    sender, name = await caller(request, owner=owner), request.match_info["name"]
-    if refused := too_much(request, sender, 1):
+    """Delete the receipts that a sender has."""
+    here, owner = request.app[HERE], _get_owner(request)
+    sender, name = await identify_caller(request, owner=owner), request.match_info["name"]
+    if refused := refuse_too_many(request, sender, 1):
         return refused
     try:
         await here.store.write(partial(mailbox.finish_receipts, owner=owner, sender=sender, name=name))
     except NotFound as why:
-        return problem(404, why.code, why.sentence)
+        return build_problem(404, why.code, why.sentence)
     finally:
         request.app[RESTING].forget((owner, "receipts", sender), name)
     return web.Response(text="done\n")
 
 
-def _owner(request: web.Request) -> str:
+def _get_owner(request: web.Request) -> str:
     owner = request.match_info["owner"]
     if not mailbox.is_hosted(request.app[HERE], owner):
         raise web.HTTPNotFound
     return owner
 
 
-async def _by_owner(request: web.Request) -> str:
-    owner = _owner(request)
-    if await caller(request, owner=owner) != owner:
+async def _require_owner(request: web.Request) -> str:
+    owner = _get_owner(request)
+    if await identify_caller(request, owner=owner) != owner:
         raise web.HTTPForbidden
     return owner
 
 
 def _check_body(request: web.Request, caller: str, body: bytes) -> None:
     if not body or not body.isascii():
-        charge(request, caller, price(len(body)))
+        charge_caller(request, caller, compute_price(len(body)))
         raise web.HTTPBadRequest
 
 
-def _listed(found: Sequence[MailboxBundle]) -> web.Response:
-    rows = [{"name": one.name, "sender": one.sender, "lines": one.content.decode("ascii").split("\n")} for one in found]
+def _build_bundle_list(bundles: Sequence[MailboxBundle]) -> web.Response:
+    rows = [
+        {"name": bundle.name, "sender": bundle.sender, "lines": bundle.content.decode("ascii").split("\n")}
+        for bundle in bundles
+    ]
     return web.Response(text=json.dumps(rows), content_type="application/json")

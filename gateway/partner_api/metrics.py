@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.context import Authority
 from gateway.monitoring import health, metrics
-from gateway.partner_api.problems import one_error_page
+from gateway.partner_api.problems import turn_errors_into_problems
 
 KEEP_SECONDS = 10.0  # below the 15 seconds in which scrapers are usually told to come
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -17,15 +17,15 @@ TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Scrape = Callable[[web.Request], Coroutine[Any, Any, web.Response]]
 
 
-def application(here: Authority) -> web.Application:
-    """The metrics of one authority."""
-    app = web.Application(middlewares=[one_error_page], client_max_size=1024)
-    app.router.add_get("/metrics", scrape_of(here))
+def build_metrics_application(here: Authority) -> web.Application:
+    """Build the application that serves the metrics of one authority."""
+    app = web.Application(middlewares=[turn_errors_into_problems], client_max_size=1024)
+    app.router.add_get("/metrics", build_scrape(here))
     return app
 
 
-def scrape_of(here: Authority) -> Scrape:
-    """What answers a scrape: one look at a time, and the last one again while it is fresh."""
+def build_scrape(here: Authority) -> Scrape:
+    """Build what answers a scrape: one look at a time, and the last one again while it is fresh."""
     one_at_a_time, loop = asyncio.Lock(), asyncio.get_running_loop()
     kept, until = b"", 0.0
 

@@ -11,11 +11,11 @@ from gateway.logs import log_failure
 RETRY_SECONDS = 30
 
 
-class Stop(Exception):  # noqa: N818 - a refusal is an answer
+class BodyRefused(Exception):  # noqa: N818 - a refusal is an answer
     """A request is refused while its body is read: with this answer."""
 
     def __init__(self, answer: web.Response) -> None:
-        """`answer`: what the caller gets."""
+        """Keep `answer`, which the caller gets."""
         super().__init__(answer.status)
         self.answer = answer
 
@@ -24,36 +24,36 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def one_error_page(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What a handler raises, as a page."""
+async def turn_errors_into_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer what a handler raises as a problem."""
     try:
         return await handler(request)
-    except Stop as why:
+    except BodyRefused as why:
         return why.answer
     except web.HTTPUnauthorized as why:
-        return problem(401, why.text or "bearer.malformed", "The caller did not prove who they are.")
+        return build_problem(401, why.text or "bearer.malformed", "The caller did not prove who they are.")
     except web.HTTPRequestEntityTooLarge:
         most = request.client_max_size
-        return problem(413, "exchange.too-large", f"At most {most} bytes in one request.")
+        return build_problem(413, "exchange.too-large", f"At most {most} bytes in one request.")
     except web.HTTPException as why:
         allow = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else None
-        return problem(why.status, f"http.{why.status}", why.reason, headers=allow)
+        return build_problem(why.status, f"http.{why.status}", why.reason, headers=allow)
     except TimeoutError:
-        return problem(408, "exchange.too-slow", "The request took too long to arrive.")
+        return build_problem(408, "exchange.too-slow", "The request took too long to arrive.")
     except StoreUnavailable as why:
         log_failure("request", why)
-        return problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
+        return build_problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
     except GatewayError as why:
-        return problem(403, why.code, why.sentence)
+        return build_problem(403, why.code, why.sentence)
     except Exception as why:  # noqa: BLE001 - the last line before the caller
         log_failure("request", why)
-        return problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
+        return build_problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
 
 
-def problem(
+def build_problem(
     status: int, code: str, sentence: str, *, retry: int | None = None, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """One problem."""
+    """Build the answer that tells of one problem."""
     body = json.dumps({"type": f"urn:cme-exchange:problem:{code}", "status": status, "title": sentence})
     extra = dict(headers or {}) | ({"Retry-After": str(retry)} if retry else {})
     return web.Response(status=status, text=body, content_type="application/problem+json", headers=extra)

@@ -10,18 +10,18 @@ ADDRESSES = 4_096  # are remembered, the newest
 
 
 @dataclass(slots=True)
-class Tries:
+class WrongTries:
     """How often each address was wrong, since when."""
 
     counts: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def wait(self, address: str, now: float) -> int:
-        """The seconds for which this address is not listened to; 0 where it is."""
+        """Return the seconds for which this address is not listened to; 0 where it is."""
         count, since = self.counts.get(address, (0, now))
         return int(since + WINDOW - now) + 1 if count >= MOST and now < since + WINDOW else 0
 
     def wrong(self, address: str, now: float) -> None:
-        """One wrong try more."""
+        """Count one wrong try more."""
         count, since = self.counts.pop(address, (0, now))
         self.counts[address] = (1, now) if now >= since + WINDOW else (count + 1, since)
         if len(self.counts) > ADDRESSES:

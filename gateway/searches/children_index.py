@@ -247,8 +247,10 @@ def _read_row(
     doubt = cells.find_doubt(names, guessed=table_read.guessed)
     if table_read.doubted and not all(map(str.isascii, names)):
         doubt = cells.WRITTEN
-    names = ["" if cells.is_of_a_machine(name) else name for name in names]
-    values = {name: cells.or_empty(value) for name, value in row.items() if name not in (*NAMES, "restricted")}
+    names = ["" if cells.is_machine_written(name) else name for name in names]
+    values = {
+        name: cells.blank_if_machine_written(value) for name, value in row.items() if name not in (*NAMES, "restricted")
+    }
     values |= dict(zip(NAMES, names, strict=True))
     if "restricted" in table_read.headings.known:
         values["restricted"] = row.get("restricted", cells.NO_CELL)

@@ -66,31 +66,31 @@ class Config:
 
     @property
     def store_url(self) -> str:
-        """The database as SQLAlchemy names it."""
+        """Return the database as SQLAlchemy names it."""
         return self.store.url or f"sqlite:///{self.home / 'store.db'}"
 
     @property
     def exchange_url(self) -> str:
-        """Our exchange endpoint as partners see it."""
+        """Return our exchange endpoint as partners see it."""
         return self.listen.url or f"https://{self.listen.host}:{self.listen.port}/exchange/v1"
 
     @property
     def console_url(self) -> str:
-        """The console as browsers see it, without a slash at its end."""
+        """Return the console as browsers see it, without a slash at its end."""
         ours = self.console
         scheme = "https" if ours.tls_certificate_file else "http"
         return ours.url.rstrip("/") or f"{scheme}://{ours.host}:{ours.port}"
 
     def passphrase(self) -> bytes:
-        """The passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
+        """Return the passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
         return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
 
     def sign_ins(self) -> dict[str, Login]:
-        """How we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
+        """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
         return {code: self._login(f"[logins.{code}]", found) for code, found in self.logins.items()}
 
     def mail_account(self) -> MailAccount | None:
-        """Our mail account, if there is one. Raises ConfigProblem where a file cannot be read."""
+        """Return our mail account, if there is one. Raises ConfigProblem where a file cannot be read."""
         ours = self.email
         if not ours.address:
             return None
@@ -124,7 +124,7 @@ class Config:
         return Registration(ours.issuer, ours.client_id, secret.strip())
 
     def smime_files(self) -> tuple[bytes, bytes] | None:
-        """The key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
+        """Return the key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""
         ours = self.email
         if not (ours.smime_key_file and ours.smime_certificate_file):
             return None

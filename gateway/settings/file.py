@@ -43,7 +43,7 @@ def load(home: Path) -> Config:
 
 
 def parse(text: str, home: Path) -> Config:
-    """The settings in this text. Raises ConfigProblem for the first that is wrong."""
+    """Return the settings in this text. Raises ConfigProblem for the first that is wrong."""
     _check_signs(text)
     try:
         tables = tomllib.loads(text)
@@ -99,7 +99,7 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
 
 
 def _taken_out(section: object) -> dict[str, Mapping[str, object]]:
-    """The sections within this one, which are taken out of it."""
+    """Return the sections within this one, which are taken out of it."""
     if not isinstance(section, dict):
         return {}
     return {name: section.pop(name) for name, value in list(section.items()) if isinstance(value, dict)}

@@ -175,7 +175,7 @@ def _check_sign_in(text: str, config: Config) -> None:
 
 
 def problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
-    """What a person is told of a setting: the line in which it stands, what is wrong, and what to write."""
+    """Return what a person is told of a setting: the line in which it stands, what is wrong, and what to write."""
     rows = text.splitlines()
     start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)
     line = next((n for n, row in enumerate(rows[start:], start + 1) if row.strip().strip('["').startswith(key)), 1)

@@ -27,7 +27,7 @@ EMAIL = "<Email>cme@sandwell.example</Email>"
 
 
 def without(element: str) -> Edit:
-    """Every element of this name is left out."""
+    """Return every element of this name is left out."""
     return rf" *<{element}>(?:(?!<{element}>).)*?</{element}>\n", ""
 
 
@@ -105,7 +105,7 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
 
 
 def samples() -> dict[str, str]:
-    """The text of each invalid sample by its code. Raises ValueError where a change finds nothing to change."""
+    """Return the text of each invalid sample by its code. Raises ValueError where a change finds nothing to change."""
     return {code: _changed(*row) for code, row in BROKEN.items()}
 
 

@@ -18,8 +18,8 @@ from adapters.https import MESSAGES_TYPE
 from gateway import home_folder
 from gateway.context import Authority
 from gateway.partner_api import callers
-from gateway.partner_api.callers import AT_ONCE, BODIES, BUDGETS, WAITING, Budget, lines_of
-from gateway.partner_api.exchange import MAX_BODY_BYTES, application
+from gateway.partner_api.callers import AT_ONCE, BODIES, BUDGETS, WAITING, MessageBudget, split_lines
+from gateway.partner_api.exchange import MAX_BODY_BYTES, build_exchange_application
 from keys import bearer
 from tests.attacks.served import SEED
 from tests.conftest import introduce, make
@@ -52,7 +52,7 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     file.write_text(f"{file.read_text()}\n[limits]\nmessages_per_request = {MOST}\nmessages_per_minute = 6000\n")
     here.store.close()
     here = home_folder.open_gateway(here.config.home)
-    client: Client = TestClient(TestServer(application(here)))
+    client: Client = TestClient(TestServer(build_exchange_application(here)))
     await client.start_server()
     yield Exchange(client, sandwell)
     await client.close()
@@ -124,7 +124,7 @@ async def test_what_is_refused_is_charged(exchange: Exchange, what: str) -> None
 @given(st.binary(max_size=300).map(lambda some: some.replace(b"a", b"\n")), st.integers(1, 40))
 def test_lines_are_counted_as_far_as_they_may_be_and_none_is_lost(body: bytes, most: int) -> None:
     whole = [line.removesuffix(b"\r") for line in body.removesuffix(b"\n").split(b"\n")]
-    found = lines_of(body, most)
+    found = split_lines(body, most)
     assert len(found) == min(len(whole), most + 1)
     if len(whole) <= most:
         assert found == whole
@@ -133,7 +133,7 @@ def test_lines_are_counted_as_far_as_they_may_be_and_none_is_lost(body: bytes, m
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 200), max_size=40))
 def test_a_budget_never_falls_below_nothing_however_much_is_refused(charged: list[int]) -> None:
-    budget, now = Budget(100), 0.0
+    budget, now = MessageBudget(100), 0.0
     for messages in charged:
         now += 1.0
         budget.charge(messages, now)

@@ -92,17 +92,17 @@ def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> Non
     whole = (there.config.home / home_folder.CARD_FILE).read_text("ascii")
     for known in (False, True):
         if known:
-            partners.add(here, whole, by="test")
+            partners.add_partner(here, whole, by="test")
         for kind, url in BAD:
             try:
                 token = card.write(with_route(there.own_card, kind, url), identity)
             except (ValueError, Refusal):
                 continue  # no card can say it
             with pytest.raises(Exception, match=r"card\.|route") as why:
-                partners.examine(here, token)
+                partners.check_partner_card(here, token)
             assert getattr(why.value, "code", "").startswith("card."), url
     moved = with_route(there.own_card, "https", "https://elsewhere.example:8443/exchange/v1")
-    was, becomes = partners.changed_routes(here, moved)
+    was, becomes = partners.list_changed_routes(here, moved)
     assert was.startswith(f"no longer: https {there.config.exchange_url}, which shows ")
     assert becomes == "from now on: https https://elsewhere.example:8443/exchange/v1"
     for one in (here, there):

@@ -304,7 +304,7 @@ def test_a_postcode_archive_that_swells_is_refused(tmp_path: Path, chance: rando
     archive = tmp_path / "onspd.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("Data/ONSPD.csv", b"pcds,oscty,oslaua\n" + bytes([chance.randrange(65, 90)]) * 20_000_000)
-    with pytest.raises(Unusable, match="swells"), postcodes.opened(archive):
+    with pytest.raises(Unusable, match="swells"), postcodes.open_directory(archive):
         pass
 
 

@@ -26,7 +26,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange import statements
 from gateway.exchange.receive import REFUSED_SINGLY, receive_parcels
 from gateway.exchange.statements import MOST_DIFFERENCES
-from gateway.partner_api.exchange import application
+from gateway.partner_api.exchange import build_exchange_application
 from gateway.store import audit_log
 from keys.statement import StatementRow
 from tests.attacks.served import SEED, served
@@ -81,7 +81,7 @@ def test_of_a_kind_there_is_one_entry_a_minute_and_none_is_lost(came: list[tuple
 
 async def test_callers_without_a_token_write_one_entry_a_minute_however_many_they_are(tmp_path: Path) -> None:
     here = make(tmp_path / "885", "885", "Worcestershire")
-    client, count = TestClient(TestServer(application(here))), CHANCE.randint(50, 150)
+    client, count = TestClient(TestServer(build_exchange_application(here))), CHANCE.randint(50, 150)
     await client.start_server()
     paths = ["messages", "log/consistency", "statements", "statements/missing"]
     tokens = ["", "x", "a.b.c", "é" * 9, "x" * 5000]
@@ -129,7 +129,7 @@ async def test_a_link_to_the_directorys_answer_signs_nobody_out_and_writes_nothi
 
 def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(here: Authority) -> None:
     name = "ash.example@council.example"
-    people.make(here, name, "Ash Example", [Role.CME_OFFICER], "test")
+    people.add_account(here, name, "Ash Example", [Role.CME_OFFICER], "test")
     tries = CHANCE.randint(7, 10)
     for _ in range(tries):
         with pytest.raises(NotAllowed):

@@ -54,5 +54,7 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
     assert here.store.look(people.list_people) == []
     made = {one.act for one in here.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
-    flow.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")  # on the command line it goes
+    flow.add_account(
+        here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test"
+    )  # on the command line it goes
     assert len(here.store.look(people.list_people)) == 1

@@ -14,7 +14,7 @@ from gateway.app import build_console_site
 from gateway.case_systems import clients
 from gateway.context import Authority
 from gateway.core.permissions import Scope
-from gateway.partner_api.exchange import application
+from gateway.partner_api.exchange import build_exchange_application
 from gateway.store.tables import metadata
 from keys import api_token
 from tests.consoles import house
@@ -37,7 +37,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Authority, Client, Clie
     """A gateway, and clients of its two ports."""
     here = house(tmp_path / "333", "333", "Sandwell", ())
     console: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
-    exchange: Client = TestClient(TestServer(application(here)))
+    exchange: Client = TestClient(TestServer(build_exchange_application(here)))
     for one in (console, exchange):
         await one.start_server()
     yield here, console, exchange
@@ -59,8 +59,10 @@ async def test_an_id_that_is_sql_or_a_path_is_a_name_and_nothing_else(
 ) -> None:
     print(f"seed {SEED}")
     chance, (here, console, exchange) = random.Random(SEED), gateway
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
-    token = api_token.issue("one-test", tuple(Scope), audience=clients.audience(here), ring=here.ring, now=here.now())
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    token = api_token.issue(
+        "one-test", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
+    )
     before = count_rows(here)
     allowed = {"Authorization": f"Bearer {token}"}
     for _ in range(40):

@@ -25,7 +25,7 @@ from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
 from gateway.exchange.send import prepare_messages
-from gateway.partner_api.exchange import application
+from gateway.partner_api.exchange import build_exchange_application
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes
 from keys import bearer, card, receipt
@@ -54,7 +54,7 @@ OPEN = ("/healthz", "/readyz")  # nobody need say who asks
 def doors(here: Authority) -> list[tuple[str, str]]:
     """Every method and path of the exchange port that asks who calls, with invented names in it."""
     found = set()
-    for route in application(here).router.routes():
+    for route in build_exchange_application(here).router.routes():
         said = route.resource.get_info() if route.resource else {}
         path = str(said.get("path") or said["formatter"]).format(owner="885", name=f"333-{'0' * 64}")
         if path not in OPEN and route.method != "HEAD":
@@ -90,7 +90,7 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
     identity = Ring.identity(forger.config.home / home_folder.KEYS, passphrase=forger.config.passphrase())
     theirs = replace(forger.own_card, serial=2, routes=host.own_card.routes)
     with pytest.raises(NotAllowed) as why:
-        partners.add(sandwell, card.write(theirs, identity), by="test")
+        partners.add_partner(sandwell, card.write(theirs, identity), by="test")
     assert why.value.code == "partner.same-gateway"
     _, address = at(sandwell, worcestershire)
     assert bearer.verify(address.bearer(), audience=host.code, trust=host.trust, now=host.now()) == "333"

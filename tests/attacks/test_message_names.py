@@ -130,8 +130,10 @@ async def test_no_page_acts_on_another_message_than_it_shows(
 async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], chance: random.Random) -> None:
     here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
-    token = api_token.issue("one-test", tuple(Scope), audience=clients.audience(here), ring=here.ring, now=here.now())
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    token = api_token.issue(
+        "one-test", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
+    )
     allowed = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-its-own-1"}
     officer = {"Name": "Olive Invented", "Role": "cme_officer", "PhoneNo": "01632 960202"}
     said = {"Decision": "accepted", "Officer": officer}

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from gateway.case_systems import webhooks
-from gateway.case_systems.clients import make as make_client
+from gateway.case_systems.clients import add_client as make_client
 from gateway.core.permissions import Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.receive import receive_parcels
@@ -36,14 +36,14 @@ async def test_no_webhook_id_comes_again_for_another_event(
         _, _, name, _, one = said
         ids.setdefault(str(name), set()).add(one.message_id)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(webhooks, "_post", post)
+    monkeypatch.setattr(webhooks, "_post_event", post)
     hosts = 'webhook_hosts = "cases.example"'
     settings = here.config.home / "gateway.toml"
     settings.write_text(f"{settings.read_text()}\n[api]\n{hosts}\n")
     here.store.close()
     here = world.open("333")
     make_client(here, "cases", "Cases", [Scope.WEBHOOKS], "ada")
-    webhooks.make(here, "cases", "ada", "https://cases.example/hook", list(WebhookEvent), also=lambda *_: None)
+    webhooks.add_webhook(here, "cases", "ada", "https://cases.example/hook", list(WebhookEvent), also=lambda *_: None)
     here.store.close()
     backup = tmp_path / "backup.db"
     shutil.copyfile(file, backup)
@@ -52,7 +52,7 @@ async def test_no_webhook_id_comes_again_for_another_event(
         for _ in range(chance.randint(2, 5)):
             [ready] = prepare_messages(there, [notice("885", "333", now=world.now)], "otto")
             await receive_parcels(here, [ready.sealed], "885")
-        await webhooks.tell_now(here)
+        await webhooks.send_events_due(here)
         here.store.close()
         restore(backup, file)
     assert len(ids) > 3

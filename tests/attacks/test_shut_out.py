@@ -45,7 +45,7 @@ async def ask(api: Client, name: str, secret: str) -> tuple[int, str, str | None
 
 
 async def test_the_right_secret_is_taken_however_many_wrong_ones_came_from_the_same_address(api: Client) -> None:
-    secret = clients.make(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    secret = clients.add_client(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
     for number in range(CHANCE.randint(MOST, 2 * MOST)):
         status, _, _ = await ask(api, CHANCE.choice(["one-test", "nobody"]), f"wrong-{number}")
         assert status in (401, 429)
@@ -53,9 +53,9 @@ async def test_the_right_secret_is_taken_however_many_wrong_ones_came_from_the_s
 
 
 async def test_a_known_id_looks_like_an_unknown_one_from_the_first_wrong_secret_to_the_last(api: Client) -> None:
-    clients.make(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
-    ended = clients.make(of(api), "one-ended", "Old", [Scope.STATUS_READ], "agnes")
-    clients.end(of(api), "one-ended", "agnes")
+    clients.add_client(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    ended = clients.add_client(of(api), "one-ended", "Old", [Scope.STATUS_READ], "agnes")
+    clients.end_client(of(api), "one-ended", "agnes")
     seen = []
     for _ in range(MOST // 3):
         names = [("one-test", "wrong"), ("nobody", "wrong"), ("one-ended", ended)]
@@ -68,7 +68,7 @@ async def test_a_known_id_looks_like_an_unknown_one_from_the_first_wrong_secret_
 
 
 async def test_wrong_secrets_are_one_entry_a_minute_in_all(api: Client) -> None:
-    clients.make(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    clients.add_client(of(api), "one-test", "ONE", [Scope.STATUS_READ], "agnes")
     for _ in range(CHANCE.randint(5, MOST)):
         await ask(api, CHANCE.choice(["one-test", "nobody", ""]), "wrong")
     assert len(of(api).store.look(lambda tx: audit_log.list_newest_entries(tx, act="client.refused"))) == 1

@@ -46,10 +46,10 @@ class Story:
     async def happen(self) -> None:
         here, there = self.here, self.there
         for name in ("olive", "ada", "max"):
-            people.make(here, f"{name}@sandwell.example", name, [Role.CME_OFFICER], "root")
+            people.add_account(here, f"{name}@sandwell.example", name, [Role.CME_OFFICER], "root")
         people.set_roles(here, "max@sandwell.example", [Role.AUDITOR], "ada")
         people.set_active(here, "max@sandwell.example", False, "ada")
-        clients.make(here, "one-read", "ONE", [Scope.STATUS_READ], "ada")
+        clients.add_client(here, "one-read", "ONE", [Scope.STATUS_READ], "ada")
         sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((here, there), (there, here), (here, there))]
         await self.answer(here)
         await self.answer(there)

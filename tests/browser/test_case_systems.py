@@ -78,7 +78,7 @@ async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_p
         await look()
         await picture(page, "secret")
         secret = await page.locator("dd").nth(1).inner_text()
-        assert clients.let_in(here, "one-sandwell", secret, ())[1] == (Scope.STATUS_READ, Scope.WEBHOOKS)
+        assert clients.issue_client_token(here, "one-sandwell", secret, ())[1] == (Scope.STATUS_READ, Scope.WEBHOOKS)
 
         await page.get_by_role("link", name="View this system").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
@@ -123,8 +123,8 @@ async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_p
 
 def given_up(here: Authority) -> None:
     """Its case system has not taken what it was told."""
-    clients.make(here, "one-sandwell", "ONE", Scope, "agnes")
-    hook = webhooks.make(here, "one-sandwell", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
+    clients.add_client(here, "one-sandwell", "ONE", Scope, "agnes")
+    hook = webhooks.add_webhook(here, "one-sandwell", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
     here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, here.now(), None, "answered 500"))
 
 

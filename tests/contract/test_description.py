@@ -84,8 +84,10 @@ def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(here, sandwell, ready, stop)))
     thread.start()
     assert ready.wait(60)
-    clients.make(here, "fuzzer", "An invented case system", Scope, "agnes")
-    token = api_token.issue("fuzzer", tuple(Scope), audience=clients.audience(here), ring=here.ring, now=here.now())
+    clients.add_client(here, "fuzzer", "An invented case system", Scope, "agnes")
+    token = api_token.issue(
+        "fuzzer", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
+    )
     [notice] = here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
     yield here.config.console_url, token, notice.message_id
     loop.call_soon_threadsafe(stop.set)

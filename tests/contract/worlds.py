@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from adapters.route import Carrier, RouteAddress
 from gateway import app, home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.exchange.collect import collect_from
 from gateway.store import inbox
@@ -129,7 +129,9 @@ def mailbox(folder: Path) -> World:
     worcestershire = with_mailbox(folder / "885", host)
     for one, other in ((host, sandwell), (sandwell, worcestershire)):
         introduce(one, other)
-    add(host, (folder / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")  # as renewed: with the mailbox
+    add_partner(
+        host, (folder / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test"
+    )  # as renewed: with the mailbox
     _, another = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
 
     @asynccontextmanager

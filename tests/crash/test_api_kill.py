@@ -68,8 +68,8 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
         tmp_path / "333", "333", "Sandwell"
     )  # fmt: skip
     introduce(here, sandwell)
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
-    api = clients.audience(here)
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    api = clients.get_token_audience(here)
     token = api_token.issue("one-test", tuple(Scope), audience=api, ring=here.ring, now=here.now())
     sandwell.store.close()
     here.store.close()

@@ -41,8 +41,8 @@ def archive(tmp_path: Path, files: dict[str, bytes], packed: int = zipfile.ZIP_D
     return tmp_path / "x.zip"
 
 
-def imported(here: Authority, file: Path) -> postcodes.Imported:
-    with postcodes.opened(file) as (stream, _):
+def imported(here: Authority, file: Path) -> postcodes.ImportedDirectory:
+    with postcodes.open_directory(file) as (stream, _):
         return postcodes.import_directory(here, stream, by="ines")
 
 
@@ -67,7 +67,7 @@ def test_every_part_of_an_archive_is_read(
 ) -> None:
     """Row 23."""
     imported(here, archive(tmp_path, files, packed))
-    found = [postcodes.authority_of(here, f"{area}1 1AA") for area in AREAS]
+    found = [postcodes.find_authority_of_postcode(here, f"{area}1 1AA") for area in AREAS]
     here.store.close()
     assert found == [codes.authority_of(code) for code in AREAS.values()]
 
@@ -86,7 +86,7 @@ def test_an_archive_that_is_damaged_anywhere_is_named_and_nothing_of_it_counts(h
         with pytest.raises(Unusable) as caught:
             imported(here, tmp_path / "x.zip")
         assert caught.value.code in ("postcodes.damaged", "postcodes.not-a-directory")
-        assert postcodes.authority_of(here, "B1 1AA") is None
+        assert postcodes.find_authority_of_postcode(here, "B1 1AA") is None
     here.store.close()
 
 
@@ -103,14 +103,14 @@ def test_an_archive_that_is_damaged_anywhere_is_named_and_nothing_of_it_counts(h
     ],
 )
 def test_an_archive_that_holds_no_one_directory_is_refused(tmp_path: Path, files: dict[str, bytes], says: str) -> None:
-    with pytest.raises(Unusable, match=says), postcodes.opened(archive(tmp_path, files)):
+    with pytest.raises(Unusable, match=says), postcodes.open_directory(archive(tmp_path, files)):
         pass
 
 
 @pytest.mark.parametrize("mark", [b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh9", b"\xfd7zXZ"])
 def test_another_kind_of_archive_is_named(tmp_path: Path, mark: bytes) -> None:
     (tmp_path / "x").write_bytes(mark + bytes(100))
-    with pytest.raises(Unusable, match="archive; unpack it first"), postcodes.opened(tmp_path / "x"):
+    with pytest.raises(Unusable, match="archive; unpack it first"), postcodes.open_directory(tmp_path / "x"):
         pass
 
 
@@ -123,7 +123,7 @@ def test_an_archive_that_is_locked_is_named(tmp_path: Path) -> None:
             data[at + flags] |= 1
             at = data.find(mark, at + 4)
     file.write_bytes(data)
-    with pytest.raises(Unusable, match="password"), postcodes.opened(file):
+    with pytest.raises(Unusable, match="password"), postcodes.open_directory(file):
         pass
 
 
@@ -141,7 +141,7 @@ def test_a_later_directory_without_an_area_that_we_had_takes_nothing_away(here: 
     postcodes.import_directory(here, io.BytesIO(directory(rows=many + more)), by="ines")
     with pytest.raises(Unusable, match="begins with WS"):
         postcodes.import_directory(here, io.BytesIO(directory(rows=more)), by="ines")
-    assert postcodes.authority_of(here, "WS1 1AA") == "335"
+    assert postcodes.find_authority_of_postcode(here, "WS1 1AA") == "335"
     here.store.close()
 
 

@@ -106,8 +106,8 @@ def test_a_word_that_is_neither_yes_nor_no_is_never_taken_for_a_yes(word: str) -
 @given(st.text(max_size=12))
 @example("ye\u200bs")
 def test_whatever_is_written_counts_for_yes_or_for_no_only_where_it_is_that_word(word: str) -> None:
-    read, decision = judged(checklist=cells.clean(word), restricted=cells.clean(word))
-    small = cells.clean(word).casefold()
+    read, decision = judged(checklist=cells.clean_cell(word), restricted=cells.clean_cell(word))
+    small = cells.clean_cell(word).casefold()
     assert read.checked == (small in cells.YES)
     assert read.restricted == (small not in cells.NO)
     assert isinstance(decision, Hold)
@@ -281,7 +281,7 @@ NO_NAMES = (
 
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_what_no_name_is_holds_the_row(name: str) -> None:
-    name = cells.clean(name)
+    name = cells.clean_cell(name)
     for said in ({"surname": name, "forename": "Ada"}, {"forename": name}):
         assert isinstance(judged(**said, destination_la="885")[1], Hold), name
 

@@ -235,10 +235,10 @@ def test_every_directory_of_postcodes_is_whole_or_refused(tmp_path: Path) -> Non
 def imported(here: Authority, file: Path) -> str:
     """How many are kept, which codes are not known, and where some of them lie; or why it is refused."""
     try:
-        with postcodes.opened(file) as (stream, _):
+        with postcodes.open_directory(file) as (stream, _):
             done = postcodes.import_directory(here, stream, by="ines")
     except Unusable as why:
         return f"{why.code}: {why.sentence}"
     asked = ("B70 8SZ", "WR1 9ZZ", "S1 1AA", "S70 1AA", "AB1 0AA", "CA1 1AA", "NN1 1AA")
-    found = [f"{one} {where}" for one in asked if (where := postcodes.authority_of(here, one))]
+    found = [f"{one} {where}" for one in asked if (where := postcodes.find_authority_of_postcode(here, one))]
     return f"{done.postcodes} kept; not known: {', '.join(done.unknown) or 'none'}; {', '.join(found)}"

@@ -276,8 +276,8 @@ def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Authority, tmp_
     home = str(sandwell.config.home)
     assert run_command("keys", "rotate", "--home", home, "--by", "Olive\u202e").returncode == 2
     with pytest.raises(NotAllowed, match="called"):
-        people.make(sandwell, "ash@sandwell.example", "Ash\u200b Example", [Role.CME_OFFICER], "agnes")
-    people.make(sandwell, "ash@sandwell.example", NAMES["Persian, with a joiner"], [Role.CME_OFFICER], "agnes")
+        people.add_account(sandwell, "ash@sandwell.example", "Ash\u200b Example", [Role.CME_OFFICER], "agnes")
+    people.add_account(sandwell, "ash@sandwell.example", NAMES["Persian, with a joiner"], [Role.CME_OFFICER], "agnes")
     (tmp_path / "note.txt").write_text("Please ring\u202e.", "utf-8")
     with pytest.raises(Unusable, match=r"U\+202E"):
         note_text(tmp_path / "note.txt")

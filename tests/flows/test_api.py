@@ -240,8 +240,8 @@ async def test_what_is_not_as_it_must_be_is_a_problem_in_the_same_form(there: Se
 async def test_nobody_calls_without_a_token_that_counts(there: Served) -> None:
     here, sandwell, http = there
     ours, now = here.ring, here.now()
-    audience = clients.audience(here)
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    audience = clients.get_token_audience(here)
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
     forged = {
         "api-token.malformed": "nonsense",
         "api-token.key": api_token.issue("one-test", ("notices:read",), audience=audience, ring=sandwell.ring, now=now),
@@ -307,7 +307,7 @@ def test_no_scope_is_more_than_a_person_could_do_and_none_manages_anything() -> 
 
 async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was_asked(there: Served) -> None:
     here, _, http = there
-    secret = clients.make(here, "one-test", "ONE", [Scope.NOTICES_READ, Scope.STATUS_READ], "agnes")
+    secret = clients.add_client(here, "one-test", "ONE", [Scope.NOTICES_READ, Scope.STATUS_READ], "agnes")
     got = await (await token(http, "one-test", secret)).json()
     assert (got["token_type"], got["expires_in"], got["scope"]) == ("Bearer", 600, "notices:read status:read")
     less = Supplier(http, (await (await token(http, "one-test", secret, scope="status:read")).json())["access_token"])
@@ -325,7 +325,7 @@ async def test_a_client_that_has_ended_is_refused_at_once(there: Served) -> None
     here, _, http = there
     one = await supplier(http, here, name="one-test")
     assert (await one.get("/authorities")).status == 200
-    clients.end(here, "one-test", "agnes")
+    clients.end_client(here, "one-test", "agnes")
     await refused(await one.get("/authorities"), 401, "client.ended")
 
 

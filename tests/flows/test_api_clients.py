@@ -55,7 +55,7 @@ def test_a_client_that_is_not_named_as_it_must_be_is_not_made(
 ) -> None:
     here = make(tmp_path / "333", "333", "Sandwell")
     with pytest.raises(NotAllowed) as caught:
-        clients.make(here, name, called, Scope, "ines")
+        clients.add_client(here, name, called, Scope, "ines")
     assert caught.value.code == code
     here.store.close()
 

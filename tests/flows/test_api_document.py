@@ -45,7 +45,7 @@ async def test_the_commands_work_as_they_stand_there(tmp_path: Path) -> None:
     introduce(here, sandwell)
     sent, theirs = notice("885", "333"), await came(here, sandwell)
     (tmp_path / "notice.json").write_bytes(json.write(sent))
-    secret = clients.make(here, "one-test", "ONE", Scope, "agnes")
+    secret = clients.add_client(here, "one-test", "ONE", Scope, "agnes")
     said = {
         "API": f"{here.config.console_url}/api/v1",
         "CLIENT_ID": "one-test",

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from gateway import app, home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.core.delivery import DeliveryState
 from gateway.errors import StoreUnavailable
@@ -244,7 +244,7 @@ async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_a
     before.store.close()
     home_folder.rotate_keys(tmp_path / "885", by="ines")
     after = home_folder.open_gateway(tmp_path / "885")
-    add(sandwell, (tmp_path / "885" / home_folder.CARD_FILE).read_text(), by="test")
+    add_partner(sandwell, (tmp_path / "885" / home_folder.CARD_FILE).read_text(), by="test")
     late = prepare_messages(sandwell, [notice()], "olive")[0].sealed
     tokens = await receive_parcels(after, [early, late], "333")
     assert [codes(sandwell, after, token, sealed) for token, sealed in zip(tokens, (early, late), strict=True)] == [

@@ -112,7 +112,7 @@ async def test_the_same_address_twice_is_told_once_and_no_event_is_none(console:
 
 
 async def test_who_was_not_given_the_scope_is_told_nothing(console: Client) -> None:
-    clients.make(console.app[HERE], "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    clients.add_client(console.app[HERE], "one-test", "ONE", [Scope.STATUS_READ], "agnes")
     status, text = await post(
         console, "/case-systems/one-test/tell", [("url", HOOK), ("events", WebhookEvent.RECEIVED)]
     )
@@ -133,31 +133,31 @@ async def test_on_a_page_that_is_no_more_true_nothing_happens_twice(console: Cli
 
 async def test_with_a_new_secret_the_old_one_counts_no_more(console: Client) -> None:
     here = console.app[HERE]
-    old = clients.make(here, "one-test", "ONE", [Scope.STATUS_READ], "agnes")
-    new = clients.renew(here, "one-test", "agnes")
-    assert clients.let_in(here, "one-test", new, ())
+    old = clients.add_client(here, "one-test", "ONE", [Scope.STATUS_READ], "agnes")
+    new = clients.renew_secret(here, "one-test", "agnes")
+    assert clients.issue_client_token(here, "one-test", new, ())
     with pytest.raises(NotAllowed):
-        clients.let_in(here, "one-test", old, ())
+        clients.issue_client_token(here, "one-test", old, ())
 
 
 async def test_a_page_says_up_to_when_a_webhook_was_told_and_how_much_waits(tmp_path: Path) -> None:
     here, there = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
     introduce(here, there)
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
-    made = webhooks.make(here, "one-test", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
-    [told] = overview.look(here, "one-test").told
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    made = webhooks.add_webhook(here, "one-test", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
+    [told] = overview.get_case_system(here, "one-test").told
     assert (told.until, told.waiting, told.more) == (None, 0, False)
     await came(here, there)
     await came(here, there)
-    [told] = overview.look(here, "one-test").told
+    [told] = overview.get_case_system(here, "one-test").told
     assert (told.until, told.waiting) == (None, 2)
     size = here.store.look(lambda tx: audit_log.get_tree_head(tx).size)
     here.store.run(lambda tx: hooks.set_webhook_told(tx, made, size, here.now()))
-    [told] = overview.look(here, "one-test").told
+    [told] = overview.get_case_system(here, "one-test").told
     assert told.until is not None
     assert (told.waiting, told.until >= made.made_at) == (0, True)
-    ended = [one.id for one, _ in overview.every(here)]
+    ended = [one.id for one, _ in overview.list_case_systems(here)]
     assert ended == [one.id for one in here.store.look(kept.list_clients)]
     for one in (here, there):
         one.store.close()

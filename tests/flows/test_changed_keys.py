@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from gateway import home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.casework import case, find
@@ -95,11 +95,11 @@ def new_home(tmp_path: Path) -> Path:
             folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW
         )
     here = home_folder.open_gateway(home, now=lambda: NOW)
-    add(here, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
+    add_partner(here, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
     read_leavers(here)
-    claim = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
-    assert isinstance(claim, idempotency.Claim)
-    idempotency.settle(here, claim, StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
+    claim = idempotency.begin_request(here, "1", "8e03978e-40d5", REQUEST)
+    assert isinstance(claim, idempotency.RequestClaim)
+    idempotency.settle_request(here, claim, StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
     children_index.load_extract(here, io.BytesIO(INDEX), "ines")
     [sent] = here.store.look(outbox.search_outbox)
     (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, here.ring))
@@ -152,10 +152,10 @@ def test_a_notice_is_found(here: Authority) -> None:
 
 
 def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -> None:
-    again = idempotency.begin(here, "1", "8e03978e-40d5", REQUEST)
+    again = idempotency.begin_request(here, "1", "8e03978e-40d5", REQUEST)
     assert again == StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1")
     with pytest.raises(idempotency.OtherRequest):
-        idempotency.begin(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
+        idempotency.begin_request(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
 
 
 def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:

@@ -59,7 +59,7 @@ async def test_pages_hold_no_script_and_no_style_but_the_one_line_whose_hash_is_
 
 
 async def test_the_session_cookie_is_seen_by_no_script_and_sent_by_no_other_site(client: Client) -> None:
-    password = people.make(client.app[HERE], "ash@council.example", "Ash Example", [Role.ADMIN], "test")
+    password = people.add_account(client.app[HERE], "ash@council.example", "Ash Example", [Role.ADMIN], "test")
     typed = {"name": "ash@council.example", "password": password}
     answer = await client.post("/sign-in", data=typed, allow_redirects=False)
     said = answer.headers["Set-Cookie"]

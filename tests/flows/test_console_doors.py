@@ -39,7 +39,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     """Worcestershire's console, with one notice of Sandwell's in it; and what stands in addresses."""
     here, there = house(tmp_path / "885", "885", "Worcestershire"), make(tmp_path / "333", "333", "Sandwell")
     introduce(here, there)
-    people.make(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
+    people.add_account(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
     sent = notice()
     await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
     client = TestClient(TestServer(build_application(here), port=here.config.console.port))

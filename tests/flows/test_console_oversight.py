@@ -164,7 +164,7 @@ async def test_a_child_about_whom_only_a_call_may_tell_has_no_name_in_the_list(v
 async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:
     messages = [transfer(visitor.here.now()) for _ in range(2)]
     mine, other = [await exchange(visitor.here, visitor.there, message) for message in messages]
-    people.assign(visitor.here, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
+    people.assign_case(visitor.here, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
     for path in ("/unanswered", "/unanswered/list.csv"):
         text = await visitor.get(Role.OUTREACH, path)
         assert mine[-12:] in text
@@ -176,7 +176,7 @@ async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Vis
     listed = await visitor.get(Role.OPERATOR, "/partners")
     assert "Worcestershire" in listed
     assert "Expires in" not in listed
-    [known] = partners.known(visitor.here)
+    [known] = partners.list_known_partners(visitor.here)
     later(visitor, (known.ends[0].at - visitor.here.now()) / timedelta(days=1) - 29.5)
     assert ">Expires in 29 days</strong>" in await visitor.get(Role.OPERATOR, "/partners")
     page = await visitor.get(Role.AUDITOR, "/partners/885")
@@ -186,10 +186,10 @@ async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Vis
 
 
 async def test_a_partner_was_in_touch_when_something_of_theirs_came(visitor: Visitor) -> None:
-    assert [one.last_contact for one in partners.known(visitor.there)] == [None]
+    assert [one.last_contact for one in partners.list_known_partners(visitor.there)] == [None]
     at = visitor.there.now()
     await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
-    [known] = partners.known(visitor.there)
+    [known] = partners.list_known_partners(visitor.there)
     assert known.last_contact is not None
     assert known.last_contact >= at
 

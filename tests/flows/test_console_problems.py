@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text as sql
 
 from gateway import logs
-from gateway.access.sessions import digest_of
+from gateway.access.sessions import compute_secret_digest
 from gateway.console.application import MAX_FORM_BYTES, build_application
 from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.core.permissions import Role
@@ -122,7 +122,7 @@ async def test_a_page_of_a_problem_does_not_keep_a_session_alive(client: Client)
     then = here.now()
     here.now = lambda: then + LATER
     await client.get("/no-such-page", cookies=cookies)
-    kept = here.store.look(lambda tx: store.find_session(tx, digest_of(cookies[SESSION_COOKIE])))
+    kept = here.store.look(lambda tx: store.find_session(tx, compute_secret_digest(cookies[SESSION_COOKIE])))
     assert kept is not None
     assert kept.seen_at < then + LATER
 

@@ -144,7 +144,7 @@ def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_
 
 def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str, Authority]) -> None:
     sandwell = world["333"]
-    correspondents.enter(
+    correspondents.enter_correspondent(
         sandwell, "336", "cme@wolverhampton.example", "notify-only", telephone="01902 000000", by="tara"
     )
     meant, not_asked = enquire.resolve_recipients(sandwell, ["909", "333"], ["west midlands"])

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from gateway.case_systems import idempotency
-from gateway.case_systems.idempotency import Claim, OtherRequest, StoredAnswer
+from gateway.case_systems.idempotency import OtherRequest, RequestClaim, StoredAnswer
 from gateway.context import Authority
 from gateway.errors import NotAllowed
 from gateway.exchange import send
@@ -91,16 +91,19 @@ async def test_of_many_at_the_same_moment_one_has_an_effect(there: tuple[Authori
     assert len(queued(here)) == 1
 
 
-def begun(here: Authority) -> Claim:
-    claim = idempotency.begin(here, "one-test", "k", SAID)
-    assert isinstance(claim, Claim)
+def begun(here: Authority) -> RequestClaim:
+    claim = idempotency.begin_request(here, "one-test", "k", SAID)
+    assert isinstance(claim, RequestClaim)
     return claim
 
 
-def do(here: Authority, claim: Claim, said: Message) -> str:
+def do(here: Authority, claim: RequestClaim, said: Message) -> str:
     """As the API does it."""
     return send.send_notice(
-        here, said, "api:one-test", also=idempotency.also(here, claim, lambda made: StoredAnswer(202, made.encode()))
+        here,
+        said,
+        "api:one-test",
+        also=idempotency.build_answer_writer(here, claim, lambda made: StoredAnswer(202, made.encode())),
     )
 
 
@@ -112,11 +115,11 @@ def test_what_is_under_way_is_not_begun_again_until_it_must_be_dead(pair: Pair) 
     here, _ = pair
     begun(here)
     with pytest.raises(NotAllowed, match=r"once\.under-way"):
-        idempotency.begin(here, "one-test", "k", SAID)
+        idempotency.begin_request(here, "one-test", "k", SAID)
     with pytest.raises(OtherRequest):
-        idempotency.begin(here, "one-test", "k", (*SAID[:3], b"{ }"))
+        idempotency.begin_request(here, "one-test", "k", (*SAID[:3], b"{ }"))
     later(here, idempotency.UNDER_WAY)
-    assert isinstance(idempotency.begin(here, "one-test", "k", SAID), Claim)
+    assert isinstance(idempotency.begin_request(here, "one-test", "k", SAID), RequestClaim)
 
 
 def test_a_try_that_was_overtaken_is_undone_whole(pair: Pair) -> None:
@@ -128,7 +131,7 @@ def test_a_try_that_was_overtaken_is_undone_whole(pair: Pair) -> None:
     with pytest.raises(NotAllowed, match=r"once\.under-way"):
         do(here, slow, notice())
     assert queued(here) == [sent]
-    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(202, sent.encode())
+    assert idempotency.begin_request(here, "one-test", "k", SAID) == StoredAnswer(202, sent.encode())
 
 
 def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pair) -> None:
@@ -136,7 +139,7 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
     claim, said = begun(here), notice()
 
     def crash(tx: Connection, made: str) -> None:
-        idempotency.keep(tx, here, claim, StoredAnswer(202, made.encode()))
+        idempotency.keep_answer(tx, here, claim, StoredAnswer(202, made.encode()))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -144,14 +147,14 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
     assert queued(here) == []
     later(here, idempotency.UNDER_WAY)
     assert do(here, begun(here), said) == said.header.message_id  # the very same request goes through
-    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(202, said.header.message_id.encode())
+    assert idempotency.begin_request(here, "one-test", "k", SAID) == StoredAnswer(202, said.header.message_id.encode())
 
 
 def test_what_failed_on_our_side_may_be_tried_at_once(pair: Pair) -> None:
     here, _ = pair
-    idempotency.settle(here, begun(here), StoredAnswer(503, b"{}"))
-    idempotency.settle(here, begun(here), StoredAnswer(409, b"{}"))
-    assert idempotency.begin(here, "one-test", "k", SAID) == StoredAnswer(409, b"{}")
+    idempotency.settle_request(here, begun(here), StoredAnswer(503, b"{}"))
+    idempotency.settle_request(here, begun(here), StoredAnswer(409, b"{}"))
+    assert idempotency.begin_request(here, "one-test", "k", SAID) == StoredAnswer(409, b"{}")
 
 
 def test_an_answer_lies_locked_and_is_forgotten_after_a_day(pair: Pair) -> None:
@@ -160,4 +163,4 @@ def test_an_answer_lies_locked_and_is_forgotten_after_a_day(pair: Pair) -> None:
     [row] = here.store.look(lambda tx: tx.execute(select(api_answers)).all())
     assert queued(here)[0].encode() not in bytes(row.content)
     later(here, idempotency.REMEMBERED + timedelta(seconds=1))
-    assert isinstance(idempotency.begin(here, "one-test", "k", SAID), Claim)
+    assert isinstance(idempotency.begin_request(here, "one-test", "k", SAID), RequestClaim)

@@ -71,7 +71,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
 
 
 def enter(here: Authority, how: Protection, address: str = THEIRS, certificate: str | None = None) -> None:
-    correspondents.enter(here, "330", address, how, telephone=RING, certificate=certificate, by="olive")
+    correspondents.enter_correspondent(here, "330", address, how, telephone=RING, certificate=certificate, by="olive")
 
 
 async def arrived(here: Authority, servers: Servers, message: Message) -> bytes:
@@ -342,9 +342,9 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_lat
 async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Authority) -> None:
     enter(sandwell, "notify-only")
     [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
-    correspondents.remove(sandwell, "330", "olive")
+    correspondents.delete_correspondent(sandwell, "330", "olive")
     with pytest.raises(NotFound):
-        correspondents.remove(sandwell, "330", "olive")
+        correspondents.delete_correspondent(sandwell, "330", "olive")
     with pytest.raises(Refusal):
         await send_notices(sandwell, [notice(recipient="330")], by="olive")
     assert state(sandwell, sent) is DeliveryState.QUEUED
@@ -366,7 +366,7 @@ WRONG: list[tuple[str, dict[str, str]]] = [
 def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str, wrong: dict[str, str]) -> None:
     given = {"authority": "330", "address": THEIRS, "telephone": RING} | wrong
     with pytest.raises(GatewayError) as why:
-        correspondents.enter(
+        correspondents.enter_correspondent(
             sandwell, given["authority"], given["address"], "person-tls", telephone=given["telephone"], by="olive"
         )
     assert why.value.code == code

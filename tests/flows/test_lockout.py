@@ -14,8 +14,8 @@ from gateway.console.console_request import HERE, SESSION_COOKIE
 from gateway.console.sign_in import DEVICE_COOKIE
 from gateway.core import lockout
 from gateway.core.permissions import Role
-from gateway.partner_api.addresses import first_of
-from gateway.partner_api.throttle import ADDRESSES, MOST, WINDOW, Tries
+from gateway.partner_api.addresses import find_first_address
+from gateway.partner_api.throttle import ADDRESSES, MOST, WINDOW, WrongTries
 from gateway.store import devices as kept
 from tests.consoles import PASSWORD, house, sign_in_name
 
@@ -74,10 +74,10 @@ async def test_a_known_browser_is_locked_by_its_own_wrong_tries_and_locks_nobody
 
 async def test_a_browser_is_known_for_those_who_came_in_from_it_and_for_nobody_else(console: Client) -> None:
     here, device = console.app[HERE], await come_in(console)
-    assert devices.is_known(here, device, OLIVE.upper())
-    assert not devices.is_known(here, device, AGNES)
+    assert devices.is_device_known(here, device, OLIVE.upper())
+    assert not devices.is_device_known(here, device, AGNES)
     assert await come_in(console, AGNES, device) == device  # who shares it, shares its secret
-    assert devices.is_known(here, device, AGNES)
+    assert devices.is_device_known(here, device, AGNES)
     planted = "a" * 43
     assert await come_in(console, OLIVE, planted) != planted
 
@@ -92,7 +92,7 @@ async def test_the_cookie_is_seen_by_no_script_and_opens_nothing(console: Client
     for cookies in ({DEVICE_COOKIE: device}, {SESSION_COOKIE: device}):
         assert (await console.get("/inbox", cookies=cookies, allow_redirects=False)).status == 303
     assert device not in str(
-        console.app[HERE].store.look(lambda tx: kept.find_device(tx, sessions.digest_of(device), OLIVE))
+        console.app[HERE].store.look(lambda tx: kept.find_device(tx, sessions.compute_secret_digest(device), OLIVE))
     )
 
 
@@ -100,13 +100,13 @@ async def test_the_cookie_is_seen_by_no_script_and_opens_nothing(console: Client
 async def test_a_browser_is_not_known_for_ever(console: Client, what: str) -> None:
     here, device = console.app[HERE], await come_in(console)
     if what == "reset":
-        people.reset(here, OLIVE, "test")
+        people.reset_password(here, OLIVE, "test")
     elif what == "ended":
         people.set_active(here, OLIVE, False, "test")
     else:
         before = here.now
         here.now = lambda: before() + devices.LIFE
-    assert not devices.is_known(here, device, OLIVE)
+    assert not devices.is_device_known(here, device, OLIVE)
 
 
 async def test_an_address_that_was_wrong_too_often_is_not_listened_to_but_for_known_browsers(console: Client) -> None:
@@ -135,7 +135,7 @@ async def test_a_header_that_no_setting_names_is_not_believed_and_one_that_is_na
 
 
 def test_the_count_of_an_address_ends_with_its_window() -> None:
-    tries = Tries()
+    tries = WrongTries()
     for _ in range(MOST):
         assert tries.wait("192.0.2.1", 100.0) == 0
         tries.wrong("192.0.2.1", 100.0)
@@ -147,7 +147,7 @@ def test_the_count_of_an_address_ends_with_its_window() -> None:
 
 
 def test_no_more_addresses_are_remembered_than_there_is_room_for_and_the_oldest_go() -> None:
-    tries = Tries()
+    tries = WrongTries()
     for number in range(ADDRESSES + 10):
         tries.wrong(str(number), 0.0)
     assert len(tries.counts) == ADDRESSES
@@ -168,4 +168,4 @@ def test_no_more_addresses_are_remembered_than_there_is_room_for_and_the_oldest_
     ],
 )
 def test_an_address_is_counted_with_its_network_and_what_is_none_is_not_believed(said: str, address: str) -> None:
-    assert first_of(said, "192.0.2.7") == address
+    assert find_first_address(said, "192.0.2.7") == address

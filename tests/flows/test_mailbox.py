@@ -10,7 +10,7 @@ import pytest
 from adapters.mailbox import Mailbox
 from adapters.route import Bundle, HandedOver, NotReached, Parcel, RouteAddress, TryLater
 from gateway import app, home_folder
-from gateway.authorities.partners import add
+from gateway.authorities.partners import add_partner
 from gateway.context import Authority
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding
@@ -39,7 +39,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
     sandwell, worcestershire = make(tmp_path / "333", "333", "Sandwell"), with_mailbox(tmp_path / "885", host)
     introduce(host, sandwell)
     introduce(sandwell, worcestershire)
-    add(host, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")
+    add_partner(host, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")
     worcestershire.config = replace(
         worcestershire.config, listen=ListenSettings(port=free_port())
     )  # not what its card says

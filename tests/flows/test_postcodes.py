@@ -51,7 +51,14 @@ def test_a_release_is_taken_in(here: Authority, head: str) -> None:
     done = postcodes.import_directory(here, io.BytesIO(directory(head)), by="ines")
     assert (done.postcodes, done.elsewhere, done.malformed, done.gone) == (4, 1, 0, 0)
     asked = ("b70 8sz", "WS11TP", "WR1 9ZZ", "CF10 1AA", "EH1 1AA", "nonsense")
-    assert [postcodes.authority_of(here, one) for one in asked] == ["333", "335", "885", "681", None, None]
+    assert [postcodes.find_authority_of_postcode(here, one) for one in asked] == [
+        "333",
+        "335",
+        "885",
+        "681",
+        None,
+        None,
+    ]
     [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="postcodes.imported"))
     assert entry.actor == "ines"
 
@@ -61,15 +68,15 @@ def test_a_newer_release_takes_the_place_of_the_older(here: Authority) -> None:
     moved = (("B70 8SZ", "E99999999", "E08000030"), *ROWS[2:])
     done = postcodes.import_directory(here, io.BytesIO(directory(NEW, moved)), by="ines")
     assert (done.postcodes, done.gone) == (3, 1)
-    assert postcodes.authority_of(here, "B70 8SZ") == "335"
-    assert postcodes.authority_of(here, "WS1 1TP") is None
+    assert postcodes.find_authority_of_postcode(here, "B70 8SZ") == "335"
+    assert postcodes.find_authority_of_postcode(here, "WS1 1TP") is None
 
 
 def test_a_part_of_a_directory_takes_nothing_away(here: Authority) -> None:
     postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
     with pytest.raises(Unusable, match=r"postcodes\.too-few"):
         postcodes.import_directory(here, io.BytesIO(directory(NEW, ROWS[:1])), by="ines")
-    assert postcodes.authority_of(here, "WS1 1TP") == "335"
+    assert postcodes.find_authority_of_postcode(here, "WS1 1TP") == "335"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_what_is_no_directory_is_named(tmp_path: Path, content: bytes, says: str
 @given(st.binary(max_size=400))
 def test_no_row_stops_an_import(noise: bytes) -> None:
     line = noise.replace(b'"', b"").replace(b"\r", b"").replace(b"\0", b"")
-    found = list(postcodes.rows(io.BytesIO(directory() + line)))
+    found = list(postcodes.iterate_directory(io.BytesIO(directory() + line)))
     assert [code for code, _ in found[:4]] == ["B708SZ", "WS11TP", "WR19ZZ", "CF101AA"]
 
 
@@ -140,10 +147,10 @@ def going_to(postcode: str | None) -> Message:
 
 def test_a_notice_to_another_authority_than_where_the_child_moves_is_doubted(here: Authority) -> None:
     postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
-    assert postcodes.astray(here, going_to("WR1 9ZZ")) is None
-    assert postcodes.astray(here, going_to("ZZ1 1ZZ")) is None
-    assert postcodes.astray(here, going_to(None)) is None
-    doubt = postcodes.astray(here, going_to("WS1 1TP"))
+    assert postcodes.describe_other_authority(here, going_to("WR1 9ZZ")) is None
+    assert postcodes.describe_other_authority(here, going_to("ZZ1 1ZZ")) is None
+    assert postcodes.describe_other_authority(here, going_to(None)) is None
+    doubt = postcodes.describe_other_authority(here, going_to("WS1 1TP"))
     assert doubt == ("The new postcode is in Walsall (335), but the notice is to Worcestershire (885).")
 
 

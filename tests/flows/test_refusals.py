@@ -20,7 +20,7 @@ from gateway.core import labels
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
-from gateway.partner_api.callers import Budget
+from gateway.partner_api.callers import MessageBudget
 from gateway.settings.file import parse
 from gateway.store import audit_log, inbox
 from keys import bearer
@@ -83,7 +83,7 @@ async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
 
 
 def test_a_partner_that_sends_too_fast_waits() -> None:
-    budget = Budget(60)
+    budget = MessageBudget(60)
     assert budget.take(60, now=0.0) == 0
     assert budget.take(1, now=0.0) == 1
     assert budget.take(1, now=1.0) == 0

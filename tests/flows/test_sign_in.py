@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from gateway.access import devices, people, sessions, sign_in
-from gateway.access.sessions import Session, Stage
+from gateway.access.sessions import Session, SignInStage
 from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.context import Authority
 from gateway.core import lockout
@@ -39,11 +39,11 @@ def here(world: World) -> Authority:
 @pytest.fixture
 def first(here: Authority) -> str:
     """The one-time password of a new officer."""
-    return people.make(here, NAME, "Ash Example", [Role.CME_OFFICER], "test")
+    return people.add_account(here, NAME, "Ash Example", [Role.CME_OFFICER], "test")
 
 
 def come_in(here: Authority, password: str = GOOD) -> Session:
-    found = sessions.session(here, sign_in.begin(here, NAME, password))
+    found = sessions.use_session(here, sign_in.begin(here, NAME, password))
     assert found is not None
     return found
 
@@ -66,12 +66,12 @@ def refused(here: Authority, password: str) -> str:
 
 def test_a_one_time_password_lets_in_as_far_as_choosing_another(here: Authority, first: str) -> None:
     session = come_in(here, first)
-    assert session.stage is Stage.NEW_PASSWORD
+    assert session.stage is SignInStage.NEW_PASSWORD
     assert not session.roles
     secret = chosen(here, first)
-    found = sessions.session(here, secret)
+    found = sessions.use_session(here, secret)
     assert found is not None
-    assert (found.stage, found.roles) == (Stage.IN, frozenset({Role.CME_OFFICER}))
+    assert (found.stage, found.roles) == (SignInStage.IN, frozenset({Role.CME_OFFICER}))
     assert refused(here, first) == "sign-in.refused"
 
 
@@ -88,7 +88,7 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_for_a_quarter_of_an
         assert refused(here, "wrong") == "sign-in.refused"
     assert refused(here, GOOD) == "sign-in.refused"
     world.now += lockout.LOCKED
-    assert come_in(here).stage is Stage.IN
+    assert come_in(here).stage is SignInStage.IN
     assert ("person.locked", {}) in acts(here)
 
 
@@ -108,48 +108,48 @@ def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_w
 def test_a_session_ends_after_half_an_hour_without_use(world: World, here: Authority, first: str) -> None:
     secret = chosen(here, first)
     world.now += sessions.IDLE - timedelta(minutes=1)
-    assert sessions.session(here, secret) is not None
+    assert sessions.use_session(here, secret) is not None
     world.now += sessions.IDLE - timedelta(minutes=1)
-    assert sessions.session(here, secret) is not None  # it was used in between
+    assert sessions.use_session(here, secret) is not None  # it was used in between
     world.now += sessions.IDLE
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
 
 
 def test_a_session_ends_after_ten_hours_whatever_is_done(world: World, here: Authority, first: str) -> None:
     secret = chosen(here, first)
     for _ in range(int(sessions.ABSOLUTE / timedelta(minutes=20)) - 1):
         world.now += timedelta(minutes=20)
-        assert sessions.session(here, secret) is not None
+        assert sessions.use_session(here, secret) is not None
     world.now += timedelta(minutes=20)
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
 
 
 def test_whose_roles_change_signs_in_again(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     people.set_roles(here, NAME, [Role.AUDITOR], "test")
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
     assert come_in(here).roles == {Role.AUDITOR}
 
 
 def test_who_has_left_is_out_at_once_and_does_not_come_in(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     people.set_active(here, NAME, False, "test")
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
     assert refused(here, GOOD) == "sign-in.refused"
 
 
 def test_signing_out_ends_the_session_for_whoever_copied_its_secret_too(here: Authority, first: str) -> None:
     secret = chosen(here, first)
-    found = sessions.session(here, secret)
+    found = sessions.use_session(here, secret)
     assert found is not None
     sessions.sign_out(here, found)
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
 
 
 def test_a_forged_secret_is_nobody(here: Authority, first: str) -> None:
     secret = chosen(here, first)
     for forged in ("", "x", secret[:-1], secret.swapcase(), "\x00", "é" * 43):
-        assert sessions.session(here, forged) is None
+        assert sessions.use_session(here, forged) is None
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_co
     sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=30)
     begun = sign_in.begin(here, NAME, GOOD)
-    waiting = sessions.session(here, begun)
+    waiting = sessions.use_session(here, begun)
     assert waiting is not None
-    assert (waiting.stage, waiting.roles) == (Stage.CODE, frozenset())
+    assert (waiting.stage, waiting.roles) == (SignInStage.CODE, frozenset())
     with pytest.raises(NotAllowed):
         sign_in.give_code(here, begun, "000000")
     code = code_at(shared, world.now)
-    inside = sessions.session(here, sign_in.give_code(here, begun, code))
+    inside = sessions.use_session(here, sign_in.give_code(here, begun, code))
     assert inside is not None
-    assert inside.stage is Stage.IN
+    assert inside.stage is SignInStage.IN
     again = sign_in.begin(here, NAME, GOOD)
     with pytest.raises(NotAllowed):
         sign_in.give_code(here, again, code)
@@ -212,7 +212,7 @@ def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(
     world: World, here: Authority, first: str
 ) -> None:
     chosen(here, first)
-    shared, device = one_time_code.new_secret(), devices.remember(here, "", NAME)
+    shared, device = one_time_code.new_secret(), devices.remember_device(here, "", NAME)
     sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
     stranger, ours = sign_in.begin(here, NAME, GOOD), sign_in.begin(here, NAME, GOOD, device)
@@ -221,9 +221,9 @@ def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(
             sign_in.give_code(here, stranger, "000000")
     with pytest.raises(NotAllowed):
         sign_in.give_code(here, stranger, code_at(shared, world.now))
-    found = sessions.session(here, sign_in.give_code(here, ours, code_at(shared, world.now), device))
+    found = sessions.use_session(here, sign_in.give_code(here, ours, code_at(shared, world.now), device))
     assert found is not None
-    assert found.stage is Stage.IN
+    assert found.stage is SignInStage.IN
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(59, "94287082"), (1111111109, "07081804"), (2000000000, "69279037")])
@@ -236,7 +236,7 @@ def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
 
 
 def test_the_last_admin_stays(here: Authority) -> None:
-    people.make(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
+    people.add_account(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
     with pytest.raises(NotAllowed) as why:
         people.set_active(here, "agnes@council.example", False, "test")
     assert why.value.code == "people.last-admin"
@@ -251,13 +251,13 @@ def known(subject: str, email: str, *roles: Role) -> Known:
 
 def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(here: Authority, first: str) -> None:
     secret = sign_in.from_directory(here, known("s-1", "Olive@Council.example", Role.CME_OFFICER))
-    found = sessions.session(here, secret)
+    found = sessions.use_session(here, secret)
     assert found is not None
     assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
     with pytest.raises(NotAllowed):
         sign_in.begin(here, "olive@council.example", "")
     sign_in.from_directory(here, known("s-1", "olive@council.example", Role.AUDITOR))
-    assert sessions.session(here, secret) is None
+    assert sessions.use_session(here, secret) is None
 
 
 def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(here: Authority, first: str) -> None:
@@ -270,7 +270,7 @@ def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(h
 
 def test_whoever_married_is_known_by_their_subject(here: Authority) -> None:
     sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
-    found = sessions.session(
+    found = sessions.use_session(
         here, sign_in.from_directory(here, known("s-2", "olive.new@council.example", Role.CME_OFFICER))
     )
     assert found is not None

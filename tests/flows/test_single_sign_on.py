@@ -10,7 +10,12 @@ import pytest
 
 from adapters.openid import IdentityProvider
 from gateway import home_folder
-from gateway.access.single_sign_on import DirectoryPerson, Pending, begin, finish
+from gateway.access.single_sign_on import (
+    DirectoryPerson,
+    PendingSignIn,
+    begin_directory_sign_in,
+    finish_directory_sign_in,
+)
 from gateway.context import Authority
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -87,15 +92,15 @@ def here(home: Path) -> Iterator[Authority]:
     opened.store.close()
 
 
-async def come_back(here: Authority, who: str, *, cancel: bool = False) -> tuple[Pending, dict[str, str]]:
+async def come_back(here: Authority, who: str, *, cancel: bool = False) -> tuple[PendingSignIn, dict[str, str]]:
     """A sign-in up to the answer that the browser brings."""
-    pending, address = await begin(here, ANSWER)
+    pending, address = await begin_directory_sign_in(here, ANSWER)
     return pending, await browse(address, who, cancel=cancel)
 
 
 async def sign_in(here: Authority, who: str) -> DirectoryPerson:
     pending, answer = await come_back(here, who)
-    return await finish(here, pending, answer, ANSWER)
+    return await finish_directory_sign_in(here, pending, answer, ANSWER)
 
 
 async def test_an_officer_signs_in_and_has_the_roles_that_the_directory_says(here: Authority) -> None:
@@ -159,14 +164,14 @@ async def test_other_algorithms_that_are_allowed(here: Authority, client: str) -
 
 
 async def test_what_the_browser_carries_away_gives_no_secret_away(here: Authority) -> None:
-    pending, address = await begin(here, ANSWER)
+    pending, address = await begin_directory_sign_in(here, ANSWER)
     asked = parse_qs(urlsplit(address).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["scope"] == ["openid profile email"]
     assert pending.verifier not in address
     assert "secret" not in address
     assert pending.state not in repr(pending)
-    again, _ = await begin(here, ANSWER)
+    again, _ = await begin_directory_sign_in(here, ANSWER)
     assert not {pending.state, pending.nonce, pending.verifier} & {again.state, again.nonce, again.verifier}
 
 
@@ -174,7 +179,7 @@ async def test_who_breaks_it_off_is_not_signed_in(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline", cancel=True)
     assert answer["error"] == "access_denied"
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(here, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.denied"
 
 
@@ -182,7 +187,7 @@ async def test_who_breaks_it_off_is_not_signed_in(here: Authority) -> None:
 async def test_what_the_provider_says_of_an_error_is_repeated_only_if_it_is_a_word(here: Authority, word: str) -> None:
     pending, answer = await come_back(here, "ottoline", cancel=True)
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, pending, answer | {"error": word, "error_description": "<script>"}, ANSWER)
+        await finish_directory_sign_in(here, pending, answer | {"error": word, "error_description": "<script>"}, ANSWER)
     assert refused.value.code == "sign-in.failed"
     assert "<" not in str(refused.value)
     assert ("server_error" in str(refused.value)) == (word == "server_error")
@@ -190,12 +195,12 @@ async def test_what_the_provider_says_of_an_error_is_repeated_only_if_it_is_a_wo
 
 async def test_an_answer_to_another_sign_in_is_refused(here: Authority) -> None:
     """Somebody sends an officer's browser an answer of their own, so that the officer works under their name."""
-    mine, _ = await begin(here, ANSWER)
+    mine, _ = await begin_directory_sign_in(here, ANSWER)
     _, theirs = await come_back(here, "ottoline")
     without = {name: value for name, value in theirs.items() if name != "state"}
     for answer in (theirs, without, theirs | {"state": ""}, theirs | {"state": "\udcff"}):
         with pytest.raises(NotAllowed) as refused:
-            await finish(here, mine, answer, ANSWER)
+            await finish_directory_sign_in(here, mine, answer, ANSWER)
         assert refused.value.code == "sign-in.other-state"
 
 
@@ -206,7 +211,7 @@ async def test_an_answer_of_another_provider_is_refused(here: Authority, said: s
     del answer["iss"]
     for mixed in (answer, {"error": "access_denied", "state": answer["state"]}):
         with pytest.raises(NotAllowed) as refused:
-            await finish(here, pending, mixed | ({} if said is None else {"iss": said}), ANSWER)
+            await finish_directory_sign_in(here, pending, mixed | ({} if said is None else {"iss": said}), ANSWER)
         assert refused.value.code == "sign-in.other-issuer"
 
 
@@ -215,29 +220,29 @@ async def test_an_answer_without_a_code_is_refused(here: Authority, code: str | 
     pending, answer = await come_back(here, "ottoline")
     del answer["code"]
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, pending, answer | ({} if code is None else {"code": code}), ANSWER)
+        await finish_directory_sign_in(here, pending, answer | ({} if code is None else {"code": code}), ANSWER)
     assert refused.value.code == "sign-in.malformed"
 
 
 async def test_a_code_counts_once(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline")
-    await finish(here, pending, answer, ANSWER)
+    await finish_directory_sign_in(here, pending, answer, ANSWER)
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(here, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
 
 async def test_a_code_that_was_stolen_is_of_no_use_without_the_verifier(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline")
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, replace(pending, verifier="v" * 64), answer, ANSWER)
+        await finish_directory_sign_in(here, replace(pending, verifier="v" * 64), answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
 
 async def test_an_id_token_of_another_sign_in_is_refused(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline")
     with expect_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN):
-        await finish(here, replace(pending, nonce="of another sign-in"), answer, ANSWER)
+        await finish_directory_sign_in(here, replace(pending, nonce="of another sign-in"), answer, ANSWER)
 
 
 async def test_what_was_given_to_another_program_is_refused(here: Authority) -> None:
@@ -249,7 +254,7 @@ async def test_what_was_given_to_another_program_is_refused(here: Authority) -> 
     pending, answer = await come_back(here, "ottoline")
     here.identity_provider = ours
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(here, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
     here.identity_provider = theirs
@@ -264,10 +269,10 @@ async def test_a_sign_in_lives_for_ten_minutes(here: Authority) -> None:
     pending, answer = await come_back(here, "ottoline")
     early = replace(pending, begun_at=datetime.now(UTC) - timedelta(minutes=10))
     with pytest.raises(NotAllowed) as refused:
-        await finish(here, early, answer, ANSWER)
+        await finish_directory_sign_in(here, early, answer, ANSWER)
     assert refused.value.code == "sign-in.too-late"
     almost = replace(pending, begun_at=datetime.now(UTC) - timedelta(minutes=9))
-    assert (await finish(here, almost, answer, ANSWER)).subject == "ottoline"
+    assert (await finish_directory_sign_in(here, almost, answer, ANSWER)).subject == "ottoline"
 
 
 async def test_a_clock_that_is_wrong_is_named(here: Authority) -> None:
@@ -278,7 +283,7 @@ async def test_a_clock_that_is_wrong_is_named(here: Authority) -> None:
         here.now = lambda by=shift: datetime.now(UTC) + by  # type: ignore[misc]  # the default is what is bound
         pending, answer = await come_back(here, "ottoline")
         with expect_refusal(refusal):
-            await finish(here, pending, answer, ANSWER)
+            await finish_directory_sign_in(here, pending, answer, ANSWER)
 
 
 async def test_a_wrong_client_secret_is_the_operators_to_mend(here: Authority) -> None:
@@ -296,14 +301,14 @@ async def test_where_the_provider_calls_itself_something_else_nobody_signs_in(he
     other = replace(registration, issuer=registration.issuer.replace("127.0.0.1", "localhost"))
     here.identity_provider = IdentityProvider(other)
     with pytest.raises(Unusable, match="calls itself something else") as refused:
-        await begin(here, ANSWER)
+        await begin_directory_sign_in(here, ANSWER)
     assert refused.value.code == "sign-in.not-as-agreed"
 
 
 async def test_without_settings_nobody_signs_in(tmp_path: Path) -> None:
     here = make(tmp_path / "333", "333", "Sandwell")
     with pytest.raises(NotAllowed) as refused:
-        await begin(here, ANSWER)
+        await begin_directory_sign_in(here, ANSWER)
     assert refused.value.code == "sign-in.not-set"
     here.store.close()
 
@@ -315,14 +320,14 @@ async def test_a_provider_that_is_down_changes_its_keys_and_comes_back(
     by_post = replace(MADE, methods=("client_secret_post",))
     here = connected(tmp_path / "333", f"http://127.0.0.1:{port}")
     with pytest.raises(Unusable, match="cannot be reached") as refused:
-        await begin(here, ANSWER)
+        await begin_directory_sign_in(here, ANSWER)
     assert refused.value.code == "sign-in.not-reached"
 
     with running(by_post, port, cache):
         assert (await sign_in(here, "ottoline")).subject == "ottoline"
         pending, answer = await come_back(here, "ottoline")
     with pytest.raises(Unusable, match="cannot be reached"):
-        await finish(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(here, pending, answer, ANSWER)
 
     with running(by_post, port, cache):  # with new keys
         assert (await sign_in(here, "ottoline")).subject == "ottoline"

@@ -97,7 +97,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
     """Worcestershire, Sandwell, and a case system of Worcestershire's that listens."""
     here, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
     introduce(here, sandwell)
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
     async with receiving(tmp_path, here) as receiver:
         yield here, sandwell, receiver
     for one in (here, sandwell):
@@ -106,7 +106,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
 
 def hooked(here: Authority, url: str, *events: WebhookEvent) -> tuple[Webhook, str]:
     shown: list[str] = []
-    hook = webhooks.make(
+    hook = webhooks.add_webhook(
         here, "one-test", "api:one-test", url, events or tuple(WebhookEvent), also=lambda *told: shown.append(told[-1])
     )
     return hook, shown[0]
@@ -133,7 +133,7 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
     _, secret = hooked(here, receiver.url)
     first, second = await came(here, sandwell), await came(here, sandwell)
     respond.acknowledge_notice(here, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert receiver.events == [("notice.received", first), ("notice.received", second), ("notice.state", first)]
     assert before not in str(receiver.told)
     for headers, body in receiver.told:
@@ -142,7 +142,7 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
         assert headers["webhook-signature"] == f"v1,{b64encode(mac).decode()}"
         assert set(text_of.loads(body)) == {"type", "timestamp", "data"}
     assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 3
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert len(receiver.told) == 3
 
 
@@ -150,7 +150,7 @@ async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> Non
     here, sandwell, receiver = told
     hooked(here, receiver.url, WebhookEvent.RECEIPT)
     await came(here, sandwell)
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert receiver.told == []
 
 
@@ -159,13 +159,13 @@ async def test_what_was_not_taken_is_told_again_under_the_same_id_and_nothing_ov
     hooked(here, receiver.url)
     receiver.status = 500
     first = await came(here, sandwell)
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     second = await came(here, sandwell)
-    await webhooks.tell_now(here)  # it waits
+    await webhooks.send_events_due(here)  # it waits
     assert (stands(here).tries, stands(here).failed_as, len(receiver.told)) == (1, "answered 500", 1)
     receiver.status = 200
     later(here, timedelta(seconds=5))
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert receiver.events == [("notice.received", one) for one in (first, first, second)]
     ids = [headers["webhook-id"] for headers, _ in receiver.told]
     assert (ids[0], stands(here).failing_since, stands(here).tries) == (ids[1], None, 0)
@@ -177,7 +177,7 @@ async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_w
     receiver.status = 410
     missed = await came(here, sandwell)
     for _ in range(5):
-        await webhooks.tell_now(here)
+        await webhooks.send_events_due(here)
         later(here, timedelta(hours=19))
     assert not stands(here).active
     assert [
@@ -187,8 +187,8 @@ async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_w
     assert (check.result, f"api resume {hook.id}" in check.detail) == ("warn", True)
     receiver.status = 204
     receiver.told.clear()
-    webhooks.resume(here, hook.id, "ines")
-    await webhooks.tell_now(here)
+    webhooks.resume_webhook(here, hook.id, "ines")
+    await webhooks.send_events_due(here)
     assert receiver.events == [("notice.received", missed)]
 
 
@@ -197,7 +197,7 @@ async def test_one_that_is_slow_holds_up_no_other_and_two_processes_tell_once(to
     hooked(here, receiver.url)
     await came(here, sandwell)
     receiver.slow = 0.3
-    await asyncio.gather(webhooks.tell_now(here), webhooks.tell_now(here))
+    await asyncio.gather(webhooks.send_events_due(here), webhooks.send_events_due(here))
     assert len(receiver.told) == 1
 
 
@@ -206,7 +206,7 @@ async def test_a_redirect_is_not_followed(told: Told) -> None:
     hooked(here, receiver.url)
     receiver.status, receiver.headers = 307, {"Location": receiver.url}
     await came(here, sandwell)
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert (len(receiver.told), stands(here).failed_as) == (1, "answered 307")
 
 
@@ -215,7 +215,7 @@ async def test_a_host_that_is_listed_no_more_is_not_called(told: Told) -> None:
     hooked(here, receiver.url)
     await came(here, sandwell)
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert (receiver.told, stands(here).failed_as) == ([], "the host is not listed any more")
 
 
@@ -224,7 +224,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_told_anything(told: 
     hooked(here, receiver.url)
     await came(here, sandwell)
     here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=""))
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert (receiver.told, stands(here).failed_as) == ([], "ClientConnectorCertificateError")
 
 
@@ -237,7 +237,7 @@ async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
     (here.config.home / "issuers.pem").write_text("no certificate")
     for file in ("issuers.pem", "gone.pem"):
         here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=file))
-        await webhooks.tell_now(here)
+        await webhooks.send_events_due(here)
         assert (receiver.told, stands(here).failed_as) == ([], None)
         later(here, timedelta(minutes=10))
         assert "webhook failed" in "".join(capfd.readouterr())  # an operator must mend it, and doctor names the file
@@ -249,8 +249,8 @@ async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
     here, sandwell, receiver = told
     hooked(here, receiver.url)
     await came(here, sandwell)
-    clients.end(here, "one-test", "agnes")
-    await webhooks.tell_now(here)
+    clients.end_client(here, "one-test", "agnes")
+    await webhooks.send_events_due(here)
     assert receiver.told == []
 
 
@@ -262,7 +262,7 @@ async def test_a_receipt_that_comes_is_told_of(told: Told) -> None:
     here.carriers = {"https": Wire(world)}
     await deliver_now(here)
     assert here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state == "received"
-    await webhooks.tell_now(here)
+    await webhooks.send_events_due(here)
     assert receiver.events == [("receipt.received", sent), ("notice.state", sent)]
 
 
@@ -345,7 +345,7 @@ async def test_a_client_has_no_more_than_ten(told: Told) -> None:
 def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: tuple[Authority, Authority]) -> None:
     here, _ = pair
     here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    clients.make(here, "one-test", "ONE", Scope, "agnes")
+    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
     made, _ = hooked(here, "https://cases.example/hook", WebhookEvent.RECEIVED)
     now = here.now()
     [hook] = here.store.look(lambda tx: kept.list_webhooks_due(tx, now))

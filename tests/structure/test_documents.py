@@ -50,7 +50,9 @@ def codes() -> set[str]:
 
 def acts() -> set[str]:
     by_entry = {
-        texts[0] for name, texts in calls() if name in ("AuditEntry", "_note", "_log_notice") and texts and texts[0]
+        texts[0]
+        for name, texts in calls()
+        if name in ("AuditEntry", "_log_account_act", "_log_notice") and texts and texts[0]
     }
     return by_entry | {
         text

@@ -2,8 +2,8 @@
 
     python -m tests.structure.test_names
 
-prints the counts. The limits here only ever go down (or up, for docstrings): towards 40, 30, 90 per cent and no class of
-two meanings, as the field's own projects have them.
+prints the counts. The limits here only ever go down (or up, for docstrings). The field's own projects have 11 to 48 per cent of
+names in one word, 27 to 37 that repeat, 81 to 100 of docstrings that begin with a verb.
 """
 
 import ast
@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 TREES = ("gateway", "keys", "schemas", "adapters")
 # Per cent of functions whose name is one word; of names that are defined in three or more places; of docstrings of
 # functions that begin with a verb. And how many class names are defined more than once.
-MOST_ONE_WORD = 100
-MOST_REPEATED = 100
-FEWEST_VERBS = 0
-MOST_HOMONYMS = 100
+MOST_ONE_WORD = 31
+MOST_REPEATED = 16
+FEWEST_VERBS = 90
+MOST_HOMONYMS = 0
 # Verbs that the docstrings of this house begin with. An imperative may be a noun too, so a list is the only way to tell.
 VERBS = frozenset(
     [
