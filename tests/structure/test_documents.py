@@ -42,7 +42,7 @@ def codes() -> set[str]:
     used = {
         texts[0]
         for name, texts in calls()
-        if name in ("Problem", "ProblemPage", "problem") and texts and CODE.fullmatch(texts[0])
+        if name in ("ProblemPage", "build_problem", "problem") and texts and CODE.fullmatch(texts[0])
     }
     of_the_table = {code for code, _ in read_texts() if "." in code} - SHOWN_AS_ANOTHER
     return used | of_the_table | {NO_SUCH_SIZE, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
