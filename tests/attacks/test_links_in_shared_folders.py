@@ -205,7 +205,7 @@ from pathlib import Path
 from gateway import home_folder
 from gateway.monitoring import health
 from gateway.one import leavers_folder
-here = home_folder.open_authority(Path(sys.argv[1]))
+here = home_folder.open_gateway(Path(sys.argv[1]))
 print("taken", asyncio.run(leavers_folder.take_in(here, Path(sys.argv[2]))))
 for one in health.look(here).findings:
     if one.name.startswith("left in"):

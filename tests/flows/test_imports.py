@@ -356,7 +356,7 @@ import asyncio, sys
 from pathlib import Path
 from gateway import home_folder
 from gateway.one import imports
-here = home_folder.open_authority(Path(sys.argv[1]))
+here = home_folder.open_gateway(Path(sys.argv[1]))
 try:
     print(asyncio.run(imports.write_due(here)), "written")
 except Exception as why:
